@@ -1,0 +1,368 @@
+"""The tables: the ledger, its projections, content kept apart, and the district's own registers."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Instant = DateTime(timezone=True)
+Id = String(80)
+
+
+def _conducted() -> tuple[Column, ...]:
+    """What the relay and the reconciler need of a stream: its version, how far the conductor was told, when it is due."""
+    return (
+        Column("version", Integer, nullable=False),
+        Column("conducted_version", Integer, nullable=False, server_default="0"),
+        Column("policy", String(60), nullable=False),
+        Column("progress", JSONB, nullable=False),
+        Column("is_open", Boolean, nullable=False),
+        Column("next_deadline_at", Instant),
+        Column("division", String(9), nullable=False),
+    )
+
+
+# The ledger ---------------------------------------------------------------------------------------------------------
+
+events = Table(
+    "events",
+    metadata,
+    Column("stream_id", Id, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Id, nullable=False),
+    Column("body", JSONB, nullable=False),
+    PrimaryKeyConstraint("stream_id", "version"),
+    Index(None, "at"),
+    comment="Append-only; a fact of a case or of a watch. Codes, ids and instants only.",
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("stream_id", Id, nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("from_version", Integer, nullable=False),
+    Column("to_version", Integer, nullable=False),
+    PrimaryKeyConstraint("stream_id", "key"),
+    comment="Idempotency: the same key again returns the first answer.",
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("number", BIGINT, Identity(always=True), nullable=False, unique=True),
+    *_conducted(),
+    Column("stage", String(20), nullable=False),
+    Column("urgency", String(20), nullable=False),
+    Column("branch", String(40)),
+    Column("lead", String(20), nullable=False),
+    Column("reporter_unit", Id, nullable=False),
+    Column("rung", String(20)),
+    Column("linked_to", Id),
+    Column("filed_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("agencies", ARRAY(String(20)), nullable=False),
+    Column("desks", ARRAY(String(40)), nullable=False),
+    Index("ix_cases_behind", "id", postgresql_where=text("version > conducted_version")),
+    Index("ix_cases_open_next", "next_deadline_at", postgresql_where=text("is_open")),
+    Index("ix_cases_desks", "desks", postgresql_using="gin"),
+    Index("ix_cases_agencies", "agencies", postgresql_using="gin"),
+    Index(None, "filed_at", "id"),
+    Index(None, "reporter_unit", "filed_at"),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    *_conducted(),
+    Column("child_id", Id, nullable=False, unique=True),
+    Column("case_id", Id, ForeignKey("cases.id"), nullable=False),
+    Column("grade", String(10), nullable=False),
+    Column("desk", String(40), nullable=False),
+    Column("visit_due_at", Instant),
+    Index("ix_watches_behind", "id", postgresql_where=text("version > conducted_version")),
+    Index("ix_watches_desk_due", "desk", "visit_due_at", postgresql_where=text("is_open")),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("case_id", Id, nullable=False),
+    Column("subject", String(120), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("task", String(80), nullable=False),
+    Column("agency", String(20), nullable=False),
+    Column("desk", String(40), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("basis", ARRAY(String(20)), nullable=False),
+    Column("urgency", String(20), nullable=False),
+    Column("division", String(9), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("holder", Id),
+    Column("opened_at", Instant, nullable=False),
+    Column("accepted_at", Instant),
+    Column("due_at", Instant),
+    Column("next_rung_at", Instant),
+    Column("rung", String(20)),
+    Column("next_rung", String(20)),
+    Column("paused", Boolean, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("delivery", String(20), nullable=False),
+    Column("urged", Integer, nullable=False),
+    Column("ended_at", Instant),
+    PrimaryKeyConstraint("case_id", "subject"),
+    Index("ix_tasks_desk_due", "desk", "due_at", "case_id", "subject", postgresql_where=text("is_open")),
+    Index("ix_tasks_holder", "holder", "due_at", postgresql_where=text("is_open")),
+    Index("ix_tasks_due", "due_at", "case_id", "subject", postgresql_where=text("is_open")),
+    comment="What a desk owes: a referral or a duty. `due_at` is the deadline that runs now.",
+)
+
+deadlines = Table(
+    "deadlines",
+    metadata,
+    Column("id", BIGINT, Identity(always=True), primary_key=True),
+    Column("case_id", Id, nullable=False),
+    Column("subject", String(120), nullable=False),
+    Column("clock", String(10), nullable=False),
+    Column("agency", String(20), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("urgency", String(20), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_to", Instant),
+    Column("met_at", Instant),
+    Index(None, "case_id", "subject", "clock", postgresql_where=text("valid_to IS NULL")),
+    Index(None, "due_at"),
+    comment="Every deadline as it stood at any time: moved ones are closed and written anew; met_at ends the last.",
+)
+
+# Content: names, numbers, narratives, texts ---------------------------------------------------------------------------
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("case_id", Id, ForeignKey("cases.id"), primary_key=True),
+    Column("receipt_hash", String(64), nullable=False, unique=True),
+    Column("filed_by", Id, nullable=False),
+    Column("reporter_unit", Id, nullable=False),
+    Column("reporter", JSONB, nullable=False),
+    Column("narrative", Text, nullable=False),
+    Column("family", JSONB, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    Column("findings", JSONB, nullable=False),
+)
+
+children = Table(
+    "children",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("case_id", Id, ForeignKey("cases.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sex", String(10)),
+    Column("birth_date", Date),
+    Column("birth_text", Text),
+    Column("id_no", Text),
+    Column("phone", Text),
+    Column("hukou", Text),
+    Column("residence", Text),
+    Column("school", Text),
+    Column("features", Text),
+    Column("division", String(9), nullable=False),
+    Column("guardians", ARRAY(Text), nullable=False),
+    Column("sound_keys", ARRAY(Text), nullable=False),
+    Column("filed_at", Instant, nullable=False),
+    Index(None, "case_id"),
+    Index("ix_children_sound", "sound_keys", postgresql_using="gin"),
+    Index(None, "birth_date"),
+    Index(None, "id_no"),
+    Index(None, "phone"),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("stream_id", Id, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("stream_id", "version"),
+    comment="The free text that came with the event of that version.",
+)
+
+suggestions = Table(
+    "suggestions",
+    metadata,
+    Column("case_id", Id, nullable=False),
+    Column("other_id", Id, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("decided_by", Id),
+    PrimaryKeyConstraint("case_id", "other_id"),
+)
+
+# People and what they are told ----------------------------------------------------------------------------------------
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", BIGINT, Identity(always=True), primary_key=True),
+    Column("person_id", Id, nullable=False),
+    Column("case_id", Id, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("subject", String(120), nullable=False),
+    Column("rung", String(20)),
+    Column("at", Instant, nullable=False),
+    Column("read_at", Instant),
+    UniqueConstraint("person_id", "case_id", "version"),
+    Index("ix_notices_unread", "person_id", "id", postgresql_where=text("read_at IS NULL")),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BIGINT, Identity(always=True), primary_key=True),
+    Column("at", Instant, nullable=False, server_default=func.clock_timestamp()),
+    Column("person_id", Id, nullable=False),
+    Column("behalf", Id),
+    Column("agency", String(20), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("stream_id", Id),
+    Column("version", Integer),
+    Column("fields", ARRAY(String(40)), nullable=False, server_default="{}"),
+    Index(None, "stream_id", "id"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("scope", Id, nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("body_hash", String(64), nullable=False),
+    Column("case_id", Id, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("scope", "key"),
+    comment="One submission, one case: the Idempotency-Key of a unit and the case that it made.",
+)
+
+divisions = Table(
+    "divisions",
+    metadata,
+    Column("code", String(9), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),
+)
+
+agencies = Table(
+    "agencies",
+    metadata,
+    Column("code", String(20), primary_key=True),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("aliases", JSONB, nullable=False),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("agency", String(20), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("supports_lookup", Boolean, nullable=False),
+    comment="Agencies that are reached at their own system; all others work at the built-in desk.",
+)
+
+desks = Table(
+    "desks",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("agency", String(20), ForeignKey("agencies.code"), nullable=False),
+    Column("division", String(9)),
+    Column("name_zh", Text, nullable=False),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("agency", String(20), nullable=False),
+    Column("desk", String(40), ForeignKey("desks.id"), nullable=False),
+    Column("roles", ARRAY(String(20)), nullable=False),
+    Column("division", String(9)),
+    Column("unit", Id),
+    Column("is_active", Boolean, nullable=False, server_default="true"),
+    Column("token_hash", String(64), unique=True),
+    Index(None, "desk"),
+    Index(None, "agency"),
+)
+
+deputies = Table(
+    "deputies",
+    metadata,
+    Column("id", BIGINT, Identity(always=True), primary_key=True),
+    Column("person_id", Id, ForeignKey("people.id"), nullable=False),
+    Column("deputy_id", Id, ForeignKey("people.id"), nullable=False),
+    Column("from_at", Instant, nullable=False),
+    Column("until_at", Instant, nullable=False),
+    Column("set_by", Id, nullable=False),
+    Column("revoked_at", Instant),
+    Index(None, "deputy_id"),
+)
+
+calendar_days = Table(
+    "calendar_days",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+)
+
+calendars = Table(
+    "calendars",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("confirmed_until", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", Id, nullable=False),
+    Column("at", Instant, nullable=False),
+    comment="Each edit of the calendar is a new version; open deadlines are recomputed for it.",
+)
+

@@ -1,0 +1,379 @@
+"""Who may see and do what, and why not: one pure function, and the same answer as data for the reads."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel
+
+from app.domain.refusals import RefusalCode
+from app.domain.terms import Agency, Role
+
+HEADS = (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)
+DESK_STAFF = (Role.OFFICER, Role.DESK_HEAD, Role.PROCURATOR)
+STAFF = (*DESK_STAFF, Role.AGENCY_HEAD, Role.SUPERVISOR)
+OVERSIGHT = (Agency.CIVIL, Agency.CONF)
+
+
+class Actor(BaseModel, frozen=True, extra="forbid"):
+    """Who asks. A deputy carries the desk and roles of the person in `acting_for`, under the deputy's own id."""
+
+    person_id: str
+    agency: Agency
+    desk: str
+    roles: tuple[Role, ...]
+    division: str | None = None
+    unit: str | None = None
+    """The reporting unit, such as one school; what a reporter may follow hangs on it."""
+    acting_for: str | None = None
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Everybody who acts when this actor acts: two persons are needed where these must not meet."""
+        return (self.person_id,) if self.acting_for is None else (self.person_id, self.acting_for)
+
+    def has(self, *roles: Role) -> bool:
+        """Whether the actor has one of these roles."""
+        return any(role in self.roles for role in roles)
+
+    @property
+    def oversees_district(self) -> bool:
+        """The supervisors of civil affairs, and everybody who works in the joint conference office."""
+        if self.agency is Agency.CONF:
+            return self.has(*STAFF)
+        return self.agency is Agency.CIVIL and self.has(Role.SUPERVISOR)
+
+
+ENGINE = Actor(person_id="engine", agency=Agency.CONF, desk="CONF", roles=(Role.ENGINE,))
+"""The service itself."""
+
+
+class Leg(BaseModel, frozen=True, extra="forbid"):
+    """The referral or duty that an action is about."""
+
+    agency: Agency
+    desk: str
+    holder: str | None = None
+
+
+class CaseSubject(BaseModel, frozen=True, extra="forbid"):
+    """What access depends on in a case. `agencies` and `desks` have or had a referral or duty in it."""
+
+    case_id: str
+    lead: Agency
+    agencies: tuple[Agency, ...] = ()
+    desks: tuple[str, ...] = ()
+    intake_desk: str = "POLICE"
+    """The desk that the report was first addressed to; the reporter's name stays there."""
+    division: str | None = None
+    """Street or town of the case; where a street or committee leads, it is this one's."""
+    reporter_unit: str | None = None
+    at_procuratorate: bool = False
+    """The ladder has reached its top, 检察监督."""
+    leg: Leg | None = None
+    closure_proposed_by: tuple[str, ...] = ()
+    """`Actor.persons` of the proposal; empty when nobody has proposed."""
+
+    def is_led_by(self, actor: Actor) -> bool:
+        """Whether the actor's office leads the case; of the twenty-six streets, only the one of the case."""
+        own_division = not self.lead.is_territorial or actor.desk == f"{self.lead}-{self.division}"
+        return actor.agency is self.lead and own_division
+
+
+class Action(StrEnum):
+    """What somebody may want to do."""
+
+    FILE_REPORT = "file_report"
+    READ_PROGRESS = "read_progress"
+    READ_CASE = "read_case"
+    READ_CONTENT = "read_content"
+    READ_REPORTER = "read_reporter"
+    ADD_NOTE = "add_note"
+    SUPPLY_MATERIAL = "supply_material"
+    WORK_REFERRAL = "work_referral"
+    CLAIM = "claim"
+    HAND_BACK = "hand_back"
+    MOVE_TASK = "move_task"
+    EXTEND = "extend"
+    URGE = "urge"
+    SUPERVISE = "supervise"
+    REASSIGN = "reassign"
+    LINK_REPORT = "link_report"
+    ANSWER_REPORTER = "answer_reporter"
+    CONFIRM_SAFETY = "confirm_safety"
+    REVIEW_GRADE = "review_grade"
+    ADOPT_PLAN = "adopt_plan"
+    CLOSE_PROPOSE = "close_propose"
+    CLOSE_REJECT = "close_reject"
+    CLOSE_APPROVE = "close_approve"
+    READ_STATISTICS = "read_statistics"
+    MANAGE_CALENDAR = "manage_calendar"
+    MANAGE_DEPUTIES = "manage_deputies"
+    READ_AUDIT = "read_audit"
+
+
+class Allow(BaseModel, frozen=True):
+    """Yes."""
+
+    allowed: Literal[True] = True
+
+
+class Deny(BaseModel, frozen=True):
+    """No, and why; CASE_NOT_FOUND where even the existence is not the actor's to know."""
+
+    reason: RefusalCode
+    allowed: Literal[False] = False
+
+
+class Scope(BaseModel, frozen=True):
+    """Which cases an actor may see, as data for a WHERE clause: the union of its parts."""
+
+    everything: bool = False
+    desks: tuple[str, ...] = ()
+    agencies: tuple[Agency, ...] = ()
+    at_procuratorate: bool = False
+    reports_of_unit: str | None = None
+    """Progress only, never the case: the reports that this unit made."""
+
+    def admits(self, subject: CaseSubject) -> bool:
+        """Whether the case itself may be seen."""
+        return (
+            self.everything
+            or any(desk in subject.desks for desk in self.desks)
+            or any(agency in subject.agencies for agency in self.agencies)
+            or (self.at_procuratorate and subject.at_procuratorate)
+        )
+
+    def admits_progress(self, subject: CaseSubject) -> bool:
+        """Whether what a reporter may know of the case may be seen."""
+        own = self.reports_of_unit is not None and self.reports_of_unit == subject.reporter_unit
+        return own or self.admits(subject)
+
+
+def scope(actor: Actor) -> Scope:
+    """The cases that the actor may see; an administrator sees none, whatever else they are."""
+    if actor.has(Role.ADMIN):
+        return Scope()
+    unit = actor.unit if actor.has(Role.REPORTER, Role.MACHINE) else None
+    if actor.has(Role.ENGINE) or actor.oversees_district:
+        return Scope(everything=True, reports_of_unit=unit)
+    return Scope(
+        desks=_desks(actor),
+        agencies=_agencies(actor),
+        at_procuratorate=actor.agency is Agency.PROC and actor.has(Role.PROCURATOR),
+        reports_of_unit=unit,
+    )
+
+
+def _desks(actor: Actor) -> tuple[str, ...]:
+    if not actor.has(*STAFF, Role.MACHINE):
+        return ()
+    if actor.agency is Agency.STREET and actor.has(*HEADS):
+        return actor.desk, f"{Agency.COMM}-{actor.desk.removeprefix(f'{Agency.STREET}-')}"
+    return (actor.desk,)
+
+
+def _agencies(actor: Actor) -> tuple[Agency, ...]:
+    """The head of one street office is not the head of the other twenty-five."""
+    whole = actor.has(Role.AGENCY_HEAD, Role.SUPERVISOR) and not actor.agency.is_territorial
+    whole = whole or (actor.agency is Agency.PROC and actor.has(Role.PROCURATOR))
+    whole = whole or (actor.agency is Agency.COMMITTEE and actor.has(*STAFF))
+    return (actor.agency,) if whole else ()
+
+
+def may(actor: Actor, action: Action, subject: CaseSubject | None = None) -> Allow | Deny:
+    """The one answer. Every action on a case needs its `subject`; those on a leg need `subject.leg` as well."""
+    refusal = _refusal(actor, action, subject)
+    return Allow() if refusal is None else Deny(reason=refusal)
+
+
+def _refusal(actor: Actor, action: Action, subject: CaseSubject | None) -> RefusalCode | None:
+    if action in OFFICE_RULES:
+        return None if OFFICE_RULES[action](actor) else RefusalCode.NOT_ALLOWED
+    if subject is None:
+        return RefusalCode.CASE_NOT_FOUND
+    visible = scope(actor)
+    if action is Action.READ_PROGRESS:
+        return None if visible.admits_progress(subject) else RefusalCode.CASE_NOT_FOUND
+    if not visible.admits(subject):
+        return RefusalCode.CASE_NOT_FOUND
+    if actor.has(Role.ENGINE):
+        return None if action in ENGINE_ACTIONS else RefusalCode.NOT_ALLOWED
+    return CASE_RULES[action](actor, subject)
+
+
+OfficeRule = Callable[[Actor], bool]
+CaseRule = Callable[[Actor, CaseSubject], RefusalCode | None]
+
+ENGINE_ACTIONS = (Action.READ_CASE, Action.READ_CONTENT, Action.READ_REPORTER, Action.REASSIGN)
+"""What the service does by rule; it never decides in a person's place."""
+
+
+def _may_file(actor: Actor) -> bool:
+    """State organs report as well (未成年人保护法 第11条), so everybody but the administrator."""
+    return not actor.has(Role.ADMIN)
+
+
+def _may_read_statistics(actor: Actor) -> bool:
+    return actor.oversees_district or (not actor.has(Role.ADMIN) and actor.has(*HEADS, Role.PROCURATOR))
+
+
+def _may_manage_calendar(actor: Actor) -> bool:
+    return actor.has(Role.ADMIN) or (actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR))
+
+
+def _may_manage_deputies(actor: Actor) -> bool:
+    return actor.has(Role.ADMIN, Role.DESK_HEAD, Role.AGENCY_HEAD)
+
+
+def _may_read_audit(actor: Actor) -> bool:
+    return not actor.has(Role.ADMIN) and actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR)
+
+
+OFFICE_RULES: Mapping[Action, OfficeRule] = {
+    Action.FILE_REPORT: _may_file,
+    Action.READ_STATISTICS: _may_read_statistics,
+    Action.MANAGE_CALENDAR: _may_manage_calendar,
+    Action.MANAGE_DEPUTIES: _may_manage_deputies,
+    Action.READ_AUDIT: _may_read_audit,
+}
+
+
+def _read_case(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """Being visible is all that it needs."""
+    return None
+
+
+def _staff_only(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """A system gets the packet that is disclosed to its agency, not the file."""
+    return None if actor.has(*STAFF) else RefusalCode.NOT_ALLOWED
+
+
+def _read_reporter(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    at_intake = actor.desk == subject.intake_desk and actor.has(Role.OFFICER, Role.DESK_HEAD)
+    supervises = actor.agency is Agency.CIVIL and actor.has(Role.SUPERVISOR)
+    return None if at_intake or supervises else RefusalCode.NOT_ALLOWED
+
+
+def _at_leg(actor: Actor, subject: CaseSubject, *roles: Role) -> RefusalCode | None:
+    if subject.leg is None:
+        return RefusalCode.REFERRAL_NOT_FOUND
+    if subject.leg.desk != actor.desk:
+        return RefusalCode.NOT_YOUR_DESK
+    return None if actor.has(*roles) else RefusalCode.NOT_ALLOWED
+
+
+def _colleague_holds(actor: Actor, leg: Leg | None) -> bool:
+    return leg is not None and leg.holder is not None and leg.holder not in actor.persons
+
+
+def _work_referral(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """Whoever is at the desk while nobody has claimed it, then the holder; an agency's system speaks for the desk."""
+    refusal = _at_leg(actor, subject, *DESK_STAFF, Role.MACHINE)
+    if refusal is None and not actor.has(Role.MACHINE) and _colleague_holds(actor, subject.leg):
+        return RefusalCode.HELD_BY_COLLEAGUE
+    return refusal
+
+
+def _claim(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    refusal = _at_leg(actor, subject, *DESK_STAFF)
+    if refusal is None and _colleague_holds(actor, subject.leg):
+        return RefusalCode.HELD_BY_COLLEAGUE
+    return refusal
+
+
+def _hand_back(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    refusal = _at_leg(actor, subject, *DESK_STAFF)
+    if refusal is None and subject.leg is not None and subject.leg.holder not in actor.persons:
+        return RefusalCode.NOT_THE_HOLDER
+    return refusal
+
+
+def _move_task(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    if _district_supervisor(actor, subject) is None:
+        return None if subject.leg else RefusalCode.REFERRAL_NOT_FOUND
+    return _at_leg(actor, subject, Role.DESK_HEAD)
+
+
+def _extend(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """The desk that works on it, within the cap; its head and a supervisor whoever holds it."""
+    moves = _move_task(actor, subject)
+    return None if moves is None else _work_referral(actor, subject)
+
+
+def _district_supervisor(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    return None if actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR) else RefusalCode.NOT_ALLOWED
+
+
+def _urge(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """Supervisors, and the heads of the agency that leads the case."""
+    leads = subject.is_led_by(actor) and actor.has(*HEADS)
+    return None if leads else _district_supervisor(actor, subject)
+
+
+def _at_intake_or_lead(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    placed = actor.desk == subject.intake_desk or subject.is_led_by(actor)
+    return None if placed and actor.has(*STAFF) else _district_supervisor(actor, subject)
+
+
+def _answer_reporter(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """Also the desk that owes the answer."""
+    return None if _at_leg(actor, subject, *DESK_STAFF) is None else _at_intake_or_lead(actor, subject)
+
+
+def _confirm_safety(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """A person of a desk that was sent to the child."""
+    return None if actor.desk in subject.desks and actor.has(*DESK_STAFF) else RefusalCode.NOT_ALLOWED
+
+
+def _review_grade(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    return None if actor.agency is Agency.COMMITTEE and actor.has(*STAFF) else RefusalCode.NOT_ALLOWED
+
+
+def _adopt_plan(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    placed = subject.is_led_by(actor) or actor.agency in (Agency.CIVIL, Agency.CONF)
+    return None if placed and actor.has(*STAFF) else RefusalCode.NOT_ALLOWED
+
+
+def _close_propose(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    placed = subject.is_led_by(actor) or actor.agency in (Agency.SW, Agency.CIVIL)
+    return None if placed and actor.has(*STAFF) else RefusalCode.NOT_ALLOWED
+
+
+def _close_reject(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    if not subject.is_led_by(actor) or not actor.has(*HEADS):
+        return RefusalCode.NOT_ALLOWED
+    return None if subject.closure_proposed_by else RefusalCode.CLOSURE_NOT_PROPOSED
+
+
+def _close_approve(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """A head of the lead agency who neither proposed it nor stands in for who did, nor the other way round."""
+    refusal = _close_reject(actor, subject)
+    if refusal is None and set(actor.persons) & set(subject.closure_proposed_by):
+        return RefusalCode.SECOND_PERSON_NEEDED
+    return refusal
+
+
+CASE_RULES: Mapping[Action, CaseRule] = {
+    Action.READ_CASE: _read_case,
+    Action.READ_CONTENT: _staff_only,
+    Action.READ_REPORTER: _read_reporter,
+    Action.ADD_NOTE: _staff_only,
+    Action.SUPPLY_MATERIAL: _at_intake_or_lead,
+    Action.WORK_REFERRAL: _work_referral,
+    Action.CLAIM: _claim,
+    Action.HAND_BACK: _hand_back,
+    Action.MOVE_TASK: _move_task,
+    Action.EXTEND: _extend,
+    Action.URGE: _urge,
+    Action.SUPERVISE: _district_supervisor,
+    Action.REASSIGN: _district_supervisor,
+    Action.LINK_REPORT: _at_intake_or_lead,
+    Action.ANSWER_REPORTER: _answer_reporter,
+    Action.CONFIRM_SAFETY: _confirm_safety,
+    Action.REVIEW_GRADE: _review_grade,
+    Action.ADOPT_PLAN: _adopt_plan,
+    Action.CLOSE_PROPOSE: _close_propose,
+    Action.CLOSE_REJECT: _close_reject,
+    Action.CLOSE_APPROVE: _close_approve,
+}

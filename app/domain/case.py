@@ -1,0 +1,228 @@
+"""The rules of a case: what a command makes of it now, and what follows from that at once by rule alone."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.access import Actor
+from app.domain.fold import fold
+from app.domain.opening import open_duty, open_leg, ready_duties, ready_legs
+from app.domain.policy import Policy
+from app.domain.progress import Progress, State
+from app.domain.referral import DESK_WORK
+from app.domain.refusals import Refused, RefusalCode
+from app.domain.stages import STAGE_WORK
+from app.domain.supervision import SUPERVISION_WORK
+from app.domain.terms import OWN_AGENCY
+
+Decision = Callable[[Progress, Any, Policy, datetime], tuple[e.Event, ...]]
+
+WHILE_LINKED = (
+    c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.AddNote, c.FollowPrimary, c.RaiseDue, c.RecomputeDeadlines,
+)  # fmt: skip
+
+
+def decide(progress: Progress | None, command: c.Command, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    """The events of a command, in order; raises Refused and changes nothing when the rules say no."""
+    if isinstance(command, c.FileReport):
+        if progress is not None:
+            raise Refused(RefusalCode.ALREADY_FILED)
+        raise TypeError("a report is decided by file_report, which knows the new id")
+    if progress is None:
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
+    if not progress.is_open:
+        raise Refused(RefusalCode.CASE_CLOSED, closed_reason=progress.closed_reason)
+    if progress.linked_to and not isinstance(command, WHILE_LINKED):
+        raise Refused(RefusalCode.CASE_LINKED, primary=progress.linked_to)
+    first = DECISIONS[type(command)](progress, command, policy, now)
+    return with_consequences(progress, first, policy, now)
+
+
+def file_report(case_id: str, command: c.FileReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    """The first events of a case: the report, and every leg and duty that opens with it."""
+    facts, triage = command.facts, policy.triage(command.facts)
+    filed = e.ReportFiled(
+        at=now,
+        **author(command.by),
+        case_id=case_id,
+        report_kind=facts.kind,
+        reporter_class=facts.reporter_class,
+        reporter_unit=command.unit,
+        division=facts.division,
+        children=tuple(child.child_id for child in facts.children),
+        policy=policy.version,
+        triggers=triage.triggers,
+        urgency=triage.urgency,
+        branch=triage.branch,
+        left_behind=triage.left_behind,
+        lead=triage.lead,
+        must_not_notify=triage.must_not_notify,
+        closes_only_when_found=triage.closes_only_when_found,
+        possible_duplicate=facts.possible_duplicate,
+        steps=tuple(e.PlannedStep(route_id=r.id, step=r.step, agency=r.agency, gate=r.gate) for r in triage.routes),
+        duties=tuple(e.PlannedDuty(code=o.code, gate=o.gate) for o in triage.obligations),
+        rows=triage.rows,
+    )
+    return with_consequences(None, (filed,), policy, now)
+
+
+def author(by: Actor) -> dict[str, str | None]:
+    """Who signs an event: the person, and whom a deputy stands in for."""
+    return {"by": by.person_id, "behalf": by.acting_for}
+
+
+def with_consequences(
+    progress: Progress | None, first: tuple[e.Event, ...], policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    """The events and all that follows from them at once, until nothing more follows."""
+    events, state = first, fold(first, progress)
+    while more := _consequences(state, policy, now):
+        events, state = events + more, fold(more, state)
+    return events
+
+
+def _consequences(state: Progress, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    if not state.is_open:
+        return ()
+    told = _reporter_is_told(state, now) + _duties_settled(state, now)
+    if state.linked_to:
+        return told
+    legs = tuple(open_leg(state, policy, now, step) for step in ready_legs(state))
+    duties = tuple(open_duty(state, policy, now, code) for code in ready_duties(state))
+    return told + legs + duties
+
+
+def _reporter_is_told(state: Progress, now: datetime) -> tuple[e.Event, ...]:
+    """The first acceptance by somebody other than the reporter's own agency."""
+    own = OWN_AGENCY.get(state.reporter_class)
+    accepted = any(r.state in (State.ACCEPTED, State.COMPLETED) and r.agency is not own for r in state.referrals)
+    return (e.ReporterInformed(at=now),) if accepted and not state.informed else ()
+
+
+def _duties_settled(state: Progress, now: datetime) -> tuple[e.Event, ...]:
+    """Duties that a fact fulfils without anybody saying so."""
+    settled = {
+        "answer_acceptance": state.informed,
+        "answer_outcome": state.answered,
+        "confirm_safety": state.all_safe,
+        "committee_review": state.grade_reviewed,
+        "adopt_plan": state.plan_adopted,
+        "post_assessment": state.post_assessed,
+    }
+    return tuple(e.DutyMet(at=now, code=code) for code, done in settled.items() if done and state.open_duty(code))
+
+
+def _confirm_safety(
+    progress: Progress, command: c.ConfirmSafety, policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    if command.child_id not in {child.id for child in progress.children}:
+        raise Refused(RefusalCode.CHILD_NOT_FOUND)
+    return (e.SafetyConfirmed(at=now, **author(command.by), child_id=command.child_id, safety=command.safety),)
+
+
+def _record_sentence(
+    progress: Progress, command: c.RecordSentence, policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    if "guardian_sentenced" in progress.happened:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    return (e.GuardianSentenced(at=now, **author(command.by)),)
+
+
+def _meet_duty(progress: Progress, command: c.MeetDuty, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    if not progress.open_duty(command.code):
+        raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
+    return (e.DutyMet(at=now, **author(command.by), code=command.code),)
+
+
+def _answer_reporter(
+    progress: Progress, command: c.AnswerReporter, policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    return (e.ReporterAnswered(at=now, **author(command.by)),)
+
+
+def _waive_answer(progress: Progress, command: c.WaiveAnswer, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    if progress.answered:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    return (e.AnswerWaived(at=now, **author(command.by), reason=command.reason),)
+
+
+def _add_note(progress: Progress, command: c.AddNote, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    return (e.NoteAdded(at=now, **author(command.by)),)
+
+
+def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    if command.primary == progress.case_id:
+        raise Refused(RefusalCode.SAME_CASE)
+    if command.primary_is_linked or progress.followers:
+        raise Refused(RefusalCode.LINK_CHAIN)
+    withdrawn = tuple(
+        e.ReferralWithdrawn(at=now, **author(command.by), referral_id=r.id, why="linked")
+        for r in progress.open_referrals
+    )
+    dropped = tuple(
+        e.DutyDropped(at=now, **author(command.by), code=d.code)
+        for d in progress.duties
+        if d.is_open and not d.code.startswith("answer_")
+    )
+    return (*withdrawn, *dropped, e.ReportLinked(at=now, **author(command.by), primary=command.primary))
+
+
+def _unlink(progress: Progress, command: c.UnlinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    if not progress.linked_to:
+        raise Refused(RefusalCode.NOT_LINKED)
+    return (e.ReportUnlinked(at=now, **author(command.by), primary=progress.linked_to),)
+
+
+def _add_follower(progress: Progress, command: c.AddFollower, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    return (e.FollowerAdded(at=now, **author(command.by), case_id=command.case_id),)
+
+
+def _remove_follower(
+    progress: Progress, command: c.RemoveFollower, policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    if command.case_id not in progress.followers:
+        raise Refused(RefusalCode.NOT_LINKED)
+    return (e.FollowerRemoved(at=now, **author(command.by), case_id=command.case_id),)
+
+
+def _clear_duplicate(
+    progress: Progress, command: c.ClearDuplicate, policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    if not progress.possible_duplicate:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    return (e.DuplicateCleared(at=now, **author(command.by)),)
+
+
+def _follow_primary(
+    progress: Progress, command: c.FollowPrimary, policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    signed = author(command.by)
+    answered = (e.ReporterAnswered(at=now, **signed),) if command.answered and not progress.answered else ()
+    if command.closed is None:
+        return answered
+    duties = tuple(e.DutyDropped(at=now, code=d.code) for d in progress.duties if d.is_open and not answered)
+    closed = e.CaseClosed(
+        at=now, **signed, reason=command.closed, grade=None, proposed_by=command.by.person_id
+    )  # fmt: skip
+    return (*answered, *duties, closed)
+
+
+DECISIONS: dict[type[c.Command], Decision] = {
+    c.ConfirmSafety: _confirm_safety,
+    c.RecordSentence: _record_sentence,
+    c.MeetDuty: _meet_duty,
+    c.AnswerReporter: _answer_reporter,
+    c.WaiveAnswer: _waive_answer,
+    c.AddNote: _add_note,
+    c.LinkReport: _link,
+    c.UnlinkReport: _unlink,
+    c.AddFollower: _add_follower,
+    c.RemoveFollower: _remove_follower,
+    c.ClearDuplicate: _clear_duplicate,
+    c.FollowPrimary: _follow_primary,
+    **DESK_WORK,
+    **STAGE_WORK,
+    **SUPERVISION_WORK,
+}

@@ -1,0 +1,368 @@
+"""The clock of a duty: a budget and its ladder as instants, and what pauses, extensions and a new calendar do to them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from app.domain.terms import Rung
+from app.domain.working_time import (
+    LAST_SECOND,
+    OPENS,
+    SECOND,
+    Budget,
+    Calendar,
+    ClockError,
+    DayKind,
+    Instant,
+    Remaining,
+    Unit,
+    Value,
+    day_of,
+    local_instant,
+    utc,
+)
+
+__all__ = [
+    "Budget",
+    "Calendar",
+    "Clock",
+    "ClockError",
+    "DayKind",
+    "Remaining",
+    "RungPlan",
+    "RungSpec",
+    "TimeSpec",
+    "Unit",
+]
+
+NOTHING = timedelta()
+
+
+class RungSpec(Value):
+    """Where one rung hangs: `offset` before or after the start or the due instant, or at it."""
+
+    rung: Rung
+    anchor: Literal["start", "due"]
+    offset: Budget | None = None
+    before: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_before(self) -> Self:
+        if self.before and (self.anchor == "start" or self.offset is None):
+            raise ClockError(f"rung {self.rung}: only an offset from the due instant can lie before its anchor")
+        return self
+
+
+class TimeSpec(Value):
+    """A budget with its ladder and the clauses it rests on."""
+
+    budget: Budget
+    around_the_clock: bool
+    basis: tuple[str, ...]
+    ladder: tuple[RungSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _climbs(self) -> Self:
+        order = tuple(Rung)
+        heights = [order.index(spec.rung) for spec in self.ladder]
+        if heights != sorted(set(heights)):
+            raise ClockError("a ladder names each rung once, from the lowest to the highest")
+        return self
+
+
+class RungPlan(Value):
+    """When one rung is due."""
+
+    rung: Rung
+    at: Instant
+
+
+class Leg(Value):
+    """One stretch of a count: it begins where the stretch before it ends, or at `since` if that is later."""
+
+    left: Remaining
+    since: Instant
+
+
+class StartCount(Value):
+    """What is left until a rung that hangs on the start, counted from `since`."""
+
+    rung: Rung
+    left: Remaining
+    since: Instant
+
+
+class Clock(Value):
+    """One running duty. Every change returns a new clock; instants are UTC; `rungs` are those not yet fired, in order.
+
+    `legs`, `start_counts` and `ladder_lag` are what `due_at` and `rungs` are counted from, kept so that a new calendar can count again.
+    While paused, `due_at` and `rungs` are those of the moment of the pause, and `remaining` is what is left.
+    """
+
+    spec: TimeSpec
+    started_at: Instant
+    due_at: Instant
+    provisional: bool
+    due_provisional: bool
+    calendar_version: str
+    rungs: tuple[RungPlan, ...]
+    fired: tuple[Rung, ...] = ()
+    paused_at: Instant | None = None
+    remaining: Remaining | None = None
+    extended_times: int = 0
+    met_at: Instant | None = None
+    legs: tuple[Leg, ...]
+    start_counts: tuple[StartCount, ...] = ()
+    ladder_lag: timedelta = NOTHING
+
+    @classmethod
+    def start(cls, spec: TimeSpec, now: datetime, calendar: Calendar) -> Self:
+        """Set the clock going; no rung is planned at or before `now`."""
+        now = utc(now)
+        leg = Leg(left=Remaining(amount=spec.budget.amount, unit=spec.budget.unit), since=now)
+        counts = tuple(
+            StartCount(rung=rung.rung, left=_left_of(rung.offset), since=now)
+            for rung in spec.ladder
+            if rung.anchor == "start"
+        )
+        unplanned = cls(
+            spec=spec,
+            started_at=now,
+            due_at=now,
+            provisional=False,
+            due_provisional=False,
+            calendar_version=calendar.version,
+            rungs=(),
+            legs=(leg,),
+            start_counts=counts,
+        )
+        return unplanned._planned(now, calendar)
+
+    def pause(self, now: datetime, calendar: Calendar) -> Self:
+        """Stop counting and keep what is left; a pause does not undo that the due instant has passed."""
+        self._refuse_unless_running("paused")
+        now = max(utc(now), self.legs[0].since)
+        legs = self._legs_left(now, calendar)
+        counts = tuple(
+            count.model_copy(update={"left": count.left.left_at(now, count.since, calendar)})
+            for count in self.start_counts
+        )
+        return self.model_copy(
+            update={"paused_at": now, "remaining": legs[0].left, "legs": legs, "start_counts": counts}
+        )
+
+    def resume(self, now: datetime, calendar: Calendar) -> Self:
+        """Count on from `now` with what was left, and plan every unfired rung anew, all of them after `now`.
+
+        A clock that was overdue when paused keeps its due instant; its ladder goes on as much later as the pause was long.
+        """
+        if self.paused_at is None or self.met_at is not None:
+            raise ClockError("only a paused clock can be resumed")
+        now = max(utc(now), self.paused_at)
+        if self.paused_at > self.due_at:
+            legs, lag = (Leg(left=_left_of(None), since=self.due_at),), self.ladder_lag + (now - self.paused_at)
+        else:
+            legs, lag = (Leg(left=self.legs[0].left, since=now), *self.legs[1:]), NOTHING
+        counts = tuple(count.model_copy(update={"since": now}) for count in self.start_counts)
+        resumed = {"paused_at": None, "remaining": None, "legs": legs, "start_counts": counts, "ladder_lag": lag}
+        return self.model_copy(update=resumed)._planned(now, calendar)
+
+    def extend(self, budget: Budget, now: datetime, calendar: Calendar) -> Self:
+        """Grant `budget` on top, counted from the due instant, or from `now` when that has passed."""
+        if self.met_at is not None:
+            raise ClockError("a clock that was met cannot be extended")
+        now = utc(now)
+        added = Leg(left=Remaining(amount=budget.amount, unit=budget.unit), since=now)
+        changes: dict[str, object] = {"extended_times": self.extended_times + 1, "ladder_lag": NOTHING}
+        if self.paused_at is None:
+            return self.model_copy(update=changes | {"legs": (*self.legs, added)})._planned(now, calendar)
+        legs = _merged((*self.legs, added), now, calendar)
+        due_at = budget.ends(max(self.due_at, now), calendar, around_the_clock=self.spec.around_the_clock)
+        return self.model_copy(update=changes | {"legs": legs, "remaining": legs[0].left, "due_at": due_at})
+
+    def recompute(self, calendar: Calendar, now: datetime) -> Self:
+        """Count again by another calendar, with all pauses and extensions; the same calendar changes nothing.
+
+        A paused clock is counted again when it is resumed; one that was met stays as it was.
+        """
+        now = utc(now)
+        if calendar.version == self.calendar_version or self.met_at is not None:
+            return self
+        if self.paused_at is not None:
+            return self.model_copy(update={"calendar_version": calendar.version})
+        return self._planned(now, calendar, kept=self.rungs)
+
+    def fire(self, rung: Rung) -> Self:
+        """Take a planned rung as climbed; each can be climbed once, and none while the clock stands."""
+        self._refuse_unless_running("escalated")
+        left = tuple(plan for plan in self.rungs if plan.rung is not rung)
+        if len(left) == len(self.rungs):
+            raise ClockError(f"rung {rung} is not planned, or was climbed before")
+        return self.model_copy(update={"rungs": left, "fired": (*self.fired, rung)})
+
+    def meet(self, now: datetime) -> Self:
+        """The duty is done: nothing is due any more, and the clock never runs again."""
+        if self.met_at is not None:
+            raise ClockError("a clock is met once")
+        return self.model_copy(update={"met_at": utc(now), "paused_at": None, "remaining": None})
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next unfired rung is due; None while paused, once met, or when no rung is left."""
+        return self.rungs[0].at if self.rungs and self._is_running else None
+
+    def due_rungs(self, now: datetime) -> tuple[RungPlan, ...]:
+        """The unfired rungs whose time has come, lowest first."""
+        now = utc(now)
+        return tuple(plan for plan in self.rungs if plan.at <= now) if self._is_running else ()
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether the due instant has passed undone; time in a pause does not count, and a met clock is not overdue."""
+        now = utc(now)
+        return self.met_at is None and (self.paused_at or now) > self.due_at
+
+    @property
+    def _is_running(self) -> bool:
+        return self.paused_at is None and self.met_at is None
+
+    def _refuse_unless_running(self, what: str) -> None:
+        if not self._is_running:
+            raise ClockError(f"a clock that is {'paused' if self.paused_at else 'met'} cannot be {what}")
+
+    def _legs_left(self, now: datetime, calendar: Calendar) -> tuple[Leg, ...]:
+        """The legs that `now` leaves, the first of them shortened to what is left of it."""
+        if now > self.due_at:
+            return (Leg(left=_left_of(None), since=now),)
+        end = self.legs[0].since
+        for passed, leg in enumerate(self.legs):
+            begin = max(end, leg.since)
+            end = leg.left.ends(begin, calendar, around_the_clock=self.spec.around_the_clock)
+            if now <= end or passed == len(self.legs) - 1:
+                left = Leg(left=leg.left.left_at(now, begin, calendar), since=now)
+                return _merged((left, *self.legs[passed + 1 :]), now, calendar)
+        raise ClockError("a clock has at least one leg")
+
+    def _planned(self, now: datetime, calendar: Calendar, kept: tuple[RungPlan, ...] = ()) -> Self:
+        """Count the legs, and hang every unfired rung on the outcome, after `now`."""
+        around_the_clock = self.spec.around_the_clock
+        due_at, uncertain = self.legs[0].since, False
+        for leg in self.legs:
+            due_at = leg.left.ends(max(due_at, leg.since), calendar, around_the_clock=around_the_clock)
+            counted = leg.left.depends_on_calendar(around_the_clock=around_the_clock)
+            uncertain |= counted and day_of(due_at) > calendar.confirmed_until
+        ladder = _Ladder(
+            spec=self.spec,
+            due_at=due_at,
+            after=now,
+            calendar=calendar,
+            lag=self.ladder_lag if due_at <= now else NOTHING,
+            counts={count.rung: count for count in self.start_counts},
+            kept={plan.rung: plan.at for plan in kept},
+        )
+        rungs, lag = ladder.hang(self.fired)
+        changes: dict[str, object] = {
+            "due_at": due_at,
+            "due_provisional": uncertain,
+            "provisional": uncertain or any(ladder.is_uncertain(plan) for plan in rungs),
+            "calendar_version": calendar.version,
+            "rungs": rungs,
+            "ladder_lag": lag,
+        }
+        return self.model_copy(update=changes)
+
+
+def _left_of(budget: Budget | None) -> Remaining:
+    return Remaining(amount=budget.amount, unit=budget.unit) if budget else Remaining(amount=0, unit=Unit.SECONDS)
+
+
+def _merged(legs: tuple[Leg, ...], now: datetime, calendar: Calendar) -> tuple[Leg, ...]:
+    """Add up what is left with the extensions of the same unit behind it, where the sum counts to the same end."""
+    first, *later = legs
+    left = first.left
+    while later and left.unit is not Unit.DAYS:
+        behind = later[0].left.left_at(now, now, calendar)
+        if behind.unit is not left.unit:
+            break
+        left = Remaining(amount=left.amount + behind.amount, unit=left.unit)
+        del later[0]
+    return (Leg(left=left, since=first.since), *later)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ladder:
+    """Hangs unfired rungs on a due instant: each after `after`, each after the one below it, in working time if the spec says so."""
+
+    spec: TimeSpec
+    due_at: datetime
+    after: datetime
+    calendar: Calendar
+    lag: timedelta
+    counts: dict[Rung, StartCount]
+    kept: dict[Rung, datetime]
+
+    def hang(self, fired: tuple[Rung, ...]) -> tuple[tuple[RungPlan, ...], timedelta]:
+        """The plan, and by how much the ladder lags behind a due instant that has passed."""
+        wanted = [(spec, self._wanted(spec)) for spec in self.spec.ladder if spec.rung not in fired]
+        late = NOTHING
+        if wanted and self.due_at <= self.after:
+            late = max(NOTHING, self.after - min(at for _, at in wanted))
+        plans: list[RungPlan] = []
+        last = self.after
+        for spec, at in wanted:
+            placed = self._placed(spec, at + late, last)
+            last = placed if placed > last else self._working_moment(last + SECOND)
+            plans.append(RungPlan(rung=spec.rung, at=last))
+        return tuple(plans), self.lag + late
+
+    def is_uncertain(self, plan: RungPlan) -> bool:
+        """Whether its instant counts a day that is not confirmed."""
+        if day_of(plan.at) <= self.calendar.confirmed_until:
+            return False
+        offset = next(spec.offset for spec in self.spec.ladder if spec.rung is plan.rung)
+        return not self.spec.around_the_clock or (offset is not None and offset.unit is Unit.WORKING_DAYS)
+
+    def _wanted(self, spec: RungSpec) -> datetime:
+        """Where the spec hangs the rung, past or not, working time or not."""
+        around_the_clock = self.spec.around_the_clock
+        if spec.anchor == "start":
+            count = self.counts[spec.rung]
+            return count.left.ends(count.since, self.calendar, around_the_clock=around_the_clock)
+        if spec.offset is None:
+            return self.due_at + self.lag
+        count_from = spec.offset.leads_to if spec.before else spec.offset.ends
+        return count_from(self.due_at, self.calendar, around_the_clock=around_the_clock) + self.lag
+
+    def _placed(self, spec: RungSpec, wanted: datetime, last: datetime) -> datetime:
+        """The moment for it; one that would be past, or a reminder that would miss the due instant, goes in between."""
+        at = self._working_moment(wanted)
+        if self.due_at <= self.after or (wanted > self.after and (at < self.due_at or not spec.before)):
+            return at
+        kept = self.kept.get(spec.rung)
+        if kept is not None and last < kept < self.due_at and self._working_moment(kept) == kept:
+            return kept
+        if wanted <= self.after:
+            half_way = self._working_moment(last + (self.due_at - last) / 2)
+            if half_way < self.due_at:
+                return half_way
+        return self._last_chance(last) or at
+
+    def _last_chance(self, last: datetime) -> datetime | None:
+        """A moment on the last working day before the due instant, if it lies after `last`."""
+        day = day_of(self.due_at)
+        if not self.calendar.is_working(day) or local_instant(day, OPENS) >= self.due_at:
+            day = self.calendar.previous_working_day(day)
+        opens, closes = local_instant(day, OPENS), min(local_instant(day, LAST_SECOND), self.due_at)
+        if opens > last:
+            return opens
+        return last + (closes - last) / 2 if last < closes else None
+
+    def _working_moment(self, at: datetime) -> datetime:
+        """`at`, or the next opening hour of a working day when working time binds and `at` is outside it."""
+        if self.spec.around_the_clock:
+            return at
+        day = day_of(at)
+        if not self.calendar.is_working(day):
+            return local_instant(self.calendar.next_working_day(day), OPENS)
+        return max(at, local_instant(day, OPENS))

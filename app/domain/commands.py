@@ -1,0 +1,292 @@
+"""What a person, an agency's system or the engine asks of a case: imperatives, each by an actor."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.domain.access import Actor
+from app.domain.clock import Budget
+from app.domain.facts import ReportFacts
+from app.domain.policy import Frozen
+from app.domain.terms import (
+    Agency,
+    CloseReason,
+    DeclineReason,
+    ExtendReason,
+    FailReason,
+    Grade,
+    PauseReason,
+    ReturnReason,
+    Safety,
+    Service,
+    Stage,
+    WaiveReason,
+)
+
+Note = Annotated[str, Field(max_length=20_000)]
+
+
+class Command(Frozen):
+    """Common to all: who asks. `note` is free text; it is stored as content and never enters an event."""
+
+    by: Actor
+    note: Note = ""
+
+
+class FileReport(Command):
+    """A report at the one door."""
+
+    facts: ReportFacts
+    unit: str
+
+
+class AcceptReferral(Command):
+    """受案."""
+
+    referral_id: str
+
+
+class ReturnReferral(Command):
+    """退回补正."""
+
+    referral_id: str
+    reason: ReturnReason
+
+
+class SupplyMaterial(Command):
+    """补正."""
+
+    referral_id: str
+
+
+class DeclineReferral(Command):
+    """不受案."""
+
+    referral_id: str
+    reason: DeclineReason
+
+
+class PassOnReferral(Command):
+    """再转 to the agency that is competent."""
+
+    referral_id: str
+    to: Agency
+    reason: DeclineReason = DeclineReason.NOT_COMPETENT
+
+
+class CompleteReferral(Command):
+    """完成."""
+
+    referral_id: str
+
+
+class FailReferral(Command):
+    """The task cannot reach its result."""
+
+    referral_id: str
+    reason: FailReason
+
+
+class ExtendReferral(Command):
+    """延期."""
+
+    referral_id: str
+    reason: ExtendReason
+    by_budget: Budget
+
+
+class PauseReferral(Command):
+    """中止."""
+
+    referral_id: str
+    reason: PauseReason
+
+
+class ResumeReferral(Command):
+    """恢复."""
+
+    referral_id: str
+
+
+class ClaimTask(Command):
+    """领取."""
+
+    referral_id: str
+
+
+class HandBackTask(Command):
+    """交回."""
+
+    referral_id: str
+
+
+class MoveTask(Command):
+    """移交 by the head."""
+
+    referral_id: str
+    to: str
+
+
+class ReassignReferral(Command):
+    """改派 by a supervisor."""
+
+    referral_id: str
+    to: Agency
+
+
+class UrgeReferral(Command):
+    """催办 by a supervisor."""
+
+    referral_id: str
+
+
+class SuperviseReferral(Command):
+    """督办: the agency owes a written reply within a time of its own."""
+
+    referral_id: str
+
+
+class ReplyToSupervision(Command):
+    """The agency's reply to 督办 or 检察监督."""
+
+    code: str
+
+
+class MeetDuty(Command):
+    """A duty of the rules is done, such as the parents' return."""
+
+    code: str
+
+
+class ConfirmSafety(Command):
+    """How a child is now, found by a person."""
+
+    child_id: str
+    safety: Safety
+
+
+class RecordSentence(Command):
+    """A guardian was sentenced."""
+
+
+class FileAssessment(Command):
+    """评估报告 with the proposed grade; completes the assessment leg."""
+
+    referral_id: str
+    grade: Grade
+
+
+class ReviewGrade(Command):
+    """审议 by the committee."""
+
+    grade: Grade
+    present: int = Field(ge=0, le=99)
+    recused: int = Field(default=0, ge=0, le=99)
+
+
+class PlanItem(Frozen):
+    """One service of the plan and the agency that owes it."""
+
+    agency: Agency
+    service: Service
+
+
+class AdoptPlan(Command):
+    """帮扶方案."""
+
+    items: tuple[PlanItem, ...] = ()
+    drop: tuple[str, ...] = ()
+    lead: Agency | None = None
+
+
+class FilePostAssessment(Command):
+    """后期评估报告."""
+
+    grade: Grade
+
+
+class AnswerReporter(Command):
+    """告知处理结果; the note is the answer."""
+
+
+class WaiveAnswer(Command):
+    """No answer, for a reason."""
+
+    reason: WaiveReason
+
+
+class LinkReport(Command):
+    """并案: the same incident as another case."""
+
+    primary: str
+    primary_is_linked: bool = False
+
+
+class UnlinkReport(Command):
+    """撤销并案."""
+
+
+class AddFollower(Command):
+    """The other side of a link."""
+
+    case_id: str
+
+
+class RemoveFollower(Command):
+    """The other side of an unlink."""
+
+    case_id: str
+
+
+class ClearDuplicate(Command):
+    """The suggestion is wrong: no duplicate."""
+
+
+class FollowPrimary(Command):
+    """What the primary case did counts for its follower."""
+
+    answered: bool = False
+    closed: CloseReason | None = None
+
+
+class AddNote(Command):
+    """A note for the file."""
+
+
+class ProposeClosure(Command):
+    """提请办结."""
+
+    reason: CloseReason
+
+
+class RejectClosure(Command):
+    """退回办结."""
+
+
+class ApproveClosure(Command):
+    """审批办结, by another person."""
+
+
+class EnterStage(Command):
+    """The engine moves the case on."""
+
+    stage: Stage
+
+
+class RaiseDue(Command):
+    """The engine records every rung and expiry that is due."""
+
+
+class RecordDelivery(Command):
+    """The engine records how an agency's system answered."""
+
+    referral_id: str
+    outcome: Literal["delivered", "failing", "rejected"]
+    code: str = Field(default="", max_length=64)
+    reference: str = Field(default="", max_length=128)
+
+
+class RecomputeDeadlines(Command):
+    """The calendar changed; `why` is the recorded reason."""
+
+    why: str = Field(max_length=200)

@@ -1,0 +1,455 @@
+"""What has happened to a case: the events of its ledger, past tense, codes and ids and instants only."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from app.domain.clock import Clock
+from app.domain.policy import Frozen, Gate
+from app.domain.terms import (
+    Agency,
+    Branch,
+    CloseReason,
+    DeclineReason,
+    ExtendReason,
+    FailReason,
+    Grade,
+    PauseReason,
+    ReporterClass,
+    ReportKind,
+    ReturnReason,
+    Rung,
+    Safety,
+    Stage,
+    Trigger,
+    Urgency,
+    WaiveReason,
+)
+
+ENGINE = "engine"
+
+
+class Fact(Frozen):
+    """Common to all events: when, by whom, and for whom when a deputy acted."""
+
+    at: datetime
+    by: str = ENGINE
+    behalf: str | None = None
+
+
+class PlannedStep(Frozen):
+    """A leg that the rules foresee; the row stands in the pinned policy version."""
+
+    route_id: str
+    step: int
+    agency: Agency
+    gate: Gate
+
+
+class PlannedDuty(Frozen):
+    """A duty that the rules foresee."""
+
+    code: str
+    gate: Gate
+
+
+class ReportFiled(Fact):
+    """A report became a case; the pack's whole answer is pinned here."""
+
+    kind: Literal["report_filed"] = "report_filed"
+    case_id: str
+    report_kind: ReportKind
+    reporter_class: ReporterClass
+    reporter_unit: str
+    division: str
+    children: tuple[str, ...]
+    policy: str
+    triggers: tuple[Trigger, ...]
+    urgency: Urgency
+    branch: Branch | None
+    left_behind: bool
+    lead: Agency
+    must_not_notify: tuple[str, ...]
+    closes_only_when_found: bool
+    possible_duplicate: bool
+    steps: tuple[PlannedStep, ...]
+    duties: tuple[PlannedDuty, ...]
+    rows: tuple[str, ...]
+
+
+class ReferralOpened(Fact):
+    """A referral lies on a desk, with the absolute instants of its acceptance and its ladder."""
+
+    kind: Literal["referral_opened"] = "referral_opened"
+    referral_id: str
+    route_id: str
+    step: int
+    stage: Stage
+    agency: Agency
+    desk: str
+    task: str
+    basis: tuple[str, ...]
+    urgent: bool
+    assessment: bool = False
+    accept: Clock
+    instead_of: str | None = None
+    refusals: int = 0
+    visited: tuple[Agency, ...] = ()
+
+
+class ReferralAccepted(Fact):
+    """受案: the desk took it; the finish clock starts."""
+
+    kind: Literal["referral_accepted"] = "referral_accepted"
+    referral_id: str
+    finish: Clock
+
+
+class ReferralReturned(Fact):
+    """退回补正: the acceptance clock stands still while the sender completes it."""
+
+    kind: Literal["referral_returned"] = "referral_returned"
+    referral_id: str
+    reason: ReturnReason
+    accept: Clock
+    supply: Clock
+
+
+class MaterialSupplied(Fact):
+    """补正: the sender supplied what was missing; the acceptance clock runs on."""
+
+    kind: Literal["material_supplied"] = "material_supplied"
+    referral_id: str
+    accept: Clock
+
+
+class ReferralDeclined(Fact):
+    """不受案, with its coded reason."""
+
+    kind: Literal["referral_declined"] = "referral_declined"
+    referral_id: str
+    reason: DeclineReason
+
+
+class ReferralPassedOn(Fact):
+    """再转: the desk knows the right agency."""
+
+    kind: Literal["referral_passed_on"] = "referral_passed_on"
+    referral_id: str
+    to: Agency
+    reason: DeclineReason
+
+
+class ReferralReassigned(Fact):
+    """改派 by a supervisor."""
+
+    kind: Literal["referral_reassigned"] = "referral_reassigned"
+    referral_id: str
+    to: Agency
+
+
+class ReferralLeftSilent(Fact):
+    """Nobody answered up to the rung of re-routing: another agency helps the child, the ladder of this one climbs on."""
+
+    kind: Literal["referral_left_silent"] = "referral_left_silent"
+    referral_id: str
+
+
+class ReferralCompleted(Fact):
+    """The task is done."""
+
+    kind: Literal["referral_completed"] = "referral_completed"
+    referral_id: str
+
+
+class ReferralFailed(Fact):
+    """The task ended without its result."""
+
+    kind: Literal["referral_failed"] = "referral_failed"
+    referral_id: str
+    reason: FailReason
+
+
+class ReferralWithdrawn(Fact):
+    """The referral is no longer needed: the case was linked or closed."""
+
+    kind: Literal["referral_withdrawn"] = "referral_withdrawn"
+    referral_id: str
+    why: Literal["linked", "closed"]
+
+
+class ClockExtended(Fact):
+    """延期 of a finish clock."""
+
+    kind: Literal["clock_extended"] = "clock_extended"
+    referral_id: str
+    reason: ExtendReason
+    finish: Clock
+
+
+class ClockPaused(Fact):
+    """中止: the budget that is left is kept."""
+
+    kind: Literal["clock_paused"] = "clock_paused"
+    referral_id: str
+    reason: PauseReason
+    finish: Clock
+
+
+class ClockResumed(Fact):
+    """恢复: due instant and rungs are moved by the pause."""
+
+    kind: Literal["clock_resumed"] = "clock_resumed"
+    referral_id: str
+    finish: Clock
+
+
+class TaskClaimed(Fact):
+    """领取: a person of the desk holds the task."""
+
+    kind: Literal["task_claimed"] = "task_claimed"
+    referral_id: str
+    holder: str
+
+
+class TaskHandedBack(Fact):
+    """交回 to the desk."""
+
+    kind: Literal["task_handed_back"] = "task_handed_back"
+    referral_id: str
+
+
+class TaskMoved(Fact):
+    """移交 to a colleague by the head."""
+
+    kind: Literal["task_moved"] = "task_moved"
+    referral_id: str
+    holder: str
+
+
+class DeliveryRecorded(Fact):
+    """How the referral reached the agency's own system."""
+
+    kind: Literal["delivery_recorded"] = "delivery_recorded"
+    referral_id: str
+    outcome: Literal["delivered", "failing", "rejected"]
+    code: str = ""
+    reference: str = ""
+
+
+class RungFired(Fact):
+    """One rung of one ladder, once; `subject` is a referral id or the code of a duty."""
+
+    kind: Literal["rung_fired"] = "rung_fired"
+    subject: str
+    clock: Literal["accept", "finish", "supply", "duty"]
+    rung: Rung
+    planned_at: datetime
+    recipients: tuple[str, ...]
+
+
+class DutyOpened(Fact):
+    """A duty with a clock of its own began."""
+
+    kind: Literal["duty_opened"] = "duty_opened"
+    code: str
+    holder: Agency
+    desk: str
+    basis: tuple[str, ...]
+    clock: Clock
+
+
+class DutyMet(Fact):
+    """The duty is done."""
+
+    kind: Literal["duty_met"] = "duty_met"
+    code: str
+
+
+class DutyExpired(Fact):
+    """The duty's time ran out; what the rules foresee for that opens."""
+
+    kind: Literal["duty_expired"] = "duty_expired"
+    code: str
+
+
+class DutyDropped(Fact):
+    """The duty fell away: the case was linked or closed."""
+
+    kind: Literal["duty_dropped"] = "duty_dropped"
+    code: str
+
+
+class SafetyConfirmed(Fact):
+    """A person on the spot says how the child is now."""
+
+    kind: Literal["safety_confirmed"] = "safety_confirmed"
+    child_id: str
+    safety: Safety
+
+
+class GuardianSentenced(Fact):
+    """A judgment against a guardian arrived."""
+
+    kind: Literal["guardian_sentenced"] = "guardian_sentenced"
+
+
+class AssessmentFiled(Fact):
+    """评估: the social worker's report and proposed grade."""
+
+    kind: Literal["assessment_filed"] = "assessment_filed"
+    referral_id: str
+    grade: Grade
+
+
+class GradeReviewed(Fact):
+    """审议: the committee's grade."""
+
+    kind: Literal["grade_reviewed"] = "grade_reviewed"
+    grade: Grade
+    present: int
+    recused: int
+
+
+class PlanAdopted(Fact):
+    """方案: one lead agency, the items as planned legs."""
+
+    kind: Literal["plan_adopted"] = "plan_adopted"
+    lead: Agency
+    added: tuple[PlannedStep, ...]
+    dropped: tuple[str, ...]
+
+
+class StageEntered(Fact):
+    """The case moved to the next stage of the chain."""
+
+    kind: Literal["stage_entered"] = "stage_entered"
+    stage: Stage
+
+
+class PostAssessmentFiled(Fact):
+    """后期评估报告."""
+
+    kind: Literal["post_assessment_filed"] = "post_assessment_filed"
+    grade: Grade
+
+
+class ReporterInformed(Fact):
+    """The reporter can read that the report was accepted."""
+
+    kind: Literal["reporter_informed"] = "reporter_informed"
+
+
+class ReporterAnswered(Fact):
+    """The reporter has the answer; its text is content."""
+
+    kind: Literal["reporter_answered"] = "reporter_answered"
+
+
+class AnswerWaived(Fact):
+    """The reporter is not answered, for a recorded reason."""
+
+    kind: Literal["answer_waived"] = "answer_waived"
+    reason: WaiveReason
+
+
+class ReportLinked(Fact):
+    """A person confirmed that this report is about the incident of another case."""
+
+    kind: Literal["report_linked"] = "report_linked"
+    primary: str
+
+
+class ReportUnlinked(Fact):
+    """The link was a mistake; the report is a case of its own again."""
+
+    kind: Literal["report_unlinked"] = "report_unlinked"
+    primary: str
+
+
+class FollowerAdded(Fact):
+    """Another report on the same incident follows this case."""
+
+    kind: Literal["follower_added"] = "follower_added"
+    case_id: str
+
+
+class FollowerRemoved(Fact):
+    """The other report no longer follows."""
+
+    kind: Literal["follower_removed"] = "follower_removed"
+    case_id: str
+
+
+class DuplicateCleared(Fact):
+    """A person found that the suggested duplicate is none."""
+
+    kind: Literal["duplicate_cleared"] = "duplicate_cleared"
+
+
+class ReferralUrged(Fact):
+    """催办 by a supervisor."""
+
+    kind: Literal["referral_urged"] = "referral_urged"
+    referral_id: str
+    recipients: tuple[str, ...]
+
+
+class NoteAdded(Fact):
+    """A note; its text is content."""
+
+    kind: Literal["note_added"] = "note_added"
+
+
+class ClosureProposed(Fact):
+    """办结 proposed by the first person."""
+
+    kind: Literal["closure_proposed"] = "closure_proposed"
+    reason: CloseReason
+
+
+class ClosureRejected(Fact):
+    """The second person disagrees."""
+
+    kind: Literal["closure_rejected"] = "closure_rejected"
+
+
+class CaseClosed(Fact):
+    """办结 approved by the second person; the children go back to the watch with this grade."""
+
+    kind: Literal["case_closed"] = "case_closed"
+    reason: CloseReason
+    grade: Grade | None
+    proposed_by: str
+
+
+class MovedClock(Frozen):
+    """A clock that a calendar edit moved."""
+
+    subject: str
+    clock: Literal["accept", "finish", "supply", "duty"]
+    moved: Clock
+
+
+class DeadlinesRecomputed(Fact):
+    """The calendar changed; open deadlines follow it, and the reason stands here."""
+
+    kind: Literal["deadlines_recomputed"] = "deadlines_recomputed"
+    calendar_version: str
+    reason: str
+    clocks: tuple[MovedClock, ...]
+
+
+Event = Annotated[
+    ReportFiled | ReferralOpened | ReferralAccepted | ReferralReturned | MaterialSupplied | ReferralDeclined
+    | ReferralPassedOn | ReferralReassigned | ReferralLeftSilent | ReferralCompleted | ReferralFailed
+    | ReferralWithdrawn | ClockExtended | ClockPaused | ClockResumed | TaskClaimed | TaskHandedBack | TaskMoved
+    | DeliveryRecorded | RungFired | DutyOpened | DutyMet | DutyExpired | DutyDropped | SafetyConfirmed
+    | GuardianSentenced | AssessmentFiled | GradeReviewed | PlanAdopted | StageEntered | PostAssessmentFiled
+    | ReporterInformed | ReporterAnswered | AnswerWaived | ReportLinked | ReportUnlinked | FollowerAdded
+    | FollowerRemoved | DuplicateCleared | ReferralUrged | NoteAdded | ClosureProposed | ClosureRejected
+    | CaseClosed | DeadlinesRecomputed,
+    Field(discriminator="kind"),
+]
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,175 @@
+"""What a reporter ticks about the event, the children, the guardians and the household; *unknown* is an answer everywhere."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from app.domain.terms import ReporterClass, ReportKind, Term, Trigger
+
+BEIJING = timezone(timedelta(hours=8))
+"""Local time of the district; China has had no daylight saving since 1991."""
+_T = TypeVar("_T")
+
+
+class Known(Term):
+    """An answer to a yes-or-no question that nobody need know."""
+
+    YES = "yes", "是", "yes"
+    NO = "no", "否", "no"
+    UNKNOWN = "unknown", "不清楚", "not known"
+
+
+class Sex(Term):
+    """As in the register; GB/T 2261.1 has the same two and leaves the rest unknown."""
+
+    FEMALE = "female", "女", "female"
+    MALE = "male", "男", "male"
+
+
+class SchoolStage(Term):
+    """Where the child belongs by age or register, attending or not."""
+
+    NONE = "none", "未到学龄或已离校", "not of school age"
+    KINDERGARTEN = "kindergarten", "学前教育", "kindergarten"
+    PRIMARY = "primary", "小学", "primary school"
+    JUNIOR = "junior", "初中", "junior secondary school"
+    SENIOR = "senior", "高中阶段", "senior secondary school"
+    UNKNOWN = "unknown", "不清楚", "not known"
+
+
+class Relation(Term):
+    """What a guardian or carer is to the child."""
+
+    FATHER = "father", "父", "father"
+    MOTHER = "mother", "母", "mother"
+    STEP_PARENT = "step_parent", "继父母", "step-parent"
+    ADOPTIVE_PARENT = "adoptive_parent", "养父母", "adoptive parent"
+    GRANDPARENT = "grandparent", "祖父母或外祖父母", "grandparent"
+    SIBLING = "sibling", "成年兄姐", "grown brother or sister"
+    AUNT_OR_UNCLE = "aunt_or_uncle", "伯叔姑舅姨", "aunt or uncle"
+    OTHER = "other", "其他人", "somebody else"
+    UNKNOWN = "unknown", "不清楚", "not known"
+
+
+class Whereabouts(Term):
+    """Where a guardian is; only AWAY_FOR_WORK makes a child left behind, a business trip is AWAY."""
+
+    HOME = "home", "在家", "at home"
+    AWAY = "away", "临时外出", "away for now"
+    AWAY_FOR_WORK = "away_for_work", "外出务工", "gone away to work"
+    DETAINED = "detained", "被拘留或逮捕", "detained"
+    IMPRISONED = "imprisoned", "服刑", "serving a sentence"
+    DETOX = "detox", "强制隔离戒毒", "in compulsory detoxification"
+    HOSPITAL = "hospital", "住院", "in hospital"
+    MISSING = "missing", "失联", "out of contact"
+    DEAD = "dead", "死亡", "dead"
+    UNKNOWN = "unknown", "不清楚", "not known"
+
+
+class HarmBy(Term):
+    """Who is thought to have harmed the child, besides a guardian who is marked as suspected."""
+
+    FAMILY = "family", "家庭成员", "a member of the family"
+    SCHOOLMATE = "schoolmate", "同学", "a schoolmate"
+    SCHOOL_STAFF = "school_staff", "教职员工", "staff of the school"
+    ACQUAINTANCE = "acquaintance", "熟人", "an acquaintance"
+    STRANGER = "stranger", "陌生人", "a stranger"
+    ORGANISER = "organiser", "组织者", "somebody who uses children"
+
+
+class FactsModel(BaseModel):
+    """A value: immutable, and a misspelt fact is an error rather than an unknown one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _without_doubles(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+class ChildFacts(FactsModel):
+    """One child of the report; without name, birth date and number it is still a child."""
+
+    child_id: str = Field(min_length=1, max_length=64)
+    is_the_subject: bool = True
+    """False for a brother or sister who is not the reason of the report."""
+    age_years: int | None = Field(default=None, ge=0, le=17)
+    sex: Sex | None = None
+    identity_known: Known = Known.UNKNOWN
+    hukou_in_district: Known = Known.UNKNOWN
+    alone_now: Known = Known.UNKNOWN
+    lives_alone: Known = Known.UNKNOWN
+    injured: Known = Known.UNKNOWN
+    needs_treatment: Known = Known.UNKNOWN
+    found: Known = Known.UNKNOWN
+    """Of a missing child: seen and safe again."""
+    gravely_ill: Known = Known.UNKNOWN
+    disabled: Known = Known.UNKNOWN
+    disability_grade: int | None = Field(default=None, ge=1, le=4)
+    school_stage: SchoolStage = SchoolStage.UNKNOWN
+    attending: Known = Known.UNKNOWN
+    unable_to_attend: Known = Known.UNKNOWN
+    """Illness or disability keeps the child from school; not the same as not going."""
+    working: Known = Known.UNKNOWN
+
+
+class GuardianFacts(FactsModel):
+    """A parent or whoever cares for the child; its place in the tuple is its name in `must_not_notify`."""
+
+    relation: Relation = Relation.UNKNOWN
+    whereabouts: Whereabouts = Whereabouts.UNKNOWN
+    suspected_of_harm: Known = Known.UNKNOWN
+    able: Known = Known.UNKNOWN
+    """Able to be a guardian: not gravely ill or disabled, not incapacitated."""
+    willing: Known = Known.UNKNOWN
+    reachable: Known = Known.UNKNOWN
+
+
+class HouseholdFacts(FactsModel):
+    """The home and its means."""
+
+    carer_available_tonight: Known = Known.UNKNOWN
+    """A grown-up whom a competent person has found fit; a neighbour's offer alone is *unknown*."""
+    on_minimum_living: Known = Known.UNKNOWN
+    low_income: Known = Known.UNKNOWN
+    cannot_pay_treatment: Known = Known.UNKNOWN
+    housing_need: Known = Known.UNKNOWN
+
+
+class ReportFacts(FactsModel):
+    """The whole report in codes: what the rules see. Narrative text drives no rule and is not here."""
+
+    kind: ReportKind = ReportKind.CONCERN
+    reporter_class: ReporterClass = ReporterClass.PUBLIC
+    division: str = Field(default="110106", pattern=r"^(\d{9}|110106)$")
+    reported_at: AwareDatetime | None = None
+    situations: Annotated[tuple[Trigger, ...], AfterValidator(_without_doubles)] = ()
+    """The triggers of 三(二)4 and of the named procedures as ticked; empty means *not sure*."""
+    nine_situations: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=9)], ...], AfterValidator(_without_doubles)
+    ] = ()
+    """Numbers of 强制报告意见 第4条."""
+    harm_by: Annotated[tuple[HarmBy, ...], AfterValidator(_without_doubles)] = ()
+    organised_exploitation: Known = Known.UNKNOWN
+    children: tuple[ChildFacts, ...] = Field(default=(), max_length=50)
+    guardians: tuple[GuardianFacts, ...] = Field(default=(), max_length=50)
+    household: HouseholdFacts = HouseholdFacts()
+    possible_duplicate: bool = False
+    """Set by the intake's own search, never by the reporter."""
+
+    @model_validator(mode="after")
+    def _each_child_once(self) -> Self:
+        ids = [child.child_id for child in self.children]
+        if len(set(ids)) != len(ids):
+            raise ValueError("a child stands twice in one report")
+        return self
+
+    @property
+    def local_hour(self) -> int | None:
+        """The hour of the day in Beijing at which the report came in."""
+        return None if self.reported_at is None else self.reported_at.astimezone(BEIJING).hour
+
+    def at(self, instant: datetime) -> Self:
+        """The same report, received at `instant`."""
+        return self.model_copy(update={"reported_at": instant.astimezone(UTC)})

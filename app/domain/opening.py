@@ -1,0 +1,137 @@
+"""Opening legs and duties: which of the planned ones are ready, and the event that puts one on its desk and on its clock."""
+
+from datetime import datetime
+
+from app.domain import events as e
+from app.domain.clock import Clock
+from app.domain.policy import Gate, Policy
+from app.domain.progress import Progress, Referral, State
+from app.domain.terms import Agency, Role, Rung, Stage
+
+STAGES = tuple(Stage)
+TAKEN_UP = (State.ACCEPTED, State.COMPLETED, State.FAILED)
+
+
+def desk_of(agency: Agency, division: str) -> str:
+    """The desk that works for an agency in a division (statistics code, 9 digits, or 110106 while the street is unknown)."""
+    return f"{agency.value}-{division}" if agency.is_territorial else agency.value
+
+
+def ready_legs(state: Progress) -> tuple[e.PlannedStep, ...]:
+    """Planned legs whose gate is open and that nobody has been asked for yet."""
+    asked = {r.route_id for r in state.referrals if r.state is not State.WITHDRAWN} | set(state.dropped_steps)
+    return tuple(step for step in state.steps if step.route_id not in asked and _is_open(state, step.gate))
+
+
+def ready_duties(state: Progress) -> tuple[str, ...]:
+    """Planned duties whose gate is open and that have not begun yet."""
+    begun = {d.code for d in state.duties if not d.dropped}
+    return tuple(duty.code for duty in state.planned_duties if duty.code not in begun and _is_open(state, duty.gate))
+
+
+def _is_open(state: Progress, gate: Gate) -> bool:
+    if STAGES.index(state.stage) < STAGES.index(gate.stage):
+        return False
+    if gate.event is not None and gate.event not in state.happened:
+        return False
+    return gate.after_step is None or _taken_up(state, gate.after_step)
+
+
+def _taken_up(state: Progress, step: int) -> bool:
+    """Every leg of that step, or what replaced it, was accepted or has ended."""
+    for planned in state.steps:
+        if planned.step != step or planned.route_id in state.dropped_steps:
+            continue
+        if not any(r.route_id == planned.route_id and r.state in TAKEN_UP for r in state.referrals):
+            return False
+    return True
+
+
+def open_leg(state: Progress, policy: Policy, now: datetime, step: e.PlannedStep) -> e.ReferralOpened:
+    """The event that puts a planned leg on its agency's desk."""
+    route = policy.route(step.route_id, urgent=state.urgency.around_the_clock)
+    return e.ReferralOpened(
+        at=now,
+        referral_id=_next_id(state, step.route_id),
+        route_id=step.route_id,
+        step=step.step,
+        stage=state.stage,
+        agency=step.agency,
+        desk=desk_of(step.agency, state.division),
+        task=route.task,
+        basis=route.basis,
+        urgent=route.urgent,
+        assessment=route.assessment,
+        accept=Clock.start(route.accept, now, policy.calendar),
+        visited=(step.agency,),
+    )
+
+
+def reopen_leg(state: Progress, policy: Policy, now: datetime, old: Referral, to: Agency) -> e.ReferralOpened:
+    """The event that puts the leg of one agency on the desk of another."""
+    route = policy.route(old.route_id, urgent=state.urgency.around_the_clock)
+    return e.ReferralOpened(
+        at=now,
+        referral_id=_next_id(state, old.route_id),
+        route_id=old.route_id,
+        step=old.step,
+        stage=old.stage,
+        agency=to,
+        desk=desk_of(to, state.division),
+        task=old.task,
+        basis=old.basis,
+        urgent=old.urgent,
+        assessment=old.assessment,
+        accept=Clock.start(route.accept, now, policy.calendar),
+        instead_of=old.id,
+        refusals=old.refusals + 1,
+        visited=(*old.visited, to),
+    )
+
+
+def open_duty(
+    state: Progress, policy: Policy, now: datetime, code: str, *, holder: Agency | None = None, name: str | None = None
+) -> e.DutyOpened:
+    """The event that starts a duty; `name` distinguishes several of one kind, `holder` overrides the rule's."""
+    spec = policy.obligation(code, urgent=state.urgency.around_the_clock)
+    owes = holder or spec.holder
+    return e.DutyOpened(
+        at=now,
+        code=name or code,
+        holder=owes,
+        desk=desk_of(owes, state.division),
+        basis=spec.basis,
+        clock=Clock.start(spec.time, now, policy.calendar),
+    )
+
+
+def next_agency(state: Progress, policy: Policy, old: Referral) -> Agency | None:
+    """Who takes a leg that was refused or left silent: by rule, else the lead agency, else the joint conference office.
+
+    Nobody is asked twice; None when even the joint conference office has had it.
+    """
+    if old.refusals + 1 >= policy.refusals_before_conference:
+        choices: tuple[Agency | None, ...] = (Agency.CONF,)
+    else:
+        fallback = policy.route(old.route_id, urgent=state.urgency.around_the_clock).fallback
+        choices = (fallback, state.lead, Agency.CONF)
+    return next((agency for agency in choices if agency and agency not in old.visited), None)
+
+
+def recipients(rung: Rung, agency: Agency, desk: str, holder: str | None) -> tuple[str, ...]:
+    """Who is told on a rung, as addresses that the notices resolve to people: always somebody who can act."""
+    match rung:
+        case Rung.REMIND:
+            return (f"person:{holder}",) if holder else (f"desk:{desk}",)
+        case Rung.DESK_HEAD:
+            return (f"{Role.DESK_HEAD}:{desk}",)
+        case Rung.AGENCY_HEAD:
+            return (f"{Role.AGENCY_HEAD}:{agency}", f"desk:{Agency.CONF}")
+        case Rung.SUPERVISION:
+            return (f"{Role.SUPERVISOR}:{Agency.CIVIL}",)
+        case Rung.PROCURATORATE:
+            return (f"desk:{Agency.PROC}",)
+
+
+def _next_id(state: Progress, route_id: str) -> str:
+    return f"{route_id}-{sum(r.route_id == route_id for r in state.referrals) + 1}"

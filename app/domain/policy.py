@@ -1,0 +1,129 @@
+"""What the policy pack tells the domain: planned routes, obligations, budgets and ladders, each with its basis."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from app.domain.clock import Budget, Calendar, TimeSpec
+from app.domain.facts import ReportFacts
+from app.domain.terms import Agency, Branch, Grade, Rung, Stage, Trigger, Urgency
+
+
+class Frozen(BaseModel):
+    """A value: immutable, strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Gate(Frozen):
+    """When a planned route opens: in `stage`, once the routes of step `after_step` are accepted, or once `event` is recorded.
+
+    `event` is one of: child_safe, child_found, guardian_sentenced, plan_adopted, duplicate_cleared, or an obligation's code with the
+    prefix `expired:`. An emergency route has stage REPORT and neither of the others.
+    """
+
+    stage: Stage = Stage.REPORT
+    after_step: int | None = None
+    event: str | None = None
+
+
+class PlannedRoute(Frozen):
+    """One leg of the response, decided by the pack when the report is filed and pinned to the case."""
+
+    id: str
+    step: int
+    agency: Agency
+    task: str
+    title_zh: str
+    title_en: str
+    basis: tuple[str, ...]
+    gate: Gate
+    accept: TimeSpec
+    finish: TimeSpec
+    urgent: bool
+    lead: bool = False
+    assessment: bool = False
+    fallback: Agency | None = None
+    forbidden_to_notify: tuple[str, ...] = ()
+    search: bool = False
+
+
+class ObligationSpec(Frozen):
+    """A duty with a clock of its own that is no referral: the answer to the reporter, the parents' return, the post-assessment."""
+
+    code: str
+    holder: Agency
+    title_zh: str
+    title_en: str
+    time: TimeSpec
+    basis: tuple[str, ...]
+    gate: Gate
+
+
+class Triage(Frozen):
+    """The pack's answer to a report, with the rows that made it."""
+
+    triggers: tuple[Trigger, ...]
+    urgency: Urgency
+    branch: Branch | None
+    left_behind: bool
+    lead: Agency
+    routes: tuple[PlannedRoute, ...]
+    obligations: tuple[ObligationSpec, ...]
+    must_not_notify: tuple[str, ...]
+    closes_only_when_found: bool
+    rows: tuple[str, ...]
+
+
+class Policy(Protocol):
+    """One effective version of the rules, with the calendar in force."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def calendar(self) -> Calendar: ...
+
+    @property
+    def refusals_before_conference(self) -> int:
+        """After so many refusals a leg goes to the joint conference office."""
+        ...
+
+    @property
+    def extension_cap(self) -> int:
+        """How often one clock may be extended."""
+        ...
+
+    @property
+    def extension_limit(self) -> Budget:
+        """The longest single extension."""
+        ...
+
+    @property
+    def visit_interval(self) -> Mapping[Grade, timedelta]: ...
+
+    @property
+    def silence_reroutes_at(self) -> Rung:
+        """The rung of the acceptance ladder at which another agency takes the leg of a silent one."""
+        ...
+
+    @property
+    def quorum(self) -> int:
+        """How many members of the committee must be present, those recused not counted."""
+        ...
+
+    def triage(self, facts: ReportFacts) -> Triage: ...
+
+    def route(self, route_id: str, *, urgent: bool) -> PlannedRoute:
+        """A row by its id, also `plan:AGENCY:service` for an item of a plan."""
+        ...
+
+    def obligation(self, code: str, *, urgent: bool) -> ObligationSpec:
+        """A named duty by its code, such as `answer_outcome`, `post_assessment`, `committee_review`, `visit`, `supervision_reply`."""
+        ...
+
+    def time(self, name: str, *, urgent: bool) -> TimeSpec:
+        """A named pair of budget and ladder, such as `rerouted_accept` or `rerouted_finish`."""
+        ...

@@ -1,0 +1,246 @@
+"""A referral at its desk: accept, return, decline, pass on, complete, extend, pause; claim and hand back inside the desk."""
+
+from datetime import datetime
+
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.access import Actor
+from app.domain.clock import Clock
+from app.domain.opening import next_agency, open_duty, reopen_leg
+from app.domain.policy import Policy
+from app.domain.progress import Progress, Referral, State
+from app.domain.refusals import Refused, RefusalCode
+from app.domain.terms import Agency, DeclineReason, Role
+
+HEADS = (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)
+POLICE_MAY_DECLINE = (DeclineReason.ALREADY_HANDLED, DeclineReason.CONFLICT_OF_INTEREST)
+
+Events = tuple[e.Event, ...]
+
+
+def signed(by: Actor, now: datetime) -> dict[str, object]:
+    """The head of an event: when, who, and for whom when a deputy acts."""
+    return {"at": now, "by": by.person_id, "behalf": by.acting_for}
+
+
+def open_referral(progress: Progress, referral_id: str) -> Referral:
+    """The referral, if somebody still owes something on it."""
+    referral = progress.referral(referral_id)
+    if referral is None:
+        raise Refused(RefusalCode.REFERRAL_NOT_FOUND)
+    if not referral.state.is_open:
+        raise Refused(RefusalCode.REFERRAL_ENDED, state=referral.state.value)
+    return referral
+
+
+def same_person(by: Actor, holder: str | None) -> bool:
+    """The holder himself, or his deputy."""
+    return holder in (by.person_id, by.acting_for) if holder else False
+
+
+def at_its_desk(by: Actor, referral: Referral) -> None:
+    """Only the desk that was asked works on a referral; an agency's head and its own system count as its desks."""
+    whole_agency = by.agency is referral.agency and (Role.AGENCY_HEAD in by.roles or Role.MACHINE in by.roles)
+    if by.desk != referral.desk and not whole_agency:
+        raise Refused(RefusalCode.NOT_YOUR_DESK, desk=referral.desk)
+
+
+def _in_hand(progress: Progress, command: c.Command, referral_id: str) -> Referral:
+    """The open referral that this actor may work on: at his desk and not held by a colleague."""
+    referral = open_referral(progress, referral_id)
+    at_its_desk(command.by, referral)
+    if referral.holder and not same_person(command.by, referral.holder) and not _is_head(command.by):
+        raise Refused(RefusalCode.HELD_BY_COLLEAGUE, holder=referral.holder)
+    return referral
+
+
+def _is_head(by: Actor) -> bool:
+    return any(role in HEADS for role in by.roles)
+
+
+def _not_accepted(progress: Progress, command: c.Command, referral_id: str) -> Referral:
+    referral = _in_hand(progress, command, referral_id)
+    if referral.state is State.ACCEPTED:
+        raise Refused(RefusalCode.REFERRAL_ALREADY_ACCEPTED)
+    return referral
+
+
+def _accepted(progress: Progress, command: c.Command, referral_id: str) -> tuple[Referral, Clock]:
+    referral = _in_hand(progress, command, referral_id)
+    if referral.state is not State.ACCEPTED or referral.finish is None:
+        raise Refused(RefusalCode.REFERRAL_NOT_ACCEPTED)
+    return referral, referral.finish
+
+
+def _accept(progress: Progress, command: c.AcceptReferral, policy: Policy, now: datetime) -> Events:
+    referral = _not_accepted(progress, command, command.referral_id)
+    route = policy.route(referral.route_id, urgent=progress.urgency.around_the_clock)
+    finish = Clock.start(route.finish, now, policy.calendar)
+    head = signed(command.by, now)
+    accepted = e.ReferralAccepted(**head, referral_id=referral.id, finish=finish)
+    if referral.holder or Role.MACHINE in command.by.roles:
+        return (accepted,)
+    return e.TaskClaimed(**head, referral_id=referral.id, holder=command.by.person_id), accepted
+
+
+def _return(progress: Progress, command: c.ReturnReferral, policy: Policy, now: datetime) -> Events:
+    referral = _not_accepted(progress, command, command.referral_id)
+    if referral.state is State.RETURNED:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    supply = Clock.start(policy.time("supply", urgent=referral.urgent), now, policy.calendar)
+    returned = e.ReferralReturned(
+        **signed(command.by, now), referral_id=referral.id, reason=command.reason,
+        accept=referral.accept.pause(now, policy.calendar), supply=supply,
+    )  # fmt: skip
+    return (returned,)
+
+
+def _supply(progress: Progress, command: c.SupplyMaterial, policy: Policy, now: datetime) -> Events:
+    referral = open_referral(progress, command.referral_id)
+    if referral.state is not State.RETURNED:
+        raise Refused(RefusalCode.REFERRAL_NOT_RETURNED)
+    accept = referral.accept.resume(now, policy.calendar)
+    return (e.MaterialSupplied(**signed(command.by, now), referral_id=referral.id, accept=accept),)
+
+
+def _decline(progress: Progress, command: c.DeclineReferral, policy: Policy, now: datetime) -> Events:
+    referral = _not_accepted(progress, command, command.referral_id)
+    statutory = referral.agency is Agency.POLICE and referral.urgent and command.reason not in POLICE_MAY_DECLINE
+    to = next_agency(progress, policy, referral)
+    if statutory or to is None:
+        raise Refused(RefusalCode.MUST_NOT_DECLINE, reason=command.reason.value)
+    declined = e.ReferralDeclined(**signed(command.by, now), referral_id=referral.id, reason=command.reason)
+    return declined, reopen_leg(progress, policy, now, referral, to)
+
+
+def _pass_on(progress: Progress, command: c.PassOnReferral, policy: Policy, now: datetime) -> Events:
+    referral = _not_accepted(progress, command, command.referral_id)
+    if command.to in referral.visited:
+        raise Refused(RefusalCode.NO_PING_PONG, agency=command.to.value)
+    conference = referral.refusals + 1 >= policy.refusals_before_conference
+    to = Agency.CONF if conference and Agency.CONF not in referral.visited else command.to
+    passed = e.ReferralPassedOn(**signed(command.by, now), referral_id=referral.id, to=to, reason=command.reason)
+    return passed, reopen_leg(progress, policy, now, referral, to)
+
+
+def _complete(progress: Progress, command: c.CompleteReferral, policy: Policy, now: datetime) -> Events:
+    referral, _ = _accepted(progress, command, command.referral_id)
+    if referral.assessment:
+        raise Refused(RefusalCode.NO_ASSESSMENT)
+    return (e.ReferralCompleted(**signed(command.by, now), referral_id=referral.id),)
+
+
+def _fail(progress: Progress, command: c.FailReferral, policy: Policy, now: datetime) -> Events:
+    referral, _ = _accepted(progress, command, command.referral_id)
+    return (e.ReferralFailed(**signed(command.by, now), referral_id=referral.id, reason=command.reason),)
+
+
+def extend(progress: Progress, command: c.ExtendReferral, policy: Policy, now: datetime) -> Events:
+    """延期: by the desk's head or a supervisor, for a coded reason, within the cap."""
+    referral = open_referral(progress, command.referral_id)
+    if referral.state is not State.ACCEPTED or referral.finish is None:
+        raise Refused(RefusalCode.REFERRAL_NOT_ACCEPTED)
+    if Role.SUPERVISOR not in command.by.roles:
+        at_its_desk(command.by, referral)
+    if not _is_head(command.by):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    if referral.finish.extended_times >= policy.extension_cap:
+        raise Refused(RefusalCode.EXTENSION_CAP, cap=policy.extension_cap)
+    if command.by_budget.nominal > policy.extension_limit.nominal:
+        raise Refused(RefusalCode.EXTENSION_TOO_LONG, limit=str(policy.extension_limit))
+    finish = referral.finish.extend(command.by_budget, now, policy.calendar)
+    return (
+        e.ClockExtended(**signed(command.by, now), referral_id=referral.id, reason=command.reason, finish=finish),
+    )
+
+
+def _pause(progress: Progress, command: c.PauseReferral, policy: Policy, now: datetime) -> Events:
+    referral, finish = _accepted(progress, command, command.referral_id)
+    if finish.paused_at is not None:
+        raise Refused(RefusalCode.ALREADY_PAUSED)
+    finish = finish.pause(now, policy.calendar)
+    return (e.ClockPaused(**signed(command.by, now), referral_id=referral.id, reason=command.reason, finish=finish),)
+
+
+def _resume(progress: Progress, command: c.ResumeReferral, policy: Policy, now: datetime) -> Events:
+    referral, finish = _accepted(progress, command, command.referral_id)
+    if finish.paused_at is None:
+        raise Refused(RefusalCode.NOT_PAUSED)
+    finish = finish.resume(now, policy.calendar)
+    return (e.ClockResumed(**signed(command.by, now), referral_id=referral.id, finish=finish),)
+
+
+def _claim(progress: Progress, command: c.ClaimTask, policy: Policy, now: datetime) -> Events:
+    referral = open_referral(progress, command.referral_id)
+    at_its_desk(command.by, referral)
+    if referral.holder:
+        held_by_me = same_person(command.by, referral.holder)
+        raise Refused(
+            RefusalCode.ALREADY_DONE if held_by_me else RefusalCode.HELD_BY_COLLEAGUE, holder=referral.holder
+        )
+    return (
+        e.TaskClaimed(**signed(command.by, now), referral_id=referral.id, holder=command.by.acting_for or command.by.person_id),
+    )  # fmt: skip
+
+
+def _hand_back(progress: Progress, command: c.HandBackTask, policy: Policy, now: datetime) -> Events:
+    referral = open_referral(progress, command.referral_id)
+    at_its_desk(command.by, referral)
+    if not same_person(command.by, referral.holder):
+        raise Refused(RefusalCode.NOT_THE_HOLDER)
+    return (e.TaskHandedBack(**signed(command.by, now), referral_id=referral.id),)
+
+
+def _move(progress: Progress, command: c.MoveTask, policy: Policy, now: datetime) -> Events:
+    referral = open_referral(progress, command.referral_id)
+    if Role.SUPERVISOR not in command.by.roles:
+        at_its_desk(command.by, referral)
+    if not _is_head(command.by):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    return (e.TaskMoved(**signed(command.by, now), referral_id=referral.id, holder=command.to),)
+
+
+def _reply(progress: Progress, command: c.ReplyToSupervision, policy: Policy, now: datetime) -> Events:
+    duty = progress.open_duty(command.code)
+    if duty is None:
+        raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
+    if command.by.agency is not duty.holder:
+        raise Refused(RefusalCode.NOT_YOUR_DESK, desk=duty.desk)
+    return (e.DutyMet(**signed(command.by, now), code=duty.code),)
+
+
+def record_delivery(progress: Progress, command: c.RecordDelivery, policy: Policy, now: datetime) -> Events:
+    """How the agency's own system took the packet; a rejection is shown to a person, the clock runs on."""
+    referral = progress.referral(command.referral_id)
+    if referral is None:
+        raise Refused(RefusalCode.REFERRAL_NOT_FOUND)
+    if referral.delivery == command.outcome:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    return (
+        e.DeliveryRecorded(
+            **signed(command.by, now),
+            referral_id=referral.id,
+            outcome=command.outcome,
+            code=command.code,
+            reference=command.reference,
+        ),
+    )
+
+
+DESK_WORK = {
+    c.AcceptReferral: _accept,
+    c.ReturnReferral: _return,
+    c.SupplyMaterial: _supply,
+    c.DeclineReferral: _decline,
+    c.PassOnReferral: _pass_on,
+    c.CompleteReferral: _complete,
+    c.FailReferral: _fail,
+    c.ExtendReferral: extend,
+    c.PauseReferral: _pause,
+    c.ResumeReferral: _resume,
+    c.ClaimTask: _claim,
+    c.HandBackTask: _hand_back,
+    c.MoveTask: _move,
+    c.ReplyToSupervision: _reply,
+    c.RecordDelivery: record_delivery,
+}

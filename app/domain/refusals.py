@@ -1,0 +1,55 @@
+"""Why a command is refused: stable codes with the sentence that a person reads."""
+
+from app.domain.terms import Term
+
+
+class RefusalCode(Term):
+    """The stable code of a refusal; the API shows it as the problem's code."""
+
+    CASE_NOT_FOUND = "case_not_found", "案件不存在", "There is no such case."
+    CASE_CLOSED = "case_closed", "案件已办结", "The case is closed."
+    CASE_LINKED = "case_linked", "本报告已并入另一案件，请在该案件办理", "This report is linked to another case; act there."
+    ALREADY_FILED = "already_filed", "该报告已登记", "This report is already filed."
+    WRONG_STAGE = "wrong_stage", "当前阶段不能办理此事项", "The case is not in the stage for this."
+    REFERRAL_NOT_FOUND = "referral_not_found", "转介事项不存在", "There is no such referral."
+    REFERRAL_ENDED = "referral_ended", "转介事项已结束", "The referral has ended."
+    REFERRAL_NOT_ACCEPTED = "referral_not_accepted", "尚未受理", "The referral has not been accepted yet."
+    REFERRAL_ALREADY_ACCEPTED = "referral_already_accepted", "已经受理", "The referral is already accepted."
+    REFERRAL_NOT_RETURNED = "referral_not_returned", "该事项未被退回", "The referral was not returned."
+    NOT_YOUR_DESK = "not_your_desk", "不是本单位的事项", "This belongs to another desk."
+    HELD_BY_COLLEAGUE = "held_by_colleague", "同事正在办理，请其交回或由负责人移交", "A colleague holds this task; it can be handed back, or moved by the head."
+    NOT_THE_HOLDER = "not_the_holder", "您不是办理人", "You do not hold this task."
+    NOT_ALLOWED = "not_allowed", "无权办理此事项", "You may not do this."
+    MUST_NOT_DECLINE = "must_not_decline", "法定职责，不得拒绝", "This is a statutory duty and cannot be declined for this reason."
+    NO_PING_PONG = "no_ping_pong", "该单位已经手此事项，不得来回推转", "That agency has already had this referral; it must not go back and forth."
+    ALREADY_PAUSED = "already_paused", "已经中止", "The clock is already paused."
+    NOT_PAUSED = "not_paused", "未中止", "The clock is not paused."
+    EXTENSION_CAP = "extension_cap", "延期次数已达上限", "The clock cannot be extended again."
+    EXTENSION_TOO_LONG = "extension_too_long", "延期超过上限", "The extension is longer than the rules allow."
+    CHILD_NOT_FOUND = "child_not_found", "该案件没有此儿童", "There is no such child in this case."
+    NO_ASSESSMENT = "no_assessment", "评估尚未完成", "The assessment is not finished."
+    COMMITTEE_REVIEW_PENDING = "committee_review_pending", "等待委员会审议", "The committee has not reviewed the grade yet."
+    QUORUM_NOT_MET = "quorum_not_met", "未达法定人数", "The quorum is not met."
+    PLAN_ALREADY_ADOPTED = "plan_already_adopted", "帮扶方案已确定", "The plan is already adopted."
+    ALREADY_DONE = "already_done", "该事项已完成", "This has already been done."
+    CANNOT_CLOSE = "cannot_close", "尚不能办结", "The case cannot be closed yet."
+    CLOSURE_NOT_PROPOSED = "closure_not_proposed", "尚未提出办结", "Nobody has proposed the closure."
+    SECOND_PERSON_NEEDED = "second_person_needed", "须由另一人审批", "A second person has to approve this."
+    SAME_CASE = "same_case", "不能与自身关联", "A report cannot be linked to itself."
+    LINK_CHAIN = "link_chain", "目标案件本身已并入他案", "The other case is itself linked to another one."
+    NOT_LINKED = "not_linked", "未关联", "The report is not linked."
+    DUTY_NOT_FOUND = "duty_not_found", "没有此项义务", "There is no such open duty."
+    NOTHING_DUE = "nothing_due", "没有到期事项", "Nothing is due."
+    NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
+
+
+class Refused(Exception):
+    """A command that the rules do not allow now; nothing was changed.
+
+    `facts` are codes, ids and instants that explain the refusal; never personal data.
+    """
+
+    def __init__(self, code: RefusalCode, **facts: object) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.facts = facts

@@ -1,0 +1,156 @@
+"""From assessment to closure: grade, committee review, plan with one lead agency, post-assessment, two persons to close."""
+
+from datetime import datetime
+
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.opening import open_duty
+from app.domain.policy import Gate, Policy
+from app.domain.progress import Progress, State
+from app.domain.referral import Events, at_its_desk, open_referral, signed
+from app.domain.refusals import Refused, RefusalCode
+from app.domain.terms import CloseReason, Safety, Stage
+
+ENDS_EARLY = (
+    CloseReason.NO_RISK_FOUND, CloseReason.MOVED_AND_HANDED_OVER, CloseReason.ADULTHOOD, CloseReason.DIED,
+    CloseReason.POLICE_CLOSED,
+)  # fmt: skip
+"""Reasons that end a case before its post-assessment."""
+NO_CHILD_TO_SEE = (CloseReason.DIED, CloseReason.POLICE_CLOSED)
+
+
+def _enter_stage(progress: Progress, command: c.EnterStage, policy: Policy, now: datetime) -> Events:
+    allowed = {
+        Stage.ASSESS: progress.stage is Stage.REPORT and progress.is_secured,
+        Stage.INTERVENE: progress.stage is Stage.ASSESS and progress.plan_adopted,
+        Stage.REVIEW: progress.stage is Stage.INTERVENE and progress.is_helped,
+    }
+    if not allowed.get(command.stage, False):
+        raise Refused(RefusalCode.WRONG_STAGE, stage=progress.stage.value)
+    return (e.StageEntered(**signed(command.by, now), stage=command.stage),)
+
+
+def _file_assessment(progress: Progress, command: c.FileAssessment, policy: Policy, now: datetime) -> Events:
+    referral = open_referral(progress, command.referral_id)
+    at_its_desk(command.by, referral)
+    if referral.state is not State.ACCEPTED:
+        raise Refused(RefusalCode.REFERRAL_NOT_ACCEPTED)
+    if not referral.assessment:
+        raise Refused(RefusalCode.NO_ASSESSMENT)
+    filed = e.AssessmentFiled(**signed(command.by, now), referral_id=referral.id, grade=command.grade)
+    if progress.duty("committee_review"):
+        return (filed,)
+    return filed, open_duty(progress, policy, now, "committee_review")
+
+
+def _review_grade(progress: Progress, command: c.ReviewGrade, policy: Policy, now: datetime) -> Events:
+    if progress.grade is None:
+        raise Refused(RefusalCode.NO_ASSESSMENT)
+    if command.present - command.recused < policy.quorum:
+        raise Refused(RefusalCode.QUORUM_NOT_MET, quorum=policy.quorum)
+    head = signed(command.by, now)
+    return (e.GradeReviewed(**head, grade=command.grade, present=command.present, recused=command.recused),)
+
+
+def _adopt_plan(progress: Progress, command: c.AdoptPlan, policy: Policy, now: datetime) -> Events:
+    if progress.plan_adopted:
+        raise Refused(RefusalCode.PLAN_ALREADY_ADOPTED)
+    if progress.stage is not Stage.ASSESS:
+        raise Refused(RefusalCode.WRONG_STAGE, stage=progress.stage.value)
+    if _assessment_is_owed(progress, policy):
+        raise Refused(RefusalCode.NO_ASSESSMENT)
+    waits = progress.open_duty("committee_review") and not progress.urgency.around_the_clock
+    if waits:
+        raise Refused(RefusalCode.COMMITTEE_REVIEW_PENDING)
+    last = max((step.step for step in progress.steps), default=0)
+    added = tuple(
+        e.PlannedStep(
+            route_id=f"plan:{item.agency}:{item.service}", step=last + 1, agency=item.agency,
+            gate=Gate(stage=Stage.INTERVENE),
+        )
+        for item in dict.fromkeys(command.items)
+    )  # fmt: skip
+    asked = {r.route_id for r in progress.referrals}
+    dropped = tuple(route_id for route_id in dict.fromkeys(command.drop) if route_id not in asked)
+    lead = command.lead or progress.lead
+    return (e.PlanAdopted(**signed(command.by, now), lead=lead, added=added, dropped=dropped),)
+
+
+def _assessment_is_owed(progress: Progress, policy: Policy) -> bool:
+    urgent = progress.urgency.around_the_clock
+    ended = {r.route_id for r in progress.referrals if r.state in (State.COMPLETED, State.FAILED)}
+    return any(
+        policy.route(step.route_id, urgent=urgent).assessment and step.route_id not in ended for step in progress.steps
+    )
+
+
+def _file_post_assessment(
+    progress: Progress, command: c.FilePostAssessment, policy: Policy, now: datetime
+) -> Events:
+    if progress.stage is not Stage.REVIEW:
+        raise Refused(RefusalCode.WRONG_STAGE, stage=progress.stage.value)
+    if progress.post_assessed:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    filed = e.PostAssessmentFiled(**signed(command.by, now), grade=command.grade)
+    return filed, open_duty(progress, policy, now, "closure", holder=progress.lead)
+
+
+def closing_obstacles(progress: Progress, reason: CloseReason) -> tuple[str, ...]:
+    """What still stands against closing for this reason, as stable codes."""
+    early = reason in ENDS_EARLY
+    checks = {
+        "reporter_not_answered": not progress.answered,
+        "post_assessment_missing": not early and not (progress.stage is Stage.REVIEW and progress.post_assessed),
+        "child_not_found": progress.closes_only_when_found and not progress.all_safe and reason not in NO_CHILD_TO_SEE,
+        "safety_not_verified": reason not in NO_CHILD_TO_SEE
+        and progress.urgency.around_the_clock
+        and any(child.safety is Safety.UNKNOWN for child in progress.children),
+        "referrals_open": not early and bool(progress.open_referrals),
+    }
+    return tuple(code for code, stands in checks.items() if stands)
+
+
+def _propose_closure(progress: Progress, command: c.ProposeClosure, policy: Policy, now: datetime) -> Events:
+    obstacles = closing_obstacles(progress, command.reason)
+    if obstacles:
+        raise Refused(RefusalCode.CANNOT_CLOSE, obstacles=obstacles)
+    return (e.ClosureProposed(**signed(command.by, now), reason=command.reason),)
+
+
+def _reject_closure(progress: Progress, command: c.RejectClosure, policy: Policy, now: datetime) -> Events:
+    if not progress.proposed_reason:
+        raise Refused(RefusalCode.CLOSURE_NOT_PROPOSED)
+    return (e.ClosureRejected(**signed(command.by, now)),)
+
+
+def _approve_closure(progress: Progress, command: c.ApproveClosure, policy: Policy, now: datetime) -> Events:
+    reason = progress.proposed_reason
+    if reason is None:
+        raise Refused(RefusalCode.CLOSURE_NOT_PROPOSED)
+    if {command.by.person_id, command.by.acting_for} & set(progress.proposed_by):
+        raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
+    obstacles = closing_obstacles(progress, reason)
+    if obstacles:
+        raise Refused(RefusalCode.CANNOT_CLOSE, obstacles=obstacles)
+    head = signed(command.by, now)
+    withdrawn = tuple(
+        e.ReferralWithdrawn(**head, referral_id=r.id, why="closed") for r in progress.open_referrals
+    )
+    met = tuple(e.DutyMet(**head, code="closure") for _ in (progress.open_duty("closure"),) if _)
+    dropped = tuple(
+        e.DutyDropped(**head, code=d.code) for d in progress.duties if d.is_open and d.code != "closure"
+    )
+    closed = e.CaseClosed(**head, reason=reason, grade=progress.grade, proposed_by=progress.proposed_by[0])
+    return (*withdrawn, *met, *dropped, closed)
+
+
+STAGE_WORK = {
+    c.EnterStage: _enter_stage,
+    c.FileAssessment: _file_assessment,
+    c.ReviewGrade: _review_grade,
+    c.AdoptPlan: _adopt_plan,
+    c.FilePostAssessment: _file_post_assessment,
+    c.ProposeClosure: _propose_closure,
+    c.RejectClosure: _reject_closure,
+    c.ApproveClosure: _approve_closure,
+}
