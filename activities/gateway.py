@@ -25,9 +25,9 @@ _REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]{0,63}")
 
 
 class AgencyEndpoint(BaseModel):
-    """Where an agency's system listens, e.g. `https://host/referrals`; its address and key stay out of `repr` and of errors.
+    """Where an agency's system listens, e.g. `https://host/referrals`; address and key stay out of `repr` and errors.
 
-    `supports_lookup`: `GET {url}/{message_id}` answers 200 for a message that the system has taken and 404 for one it has not.
+    `supports_lookup`: `GET {url}/{message_id}` answers 200 for a message that the system has taken, else 404.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -111,7 +111,7 @@ class _Reply(BaseModel):
 
 
 class Gateway:
-    """Delivers packets; says by the type of what it raises whether another try is worth it, and never what was in the packet."""
+    """Delivers packets; the type of an error says whether another try is worth it, its text never what was sent."""
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
@@ -172,7 +172,7 @@ def open_client(*, read_timeout: timedelta = timedelta(seconds=10)) -> httpx2.As
 
 
 def verify(secret: SecretStr, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """The JSON object of a callback signed within five minutes of now; comparison in constant time. Raises BadSignature."""
+    """The JSON object of a callback signed within five minutes of now, compared in constant time; BadSignature."""
     content = _verified(secret, headers, body)
     if content is None:
         raise BadSignature

@@ -1,4 +1,4 @@
-"""An agency's own system, as a process of its own: takes signed referrals and answers by signed callbacks as it is told to behave.
+"""An agency's own system, as a process of its own: takes signed referrals and answers by callbacks as it is told.
 
 It shares nothing with the service but the vocabulary and the Standard Webhooks, so that a mistake on one side shows.
 """

@@ -6,12 +6,11 @@ from typing import Any
 
 from app.domain import commands as c
 from app.domain import events as e
-from app.domain.access import Actor
 from app.domain.fold import fold
 from app.domain.opening import open_duty, open_leg, ready_duties, ready_legs
 from app.domain.policy import Policy
 from app.domain.progress import Progress, State
-from app.domain.referral import DESK_WORK
+from app.domain.referral import DESK_WORK, signed
 from app.domain.refusals import Refused, RefusalCode
 from app.domain.stages import STAGE_WORK
 from app.domain.supervision import SUPERVISION_WORK
@@ -44,8 +43,7 @@ def file_report(case_id: str, command: c.FileReport, policy: Policy, now: dateti
     """The first events of a case: the report, and every leg and duty that opens with it."""
     facts, triage = command.facts, policy.triage(command.facts)
     filed = e.ReportFiled(
-        at=now,
-        **author(command.by),
+        **signed(command.by, now),
         case_id=case_id,
         report_kind=facts.kind,
         reporter_class=facts.reporter_class,
@@ -66,11 +64,6 @@ def file_report(case_id: str, command: c.FileReport, policy: Policy, now: dateti
         rows=triage.rows,
     )
     return with_consequences(None, (filed,), policy, now)
-
-
-def author(by: Actor) -> dict[str, str | None]:
-    """Who signs an event: the person, and whom a deputy stands in for."""
-    return {"by": by.person_id, "behalf": by.acting_for}
 
 
 def with_consequences(
@@ -119,7 +112,7 @@ def _confirm_safety(
 ) -> tuple[e.Event, ...]:
     if command.child_id not in {child.id for child in progress.children}:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
-    return (e.SafetyConfirmed(at=now, **author(command.by), child_id=command.child_id, safety=command.safety),)
+    return (e.SafetyConfirmed(**signed(command.by, now), child_id=command.child_id, safety=command.safety),)
 
 
 def _record_sentence(
@@ -127,56 +120,56 @@ def _record_sentence(
 ) -> tuple[e.Event, ...]:
     if "guardian_sentenced" in progress.happened:
         raise Refused(RefusalCode.ALREADY_DONE)
-    return (e.GuardianSentenced(at=now, **author(command.by)),)
+    return (e.GuardianSentenced(**signed(command.by, now)),)
 
 
 def _meet_duty(progress: Progress, command: c.MeetDuty, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if not progress.open_duty(command.code):
         raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
-    return (e.DutyMet(at=now, **author(command.by), code=command.code),)
+    return (e.DutyMet(**signed(command.by, now), code=command.code),)
 
 
 def _answer_reporter(
     progress: Progress, command: c.AnswerReporter, policy: Policy, now: datetime
 ) -> tuple[e.Event, ...]:
-    return (e.ReporterAnswered(at=now, **author(command.by)),)
+    return (e.ReporterAnswered(**signed(command.by, now)),)
 
 
 def _waive_answer(progress: Progress, command: c.WaiveAnswer, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if progress.answered:
         raise Refused(RefusalCode.ALREADY_DONE)
-    return (e.AnswerWaived(at=now, **author(command.by), reason=command.reason),)
+    return (e.AnswerWaived(**signed(command.by, now), reason=command.reason),)
 
 
 def _add_note(progress: Progress, command: c.AddNote, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
-    return (e.NoteAdded(at=now, **author(command.by)),)
+    return (e.NoteAdded(**signed(command.by, now)),)
 
 
 def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if command.primary == progress.case_id:
         raise Refused(RefusalCode.SAME_CASE)
-    if command.primary_is_linked or progress.followers:
+    if progress.followers:
         raise Refused(RefusalCode.LINK_CHAIN)
     withdrawn = tuple(
-        e.ReferralWithdrawn(at=now, **author(command.by), referral_id=r.id, why="linked")
+        e.ReferralWithdrawn(**signed(command.by, now), referral_id=r.id, why="linked")
         for r in progress.open_referrals
     )
     dropped = tuple(
-        e.DutyDropped(at=now, **author(command.by), code=d.code)
+        e.DutyDropped(**signed(command.by, now), code=d.code)
         for d in progress.duties
         if d.is_open and not d.code.startswith("answer_")
     )
-    return (*withdrawn, *dropped, e.ReportLinked(at=now, **author(command.by), primary=command.primary))
+    return (*withdrawn, *dropped, e.ReportLinked(**signed(command.by, now), primary=command.primary))
 
 
 def _unlink(progress: Progress, command: c.UnlinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if not progress.linked_to:
         raise Refused(RefusalCode.NOT_LINKED)
-    return (e.ReportUnlinked(at=now, **author(command.by), primary=progress.linked_to),)
+    return (e.ReportUnlinked(**signed(command.by, now), primary=progress.linked_to),)
 
 
 def _add_follower(progress: Progress, command: c.AddFollower, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
-    return (e.FollowerAdded(at=now, **author(command.by), case_id=command.case_id),)
+    return (e.FollowerAdded(**signed(command.by, now), case_id=command.case_id),)
 
 
 def _remove_follower(
@@ -184,7 +177,7 @@ def _remove_follower(
 ) -> tuple[e.Event, ...]:
     if command.case_id not in progress.followers:
         raise Refused(RefusalCode.NOT_LINKED)
-    return (e.FollowerRemoved(at=now, **author(command.by), case_id=command.case_id),)
+    return (e.FollowerRemoved(**signed(command.by, now), case_id=command.case_id),)
 
 
 def _clear_duplicate(
@@ -192,19 +185,19 @@ def _clear_duplicate(
 ) -> tuple[e.Event, ...]:
     if not progress.possible_duplicate:
         raise Refused(RefusalCode.ALREADY_DONE)
-    return (e.DuplicateCleared(at=now, **author(command.by)),)
+    return (e.DuplicateCleared(**signed(command.by, now)),)
 
 
 def _follow_primary(
     progress: Progress, command: c.FollowPrimary, policy: Policy, now: datetime
 ) -> tuple[e.Event, ...]:
-    signed = author(command.by)
-    answered = (e.ReporterAnswered(at=now, **signed),) if command.answered and not progress.answered else ()
+    head = signed(command.by, now)
+    answered = (e.ReporterAnswered(**head),) if command.answered and not progress.answered else ()
     if command.closed is None:
         return answered
     duties = tuple(e.DutyDropped(at=now, code=d.code) for d in progress.duties if d.is_open and not answered)
     closed = e.CaseClosed(
-        at=now, **signed, reason=command.closed, grade=None, proposed_by=command.by.person_id
+        **head, reason=command.closed, grade=None, proposed_by=command.by.person_id
     )  # fmt: skip
     return (*answered, *duties, closed)
 

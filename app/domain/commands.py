@@ -219,7 +219,6 @@ class LinkReport(Command):
     """并案: the same incident as another case."""
 
     primary: str
-    primary_is_linked: bool = False
 
 
 class UnlinkReport(Command):

@@ -157,7 +157,7 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
         case e.ClosureRejected():
             return {"proposed_by": (), "proposed_reason": None}
         case e.CaseClosed(reason=reason):
-            return {"stage": Stage.CLOSED, "closed_reason": reason}
+            return {"stage": Stage.CLOSED, "closed_reason": reason, "closed_at": event.at}
         case _:
             return _of_link(progress, event)
 

@@ -125,6 +125,7 @@ class Progress(Frozen):
     proposed_reason: CloseReason | None = None
     closed_reason: CloseReason | None = None
     rung: Rung | None = None
+    closed_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:

@@ -1,0 +1,102 @@
+"""Delivery of a referral to an agency's own system: load what that agency may know, send it signed, record how it was taken."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.gateway import AgencyEndpoint, AgencyRejected, AgencyUnavailable, Gateway
+from activities.ledger import news
+from activities.messages import At, Moved, Order
+from app.db import tables
+from app.db.ledger import Ledger
+from app.domain import commands as c
+from app.domain.access import ENGINE
+from app.domain.disclosure import Packet, View, packet_for
+from app.domain.progress import Progress, State
+from app.domain.refusals import Refused
+
+FAILING_AFTER = 3
+"""Tries after which a person sees that the agency's system is failing; the tries go on."""
+
+
+async def view_of(conn: AsyncConnection, case_id: str) -> View:
+    """What is known of a case, for the disclosure rules to choose from."""
+    children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
+    report = await conn.execute(select(tables.reports).where(tables.reports.c.case_id == case_id))
+    row = report.mappings().one()
+    return View(
+        children=tuple(dict(child) for child in children.mappings()),
+        family=tuple(row["family"]),
+        narrative=row["narrative"],
+        facts=row["facts"],
+    )
+
+
+@dataclass
+class Delivery:
+    """The shared path; each agency's activities add their own verb and packet."""
+
+    engine: AsyncEngine
+    ledger: Ledger
+    gateway: Gateway
+
+    async def send(self, order: Order) -> Moved:
+        """One try. A rejection is recorded for a person; an outage is retried by Temporal and shown after some tries."""
+        async with self.engine.connect() as conn:
+            loaded = await self._load(conn, order)
+        if loaded is None:
+            return await self._news(order)
+        endpoint, message = loaded
+        key = f"{order.stream_id}:{order.referral_id}"
+        try:
+            earlier = await self.gateway.lookup(endpoint, key) if activity.info().attempt > 1 else None
+            taken = earlier or await self.gateway.deliver(endpoint, key, message)
+        except AgencyRejected as rejected:
+            return await self._record(order, "rejected", code=rejected.code)
+        except AgencyUnavailable as unavailable:
+            if activity.info().attempt >= FAILING_AFTER:
+                await self._record(order, "failing", code=unavailable.cause)
+            raise
+        return await self._record(order, "delivered", reference=taken.reference or "")
+
+    async def _load(self, conn: AsyncConnection, order: Order) -> tuple[AgencyEndpoint, dict[str, Any]] | None:
+        query = select(tables.endpoints).where(tables.endpoints.c.agency == order.agency.value)
+        row = (await conn.execute(query)).one_or_none()
+        stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == order.stream_id))
+        progress = Progress.model_validate(stored.scalar_one())
+        referral = progress.referral(order.referral_id)
+        if row is None or referral is None or referral.state is not State.SENT:
+            return None
+        packet: Packet = packet_for(progress, referral, await view_of(conn, order.stream_id))
+        endpoint = AgencyEndpoint(
+            agency=order.agency, url=row.url, secret=SecretStr(row.secret), supports_lookup=row.supports_lookup
+        )
+        message = {
+            "referral_id": referral.id,
+            "case_id": progress.case_id,
+            "task": referral.task,
+            "agency": referral.agency.value,
+            "urgency": progress.urgency.value,
+            "accept_by": referral.accept.due_at.isoformat(),
+            "packet": packet.model_dump(mode="json"),
+        }
+        return endpoint, message
+
+    async def _record(self, order: Order, outcome: str, *, code: str = "", reference: str = "") -> Moved:
+        command = c.RecordDelivery(
+            by=ENGINE, referral_id=order.referral_id, outcome=outcome, code=code, reference=reference
+        )
+        try:
+            async with self.engine.begin() as conn:
+                await self.ledger.record(conn, order.stream_id, command)
+        except Refused:
+            pass
+        return await self._news(order)
+
+    async def _news(self, order: Order) -> Moved:
+        async with self.engine.connect() as conn:
+            return await news(conn, At(stream_id=order.stream_id, version=order.version, now=order.now))

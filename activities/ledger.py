@@ -1,0 +1,65 @@
+"""The engine's commands to the ledger: the next stage, what is due, and what was missed."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.messages import At, Moved, StageAt
+from app.db import tables
+from app.db.ledger import Ledger, events_since
+from app.domain import commands as c
+from app.domain.access import ENGINE
+from app.domain.refusals import Refused
+from app.domain.terms import Agency
+from app.domain.watch import RaiseDueVisit
+
+
+async def systems(conn: AsyncConnection) -> tuple[Agency, ...]:
+    """The agencies that are reached at their own system."""
+    codes = await conn.execute(select(tables.endpoints.c.agency).order_by(tables.endpoints.c.agency))
+    return tuple(Agency(code) for code in codes.scalars())
+
+
+async def news(conn: AsyncConnection, at: At) -> Moved:
+    """All events that the conductor has not seen."""
+    bodies = await events_since(conn, at.stream_id, at.version)
+    return Moved(since=at.version, events=tuple(bodies), systems=await systems(conn))
+
+
+@dataclass
+class LedgerActivities:
+    """Each is safe to run twice: the ledger refuses what is done, and then only the news is returned."""
+
+    engine: AsyncEngine
+    ledger: Ledger
+
+    @activity.defn(name="catch_up")
+    async def catch_up(self, at: At) -> Moved:
+        """Only read."""
+        async with self.engine.connect() as conn:
+            return await news(conn, at)
+
+    @activity.defn(name="enter_stage")
+    async def enter_stage(self, at: StageAt) -> Moved:
+        """Move the case on, unless a person got there first."""
+        return await self._record(at, c.EnterStage(by=ENGINE, stage=at.stage))
+
+    @activity.defn(name="raise_due")
+    async def raise_due(self, at: At) -> Moved:
+        """Record every rung and expiry that is due at the conductor's time."""
+        return await self._record(at, c.RaiseDue(by=ENGINE))
+
+    @activity.defn(name="raise_due_visit")
+    async def raise_due_visit(self, at: At) -> Moved:
+        """Record every rung of a missed visit that is due."""
+        return await self._record(at, RaiseDueVisit(by=ENGINE))
+
+    async def _record(self, at: At, command: c.Command) -> Moved:
+        try:
+            async with self.engine.begin() as conn:
+                await self.ledger.record(conn, at.stream_id, command, now=at.now)
+                return await news(conn, at)
+        except Refused:
+            return await self.catch_up(at)

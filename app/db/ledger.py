@@ -1,0 +1,268 @@
+"""The ledger: `record()` is the one door through which a case or a watch changes, in one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import Table, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import projections, tables
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.access import ENGINE, Actor
+from app.domain.case import decide, file_report
+from app.domain.clock import Calendar, DayKind
+from app.domain.fold import fold
+from app.domain.policy import Policy
+from app.domain.progress import Progress, next_deadline
+from app.domain.refusals import Refused, RefusalCode
+from app.domain.terms import CloseReason, Grade
+from app.domain.watch import (
+    BeginWatch, Watch, apply_watch, decide_watch, next_visit_deadline, watch_event_adapter, watch_id,
+)  # fmt: skip
+
+CHANNEL = "ledger"
+NO_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER, CloseReason.NO_RISK_FOUND)
+
+
+class Pack(Protocol):
+    """A policy version that still needs the calendar in force."""
+
+    @property
+    def version(self) -> str: ...
+
+    def with_calendar(self, calendar: Calendar) -> Policy: ...
+
+
+class StaleVersion(Exception):
+    """The caller decided on an older version; `since` are the kinds, authors and times of what it has not seen."""
+
+    def __init__(self, current: int, since: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__("stale_version")
+        self.current = current
+        self.since = tuple(since)
+
+
+class KeyReused(Exception):
+    """The idempotency key came back with another command."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a command made: the new version and its events; `replayed` when the key had been used before."""
+
+    stream_id: str
+    version: int
+    events: tuple[Any, ...]
+    progress: Any
+    replayed: bool = False
+
+
+def _fold_watch(events: Sequence[Any], start: Watch | None) -> Watch:
+    for event in events:
+        start = apply_watch(start, event)
+    if start is None:
+        raise ValueError("the ledger of a watch begins with watch_began")
+    return start
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of stream: its table, its state and its pure functions."""
+
+    table: Table
+    state: type[BaseModel]
+    adapter: TypeAdapter[Any]
+    decide: Callable[..., tuple[Any, ...]]
+    fold: Callable[..., Any]
+    next_deadline: Callable[[Any], datetime | None]
+    columns: Callable[[Any], dict[str, Any]]
+
+
+CASE = Kind(tables.cases, Progress, e.event_adapter, decide, fold, next_deadline, projections.case_columns)
+WATCH = Kind(
+    tables.watches, Watch, watch_event_adapter, decide_watch, _fold_watch, next_visit_deadline,
+    projections.watch_columns,
+)  # fmt: skip
+
+
+def kind_of(stream_id: str) -> Kind:
+    """By the prefix of the id."""
+    return WATCH if stream_id.startswith("watch-") else CASE
+
+
+@dataclass
+class Ledger:
+    """The door. `load` gives a policy pack by version, `policy` names the one for new cases."""
+
+    load: Callable[[str], Pack]
+    policy: str
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _calendars: dict[int, Calendar] = field(default_factory=dict)
+
+    async def record(
+        self, conn: AsyncConnection, stream_id: str, command: c.Command, *, now: datetime | None = None,
+        key: str | None = None, expected: int | None = None,
+    ) -> Recorded:  # fmt: skip
+        """Lock, decide, append, project, audit. Raises Refused, StaleVersion or KeyReused and leaves nothing behind."""
+        now, kind = now or self.clock(), kind_of(stream_id)
+        before, policy_version = await self._locked(conn, kind, stream_id)
+        if key and (replay := await self._replayed(conn, kind, stream_id, command, key, before)):
+            return replay
+        if expected is not None and before.version != expected:
+            raise StaleVersion(before.version, await self._since(conn, stream_id, expected))
+        policy = await self.rules(conn, policy_version)
+        events = kind.decide(before, command, policy, now)
+        if not events:
+            return Recorded(stream_id, before.version, (), before)
+        return await self._append(conn, kind, before, events, command, stream_id, now, key)
+
+    async def file(
+        self, conn: AsyncConnection, case_id: str, command: c.FileReport, *, now: datetime | None = None
+    ) -> Recorded:
+        """The first events of a new case; its content is written by the caller in the same transaction."""
+        now = now or self.clock()
+        events = file_report(case_id, command, await self.rules(conn, self.policy), now)
+        return await self._append(conn, CASE, None, events, command, case_id, now, None)
+
+    async def begin_watch(self, conn: AsyncConnection, command: BeginWatch, now: datetime) -> Recorded:
+        """Put a child under watch, or under a new grade when it is watched already."""
+        stream = watch_id(command.child_id)
+        row = await conn.execute(select(tables.watches.c.progress).where(tables.watches.c.id == stream).with_for_update())
+        stored = row.scalar_one_or_none()
+        before = Watch.model_validate(stored) if stored else None
+        policy = await self.rules(conn, self.policy)
+        return await self._append(conn, WATCH, before, decide_watch(before, command, policy, now), command, stream, now, None)
+
+    async def rules(self, conn: AsyncConnection, version: str) -> Policy:
+        """The pinned policy version with the calendar in force."""
+        newest = (await conn.execute(select(func.max(tables.calendars.c.version)))).scalar_one() or 0
+        if newest not in self._calendars:
+            self._calendars[newest] = await calendar_of(conn, newest)
+        return self.load(version).with_calendar(self._calendars[newest])
+
+    async def _locked(self, conn: AsyncConnection, kind: Kind, stream_id: str) -> tuple[Any, str]:
+        table = kind.table
+        query = select(table.c.progress, table.c.policy).where(table.c.id == stream_id).with_for_update()
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise Refused(RefusalCode.CASE_NOT_FOUND)
+        return kind.state.model_validate(row.progress), row.policy
+
+    async def _replayed(
+        self, conn: AsyncConnection, kind: Kind, stream_id: str, command: c.Command, key: str, now: Any
+    ) -> Recorded | None:
+        used = tables.commands.c
+        query = select(used.kind, used.from_version, used.to_version).where(used.stream_id == stream_id, used.key == key)
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            return None
+        if row.kind != type(command).__name__:
+            raise KeyReused(key)
+        ledger = tables.events.c
+        bodies = await conn.execute(
+            select(ledger.body)
+            .where(ledger.stream_id == stream_id, ledger.version.between(row.from_version, row.to_version))
+            .order_by(ledger.version)
+        )
+        events = tuple(kind.adapter.validate_python(body) for body in bodies.scalars())
+        return Recorded(stream_id, row.to_version, events, now, replayed=True)
+
+    async def _since(self, conn: AsyncConnection, stream_id: str, version: int) -> Sequence[Mapping[str, Any]]:
+        ledger = tables.events.c
+        query = select(ledger.version, ledger.kind, ledger.at, ledger.by).where(
+            ledger.stream_id == stream_id, ledger.version > version
+        )
+        return (await conn.execute(query.order_by(ledger.version).limit(50))).mappings().all()
+
+    async def _append(
+        self, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...], command: c.Command,
+        stream_id: str, now: datetime, key: str | None,
+    ) -> Recorded:  # fmt: skip
+        first = before.version + 1 if before else 1
+        after = kind.fold(events, before)
+        await self._write_stream(conn, kind, before, after, stream_id)
+        await conn.execute(insert(tables.events), projections.event_rows(stream_id, first, events))
+        if key:
+            row = {"stream_id": stream_id, "key": key, "kind": type(command).__name__, "from_version": first, "to_version": after.version}
+            await conn.execute(insert(tables.commands), row)
+        if command.note:
+            note = {"stream_id": stream_id, "version": first, "kind": events[0].kind, "body": command.note}
+            await conn.execute(insert(tables.notes), note)
+        await projections.write(conn, before, after, events, first, now)
+        await conn.execute(insert(tables.audit), _audit_row(command, stream_id, after.version))
+        await conn.execute(text(f"NOTIFY {CHANNEL}"))
+        await self._echo(conn, after, events, now)
+        return Recorded(stream_id, after.version, events, after)
+
+    async def _write_stream(self, conn: AsyncConnection, kind: Kind, before: Any, after: Any, stream_id: str) -> None:
+        values = {
+            "version": after.version,
+            "progress": after.model_dump(mode="json"),
+            "next_deadline_at": kind.next_deadline(after),
+            **kind.columns(after),
+        }
+        if before is None:
+            await conn.execute(insert(kind.table), {"id": stream_id, "policy": after.policy, **values})
+        else:
+            await conn.execute(update(kind.table).where(kind.table.c.id == stream_id).values(**values))
+
+    async def _echo(self, conn: AsyncConnection, after: Any, events: tuple[Any, ...], now: datetime) -> None:
+        """What a fact of one stream means for another: links, followers, and the watch after a case."""
+        for event in events:
+            match event:
+                case e.ReportLinked(primary=primary):
+                    await self.record(conn, primary, c.AddFollower(by=ENGINE, case_id=after.case_id), now=now)
+                case e.ReportUnlinked(primary=primary):
+                    await self.record(conn, primary, c.RemoveFollower(by=ENGINE, case_id=after.case_id), now=now)
+                case e.ReporterAnswered() | e.CaseClosed():
+                    await self._followers_follow(conn, after, event, now)
+                case _:
+                    pass
+
+    async def _followers_follow(
+        self, conn: AsyncConnection, after: Progress, event: e.ReporterAnswered | e.CaseClosed, now: datetime
+    ) -> None:
+        closed = event.reason if isinstance(event, e.CaseClosed) else None
+        for follower in after.followers:
+            follow = c.FollowPrimary(by=ENGINE, answered=True, closed=closed)
+            await self.record(conn, follower, follow, now=now)
+        if closed is None or closed in NO_WATCH or after.linked_to:
+            return
+        for child in after.children:
+            begin = BeginWatch(
+                by=ENGINE, child_id=child.id, case_id=after.case_id, division=after.division,
+                grade=after.grade or Grade.MEDIUM,
+            )  # fmt: skip
+            await self.begin_watch(conn, begin, now)
+
+
+def _audit_row(command: c.Command, stream_id: str, version: int) -> dict[str, Any]:
+    by: Actor = command.by
+    return {
+        "person_id": by.person_id,
+        "behalf": by.acting_for,
+        "agency": by.agency.value,
+        "action": type(command).__name__,
+        "stream_id": stream_id,
+        "version": version,
+    }
+
+
+async def calendar_of(conn: AsyncConnection, version: int) -> Calendar:
+    """The calendar table as the domain knows it."""
+    until = select(tables.calendars.c.confirmed_until).where(tables.calendars.c.version == version)
+    confirmed_until = (await conn.execute(until)).scalar_one()
+    rows = await conn.execute(select(tables.calendar_days.c.day, tables.calendar_days.c.kind))
+    days = {row.day: DayKind(row.kind) for row in rows}
+    return Calendar(version=str(version), days=days, confirmed_until=confirmed_until)
+
+
+async def events_since(conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
+    """The bodies of all later events, in order."""
+    ledger = tables.events.c
+    query = select(ledger.body).where(ledger.stream_id == stream_id, ledger.version > version).order_by(ledger.version)
+    return list((await conn.execute(query)).scalars())

@@ -1,0 +1,242 @@
+"""What screens show, written with the fact that changes it: tasks, deadlines as they stood at any time, notices."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.domain import events as e
+from app.domain.clock import Clock
+from app.domain.progress import Duty, Progress, Referral, running_clocks
+from app.domain.terms import Agency, Role
+from app.domain.watch import VisitRungFired, Watch
+
+Row = dict[str, Any]
+
+
+def event_rows(stream_id: str, first: int, events: Sequence[Any]) -> list[Row]:
+    """The rows of the ledger, numbered from `first`."""
+    return [
+        {
+            "stream_id": stream_id, "version": first + n, "kind": event.kind, "at": event.at, "by": event.by,
+            "body": event.model_dump(mode="json"),
+        }
+        for n, event in enumerate(events)
+    ]  # fmt: skip
+
+
+def case_columns(progress: Progress) -> Row:
+    """The stored fold of a case, as columns to filter and sort by."""
+    agencies = dict.fromkeys([*(r.agency for r in progress.referrals), *(d.holder for d in progress.duties)])
+    desks = dict.fromkeys([*(r.desk for r in progress.referrals), *(d.desk for d in progress.duties)])
+    return {
+        "is_open": progress.is_open,
+        "division": progress.division,
+        "stage": progress.stage.value,
+        "urgency": progress.urgency.value,
+        "branch": progress.branch.value if progress.branch else None,
+        "lead": progress.lead.value,
+        "reporter_unit": progress.reporter_unit,
+        "rung": progress.rung.value if progress.rung else None,
+        "linked_to": progress.linked_to,
+        "filed_at": progress.filed_at,
+        "closed_at": progress.closed_at,
+        "agencies": [agency.value for agency in dict.fromkeys([progress.lead, *agencies])],
+        "desks": list(desks),
+    }
+
+
+def watch_columns(watch: Watch) -> Row:
+    """The stored fold of a watch."""
+    return {
+        "is_open": watch.is_open,
+        "division": watch.division,
+        "child_id": watch.child_id,
+        "case_id": watch.case_id,
+        "grade": watch.grade.value,
+        "desk": watch.desk,
+        "visit_due_at": watch.visit.due_at,
+    }
+
+
+async def write(
+    conn: AsyncConnection, before: Any, after: Any, events: Sequence[Any], first: int, now: datetime
+) -> None:
+    """Bring every projection in step with the events of this transaction."""
+    if isinstance(after, Progress):
+        await _write_tasks(conn, before, after)
+        await _write_deadlines(conn, before, after, now)
+    await _write_notices(conn, after, events, first)
+
+
+async def _write_tasks(conn: AsyncConnection, before: Progress | None, after: Progress) -> None:
+    old = task_rows(before) if before else {}
+    changed = [row for subject, row in task_rows(after).items() if old.get(subject) != row]
+    if not changed:
+        return
+    statement = upsert(tables.tasks)
+    keys = ("case_id", "subject")
+    changes = {name: statement.excluded[name] for name in changed[0] if name not in keys}
+    await conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), changed)
+
+
+def task_rows(progress: Progress) -> dict[str, Row]:
+    """What each desk owes in this case, by subject."""
+    rows = {r.id: _referral_row(progress, r) for r in progress.referrals}
+    return rows | {d.code: _duty_row(progress, d) for d in progress.duties}
+
+
+def _clock_columns(clock: Clock | None) -> Row:
+    nothing: Row = {"due_at": None, "next_rung_at": None, "rung": None, "next_rung": None}
+    if clock is None:
+        return {**nothing, "paused": False, "provisional": False}
+    planned = clock.rungs[0].rung.value if clock.next_at else None
+    return {
+        "due_at": clock.due_at,
+        "next_rung_at": clock.next_at,
+        "rung": clock.fired[-1].value if clock.fired else None,
+        "next_rung": planned,
+        "paused": clock.paused_at is not None,
+        "provisional": clock.provisional,
+    }
+
+
+def _referral_row(progress: Progress, referral: Referral) -> Row:
+    running = dict(referral.clocks())
+    clock = running.get("finish") or running.get("supply") or running.get("accept")
+    return {
+        "case_id": progress.case_id,
+        "subject": referral.id,
+        "kind": "referral",
+        "task": referral.task,
+        "agency": referral.agency.value,
+        "desk": referral.desk,
+        "stage": referral.stage.value,
+        "step": referral.step,
+        "basis": list(referral.basis),
+        "urgency": progress.urgency.value,
+        "division": progress.division,
+        "state": referral.state.value,
+        "is_open": referral.state.is_open,
+        "holder": referral.holder,
+        "opened_at": referral.opened_at,
+        "accepted_at": referral.accept.met_at,
+        "delivery": referral.delivery,
+        "urged": referral.urged,
+        "ended_at": referral.finish.met_at if referral.finish else None,
+        **_clock_columns(clock),
+    }
+
+
+def _duty_row(progress: Progress, duty: Duty) -> Row:
+    return {
+        "case_id": progress.case_id,
+        "subject": duty.code,
+        "kind": "duty",
+        "task": duty.code.partition(":")[0],
+        "agency": duty.holder.value,
+        "desk": duty.desk,
+        "stage": progress.stage.value,
+        "step": 0,
+        "basis": list(duty.basis),
+        "urgency": progress.urgency.value,
+        "division": progress.division,
+        "state": "open" if duty.is_open else "dropped" if duty.dropped else "met",
+        "is_open": duty.is_open,
+        "holder": None,
+        "opened_at": duty.opened_at,
+        "accepted_at": None,
+        "delivery": "",
+        "urged": 0,
+        "ended_at": duty.clock.met_at,
+        **_clock_columns(duty.clock if duty.is_open else None),
+    }
+
+
+async def _write_deadlines(
+    conn: AsyncConnection, before: Progress | None, after: Progress, now: datetime
+) -> None:
+    old = _standing(before) if before else {}
+    new = _standing(after)
+    gone = [key for key, row in old.items() if new.get(key, {}).get("due_at") != row["due_at"]]
+    came = [row for key, row in new.items() if old.get(key, {}).get("due_at") != row["due_at"]]
+    table = tables.deadlines
+    for subject, clock in gone:
+        met = None if (subject, clock) in new else now
+        await conn.execute(
+            update(table)
+            .where(
+                table.c.case_id == after.case_id, table.c.subject == subject, table.c.clock == clock,
+                table.c.valid_to.is_(None),
+            )
+            .values(valid_to=now, met_at=met)
+        )  # fmt: skip
+    if came:
+        await conn.execute(insert(table), [{**row, "case_id": after.case_id, "valid_from": now} for row in came])
+
+
+def _standing(progress: Progress) -> dict[tuple[str, str], Row]:
+    rows = {}
+    for subject, name, clock in running_clocks(progress):
+        referral, duty = progress.referral(subject), progress.duty(subject)
+        agency = duty.holder if name == "duty" and duty else referral.agency if referral else progress.lead
+        rows[subject, name] = {
+            "subject": subject,
+            "clock": name,
+            "agency": agency.value,
+            "stage": referral.stage.value if referral else progress.stage.value,
+            "urgency": progress.urgency.value,
+            "due_at": clock.due_at,
+        }
+    return rows
+
+
+async def _write_notices(conn: AsyncConnection, after: Any, events: Sequence[Any], first: int) -> None:
+    stream = after.case_id
+    for n, event in enumerate(events):
+        if not isinstance(event, e.RungFired | e.ReferralUrged | VisitRungFired):
+            continue
+        people = await _people_at(conn, event.recipients)
+        rung = getattr(event, "rung", None)
+        subject = getattr(event, "subject", None) or getattr(event, "referral_id", "visit")
+        rows = [
+            {
+                "person_id": person, "case_id": stream, "version": first + n, "kind": event.kind, "subject": subject,
+                "rung": rung.value if rung else None, "at": event.at,
+            }
+            for person in people
+        ]  # fmt: skip
+        if rows:
+            await conn.execute(upsert(tables.notices).on_conflict_do_nothing(), rows)
+
+
+async def _people_at(conn: AsyncConnection, addresses: Sequence[str]) -> list[str]:
+    """The active people behind addresses such as `desk:POLICE`; where a seat is empty, the supervisors of civil affairs."""
+    people: dict[str, None] = {}
+    for address in addresses:
+        found = await _ids(conn, _at(address)) or await _ids(conn, _at(f"{Role.SUPERVISOR}:{Agency.CIVIL}"))
+        people |= dict.fromkeys(found)
+    return list(people)
+
+
+async def _ids(conn: AsyncConnection, condition: ColumnElement[bool]) -> list[str]:
+    query = select(tables.people.c.id).where(condition, tables.people.c.is_active).order_by(tables.people.c.id)
+    return list((await conn.execute(query)).scalars())
+
+
+def _at(address: str) -> ColumnElement[bool]:
+    where, _, name = address.partition(":")
+    people = tables.people.c
+    match where:
+        case "person":
+            return people.id == name
+        case "desk":
+            return people.desk == name
+        case Role.DESK_HEAD:
+            return and_(people.desk == name, people.roles.contains([Role.DESK_HEAD.value]))
+        case _:
+            return and_(people.agency == name, people.roles.contains([where]))

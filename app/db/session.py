@@ -1,0 +1,33 @@
+"""Connections to PostgreSQL: one engine a process, and a refusal to run where an acknowledged report could be lost."""
+
+import json
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
+
+
+class NotDurable(RuntimeError):
+    """PostgreSQL may forget what it has acknowledged."""
+
+
+def engine_of(url: str, *, pool: int = 10) -> AsyncEngine:
+    """The engine of this process; statements give up on a lock after 10 s, JSON keeps Chinese readable."""
+    return create_async_engine(
+        url,
+        pool_size=pool,
+        max_overflow=pool,
+        pool_pre_ping=True,
+        json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+        connect_args={"server_settings": {"lock_timeout": "10s", "application_name": "shouhu"}},
+    )
+
+
+async def require_durable(engine: AsyncEngine) -> None:
+    """Raise NotDurable unless commits are on disk before they are acknowledged."""
+    async with engine.connect() as connection:
+        for name in DURABLE:
+            value = (await connection.execute(text("select current_setting(:name)"), {"name": name})).scalar_one()
+            if value in ("off", "local"):
+                raise NotDurable(f"PostgreSQL runs with {name}={value}: an acknowledged report could be lost")

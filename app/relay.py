@@ -1,0 +1,121 @@
+"""The relay keeps the conductor in step: whatever the ledger has recorded is told, and telling starts what does not run yet."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import structlog
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError
+
+from activities.ledger import systems
+from activities.messages import Conducting, Moved
+from app.db import tables
+from app.db.ledger import CHANNEL, events_since, kind_of
+from workflows.case import CaseWorkflow
+from workflows.child_watch import ChildWatchWorkflow
+
+log = structlog.get_logger()
+POLL = timedelta(seconds=5)
+BATCH = 50
+
+
+@dataclass
+class Relay:
+    """Safe to run in several workers: a stream is told under a row lock that the others skip."""
+
+    engine: AsyncEngine
+    client: Client
+    task_queue: str
+
+    async def run(self) -> None:
+        """Until cancelled: tell all that is behind, then sleep until woken by the ledger or by the slow poll."""
+        woken = asyncio.Event()
+        listener = asyncio.create_task(self._listen(woken))
+        try:
+            while True:
+                woken.clear()
+                try:
+                    while await self.tell_some() == BATCH:
+                        pass
+                except (RPCError, OSError, asyncpg.PostgresError) as failure:
+                    log.warning("relay_waits", cause=type(failure).__name__)
+                    await asyncio.sleep(1)
+                except Exception as failure:  # the relay outlives whatever a driver may raise while a server restarts
+                    log.warning("relay_waits", cause=type(failure).__name__)
+                    await asyncio.sleep(1)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), POLL.total_seconds())
+        finally:
+            listener.cancel()
+
+    async def _listen(self, woken: asyncio.Event) -> None:
+        url = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            try:
+                connection = await asyncpg.connect(url)
+                lost = asyncio.Event()
+                connection.add_termination_listener(lambda _: lost.set())
+                await connection.add_listener(CHANNEL, lambda *_: woken.set())
+                await lost.wait()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(1)
+
+    async def tell_some(self) -> int:
+        """Tell up to a batch of streams; how many were behind."""
+        told = 0
+        for table in (tables.cases, tables.watches):
+            async with self.engine.connect() as conn:
+                behind = select(table.c.id).where(table.c.version > table.c.conducted_version).limit(BATCH)
+                ids = list((await conn.execute(behind)).scalars())
+            await asyncio.gather(*(self.tell(stream_id) for stream_id in ids))
+            told += len(ids)
+        return min(told, BATCH)
+
+    async def tell(self, stream_id: str) -> None:
+        """Signal-with-start with the events since the last telling; start, resume and recovery are this one call."""
+        table = kind_of(stream_id).table
+        async with self.engine.begin() as conn:
+            row = await conn.execute(
+                select(table.c.version, table.c.conducted_version, table.c.is_open)
+                .where(table.c.id == stream_id, table.c.version > table.c.conducted_version)
+                .with_for_update(skip_locked=True)
+            )
+            stream = row.one_or_none()
+            if stream is None:
+                return
+            moved = await self._moved(conn, stream_id, stream.conducted_version)
+            await self._signal(stream_id, moved)
+            told = update(table).where(table.c.id == stream_id)
+            await conn.execute(told.values(conducted_version=stream.version))
+
+    async def _moved(self, conn: AsyncConnection, stream_id: str, since: int) -> Moved:
+        bodies = await events_since(conn, stream_id, since)
+        return Moved(since=since, events=tuple(bodies), systems=await systems(conn))
+
+    async def _signal(self, stream_id: str, moved: Moved) -> None:
+        workflow: Any = ChildWatchWorkflow.run if stream_id.startswith("watch-") else CaseWorkflow.run
+        await self.client.start_workflow(
+            workflow,
+            Conducting(stream_id=stream_id, resumed=moved.since > 0),
+            id=stream_id,
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal="moved",
+            start_signal_args=[moved],
+        )
+
+
+async def tell_anew(conn: AsyncConnection, stream_ids: list[str]) -> None:
+    """Let the relay tell these streams from their first event: how a lost workflow comes back."""
+    for table in (tables.cases, tables.watches):
+        lost = or_(*(table.c.id == stream_id for stream_id in stream_ids)) if stream_ids else None
+        if lost is not None:
+            await conn.execute(update(table).where(lost).values(conducted_version=0))

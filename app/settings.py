@@ -1,0 +1,28 @@
+"""The settings, read only by the processes; every one can stand in the environment with the prefix SHOUHU_."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One installation. Secrets may also be files in /run/secrets, named like the setting."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHOUHU_", secrets_dir="/run/secrets" if Path("/run/secrets").is_dir() else None, extra="ignore"
+    )
+
+    database_url: SecretStr = SecretStr("")
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    task_queue: str = "shouhu"
+    api_host: str = "127.0.0.1"
+    api_port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    payload_keys: SecretStr = SecretStr("")
+    """Comma-separated `id:base64` keys of 32 bytes; the first encrypts, all decrypt."""
+    receipt_secret: SecretStr = SecretStr("")
+    policy: str = "fengtai-2026.1"
+    data_dir: Path = Path(".shouhu")
+    log_level: str = "info"

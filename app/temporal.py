@@ -1,0 +1,106 @@
+"""The connection to Temporal: payloads compressed and encrypted, failures encoded, workers deployed by version."""
+
+import base64
+import dataclasses
+import hashlib
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from temporalio.api.common.v1 import Payload
+from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+
+from app.settings import Settings
+
+DEPLOYMENT = "shouhu"
+ENCODING = b"binary/shouhu-aesgcm-zlib"
+NONCE = 12
+
+
+class UnknownKey(ValueError):
+    """A payload was encrypted with a key that this process does not have."""
+
+
+class SealingCodec(PayloadCodec):
+    """AES-256-GCM over zlib; the key's id is the associated data, so keys rotate without touching old payloads."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        if not keys:
+            raise ValueError("at least one payload key is needed")
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._current = next(iter(keys))
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Seal with the current key."""
+        return [self._seal(payload) for payload in payloads]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Open with the key that sealed it; what was never sealed passes."""
+        return [self._open(p) if p.metadata.get("encoding") == ENCODING else p for p in payloads]
+
+    def _seal(self, payload: Payload) -> Payload:
+        nonce, key_id = os.urandom(NONCE), self._current.encode()
+        sealed = self._ciphers[self._current].encrypt(nonce, zlib.compress(payload.SerializeToString(), 1), key_id)
+        return Payload(metadata={"encoding": ENCODING, "key": key_id}, data=nonce + sealed)
+
+    def _open(self, payload: Payload) -> Payload:
+        key_id = payload.metadata["key"]
+        cipher = self._ciphers.get(key_id.decode())
+        if cipher is None:
+            raise UnknownKey(f"no payload key {key_id.decode()!r} in this process")
+        plain = cipher.decrypt(payload.data[:NONCE], payload.data[NONCE:], key_id)
+        return Payload.FromString(zlib.decompress(plain))
+
+
+def data_converter(keys: Mapping[str, bytes]) -> DataConverter:
+    """Pydantic JSON, sealed; messages and stack traces of failures are sealed with it."""
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=SealingCodec(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+def parse_keys(text: str) -> dict[str, bytes]:
+    """`id:base64,id:base64` as keys by id, in order."""
+    pairs = (part.strip().partition(":") for part in text.split(",") if part.strip())
+    return {key_id: base64.b64decode(encoded, validate=True) for key_id, _, encoded in pairs}
+
+
+async def connect(settings: Settings) -> Client:
+    """A client of the namespace, sealed."""
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=data_converter(parse_keys(settings.payload_keys.get_secret_value())),
+    )
+
+
+@cache
+def build_id() -> str:
+    """The version of the code that must replay: workflows, their messages and the domain."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted([*root.glob("workflows/*.py"), *root.glob("app/domain/*.py"), root / "activities/messages.py"]):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+async def ensure_deployment(client: Client, settings: Settings) -> None:
+    """Make our version the current one of the deployment: new runs, and runs that continue as new, go to it."""
+    await client.workflow_service.set_worker_deployment_current_version(
+        SetWorkerDeploymentCurrentVersionRequest(
+            namespace=settings.temporal_namespace,
+            deployment_name=DEPLOYMENT,
+            build_id=build_id(),
+            allow_no_pollers=True,
+            ignore_missing_task_queues=True,
+            identity="shouhu",
+        )
+    )

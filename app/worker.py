@@ -1,0 +1,103 @@
+"""The worker process: workflows, activities, the relay and the reconciler."""
+
+import asyncio
+import contextlib
+import signal
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
+
+from activities.civil_affairs import CivilAffairsActivities
+from activities.education import EducationActivities
+from activities.gateway import Gateway, open_client
+from activities.health import HealthActivities
+from activities.ledger import LedgerActivities
+from activities.police import PoliceActivities
+from activities.referral import ReferralActivities
+from app.db.ledger import Ledger
+from app.db.session import engine_of, require_durable
+from app.policy.loader import load
+from app.reconciler import Reconciler
+from app.relay import Relay
+from app.settings import Settings
+from app.temporal import DEPLOYMENT, build_id, connect, ensure_deployment
+from workflows.case import CaseWorkflow
+from workflows.child_watch import ChildWatchWorkflow
+
+log = structlog.get_logger()
+AGENCIES = (PoliceActivities, CivilAffairsActivities, EducationActivities, HealthActivities, ReferralActivities)
+RECONCILE_EVERY = timedelta(minutes=2)
+
+
+def worker_of(client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gateway, settings: Settings) -> Worker:
+    """A worker with every workflow and activity, pinned to the version of its code."""
+    recording = LedgerActivities(engine, ledger)
+    deliveries = [agency(engine, ledger, gateway) for agency in AGENCIES]
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[CaseWorkflow, ChildWatchWorkflow],
+        activities=[
+            recording.catch_up, recording.enter_stage, recording.raise_due, recording.raise_due_visit,
+            deliveries[0].respond, deliveries[1].arrange_care, deliveries[2].support_schooling,
+            deliveries[3].treat, deliveries[4].refer,
+        ],
+        deployment_config=WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(DEPLOYMENT, build_id()), use_worker_versioning=True
+        ),
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )  # fmt: skip
+
+
+async def serve(settings: Settings, ready: asyncio.Event | None = None) -> None:
+    """Run until cancelled."""
+    engine = engine_of(settings.database_url.get_secret_value())
+    await require_durable(engine)
+    client = await connect(settings)
+    ledger = Ledger(load, settings.policy)
+    async with open_client() as http, contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(worker_of(client, engine, ledger, Gateway(http), settings))
+        await ensure_deployment(client, settings)
+        reconciler = Reconciler(engine, client, build_id())
+        tasks = [
+            asyncio.create_task(Relay(engine, client, settings.task_queue).run()),
+            asyncio.create_task(_reconcile(reconciler)),
+        ]
+        stack.callback(lambda: [task.cancel() for task in tasks])
+        log.info("worker_ready", build=build_id())
+        if ready:
+            ready.set()
+        await asyncio.gather(*tasks)
+
+
+async def _reconcile(reconciler: Reconciler) -> None:
+    while True:
+        try:
+            moved = await reconciler.bring_home()
+            findings = await reconciler.run_once()
+            if moved or findings:
+                log.info("reconciled", brought_home=moved, findings=len(findings))
+        except Exception as failure:  # tried again next time; a failing check must not end the worker
+            log.warning("reconciler_waits", cause=type(failure).__name__)
+        await asyncio.sleep(RECONCILE_EVERY.total_seconds())
+
+
+def main() -> None:
+    """The process: stops on SIGTERM and SIGINT within its grace."""
+
+    async def until_stopped() -> None:
+        task = asyncio.create_task(serve(Settings()))
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(until_stopped())
+
+
+if __name__ == "__main__":
+    main()
