@@ -1,16 +1,11 @@
-"""The clock of a duty: a budget and its ladder as instants, and what pauses, extensions and a new calendar do to them."""
+"""The clock of a duty: a budget and its ladder as instants, and what pauses, extensions and calendars do to them."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import model_validator
-
+from app.domain.ladder import NOTHING, Ladder, RungPlan, RungSpec, StartCount, TimeSpec
 from app.domain.terms import Rung
 from app.domain.working_time import (
-    LAST_SECOND,
-    OPENS,
-    SECOND,
     Budget,
     Calendar,
     ClockError,
@@ -20,7 +15,6 @@ from app.domain.working_time import (
     Unit,
     Value,
     day_of,
-    local_instant,
     utc,
 )
 
@@ -37,47 +31,6 @@ __all__ = [
     "Unit",
 ]
 
-NOTHING = timedelta()
-
-
-class RungSpec(Value):
-    """Where one rung hangs: `offset` before or after the start or the due instant, or at it."""
-
-    rung: Rung
-    anchor: Literal["start", "due"]
-    offset: Budget | None = None
-    before: bool = False
-
-    @model_validator(mode="after")
-    def _can_be_before(self) -> Self:
-        if self.before and (self.anchor == "start" or self.offset is None):
-            raise ClockError(f"rung {self.rung}: only an offset from the due instant can lie before its anchor")
-        return self
-
-
-class TimeSpec(Value):
-    """A budget with its ladder and the clauses it rests on."""
-
-    budget: Budget
-    around_the_clock: bool
-    basis: tuple[str, ...]
-    ladder: tuple[RungSpec, ...] = ()
-
-    @model_validator(mode="after")
-    def _climbs(self) -> Self:
-        order = tuple(Rung)
-        heights = [order.index(spec.rung) for spec in self.ladder]
-        if heights != sorted(set(heights)):
-            raise ClockError("a ladder names each rung once, from the lowest to the highest")
-        return self
-
-
-class RungPlan(Value):
-    """When one rung is due."""
-
-    rung: Rung
-    at: Instant
-
 
 class Leg(Value):
     """One stretch of a count: it begins where the stretch before it ends, or at `since` if that is later."""
@@ -86,19 +39,13 @@ class Leg(Value):
     since: Instant
 
 
-class StartCount(Value):
-    """What is left until a rung that hangs on the start, counted from `since`."""
-
-    rung: Rung
-    left: Remaining
-    since: Instant
-
-
 class Clock(Value):
     """One running duty. Every change returns a new clock; instants are UTC; `rungs` are those not yet fired, in order.
 
-    `legs`, `start_counts` and `ladder_lag` are what `due_at` and `rungs` are counted from, kept so that a new calendar can count again.
-    While paused, `due_at` and `rungs` are those of the moment of the pause, and `remaining` is what is left.
+    `provisional` says that the due instant or a rung counts days of a year that is not confirmed, `due_provisional`
+    that the due instant does. While paused, `due_at` and `rungs` are those of the moment of the pause, and `remaining`
+    is what is left. `legs`, `start_counts` and `ladder_lag` are what all instants are counted from, kept so that
+    another calendar can count them again.
     """
 
     spec: TimeSpec
@@ -156,7 +103,7 @@ class Clock(Value):
     def resume(self, now: datetime, calendar: Calendar) -> Self:
         """Count on from `now` with what was left, and plan every unfired rung anew, all of them after `now`.
 
-        A clock that was overdue when paused keeps its due instant; its ladder goes on as much later as the pause was long.
+        A clock that was overdue when paused keeps its due instant; its ladder goes on, later by the pause.
         """
         if self.paused_at is None or self.met_at is not None:
             raise ClockError("only a paused clock can be resumed")
@@ -252,7 +199,7 @@ class Clock(Value):
             due_at = leg.left.ends(max(due_at, leg.since), calendar, around_the_clock=around_the_clock)
             counted = leg.left.depends_on_calendar(around_the_clock=around_the_clock)
             uncertain |= counted and day_of(due_at) > calendar.confirmed_until
-        ladder = _Ladder(
+        ladder = Ladder(
             spec=self.spec,
             due_at=due_at,
             after=now,
@@ -288,81 +235,3 @@ def _merged(legs: tuple[Leg, ...], now: datetime, calendar: Calendar) -> tuple[L
         left = Remaining(amount=left.amount + behind.amount, unit=left.unit)
         del later[0]
     return (Leg(left=left, since=first.since), *later)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ladder:
-    """Hangs unfired rungs on a due instant: each after `after`, each after the one below it, in working time if the spec says so."""
-
-    spec: TimeSpec
-    due_at: datetime
-    after: datetime
-    calendar: Calendar
-    lag: timedelta
-    counts: dict[Rung, StartCount]
-    kept: dict[Rung, datetime]
-
-    def hang(self, fired: tuple[Rung, ...]) -> tuple[tuple[RungPlan, ...], timedelta]:
-        """The plan, and by how much the ladder lags behind a due instant that has passed."""
-        wanted = [(spec, self._wanted(spec)) for spec in self.spec.ladder if spec.rung not in fired]
-        late = NOTHING
-        if wanted and self.due_at <= self.after:
-            late = max(NOTHING, self.after - min(at for _, at in wanted))
-        plans: list[RungPlan] = []
-        last = self.after
-        for spec, at in wanted:
-            placed = self._placed(spec, at + late, last)
-            last = placed if placed > last else self._working_moment(last + SECOND)
-            plans.append(RungPlan(rung=spec.rung, at=last))
-        return tuple(plans), self.lag + late
-
-    def is_uncertain(self, plan: RungPlan) -> bool:
-        """Whether its instant counts a day that is not confirmed."""
-        if day_of(plan.at) <= self.calendar.confirmed_until:
-            return False
-        offset = next(spec.offset for spec in self.spec.ladder if spec.rung is plan.rung)
-        return not self.spec.around_the_clock or (offset is not None and offset.unit is Unit.WORKING_DAYS)
-
-    def _wanted(self, spec: RungSpec) -> datetime:
-        """Where the spec hangs the rung, past or not, working time or not."""
-        around_the_clock = self.spec.around_the_clock
-        if spec.anchor == "start":
-            count = self.counts[spec.rung]
-            return count.left.ends(count.since, self.calendar, around_the_clock=around_the_clock)
-        if spec.offset is None:
-            return self.due_at + self.lag
-        count_from = spec.offset.leads_to if spec.before else spec.offset.ends
-        return count_from(self.due_at, self.calendar, around_the_clock=around_the_clock) + self.lag
-
-    def _placed(self, spec: RungSpec, wanted: datetime, last: datetime) -> datetime:
-        """The moment for it; one that would be past, or a reminder that would miss the due instant, goes in between."""
-        at = self._working_moment(wanted)
-        if self.due_at <= self.after or (wanted > self.after and (at < self.due_at or not spec.before)):
-            return at
-        kept = self.kept.get(spec.rung)
-        if kept is not None and last < kept < self.due_at and self._working_moment(kept) == kept:
-            return kept
-        if wanted <= self.after:
-            half_way = self._working_moment(last + (self.due_at - last) / 2)
-            if half_way < self.due_at:
-                return half_way
-        return self._last_chance(last) or at
-
-    def _last_chance(self, last: datetime) -> datetime | None:
-        """A moment on the last working day before the due instant, if it lies after `last`."""
-        day = day_of(self.due_at)
-        if not self.calendar.is_working(day) or local_instant(day, OPENS) >= self.due_at:
-            day = self.calendar.previous_working_day(day)
-        opens, closes = local_instant(day, OPENS), min(local_instant(day, LAST_SECOND), self.due_at)
-        if opens > last:
-            return opens
-        return last + (closes - last) / 2 if last < closes else None
-
-    def _working_moment(self, at: datetime) -> datetime:
-        """`at`, or the next opening hour of a working day when working time binds and `at` is outside it."""
-        if self.spec.around_the_clock:
-            return at
-        day = day_of(at)
-        if not self.calendar.is_working(day):
-            return local_instant(self.calendar.next_working_day(day), OPENS)
-        return max(at, local_instant(day, OPENS))

@@ -32,7 +32,7 @@ def ready_duties(state: Progress) -> tuple[str, ...]:
 def _is_open(state: Progress, gate: Gate) -> bool:
     if STAGES.index(state.stage) < STAGES.index(gate.stage):
         return False
-    if gate.event is not None and gate.event not in state.happened:
+    if gate.events and not any(event in state.happened for event in gate.events):
         return False
     return gate.after_step is None or _taken_up(state, gate.after_step)
 

@@ -1,14 +1,12 @@
 """What the policy pack tells the domain: planned routes, obligations, budgets and ladders, each with its basis."""
 
-from collections.abc import Mapping
-from datetime import timedelta
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from app.domain.clock import Budget, Calendar, TimeSpec
 from app.domain.facts import ReportFacts
-from app.domain.terms import Agency, Branch, Grade, Rung, Stage, Trigger, Urgency
+from app.domain.terms import Agency, Branch, Rung, Stage, Trigger, Urgency
 
 
 class Frozen(BaseModel):
@@ -18,15 +16,15 @@ class Frozen(BaseModel):
 
 
 class Gate(Frozen):
-    """When a planned route opens: in `stage`, once the routes of step `after_step` are accepted, or once `event` is recorded.
+    """When a planned route opens: in `stage`, once the routes of step `after_step` are accepted, or once one of `events` has happened.
 
-    `event` is one of: child_safe, child_found, guardian_sentenced, plan_adopted, duplicate_cleared, or an obligation's code with the
+    Any one of `events` will do: child_safe, child_found, guardian_sentenced, plan_adopted, duplicate_cleared, or a duty's code with the
     prefix `expired:`. An emergency route has stage REPORT and neither of the others.
     """
 
     stage: Stage = Stage.REPORT
     after_step: int | None = None
-    event: str | None = None
+    events: tuple[str, ...] = ()
 
 
 class PlannedRoute(Frozen):
@@ -43,10 +41,8 @@ class PlannedRoute(Frozen):
     accept: TimeSpec
     finish: TimeSpec
     urgent: bool
-    lead: bool = False
     assessment: bool = False
     fallback: Agency | None = None
-    forbidden_to_notify: tuple[str, ...] = ()
     search: bool = False
 
 
@@ -100,9 +96,6 @@ class Policy(Protocol):
     def extension_limit(self) -> Budget:
         """The longest single extension."""
         ...
-
-    @property
-    def visit_interval(self) -> Mapping[Grade, timedelta]: ...
 
     @property
     def silence_reroutes_at(self) -> Rung:

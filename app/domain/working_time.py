@@ -114,7 +114,7 @@ class Remaining(Value):
 
     @model_validator(mode="after")
     def _is_not_endless(self) -> Self:
-        if self.amount * _ELAPSED.get(self.unit, DAY) > LONGEST:
+        if self.amount > LONGEST // _ELAPSED.get(self.unit, DAY):
             raise ClockError(f"{self} is longer than any duty here, {LONGEST.days} days")
         return self
 
@@ -144,7 +144,7 @@ class Remaining(Value):
         return local_instant(day, LAST_SECOND)
 
     def leads_to(self, end: datetime, calendar: Calendar, *, around_the_clock: bool = False) -> datetime:
-        """The moment this long before `end`; days before are counted back to the opening hour, around the clock to the same hour."""
+        """The moment this long before `end`; days lead to an opening hour, around the clock to the same hour."""
         end = utc(end)
         step = _ELAPSED.get(self.unit)
         if step is not None:
@@ -170,6 +170,13 @@ class Remaining(Value):
         while left and (day := calendar.next_working_day(day)) <= today:
             left -= 1
         return Remaining(amount=left, unit=self.unit)
+
+    @property
+    def nominal(self) -> timedelta:
+        """Its length for comparing one span with another, five working days being a week."""
+        if self.unit is Unit.WORKING_DAYS:
+            return self.amount * DAY * 7 / 5
+        return self.amount * _ELAPSED.get(self.unit, DAY)
 
     def depends_on_calendar(self, *, around_the_clock: bool) -> bool:
         """Whether a change of the calendar may move its end."""

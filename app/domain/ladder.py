@@ -1,0 +1,150 @@
+"""The ladder of a duty: where its rungs hang, and the instants at which they fire."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from app.domain.terms import Rung
+from app.domain.working_time import (
+    LAST_SECOND,
+    OPENS,
+    SECOND,
+    Budget,
+    Calendar,
+    ClockError,
+    Instant,
+    Remaining,
+    Unit,
+    Value,
+    day_of,
+    local_instant,
+)
+
+NOTHING = timedelta()
+
+
+class RungSpec(Value):
+    """Where one rung hangs: `offset` before or after the start or the due instant, or at it."""
+
+    rung: Rung
+    anchor: Literal["start", "due"]
+    offset: Budget | None = None
+    before: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_before(self) -> Self:
+        if self.before and (self.anchor == "start" or self.offset is None):
+            raise ClockError(f"rung {self.rung}: only an offset from the due instant can lie before its anchor")
+        return self
+
+
+class TimeSpec(Value):
+    """A budget with its ladder and the clauses it rests on."""
+
+    budget: Budget
+    around_the_clock: bool
+    basis: tuple[str, ...]
+    ladder: tuple[RungSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _climbs(self) -> Self:
+        order = tuple(Rung)
+        heights = [order.index(spec.rung) for spec in self.ladder]
+        if heights != sorted(set(heights)):
+            raise ClockError("a ladder names each rung once, from the lowest to the highest")
+        return self
+
+
+class RungPlan(Value):
+    """When one rung is due."""
+
+    rung: Rung
+    at: Instant
+
+
+class StartCount(Value):
+    """What is left until a rung that hangs on the start, counted from `since`."""
+
+    rung: Rung
+    left: Remaining
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Hangs unfired rungs on a due instant, each after `after` and the one below it, in working time if need be."""
+
+    spec: TimeSpec
+    due_at: datetime
+    after: datetime
+    calendar: Calendar
+    lag: timedelta
+    counts: dict[Rung, StartCount]
+    kept: dict[Rung, datetime]
+
+    def hang(self, fired: tuple[Rung, ...]) -> tuple[tuple[RungPlan, ...], timedelta]:
+        """The plan, and by how much the ladder lags behind a due instant that has passed."""
+        wanted = [(spec, self._wanted(spec)) for spec in self.spec.ladder if spec.rung not in fired]
+        late = NOTHING
+        if wanted and self.due_at <= self.after:
+            late = max(NOTHING, self.after - min(at for _, at in wanted))
+        plans: list[RungPlan] = []
+        last = self.after
+        for spec, at in wanted:
+            placed = self._placed(spec, at + late, last)
+            last = placed if placed > last else self._working_moment(last + SECOND)
+            plans.append(RungPlan(rung=spec.rung, at=last))
+        return tuple(plans), self.lag + late
+
+    def is_uncertain(self, plan: RungPlan) -> bool:
+        """Whether its instant counts a day that is not confirmed."""
+        if day_of(plan.at) <= self.calendar.confirmed_until:
+            return False
+        offset = next(spec.offset for spec in self.spec.ladder if spec.rung is plan.rung)
+        return not self.spec.around_the_clock or (offset is not None and offset.unit is Unit.WORKING_DAYS)
+
+    def _wanted(self, spec: RungSpec) -> datetime:
+        """Where the spec hangs the rung, past or not, working time or not."""
+        around_the_clock = self.spec.around_the_clock
+        if spec.anchor == "start":
+            count = self.counts[spec.rung]
+            return count.left.ends(count.since, self.calendar, around_the_clock=around_the_clock)
+        if spec.offset is None:
+            return self.due_at + self.lag
+        count_from = spec.offset.leads_to if spec.before else spec.offset.ends
+        return count_from(self.due_at, self.calendar, around_the_clock=around_the_clock) + self.lag
+
+    def _placed(self, spec: RungSpec, wanted: datetime, last: datetime) -> datetime:
+        """The moment for it; one that would be past, or a reminder that would miss the due instant, goes in between."""
+        at = self._working_moment(wanted)
+        if self.due_at <= self.after or (wanted > self.after and (at < self.due_at or not spec.before)):
+            return at
+        kept = self.kept.get(spec.rung)
+        if kept is not None and last < kept < self.due_at and self._working_moment(kept) == kept:
+            return kept
+        if wanted <= self.after:
+            half_way = self._working_moment(last + (self.due_at - last) / 2)
+            if half_way < self.due_at:
+                return half_way
+        return self._last_chance(last) or at
+
+    def _last_chance(self, last: datetime) -> datetime | None:
+        """A moment on the last working day before the due instant, if it lies after `last`."""
+        day = day_of(self.due_at)
+        if not self.calendar.is_working(day) or local_instant(day, OPENS) >= self.due_at:
+            day = self.calendar.previous_working_day(day)
+        opens, closes = local_instant(day, OPENS), min(local_instant(day, LAST_SECOND), self.due_at)
+        if opens > last:
+            return opens
+        return last + (closes - last) / 2 if last < closes else None
+
+    def _working_moment(self, at: datetime) -> datetime:
+        """`at`, or the next opening hour of a working day when working time binds and `at` is outside it."""
+        if self.spec.around_the_clock:
+            return at
+        day = day_of(at)
+        if not self.calendar.is_working(day):
+            return local_instant(self.calendar.next_working_day(day), OPENS)
+        return max(at, local_instant(day, OPENS))
