@@ -206,7 +206,7 @@ class Clock(Value):
             calendar=calendar,
             lag=self.ladder_lag if due_at <= now else NOTHING,
             counts={count.rung: count for count in self.start_counts},
-            kept={plan.rung: plan.at for plan in kept},
+            kept={plan.rung: plan.at for plan in kept} if due_at == self.due_at else {},
         )
         rungs, lag = ladder.hang(self.fired)
         changes: dict[str, object] = {

@@ -87,9 +87,7 @@ class Ladder:
     def hang(self, fired: tuple[Rung, ...]) -> tuple[tuple[RungPlan, ...], timedelta]:
         """The plan, and by how much the ladder lags behind a due instant that has passed."""
         wanted = [(spec, self._wanted(spec)) for spec in self.spec.ladder if spec.rung not in fired]
-        late = NOTHING
-        if wanted and self.due_at <= self.after:
-            late = max(NOTHING, self.after - min(at for _, at in wanted))
+        late = self._lateness(wanted)
         plans: list[RungPlan] = []
         last = self.after
         for spec, at in wanted:
@@ -105,6 +103,18 @@ class Ladder:
         offset = next(spec.offset for spec in self.spec.ladder if spec.rung is plan.rung)
         return not self.spec.around_the_clock or (offset is not None and offset.unit is Unit.WORKING_DAYS)
 
+    def _lateness(self, wanted: list[tuple[RungSpec, datetime]]) -> timedelta:
+        """How far all must move together so that the first comes now, when the due instant and its own have passed."""
+        if self.due_at > self.after:
+            return NOTHING
+        missed = [at for spec, at in wanted if self._working_moment(at) <= self.after and not self._planned(spec)]
+        return self.after - min(missed) if missed else NOTHING
+
+    def _planned(self, spec: RungSpec) -> datetime | None:
+        """The instant it already had, if that is still to come and still a working moment."""
+        kept = self.kept.get(spec.rung)
+        return kept if kept and kept > self.after and self._working_moment(kept) == kept else None
+
     def _wanted(self, spec: RungSpec) -> datetime:
         """Where the spec hangs the rung, past or not, working time or not."""
         around_the_clock = self.spec.around_the_clock
@@ -119,12 +129,14 @@ class Ladder:
     def _placed(self, spec: RungSpec, wanted: datetime, last: datetime) -> datetime:
         """The moment for it; one that would be past, or a reminder that would miss the due instant, goes in between."""
         at = self._working_moment(wanted)
-        if self.due_at <= self.after or (wanted > self.after and (at < self.due_at or not spec.before)):
+        planned = self._planned(spec)
+        if self.due_at <= self.after:
+            return at if at > self.after else planned or at
+        if at > self.after and (at < self.due_at or not spec.before):
             return at
-        kept = self.kept.get(spec.rung)
-        if kept is not None and last < kept < self.due_at and self._working_moment(kept) == kept:
-            return kept
-        if wanted <= self.after:
+        if planned and last < planned < self.due_at:
+            return planned
+        if at <= self.after:
             half_way = self._working_moment(last + (self.due_at - last) / 2)
             if half_way < self.due_at:
                 return half_way

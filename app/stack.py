@@ -1,0 +1,147 @@
+"""The whole service on one machine: private servers, the API and the worker as processes of their own."""
+
+import asyncio
+import base64
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import httpx2
+
+from app.db.migrate import migrate
+from app.db.session import engine_of
+from app.embedded import EmbeddedError, Postgres, Temporal, free_port, lock_directory, require_free
+from app.seed import seed, tokens_for
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60.0
+Say = Callable[[str], None]
+
+
+class Stack:
+    """Starts in order, stops in reverse; the data stays in its directory."""
+
+    def __init__(self, data: Path, *, api_port: int, temporal_port: int, ui_port: int, policy: str | None = None) -> None:
+        self.data = data.absolute()
+        self.api_port = api_port or free_port()
+        self.policy = policy
+        self._lock: IO[str] | None = None
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._temporal_ports = (temporal_port, ui_port)
+        self.postgres: Postgres | None = None
+        self.temporal: Temporal | None = None
+        self.tokens: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+    def start(self, say: Say) -> None:
+        """Everything up and answering; raises EmbeddedError with a sentence for people."""
+        self._lock = lock_directory(self.data)
+        self.data.chmod(0o711)
+        require_free(self.api_port, "the API")
+        say("Starting PostgreSQL ...")
+        self.postgres = Postgres(self.data / "postgres")
+        self.postgres.start()
+        say("Starting Temporal ...")
+        self.temporal = Temporal(self.data / "temporal", *self._temporal_ports)
+        self.temporal.start()
+        say("Preparing the database and the district ...")
+        self.tokens = tokens_for(self.data / "tokens.json")
+        asyncio.run(self._prepare())
+        say("Starting the API and the worker ...")
+        self.spawn("api", "app.main")
+        self.spawn("worker", "app.worker")
+        self._wait_for_api()
+
+    def spawn(self, name: str, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """One process of the service, its log beside the data."""
+        with (self.data / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                cwd=ROOT, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        self._processes[name] = process
+        return process
+
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        """The process of that name, for those who test its death."""
+        return self._processes[name]
+
+    def environment(self) -> dict[str, str]:
+        """The settings of the processes."""
+        if self.postgres is None or self.temporal is None:
+            raise EmbeddedError("the servers are not started")
+        stored = self._secrets()
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SHOUHU_DATABASE_URL": self.postgres.url,
+            "SHOUHU_TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal.port}",
+            "SHOUHU_API_PORT": str(self.api_port),
+            "SHOUHU_PUBLIC_URL": self.url,
+            "SHOUHU_DATA_DIR": str(self.data),
+            "SHOUHU_PAYLOAD_KEYS": stored["payload_keys"],
+            "SHOUHU_RECEIPT_SECRET": stored["receipt_secret"],
+            **({"SHOUHU_POLICY": self.policy} if self.policy else {}),
+        }
+
+    def dead(self) -> str | None:
+        """The name of a process that has ended, if one has."""
+        return next((name for name, process in self._processes.items() if process.poll() is not None), None)
+
+    def stop(self) -> None:
+        """Stop all that was started; safe to call twice."""
+        for process in reversed(self._processes.values()):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self._processes.clear()
+        for server in (self.temporal, self.postgres):
+            if server:
+                server.stop()
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    async def _prepare(self) -> None:
+        engine = engine_of(self.postgres.url if self.postgres else "")
+        try:
+            await migrate(engine)
+            async with engine.begin() as conn:
+                await seed(conn, tokens=self.tokens)
+        finally:
+            await engine.dispose()
+
+    def _secrets(self) -> dict[str, str]:
+        path = self.data / "secrets.json"
+        if not path.exists():
+            path.touch(0o600)
+            key = base64.b64encode(secrets.token_bytes(32)).decode()
+            path.write_text(json.dumps({"payload_keys": f"k1:{key}", "receipt_secret": secrets.token_urlsafe(32)}))
+        return json.loads(path.read_text())
+
+    def _wait_for_api(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if dead := self.dead():
+                raise EmbeddedError(f"The {dead} ended at its start; its log is {self.data}/{dead}.log")
+            with suppress(httpx2.HTTPError):
+                if httpx2.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                    return
+            time.sleep(0.1)
+        raise EmbeddedError(f"The API did not answer in time; its log is {self.data}/api.log")

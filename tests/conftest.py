@@ -1,0 +1,59 @@
+"""Real servers for every test above the unit: one PostgreSQL and one Temporal with virtual time for the whole run."""
+
+import base64
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+
+from app.db.migrate import migrate
+from app.db.session import engine_of
+from app.embedded import Postgres
+from app.seed import seed
+from app.temporal import data_converter
+
+KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
+assert len(KEYS["test"]) == 32
+
+
+@pytest.fixture(scope="session")
+def place():
+    """A directory that PostgreSQL's account may enter."""
+    with tempfile.TemporaryDirectory(prefix="shouhu-test-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def postgres(place):
+    server = Postgres(place / "postgres")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+async def engine(postgres):
+    """Migrated and seeded; tests make cases of their own and never share one."""
+    engine = engine_of(postgres.url)
+    await migrate(engine)
+    async with engine.begin() as conn:
+        await seed(conn, tokens={})
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+async def temporal():
+    """Temporal's own server; every workflow has its own clock, which skips what nobody waits for."""
+    env = await WorkflowEnvironment.start_time_skipping_v2(
+        ts_config=TimeSkippingConfig(enabled=False),
+        data_converter=data_converter(KEYS),
+        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+    )
+    yield env
+    await env.shutdown()

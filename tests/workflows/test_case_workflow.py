@@ -1,0 +1,82 @@
+"""The conducted case on the real server, in its own skipped time."""
+
+import pytest
+
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.access import ENGINE
+from app.domain.terms import Role, Rung, Stage
+from tests.world import World, at_desk
+
+
+@pytest.fixture
+async def world(engine, temporal):
+    async with World(engine, temporal).open() as world:
+        yield world
+
+
+async def same_everywhere(world, case):
+    assert await world.fold(case) == await world.columns(case) == await world.conducted(case)
+
+
+@pytest.mark.requirement("R098")
+async def test_silent_desk_is_escalated_rung_by_rung_up_to_the_procuratorate(world):
+    case = await world.report("CN-02")
+    leg = next(r for r in (await world.columns(case)).referrals if r.agency == "STREET")
+    await world.sleep(case, days=3)
+    rungs = [ev for ev in await world.events(case) if isinstance(ev, e.RungFired) and ev.subject == leg.id]
+    assert [ev.rung for ev in rungs] == list(Rung)
+    assert all((ev.at - ev.planned_at).total_seconds() < 60 for ev in rungs)
+    await same_everywhere(world, case)
+
+
+@pytest.mark.requirement("R060")
+async def test_a_case_goes_through_its_four_stages_and_back_to_the_watch(world):
+    case = await world.report("CN-02")
+    await world.complete_all(case)
+    await world.do(case, c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-cn-02-0", safety="safe"))
+    assert (await world.columns(case)).stage is Stage.ASSESS
+    await world.complete_all(case)
+    await world.do(case, c.AdoptPlan(by=at_desk("CIVIL"), items=(c.PlanItem(agency="EDU", service="psychological_help"),)))
+    assert (await world.columns(case)).stage is Stage.INTERVENE
+    await world.complete_all(case)
+    assert (await world.columns(case)).stage is Stage.REVIEW
+    await same_everywhere(world, case)
+    await world.do(case, c.FilePostAssessment(by=at_desk("SW"), grade="low"))
+    await world.do(case, c.AnswerReporter(by=at_desk("CIVIL")))
+    await world.do(case, c.ProposeClosure(by=at_desk("CIVIL"), reason="family_reunification"))
+    await world.do(case, c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
+    await world.handle(case).result()
+    await same_everywhere(world, case)
+    watch = "watch-ch-cn-02-0"
+    await world.relay.tell(watch)
+    assert (await world.handle(watch).describe()).status.name == "RUNNING"
+
+
+async def test_a_lost_workflow_comes_back_from_the_ledger(world):
+    from app.relay import tell_anew
+
+    case = await world.report("CN-02")
+    await world.handle(case).terminate("lost")
+    await world.do(case, c.AddNote(by=at_desk("POLICE")), tell=False)
+    async with world.engine.begin() as conn:
+        await tell_anew(conn, [case])
+    await world.settle(case)
+    await same_everywhere(world, case)
+
+
+async def test_the_same_key_again_returns_the_first_answer(world):
+    case = await world.report("CN-02")
+    leg = next(r for r in (await world.columns(case)).referrals if r.agency == "POLICE")
+    accept = c.AcceptReferral(by=at_desk("POLICE"), referral_id=leg.id)
+    first = await world.do(case, accept, key="k-1")
+    again = await world.do(case, accept, key="k-1")
+    assert again.replayed
+    assert (again.version, [ev.kind for ev in again.events]) == (first.version, [ev.kind for ev in first.events])
+
+
+async def test_the_engine_never_fails_on_a_case_that_a_person_moved_first(world):
+    case = await world.report("CN-07")
+    assert (await world.columns(case)).stage is Stage.ASSESS
+    await world.do(case, c.AddNote(by=ENGINE))
+    assert (await world.handle(case).describe()).status.name == "RUNNING"

@@ -1,0 +1,132 @@
+"""A small world for tests: people act on cases through the ledger, a worker conducts them, and time is the test's to move."""
+
+import asyncio
+import contextlib
+import itertools
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from temporalio.worker import Worker
+
+from activities.gateway import Gateway, open_client
+from app.db import tables
+from app.db.ledger import Ledger, events_since
+from app.domain import commands as c
+from app.domain.access import Actor
+from app.domain.events import event_adapter
+from app.domain.fold import fold
+from app.domain.progress import Progress
+from app.domain.terms import Agency, Role
+from app.policy.examples import facts_of
+from app.policy.loader import load
+from app.relay import Relay
+from app.settings import Settings
+from app.temporal import ensure_deployment
+from app.worker import worker_of
+
+PATIENCE = 30
+
+
+def at_desk(desk, person="officer", *roles):
+    return Actor(
+        person_id=f"{desk.lower()}.{person}", agency=Agency(desk.partition("-")[0]), desk=desk, roles=roles or (Role.OFFICER,)
+    )
+
+
+REPORTER = Actor(person_id="reporter", agency=Agency.COMM, desk="COMM-110106101", roles=(Role.REPORTER,), unit="unit-1")
+
+
+class World:
+    """Its worker and relay serve a task queue of its own; `now` runs as the cases' own clocks do."""
+
+    def __init__(self, engine, env, policy="fengtai-2026.1"):
+        self.engine, self.env = engine, env
+        self.settings = Settings(task_queue=f"test-{uuid.uuid4().hex[:8]}")
+        self.skipped = timedelta()
+        self.ledger = Ledger(load, policy, clock=lambda: self.now)
+        self.relay = Relay(engine, env.client, self.settings.task_queue)
+        self.keys = itertools.count()
+
+    @property
+    def now(self):
+        return datetime.now(UTC) + self.skipped
+
+    @contextlib.asynccontextmanager
+    async def open(self):
+        async with open_client() as http:
+            self.gateway = Gateway(http)
+            async with self.worker():
+                await ensure_deployment(self.env.client, self.settings)
+                yield self
+
+    def worker(self) -> Worker:
+        return worker_of(self.env.client, self.engine, self.ledger, self.gateway, self.settings)
+
+    async def report(self, example="CN-02", *, tell=True, **facts):
+        case_id = f"case-{uuid.uuid4().hex}"
+        seen = facts_of(example).model_copy(update=facts).at(self.now)
+        async with self.engine.begin() as conn:
+            await self.ledger.file(conn, case_id, c.FileReport(by=REPORTER, facts=seen, unit="unit-1"))
+            report = {
+                "case_id": case_id, "receipt_hash": uuid.uuid4().hex * 2, "filed_by": "reporter", "reporter_unit": "unit-1",
+                "reporter": {}, "narrative": "", "family": [], "facts": seen.model_dump(mode="json"), "findings": [],
+            }  # fmt: skip
+            await conn.execute(tables.reports.insert(), report)
+        if tell:
+            await self.settle(case_id)
+        return case_id
+
+    async def do(self, case_id, command, *, tell=True, **options):
+        async with self.engine.begin() as conn:
+            recorded = await self.ledger.record(conn, case_id, command, **options)
+        if tell:
+            await self.settle(case_id)
+        return recorded
+
+    async def settle(self, case_id):
+        """Tell the conductor and wait until it has seen what the ledger has."""
+        await self.relay.tell(case_id)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                conducted, columns = await self.conducted(case_id), await self.columns(case_id)
+                if not columns.is_open or (conducted and conducted.version == columns.version):
+                    return
+                await asyncio.sleep(0.05)
+
+    async def sleep(self, case_id, **span):
+        """Let the case's own time pass."""
+        span = timedelta(**span)
+        await self.env.fast_forward(self.handle(case_id), span)
+        self.skipped += span
+        await self.settle(case_id)
+
+    def handle(self, case_id):
+        return self.env.client.get_workflow_handle(case_id)
+
+    async def conducted(self, case_id) -> Progress | None:
+        answer = await self.handle(case_id).query("progress", result_type=Progress | None)
+        return answer
+
+    async def columns(self, case_id) -> Progress:
+        async with self.engine.connect() as conn:
+            stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == case_id))
+            return Progress.model_validate(stored.scalar_one())
+
+    async def events(self, case_id):
+        async with self.engine.connect() as conn:
+            return [event_adapter.validate_python(body) for body in await events_since(conn, case_id, 0)]
+
+    async def fold(self, case_id) -> Progress:
+        return fold(await self.events(case_id))
+
+    async def complete_all(self, case_id):
+        """Every built-in desk accepts and completes what it has, assessments included."""
+        while legs := [r for r in (await self.columns(case_id)).open_referrals]:
+            leg, who = legs[0], at_desk(legs[0].desk)
+            if leg.state == "sent":
+                await self.do(case_id, c.AcceptReferral(by=who, referral_id=leg.id))
+            if leg.assessment:
+                await self.do(case_id, c.FileAssessment(by=who, referral_id=leg.id, grade="medium"))
+            else:
+                await self.do(case_id, c.CompleteReferral(by=who, referral_id=leg.id))
