@@ -1,16 +1,73 @@
-"""Calendar only, for the moment."""
-from sqlalchemy.dialects.postgresql import insert
+"""Enter the district into the database: divisions, agencies, desks, people with their tokens, and the calendar."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.db import tables
-from app.policy.calendars import seed as calendar_seed
+from app.district import ALIASES, DESKS, DIVISIONS, PEOPLE, VALID_FROM
+from app.domain.terms import Agency, Role
+from app.policy import calendars
 
 
-async def seed(conn, *, tokens):
-    s = calendar_seed()
-    rows = [{"day": r.day, "kind": r.kind.value, "name": r.name, "source": r.source, "confirmed": r.confirmed} for r in s.rows]
-    await conn.execute(insert(tables.calendar_days).on_conflict_do_nothing(), rows)
-    from datetime import UTC, datetime
-    await conn.execute(insert(tables.calendars).on_conflict_do_nothing(), {"version": 1, "confirmed_until": s.confirmed_until, "reason": "seed", "set_by": "engine", "at": datetime.now(UTC)})
+def token_hash(token: str) -> str:
+    """What is stored of a bearer token."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
-def tokens_for(path):
-    return {}
+def tokens_for(path: Path) -> dict[str, str]:
+    """The token of every seeded person, made where there is none yet; the file is readable by its owner alone."""
+    tokens: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = [person.id for person in PEOPLE if person.id not in tokens and Role.MACHINE not in person.roles]
+    if missing:
+        tokens |= {person: secrets.token_urlsafe(24) for person in missing}
+        path.touch(0o600)
+        path.write_text(json.dumps(tokens, indent=1))
+    return tokens
+
+
+async def seed(conn: AsyncConnection, *, tokens: Mapping[str, str]) -> None:
+    """Safe to repeat: rows are brought to what the district says, a calendar that was edited is left alone."""
+    divisions = [{"code": d.code, "name": d.name, "kind": d.kind, "valid_from": VALID_FROM} for d in DIVISIONS]
+    agencies = [
+        {"code": a.value, "name_zh": a.zh, "name_en": a.en, "aliases": list(ALIASES.get(a, ()))} for a in Agency
+    ]
+    desks = [{"id": d.id, "agency": d.agency.value, "division": d.division, "name_zh": d.name} for d in DESKS]
+    people = [
+        {
+            "id": p.id, "name": p.name, "agency": p.agency.value, "desk": p.desk, "roles": [r.value for r in p.roles],
+            "division": p.division, "unit": p.unit, "token_hash": token_hash(tokens[p.id]) if p.id in tokens else None,
+        }
+        for p in PEOPLE
+    ]  # fmt: skip
+    for table, rows in ((tables.divisions, divisions), (tables.agencies, agencies), (tables.desks, desks), (tables.people, people)):
+        await _put(conn, table, rows)
+    await _calendar(conn)
+
+
+async def _put(conn: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+    statement = upsert(table)
+    keys = [column.name for column in table.primary_key]
+    changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    await conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), rows)
+
+
+async def _calendar(conn: AsyncConnection) -> None:
+    if (await conn.execute(select(func.count()).select_from(tables.calendars))).scalar_one():
+        return
+    known = calendars.seed()
+    rows = [row.model_dump() | {"kind": row.kind.value} for row in known.rows]
+    await conn.execute(insert(tables.calendar_days), rows)
+    first = {
+        "version": 1, "confirmed_until": known.confirmed_until, "reason": "seeded from the holidays library",
+        "set_by": "engine", "at": datetime.now(UTC),
+    }  # fmt: skip
+    await conn.execute(insert(tables.calendars), first)

@@ -122,7 +122,7 @@ class Clock(Value):
             raise ClockError("a clock that was met cannot be extended")
         now = utc(now)
         added = Leg(left=Remaining(amount=budget.amount, unit=budget.unit), since=now)
-        changes: dict[str, object] = {"extended_times": self.extended_times + 1, "ladder_lag": NOTHING}
+        changes: dict[str, object] = {"extended_times": self.extended_times + 1}
         if self.paused_at is None:
             return self.model_copy(update=changes | {"legs": (*self.legs, added)})._planned(now, calendar)
         legs = _merged((*self.legs, added), now, calendar)

@@ -104,10 +104,14 @@ class Ladder:
         return not self.spec.around_the_clock or (offset is not None and offset.unit is Unit.WORKING_DAYS)
 
     def _lateness(self, wanted: list[tuple[RungSpec, datetime]]) -> timedelta:
-        """How far all must move together so that the first comes now, when the due instant and its own have passed."""
+        """How far all must move together so that the lowest comes now, when the due instant and its own have passed."""
         if self.due_at > self.after:
             return NOTHING
-        missed = [at for spec, at in wanted if self._working_moment(at) <= self.after and not self._planned(spec)]
+        missed: list[datetime] = []
+        for spec, at in wanted:
+            if self._working_moment(at) > self.after or self._planned(spec):
+                break
+            missed.append(at)
         return self.after - min(missed) if missed else NOTHING
 
     def _planned(self, spec: RungSpec) -> datetime | None:
@@ -129,11 +133,9 @@ class Ladder:
     def _placed(self, spec: RungSpec, wanted: datetime, last: datetime) -> datetime:
         """The moment for it; one that would be past, or a reminder that would miss the due instant, goes in between."""
         at = self._working_moment(wanted)
-        planned = self._planned(spec)
-        if self.due_at <= self.after:
-            return at if at > self.after else planned or at
-        if at > self.after and (at < self.due_at or not spec.before):
+        if self.due_at <= self.after or (at > self.after and (at < self.due_at or not spec.before)):
             return at
+        planned = self._planned(spec)
         if planned and last < planned < self.due_at:
             return planned
         if at <= self.after:

@@ -173,6 +173,11 @@ def test_a_reminder_longer_than_the_budget_goes_half_way() -> None:
     assert times(clock) == ["03-03 Tue 10:05:00"]
 
 
+def test_half_way_is_a_working_morning() -> None:
+    clock = started("2026-03-02 10:00", "5 working days", (rung("remind", "due", "9 working days", before=True),))
+    assert times(clock) == ["03-06 Fri 09:00:00"]
+
+
 def test_rungs_at_one_instant_are_told_one_after_the_other() -> None:
     ladder = (rung("desk_head", "due"), rung("agency_head", "due"), rung("supervision", "due"))
     assert times(started("2026-03-03 10:00", "1 hour", ladder)) == [
@@ -209,6 +214,11 @@ def test_a_pause_keeps_the_seconds_that_are_left() -> None:
     assert local(paused.resume(china("2026-03-10 09:00"), CALENDAR).due_at) == "03-10 Tue 09:40:00"
 
 
+def test_a_begun_second_is_left_to_the_desk() -> None:
+    paused = started("2026-03-03 10:00", "1 hour").pause(china("2026-03-03 10:20:00.5"), CALENDAR)
+    assert paused.remaining == Remaining(amount=2400, unit=Unit.SECONDS)
+
+
 def test_a_pause_keeps_the_days_after_the_day_of_the_pause() -> None:
     clock = started("2026-03-02 10:00", "5 working days")
     paused = clock.pause(china("2026-03-04 10:00"), CALENDAR)
@@ -239,6 +249,13 @@ def test_a_pause_does_not_cure_an_overdue_duty() -> None:
     assert [plan.at - old.at for plan, old in zip(resumed.rungs, clock.rungs, strict=True)] == [timedelta(days=7)] * 3
     assert resumed.is_overdue(now)
     check(resumed, now)
+
+
+def test_an_extension_ends_the_lag_of_a_ladder() -> None:
+    paused = started("2026-03-02 10:00", "2 working days").pause(china("2026-03-05 10:00"), CALENDAR)
+    resumed = paused.resume(china("2026-03-12 10:00"), CALENDAR)
+    extended = resumed.extend(Budget.parse("2 working days"), china("2026-03-12 10:00"), CALENDAR)
+    assert times(extended)[:2] == ["03-13 Fri 09:00:00", "03-16 Mon 23:59:59"]
 
 
 def test_what_hangs_on_the_start_waits_for_the_rest_of_its_time() -> None:

@@ -1,0 +1,133 @@
+"""Cases as those see them who may: where they stand, what happened, who is in them."""
+
+import base64
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy import select, tuple_
+from starlette.exceptions import HTTPException
+
+from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, visible
+from app.db import tables
+from app.domain.access import Action, Deny, may
+from app.domain.stages import closing_obstacles
+from app.domain.terms import CloseReason
+
+router = APIRouter(prefix="/v1", tags=["cases"])
+Page = Annotated[str | None, Query(description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+def read_cursor(cursor: str) -> list[str]:
+    """The sort keys of the last row of the page before."""
+    try:
+        return base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
+    except ValueError:
+        raise HTTPException(400) from None
+
+
+def cursor_of(*parts: object) -> str:
+    """Sort keys as an opaque word."""
+    return base64.urlsafe_b64encode("|".join(str(part) for part in parts).encode()).decode()
+
+
+@router.get("/cases", operation_id="list_cases")
+async def list_cases(
+    conn: Conn, who: Who, stage: str | None = None, urgency: str | None = None, open_only: bool = True,
+    cursor: Page = None, limit: Limit = 50,
+) -> dict[str, Any]:  # fmt: skip
+    """Visible cases, newest first."""
+    case = tables.cases.c
+    query = select(
+        case.id, case.number, case.version, case.stage, case.urgency, case.branch, case.lead, case.division, case.rung,
+        case.filed_at, case.closed_at, case.next_deadline_at, case.linked_to,
+    ).where(visible(who))  # fmt: skip
+    for column, wanted in ((case.stage, stage), (case.urgency, urgency)):
+        query = query.where(column == wanted) if wanted else query
+    query = query.where(case.is_open) if open_only else query
+    if cursor:
+        at, last = (*read_cursor(cursor), "")[:2]
+        query = query.where(tuple_(case.filed_at, case.id) < (_instant(at), last))
+    rows = (await conn.execute(query.order_by(case.filed_at.desc(), case.id.desc()).limit(limit))).mappings().all()
+    following = cursor_of(rows[-1]["filed_at"].isoformat(), rows[-1]["id"]) if len(rows) == limit else None
+    return {"items": [dict(row) for row in rows], "next": following}
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise HTTPException(400) from None
+
+
+@router.get("/cases/{case_id}", operation_id="read_case")
+async def read_case(case_id: str, conn: Conn, who: Who, response: Response) -> dict[str, Any]:
+    """A case with what the caller may know of it; reading personal data is on record before it leaves."""
+    progress = await progress_of(conn, who, case_id)
+    subject = subject_of(progress)
+    require(who, Action.READ_CASE, subject)
+    response.headers["ETag"] = f'"{progress.version}"'
+    answer: dict[str, Any] = {
+        "id": case_id,
+        "version": progress.version,
+        "progress": progress.model_dump(mode="json", exclude={"steps", "planned_duties"}),
+        "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET),
+    }
+    if not isinstance(may(who, Action.READ_CONTENT, subject), Deny):
+        answer["content"] = await _content(conn, case_id)
+        await audit_read(conn, who, "read_content", case_id, ["children", "family", "narrative"])
+    if not isinstance(may(who, Action.READ_REPORTER, subject), Deny):
+        reporter = select(tables.reports.c.reporter).where(tables.reports.c.case_id == case_id)
+        answer["reporter"] = (await conn.execute(reporter)).scalar_one_or_none()
+        await audit_read(conn, who, "read_reporter", case_id, ["reporter"])
+    return answer
+
+
+async def _content(conn: Conn, case_id: str) -> dict[str, Any]:
+    hidden = ("sound_keys", "case_id", "filed_at")
+    children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id).order_by(tables.children.c.id))
+    report = await conn.execute(
+        select(tables.reports.c.narrative, tables.reports.c.family, tables.reports.c.findings).where(
+            tables.reports.c.case_id == case_id
+        )
+    )
+    found = report.mappings().one_or_none()
+    return {
+        "children": [{k: v for k, v in row.items() if k not in hidden} for row in children.mappings()],
+        **(dict(found) if found else {}),
+    }
+
+
+@router.get("/cases/{case_id}/timeline", operation_id="read_timeline")
+async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[dict[str, Any]]:
+    """Who did what, when, by which clause; every rung with its planned instant and its recipients."""
+    progress = await progress_of(conn, who, case_id)
+    require(who, Action.READ_CASE, subject_of(progress))
+    ledger, note = tables.events.c, tables.notes.c
+    query = (
+        select(ledger.version, ledger.body, note.body.label("note"))
+        .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
+        .where(ledger.stream_id == case_id)
+        .order_by(ledger.version)
+    )
+    content = not isinstance(may(who, Action.READ_CONTENT, subject_of(progress)), Deny)
+    if content:
+        await audit_read(conn, who, "read_content", case_id, ["notes"])
+    hidden = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
+    rows = []
+    for row in await conn.execute(query):
+        said = {k: v for k, v in row.body.items() if k not in hidden or isinstance(v, str)}
+        due = next((row.body[k]["due_at"] for k in ("finish", "accept", "clock") if isinstance(row.body.get(k), dict)), None)
+        rows.append({"version": row.version, **said, "due_at": due, "note": row.note if content else None})
+    return rows
+
+
+@router.get("/cases/{case_id}/suggestions", operation_id="suggested_duplicates")
+async def suggested_duplicates(case_id: str, conn: Conn, who: Who) -> list[dict[str, Any]]:
+    """Other reports that may be about the same child, with the reasons; a person decides."""
+    progress = await progress_of(conn, who, case_id)
+    require(who, Action.LINK_REPORT, subject_of(progress))
+    table = tables.suggestions.c
+    query = select(table.other_id, table.score, table.reasons, table.state).where(table.case_id == case_id)
+    return [dict(row) for row in (await conn.execute(query.order_by(table.score.desc()))).mappings()]

@@ -1,0 +1,121 @@
+"""What a route needs: the ledger and a connection in one transaction, who asks, and what a case is to them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from sqlalchemy import ColumnElement, and_, false, insert, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from starlette.exceptions import HTTPException
+
+from app.db import tables
+from app.db.intake import Receipts
+from app.db.ledger import Ledger
+from app.db.people import actor_by_token, deputy
+from app.domain.access import Action, Actor, CaseSubject, Deny, Leg, may, scope
+from app.domain.progress import Progress
+from app.domain.refusals import Refused, RefusalCode
+from app.domain.terms import Agency, Rung
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the process holds for all requests."""
+
+    engine: AsyncEngine
+    ledger: Ledger
+    receipts: Receipts
+
+
+def service(request: Request) -> Service:
+    """The one of this process."""
+    return request.app.state.service
+
+
+async def connection(request: Request) -> AsyncIterator[AsyncConnection]:
+    """One transaction a request; it is committed before the answer leaves."""
+    async with service(request).engine.begin() as conn:
+        yield conn
+
+
+Conn = Annotated[AsyncConnection, Depends(connection, scope="function")]
+Shouhu = Annotated[Service, Depends(service)]
+
+
+async def actor(
+    conn: Conn,
+    shouhu: Shouhu,
+    authorization: Annotated[str, Header()] = "",
+    x_acting_for: Annotated[str | None, Header(description="The absent person whose deputy acts.")] = None,
+) -> Actor:
+    """The person behind the bearer token, in the seat of whom they stand in for."""
+    kind, _, token = authorization.partition(" ")
+    found = await actor_by_token(conn, token) if kind.lower() == "bearer" and token else None
+    if found is None:
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    if x_acting_for is None:
+        return found
+    standing_in = await deputy(conn, found, x_acting_for, shouhu.ledger.clock())
+    if standing_in is None:
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    return standing_in
+
+
+Who = Annotated[Actor, Depends(actor, scope="function")]
+
+
+def visible(who: Actor) -> ColumnElement[bool]:
+    """The access rule as a condition on `cases`: what one may not see does not exist."""
+    allowed, case = scope(who), tables.cases.c
+    if allowed.everything:
+        return true()
+    parts: list[ColumnElement[bool]] = []
+    if allowed.desks:
+        parts.append(case.desks.overlap(list(allowed.desks)))
+    if allowed.agencies:
+        parts.append(case.agencies.overlap([agency.value for agency in allowed.agencies]))
+    if allowed.at_procuratorate:
+        parts.append(case.rung == Rung.PROCURATORATE.value)
+    return or_(*parts) if parts else false()
+
+
+async def progress_of(conn: AsyncConnection, who: Actor, case_id: str) -> Progress:
+    """Where a visible case stands; CASE_NOT_FOUND for all others."""
+    query = select(tables.cases.c.progress).where(and_(tables.cases.c.id == case_id, visible(who)))
+    stored = (await conn.execute(query)).scalar_one_or_none()
+    if stored is None:
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
+    return Progress.model_validate(stored)
+
+
+def subject_of(progress: Progress, referral_id: str | None = None, duty: str | None = None) -> CaseSubject:
+    """What access depends on in this case, and in the leg that the action is about."""
+    leg = None
+    if referral_id and (referral := progress.referral(referral_id)):
+        leg = Leg(agency=referral.agency, desk=referral.desk, holder=referral.holder)
+    if duty and (owed := progress.duty(duty)):
+        leg = Leg(agency=owed.holder, desk=owed.desk)
+    agencies = [*(r.agency for r in progress.referrals), *(d.holder for d in progress.duties), progress.lead]
+    desks = [*(r.desk for r in progress.referrals), *(d.desk for d in progress.duties)]
+    return CaseSubject(
+        case_id=progress.case_id, lead=progress.lead, agencies=tuple(dict.fromkeys(agencies)), desks=tuple(dict.fromkeys(desks)),
+        division=progress.division, reporter_unit=progress.reporter_unit, at_procuratorate=progress.rung is Rung.PROCURATORATE,
+        leg=leg, closure_proposed_by=progress.proposed_by, intake_desk=Agency.POLICE.value,
+    )  # fmt: skip
+
+
+def require(who: Actor, action: Action, subject: CaseSubject | None = None) -> None:
+    """Raise the refusal that the access rule names."""
+    answer = may(who, action, subject)
+    if isinstance(answer, Deny):
+        raise Refused(answer.reason)
+
+
+async def audit_read(conn: AsyncConnection, who: Actor, action: str, case_id: str, fields: list[str]) -> None:
+    """Who read personal data; committed before it leaves, for the transaction ends before the answer."""
+    row: dict[str, Any] = {
+        "person_id": who.person_id, "behalf": who.acting_for, "agency": who.agency.value, "action": action,
+        "stream_id": case_id, "fields": fields,
+    }  # fmt: skip
+    await conn.execute(insert(tables.audit), row)

@@ -1,0 +1,136 @@
+"""Commands of people: one way from a request to the ledger, whatever the command."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+from pydantic import BaseModel, create_model
+from starlette.exceptions import HTTPException
+
+from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
+from app.domain import commands as c
+from app.domain.access import Action, Actor
+
+router = APIRouter(prefix="/v1", tags=["work"])
+
+ON_REFERRAL: dict[str, tuple[type[c.Command], Action]] = {
+    "accept": (c.AcceptReferral, Action.WORK_REFERRAL),
+    "return": (c.ReturnReferral, Action.WORK_REFERRAL),
+    "supply": (c.SupplyMaterial, Action.SUPPLY_MATERIAL),
+    "decline": (c.DeclineReferral, Action.WORK_REFERRAL),
+    "pass-on": (c.PassOnReferral, Action.WORK_REFERRAL),
+    "complete": (c.CompleteReferral, Action.WORK_REFERRAL),
+    "fail": (c.FailReferral, Action.WORK_REFERRAL),
+    "assess": (c.FileAssessment, Action.WORK_REFERRAL),
+    "extend": (c.ExtendReferral, Action.EXTEND),
+    "pause": (c.PauseReferral, Action.WORK_REFERRAL),
+    "resume": (c.ResumeReferral, Action.WORK_REFERRAL),
+    "claim": (c.ClaimTask, Action.CLAIM),
+    "hand-back": (c.HandBackTask, Action.HAND_BACK),
+    "move": (c.MoveTask, Action.MOVE_TASK),
+    "reassign": (c.ReassignReferral, Action.REASSIGN),
+    "urge": (c.UrgeReferral, Action.URGE),
+    "supervise": (c.SuperviseReferral, Action.SUPERVISE),
+}
+ON_DUTY: dict[str, tuple[type[c.Command], Action]] = {
+    "meet": (c.MeetDuty, Action.WORK_REFERRAL),
+    "reply": (c.ReplyToSupervision, Action.WORK_REFERRAL),
+}
+ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
+    "safety": (c.ConfirmSafety, Action.CONFIRM_SAFETY),
+    "sentence": (c.RecordSentence, Action.CONFIRM_SAFETY),
+    "grade-review": (c.ReviewGrade, Action.REVIEW_GRADE),
+    "plan": (c.AdoptPlan, Action.ADOPT_PLAN),
+    "post-assessment": (c.FilePostAssessment, Action.CONFIRM_SAFETY),
+    "answer": (c.AnswerReporter, Action.ANSWER_REPORTER),
+    "waive-answer": (c.WaiveAnswer, Action.ANSWER_REPORTER),
+    "link": (c.LinkReport, Action.LINK_REPORT),
+    "unlink": (c.UnlinkReport, Action.LINK_REPORT),
+    "clear-duplicate": (c.ClearDuplicate, Action.LINK_REPORT),
+    "notes": (c.AddNote, Action.ADD_NOTE),
+    "closure-proposal": (c.ProposeClosure, Action.CLOSE_PROPOSE),
+    "closure-rejection": (c.RejectClosure, Action.CLOSE_REJECT),
+    "closure-approval": (c.ApproveClosure, Action.CLOSE_APPROVE),
+}
+
+
+class Done(BaseModel):
+    """What the command made of the case."""
+
+    case_id: str
+    version: int
+    events: list[str]
+    replayed: bool
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match == "*":
+        return None
+    plain = if_match.removeprefix("W/").strip('"')
+    if not plain.isdigit():
+        raise HTTPException(400)
+    return int(plain)
+
+
+async def perform(
+    conn: Conn, shouhu: Shouhu, who: Actor, case_id: str, command: c.Command, action: Action, *,
+    key: str | None, if_match: str | None, referral_id: str | None = None, duty: str | None = None,
+) -> Done:  # fmt: skip
+    """See, be allowed, record."""
+    progress = await progress_of(conn, who, case_id)
+    require(who, action, subject_of(progress, referral_id, duty))
+    if isinstance(command, c.LinkReport):
+        await progress_of(conn, who, command.primary)
+    recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=_version(if_match))
+    kinds = [event.kind for event in recorded.events]
+    return Done(case_id=case_id, version=recorded.version, events=kinds, replayed=recorded.replayed)
+
+
+def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:
+    """The command without its actor and without what stands in the path."""
+    fields = {
+        name: (field.annotation, field) for name, field in command.model_fields.items() if name not in ("by", *set_by_path)
+    }
+    return create_model(f"{command.__name__}Body", __config__={"extra": "forbid"}, __doc__=command.__doc__, **fields)
+
+
+def _route(path: str, verb: str, command: type[c.Command], action: Action, subject: str | None) -> None:
+    """One POST route for one command."""
+    body_type: Any = _body_of(command, subject) if subject else _body_of(command)
+
+    async def endpoint(  # noqa: ANN202  (the model is made above)
+        case_id: str, body: body_type, conn: Conn, shouhu: Shouhu, who: Who, response: Response, subject_id: str = "",
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None, if_match: Annotated[str | None, Header()] = None,
+    ):  # fmt: skip
+        given = {name: getattr(body, name) for name in type(body).model_fields}
+        named = {subject: subject_id} if subject else {}
+        asked = command(by=who, **named, **given)
+        about = {"referral_id": subject_id} if subject == "referral_id" else {"duty": subject_id} if subject else {}
+        done = await perform(conn, shouhu, who, case_id, asked, action, key=idempotency_key, if_match=if_match, **about)
+        response.headers["ETag"] = f'"{done.version}"'
+        return done
+
+    if not subject:
+        endpoint = _without_subject(endpoint)
+    summary = (command.__doc__ or verb).splitlines()[0]
+    router.add_api_route(
+        path, endpoint, methods=["POST"], response_model=Done, operation_id=verb.replace("-", "_"), summary=summary
+    )
+
+
+def _without_subject(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    import inspect
+
+    signature = inspect.signature(endpoint)
+    endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]  # FastAPI reads the signature
+        parameters=[p for name, p in signature.parameters.items() if name != "subject_id"]
+    )
+    return endpoint
+
+
+for _verb, (_command, _action) in ON_REFERRAL.items():
+    _route(f"/cases/{{case_id}}/referrals/{{subject_id}}/{_verb}", f"referral_{_verb}", _command, _action, "referral_id")
+for _verb, (_command, _action) in ON_DUTY.items():
+    _route(f"/cases/{{case_id}}/duties/{{subject_id}}/{_verb}", f"duty_{_verb}", _command, _action, "code")
+for _verb, (_command, _action) in ON_CASE.items():
+    _route(f"/cases/{{case_id}}/{_verb}", f"case_{_verb}", _command, _action, None)

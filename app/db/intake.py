@@ -1,0 +1,280 @@
+"""The one door: a submission becomes a case, its content and its receipt, once, in one transaction."""
+
+import hashlib
+import hmac
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from sqlalchemy import insert, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.ledger import KeyReused, Ledger
+from app.db.sounds import sound_keys
+from app.domain import commands as c
+from app.domain.access import Actor
+from app.domain.facts import ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
+from app.domain.identity import clean_name, id_findings, normal_id
+from app.domain.matching import Candidate, Match, score
+from app.domain.terms import ReporterClass, ReportKind, Trigger
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LOOK_BACK = timedelta(days=30)
+MOST_CANDIDATES = 50
+CHILD_CONTENT = ("name", "birth_date", "birth_text", "id_no", "phone", "hukou", "residence", "residence_division", "school", "features")
+
+
+class InFlight(Exception):
+    """The same submission is being received right now."""
+
+
+def _no_nul(value: object) -> object:
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError("a NUL character cannot be kept")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_no_nul), Field(max_length=500)]
+LongText = Annotated[str, BeforeValidator(_no_nul), Field(max_length=20_000)]
+
+
+class Form(BaseModel):
+    """A part of the form; a misspelt field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Reporter(Form):
+    """Who reports."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    reporter_class: ReporterClass = Field(ReporterClass.PUBLIC, alias="class")
+    org: Text | None = None
+    name: Text | None = None
+    phone: Text | None = None
+
+
+class ReportedChild(ChildFacts):
+    """A child as the reporter knows it: nothing need be known."""
+
+    child_id: str = ""
+    name: Text | None = None
+    birth_date: date | None = None
+    birth_text: Text | None = None
+    id_no: Text | None = None
+    phone: Text | None = None
+    hukou: Text | None = None
+    residence: Text | None = None
+    residence_division: str | None = Field(default=None, pattern=r"^(\d{9}|110106)$")
+    school: Text | None = None
+    features: Text | None = None
+
+
+class FamilyMember(Form):
+    """A parent or carer."""
+
+    name: Text | None = None
+    relation: Text | None = None
+    birth_date: date | None = None
+    id_no: Text | None = None
+    phone: Text | None = None
+    note: Text | None = None
+    facts: GuardianFacts = GuardianFacts()
+
+
+class Submission(Form):
+    """A report. Only a child has to stand in it, and the child may be wholly unknown."""
+
+    kind: ReportKind = ReportKind.CONCERN
+    reporter: Reporter = Reporter()
+    children: list[ReportedChild] = Field(min_length=1, max_length=50)
+    family: list[FamilyMember] = Field(default_factory=list, max_length=50)
+    situations: tuple[Trigger, ...] = ()
+    nine_situations: tuple[Annotated[int, Field(ge=1, le=9)], ...] = ()
+    harm_by: tuple[HarmBy, ...] = ()
+    organised_exploitation: Known = Known.UNKNOWN
+    household: HouseholdFacts = HouseholdFacts()
+    narrative: LongText = ""
+    reported_at: datetime | None = None
+    """When the reporter turned to the door, if that was before the entry; shown, never a start of a clock."""
+
+    @model_validator(mode="after")
+    def _no_child_twice(self) -> "Submission":
+        known = [(clean_name(child.name), child.birth_date, child.id_no) for child in self.children if child.name]
+        if len(set(known)) != len(known):
+            raise ValueError("the same child stands twice in this report")
+        if any(child.birth_date and child.birth_date > datetime.now(UTC).date() for child in self.children):
+            raise ValueError("a birth date lies in the future")
+        return self
+
+
+@dataclass(frozen=True)
+class Receipts:
+    """Receipt codes: made from the case id with a secret, so that they can be shown again and are stored as a hash only."""
+
+    secret: bytes
+
+    def code(self, case_id: str) -> str:
+        """Sixteen Crockford characters, 80 bits, in groups of four."""
+        digest = int.from_bytes(self._mac(f"receipt:{case_id}")[:10], "big")
+        letters = "".join(ALPHABET[digest >> shift & 31] for shift in range(75, -1, -5))
+        return "-".join(letters[n : n + 4] for n in range(0, 16, 4))
+
+    def hash(self, code: str) -> str:
+        """What is stored; look-alike letters and any grouping are taken as meant."""
+        plain = code.upper().replace("-", "").replace(" ", "").translate(str.maketrans("OIL", "011"))
+        return self._mac(f"lookup:{plain}").hex()
+
+    def _mac(self, message: str) -> bytes:
+        return hmac.digest(self.secret, message.encode(), "sha256")
+
+
+@dataclass(frozen=True)
+class Filed:
+    """The answer to a submission."""
+
+    case_id: str
+    receipt: str
+    findings: list[dict[str, Any]]
+    replayed: bool = False
+
+
+async def file(
+    conn: AsyncConnection, ledger: Ledger, receipts: Receipts, submission: Submission, actor: Actor, key: str | None
+) -> Filed:
+    """Raises InFlight, KeyReused, Refused; nothing is half done."""
+    now, unit = ledger.clock(), actor.unit or actor.desk
+    body_hash = hashlib.sha256(submission.model_dump_json().encode()).hexdigest()
+    if key and (before := await _submitted(conn, receipts, unit, key, body_hash)):
+        return before
+    case_id = f"case-{uuid.uuid4().hex}"
+    children = [child.model_copy(update={"child_id": f"ch-{uuid.uuid4().hex}"}) for child in submission.children]
+    candidates = [_candidate(case_id, child, now) for child in children]
+    matches = await _matches(conn, candidates, now)
+    facts = _facts(submission, children, now, possible_duplicate=bool(matches))
+    await ledger.file(conn, case_id, c.FileReport(by=actor, facts=facts, unit=unit), now=now)
+    findings = _findings(children)
+    code = receipts.code(case_id)
+    report = {
+        "case_id": case_id, "receipt_hash": receipts.hash(code), "filed_by": actor.person_id, "reporter_unit": unit,
+        "reporter": submission.reporter.model_dump(mode="json"), "narrative": submission.narrative,
+        "family": [member.model_dump(mode="json") for member in submission.family],
+        "facts": facts.model_dump(mode="json"), "findings": findings,
+    }  # fmt: skip
+    await conn.execute(insert(tables.reports), report)
+    await conn.execute(insert(tables.children), [_child_row(case_id, child, now, facts.division) for child in children])
+    if matches:
+        await conn.execute(insert(tables.suggestions), [_suggestion(case_id, other, match) for other, match in matches.items()])
+    if key:
+        kept = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
+        await conn.execute(insert(tables.submissions), kept)
+    return Filed(case_id, code, findings)
+
+
+async def _submitted(conn: AsyncConnection, receipts: Receipts, scope: str, key: str, body_hash: str) -> Filed | None:
+    lock = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    if not (await conn.execute(lock, {"name": f"{scope}/{key}"})).scalar_one():
+        raise InFlight
+    table = tables.submissions.c
+    row = (
+        await conn.execute(select(table.case_id, table.body_hash).where(table.scope == scope, table.key == key))
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.body_hash != body_hash:
+        raise KeyReused(key)
+    findings = select(tables.reports.c.findings).where(tables.reports.c.case_id == row.case_id)
+    return Filed(row.case_id, receipts.code(row.case_id), (await conn.execute(findings)).scalar_one(), replayed=True)
+
+
+def _facts(submission: Submission, children: list[ReportedChild], now: datetime, *, possible_duplicate: bool) -> ReportFacts:
+    division = next((child.residence_division for child in children if child.residence_division), "110106")
+    facts = [
+        ChildFacts.model_validate(child.model_dump(exclude=set(CHILD_CONTENT)) | {"age_years": _age(child, now)}) for child in children
+    ]
+    return ReportFacts(
+        kind=submission.kind, reporter_class=submission.reporter.reporter_class, division=division,
+        reported_at=submission.reported_at.replace(tzinfo=submission.reported_at.tzinfo or UTC) if submission.reported_at else now,
+        situations=submission.situations, nine_situations=submission.nine_situations, harm_by=submission.harm_by,
+        organised_exploitation=submission.organised_exploitation, children=tuple(facts),
+        guardians=tuple(member.facts for member in submission.family), household=submission.household,
+        possible_duplicate=possible_duplicate,
+    )  # fmt: skip
+
+
+def _age(child: ReportedChild, now: datetime) -> int | None:
+    if child.age_years is not None or child.birth_date is None:
+        return child.age_years
+    born, today = child.birth_date, now.date()
+    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return age if age < 18 else None
+
+
+def _findings(children: list[ReportedChild]) -> list[dict[str, Any]]:
+    found = []
+    for n, child in enumerate(children):
+        if child.id_no:
+            codes = id_findings(child.id_no, child.birth_date, child.sex.value if child.sex else None)
+            found += [{"child": n, "field": "id_no", "code": code} for code in codes]
+    return found
+
+
+def _candidate(case_id: str, child: ReportedChild, now: datetime) -> Candidate:
+    name = clean_name(child.name or "")
+    return Candidate(
+        case_id=case_id, name=name, sound_keys=sound_keys(name), birth_date=child.birth_date,
+        sex=child.sex.value if child.sex else None, id_no=normal_id(child.id_no) if child.id_no else None,
+        phone=child.phone, division=child.residence_division, school=child.school, reported_at=now,
+    )  # fmt: skip
+
+
+async def _matches(conn: AsyncConnection, candidates: list[Candidate], now: datetime) -> dict[str, Match]:
+    """Other open cases that may be about one of these children, the best match of each."""
+    best: dict[str, Match] = {}
+    for candidate in candidates:
+        for other in await _near(conn, candidate, now):
+            match = score(candidate, other)
+            if match.suggest and (other.case_id not in best or match.score > best[other.case_id].score):
+                best[other.case_id] = match
+    return best
+
+
+async def _near(conn: AsyncConnection, candidate: Candidate, now: datetime) -> list[Candidate]:
+    child = tables.children.c
+    alike = [child.sound_keys.overlap(list(candidate.sound_keys))] if candidate.sound_keys else []
+    alike += [child.birth_date == candidate.birth_date] if candidate.birth_date else []
+    alike += [child.id_no == candidate.id_no] if candidate.id_no else []
+    alike += [child.phone == candidate.phone] if candidate.phone else []
+    if not alike:
+        return []
+    query = (
+        select(child.case_id, child.name, child.sound_keys, child.birth_date, child.sex, child.id_no, child.phone,
+               child.division, child.school, child.filed_at.label("reported_at"))
+        .join(tables.cases, tables.cases.c.id == child.case_id)
+        .where(or_(*alike), child.filed_at > now - LOOK_BACK, tables.cases.c.is_open, tables.cases.c.linked_to.is_(None))
+        .order_by(child.filed_at.desc())
+        .limit(MOST_CANDIDATES)
+    )  # fmt: skip
+    rows = (await conn.execute(query)).mappings()
+    return [Candidate(**{**row, "name": clean_name(row["name"]), "sound_keys": tuple(row["sound_keys"])}) for row in rows]
+
+
+def _child_row(case_id: str, child: ReportedChild, now: datetime, division: str) -> dict[str, Any]:
+    name = child.name or ""
+    return {
+        "id": child.child_id, "case_id": case_id, "name": name, "sex": child.sex.value if child.sex else None,
+        "birth_date": child.birth_date, "birth_text": child.birth_text,
+        "id_no": normal_id(child.id_no) if child.id_no else None, "phone": child.phone, "hukou": child.hukou,
+        "residence": child.residence, "school": child.school, "features": child.features,
+        "division": child.residence_division or division, "guardians": [], "sound_keys": list(sound_keys(name)),
+        "filed_at": now,
+    }  # fmt: skip
+
+
+def _suggestion(case_id: str, other: str, match: Match) -> dict[str, Any]:
+    reasons = [reason.model_dump() for reason in match.reasons]
+    return {"case_id": case_id, "other_id": other, "score": match.score, "reasons": reasons, "state": "open"}

@@ -1,0 +1,44 @@
+"""Who asks: the person behind a token, or the deputy of somebody who is away."""
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.domain.access import Actor
+from app.domain.terms import Agency, Role
+
+
+async def actor_by_token(conn: AsyncConnection, token: str) -> Actor | None:
+    """The active person with this token."""
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    people = tables.people
+    row = (await conn.execute(select(people).where(people.c.token_hash == digest, people.c.is_active))).one_or_none()
+    return _actor(row) if row else None
+
+
+async def deputy(conn: AsyncConnection, actor: Actor, absent: str, now: datetime) -> Actor | None:
+    """The actor in the seat of the absent person, if a deputyship is in force now."""
+    rows, people = tables.deputies.c, tables.people
+    query = select(people).join(tables.deputies, rows.person_id == people.c.id).where(
+        rows.person_id == absent, rows.deputy_id == actor.person_id, rows.from_at <= now, rows.until_at > now,
+        rows.revoked_at.is_(None), people.c.is_active,
+    )  # fmt: skip
+    row = (await conn.execute(query.limit(1))).one_or_none()
+    if row is None:
+        return None
+    return _actor(row).model_copy(update={"person_id": actor.person_id, "acting_for": absent})
+
+
+def machine_of(agency: Agency) -> Actor:
+    """An agency's own system, which speaks for its desk."""
+    return Actor(person_id=f"{agency.value.lower()}.machine", agency=agency, desk=agency.value, roles=(Role.MACHINE,))
+
+
+def _actor(row: Row) -> Actor:
+    return Actor(
+        person_id=row.id, agency=Agency(row.agency), desk=row.desk, roles=tuple(Role(role) for role in row.roles),
+        division=row.division, unit=row.unit,
+    )  # fmt: skip

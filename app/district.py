@@ -1,0 +1,121 @@
+"""The district: 丰台区 with its streets and towns, every agency with its desks, and fictional people for each role."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from app.domain.opening import desk_of
+from app.domain.terms import Agency, Role
+
+DISTRICT = "110106"
+VALID_FROM = date(2023, 1, 1)
+
+_STREETS = (
+    "001 右安门街道 002 太平桥街道 003 西罗园街道 004 大红门街道 005 南苑街道 006 东高地街道 007 东铁匠营街道 008 六里桥街道 "
+    "009 丰台街道 010 新村街道 011 长辛店街道 012 云岗街道 013 方庄街道 014 宛平街道 015 马家堡街道 016 和义街道 "
+    "017 卢沟桥街道 018 花乡街道 020 成寿寺街道 021 石榴庄街道 022 玉泉营街道 023 看丹街道 024 五里店街道 025 青塔街道 "
+    "100 北宫镇 101 王佐镇"
+).split()
+
+ALIASES: dict[Agency, tuple[str, ...]] = {
+    Agency.HEALTH: ("区卫计委",),
+    Agency.CULTURE: ("区文委",),
+    Agency.HR: ("人保", "人力社保"),
+    Agency.HOUSING: ("区住房城乡建设（房管）部门",),
+    Agency.EDU: ("区教育委员会",),
+    Agency.YL: ("团区委", "共青团"),
+}
+"""Names of 2017 or short names under which the notice speaks of an agency of today (guide status C)."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """A statistical division; `kind` is district, street or town."""
+
+    code: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where referrals lie; a desk belongs to an agency, and to a street where the agency is territorial."""
+
+    id: str
+    agency: Agency
+    division: str | None
+    name: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """A fictional person with the roles of a seat."""
+
+    id: str
+    name: str
+    agency: Agency
+    desk: str
+    roles: tuple[Role, ...]
+    division: str | None = None
+    unit: str | None = None
+
+
+DIVISIONS = (
+    Division(DISTRICT, "丰台区", "district"),
+    *(
+        Division(f"{DISTRICT}{number}", name, "town" if name.endswith("镇") else "street")
+        for number, name in zip(_STREETS[::2], _STREETS[1::2], strict=True)
+    ),
+)
+
+
+def _desks() -> tuple[Desk, ...]:
+    desks = []
+    for agency in Agency:
+        if agency.is_territorial:
+            desks += [Desk(desk_of(agency, d.code), agency, d.code, f"{d.name}{agency.zh}") for d in DIVISIONS]
+        else:
+            desks.append(Desk(agency.value, agency, None, agency.zh))
+    return tuple(desks)
+
+
+DESKS = _desks()
+TWO_OFFICERS = (Agency.POLICE, Agency.CIVIL, Agency.SW)
+REPORTERS = (
+    ("school.reporter.1", Agency.SCHOOL, "SCHOOL", "unit-school-1"),
+    ("kindergarten.reporter.1", Agency.SCHOOL, "SCHOOL", "unit-kindergarten-1"),
+    ("hospital.reporter.1", Agency.HOSPITAL, "HOSPITAL", "unit-hospital-1"),
+    ("committee.reporter.1", Agency.COMM, "COMM-110106007", "unit-committee-1"),
+    ("village.reporter.1", Agency.COMM, "COMM-110106101", "unit-village-1"),
+    ("hotline.reporter.1", Agency.HOTLINE, "HOTLINE", "unit-hotline-1"),
+    ("police.reporter.1", Agency.POLICE, "POLICE", "unit-police-1"),
+    ("sw.reporter.1", Agency.SW, "SW", "unit-sw-1"),
+)
+
+
+def _people() -> tuple[Person, ...]:
+    people = []
+    for desk in DESKS:
+        slug, head = desk.id.lower(), (Role.DESK_HEAD,)
+        people.append(_person(f"{slug}.officer.1", desk, (Role.OFFICER,)))
+        if desk.agency in TWO_OFFICERS:
+            people.append(_person(f"{slug}.officer.2", desk, (Role.OFFICER,)))
+        people.append(_person(f"{slug}.head.1", desk, (*head, Role.AGENCY_HEAD) if desk.division else head))
+        if not desk.division:
+            people.append(_person(f"{slug}.chief.1", desk, (Role.AGENCY_HEAD,)))
+            people.append(_person(f"{slug}.machine", desk, (Role.MACHINE,)))
+    by_id = {desk.id: desk for desk in DESKS}
+    for person, agency, desk_id, unit in REPORTERS:
+        desk = by_id[desk_id]
+        people.append(Person(person, f"报告人（化名）{unit}", agency, desk_id, (Role.REPORTER,), desk.division, unit))
+    people.append(_person("civil.supervisor.1", by_id["CIVIL"], (Role.SUPERVISOR,)))
+    people.append(_person("conf.supervisor.1", by_id["CONF"], (Role.SUPERVISOR,)))
+    people.append(_person("proc.procurator.1", by_id["PROC"], (Role.PROCURATOR, Role.OFFICER)))
+    people.append(_person("admin.1", by_id["CONF"], (Role.ADMIN,)))
+    return tuple(people)
+
+
+def _person(person_id: str, desk: Desk, roles: tuple[Role, ...]) -> Person:
+    return Person(person_id, f"{desk.name}{roles[0].zh}（化名）", desk.agency, desk.id, roles, desk.division)
+
+
+PEOPLE = _people()
