@@ -13,6 +13,7 @@ from app.db import tables
 from app.domain.access import Action, Deny, may
 from app.domain.stages import closing_obstacles
 from app.domain.terms import CloseReason
+from app.domain.titles import TITLES
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 Page = Annotated[str | None, Query(description="`next` of the page before.")]
@@ -71,7 +72,11 @@ async def read_case(case_id: str, conn: Conn, who: Who, response: Response) -> d
     answer: dict[str, Any] = {
         "id": case_id,
         "version": progress.version,
-        "progress": progress.model_dump(mode="json", exclude={"steps", "planned_duties"}),
+        "progress": {
+            **progress.model_dump(mode="json", exclude={"steps", "planned_duties"}),
+            "referrals_open": len(progress.open_referrals),
+        },
+        "planned": [step.model_dump(mode="json") for step in progress.steps],
         "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET),
     }
     if not isinstance(may(who, Action.READ_CONTENT, subject), Deny):
@@ -119,7 +124,8 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
     for row in await conn.execute(query):
         said = {k: v for k, v in row.body.items() if k not in hidden or isinstance(v, str)}
         due = next((row.body[k]["due_at"] for k in ("finish", "accept", "clock") if isinstance(row.body.get(k), dict)), None)
-        rows.append({"version": row.version, **said, "due_at": due, "note": row.note if content else None})
+        zh, en = TITLES[row.body["kind"]]
+        rows.append({"version": row.version, "title_zh": zh, "title_en": en, **said, "due_at": due, "note": row.note if content else None})
     return rows
 
 

@@ -133,9 +133,11 @@ class Ladder:
     def _placed(self, spec: RungSpec, wanted: datetime, last: datetime) -> datetime:
         """The moment for it; one that would be past, or a reminder that would miss the due instant, goes in between."""
         at = self._working_moment(wanted)
-        if self.due_at <= self.after or (at > self.after and (at < self.due_at or not spec.before)):
-            return at
         planned = self._planned(spec)
+        if self.due_at <= self.after:
+            return at if at > self.after else planned or at
+        if at > self.after and (at < self.due_at or not spec.before):
+            return at
         if planned and last < planned < self.due_at:
             return planned
         if at <= self.after:
