@@ -113,7 +113,9 @@ def doctor(
 
     findings = asyncio.run(examine(Settings(), quick=quick))
     for finding in findings:
-        console.print("[green]ok  [/green]" if finding.ok else "[red]not ok[/red]", finding.what, f"[dim]{finding.detail}[/dim]")
+        console.print(
+            "[green]ok  [/green]" if finding.ok else "[red]not ok[/red]", finding.what, f"[dim]{finding.detail}[/dim]"
+        )
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
@@ -180,7 +182,9 @@ def reconcile() -> None:
         engine = engine_of(settings.database_url.get_secret_value())
         findings = await Reconciler(engine, await connect(settings), build_id()).run_once()
         for finding in findings:
-            console.print(finding.stream_id, finding.problem, "repaired" if finding.repaired else "shown to a supervisor")
+            console.print(
+                finding.stream_id, finding.problem, "repaired" if finding.repaired else "shown to a supervisor"
+            )
         await engine.dispose()
         return len(findings)
 

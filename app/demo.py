@@ -110,7 +110,9 @@ async def _simulators(stack: Stack) -> list[subprocess.Popen[str]]:
         if not port.isdigit():
             raise EmbeddedError(f"the simulator of {agency} did not start")
         processes.append(process)
-        rows.append({"agency": agency, "url": f"http://127.0.0.1:{port}/referrals", "secret": secret, "supports_lookup": True})
+        rows.append(
+            {"agency": agency, "url": f"http://127.0.0.1:{port}/referrals", "secret": secret, "supports_lookup": True}
+        )
     engine = engine_of(stack.postgres.url if stack.postgres else "")
     async with engine.begin() as conn:
         await conn.execute(insert(tables.endpoints), rows)
@@ -222,4 +224,6 @@ async def _result(play: Play, people: People, plays: dict[str, Play]) -> CaseRes
     if play.name == "CN-01":
         play.tried["street_sees"] = await people.get("sw.officer.1", f"/v1/cases/{play.case_id}")
     others = [other.receipt for other in plays.values() if other is not play]
-    return judge(play.name, examples()[play.name], timeline, case, shown, play.tried, other_receipts=others, receipt=play.receipt)
+    return judge(
+        play.name, examples()[play.name], timeline, case, shown, play.tried, other_receipts=others, receipt=play.receipt
+    )

@@ -99,7 +99,9 @@ def _routing(filed: dict[str, Any], planned: list[dict[str, Any]]) -> list[dict[
         if HELD & set(step["gate"]["events"]) or step["route_id"].startswith("plan:"):
             continue
         route = pack.route(step["route_id"], urgent=True)
-        rows.append({"step": step["step"], "agency": step["agency"], "task": route.title_zh, "basis": list(route.basis)})
+        rows.append(
+            {"step": step["step"], "agency": step["agency"], "task": route.title_zh, "basis": list(route.basis)}
+        )
     return rows
 
 
@@ -189,7 +191,11 @@ class Results:
         met = sum(e.met for case in self.cases for e in case.expectations)
         count = sum(len(case.expectations) for case in self.cases)
         console.print(f"\n[bold]{met} of {count} expectations met[/bold] in {self.seconds:.0f} s; ", end="")
-        console.print("the silent desk climbed to the procuratorate." if self.reached_top else "[red]no desk reached the top of the ladder[/red]")
+        console.print(
+            "the silent desk climbed to the procuratorate."
+            if self.reached_top
+            else "[red]no desk reached the top of the ladder[/red]"
+        )
 
 
 def _full_ladders(case: CaseResult) -> list[str]:
@@ -204,13 +210,16 @@ def _show_case(case: CaseResult, console: Console) -> None:
     head = f"{case.name}  {case.title}"
     console.rule(f"[bold]{head}")
     console.print(f"urgency {case.urgency} · police branch {case.police_branch or '-'} · {', '.join(case.triggers)}")
-    table = Table("after", "who", "what", "rule", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name, ratio in (("after", 1), ("who", 3), ("what", 8), ("rule", 3)):
+        table.add_column(name, overflow="fold", ratio=ratio, justify="right" if name == "after" else "left")
+    table.expand = True
     began = datetime.fromisoformat(case.timeline[0]["at"])
     for row in case.timeline:
         if row["kind"] in QUIET:
             continue
         after = (datetime.fromisoformat(row["at"]) - began).total_seconds()
-        table.add_row(f"{after:5.1f} s", row["by"], _told(row), " ".join(row.get("basis") or ()))
+        table.add_row(f"{after:.1f} s", row["by"], _told(row), " ".join(row.get("basis") or ()))
     console.print(table)
     console.print(f"[green]The reporter was answered:[/green] {case.answer}")
     for expectation in case.expectations:

@@ -135,7 +135,12 @@ class Postgres(Server):
         pid_file = self.directory / "postmaster.pid"
         pid_file.unlink(missing_ok=True) if not self._alive(pid_file) else self._stop_stale(pid_file)
         require_free(self.port, self.what)
-        options = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "max_connections": 100}
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": 100,
+        }
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         self._spawn([str(self.bin / "postgres"), "-D", str(self.directory), *flags], **self._as_account())
         self._wait_until(lambda: _ready(pid_file))
@@ -153,7 +158,13 @@ class Postgres(Server):
     def _as_account(self) -> dict[str, Any]:
         if self.account is None:
             return {}
-        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": [], "cwd": "/", "umask": 0o077}
+        return {
+            "user": self.account.pw_uid,
+            "group": self.account.pw_gid,
+            "extra_groups": [],
+            "cwd": "/",
+            "umask": 0o077,
+        }
 
     def _initialise(self) -> None:
         if not self._password_file.exists():

@@ -58,7 +58,9 @@ async def _limit_bodies(request: Request, call_next: RequestResponseEndpoint) ->
     if too_big or (request.method == "POST" and "transfer-encoding" in request.headers and length == "0"):
         if not too_big and len(await request.body()) <= BODY_LIMIT:
             return await call_next(request)
-        return problems.problem(413, "body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB.", facts={"limit": BODY_LIMIT})
+        return problems.problem(
+            413, "body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB.", facts={"limit": BODY_LIMIT}
+        )
     response = await call_next(request)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -78,7 +80,11 @@ def main() -> None:
     """Serve until stopped. Requests are not logged: their paths may hold receipt codes."""
     settings = Settings()
     uvicorn.run(
-        create_app(settings), host=settings.api_host, port=settings.api_port, log_level=settings.log_level, access_log=False
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_level=settings.log_level,
+        access_log=False,
     )
 
 

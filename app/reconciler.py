@@ -64,7 +64,9 @@ class Reconciler:
             )
         ]
         for workflow_id in stranded:
-            await self.client.get_workflow_handle(workflow_id).terminate("its worker version is gone; the ledger resumes it")
+            await self.client.get_workflow_handle(workflow_id).terminate(
+                "its worker version is gone; the ledger resumes it"
+            )
         if stranded:
             async with self.engine.begin() as conn:
                 await tell_anew(conn, stranded)

@@ -61,7 +61,7 @@ class Relay:
             try:
                 connection = await asyncpg.connect(url)
                 lost = asyncio.Event()
-                connection.add_termination_listener(lambda _: lost.set())
+                connection.add_termination_listener(lambda _, lost=lost: lost.set())
                 await connection.add_listener(CHANNEL, lambda *_: woken.set())
                 await lost.wait()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):

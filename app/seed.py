@@ -48,7 +48,12 @@ async def seed(conn: AsyncConnection, *, tokens: Mapping[str, str]) -> None:
         }
         for p in PEOPLE
     ]  # fmt: skip
-    for table, rows in ((tables.divisions, divisions), (tables.agencies, agencies), (tables.desks, desks), (tables.people, people)):
+    for table, rows in (
+        (tables.divisions, divisions),
+        (tables.agencies, agencies),
+        (tables.desks, desks),
+        (tables.people, people),
+    ):
         await _put(conn, table, rows)
     await _calendar(conn)
 

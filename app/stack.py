@@ -29,7 +29,9 @@ Say = Callable[[str], None]
 class Stack:
     """Starts in order, stops in reverse; the data stays in its directory."""
 
-    def __init__(self, data: Path, *, api_port: int, temporal_port: int, ui_port: int, policy: str | None = None) -> None:
+    def __init__(
+        self, data: Path, *, api_port: int, temporal_port: int, ui_port: int, policy: str | None = None
+    ) -> None:
         self.data = data.absolute()
         self.api_port = api_port or free_port()
         self.policy = policy

@@ -158,7 +158,7 @@ def test_no_secret_stands_in_a_file(services: dict[str, dict[str, Any]], example
     assert {name: value for name, value in example.items() if secret.search(name) and value} == {}
     for name, service in services.items():
         for variable, value in service.get("environment", {}).items():
-            if secret.search(variable) or "://" in value and "@" in value:
+            if secret.search(variable) or ("://" in value and "@" in value):
                 assert VARIABLE.search(value), f"{name} {variable}"
     for name, operator, default in variables():
         if secret.search(name):

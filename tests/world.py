@@ -30,7 +30,10 @@ PATIENCE = 30
 
 def at_desk(desk, person="officer", *roles):
     return Actor(
-        person_id=f"{desk.lower()}.{person}", agency=Agency(desk.partition("-")[0]), desk=desk, roles=roles or (Role.OFFICER,)
+        person_id=f"{desk.lower()}.{person}",
+        agency=Agency(desk.partition("-")[0]),
+        desk=desk,
+        roles=roles or (Role.OFFICER,),
     )
 
 
@@ -105,8 +108,7 @@ class World:
         return self.env.client.get_workflow_handle(case_id)
 
     async def conducted(self, case_id) -> Progress | None:
-        answer = await self.handle(case_id).query("progress", result_type=Progress | None)
-        return answer
+        return await self.handle(case_id).query("progress", result_type=Progress | None)
 
     async def columns(self, case_id) -> Progress:
         async with self.engine.connect() as conn:
@@ -122,7 +124,7 @@ class World:
 
     async def complete_all(self, case_id):
         """Every built-in desk accepts and completes what it has, assessments included."""
-        while legs := [r for r in (await self.columns(case_id)).open_referrals]:
+        while legs := (await self.columns(case_id)).open_referrals:
             leg, who = legs[0], at_desk(legs[0].desk)
             if leg.state == "sent":
                 await self.do(case_id, c.AcceptReferral(by=who, referral_id=leg.id))

@@ -11,7 +11,7 @@ from app.api.cases import Limit, Page, cursor_of, read_cursor
 from app.api.context import Conn, Shouhu, Who, require, visible
 from app.db import tables
 from app.domain.access import Action
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Cause
 from app.domain.watch import EndReason, EndWatch, Finding, Grade, RecordVisit
 
@@ -57,7 +57,9 @@ def _cause(now: datetime) -> ColumnElement[str | None]:
 
 
 @router.get("/stalled", operation_id="stalled")
-async def stalled(conn: Conn, who: Who, shouhu: Shouhu, cause: Cause | None = None, limit: Limit = 100) -> list[dict[str, Any]]:
+async def stalled(
+    conn: Conn, who: Who, shouhu: Shouhu, cause: Cause | None = None, limit: Limit = 100
+) -> list[dict[str, Any]]:
     """Where a child waits: by age in step, with the cause, the holder, the rung reached and the next."""
     require(who, Action.READ_STATISTICS)
     now = shouhu.ledger.clock()
@@ -127,7 +129,9 @@ class Absence(BaseModel):
 async def appoint(absence: Absence, conn: Conn, who: Who) -> dict[str, int]:
     """One for oneself, or the head for somebody of the own agency."""
     people = tables.people.c
-    rows = await conn.execute(select(people.id, people.agency).where(people.id.in_([absence.person_id, absence.deputy_id])))
+    rows = await conn.execute(
+        select(people.id, people.agency).where(people.id.in_([absence.person_id, absence.deputy_id]))
+    )
     agencies = {row.id: row.agency for row in rows}
     if len(agencies) != len({absence.person_id, absence.deputy_id}) or len(set(agencies.values())) != 1:
         raise Refused(RefusalCode.NOT_ALLOWED)
@@ -137,7 +141,9 @@ async def appoint(absence: Absence, conn: Conn, who: Who) -> dict[str, int]:
             raise Refused(RefusalCode.NOT_ALLOWED)
     if absence.until_at <= absence.from_at or absence.person_id == absence.deputy_id:
         raise Refused(RefusalCode.NOT_ALLOWED)
-    made = await conn.execute(insert(tables.deputies).values(**absence.model_dump(), set_by=who.person_id).returning(tables.deputies.c.id))
+    made = await conn.execute(
+        insert(tables.deputies).values(**absence.model_dump(), set_by=who.person_id).returning(tables.deputies.c.id)
+    )
     return {"id": made.scalar_one()}
 
 
@@ -168,7 +174,9 @@ class WatchEnd(BaseModel):
 async def watches(conn: Conn, who: Who, limit: Limit = 100) -> list[dict[str, Any]]:
     """The children under watch by the caller's desk, the next visit first."""
     watch = tables.watches.c
-    query = select(watch.id, watch.grade, watch.visit_due_at, watch.version).where(watch.is_open, watch.desk == who.desk)
+    query = select(watch.id, watch.grade, watch.visit_due_at, watch.version).where(
+        watch.is_open, watch.desk == who.desk
+    )
     return [dict(row) for row in (await conn.execute(query.order_by(watch.visit_due_at).limit(limit))).mappings()]
 
 

@@ -91,7 +91,9 @@ async def read_case(case_id: str, conn: Conn, who: Who, response: Response) -> d
 
 async def _content(conn: Conn, case_id: str) -> dict[str, Any]:
     hidden = ("sound_keys", "case_id", "filed_at")
-    children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id).order_by(tables.children.c.id))
+    children = await conn.execute(
+        select(tables.children).where(tables.children.c.case_id == case_id).order_by(tables.children.c.id)
+    )
     report = await conn.execute(
         select(tables.reports.c.narrative, tables.reports.c.family, tables.reports.c.findings).where(
             tables.reports.c.case_id == case_id
@@ -123,9 +125,20 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
     rows = []
     for row in await conn.execute(query):
         said = {k: v for k, v in row.body.items() if k not in hidden or isinstance(v, str)}
-        due = next((row.body[k]["due_at"] for k in ("finish", "accept", "clock") if isinstance(row.body.get(k), dict)), None)
+        due = next(
+            (row.body[k]["due_at"] for k in ("finish", "accept", "clock") if isinstance(row.body.get(k), dict)), None
+        )
         zh, en = TITLES[row.body["kind"]]
-        rows.append({"version": row.version, "title_zh": zh, "title_en": en, **said, "due_at": due, "note": row.note if content else None})
+        rows.append(
+            {
+                "version": row.version,
+                "title_zh": zh,
+                "title_en": en,
+                **said,
+                "due_at": due,
+                "note": row.note if content else None,
+            }
+        )
     return rows
 
 

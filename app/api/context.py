@@ -15,7 +15,7 @@ from app.db.ledger import Ledger
 from app.db.people import actor_by_token, deputy
 from app.domain.access import Action, Actor, CaseSubject, Deny, Leg, may, scope
 from app.domain.progress import Progress
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Rung
 
 

@@ -32,7 +32,9 @@ async def agencies(conn: Conn) -> list[dict[str, Any]]:
 async def calendar(conn: Conn, year: int) -> dict[str, Any]:
     """The exceptions of a year, and until when the calendar is confirmed."""
     day = tables.calendar_days
-    rows = await conn.execute(select(day).where(day.c.day.between(date(year, 1, 1), date(year, 12, 31))).order_by(day.c.day))
+    rows = await conn.execute(
+        select(day).where(day.c.day.between(date(year, 1, 1), date(year, 12, 31))).order_by(day.c.day)
+    )
     until = (await conn.execute(select(func.max(tables.calendars.c.confirmed_until)))).scalar_one()
     return {"confirmed_until": until, "days": [dict(row) for row in rows.mappings()]}
 
@@ -62,10 +64,15 @@ async def confirm_year(given: Confirmation, conn: Conn, who: Who, shouhu: Shouhu
         raise HTTPException(400)
     day = tables.calendar_days
     await conn.execute(delete(day).where(day.c.day.between(date(given.year, 1, 1), date(given.year, 12, 31))))
-    rows = [{**entry.model_dump(), "kind": entry.kind.value, "source": given.source, "confirmed": True} for entry in given.days]
+    rows = [
+        {**entry.model_dump(), "kind": entry.kind.value, "source": given.source, "confirmed": True}
+        for entry in given.days
+    ]
     if rows:
         await conn.execute(insert(day), rows)
-    newest = (await conn.execute(select(func.max(tables.calendars.c.version), func.max(tables.calendars.c.confirmed_until)))).one()
+    newest = (
+        await conn.execute(select(func.max(tables.calendars.c.version), func.max(tables.calendars.c.confirmed_until)))
+    ).one()
     version = {
         "version": newest[0] + 1, "confirmed_until": max(newest[1], date(given.year, 12, 31)), "reason": given.reason,
         "set_by": who.person_id, "at": shouhu.ledger.clock(),
@@ -78,7 +85,9 @@ async def _recompute(conn: Conn, shouhu: Service, reason: str) -> int:
     moved = 0
     case = tables.cases.c
     for row in (await conn.execute(select(case.id, case.progress).where(case.is_open).order_by(case.id))).all():
-        if not any(not clock.spec.around_the_clock for _, _, clock in running_clocks(Progress.model_validate(row.progress))):
+        if not any(
+            not clock.spec.around_the_clock for _, _, clock in running_clocks(Progress.model_validate(row.progress))
+        ):
             continue
         try:
             await shouhu.ledger.record(conn, row.id, c.RecomputeDeadlines(by=ENGINE, why=reason))
@@ -99,7 +108,9 @@ class Callback(BaseModel):
 
 
 @router.post("/callbacks/{agency}", operation_id="callback")
-async def callback(agency: Agency, request: Request, conn: Conn, shouhu: Shouhu, webhook_id: str = Header()) -> dict[str, Any]:
+async def callback(
+    agency: Agency, request: Request, conn: Conn, shouhu: Shouhu, webhook_id: str = Header()
+) -> dict[str, Any]:
     """Signed by the agency's system (Standard Webhooks); its id makes a repetition harmless."""
     endpoint = tables.endpoints.c
     secret = (await conn.execute(select(endpoint.secret).where(endpoint.agency == agency.value))).scalar_one_or_none()

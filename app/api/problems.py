@@ -15,17 +15,27 @@ from starlette.exceptions import HTTPException
 from activities.gateway import BadSignature
 from app.db.intake import InFlight
 from app.db.ledger import KeyReused, StaleVersion
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 
 log = structlog.get_logger()
-NOT_FOUND = (RefusalCode.CASE_NOT_FOUND, RefusalCode.REFERRAL_NOT_FOUND, RefusalCode.CHILD_NOT_FOUND, RefusalCode.DUTY_NOT_FOUND)
+NOT_FOUND = (
+    RefusalCode.CASE_NOT_FOUND,
+    RefusalCode.REFERRAL_NOT_FOUND,
+    RefusalCode.CHILD_NOT_FOUND,
+    RefusalCode.DUTY_NOT_FOUND,
+)
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER)
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
          413: "body_too_large", 415: "unsupported_media_type", 503: "unavailable"}  # fmt: skip
 
 
 def problem(
-    status: int, code: str, title: str, *, facts: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    status: int,
+    code: str,
+    title: str,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """RFC 9457, with `code` for programs and `title` for people."""
     body = {"type": f"/problems/{code}", "status": status, "code": code, "title": title, **(facts or {})}
@@ -36,7 +46,10 @@ def _refused(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refused)
     code = refusal.code
     status = 404 if code in NOT_FOUND else 403 if code in FORBIDDEN else 409
-    facts = {name: value if isinstance(value, int | str | tuple | None) else str(value) for name, value in refusal.facts.items()}
+    facts = {
+        name: value if isinstance(value, int | str | tuple | None) else str(value)
+        for name, value in refusal.facts.items()
+    }
     return problem(status, code.value, f"{code.zh} · {code.en}", facts=facts)
 
 
@@ -60,8 +73,13 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     if any(entry["type"] == "json_invalid" for entry in error.errors()):
         return problem(400, "malformed_json", "不是有效的JSON · The body is not JSON.")
-    errors = [{"at": "/" + "/".join(str(part) for part in entry["loc"][1:]), "in": str(entry["loc"][0]), "said": entry["msg"]} for entry in error.errors()]
-    return problem(422, "invalid_request", "请求内容有误 · Something in the request is wrong.", facts={"errors": errors[:50]})
+    errors = [
+        {"at": "/" + "/".join(str(part) for part in entry["loc"][1:]), "in": str(entry["loc"][0]), "said": entry["msg"]}
+        for entry in error.errors()
+    ]
+    return problem(
+        422, "invalid_request", "请求内容有误 · Something in the request is wrong.", facts={"errors": errors[:50]}
+    )
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
@@ -75,7 +93,9 @@ def _signature(request: Request, error: Exception) -> JSONResponse:
 
 
 def _database(request: Request, error: Exception) -> JSONResponse:
-    gone = isinstance(error, OSError | PostgresConnectionError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    gone = isinstance(error, OSError | PostgresConnectionError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
     if gone or isinstance(error, DBAPIError):
         log.warning("database_unavailable", cause=type(error).__name__)
         title = "数据库暂不可用，内容未保存，请稍后重试 · The database is away; nothing was stored, please try again."

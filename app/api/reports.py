@@ -12,7 +12,7 @@ from app.db import tables
 from app.db.intake import Submission, file
 from app.domain.access import Action
 from app.domain.progress import Progress, State
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import OWN_AGENCY
 
 router = APIRouter(prefix="/v1", tags=["reports"])
@@ -24,7 +24,9 @@ class Receipt(BaseModel):
 
     case_id: str
     receipt: str = Field(examples=["8F3K-72QD-0M5T-PX1A"])
-    findings: list[dict[str, Any]] = Field(description="What looks wrong, such as a check digit. Nothing was refused for it.")
+    findings: list[dict[str, Any]] = Field(
+        description="What looks wrong, such as a check digit. Nothing was refused for it."
+    )
     says: str = "已收到。怀疑即可上报，无需证据。请保存回执编号。"
 
 

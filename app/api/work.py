@@ -89,7 +89,9 @@ async def perform(
 def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:
     """The command without its actor and without what stands in the path."""
     fields = {
-        name: (field.annotation, field) for name, field in command.model_fields.items() if name not in ("by", *set_by_path)
+        name: (field.annotation, field)
+        for name, field in command.model_fields.items()
+        if name not in ("by", *set_by_path)
     }
     return create_model(f"{command.__name__}Body", __config__={"extra": "forbid"}, __doc__=command.__doc__, **fields)
 
@@ -129,7 +131,9 @@ def _without_subject(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _verb, (_command, _action) in ON_REFERRAL.items():
-    _route(f"/cases/{{case_id}}/referrals/{{subject_id}}/{_verb}", f"referral_{_verb}", _command, _action, "referral_id")
+    _route(
+        f"/cases/{{case_id}}/referrals/{{subject_id}}/{_verb}", f"referral_{_verb}", _command, _action, "referral_id"
+    )
 for _verb, (_command, _action) in ON_DUTY.items():
     _route(f"/cases/{{case_id}}/duties/{{subject_id}}/{_verb}", f"duty_{_verb}", _command, _action, "code")
 for _verb, (_command, _action) in ON_CASE.items():

@@ -24,7 +24,18 @@ from app.domain.terms import ReporterClass, ReportKind, Trigger
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LOOK_BACK = timedelta(days=30)
 MOST_CANDIDATES = 50
-CHILD_CONTENT = ("name", "birth_date", "birth_text", "id_no", "phone", "hukou", "residence", "residence_division", "school", "features")
+CHILD_CONTENT = (
+    "name",
+    "birth_date",
+    "birth_text",
+    "id_no",
+    "phone",
+    "hukou",
+    "residence",
+    "residence_division",
+    "school",
+    "features",
+)
 
 
 class InFlight(Exception):
@@ -168,7 +179,9 @@ async def file(
     await conn.execute(insert(tables.reports), report)
     await conn.execute(insert(tables.children), [_child_row(case_id, child, now, facts.division) for child in children])
     if matches:
-        await conn.execute(insert(tables.suggestions), [_suggestion(case_id, other, match) for other, match in matches.items()])
+        await conn.execute(
+            insert(tables.suggestions), [_suggestion(case_id, other, match) for other, match in matches.items()]
+        )
     if key:
         kept = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
         await conn.execute(insert(tables.submissions), kept)
@@ -191,10 +204,13 @@ async def _submitted(conn: AsyncConnection, receipts: Receipts, scope: str, key:
     return Filed(row.case_id, receipts.code(row.case_id), (await conn.execute(findings)).scalar_one(), replayed=True)
 
 
-def _facts(submission: Submission, children: list[ReportedChild], now: datetime, *, possible_duplicate: bool) -> ReportFacts:
+def _facts(
+    submission: Submission, children: list[ReportedChild], now: datetime, *, possible_duplicate: bool
+) -> ReportFacts:
     division = next((child.residence_division for child in children if child.residence_division), "110106")
     facts = [
-        ChildFacts.model_validate(child.model_dump(exclude=set(CHILD_CONTENT)) | {"age_years": _age(child, now)}) for child in children
+        ChildFacts.model_validate(child.model_dump(exclude=set(CHILD_CONTENT)) | {"age_years": _age(child, now)})
+        for child in children
     ]
     return ReportFacts(
         kind=submission.kind, reporter_class=submission.reporter.reporter_class, division=division,
@@ -260,7 +276,9 @@ async def _near(conn: AsyncConnection, candidate: Candidate, now: datetime) -> l
         .limit(MOST_CANDIDATES)
     )  # fmt: skip
     rows = (await conn.execute(query)).mappings()
-    return [Candidate(**{**row, "name": clean_name(row["name"]), "sound_keys": tuple(row["sound_keys"])}) for row in rows]
+    return [
+        Candidate(**{**row, "name": clean_name(row["name"]), "sound_keys": tuple(row["sound_keys"])}) for row in rows
+    ]
 
 
 def _child_row(case_id: str, child: ReportedChild, now: datetime, division: str) -> dict[str, Any]:

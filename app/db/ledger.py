@@ -18,10 +18,16 @@ from app.domain.clock import Calendar, DayKind
 from app.domain.fold import fold
 from app.domain.policy import Policy
 from app.domain.progress import Progress, next_deadline
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason, Grade
 from app.domain.watch import (
-    BeginWatch, Watch, apply_watch, decide_watch, next_visit_deadline, watch_event_adapter, watch_id,
+    BeginWatch,
+    Watch,
+    apply_watch,
+    decide_watch,
+    next_visit_deadline,
+    watch_event_adapter,
+    watch_id,
 )  # fmt: skip
 
 CHANNEL = "ledger"
@@ -131,11 +137,15 @@ class Ledger:
     async def begin_watch(self, conn: AsyncConnection, command: BeginWatch, now: datetime) -> Recorded:
         """Put a child under watch, or under a new grade when it is watched already."""
         stream = watch_id(command.child_id)
-        row = await conn.execute(select(tables.watches.c.progress).where(tables.watches.c.id == stream).with_for_update())
+        row = await conn.execute(
+            select(tables.watches.c.progress).where(tables.watches.c.id == stream).with_for_update()
+        )
         stored = row.scalar_one_or_none()
         before = Watch.model_validate(stored) if stored else None
         policy = await self.rules(conn, self.policy)
-        return await self._append(conn, WATCH, before, decide_watch(before, command, policy, now), command, stream, now, None)
+        return await self._append(
+            conn, WATCH, before, decide_watch(before, command, policy, now), command, stream, now, None
+        )
 
     async def rules(self, conn: AsyncConnection, version: str) -> Policy:
         """The pinned policy version with the calendar in force."""
@@ -156,7 +166,9 @@ class Ledger:
         self, conn: AsyncConnection, kind: Kind, stream_id: str, command: c.Command, key: str, now: Any
     ) -> Recorded | None:
         used = tables.commands.c
-        query = select(used.kind, used.from_version, used.to_version).where(used.stream_id == stream_id, used.key == key)
+        query = select(used.kind, used.from_version, used.to_version).where(
+            used.stream_id == stream_id, used.key == key
+        )
         row = (await conn.execute(query)).one_or_none()
         if row is None:
             return None
@@ -187,7 +199,13 @@ class Ledger:
         await self._write_stream(conn, kind, before, after, stream_id)
         await conn.execute(insert(tables.events), projections.event_rows(stream_id, first, events))
         if key:
-            row = {"stream_id": stream_id, "key": key, "kind": type(command).__name__, "from_version": first, "to_version": after.version}
+            row = {
+                "stream_id": stream_id,
+                "key": key,
+                "kind": type(command).__name__,
+                "from_version": first,
+                "to_version": after.version,
+            }
             await conn.execute(insert(tables.commands), row)
         if command.note:
             note = {"stream_id": stream_id, "version": first, "kind": events[0].kind, "body": command.note}

@@ -157,9 +157,7 @@ def _duty_row(progress: Progress, duty: Duty) -> Row:
     }
 
 
-async def _write_deadlines(
-    conn: AsyncConnection, before: Progress | None, after: Progress, now: datetime
-) -> None:
+async def _write_deadlines(conn: AsyncConnection, before: Progress | None, after: Progress, now: datetime) -> None:
     old = _standing(before) if before else {}
     new = _standing(after)
     gone = [key for key, row in old.items() if new.get(key, {}).get("due_at") != row["due_at"]]

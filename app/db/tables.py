@@ -365,4 +365,3 @@ calendars = Table(
     Column("at", Instant, nullable=False),
     comment="Each edit of the calendar is a new version; open deadlines are recomputed for it.",
 )
-

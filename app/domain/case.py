@@ -11,7 +11,7 @@ from app.domain.opening import open_duty, open_leg, ready_duties, ready_legs
 from app.domain.policy import Policy
 from app.domain.progress import Progress, State
 from app.domain.referral import DESK_WORK, signed
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.stages import STAGE_WORK
 from app.domain.supervision import SUPERVISION_WORK
 from app.domain.terms import OWN_AGENCY
@@ -107,9 +107,7 @@ def _duties_settled(state: Progress, now: datetime) -> tuple[e.Event, ...]:
     return tuple(e.DutyMet(at=now, code=code) for code, done in settled.items() if done and state.open_duty(code))
 
 
-def _confirm_safety(
-    progress: Progress, command: c.ConfirmSafety, policy: Policy, now: datetime
-) -> tuple[e.Event, ...]:
+def _confirm_safety(progress: Progress, command: c.ConfirmSafety, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if command.child_id not in {child.id for child in progress.children}:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
     return (e.SafetyConfirmed(**signed(command.by, now), child_id=command.child_id, safety=command.safety),)
@@ -151,15 +149,16 @@ def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: dateti
     if progress.followers:
         raise Refused(RefusalCode.LINK_CHAIN)
     withdrawn = tuple(
-        e.ReferralWithdrawn(**signed(command.by, now), referral_id=r.id, why="linked")
-        for r in progress.open_referrals
+        e.ReferralWithdrawn(**signed(command.by, now), referral_id=r.id, why="linked") for r in progress.open_referrals
     )
     dropped = tuple(
         e.DutyDropped(**signed(command.by, now), code=d.code)
         for d in progress.duties
         if d.is_open and not d.code.startswith("answer_")
     )
-    return (*withdrawn, *dropped, e.ReportLinked(**signed(command.by, now), primary=command.primary))
+    linked = e.ReportLinked(**signed(command.by, now), primary=command.primary)
+    informed = () if progress.informed else (e.ReporterInformed(at=now),)
+    return (*withdrawn, *dropped, linked, *informed)
 
 
 def _unlink(progress: Progress, command: c.UnlinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
@@ -188,9 +187,7 @@ def _clear_duplicate(
     return (e.DuplicateCleared(**signed(command.by, now)),)
 
 
-def _follow_primary(
-    progress: Progress, command: c.FollowPrimary, policy: Policy, now: datetime
-) -> tuple[e.Event, ...]:
+def _follow_primary(progress: Progress, command: c.FollowPrimary, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     head = signed(command.by, now)
     answered = (e.ReporterAnswered(**head),) if command.answered and not progress.answered else ()
     if command.closed is None:

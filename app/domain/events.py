@@ -442,14 +442,51 @@ class DeadlinesRecomputed(Fact):
 
 
 Event = Annotated[
-    ReportFiled | ReferralOpened | ReferralAccepted | ReferralReturned | MaterialSupplied | ReferralDeclined
-    | ReferralPassedOn | ReferralReassigned | ReferralLeftSilent | ReferralCompleted | ReferralFailed
-    | ReferralWithdrawn | ClockExtended | ClockPaused | ClockResumed | TaskClaimed | TaskHandedBack | TaskMoved
-    | DeliveryRecorded | RungFired | DutyOpened | DutyMet | DutyExpired | DutyDropped | SafetyConfirmed
-    | GuardianSentenced | AssessmentFiled | GradeReviewed | PlanAdopted | StageEntered | PostAssessmentFiled
-    | ReporterInformed | ReporterAnswered | AnswerWaived | ReportLinked | ReportUnlinked | FollowerAdded
-    | FollowerRemoved | DuplicateCleared | ReferralUrged | NoteAdded | ClosureProposed | ClosureRejected
-    | CaseClosed | DeadlinesRecomputed,
+    ReportFiled
+    | ReferralOpened
+    | ReferralAccepted
+    | ReferralReturned
+    | MaterialSupplied
+    | ReferralDeclined
+    | ReferralPassedOn
+    | ReferralReassigned
+    | ReferralLeftSilent
+    | ReferralCompleted
+    | ReferralFailed
+    | ReferralWithdrawn
+    | ClockExtended
+    | ClockPaused
+    | ClockResumed
+    | TaskClaimed
+    | TaskHandedBack
+    | TaskMoved
+    | DeliveryRecorded
+    | RungFired
+    | DutyOpened
+    | DutyMet
+    | DutyExpired
+    | DutyDropped
+    | SafetyConfirmed
+    | GuardianSentenced
+    | AssessmentFiled
+    | GradeReviewed
+    | PlanAdopted
+    | StageEntered
+    | PostAssessmentFiled
+    | ReporterInformed
+    | ReporterAnswered
+    | AnswerWaived
+    | ReportLinked
+    | ReportUnlinked
+    | FollowerAdded
+    | FollowerRemoved
+    | DuplicateCleared
+    | ReferralUrged
+    | NoteAdded
+    | ClosureProposed
+    | ClosureRejected
+    | CaseClosed
+    | DeadlinesRecomputed,
     Field(discriminator="kind"),
 ]
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)

@@ -146,9 +146,7 @@ class ReportFacts(FactsModel):
     reported_at: AwareDatetime | None = None
     situations: Annotated[tuple[Trigger, ...], AfterValidator(_without_doubles)] = ()
     """The triggers of 三(二)4 and of the named procedures as ticked; empty means *not sure*."""
-    nine_situations: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=9)], ...], AfterValidator(_without_doubles)
-    ] = ()
+    nine_situations: Annotated[tuple[Annotated[int, Field(ge=1, le=9)], ...], AfterValidator(_without_doubles)] = ()
     """Numbers of 强制报告意见 第4条."""
     harm_by: Annotated[tuple[HarmBy, ...], AfterValidator(_without_doubles)] = ()
     organised_exploitation: Known = Known.UNKNOWN

@@ -227,9 +227,7 @@ def _recomputed(progress: Progress, event: e.DeadlinesRecomputed) -> Change:
 
 
 def _with(progress: Progress, referral_id: str, **changes: object) -> Change:
-    return {
-        "referrals": tuple(r.model_copy(update=changes) if r.id == referral_id else r for r in progress.referrals)
-    }
+    return {"referrals": tuple(r.model_copy(update=changes) if r.id == referral_id else r for r in progress.referrals)}
 
 
 def _with_duty(progress: Progress, code: str, **changes: object) -> Change:

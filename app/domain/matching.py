@@ -52,7 +52,9 @@ def score(a: Candidate, b: Candidate) -> Match:
     """Symmetric; 1 is certain."""
     if a.sex and b.sex and a.sex != b.sex and a.id_no != b.id_no:
         return Match(score=0, reasons=())
-    reasons = tuple(reason for reason in (_id(a, b), _name(a, b), _birth(a, b), _phone(a, b), _school(a, b), _place(a, b)) if reason)
+    reasons = tuple(
+        reason for reason in (_id(a, b), _name(a, b), _birth(a, b), _phone(a, b), _school(a, b), _place(a, b)) if reason
+    )
     return Match(score=min(1.0, sum(reason.weight for reason in reasons)), reasons=reasons)
 
 
@@ -62,7 +64,11 @@ def _id(a: Candidate, b: Candidate) -> Reason | None:
     if a.id_no == b.id_no:
         return Reason(code="same_id", zh="身份证号相同", en="same id number", weight=1)
     one_off = len(a.id_no) == len(b.id_no) and sum(x != y for x, y in zip(a.id_no, b.id_no, strict=True)) == 1
-    return Reason(code="id_one_off", zh="身份证号差一位", en="id number differs in one digit", weight=0.6) if one_off else None
+    return (
+        Reason(code="id_one_off", zh="身份证号差一位", en="id number differs in one digit", weight=0.6)
+        if one_off
+        else None
+    )
 
 
 def _name(a: Candidate, b: Candidate) -> Reason | None:
@@ -78,7 +84,11 @@ def _birth(a: Candidate, b: Candidate) -> Reason | None:
         return None
     if a.birth_date == b.birth_date:
         return Reason(code="same_birth_date", zh="出生日期相同", en="same birth date", weight=0.35)
-    swapped = (a.birth_date.year, a.birth_date.month, a.birth_date.day) == (b.birth_date.year, b.birth_date.day, b.birth_date.month)
+    swapped = (a.birth_date.year, a.birth_date.month, a.birth_date.day) == (
+        b.birth_date.year,
+        b.birth_date.day,
+        b.birth_date.month,
+    )
     digits = sum(x != y for x, y in zip(a.birth_date.isoformat(), b.birth_date.isoformat(), strict=True))
     if abs(a.birth_date - b.birth_date) <= ONE_DAY or swapped or digits == 1:
         return Reason(code="birth_date_near", zh="出生日期相近", en="the birth dates nearly agree", weight=0.2)
@@ -100,4 +110,8 @@ def _school(a: Candidate, b: Candidate) -> Reason | None:
 
 def _place(a: Candidate, b: Candidate) -> Reason | None:
     near = a.division and a.division == b.division and abs(a.reported_at - b.reported_at) <= SAME_INCIDENT
-    return Reason(code="same_place_and_time", zh="同街道且报告时间相近", en="same street, about the same time", weight=0.1) if near else None
+    return (
+        Reason(code="same_place_and_time", zh="同街道且报告时间相近", en="same street, about the same time", weight=0.1)
+        if near
+        else None
+    )

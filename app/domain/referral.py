@@ -6,10 +6,10 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import Actor
 from app.domain.clock import Clock
-from app.domain.opening import next_agency, open_duty, reopen_leg
+from app.domain.opening import next_agency, reopen_leg
 from app.domain.policy import Policy
 from app.domain.progress import Progress, Referral, State
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, DeclineReason, Role
 
 HEADS = (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)
@@ -149,9 +149,7 @@ def extend(progress: Progress, command: c.ExtendReferral, policy: Policy, now: d
     if command.by_budget.nominal > policy.extension_limit.nominal:
         raise Refused(RefusalCode.EXTENSION_TOO_LONG, limit=str(policy.extension_limit))
     finish = referral.finish.extend(command.by_budget, now, policy.calendar)
-    return (
-        e.ClockExtended(**signed(command.by, now), referral_id=referral.id, reason=command.reason, finish=finish),
-    )
+    return (e.ClockExtended(**signed(command.by, now), referral_id=referral.id, reason=command.reason, finish=finish),)
 
 
 def _pause(progress: Progress, command: c.PauseReferral, policy: Policy, now: datetime) -> Events:
@@ -175,9 +173,7 @@ def _claim(progress: Progress, command: c.ClaimTask, policy: Policy, now: dateti
     at_its_desk(command.by, referral)
     if referral.holder:
         held_by_me = same_person(command.by, referral.holder)
-        raise Refused(
-            RefusalCode.ALREADY_DONE if held_by_me else RefusalCode.HELD_BY_COLLEAGUE, holder=referral.holder
-        )
+        raise Refused(RefusalCode.ALREADY_DONE if held_by_me else RefusalCode.HELD_BY_COLLEAGUE, holder=referral.holder)
     return (
         e.TaskClaimed(**signed(command.by, now), referral_id=referral.id, holder=command.by.acting_for or command.by.person_id),
     )  # fmt: skip

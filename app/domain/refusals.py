@@ -8,7 +8,11 @@ class RefusalCode(Term):
 
     CASE_NOT_FOUND = "case_not_found", "案件不存在", "There is no such case."
     CASE_CLOSED = "case_closed", "案件已办结", "The case is closed."
-    CASE_LINKED = "case_linked", "本报告已并入另一案件，请在该案件办理", "This report is linked to another case; act there."
+    CASE_LINKED = (
+        "case_linked",
+        "本报告已并入另一案件，请在该案件办理",
+        "This report is linked to another case; act there.",
+    )
     ALREADY_FILED = "already_filed", "该报告已登记", "This report is already filed."
     WRONG_STAGE = "wrong_stage", "当前阶段不能办理此事项", "The case is not in the stage for this."
     REFERRAL_NOT_FOUND = "referral_not_found", "转介事项不存在", "There is no such referral."
@@ -17,18 +21,34 @@ class RefusalCode(Term):
     REFERRAL_ALREADY_ACCEPTED = "referral_already_accepted", "已经受理", "The referral is already accepted."
     REFERRAL_NOT_RETURNED = "referral_not_returned", "该事项未被退回", "The referral was not returned."
     NOT_YOUR_DESK = "not_your_desk", "不是本单位的事项", "This belongs to another desk."
-    HELD_BY_COLLEAGUE = "held_by_colleague", "同事正在办理，请其交回或由负责人移交", "A colleague holds this task; it can be handed back, or moved by the head."
+    HELD_BY_COLLEAGUE = (
+        "held_by_colleague",
+        "同事正在办理，请其交回或由负责人移交",
+        "A colleague holds this task; it can be handed back, or moved by the head.",
+    )
     NOT_THE_HOLDER = "not_the_holder", "您不是办理人", "You do not hold this task."
     NOT_ALLOWED = "not_allowed", "无权办理此事项", "You may not do this."
-    MUST_NOT_DECLINE = "must_not_decline", "法定职责，不得拒绝", "This is a statutory duty and cannot be declined for this reason."
-    NO_PING_PONG = "no_ping_pong", "该单位已经手此事项，不得来回推转", "That agency has already had this referral; it must not go back and forth."
+    MUST_NOT_DECLINE = (
+        "must_not_decline",
+        "法定职责，不得拒绝",
+        "This is a statutory duty and cannot be declined for this reason.",
+    )
+    NO_PING_PONG = (
+        "no_ping_pong",
+        "该单位已经手此事项，不得来回推转",
+        "That agency has already had this referral; it must not go back and forth.",
+    )
     ALREADY_PAUSED = "already_paused", "已经中止", "The clock is already paused."
     NOT_PAUSED = "not_paused", "未中止", "The clock is not paused."
     EXTENSION_CAP = "extension_cap", "延期次数已达上限", "The clock cannot be extended again."
     EXTENSION_TOO_LONG = "extension_too_long", "延期超过上限", "The extension is longer than the rules allow."
     CHILD_NOT_FOUND = "child_not_found", "该案件没有此儿童", "There is no such child in this case."
     NO_ASSESSMENT = "no_assessment", "评估尚未完成", "The assessment is not finished."
-    COMMITTEE_REVIEW_PENDING = "committee_review_pending", "等待委员会审议", "The committee has not reviewed the grade yet."
+    COMMITTEE_REVIEW_PENDING = (
+        "committee_review_pending",
+        "等待委员会审议",
+        "The committee has not reviewed the grade yet.",
+    )
     QUORUM_NOT_MET = "quorum_not_met", "未达法定人数", "The quorum is not met."
     PLAN_ALREADY_ADOPTED = "plan_already_adopted", "帮扶方案已确定", "The plan is already adopted."
     ALREADY_DONE = "already_done", "该事项已完成", "This has already been done."

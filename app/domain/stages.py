@@ -8,7 +8,7 @@ from app.domain.opening import open_duty
 from app.domain.policy import Gate, Policy
 from app.domain.progress import Progress, State
 from app.domain.referral import Events, at_its_desk, open_referral, signed
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason, Safety, Stage
 
 ENDS_EARLY = (
@@ -84,9 +84,7 @@ def _assessment_is_owed(progress: Progress, policy: Policy) -> bool:
     )
 
 
-def _file_post_assessment(
-    progress: Progress, command: c.FilePostAssessment, policy: Policy, now: datetime
-) -> Events:
+def _file_post_assessment(progress: Progress, command: c.FilePostAssessment, policy: Policy, now: datetime) -> Events:
     if progress.stage is not Stage.REVIEW:
         raise Refused(RefusalCode.WRONG_STAGE, stage=progress.stage.value)
     if progress.post_assessed:
@@ -133,13 +131,9 @@ def _approve_closure(progress: Progress, command: c.ApproveClosure, policy: Poli
     if obstacles:
         raise Refused(RefusalCode.CANNOT_CLOSE, obstacles=obstacles)
     head = signed(command.by, now)
-    withdrawn = tuple(
-        e.ReferralWithdrawn(**head, referral_id=r.id, why="closed") for r in progress.open_referrals
-    )
+    withdrawn = tuple(e.ReferralWithdrawn(**head, referral_id=r.id, why="closed") for r in progress.open_referrals)
     met = tuple(e.DutyMet(**head, code="closure") for _ in (progress.open_duty("closure"),) if _)
-    dropped = tuple(
-        e.DutyDropped(**head, code=d.code) for d in progress.duties if d.is_open and d.code != "closure"
-    )
+    dropped = tuple(e.DutyDropped(**head, code=d.code) for d in progress.duties if d.is_open and d.code != "closure")
     closed = e.CaseClosed(**head, reason=reason, grade=progress.grade, proposed_by=progress.proposed_by[0])
     return (*withdrawn, *met, *dropped, closed)
 

@@ -9,7 +9,7 @@ from app.domain.opening import next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
 from app.domain.progress import ClockName, Progress, State, running_clocks
 from app.domain.referral import Events, open_referral, signed
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Rung
 
 REPLY = "supervision_reply"

@@ -177,7 +177,11 @@ class Rung(Term):
 
     REMIND = "remind", "提醒经办人", "remind the holder"
     DESK_HEAD = "desk_head", "告知科室负责人", "tell the desk head"
-    AGENCY_HEAD = "agency_head", "告知单位负责人和联席会议办公室", "tell the agency head and the joint conference office"
+    AGENCY_HEAD = (
+        "agency_head",
+        "告知单位负责人和联席会议办公室",
+        "tell the agency head and the joint conference office",
+    )
     SUPERVISION = "supervision", "列入督查名单", "put on the supervision list"
     PROCURATORATE = "procuratorate", "提请检察监督", "ask for legal supervision by the procuratorate"
 

@@ -9,7 +9,7 @@ from app.domain.clock import Clock
 from app.domain.commands import Command
 from app.domain.opening import desk_of, recipients
 from app.domain.policy import Frozen, Policy
-from app.domain.refusals import Refused, RefusalCode
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Rung, Term
 
 

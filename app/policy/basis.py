@@ -29,7 +29,10 @@ def citations() -> dict[str, Citation]:
     for row in law:
         if row["status"] not in NOT_LAW:
             found[row["id"]] = Citation(
-                id=row["id"], clause=f"{row['doc']} {row['article']}", text=row.get("quote", row["value"]), status=row["status"]
+                id=row["id"],
+                clause=f"{row['doc']} {row['article']}",
+                text=row.get("quote", row["value"]),
+                status=row["status"],
             )
     found[DEFAULT] = Citation(id=DEFAULT, clause="产品默认", text="product default, not law")
     return found

@@ -60,7 +60,12 @@ def facts_of(case_id: str, *, possible_duplicate: bool = False) -> ReportFacts:
     """The same as structured facts, for the rules alone."""
     case, ticked = examples()[case_id], _ticked()[case_id]
     children = [
-        {**facts, "child_id": f"ch-{case_id.lower()}-{n}", "age_years": child.get("age_at_report", facts.get("age_years")), "sex": SEXES.get(child.get("sex"))}
+        {
+            **facts,
+            "child_id": f"ch-{case_id.lower()}-{n}",
+            "age_years": child.get("age_at_report", facts.get("age_years")),
+            "sex": SEXES.get(child.get("sex")),
+        }
         for n, (child, facts) in enumerate(zip(case["children"], ticked["children"], strict=True))
     ]
     return ReportFacts.model_validate(

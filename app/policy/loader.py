@@ -60,11 +60,14 @@ def _place(problem: Any, whole: dict[str, Any], origin: dict[str, str]) -> str:
 def _in_seconds(file: PackFile) -> PackFile:
     """The demonstration's pace: seconds for minutes and days, rungs two seconds apart, around the clock."""
     times = {
-        name: TimeRow(normal=_short(row.normal), urgent=_short(row.urgent), basis=row.basis) for name, row in file.times.items()
+        name: TimeRow(normal=_short(row.normal), urgent=_short(row.urgent), basis=row.basis)
+        for name, row in file.times.items()
     }
     order = tuple(Rung)
     ladder = tuple(
-        RungRow(rung=rung, anchor="due", before=rung is Rung.REMIND, offset=_seconds(STEP * max(1, order.index(rung) - 1)))
+        RungRow(
+            rung=rung, anchor="due", before=rung is Rung.REMIND, offset=_seconds(STEP * max(1, order.index(rung) - 1))
+        )
         if rung is not Rung.DESK_HEAD
         else RungRow(rung=rung, anchor="due")
         for rung in order
@@ -73,7 +76,7 @@ def _in_seconds(file: PackFile) -> PackFile:
 
 
 def _short(budget: Budget) -> Budget:
-    long = budget.unit is Unit.DAYS or budget.amount > 4 and budget.unit is not Unit.MINUTES
+    long = budget.unit is Unit.DAYS or (budget.amount > 4 and budget.unit is not Unit.MINUTES)
     return _seconds(30 if long else 6)
 
 

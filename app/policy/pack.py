@@ -151,7 +151,9 @@ class PackFile(PackModel):
         doubles = {name for name in names if names.count(name) > 1}
         if doubles:
             raise ValueError(f"these ids stand twice: {', '.join(sorted(doubles))}")
-        wanted = {(r.id, t) for r in self.routes for t in (r.accept, r.finish)} | {(d.code, d.time) for d in self.duties}
+        wanted = {(r.id, t) for r in self.routes for t in (r.accept, r.finish)} | {
+            (d.code, d.time) for d in self.duties
+        }
         for row, time in sorted(wanted):
             if time not in self.times:
                 raise ValueError(f"row {row}: there is no time called {time}")
@@ -195,7 +197,9 @@ class Pack:
         """A budget with its ladder; urgent ones run around the clock."""
         row = self.file.times[name]
         ladder = tuple(rung.spec() for rung in self.file.ladders["urgent" if urgent else "normal"])
-        return TimeSpec(budget=row.urgent if urgent else row.normal, around_the_clock=urgent, basis=row.basis, ladder=ladder)
+        return TimeSpec(
+            budget=row.urgent if urgent else row.normal, around_the_clock=urgent, basis=row.basis, ladder=ladder
+        )
 
     def route(self, route_id: str, *, urgent: bool) -> PlannedRoute:
         """A row by its id; `plan:AGENCY:service` is an item of a plan."""
@@ -239,7 +243,9 @@ class Pack:
             lead=self.file.lead,
             routes=tuple(self._gated(row, facts, urgent) for row in routes),
             obligations=tuple(self.obligation(duty.code, urgent=urgent) for duty in duties),
-            must_not_notify=tuple(f"guardian:{n}" for n, g in enumerate(facts.guardians) if g.suspected_of_harm is Known.YES),
+            must_not_notify=tuple(
+                f"guardian:{n}" for n, g in enumerate(facts.guardians) if g.suspected_of_harm is Known.YES
+            ),
             closes_only_when_found=bool(branch and branch.branch is Branch.B),
             rows=tuple(row.id for row in (*extra, *filter(None, (branch, urgency)), *routes)),
         )

@@ -37,7 +37,9 @@ async def test_a_case_goes_through_its_four_stages_and_back_to_the_watch(world):
     await world.do(case, c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-cn-02-0", safety="safe"))
     assert (await world.columns(case)).stage is Stage.ASSESS
     await world.complete_all(case)
-    await world.do(case, c.AdoptPlan(by=at_desk("CIVIL"), items=(c.PlanItem(agency="EDU", service="psychological_help"),)))
+    await world.do(
+        case, c.AdoptPlan(by=at_desk("CIVIL"), items=(c.PlanItem(agency="EDU", service="psychological_help"),))
+    )
     assert (await world.columns(case)).stage is Stage.INTERVENE
     await world.complete_all(case)
     assert (await world.columns(case)).stage is Stage.REVIEW

@@ -1,0 +1,66 @@
+"""The API in this process, on the real database, as seeded people call it."""
+
+import uuid
+
+import httpx2
+import pytest
+
+from app.api.context import Service
+from app.db.intake import Receipts
+from app.db.ledger import Ledger
+from app.district import PEOPLE
+from app.main import create_app
+from app.policy.loader import load
+from app.seed import seed
+from app.settings import Settings
+
+TOKENS = {person.id: f"token-of-{person.id}" for person in PEOPLE}
+
+
+class Api:
+    """Calls as a person; the answer is the response itself."""
+
+    def __init__(self, http, service):
+        self.http, self.service = http, service
+
+    def _headers(self, person, more):
+        return {"Authorization": f"Bearer {TOKENS[person]}", **(more or {})} if person else dict(more or {})
+
+    async def get(self, person, path, headers=None):
+        return await self.http.get(path, headers=self._headers(person, headers))
+
+    async def post(self, person, path, body=None, headers=None):
+        return await self.http.post(path, json=body or {}, headers=self._headers(person, headers))
+
+    async def report(self, person="village.reporter.1", **changes):
+        form = {
+            "reporter": {"class": "committee"},
+            "children": [{"residence_division": "110106101"}],
+            "situations": ["living_alone"],
+            **changes,
+        }
+        answer = await self.post(person, "/v1/reports", form)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def progress(self, case_id, person="civil.supervisor.1"):
+        return (await self.get(person, f"/v1/cases/{case_id}")).json()["progress"]
+
+    async def leg(self, case_id, agency):
+        return next(r["id"] for r in (await self.progress(case_id))["referrals"] if r["agency"] == agency)
+
+
+@pytest.fixture(scope="session")
+async def api(engine):
+    async with engine.begin() as conn:
+        await seed(conn, tokens=TOKENS)
+    service = Service(engine, Ledger(load, "fengtai-2026.1"), Receipts(b"secret of the tests"))
+    app = create_app(Settings(), given=service)
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
+        yield Api(http, service)
+
+
+@pytest.fixture
+def key():
+    return uuid.uuid4().hex
