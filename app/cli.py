@@ -8,14 +8,16 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from app.embedded import EmbeddedError
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.stack import Stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", help="Shouhu 守护")
 console = Console()
@@ -56,19 +58,19 @@ def up(
         errors.print(f"[red]{problem}[/red]")
         raise typer.Exit(1) from None
     finally:
-        console.print("Stopping; your data stays in", str(data))
+        if stack.is_started:
+            console.print("Stopping ...")
         stack.stop()
 
 
-def _welcome(stack: "object") -> None:
+def _welcome(stack: "Stack") -> None:
     console.print("\n[bold green]Shouhu 守护 is running.[/bold green]  Ctrl-C stops it; the data stays.\n")
     console.print(f"  API and its documentation  {stack.url}/docs")
     console.print(f"  Temporal's pages           {stack.temporal.ui_url}")
     console.print(f"  Data, logs, all tokens     {stack.data}\n")
-    table = Table("Sign in as", "person", "bearer token", box=None, pad_edge=False, padding=(0, 2))
+    console.print("[dim]Sign in as (bearer tokens)[/dim]")
     for role, person in SIGN_IN:
-        table.add_row(role, person, stack.tokens.get(person, "-"))
-    console.print(table)
+        console.print(f"  [bold]{person}[/bold]  {role}\n    {stack.tokens[person]}", soft_wrap=True, highlight=False)
 
 
 @app.command()

@@ -43,6 +43,11 @@ class Stack:
         self.tokens: dict[str, str] = {}
 
     @property
+    def is_started(self) -> bool:
+        """Whether the service was brought up by this process."""
+        return bool(self._processes)
+
+    @property
     def url(self) -> str:
         """Where the API answers."""
         return f"http://127.0.0.1:{self.api_port}"

@@ -92,13 +92,7 @@ class Clock(Value):
         self._refuse_unless_running("paused")
         now = max(utc(now), self.legs[0].since)
         legs = self._legs_left(now, calendar)
-        counts = tuple(
-            count.model_copy(update={"left": count.left.left_at(now, count.since, calendar)})
-            for count in self.start_counts
-        )
-        return self.model_copy(
-            update={"paused_at": now, "remaining": legs[0].left, "legs": legs, "start_counts": counts}
-        )
+        return self.model_copy(update={"paused_at": now, "remaining": legs[0].left, "legs": legs})
 
     def resume(self, now: datetime, calendar: Calendar) -> Self:
         """Count on from `now` with what was left, and plan every unfired rung anew, all of them after `now`.
@@ -109,10 +103,11 @@ class Clock(Value):
             raise ClockError("only a paused clock can be resumed")
         now = max(utc(now), self.paused_at)
         if self.paused_at > self.due_at:
-            legs, lag = (Leg(left=_left_of(None), since=self.due_at),), self.ladder_lag + (now - self.paused_at)
+            legs, counts = (Leg(left=_left_of(None), since=self.due_at),), self.start_counts
+            lag = self.ladder_lag + (now - self.paused_at)
         else:
             legs, lag = (Leg(left=self.legs[0].left, since=now), *self.legs[1:]), NOTHING
-        counts = tuple(count.model_copy(update={"since": now}) for count in self.start_counts)
+            counts = tuple(count.resumed(self.paused_at, now, calendar) for count in self.start_counts)
         resumed = {"paused_at": None, "remaining": None, "legs": legs, "start_counts": counts, "ladder_lag": lag}
         return self.model_copy(update=resumed)._planned(now, calendar)
 

@@ -71,6 +71,10 @@ class StartCount(Value):
     left: Remaining
     since: Instant
 
+    def resumed(self, paused_at: datetime, now: datetime, calendar: Calendar) -> Self:
+        """Count on from `now` what was left at the pause."""
+        return self.model_copy(update={"left": self.left.left_at(paused_at, self.since, calendar), "since": now})
+
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
@@ -124,7 +128,7 @@ class Ladder:
         around_the_clock = self.spec.around_the_clock
         if spec.anchor == "start":
             count = self.counts[spec.rung]
-            return count.left.ends(count.since, self.calendar, around_the_clock=around_the_clock)
+            return count.left.ends(count.since, self.calendar, around_the_clock=around_the_clock) + self.lag
         if spec.offset is None:
             return self.due_at + self.lag
         count_from = spec.offset.leads_to if spec.before else spec.offset.ends
