@@ -91,10 +91,19 @@ def _desks() -> tuple[Desk, ...]:
     desks = []
     for agency in Agency:
         if agency.is_territorial:
-            desks += [Desk(desk_of(agency, d.code), agency, d.code, f"{d.name}{agency.zh}") for d in DIVISIONS]
+            desks += [Desk(desk_of(agency, d.code), agency, d.code, _office_name(agency, d)) for d in DIVISIONS]
         else:
             desks.append(Desk(agency.value, agency, None, agency.zh))
     return tuple(desks)
+
+
+def _office_name(agency: Agency, division: Division) -> str:
+    """The desk at the district's own code serves a report whose street is not known."""
+    if division.code == DISTRICT:
+        return f"{division.name}{agency.zh}（街道待定）"
+    if agency is Agency.COMM:
+        return f"{division.name}{agency.zh}"
+    return f"{division.name}{'人民政府' if division.kind == 'town' else '办事处'}"
 
 
 DESKS = _desks()
@@ -108,6 +117,8 @@ REPORTERS = (
     ("hotline.reporter.1", Agency.HOTLINE, "HOTLINE", "unit-hotline-1"),
     ("police.reporter.1", Agency.POLICE, "POLICE", "unit-police-1"),
     ("sw.reporter.1", Agency.SW, "SW", "unit-sw-1"),
+    ("rescue.reporter.1", Agency.RESCUE, "RESCUE", "unit-rescue-1"),
+    ("cwi.reporter.1", Agency.CWI, "CWI", "unit-cwi-1"),
 )
 
 
@@ -134,7 +145,9 @@ def _people() -> tuple[Person, ...]:
 
 
 def _person(person_id: str, desk: Desk, roles: tuple[Role, ...]) -> Person:
-    return Person(person_id, f"{desk.name}{roles[0].zh}（化名）", desk.agency, desk.id, roles, desk.division)
+    number = person_id.rpartition(".")[2]
+    colleague = number if number.isdigit() and number != "1" else ""
+    return Person(person_id, f"{desk.name}{roles[0].zh}{colleague}（化名）", desk.agency, desk.id, roles, desk.division)
 
 
 PEOPLE = _people()

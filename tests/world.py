@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -49,7 +48,7 @@ class World:
         self.skipped = timedelta()
         self.ledger = Ledger(load, policy, clock=lambda: self.now)
         self.relay = Relay(engine, env.client, self.settings.task_queue)
-        self.keys = itertools.count()
+        self.cases: list[str] = []
 
     @property
     def now(self):
@@ -76,6 +75,7 @@ class World:
                 "reporter": {}, "narrative": "", "family": [], "facts": seen.model_dump(mode="json"), "findings": [],
             }  # fmt: skip
             await conn.execute(tables.reports.insert(), report)
+        self.cases.append(case_id)
         if tell:
             await self.settle(case_id)
         return case_id

@@ -3,27 +3,42 @@
 import itertools
 import re
 
-from pypinyin import lazy_pinyin, pinyin
+from pypinyin import lazy_pinyin
 
-from app.domain.identity import clean_name
-from app.domain.surnames import POLYPHONIC
+from app.domain.identity import known_name
+from app.domain.surnames import GIVEN, POLYPHONIC, surname_of
 
-FOLDS = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("ang", "an"), ("eng", "en"), ("ing", "in"))
+CHINESE = re.compile(r"[\u3400-\u9fff\U00020000-\U000323af]")
+INITIALS = (("zh", "z"), ("ch", "c"), ("sh", "s"))
+HU = re.compile(r"^hu(?=[aeio]|$)")
+FU = {"hui": "fei", "hun": "fen", "hu": "fu", "huo": "fo"}
 MOST = 8
 
 
-def _folded(syllable: str) -> str:
-    for long, short in FOLDS:
-        syllable = syllable.replace(long, short)
-    return re.sub(r"^n(?=[aeiouv])", "l", syllable)
+def folded(syllable: str) -> str:
+    """One form for syllables that accents of the country confuse: zh/z, ch/c, sh/s, n/l, hu/f, ang/an, eng/en, ing/in."""
+    for retroflex, flat in INITIALS:
+        syllable = re.sub(f"^{retroflex}", flat, syllable)
+    syllable = re.sub(r"^n(?=[aeiouv])", "l", syllable)
+    syllable = re.sub(r"(?<=[aei])ng$", "n", syllable)
+    return FU.get(syllable) or HU.sub("f", syllable)
+
+
+def readings(name: str) -> tuple[str, ...]:
+    """Plain pinyin of a name in each of its readings, syllables apart; none without a Chinese character."""
+    plain = known_name(name)
+    if not CHINESE.search(plain):
+        return ()
+    surname = surname_of(plain)
+    head = POLYPHONIC.get(surname) or (" ".join(lazy_pinyin(surname)),)
+    rest = plain[len(surname) :]
+    usual = lazy_pinyin(rest, errors=list)
+    given = (GIVEN.get(char, (sound,)) for char, sound in zip(rest, usual, strict=True))
+    # the surname turns fastest, so that the cap never cuts one of its readings off
+    return tuple(" ".join((first, *others)) for *others, first in itertools.islice(itertools.product(*given, head), MOST))
 
 
 def sound_keys(name: str) -> tuple[str, ...]:
-    """Keys of a name, one for each reading; none for a name without Chinese characters."""
-    plain = clean_name(name)
-    if not re.search(r"[\u3400-\u9fff\U00020000-\U000323af]", plain):
-        return ()
-    first = POLYPHONIC.get(plain[0]) or tuple(pinyin(plain[0], style=0, heteronym=False)[0])
-    rest = lazy_pinyin(plain[1:])
-    keys = ("".join(_folded(s) for s in (head, *rest)) for head in first)
-    return tuple(itertools.islice(dict.fromkeys(keys), MOST))
+    """Keys of a name, one for each reading, for an index of arrays: names sound alike where the keys overlap."""
+    keys = (" ".join(folded(syllable) for syllable in reading.split(" ")) for reading in readings(name))
+    return tuple(dict.fromkeys(keys))

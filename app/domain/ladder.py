@@ -136,14 +136,15 @@ class Ladder:
 
     def _placed(self, spec: RungSpec, wanted: datetime, last: datetime) -> datetime:
         """The moment for it; one that would be past, or a reminder that would miss the due instant, goes in between."""
-        at = self._working_moment(wanted)
-        planned = self._planned(spec)
-        if self.due_at <= self.after:
-            return at if at > self.after else planned or at
-        if at > self.after and (at < self.due_at or not spec.before):
+        at, over = self._working_moment(wanted), self.due_at <= self.after
+        in_time = at < self.due_at or over or not spec.before
+        if at > last and in_time:
             return at
-        if planned and last < planned < self.due_at:
+        planned = self._planned(spec)
+        if planned and planned > last and (planned < self.due_at or over or not spec.before):
             return planned
+        if over or (at > self.after and in_time):
+            return at
         if at <= self.after:
             half_way = self._working_moment(last + (self.due_at - last) / 2)
             if half_way < self.due_at:

@@ -1,5 +1,8 @@
 """The conducted case on the real server, in its own skipped time."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from app.domain import commands as c
@@ -10,9 +13,20 @@ from tests.world import World, at_desk
 
 
 @pytest.fixture
-async def world(engine, temporal):
+async def world(engine, temporal, request):
     async with World(engine, temporal).open() as world:
         yield world
+        if os.environ.get("SHOUHU_RECORD"):
+            await record(world, request.node.name)
+
+
+async def record(world, name):
+    """Keep what this run wrote, for the code of tomorrow to replay."""
+    folder = Path(__file__).parent / "histories"
+    folder.mkdir(exist_ok=True)
+    for n, case in enumerate(world.cases):
+        history = await world.handle(case).fetch_history()
+        (folder / f"case-{name.removeprefix('test_')[:40]}-{n}.json").write_text(history.to_json())
 
 
 async def same_everywhere(world, case):

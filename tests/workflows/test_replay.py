@@ -1,0 +1,57 @@
+"""Histories that earlier code has written replay on the code of today; a planted break does not.
+
+`SHOUHU_RECORD=1 make test TEST_ARGS=tests/workflows` writes the histories of the run into `histories/`.
+"""
+
+from pathlib import Path
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from temporalio.workflow import NondeterminismError
+
+from activities.messages import Conducting
+from app.temporal import data_converter
+from tests.conftest import KEYS
+from workflows.case import CaseWorkflow
+from workflows.child_watch import ChildWatchWorkflow
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+
+
+def history(path):
+    return WorkflowHistory.from_json(path.stem, path.read_text())
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_a_committed_history_replays(path):
+    replayer = Replayer(workflows=[CaseWorkflow, ChildWatchWorkflow], data_converter=data_converter(KEYS))
+    await replayer.replay_workflow(history(path))
+
+
+def test_there_are_histories():
+    assert len(HISTORIES) >= 5
+
+
+@workflow.defn(name="CaseWorkflow", sandboxed=False)
+class BrokenWorkflow(CaseWorkflow):
+    """Waits before it does anything, as no history says."""
+
+    @workflow.init
+    def __init__(self, start: Conducting) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: Conducting) -> None:
+        await workflow.sleep(1)
+        await super().run(start)
+
+
+async def test_a_planted_break_fails():
+    replayer = Replayer(
+        workflows=[BrokenWorkflow], data_converter=data_converter(KEYS), workflow_runner=UnsandboxedWorkflowRunner()
+    )
+    cases = [path for path in HISTORIES if path.stem.startswith("case")]
+    with pytest.raises(NondeterminismError):
+        await replayer.replay_workflow(history(cases[0]))
