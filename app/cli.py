@@ -177,12 +177,12 @@ def reconcile() -> None:
     """Compare the ledger with the engine once, and repair what is safe to repair."""
     from app.db.session import engine_of
     from app.reconciler import Reconciler
-    from app.temporal import build_id, connect
+    from app.temporal import connect, version_of
 
     async def run() -> int:
         settings = Settings()
         engine = engine_of(settings.database_url.get_secret_value())
-        findings = await Reconciler(engine, await connect(settings), build_id()).run_once()
+        findings = await Reconciler(engine, await connect(settings), version_of(settings)).run_once()
         for finding in findings:
             console.print(
                 finding.stream_id, finding.problem, "repaired" if finding.repaired else "shown to a supervisor"

@@ -1,15 +1,24 @@
 """The reconciler: every open case has an owner, a next deadline and a live workflow; what is safe is repaired, the rest is shown."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion as DeploymentVersion
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeWorkerDeploymentVersionRequest
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, WorkerDeploymentVersion
+from temporalio.service import RPCError
 
 from app.db import tables
 from app.relay import tell_anew
 
 VERSION_OF = "TemporalWorkerDeploymentVersion"
+DEPLOYMENT_VERSION = SearchAttributeKey.for_keyword(VERSION_OF)
+POLLED_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,8 @@ class Reconciler:
 
     engine: AsyncEngine
     client: Client
-    build_id: str
+    version: WorkerDeploymentVersion
+    polled_within: timedelta = POLLED_WITHIN
 
     async def run_once(self) -> tuple[Finding, ...]:
         """Compare the ledger with the engine and repair; running it twice gives the same state."""
@@ -55,14 +65,14 @@ class Reconciler:
             live.add(workflow.id)
         return live
 
-    async def bring_home(self) -> int:
-        """End the workflows pinned to versions that no worker serves any more; the ledger starts them anew here."""
-        stranded = [
-            workflow.id
-            async for workflow in self.client.list_workflows(
-                f"ExecutionStatus = 'Running' AND {VERSION_OF} != 'shouhu:{self.build_id}' AND {VERSION_OF} IS NOT NULL"
-            )
-        ]
+    async def bring_home(self) -> tuple[str, ...]:
+        """End the workflows pinned to versions that nobody serves any more; the ledger starts them anew here."""
+        ours = f"{self.version.deployment_name}:{self.version.build_id}"
+        others = f"ExecutionStatus = 'Running' AND {VERSION_OF} IS NOT NULL AND {VERSION_OF} != '{ours}'"
+        stranded = []
+        async for workflow in self.client.list_workflows(others):
+            if not await self._is_served(workflow.typed_search_attributes.get(DEPLOYMENT_VERSION) or ""):
+                stranded.append(workflow.id)
         for workflow_id in stranded:
             await self.client.get_workflow_handle(workflow_id).terminate(
                 "its worker version is gone; the ledger resumes it"
@@ -71,4 +81,29 @@ class Reconciler:
             async with self.engine.begin() as conn:
                 await tell_anew(conn, stranded)
                 await conn.execute(text("NOTIFY ledger"))
-        return len(stranded)
+        return tuple(stranded)
+
+    async def _is_served(self, version: str) -> bool:
+        """Whether a worker of that version polls a task queue."""
+        deployment, _, build = version.rpartition(":")
+        request = DescribeWorkerDeploymentVersionRequest(
+            namespace=self.client.namespace,
+            deployment_version=DeploymentVersion(deployment_name=deployment, build_id=build),
+        )
+        try:
+            answer = await self.client.workflow_service.describe_worker_deployment_version(request)
+        except RPCError:
+            return False
+        queues = answer.worker_deployment_version_info.task_queue_infos
+        return bool([queue for queue in queues if await self._is_polled(queue.name, build)])
+
+    async def _is_polled(self, queue: str, build: str) -> bool:
+        request = DescribeTaskQueueRequest(
+            namespace=self.client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
+        )  # fmt: skip
+        pollers = (await self.client.workflow_service.describe_task_queue(request)).pollers
+        fresh = datetime.now(UTC) - self.polled_within
+        return any(
+            poller.deployment_options.build_id == build and poller.last_access_time.ToDatetime(UTC) > fresh
+            for poller in pollers
+        )

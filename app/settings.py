@@ -17,6 +17,9 @@ class Settings(BaseSettings):
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
     task_queue: str = "shouhu"
+    deployment: str = "shouhu"
+    build: str = ""
+    """The worker's version; empty means a digest of the code that must replay."""
     api_host: str = "127.0.0.1"
     api_port: int = 8000
     public_url: str = "http://127.0.0.1:8000"

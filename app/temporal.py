@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
 
 from app.settings import Settings
 
-DEPLOYMENT = "shouhu"
 ENCODING = b"binary/shouhu-aesgcm-zlib"
 NONCE = 12
 
@@ -82,9 +82,14 @@ async def connect(settings: Settings) -> Client:
     )
 
 
+def version_of(settings: Settings) -> WorkerDeploymentVersion:
+    """The version of this process's worker."""
+    return WorkerDeploymentVersion(settings.deployment, settings.build or code_digest())
+
+
 @cache
-def build_id() -> str:
-    """The version of the code that must replay: workflows, their messages and the domain."""
+def code_digest() -> str:
+    """A digest of the code that must replay: workflows, their messages and the domain."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for path in sorted([*root.glob("workflows/*.py"), *root.glob("app/domain/*.py"), root / "activities/messages.py"]):
@@ -94,11 +99,12 @@ def build_id() -> str:
 
 async def ensure_deployment(client: Client, settings: Settings) -> None:
     """Make our version the current one of the deployment: new runs, and runs that continue as new, go to it."""
+    version = version_of(settings)
     await client.workflow_service.set_worker_deployment_current_version(
         SetWorkerDeploymentCurrentVersionRequest(
             namespace=settings.temporal_namespace,
-            deployment_name=DEPLOYMENT,
-            build_id=build_id(),
+            deployment_name=version.deployment_name,
+            build_id=version.build_id,
             allow_no_pollers=True,
             ignore_missing_task_queues=True,
             identity="shouhu",

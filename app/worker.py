@@ -8,7 +8,6 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.civil_affairs import CivilAffairsActivities
@@ -24,7 +23,7 @@ from app.policy.loader import load
 from app.reconciler import Reconciler
 from app.relay import Relay
 from app.settings import Settings
-from app.temporal import DEPLOYMENT, build_id, connect, ensure_deployment
+from app.temporal import connect, ensure_deployment, version_of
 from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 
@@ -46,9 +45,7 @@ def worker_of(client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gate
             deliveries[0].respond, deliveries[1].arrange_care, deliveries[2].support_schooling,
             deliveries[3].treat, deliveries[4].refer,
         ],
-        deployment_config=WorkerDeploymentConfig(
-            version=WorkerDeploymentVersion(DEPLOYMENT, build_id()), use_worker_versioning=True
-        ),
+        deployment_config=WorkerDeploymentConfig(version=version_of(settings), use_worker_versioning=True),
         graceful_shutdown_timeout=timedelta(seconds=5),
     )  # fmt: skip
 
@@ -62,13 +59,13 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None) -> None:
     async with open_client() as http, contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(worker_of(client, engine, ledger, Gateway(http), settings))
         await ensure_deployment(client, settings)
-        reconciler = Reconciler(engine, client, build_id())
+        reconciler = Reconciler(engine, client, version_of(settings))
         tasks = [
             asyncio.create_task(Relay(engine, client, settings.task_queue).run()),
             asyncio.create_task(_reconcile(reconciler)),
         ]
         stack.callback(lambda: [task.cancel() for task in tasks])
-        log.info("worker_ready", build=build_id())
+        log.info("worker_ready", build=version_of(settings).build_id)
         if ready:
             ready.set()
         await asyncio.gather(*tasks)
@@ -80,7 +77,7 @@ async def _reconcile(reconciler: Reconciler) -> None:
             moved = await reconciler.bring_home()
             findings = await reconciler.run_once()
             if moved or findings:
-                log.info("reconciled", brought_home=moved, findings=len(findings))
+                log.info("reconciled", brought_home=len(moved), findings=len(findings))
         except Exception as failure:  # tried again next time; a failing check must not end the worker
             log.warning("reconciler_waits", cause=type(failure).__name__)
         await asyncio.sleep(RECONCILE_EVERY.total_seconds())

@@ -19,9 +19,10 @@ from app.domain.progress import Progress
 from app.domain.terms import Agency, Role
 from app.policy.examples import facts_of
 from app.policy.loader import load
+from app.reconciler import Reconciler
 from app.relay import Relay
 from app.settings import Settings
-from app.temporal import ensure_deployment
+from app.temporal import ensure_deployment, version_of
 from app.worker import worker_of
 
 PATIENCE = 30
@@ -44,7 +45,8 @@ class World:
 
     def __init__(self, engine, env, policy="fengtai-2026.1"):
         self.engine, self.env = engine, env
-        self.settings = Settings(task_queue=f"test-{uuid.uuid4().hex[:8]}")
+        name = f"test-{uuid.uuid4().hex[:8]}"
+        self.settings = Settings(task_queue=name, deployment=name)
         self.skipped = timedelta()
         self.ledger = Ledger(load, policy, clock=lambda: self.now)
         self.relay = Relay(engine, env.client, self.settings.task_queue)
@@ -59,11 +61,19 @@ class World:
         async with open_client() as http:
             self.gateway = Gateway(http)
             async with self.worker():
-                await ensure_deployment(self.env.client, self.settings)
+                await self.make_current()
                 yield self
 
-    def worker(self) -> Worker:
-        return worker_of(self.env.client, self.engine, self.ledger, self.gateway, self.settings)
+    async def make_current(self, build: str = "") -> None:
+        await ensure_deployment(self.env.client, self.settings.model_copy(update={"build": build}))
+
+    def reconciler(self, build: str = "") -> Reconciler:
+        version = version_of(self.settings.model_copy(update={"build": build}))
+        return Reconciler(self.engine, self.env.client, version)
+
+    def worker(self, build: str = "") -> Worker:
+        settings = self.settings.model_copy(update={"build": build})
+        return worker_of(self.env.client, self.engine, self.ledger, self.gateway, settings)
 
     async def report(self, example="CN-02", *, tell=True, **facts):
         case_id = f"case-{uuid.uuid4().hex}"

@@ -108,6 +108,7 @@ class Ledger:
     policy: str
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _calendars: dict[int, Calendar] = field(default_factory=dict)
+    _policies: dict[tuple[str, int], Policy] = field(default_factory=dict)
 
     async def record(
         self, conn: AsyncConnection, stream_id: str, command: c.Command, *, now: datetime | None = None,
@@ -152,7 +153,10 @@ class Ledger:
         newest = (await conn.execute(select(func.max(tables.calendars.c.version)))).scalar_one() or 0
         if newest not in self._calendars:
             self._calendars[newest] = await calendar_of(conn, newest)
-        return self.load(version).with_calendar(self._calendars[newest])
+        pinned = (version, newest)
+        if pinned not in self._policies:
+            self._policies[pinned] = self.load(version).with_calendar(self._calendars[newest])
+        return self._policies[pinned]
 
     async def _locked(self, conn: AsyncConnection, kind: Kind, stream_id: str) -> tuple[Any, str]:
         table = kind.table

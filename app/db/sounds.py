@@ -35,7 +35,9 @@ def readings(name: str) -> tuple[str, ...]:
     usual = lazy_pinyin(rest, errors=list)
     given = (GIVEN.get(char, (sound,)) for char, sound in zip(rest, usual, strict=True))
     # the surname turns fastest, so that the cap never cuts one of its readings off
-    return tuple(" ".join((first, *others)) for *others, first in itertools.islice(itertools.product(*given, head), MOST))
+    return tuple(
+        " ".join((first, *others)) for *others, first in itertools.islice(itertools.product(*given, head), MOST)
+    )
 
 
 def sound_keys(name: str) -> tuple[str, ...]:

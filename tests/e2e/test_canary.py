@@ -10,7 +10,18 @@ from app.settings import Settings
 
 CANARIES = {
     field: f"canary{uuid.uuid4().hex[:12]}"
-    for field in ("name", "reporter", "school", "residence", "features", "guardian", "narrative", "note", "phone", "answer")
+    for field in (
+        "name",
+        "reporter",
+        "school",
+        "residence",
+        "features",
+        "guardian",
+        "narrative",
+        "note",
+        "phone",
+        "answer",
+    )
 }
 
 
@@ -54,7 +65,9 @@ async def test_no_personal_data_in_temporal_or_logs(stack, people):
 
 
 async def _history(stack, case_id):
-    environment = {k.removeprefix("SHOUHU_").lower(): v for k, v in stack.environment().items() if k.startswith("SHOUHU_")}
+    environment = {
+        k.removeprefix("SHOUHU_").lower(): v for k, v in stack.environment().items() if k.startswith("SHOUHU_")
+    }
     client = await connect(Settings(**environment))
     return str(await client.get_workflow_handle(case_id).fetch_history())
 
@@ -64,7 +77,9 @@ async def _in_events(stack, words):
     try:
         tables = ("events", "cases", "tasks", "audit", "deadlines", "notices", "commands")
         counts = [
-            await connection.fetchval(f"select count(*) from {table} t where t::text like any($1)", [f"%{w}%" for w in words])
+            await connection.fetchval(
+                f"select count(*) from {table} t where t::text like any($1)", [f"%{w}%" for w in words]
+            )
             for table in tables
         ]
         return sum(counts)
