@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.domain.terms import Agency, Rung
+from app.policy.basis import DEFAULT, cite
 from app.policy.loader import load
 
 HELD = {"duplicate_cleared", "expired:duplicate_check", "expired:parents_return_or_delegate"}
@@ -219,12 +220,19 @@ def _show_case(case: CaseResult, console: Console) -> None:
         if row["kind"] in QUIET:
             continue
         after = (datetime.fromisoformat(row["at"]) - began).total_seconds()
-        table.add_row(f"{after:.1f} s", row["by"], _told(row), " ".join(row.get("basis") or ()))
+        table.add_row(f"{after:.1f} s", row["by"], _told(row), _rule(row))
     console.print(table)
     console.print(f"[green]The reporter was answered:[/green] {case.answer}")
     for expectation in case.expectations:
         if not expectation.met:
             console.print(f"[red]not met:[/red] {expectation.name}")
+
+
+def _rule(row: dict[str, Any]) -> str:
+    """The rows and the clauses of the notice that they stand in."""
+    basis = [source for source in row.get("basis") or () if source != DEFAULT]
+    clauses = dict.fromkeys(cite(source).clause for source in basis if source.startswith("R"))
+    return f"{' '.join(basis)} [dim]{' '.join(clauses)}[/dim]" if basis else ""
 
 
 def _told(row: dict[str, Any]) -> str:
@@ -235,7 +243,8 @@ def _told(row: dict[str, Any]) -> str:
             return f"{title}: {Agency(row['agency']).zh} {row['desk']} · {row['task']}{instead}"
         case "rung_fired":
             told = Rung(row["rung"])
-            return f"[yellow]{title}: {row['subject']} {row['clock']} · {told.zh} {told.en} → {', '.join(row['recipients'])}[/yellow]"
+            to = ", ".join(row["recipients"])
+            return f"[yellow]{title}: {row['subject']} ({row['clock']} deadline) · {told.zh} {told.en} → {to}[/yellow]"
         case "stage_entered":
             return f"[bold]{title}: {row['stage']}[/bold]"
         case _:

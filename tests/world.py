@@ -107,6 +107,13 @@ class World:
                     return
                 await asyncio.sleep(0.05)
 
+    async def reaches(self, case_id, stage) -> None:
+        """Wait until the conductor has moved the case to this stage."""
+        async with asyncio.timeout(PATIENCE):
+            while (await self.columns(case_id)).stage is not stage:
+                await asyncio.sleep(0.05)
+        await self.settle(case_id)
+
     async def sleep(self, case_id, **span):
         """Let the case's own time pass."""
         span = timedelta(**span)

@@ -25,10 +25,10 @@ def folded(syllable: str) -> str:
 
 
 def readings(name: str) -> tuple[str, ...]:
-    """Plain pinyin of a name in each of its readings, syllables apart; none without a Chinese character."""
+    """Plain pinyin of a name in each of its readings, syllables apart; any other script stands for itself."""
     plain = known_name(name)
     if not CHINESE.search(plain):
-        return ()
+        return (plain,) if plain else ()
     surname = surname_of(plain)
     head = POLYPHONIC.get(surname) or (" ".join(lazy_pinyin(surname)),)
     rest = plain[len(surname) :]

@@ -22,7 +22,7 @@ UNKNOWN_NAME = re.compile(r"未知|不详|不明|不清楚|无名氏?|姓名不[
 
 EXTENSION = re.compile(r"(?:转|分机|ext|[#x]).*$|(?<=[0-9]{7})-[0-9]{1,6}$", re.IGNORECASE)
 MOBILE = re.compile(r"1[3-9][0-9]{9}")
-LANDLINE = re.compile(r"(010|02[0-57-9]|0[3-9][0-9]{2})([1-9][0-9]{6,7})")
+LANDLINE = re.compile(r"(010|02[0-57-9]|0[3-9][0-9]{2})([2-8][0-9]{6,7})")
 FICTIONAL = re.compile(r"0100000[0-9]{4}")
 """Local numbers do not begin with 0: 010-0000xxxx is nobody's, and the worked cases use it."""
 SERVICE = re.compile(r"1[0-9]{2}|12[0-9]{3}|9[56][0-9]{3,4}|[48]00[0-9]{7}")

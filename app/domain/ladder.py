@@ -119,9 +119,14 @@ class Ladder:
         return self.after - min(missed) if missed else NOTHING
 
     def _planned(self, spec: RungSpec) -> datetime | None:
-        """The instant it already had, if that is still to come and still a working moment."""
-        kept = self.kept.get(spec.rung)
-        return kept if kept and kept > self.after and self._working_moment(kept) == kept else None
+        """The instant it already had, if that is still to come, still a working moment and no reminder too late."""
+        at = self.kept.get(spec.rung)
+        fits = at is not None and at > self.after and self._working_moment(at) == at and self._reminds(spec, at)
+        return at if fits else None
+
+    def _reminds(self, spec: RungSpec, at: datetime) -> bool:
+        """Whether it comes while there is still time; only what hangs before the due instant must."""
+        return not spec.before or at < self.due_at or self.due_at <= self.after
 
     def _wanted(self, spec: RungSpec) -> datetime:
         """Where the spec hangs the rung, past or not, working time or not."""
@@ -136,14 +141,12 @@ class Ladder:
 
     def _placed(self, spec: RungSpec, wanted: datetime, last: datetime) -> datetime:
         """The moment for it; one that would be past, or a reminder that would miss the due instant, goes in between."""
-        at, over = self._working_moment(wanted), self.due_at <= self.after
-        in_time = at < self.due_at or over or not spec.before
-        if at > last and in_time:
+        at, planned = self._working_moment(wanted), self._planned(spec)
+        if at > last and self._reminds(spec, at):
             return at
-        planned = self._planned(spec)
-        if planned and planned > last and (planned < self.due_at or over or not spec.before):
+        if planned and planned > last:
             return planned
-        if over or (at > self.after and in_time):
+        if self.due_at <= self.after or (at > self.after and self._reminds(spec, at)):
             return at
         if at <= self.after:
             half_way = self._working_moment(last + (self.due_at - last) / 2)

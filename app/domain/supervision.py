@@ -4,6 +4,7 @@ from datetime import datetime
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain.clock import Clock
 from app.domain.fold import fold
 from app.domain.opening import next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
@@ -107,8 +108,7 @@ def _recompute(progress: Progress, command: c.RecomputeDeadlines, policy: Policy
     moved = tuple(
         e.MovedClock(subject=subject, clock=name, moved=again)
         for subject, name, clock in running_clocks(progress)
-        if (again := clock.recompute(policy.calendar, now)).due_at != clock.due_at
-        or again.provisional != clock.provisional
+        if _moved(again := clock.recompute(policy.calendar, now), clock)
     )
     if not moved:
         raise Refused(RefusalCode.NOTHING_TO_RECOMPUTE)
@@ -117,6 +117,11 @@ def _recompute(progress: Progress, command: c.RecomputeDeadlines, policy: Policy
             **signed(command.by, now), calendar_version=policy.calendar.version, reason=command.why, clocks=moved
         ),
     )
+
+
+def _moved(again: Clock, clock: Clock) -> bool:
+    """The due instant, a rung, or how certain they are."""
+    return (again.due_at, again.rungs, again.provisional) != (clock.due_at, clock.rungs, clock.provisional)
 
 
 SUPERVISION_WORK = {

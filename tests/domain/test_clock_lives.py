@@ -223,6 +223,19 @@ def test_recomputing_there_and_back_is_as_if_nothing_happened(
         check(clock.recompute(OTHER, later).recompute(CALENDAR, later), later)
 
 
+def test_a_pause_of_an_overdue_duty_moves_what_hangs_on_the_start_as_well() -> None:
+    ladder = (
+        RungSpec(rung=Rung.DESK_HEAD, anchor="start", offset=Budget.parse("8 days")),
+        RungSpec(rung=Rung.AGENCY_HEAD, anchor="due"),
+        RungSpec(rung=Rung.SUPERVISION, anchor="due", offset=Budget.parse("20 days")),
+    )
+    spec = TimeSpec(budget=Budget.parse("1 hour"), around_the_clock=True, basis=("x",), ladder=ladder)
+    clock, begin = Clock.start(spec, china("2026-03-02 10:00"), CALENDAR), china("2026-03-04 10:00")
+    assert clock.pause(begin, CALENDAR).resume(begin, CALENDAR).rungs == clock.rungs
+    resumed = clock.pause(begin, CALENDAR).resume(begin + 7 * DAY, CALENDAR)
+    assert [plan.at - old.at for plan, old in zip(resumed.rungs, clock.rungs, strict=True)] == [7 * DAY] * 3
+
+
 def forgets_the_pause(clock: Clock) -> Clock:
     return clock.model_copy(update={"paused_at": None})
 

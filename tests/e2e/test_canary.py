@@ -5,8 +5,8 @@ import uuid
 
 import asyncpg
 
-from app.temporal import connect
 from app.settings import Settings
+from app.temporal import connect
 
 CANARIES = {
     field: f"canary{uuid.uuid4().hex[:12]}"
