@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from app.embedded import EmbeddedError
-from app.settings import Settings
+from app.settings import Settings, settings_of
 
 if TYPE_CHECKING:
     from app.stack import Stack
@@ -108,12 +108,13 @@ def demo(
 
 @app.command()
 def doctor(
+    data: Data = Path(".shouhu"),
     quick: Annotated[bool, typer.Option(help="Only what a health check asks: database and Temporal.")] = False,
 ) -> None:
     """Look whether this installation is as it must be."""
     from app.doctor import examine
 
-    findings = asyncio.run(examine(Settings(), quick=quick))
+    findings = asyncio.run(examine(settings_of(data), quick=quick))
     for finding in findings:
         console.print(
             "[green]ok  [/green]" if finding.ok else "[red]not ok[/red]", finding.what, f"[dim]{finding.detail}[/dim]"
@@ -173,14 +174,14 @@ def worker() -> None:
 
 
 @app.command()
-def reconcile() -> None:
+def reconcile(data: Data = Path(".shouhu")) -> None:
     """Compare the ledger with the engine once, and repair what is safe to repair."""
     from app.db.session import engine_of
     from app.reconciler import Reconciler
     from app.temporal import connect, version_of
 
     async def run() -> int:
-        settings = Settings()
+        settings = settings_of(data)
         engine = engine_of(settings.database_url.get_secret_value())
         findings = await Reconciler(engine, await connect(settings), version_of(settings)).run_once()
         for finding in findings:

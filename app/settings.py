@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SETTINGS_FILE = "settings.env"
+
 
 class Settings(BaseSettings):
     """One installation. Secrets may also be files in /run/secrets, named like the setting."""
@@ -29,3 +31,10 @@ class Settings(BaseSettings):
     policy: str = "fengtai-2026.1"
     data_dir: Path = Path(".shouhu")
     log_level: str = "info"
+
+
+def settings_of(data_dir: Path) -> Settings:
+    """Those of the environment; where it names no database, those of the service that runs on this data directory."""
+    found = Settings()
+    left = data_dir / SETTINGS_FILE
+    return found if found.database_url.get_secret_value() or not left.exists() else Settings(_env_file=left)

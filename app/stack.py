@@ -20,6 +20,7 @@ from app.db.migrate import migrate
 from app.db.session import engine_of
 from app.embedded import EmbeddedError, Postgres, Temporal, free_port, lock_directory, require_free
 from app.seed import seed, tokens_for
+from app.settings import SETTINGS_FILE
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0
@@ -66,6 +67,7 @@ class Stack:
         say("Preparing the database and the district ...")
         self.tokens = tokens_for(self.data / "tokens.json")
         asyncio.run(self._prepare())
+        self._leave_settings()
         say("Starting the API and the worker ...")
         self.spawn("api", "app.main")
         self.spawn("worker", "app.worker")
@@ -133,6 +135,13 @@ class Stack:
                 await seed(conn, tokens=self.tokens)
         finally:
             await engine.dispose()
+
+    def _leave_settings(self) -> None:
+        """The settings of this run beside its data, for `doctor` and `reconcile`."""
+        path = self.data / SETTINGS_FILE
+        path.touch(0o600)
+        ours = {name: value for name, value in self.environment().items() if name.startswith("SHOUHU_")}
+        path.write_text("".join(f"{name}={value}\n" for name, value in ours.items()))
 
     def _secrets(self) -> dict[str, str]:
         path = self.data / "secrets.json"

@@ -46,7 +46,7 @@ def test_other_children_are_not_suggested():
 def test_a_number_decides_and_one_wrong_digit_nearly_does():
     one = child("甲", "2018-01-27", id_no="110106201801279911")
     assert score(one, child("乙", "2010-01-01", id_no="110106201801279911")).suggest
-    assert score(one, child("乙", "2010-01-01", id_no="110106201801279912")).suggest
+    assert score(one, child("甲", "2018-01-27", id_no="110106201801279912")).suggest
 
 
 def test_a_surname_with_two_readings_is_found_under_both():
