@@ -39,12 +39,13 @@ _STREETS = (
 )
 
 ALIASES: dict[Agency, tuple[str, ...]] = {
-    Agency.HEALTH: ("区卫计委",),
-    Agency.CULTURE: ("区文委",),
-    Agency.HR: ("人保", "人力社保"),
+    Agency.HEALTH: ("区卫计委", "区卫生和计划生育委员会"),
+    Agency.CULTURE: ("区文委", "区文化委员会"),
+    Agency.HR: ("区人力社保局", "人力社保", "人保"),
     Agency.HOUSING: ("区住房城乡建设（房管）部门",),
     Agency.EDU: ("区教育委员会",),
-    Agency.YL: ("团区委", "共青团"),
+    Agency.YL: ("共青团",),
+    Agency.STREET: ("街乡（镇）",),
 }
 """Names of 2017 or short names under which the notice speaks of an agency of today (guide status C)."""
 
@@ -56,6 +57,7 @@ class Division:
     code: str
     name: str
     kind: str
+    valid_from: date = VALID_FROM
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def _people() -> tuple[Person, ...]:
         people.append(_person(f"{slug}.head.1", desk, (*head, Role.AGENCY_HEAD) if desk.division else head))
         if not desk.division:
             people.append(_person(f"{slug}.chief.1", desk, (Role.AGENCY_HEAD,)))
-            people.append(_person(f"{slug}.machine", desk, (Role.MACHINE,)))
+        if desk.division in (None, DISTRICT):
+            people.append(_person(f"{desk.agency.value.lower()}.machine", desk, (Role.MACHINE,)))
     by_id = {desk.id: desk for desk in DESKS}
     for person, agency, desk_id, unit in REPORTERS:
         desk = by_id[desk_id]

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.district import ALIASES, DESKS, DIVISIONS, PEOPLE, VALID_FROM
+from app.district import ALIASES, DESKS, DIVISIONS, PEOPLE
 from app.domain.terms import Agency, Role
 from app.policy import calendars
 
@@ -29,14 +31,25 @@ def tokens_for(path: Path) -> dict[str, str]:
     missing = [person.id for person in PEOPLE if person.id not in tokens and Role.MACHINE not in person.roles]
     if missing:
         tokens |= {person: secrets.token_urlsafe(24) for person in missing}
-        path.touch(0o600)
-        path.write_text(json.dumps(tokens, indent=1))
+        _write_private(path, json.dumps(tokens, indent=1))
     return tokens
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Whole or not at all, and never for a moment readable by others, even where an older file was."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 async def seed(conn: AsyncConnection, *, tokens: Mapping[str, str]) -> None:
     """Safe to repeat: rows are brought to what the district says, a calendar that was edited is left alone."""
-    divisions = [{"code": d.code, "name": d.name, "kind": d.kind, "valid_from": VALID_FROM} for d in DIVISIONS]
+    divisions = [{"code": d.code, "name": d.name, "kind": d.kind, "valid_from": d.valid_from} for d in DIVISIONS]
     agencies = [
         {"code": a.value, "name_zh": a.zh, "name_en": a.en, "aliases": list(ALIASES.get(a, ()))} for a in Agency
     ]

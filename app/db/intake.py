@@ -17,7 +17,7 @@ from app.db.sounds import sound_keys
 from app.domain import commands as c
 from app.domain.access import Actor
 from app.domain.facts import ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
-from app.domain.identity import clean_name, id_findings, normal_id
+from app.domain.identity import clean_name, id_findings, known_name, normal_id
 from app.domain.matching import Candidate, Match, score
 from app.domain.terms import ReporterClass, ReportKind, Trigger
 
@@ -115,7 +115,11 @@ class Submission(Form):
 
     @model_validator(mode="after")
     def _no_child_twice(self) -> "Submission":
-        known = [(clean_name(child.name), child.birth_date, child.id_no) for child in self.children if child.name]
+        known = [
+            (known_name(child.name), child.birth_date, child.id_no)
+            for child in self.children
+            if child.name and known_name(child.name)
+        ]
         if len(set(known)) != len(known):
             raise ValueError("the same child stands twice in this report")
         if any(child.birth_date and child.birth_date > datetime.now(UTC).date() for child in self.children):

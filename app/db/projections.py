@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.domain import events as e
+from app.domain.access import STAFF
 from app.domain.clock import Clock
 from app.domain.progress import Duty, Progress, Referral, running_clocks
 from app.domain.terms import Agency, Role
@@ -233,7 +234,7 @@ def _at(address: str) -> ColumnElement[bool]:
         case "person":
             return people.id == name
         case "desk":
-            return people.desk == name
+            return and_(people.desk == name, people.roles.overlap([role.value for role in STAFF]))
         case Role.DESK_HEAD:
             return and_(people.desk == name, people.roles.contains([Role.DESK_HEAD.value]))
         case _:

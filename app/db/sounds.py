@@ -24,16 +24,19 @@ def folded(syllable: str) -> str:
     return FU.get(syllable) or HU.sub("f", syllable)
 
 
+def _sound(char: str) -> str:
+    """By the character alone: a dictionary of phrases would give one character two sounds in two names."""
+    return "".join(lazy_pinyin(char)) or char
+
+
 def readings(name: str) -> tuple[str, ...]:
     """Plain pinyin of a name in each of its readings, syllables apart; any other script stands for itself."""
     plain = known_name(name)
     if not CHINESE.search(plain):
         return (plain,) if plain else ()
     surname = surname_of(plain)
-    head = POLYPHONIC.get(surname) or (" ".join(lazy_pinyin(surname)),)
-    rest = plain[len(surname) :]
-    usual = lazy_pinyin(rest, errors=list)
-    given = (GIVEN.get(char, (sound,)) for char, sound in zip(rest, usual, strict=True))
+    head = POLYPHONIC.get(surname) or (" ".join(_sound(char) for char in surname),)
+    given = (GIVEN.get(char, (_sound(char),)) for char in plain[len(surname) :])
     # the surname turns fastest, so that the cap never cuts one of its readings off
     return tuple(
         " ".join((first, *others)) for *others, first in itertools.islice(itertools.product(*given, head), MOST)

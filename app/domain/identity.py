@@ -101,7 +101,7 @@ def _without_remarks(name: str) -> str:
 
 def known_name(name: str) -> str:
     """What is compared: one form for all ways of writing a name; empty for 未知, 李某 and the like, which name nobody."""
-    plain = unicodedata.normalize("NFKC", VARIANTS.sub("", clean_name(name))).casefold()
+    plain = BLANKS.sub("", unicodedata.normalize("NFKC", VARIANTS.sub("", clean_name(name)))).casefold()
     return "" if UNKNOWN_NAME.fullmatch(plain) else DOTS.sub("", plain)
 
 

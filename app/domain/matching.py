@@ -4,13 +4,15 @@ import re
 import unicodedata
 from datetime import date, datetime, timedelta
 
-from app.domain.identity import id_findings, known_name, normal_id, normal_phone
+from app.domain.identity import LENGTH, id_findings, known_name, normal_id, normal_phone
 from app.domain.policy import Frozen
 
 SUGGESTS_AT = 0.55
 SAME_INCIDENT = timedelta(days=3)
 ONE_DAY = timedelta(days=1)
 STREET_CODE = 9
+LONG_NAME = 3
+DOCUMENT = re.compile(r"[0-9A-Z]{8,}")
 
 NO_SCHOOL = re.compile(r"^(?:未|无|不|没)")
 SCHOOL_NOISE = re.compile(r"[\s第校区市]|北京|丰台")
@@ -43,7 +45,7 @@ class Reason(Frozen):
 
 
 SAME_ID = Reason(code="same_id", zh="身份证号相同", en="same id number", weight=1)
-ID_ONE_OFF = Reason(code="id_one_off", zh="身份证号差一位", en="id number differs in one digit", weight=0.5)
+ID_ONE_OFF = Reason(code="id_one_off", zh="身份证号差一位", en="id number differs in one digit", weight=0.6)
 IDS_DIFFER = Reason(code="ids_differ", zh="身份证号各自有效且不同", en="two sound, different id numbers", weight=-0.6)
 SAME_NAME = Reason(code="same_name", zh="姓名相同", en="same name", weight=0.35)
 SOUNDS_ALIKE = Reason(code="name_sounds_alike", zh="姓名音近", en="the names sound alike", weight=0.3)
@@ -75,21 +77,28 @@ class Match(Frozen):
 
 
 def score(a: Candidate, b: Candidate) -> Match:
-    """Symmetric, from 0 to 1. Circumstances alone never reach a suggestion: number, name, birth date or phone must speak too."""
-    evidence = (_id(a, b), _name(a, b), _birth(a, b), _sex(a, b), _phone(a, b), _school(a, b), _place(a, b))
+    """Symmetric, from 0 to 1. A number that speaks for one child is not outweighed; circumstances alone suggest nothing."""
+    number = _id(a, b)
+    evidence = (number, _name(a, b), _birth(a, b), _sex(a, b), _phone(a, b), _school(a, b), _place(a, b))
     reasons = tuple(reason for reason in evidence if reason)
-    return Match(score=round(min(1.0, max(0.0, sum(reason.weight for reason in reasons))), 2), reasons=reasons)
+    least = max(0.0, number.weight) if number else 0.0
+    return Match(score=round(min(1.0, max(least, sum(reason.weight for reason in reasons))), 2), reasons=reasons)
 
 
 def _id(a: Candidate, b: Candidate) -> Reason | None:
     one, other = normal_id(a.id_no or ""), normal_id(b.id_no or "")
-    if not (one and other):
+    if not (_is_document(one) and _is_document(other)):
         return None
     if one == other:
         return SAME_ID
-    if len(one) == len(other) and sum(x != y for x, y in zip(one, other, strict=True)) == 1:
+    if len(one) == len(other) == LENGTH and sum(x != y for x, y in zip(one, other, strict=True)) == 1:
         return ID_ONE_OFF
     return IDS_DIFFER if _is_own_number(a) and _is_own_number(b) else None
+
+
+def _is_document(number: str) -> bool:
+    """Not 不详, 0 or 111111111111111111; a passport's number counts."""
+    return DOCUMENT.fullmatch(number) is not None and len(set(number)) > 1
 
 
 def _is_own_number(child: Candidate) -> bool:
@@ -105,8 +114,9 @@ def _name(a: Candidate, b: Candidate) -> Reason | None:
         return SAME_NAME
     if set(a.sound_keys) & set(b.sound_keys):
         return SOUNDS_ALIKE
-    off = sum(x != y for x, y in zip(one, other, strict=True)) if len(one) == len(other) >= 3 else len(one)
-    return ONE_CHARACTER if off == 1 else NAMES_DIFFER
+    comparable = len(one) == len(other) >= LONG_NAME
+    one_off = comparable and sum(x != y for x, y in zip(one, other, strict=True)) == 1
+    return ONE_CHARACTER if one_off else NAMES_DIFFER
 
 
 def _birth(a: Candidate, b: Candidate) -> Reason | None:

@@ -126,3 +126,8 @@ async def test_a_second_report_is_suggested_linked_by_a_person_and_unlinked_agai
     await api.post("police.officer.1", f"{path}/unlink")
     assert (await api.progress(first["case_id"]))["followers"] == []
     assert (await api.progress(second["case_id"]))["linked_to"] is None
+
+
+async def test_two_unknown_children_are_two_children_and_no_name_is_too_strange(api):
+    report = await api.report(children=[{"name": "未知"}, {"name": "未知"}, {"name": "𠀀¯"}, {"name": "¨"}])
+    assert len((await api.progress(report["case_id"]))["children"]) == 4
