@@ -49,12 +49,12 @@ async def _counts(conn):
 
 async def test_entering_the_district_again_mends_it_and_leaves_the_calendar_alone(engine):
     """Rolled back, so that other tests keep their tokens."""
-    people, days, edited = tables.people, tables.calendar_days, date(2027, 10, 1)
+    people, days, edited = tables.people, tables.calendar_days, date(2026, 10, 1)
     async with engine.connect() as conn:
         await seed(conn, tokens={})
         before = await _counts(conn)
         assert before[:4] == [len(DIVISIONS), len(Agency), len(DESKS), len(PEOPLE)]
-            assert before[4] >= len([row for row in calendars.seed().rows if row.confirmed])
+        assert before[4] >= len([row for row in calendars.seed().rows if row.confirmed])
         await conn.execute(update(people).where(people.c.id == "police.officer.1").values(name="x", is_active=False))
         await conn.execute(update(days).where(days.c.day == edited).values(name="改"))
         await seed(conn, tokens={"police.officer.1": "t-1", "police.officer.2": "t-2"})
