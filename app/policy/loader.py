@@ -30,20 +30,32 @@ def load(version: str) -> Pack:
 
 
 def read(folder: Path) -> PackFile:
-    """All files of a pack as one; raises BadPack."""
+    """All files of a pack as one; raises BadPack with every fault found."""
     whole: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for name in FILES:
-        try:
-            part = yaml.safe_load((folder / name).read_text("utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise BadPack(f"{name}: {error}") from None
+        part = _part(folder / name)
+        if twice := sorted(set(part) & set(whole)):
+            raise BadPack(f"{name}: {twice[0]}: stands in {origin[twice[0]]} too")
         whole |= part
         origin |= dict.fromkeys(part, name)
     try:
-        return PackFile.model_validate(whole)
+        file = PackFile.model_validate(whole)
     except ValidationError as error:
         raise BadPack("\n".join(_place(problem, whole, origin) for problem in error.errors())) from None
+    if wrong := tuple(file.contradictions()):
+        raise BadPack("\n".join(f"{origin[table]}: {table} row {row}: {reason}" for table, row, reason in wrong))
+    return file
+
+
+def _part(path: Path) -> dict[str, Any]:
+    try:
+        part = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadPack(f"{path.name}: {error}") from None
+    if not isinstance(part, dict):
+        raise BadPack(f"{path.name}: holds no tables")
+    return part
 
 
 def _place(problem: Any, whole: dict[str, Any], origin: dict[str, str]) -> str:
@@ -51,10 +63,12 @@ def _place(problem: Any, whole: dict[str, Any], origin: dict[str, str]) -> str:
     row = ""
     if rest and isinstance(rest[0], int):
         entry = whole[table][rest[0]]
-        row = f" row {entry.get('id') or entry.get('code') or rest[0]}"
+        named = entry if isinstance(entry, dict) else {}
+        row = f" row {named.get('id') or named.get('code') or rest[0]}"
     elif rest:
         row = f" row {rest[0]}"
-    return f"{origin.get(str(table), 'pack')}: {table}{row}: {problem['msg']}"
+    field = f" {rest[-1]}" if len(rest) > 1 else ""
+    return f"{origin.get(str(table), 'pack')}: {table}{row}:{field} {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _in_seconds(file: PackFile) -> PackFile:
@@ -72,11 +86,13 @@ def _in_seconds(file: PackFile) -> PackFile:
         else RungRow(rung=rung, anchor="due")
         for rung in order
     )
-    return file.model_copy(update={"times": times, "ladders": {"urgent": ladder, "normal": ladder}})
+    return file.model_copy(
+        update={"times": times, "ladders": {"urgent": ladder, "normal": ladder}, "never_rests": True}
+    )
 
 
 def _short(budget: Budget) -> Budget:
-    long = budget.unit is Unit.DAYS or (budget.amount > 4 and budget.unit is not Unit.MINUTES)
+    long = budget.unit is Unit.DAYS or (budget.amount >= 4 and budget.unit is not Unit.MINUTES)
     return _seconds(30 if long else 6)
 
 

@@ -1,19 +1,20 @@
 """A policy pack: tables with their sources and CEL conditions, validated when loaded, evaluated over the facts of a report."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import cel
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec
 from app.domain.facts import Known, ReportFacts
 from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Triage
-from app.domain.terms import Agency, Branch, Rung, Service, Trigger, Urgency
+from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.basis import citations
+from app.policy.conditions import compiled, faults, view
 
 
 def _known_sources(basis: tuple[str, ...]) -> tuple[str, ...]:
@@ -23,11 +24,9 @@ def _known_sources(basis: tuple[str, ...]) -> tuple[str, ...]:
     return basis
 
 
-def _compiles(condition: str) -> str:
-    try:
-        cel.compile(condition)
-    except ValueError as error:
-        raise ValueError(f"the condition is no CEL: {error}") from None
+def _can_be_asked(condition: str) -> str:
+    if found := tuple(faults(condition)):
+        raise ValueError("; ".join(found))
     return condition
 
 
@@ -36,8 +35,12 @@ def _budget(value: object) -> object:
 
 
 Basis = Annotated[tuple[str, ...], AfterValidator(_known_sources)]
-Condition = Annotated[str, AfterValidator(_compiles)]
+Condition = Annotated[str, AfterValidator(_can_be_asked)]
 Span = Annotated[Budget, BeforeValidator(_budget)]
+
+
+LADDERS = ("urgent", "normal")
+SOME_TIME = Budget.parse("1 day")
 
 
 class PackModel(BaseModel):
@@ -52,6 +55,8 @@ class Row(PackModel):
     id: str
     when: Condition = "true"
     basis: Basis
+    interpretation: str = ""
+    """Which reading was taken where the notice is unclear (guide A.17), or how a text of law was put into codes."""
 
 
 class TriggerRow(Row):
@@ -76,7 +81,7 @@ class RungRow(PackModel):
     """One rung of a ladder."""
 
     rung: Rung
-    anchor: str
+    anchor: Literal["start", "due"]
     before: bool = False
     offset: Span | None = None
 
@@ -136,6 +141,8 @@ class PackFile(PackModel):
     extension_cap: int = Field(ge=0)
     extension_limit: Span
     silence_reroutes_at: Rung
+    never_rests: bool = False
+    """Every clock runs through nights and weekends: for the demonstration, which cannot wait for Monday."""
     triggers: tuple[TriggerRow, ...]
     branches: tuple[BranchRow, ...]
     urgencies: tuple[UrgencyRow, ...]
@@ -144,20 +151,27 @@ class PackFile(PackModel):
     duties: tuple[DutyRow, ...]
     routes: tuple[RouteRow, ...]
 
-    @model_validator(mode="after")
-    def _refers_to_what_exists(self) -> "PackFile":
-        names = [row.id for row in (*self.triggers, *self.branches, *self.urgencies, *self.routes)]
-        names += [f"duty {duty.code}" for duty in self.duties]
-        doubles = {name for name in names if names.count(name) > 1}
-        if doubles:
-            raise ValueError(f"these ids stand twice: {', '.join(sorted(doubles))}")
-        wanted = {(r.id, t) for r in self.routes for t in (r.accept, r.finish)} | {
-            (d.code, d.time) for d in self.duties
+    def contradictions(self) -> Iterator[tuple[str, str, str]]:
+        """What no single row shows: (table, row, reason) of doubles, of names that lead nowhere and of ladders that do not climb."""
+        tables: dict[str, list[str]] = {
+            name: [row.id for row in getattr(self, name)] for name in ("triggers", "branches", "urgencies", "routes")
         }
-        for row, time in sorted(wanted):
+        tables["duties"] = [duty.code for duty in self.duties]
+        for table, names in tables.items():
+            yield from ((table, name, "this id stands twice") for name in dict.fromkeys(names) if names.count(name) > 1)
+        wanted = [("routes", row.id, time) for row in self.routes for time in (row.accept, row.finish)]
+        wanted += [("duties", duty.code, duty.time) for duty in self.duties]
+        for table, row, time in wanted:
             if time not in self.times:
-                raise ValueError(f"row {row}: there is no time called {time}")
-        return self
+                yield table, row, f"there is no time called {time}"
+        yield from (("ladders", name, "this ladder is missing") for name in LADDERS if name not in self.ladders)
+        for name, rungs in self.ladders.items():
+            try:
+                TimeSpec(budget=SOME_TIME, around_the_clock=True, basis=(), ladder=tuple(rung.spec() for rung in rungs))
+            except ValidationError as error:
+                yield "ladders", name, error.errors()[0]["msg"]
+        if not any(row.when == "true" for row in self.urgencies):
+            yield "urgencies", "-", "no row holds for every report, so one could stay without urgency"
 
 
 @dataclass(frozen=True)
@@ -167,11 +181,12 @@ class Pack:
     version: str
     file: PackFile
     calendar: Calendar | None = None
-    _programs: dict[str, Any] = field(default_factory=dict, compare=False)
+    _made: dict[tuple[str, str, bool], Any] = field(default_factory=dict, compare=False, repr=False)
+    """Times and routes already put together; they follow from the file alone."""
 
     def with_calendar(self, calendar: Calendar) -> "Pack":
         """The same rules with the calendar in force."""
-        return Pack(self.version, self.file, calendar, self._programs)
+        return replace(self, calendar=calendar)
 
     @property
     def refusals_before_conference(self) -> int:
@@ -195,15 +210,24 @@ class Pack:
 
     def time(self, name: str, *, urgent: bool) -> TimeSpec:
         """A budget with its ladder; urgent ones run around the clock."""
-        row = self.file.times[name]
-        ladder = tuple(rung.spec() for rung in self.file.ladders["urgent" if urgent else "normal"])
-        return TimeSpec(
-            budget=row.urgent if urgent else row.normal, around_the_clock=urgent, basis=row.basis, ladder=ladder
-        )
+        key = ("time", name, urgent)
+        if key not in self._made:
+            row = self.file.times[name]
+            ladder = tuple(rung.spec() for rung in self.file.ladders["urgent" if urgent else "normal"])
+            self._made[key] = TimeSpec(
+                budget=row.urgent if urgent else row.normal, around_the_clock=urgent or self.file.never_rests,
+                basis=row.basis, ladder=ladder,
+            )  # fmt: skip
+        return self._made[key]
 
     def route(self, route_id: str, *, urgent: bool) -> PlannedRoute:
         """A row by its id; `plan:AGENCY:service` is an item of a plan."""
-        row = self._routes.get(route_id) or _plan_item(route_id)
+        key = ("route", route_id, urgent)
+        if key not in self._made:
+            self._made[key] = self._planned(self._routes.get(route_id) or _plan_item(route_id), urgent)
+        return self._made[key]
+
+    def _planned(self, row: RouteRow, urgent: bool) -> PlannedRoute:
         # A leg that its row marks urgent runs around the clock whatever the case; the others as the case does.
         fast = urgent or row.urgent
         return PlannedRoute(
@@ -221,55 +245,73 @@ class Pack:
         )  # fmt: skip
 
     def triage(self, facts: ReportFacts) -> Triage:
-        """The pack's answer to a report; pure, with the rows that made it."""
-        seen = _view(facts, self.file.left_behind_max_age)
-        extra = [row for row in self.file.triggers if self._holds(row.when, seen)]
-        triggers = tuple(dict.fromkeys([*facts.situations, *(row.add for row in extra)]))
-        seen |= {"triggers": [str(t) for t in triggers], "rescued": Trigger.RESCUED_FROM_TRAFFICKING in triggers}
-        branch = self._first(self.file.branches, seen)
-        seen |= {"branch": str(branch.branch) if branch else "", "police": bool(branch and branch.branch.is_police)}
-        urgency = self._first(self.file.urgencies, seen)
-        if urgency is None:
-            raise ValueError("the pack names no urgency for this report")
-        seen |= {"urgent": urgency.urgency.around_the_clock}
-        routes = tuple(row for row in self.file.routes if self._holds(row.when, seen))
-        duties = tuple(duty for duty in self.file.duties if duty.gate and self._holds(duty.when, seen))
-        urgent = bool(seen["urgent"])
+        """The pack's answer to a report; pure, with the rows that made it.
+
+        One branch leads; the legs of the others that hold open beside it where their rows say so.
+        """
+        asked = _Asked(view(facts, self.file.left_behind_max_age))
+        added = [row for row in self.file.triggers if asked.holds(row.when)]
+        triggers = tuple(dict.fromkeys([*facts.situations, *(row.add for row in added)]))
+        rescued = Trigger.RESCUED_FROM_TRAFFICKING in triggers
+        asked.learn(triggers=[str(t) for t in triggers], origin_unknown=rescued or asked.holds("foundling"))
+        branches = [row for row in self.file.branches if asked.holds(row.when)]
+        branch = branches[0].branch if branches else None
+        asked.learn(
+            branches=[str(row.branch) for row in branches], branch=str(branch or ""),
+            police=bool(branch and branch.is_police),
+        )  # fmt: skip
+        urgency = next(row for row in self.file.urgencies if asked.holds(row.when))
+        urgent = urgency.urgency.around_the_clock
+        asked.learn(urgent=urgent)
+        routes = tuple(row for row in self.file.routes if asked.holds(row.when))
+        duties = tuple(duty for duty in self.file.duties if duty.gate and asked.holds(duty.when))
         return Triage(
             triggers=triggers,
             urgency=urgency.urgency,
-            branch=branch.branch if branch else None,
-            left_behind=seen["left_behind"],
+            branch=branch,
+            left_behind=asked.holds("left_behind"),
             lead=self.file.lead,
             routes=tuple(self._gated(row, facts, urgent) for row in routes),
             obligations=tuple(self.obligation(duty.code, urgent=urgent) for duty in duties),
             must_not_notify=tuple(
                 f"guardian:{n}" for n, g in enumerate(facts.guardians) if g.suspected_of_harm is Known.YES
             ),
-            closes_only_when_found=bool(branch and branch.branch is Branch.B),
-            rows=tuple(row.id for row in (*extra, *filter(None, (branch, urgency)), *routes)),
+            closes_only_when_found=branch is Branch.B,
+            rows=tuple(row.id for row in (*added, *branches, urgency, *routes)),
         )
 
     def _gated(self, row: RouteRow, facts: ReportFacts, urgent: bool) -> PlannedRoute:
-        """While a report may be a duplicate, no second search starts: those legs wait for a person, or for the check to expire."""
+        """While a report may be a duplicate, no second search starts: those legs wait for a person, or for the check to expire.
+
+        A leg that waits for the child to be found waits for it still: the stage of assessment begins no sooner.
+        """
         route = self.route(row.id, urgent=urgent)
         if not (row.search and facts.possible_duplicate):
             return route
-        held = route.gate.model_copy(update={"events": ("duplicate_cleared", "expired:duplicate_check")})
+        stage = Stage.ASSESS if row.gate.events else row.gate.stage
+        held = route.gate.model_copy(
+            update={"stage": stage, "events": ("duplicate_cleared", "expired:duplicate_check")}
+        )
         return route.model_copy(update={"gate": held})
-
-    def _first(self, rows: Iterable[Any], seen: dict[str, Any]) -> Any:
-        return next((row for row in rows if self._holds(row.when, seen)), None)
-
-    def _holds(self, condition: str, seen: dict[str, Any]) -> bool:
-        program = self._programs.get(condition)
-        if program is None:
-            program = self._programs[condition] = cel.compile(condition)
-        return bool(program.execute(seen))
 
     @cached_property
     def _routes(self) -> dict[str, RouteRow]:
         return {row.id: row for row in self.file.routes}
+
+
+class _Asked:
+    """What is known of one report while the tables are gone through, handed to CEL once instead of once a row."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        self._context = cel.Context(variables=known)
+
+    def learn(self, **decided: Any) -> None:
+        """Add what a table has decided."""
+        self._context.update(decided)
+
+    def holds(self, condition: str) -> bool:
+        """Whether a condition is true of the report."""
+        return compiled(condition).execute(self._context)
 
 
 def _plan_item(route_id: str) -> RouteRow:
@@ -278,45 +320,3 @@ def _plan_item(route_id: str) -> RouteRow:
     return RouteRow(
         id=route_id, step=9, agency=Agency(agency), task=named.value, zh=named.zh, en=named.en, basis=("R062",)
     )
-
-
-def _view(facts: ReportFacts, left_behind_max_age: int) -> dict[str, Any]:
-    """The facts as CEL sees them: codes, and the few joint answers that many rows ask for."""
-    children = [child.model_dump(mode="json") for child in facts.children]
-    guardians = [guardian.model_dump(mode="json") for guardian in facts.guardians]
-    yes = Known.YES.value
-    at_school = [c for c in children if c["attending"] == yes or c["school_stage"] in ("primary", "junior", "senior")]
-    doubtful = ("missing", "dead", "imprisoned", "detox")
-    return {
-        "kind": facts.kind.value,
-        "reporter": facts.reporter_class.value,
-        "hour": facts.local_hour if facts.local_hour is not None else 12,
-        "nine": list(facts.nine_situations),
-        "children": children,
-        "guardians": guardians,
-        "triggers": [str(t) for t in facts.situations],
-        "exploited": facts.organised_exploitation is Known.YES,
-        "possible_duplicate": facts.possible_duplicate,
-        "carer": facts.household.carer_available_tonight.value,
-        "has_children": bool(children),
-        "pupil": bool(at_school),
-        "at_school": any(str(by) in ("schoolmate", "school_staff") for by in facts.harm_by),
-        "hurt": any(c["injured"] == yes or c["needs_treatment"] == yes for c in children),
-        "disabled": any(c["disabled"] == yes or c["disability_grade"] for c in children),
-        "ill": any(c["gravely_ill"] == yes for c in children),
-        "cannot_attend": any(c["unable_to_attend"] == yes for c in children),
-        "girl": any(c["sex"] == "female" for c in children),
-        "sibling_alone": any(not c["is_the_subject"] and c["alone_now"] == yes for c in children),
-        "guardians_in_doubt": any(g["whereabouts"] in doubtful or g["able"] == "no" for g in guardians),
-        "carer_at_home": any(g["whereabouts"] == "home" and g["able"] != "no" for g in guardians),
-        "left_behind": _left_behind(children, guardians, left_behind_max_age),
-    }
-
-
-def _left_behind(children: list[dict[str, Any]], guardians: list[dict[str, Any]], max_age: int) -> bool:
-    """R011: both parents away for work, or one away and the other unable; below the age that the pack sets."""
-    parents = [g for g in guardians if g["relation"] in ("father", "mother")]
-    away = [g for g in parents if g["whereabouts"] == "away_for_work"]
-    rest = [g for g in parents if g["whereabouts"] != "away_for_work"]
-    young = any(c["age_years"] is None or c["age_years"] < max_age for c in children)
-    return bool(away) and young and all(g["able"] == "no" for g in rest) and len(parents) > 1

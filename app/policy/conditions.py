@@ -1,0 +1,160 @@
+"""What a condition of the pack may ask of a report, and the check that it asks nothing else and cannot fail."""
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import cel
+
+from app.domain import facts as f
+from app.domain import terms
+from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
+
+UNDECIDED: dict[str, Any] = {
+    "triggers": [], "branches": [], "branch": "", "police": False, "origin_unknown": False, "urgent": False,
+}  # fmt: skip
+"""What triage adds to the facts as it goes, each for the tables that come after; before that it says nothing."""
+BOUND = re.compile(r"\.(?:exists|exists_one|all|filter|map)\(\s*(\w+)\s*,")
+FIELD = re.compile(r"\.(\w+)\b(?!\s*\()")
+WRITTEN = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+PARENTS = ("father", "mother", "adoptive_parent")
+LOCKED_UP = ("detained", "imprisoned", "detox")
+CANNOT_COME = (*LOCKED_UP, "missing", "dead")
+
+
+@cache
+def compiled(condition: str) -> Any:
+    """The program, made once a process; ValueError when the text is no CEL."""
+    return cel.compile(condition)
+
+
+def view(facts: ReportFacts, left_behind_max_age: int) -> dict[str, Any]:
+    """The facts as codes, and the few joint answers that many rows ask for."""
+    children = [child.model_dump(mode="json") for child in facts.children]
+    guardians = [guardian.model_dump(mode="json") for guardian in facts.guardians]
+    ticked = [str(t) for t in facts.situations]
+    hour = facts.local_hour
+    return {
+        **UNDECIDED,
+        "kind": facts.kind.value,
+        "reporter": facts.reporter_class.value,
+        "hour": 12 if hour is None else hour,
+        "nine": list(facts.nine_situations),
+        "ticked": ticked,
+        "triggers": ticked,
+        "harm_by": [str(by) for by in facts.harm_by],
+        "children": children,
+        "guardians": guardians,
+        "exploited": facts.organised_exploitation is Known.YES,
+        "possible_duplicate": facts.possible_duplicate,
+        "carer": facts.household.carer_available_tonight.value,
+        "housing_need": facts.household.housing_need.value,
+        "left_behind": _left_behind(children, guardians, left_behind_max_age),
+        **_of_children(children),
+        **_of_guardians(guardians),
+        "foundling": 6 in facts.nine_situations
+        and not guardians
+        and any(c["identity_known"] == "no" for c in children),
+    }
+
+
+def _of_children(children: list[dict[str, Any]]) -> dict[str, bool]:
+    yes = Known.YES.value
+    return {
+        "has_children": bool(children),
+        "pupil": any(c["attending"] == yes or c["school_stage"] in ("primary", "junior", "senior") for c in children),
+        "hurt": any(c["injured"] == yes or c["needs_treatment"] == yes for c in children),
+        "disabled": any(c["disabled"] == yes or c["disability_grade"] for c in children),
+        "ill": any(c["gravely_ill"] == yes for c in children),
+        "cannot_attend": any(c["unable_to_attend"] == yes for c in children),
+        "out_of_school": any(_out_of_school(c) for c in children),
+        "girl": any(c["sex"] == "female" for c in children),
+        "working": any(c["working"] == yes for c in children),
+        "sibling_alone": any(not c["is_the_subject"] and c["alone_now"] == yes for c in children),
+        "small_and_alone": any(
+            (c["alone_now"] == yes or c["lives_alone"] == yes) and c["age_years"] is not None and c["age_years"] < 8
+            for c in children
+        ),
+    }
+
+
+def _of_guardians(guardians: list[dict[str, Any]]) -> dict[str, bool]:
+    parents = [g for g in guardians if g["relation"] in PARENTS]
+    doubtful = ("missing", "dead", "imprisoned", "detox")
+    return {
+        "suspect": any(g["suspected_of_harm"] == "yes" for g in guardians),
+        "guardians_in_doubt": any(g["whereabouts"] in doubtful or g["able"] == "no" for g in guardians),
+        "carer_at_home": any(g["whereabouts"] == "home" and g["able"] != "no" for g in guardians),
+        "detained": any(g["whereabouts"] == "detained" for g in guardians),
+        "sentenced": any(g["whereabouts"] in ("imprisoned", "detox") for g in guardians),
+        "parents_locked_up": any(g["whereabouts"] in LOCKED_UP for g in parents)
+        and all(g["whereabouts"] in CANNOT_COME for g in parents),
+    }
+
+
+def _out_of_school(child: dict[str, Any]) -> bool:
+    """Of the age of compulsory education (L76), not going, and not kept away by illness or disability."""
+    age = child["age_years"]
+    compulsory = child["school_stage"] in ("primary", "junior") or (age is not None and 6 <= age < 16)
+    return compulsory and child["attending"] == "no" and child["unable_to_attend"] != "yes"
+
+
+def _left_behind(children: list[dict[str, Any]], guardians: list[dict[str, Any]], max_age: int) -> bool:
+    """R011: both parents away for work, or one away and the other unable; below the age that the pack sets."""
+    parents = [g for g in guardians if g["relation"] in PARENTS]
+    away = [g for g in parents if g["whereabouts"] == "away_for_work"]
+    rest = [g for g in parents if g["whereabouts"] != "away_for_work"]
+    young = any(c["age_years"] is None or c["age_years"] < max_age for c in children)
+    unable = all(g["able"] == "no" or g["whereabouts"] in CANNOT_COME for g in rest)
+    return bool(away) and young and unable and len(parents) > 1
+
+
+def faults(condition: str) -> Iterator[str]:
+    """Why a condition must not stand in a pack: no CEL, an unknown name, field or code, or an answer that is not yes or no."""
+    try:
+        program = compiled(condition)
+    except ValueError as error:
+        yield f"the condition is no CEL: {str(error).splitlines()[0]}"
+        return
+    known = set(view(ReportFacts(), 18)) | set(BOUND.findall(condition))
+    bare = WRITTEN.sub("''", condition)
+    yield from (f"nothing is called {name}" for name in program.variables() if name not in known)
+    yield from (f"no fact is called {name}" for name in FIELD.findall(bare) if name not in _fields())
+    codes = ("".join(pair) for pair in WRITTEN.findall(condition))
+    yield from (f"no code is called {code}" for code in codes if code and code not in _codes())
+    for report in _probes():
+        try:
+            answer = program.execute(view(report, 18))
+        except (TypeError, KeyError, ValueError, RuntimeError) as error:
+            yield f"the condition fails on some reports: {str(error).splitlines()[0]}"
+            return
+        if not isinstance(answer, bool):
+            yield f"the condition answers {answer!r}, not yes or no"
+            return
+
+
+@cache
+def _fields() -> frozenset[str]:
+    return frozenset(ChildFacts.model_fields) | frozenset(GuardianFacts.model_fields)
+
+
+@cache
+def _codes() -> frozenset[str]:
+    kinds = [
+        kind for room in (terms, f) for kind in vars(room).values() if isinstance(kind, type) and issubclass(kind, Enum)
+    ]
+    return frozenset(code.value for kind in kinds for code in kind)
+
+
+@cache
+def _probes() -> tuple[ReportFacts, ...]:
+    """A report that says nothing, one with people of whom nothing is known, and one that says much."""
+    child, guardian = ChildFacts(child_id="ch-1"), GuardianFacts()
+    full = ChildFacts(child_id="ch-2", age_years=9, disability_grade=2, is_the_subject=False)
+    return (
+        ReportFacts(),
+        ReportFacts(children=(child,), guardians=(guardian,)),
+        ReportFacts(children=(full, child), guardians=(guardian, guardian), nine_situations=(1, 9)),
+    )

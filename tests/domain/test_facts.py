@@ -1,0 +1,53 @@
+"""What a reporter may say, and what is refused: unknown is always an answer, a misspelt fact never is."""
+
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import ValidationError
+
+from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
+from app.domain.terms import Trigger
+
+
+def test_nothing_need_be_known():
+    facts = ReportFacts()
+    child, guardian = ChildFacts(child_id="ch-1"), GuardianFacts()
+    assert facts.situations == ()
+    assert facts.local_hour is None
+    assert child.age_years is None
+    assert {child.injured, child.identity_known, guardian.able, facts.household.low_income} == {Known.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"children": [{"child_id": "ch-1", "injurd": "yes"}]},
+        {"children": [{"child_id": "ch-1", "injured": "perhaps"}]},
+        {"children": [{"child_id": "ch-1", "age_years": 18}]},
+        {"children": [{"child_id": "ch-1"}, {"child_id": "ch-1"}]},
+        {"children": [{"child_id": ""}]},
+        {"nine_situations": [10]},
+        {"situations": ["lost"]},
+        {"division": "310101"},
+        {"reported_at": "2026-03-12T21:40:00"},
+        {"narrative": "words drive no rule"},
+    ],
+)
+def test_a_fact_that_is_none_is_refused(said):
+    with pytest.raises(ValidationError):
+        ReportFacts.model_validate(said)
+
+
+def test_what_is_ticked_twice_is_ticked_once():
+    facts = ReportFacts(situations=(Trigger.MISSING, Trigger.MISSING), nine_situations=(7, 7))
+    assert facts.situations == (Trigger.MISSING,)
+    assert facts.nine_situations == (7,)
+
+
+def test_the_hour_is_that_of_beijing():
+    assert ReportFacts().at(datetime(2026, 3, 12, 23, 30, tzinfo=UTC)).local_hour == 7
+
+
+def test_facts_survive_the_wire():
+    facts = ReportFacts(children=(ChildFacts(child_id="ch-1", injured=Known.YES),)).at(datetime(2026, 1, 1, tzinfo=UTC))
+    assert ReportFacts.model_validate_json(facts.model_dump_json()) == facts
