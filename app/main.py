@@ -2,21 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from sqlalchemy import text
-from starlette.middleware.base import RequestResponseEndpoint
 
-from app.api import boards, cases, district, problems, reports, work
+from app.api import boards, cases, deputies, district, problems, reports, watches, work
 from app.api.context import Service
+from app.api.edge import Edge
 from app.db.intake import Receipts
 from app.db.ledger import Ledger
 from app.db.session import engine_of, require_durable
 from app.policy.loader import load
 from app.settings import Settings
-
-BODY_LIMIT = 1_048_576
 
 
 def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
@@ -44,26 +44,23 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
     if given is not None:
         app.state.service = given
     problems.install(app)
-    app.middleware("http")(_limit_bodies)
-    for module in (reports, cases, work, boards, district):
-        app.include_router(module.router)
+    app.add_middleware(Edge)
+    for module in (reports, cases, work, boards, deputies, watches, district):
+        app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
+    app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     return app
 
 
-async def _limit_bodies(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    length = request.headers.get("content-length", "0")
-    too_big = not length.isdigit() or int(length) > BODY_LIMIT
-    if too_big or (request.method == "POST" and "transfer-encoding" in request.headers and length == "0"):
-        if not too_big and len(await request.body()) <= BODY_LIMIT:
-            return await call_next(request)
-        return problems.problem(
-            413, "body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB.", facts={"limit": BODY_LIMIT}
-        )
-    response = await call_next(request)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document with the one shape of all problems."""
+    if app.openapi_schema is None:
+        schemas = FastAPI.openapi(app)["components"]["schemas"]
+        schemas["Problem"] = problems.Shown.model_json_schema()
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+    return FastAPI.openapi(app)
 
 
 async def _alive() -> dict[str, str]:

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select, tuple_
-from starlette.exceptions import HTTPException
 
+from app.api import answers
+from app.api.answers import CaseFile, CaseRow, Suggestion, TimelineEntry
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, visible
+from app.api.problems import Problem
 from app.db import tables
 from app.domain.access import Action, Deny, may
 from app.domain.stages import closing_obstacles
-from app.domain.terms import CloseReason
+from app.domain.terms import Agency, CloseReason, Stage, Urgency
 from app.domain.titles import TITLES
 
 router = APIRouter(prefix="/v1", tags=["cases"])
@@ -20,12 +22,16 @@ Page = Annotated[str | None, Query(description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-def read_cursor(cursor: str) -> list[str]:
-    """The sort keys of the last row of the page before."""
+def read_cursor(cursor: str, parts: int) -> tuple[datetime, *tuple[str, ...]]:
+    """The instant and the further sort keys of the last row of the page before."""
     try:
-        return base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
+        at, *keys = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
+        instant = datetime.fromisoformat(at)
     except ValueError:
-        raise HTTPException(400) from None
+        instant, keys = None, []
+    if instant is None or instant.tzinfo is None or len(keys) != parts - 1:
+        raise Problem(422, "invalid_cursor", "没有此页 · There is no such page.")
+    return instant, *keys
 
 
 def cursor_of(*parts: object) -> str:
@@ -35,9 +41,9 @@ def cursor_of(*parts: object) -> str:
 
 @router.get("/cases", operation_id="list_cases")
 async def list_cases(
-    conn: Conn, who: Who, stage: str | None = None, urgency: str | None = None, open_only: bool = True,
-    cursor: Page = None, limit: Limit = 50,
-) -> dict[str, Any]:  # fmt: skip
+    conn: Conn, who: Who, stage: Stage | None = None, urgency: Urgency | None = None, agency: Agency | None = None,
+    open_only: bool = True, cursor: Page = None, limit: Limit = 50,
+) -> answers.Page[CaseRow]:  # fmt: skip
     """Visible cases, newest first."""
     case = tables.cases.c
     query = select(
@@ -45,24 +51,17 @@ async def list_cases(
         case.filed_at, case.closed_at, case.next_deadline_at, case.linked_to,
     ).where(visible(who))  # fmt: skip
     for column, wanted in ((case.stage, stage), (case.urgency, urgency)):
-        query = query.where(column == wanted) if wanted else query
+        query = query.where(column == wanted.value) if wanted else query
     query = query.where(case.is_open) if open_only else query
+    query = query.where(case.agencies.contains([agency.value])) if agency else query
     if cursor:
-        at, last = (*read_cursor(cursor), "")[:2]
-        query = query.where(tuple_(case.filed_at, case.id) < (_instant(at), last))
+        query = query.where(tuple_(case.filed_at, case.id) < read_cursor(cursor, 2))
     rows = (await conn.execute(query.order_by(case.filed_at.desc(), case.id.desc()).limit(limit))).mappings().all()
     following = cursor_of(rows[-1]["filed_at"].isoformat(), rows[-1]["id"]) if len(rows) == limit else None
-    return {"items": [dict(row) for row in rows], "next": following}
+    return answers.Page(items=[CaseRow.model_validate(dict(row)) for row in rows], next=following)
 
 
-def _instant(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise HTTPException(400) from None
-
-
-@router.get("/cases/{case_id}", operation_id="read_case")
+@router.get("/cases/{case_id}", operation_id="read_case", response_model=CaseFile, response_model_exclude_unset=True)
 async def read_case(case_id: str, conn: Conn, who: Who, response: Response) -> dict[str, Any]:
     """A case with what the caller may know of it; reading personal data is on record before it leaves."""
     progress = await progress_of(conn, who, case_id)
@@ -106,7 +105,7 @@ async def _content(conn: Conn, case_id: str) -> dict[str, Any]:
     }
 
 
-@router.get("/cases/{case_id}/timeline", operation_id="read_timeline")
+@router.get("/cases/{case_id}/timeline", operation_id="read_timeline", response_model=list[TimelineEntry])
 async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[dict[str, Any]]:
     """Who did what, when, by which clause; every rung with its planned instant and its recipients."""
     progress = await progress_of(conn, who, case_id)
@@ -142,11 +141,15 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
     return rows
 
 
-@router.get("/cases/{case_id}/suggestions", operation_id="suggested_duplicates")
+@router.get("/cases/{case_id}/suggestions", operation_id="suggested_duplicates", response_model=list[Suggestion])
 async def suggested_duplicates(case_id: str, conn: Conn, who: Who) -> list[dict[str, Any]]:
     """Other reports that may be about the same child, with the reasons; a person decides."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.LINK_REPORT, subject_of(progress))
     table = tables.suggestions.c
-    query = select(table.other_id, table.score, table.reasons, table.state).where(table.case_id == case_id)
+    query = (
+        select(table.other_id, table.score, table.reasons, table.state)
+        .join(tables.cases, tables.cases.c.id == table.other_id)
+        .where(table.case_id == case_id, visible(who))
+    )
     return [dict(row) for row in (await conn.execute(query.order_by(table.score.desc()))).mappings()]

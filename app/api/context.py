@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import ColumnElement, and_, false, insert, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.exceptions import HTTPException
@@ -13,10 +14,14 @@ from app.db import tables
 from app.db.intake import Receipts
 from app.db.ledger import Ledger
 from app.db.people import actor_by_token, deputy
-from app.domain.access import Action, Actor, CaseSubject, Deny, Leg, may, scope
+from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Agency, Rung
+from app.domain.terms import Agency, Role, Rung
+
+BEARER = HTTPBearer(
+    auto_error=False, scheme_name="token", description="The token of a person or of an agency's system."
+)
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,11 @@ Shouhu = Annotated[Service, Depends(service)]
 async def actor(
     conn: Conn,
     shouhu: Shouhu,
-    authorization: Annotated[str, Header()] = "",
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
     x_acting_for: Annotated[str | None, Header(description="The absent person whose deputy acts.")] = None,
 ) -> Actor:
     """The person behind the bearer token, in the seat of whom they stand in for."""
-    kind, _, token = authorization.partition(" ")
-    found = await actor_by_token(conn, token) if kind.lower() == "bearer" and token else None
+    found = await actor_by_token(conn, bearer.credentials) if bearer else None
     if found is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     if x_acting_for is None:
@@ -78,6 +82,11 @@ def visible(who: Actor) -> ColumnElement[bool]:
     if allowed.at_procuratorate:
         parts.append(case.rung == Rung.PROCURATORATE.value)
     return or_(*parts) if parts else false()
+
+
+def at_desk_of(who: Actor, desk: ColumnElement[str]) -> ColumnElement[bool]:
+    """The desk whose work the actor sees, or those of its committees; a reporter or an administrator there sees none."""
+    return desk.in_([who.desk, *scope(who).desks]) if who.has(*STAFF) and not who.has(Role.ADMIN) else false()
 
 
 async def progress_of(conn: AsyncConnection, who: Actor, case_id: str) -> Progress:

@@ -1,16 +1,21 @@
 """The district's registers: agencies with their systems, the calendar and its yearly confirmation, callbacks of agencies."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Header, Request
-from pydantic import BaseModel, Field, SecretStr
-from sqlalchemy import delete, func, insert, select
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from sqlalchemy import delete, func, insert, select, text
 from starlette.exceptions import HTTPException
 
 from activities.gateway import verify
+from app.api.answers import AgencyRow, CalendarDay, Confirmed, Year
 from app.api.context import Conn, Service, Shouhu, Who, require
+from app.api.problems import Problem
+from app.api.work import Done, perform
 from app.db import tables
+from app.db.ledger import Ledger
 from app.db.people import machine_of
 from app.domain import commands as c
 from app.domain.access import ENGINE, Action
@@ -23,20 +28,21 @@ router = APIRouter(prefix="/v1", tags=["district"])
 
 
 @router.get("/agencies", operation_id="agencies")
-async def agencies(conn: Conn) -> list[dict[str, Any]]:
+async def agencies(conn: Conn, who: Who) -> list[AgencyRow]:
     """Every agency with its official name of today and its earlier ones."""
-    return [dict(row) for row in (await conn.execute(select(tables.agencies))).mappings()]
+    rows = (await conn.execute(select(tables.agencies).order_by(tables.agencies.c.code))).mappings()
+    return [AgencyRow.model_validate(dict(row)) for row in rows]
 
 
 @router.get("/calendar", operation_id="calendar")
-async def calendar(conn: Conn, year: int) -> dict[str, Any]:
+async def calendar(conn: Conn, who: Who, year: Annotated[int, Query(ge=2000, le=2100)]) -> Year:
     """The exceptions of a year, and until when the calendar is confirmed."""
     day = tables.calendar_days
     rows = await conn.execute(
         select(day).where(day.c.day.between(date(year, 1, 1), date(year, 12, 31))).order_by(day.c.day)
     )
     until = (await conn.execute(select(func.max(tables.calendars.c.confirmed_until)))).scalar_one()
-    return {"confirmed_until": until, "days": [dict(row) for row in rows.mappings()]}
+    return Year(confirmed_until=until, days=[CalendarDay.model_validate(dict(row)) for row in rows.mappings()])
 
 
 class Day(BaseModel):
@@ -50,18 +56,50 @@ class Day(BaseModel):
 class Confirmation(BaseModel):
     """A year as the State Council announced it."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "year": 2027, "days": [{"day": "2027-01-01", "kind": "holiday", "name": "元旦"}],
+                "reason": "国务院办公厅已公布2027年安排",
+            }
+        },
+    )  # fmt: skip
+
     year: int = Field(ge=2020, le=2100)
-    days: list[Day]
+    days: list[Day] = Field(max_length=120)
     reason: str = Field(min_length=1, max_length=200)
     source: str = Field(default="国务院办公厅通知", max_length=200)
 
+    @model_validator(mode="after")
+    def _each_day_once_and_of_this_year(self) -> Self:
+        if any(entry.day.year != self.year for entry in self.days):
+            raise ValueError("a day is not of this year")
+        if len({entry.day for entry in self.days}) != len(self.days):
+            raise ValueError("a day stands twice")
+        return self
+
 
 @router.post("/calendar/confirmations", operation_id="confirm_year")
-async def confirm_year(given: Confirmation, conn: Conn, who: Who, shouhu: Shouhu) -> dict[str, int]:
+async def confirm_year(given: Confirmation, conn: Conn, who: Who, shouhu: Shouhu) -> Confirmed:
     """The year is certain now: a new calendar, and every open deadline that it moves is recomputed for this reason."""
     require(who, Action.MANAGE_CALENDAR)
-    if any(entry.day.year != given.year for entry in given.days):
-        raise HTTPException(400)
+    await conn.execute(text("select pg_advisory_xact_lock(hashtextextended('calendar', 0))"))
+    known = select(func.max(tables.calendars.c.version), func.max(tables.calendars.c.confirmed_until))
+    newest = (await conn.execute(known)).one()
+    if given.year > newest[1].year + 1:
+        raise Problem(422, "year_out_of_order", "须按年份顺序确认 · An earlier year has to be confirmed first.")
+    await _enter_days(conn, given)
+    version = {
+        "version": newest[0] + 1, "confirmed_until": max(newest[1], date(given.year, 12, 31)), "reason": given.reason,
+        "set_by": who.person_id, "at": shouhu.ledger.clock(),
+    }  # fmt: skip
+    await conn.execute(insert(tables.calendars), version)
+    moved = await _recompute(conn, shouhu, given.reason)
+    return Confirmed(calendar_version=version["version"], cases_moved=moved)
+
+
+async def _enter_days(conn: Conn, given: Confirmation) -> None:
     day = tables.calendar_days
     await conn.execute(delete(day).where(day.c.day.between(date(given.year, 1, 1), date(given.year, 12, 31))))
     rows = [
@@ -70,19 +108,11 @@ async def confirm_year(given: Confirmation, conn: Conn, who: Who, shouhu: Shouhu
     ]
     if rows:
         await conn.execute(insert(day), rows)
-    newest = (
-        await conn.execute(select(func.max(tables.calendars.c.version), func.max(tables.calendars.c.confirmed_until)))
-    ).one()
-    version = {
-        "version": newest[0] + 1, "confirmed_until": max(newest[1], date(given.year, 12, 31)), "reason": given.reason,
-        "set_by": who.person_id, "at": shouhu.ledger.clock(),
-    }  # fmt: skip
-    await conn.execute(insert(tables.calendars), version)
-    return {"calendar_version": version["version"], "cases_moved": await _recompute(conn, shouhu, given.reason)}
 
 
 async def _recompute(conn: Conn, shouhu: Service, reason: str) -> int:
-    moved = 0
+    """With a ledger of its own: were this transaction rolled back, no other must remember its calendar."""
+    moved, ledger = 0, Ledger(shouhu.ledger.load, shouhu.ledger.policy, shouhu.ledger.clock)
     case = tables.cases.c
     for row in (await conn.execute(select(case.id, case.progress).where(case.is_open).order_by(case.id))).all():
         if not any(
@@ -90,7 +120,7 @@ async def _recompute(conn: Conn, shouhu: Service, reason: str) -> int:
         ):
             continue
         try:
-            await shouhu.ledger.record(conn, row.id, c.RecomputeDeadlines(by=ENGINE, why=reason))
+            await ledger.record(conn, row.id, c.RecomputeDeadlines(by=ENGINE, why=reason))
             moved += 1
         except Refused:
             continue
@@ -100,6 +130,12 @@ async def _recompute(conn: Conn, shouhu: Service, reason: str) -> int:
 class Callback(BaseModel):
     """What an agency's system says of a referral."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"case_id": "case-1", "referral_id": "a-police-1", "verb": "return", "reason": "missing_contact"}
+        }
+    )
+
     referral_id: str = Field(max_length=120)
     case_id: str = Field(max_length=80)
     verb: Literal["accept", "return", "decline", "complete", "fail"]
@@ -107,18 +143,34 @@ class Callback(BaseModel):
     note: str = Field(default="", max_length=20_000)
 
 
-@router.post("/callbacks/{agency}", operation_id="callback")
+CALLBACK_BODY = {"required": True, "content": {"application/json": {"schema": Callback.model_json_schema()}}}
+
+
+@router.post("/callbacks/{agency}", operation_id="callback", openapi_extra={"requestBody": CALLBACK_BODY})
 async def callback(
-    agency: Agency, request: Request, conn: Conn, shouhu: Shouhu, webhook_id: str = Header()
-) -> dict[str, Any]:
+    agency: Agency,
+    request: Request,
+    conn: Conn,
+    shouhu: Shouhu,
+    webhook_id: Annotated[str, Header(max_length=150)] = "",
+) -> Done:
     """Signed by the agency's system (Standard Webhooks); its id makes a repetition harmless."""
     endpoint = tables.endpoints.c
     secret = (await conn.execute(select(endpoint.secret).where(endpoint.agency == agency.value))).scalar_one_or_none()
     if secret is None:
         raise HTTPException(404)
-    said = Callback.model_validate(verify(SecretStr(secret), request.headers, await request.body()))
-    recorded = await shouhu.ledger.record(conn, said.case_id, _command(agency, said), key=f"callback:{webhook_id}")
-    return {"version": recorded.version, "replayed": recorded.replayed}
+    said = _said(verify(SecretStr(secret), request.headers, await request.body()))
+    return await perform(
+        conn, shouhu, machine_of(agency), said.case_id, _command(agency, said), Action.WORK_REFERRAL,
+        key=f"callback:{webhook_id}", if_match=None, referral_id=said.referral_id,
+    )  # fmt: skip
+
+
+def _said(body: dict[str, Any]) -> Callback:
+    try:
+        return Callback.model_validate(body)
+    except ValidationError as wrong:
+        raise RequestValidationError([{**entry, "loc": ("body", *entry["loc"])} for entry in wrong.errors()]) from None
 
 
 def _command(agency: Agency, said: Callback) -> c.Command:
@@ -136,4 +188,4 @@ def _command(agency: Agency, said: Callback) -> c.Command:
             case "fail":
                 return c.FailReferral(**head, reason=FailReason(said.reason))
     except ValueError:
-        raise HTTPException(422) from None
+        raise Problem(422, "unknown_reason", "没有此原因代码 · There is no such reason for this verb.") from None

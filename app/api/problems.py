@@ -1,15 +1,19 @@
 """Every error of the API as problem+json with a stable code; nothing that was typed is echoed, nothing inside is shown."""
 
-from collections.abc import Mapping
+import json
+import uuid
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import structlog
-from asyncpg import PostgresConnectionError
+from asyncpg import DataError, PostgresConnectionError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 
 from activities.gateway import BadSignature
@@ -26,7 +30,40 @@ NOT_FOUND = (
 )
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER)
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
-         413: "body_too_large", 415: "unsupported_media_type", 503: "unavailable"}  # fmt: skip
+         409: "conflict", 413: "body_too_large", 415: "unsupported_media_type", 503: "unavailable"}  # fmt: skip
+
+AWAY = ("08", "40", "53", "55P03", "57")
+"""SQLSTATEs after which the same request may succeed: no connection, rolled back, no room, locked, going down."""
+UNREADABLE = "There was an error parsing the body"
+"""FastAPI's word for a body that is no text in UTF-8 or nests too deeply."""
+
+
+class Problem(Exception):
+    """A refusal of the API itself, before the rules of a case are asked."""
+
+    def __init__(self, status: int, code: str, title: str) -> None:
+        super().__init__(code)
+        self.status, self.code, self.title = status, code, title
+
+
+class Shown(BaseModel):
+    """RFC 9457; `code` is stable and for programs, `title` for people. Some codes add facts, such as `since`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    instance: str
+    status: int
+    code: str
+    title: str
+
+
+class _Answer(JSONResponse):
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        """Half a surrogate pair, which a typed key may hold, cannot leave as UTF-8."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def problem(
@@ -38,8 +75,38 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """RFC 9457, with `code` for programs and `title` for people."""
-    body = {"type": f"/problems/{code}", "status": status, "code": code, "title": title, **(facts or {})}
-    return JSONResponse(body, status, media_type="application/problem+json", headers=dict(headers or {}))
+    body = {
+        "type": f"/problems/{code}", "instance": uuid.uuid4().urn, "status": status, "code": code, "title": title,
+        **(facts or {}),
+    }  # fmt: skip
+    return _Answer(body, status, headers=dict(headers or {}))
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How these problems look, for the OpenAPI document."""
+    found = {}
+    for status in statuses:
+        code, title = EXAMPLES[status]
+        example = {
+            "type": f"/problems/{code}", "instance": "urn:uuid:0d0f4b1e-6c1d-4c0e-9d6f-0f6b4f0a8a11", "status": status,
+            "code": code, "title": title,
+        }  # fmt: skip
+        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+        found[status] = {"description": title, "content": content}
+    return found
+
+
+EXAMPLES = {
+    400: ("malformed_json", "不是有效的JSON · The body is not JSON."),
+    401: ("unauthenticated", "请先登录 · Please sign in."),
+    403: ("not_your_desk", "不是本单位的事项 · This belongs to another desk."),
+    404: ("case_not_found", "案件不存在 · There is no such case."),
+    409: ("stale_version", "案件已被更新，请查看变化后重试 · The case has changed since you read it."),
+    413: ("body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB."),
+    415: ("unsupported_media_type", "请求内容须为JSON · The body has to be application/json."),
+    422: ("invalid_request", "请求内容有误 · Something in the request is wrong."),
+    503: ("database_unavailable", "数据库暂不可用，内容未保存，请稍后重试 · The database is away; nothing was stored."),
+}
 
 
 def _refused(request: Request, refusal: Exception) -> JSONResponse:
@@ -72,18 +139,29 @@ def _in_flight(request: Request, error: Exception) -> JSONResponse:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     if any(entry["type"] == "json_invalid" for entry in error.errors()):
-        return problem(400, "malformed_json", "不是有效的JSON · The body is not JSON.")
-    errors = [
-        {"at": "/" + "/".join(str(part) for part in entry["loc"][1:]), "in": str(entry["loc"][0]), "said": entry["msg"]}
-        for entry in error.errors()
-    ]
-    return problem(
-        422, "invalid_request", "请求内容有误 · Something in the request is wrong.", facts={"errors": errors[:50]}
-    )
+        return problem(400, *EXAMPLES[400])
+    return _wrong([(entry["loc"][0], entry["loc"][1:], entry["msg"]) for entry in error.errors()])
+
+
+def _wrong(entries: Sequence[tuple[Any, Sequence[Any], str]]) -> JSONResponse:
+    errors = [{"at": _pointer(place), "in": str(where), "said": said} for where, place, said in entries[:50]]
+    return problem(422, *EXAMPLES[422], facts={"errors": errors})
+
+
+def _pointer(place: Sequence[Any]) -> str:
+    """RFC 6901."""
+    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in place)
+
+
+def _own(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return problem(error.status, error.code, error.title)
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.detail == UNREADABLE:
+        return problem(400, *EXAMPLES[400])
     code = CODES.get(error.status_code, "http_error")
     return problem(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=error.headers)
 
@@ -93,18 +171,16 @@ def _signature(request: Request, error: Exception) -> JSONResponse:
 
 
 def _database(request: Request, error: Exception) -> JSONResponse:
-    gone = isinstance(error, OSError | PostgresConnectionError) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
-    if gone or isinstance(error, DBAPIError):
-        log.warning("database_unavailable", cause=type(error).__name__)
-        title = "数据库暂不可用，内容未保存，请稍后重试 · The database is away; nothing was stored, please try again."
-        return problem(503, "database_unavailable", title, headers={"Retry-After": "2"})
-    return _internal(request, error)
-
-
-def _internal(request: Request, error: Exception) -> JSONResponse:
-    log.error("internal_error", cause=type(error).__name__, method=request.method)
+    """Values that PostgreSQL cannot keep are the caller's to mend; an absence is worth another try; the rest is ours."""
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else None
+    if state.startswith("22") or isinstance(cause, DataError):
+        return problem(422, "invalid_value", "有一个值无法保存 · A value cannot be kept, such as a NUL character.")
+    gone = isinstance(error, DBAPIError) and (error.connection_invalidated or state.startswith(AWAY) or not state)
+    if isinstance(error, OSError | PostgresConnectionError | NoConnectionFree) or gone:
+        log.warning("database_unavailable", cause=type(error).__name__, state=state)
+        return problem(503, *EXAMPLES[503], headers={"Retry-After": "2"})
+    log.error("internal_error", cause=type(error).__name__, state=state)
     return problem(500, "internal_error", "系统内部错误 · Something went wrong inside.")
 
 
@@ -120,4 +196,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(OSError, _database)
     app.add_exception_handler(PostgresConnectionError, _database)
-    app.add_exception_handler(Exception, _internal)
+    app.add_exception_handler(NoConnectionFree, _database)
+    app.add_exception_handler(Problem, _own)

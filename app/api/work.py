@@ -4,14 +4,22 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, create_model
-from starlette.exceptions import HTTPException
+from pydantic import BaseModel, ConfigDict, create_model
 
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
+from app.api.problems import Problem
+from app.db.intake import decide_suggestions
 from app.domain import commands as c
 from app.domain.access import Action, Actor
 
 router = APIRouter(prefix="/v1", tags=["work"])
+LONGEST_VERSION = 9
+Key = Annotated[
+    str | None, Header(max_length=200, description="The same key again changes nothing and answers the same.")
+]
+IfMatch = Annotated[
+    str | None, Header(description="The ETag that was read; 409 with what changed when it is no longer so.")
+]
 
 ON_REFERRAL: dict[str, tuple[type[c.Command], Action]] = {
     "accept": (c.AcceptReferral, Action.WORK_REFERRAL),
@@ -53,6 +61,25 @@ ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
     "closure-approval": (c.ApproveClosure, Action.CLOSE_APPROVE),
 }
 
+EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
+    c.ReturnReferral: {"reason": "missing_contact", "note": "请补充联系电话"},
+    c.DeclineReferral: {"reason": "not_competent"},
+    c.PassOnReferral: {"to": "CIVIL", "reason": "not_competent"},
+    c.FailReferral: {"reason": "family_moved"},
+    c.FileAssessment: {"grade": "medium", "note": "评估报告全文"},
+    c.ExtendReferral: {"reason": "complex_facts", "by_budget": {"amount": 5, "unit": "working_days"}},
+    c.PauseReferral: {"reason": "awaiting_material"},
+    c.MoveTask: {"to": "police.officer.2"},
+    c.ReassignReferral: {"to": "CIVIL"},
+    c.ConfirmSafety: {"child_id": "ch-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "safety": "safe"},
+    c.ReviewGrade: {"grade": "high", "present": 5},
+    c.AdoptPlan: {"items": [{"agency": "EDU", "service": "education_support"}], "lead": "CIVIL"},
+    c.FilePostAssessment: {"grade": "low"},
+    c.WaiveAnswer: {"reason": "anonymous"},
+    c.LinkReport: {"primary": "case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"},
+    c.ProposeClosure: {"reason": "needs_met"},
+}
+
 
 class Done(BaseModel):
     """What the command made of the case."""
@@ -63,12 +90,13 @@ class Done(BaseModel):
     replayed: bool
 
 
-def _version(if_match: str | None) -> int | None:
+def version_of(if_match: str | None) -> int | None:
+    """The version behind an ETag; None for any."""
     if if_match is None or if_match == "*":
         return None
     plain = if_match.removeprefix("W/").strip('"')
-    if not plain.isdigit():
-        raise HTTPException(400)
+    if not plain.isdecimal() or len(plain) > LONGEST_VERSION:
+        raise Problem(422, "invalid_if_match", "If-Match须为案件版本 · If-Match has to be the ETag of the case.")
     return int(plain)
 
 
@@ -78,10 +106,13 @@ async def perform(
 ) -> Done:  # fmt: skip
     """See, be allowed, record."""
     progress = await progress_of(conn, who, case_id)
-    require(who, action, subject_of(progress, referral_id, duty))
+    owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
+    require(who, action, subject_of(progress, referral_id, owed))
     if isinstance(command, c.LinkReport):
         await progress_of(conn, who, command.primary)
-    recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=_version(if_match))
+    recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
+    if not recorded.replayed:
+        await decide_suggestions(conn, case_id, command)
     kinds = [event.kind for event in recorded.events]
     return Done(case_id=case_id, version=recorded.version, events=kinds, replayed=recorded.replayed)
 
@@ -93,7 +124,8 @@ def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:
         for name, field in command.model_fields.items()
         if name not in ("by", *set_by_path)
     }
-    return create_model(f"{command.__name__}Body", __config__={"extra": "forbid"}, __doc__=command.__doc__, **fields)
+    config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLES.get(command, {"note": "已电话告知"})})
+    return create_model(f"{command.__name__}Body", __config__=config, __doc__=command.__doc__, **fields)
 
 
 def _route(path: str, verb: str, command: type[c.Command], action: Action, subject: str | None) -> None:
@@ -102,7 +134,7 @@ def _route(path: str, verb: str, command: type[c.Command], action: Action, subje
 
     async def endpoint(  # noqa: ANN202  (the model is made above)
         case_id: str, body: body_type, conn: Conn, shouhu: Shouhu, who: Who, response: Response, subject_id: str = "",
-        idempotency_key: Annotated[str | None, Header(max_length=200)] = None, if_match: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None, if_match: IfMatch = None,
     ):  # fmt: skip
         given = {name: getattr(body, name) for name in type(body).model_fields}
         named = {subject: subject_id} if subject else {}

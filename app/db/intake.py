@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from sqlalchemy import insert, or_, select, text
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from sqlalchemy import insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -16,14 +16,15 @@ from app.db.ledger import KeyReused, Ledger
 from app.db.sounds import sound_keys
 from app.domain import commands as c
 from app.domain.access import Actor
-from app.domain.facts import ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
-from app.domain.identity import clean_name, id_findings, known_name, normal_id
+from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
+from app.domain.identity import clean_name, id_findings, known_name, normal_id, normal_phone
 from app.domain.matching import Candidate, Match, score
 from app.domain.terms import ReporterClass, ReportKind, Trigger
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LOOK_BACK = timedelta(days=30)
 MOST_CANDIDATES = 50
+EARLIEST, LATEST = 1900, 9999
 CHILD_CONTENT = (
     "name",
     "birth_date",
@@ -37,19 +38,38 @@ CHILD_CONTENT = (
     "features",
 )
 
+EXAMPLE = {
+    "kind": "concern",
+    "reporter": {"class": "school", "org": "示例小学（化名）", "name": "示例老师（化名）", "phone": "010-00001234"},
+    "children": [
+        {
+            "name": "示例甲（化名）",
+            "sex": "female",
+            "birth_text": "约八岁",
+            "residence_division": "110106017",
+            "alone_now": "yes",
+        }
+    ],
+    "family": [{"relation": "母", "facts": {"relation": "mother", "whereabouts": "missing", "reachable": "no"}}],
+    "situations": ["unguarded"],
+    "narrative": "连续三天无人接送，电话无人接听。",
+}
+
 
 class InFlight(Exception):
     """The same submission is being received right now."""
 
 
-def _no_nul(value: object) -> object:
+def _can_be_kept(value: object) -> object:
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("a NUL character cannot be kept")
+    if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("half a character cannot be kept")
     return value
 
 
-Text = Annotated[str, BeforeValidator(_no_nul), Field(max_length=500)]
-LongText = Annotated[str, BeforeValidator(_no_nul), Field(max_length=20_000)]
+Text = Annotated[str, BeforeValidator(_can_be_kept), Field(max_length=500)]
+LongText = Annotated[str, BeforeValidator(_can_be_kept), Field(max_length=20_000)]
 
 
 class Form(BaseModel):
@@ -100,6 +120,8 @@ class FamilyMember(Form):
 class Submission(Form):
     """A report. Only a child has to stand in it, and the child may be wholly unknown."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE, {"children": [{}]}]})
+
     kind: ReportKind = ReportKind.CONCERN
     reporter: Reporter = Reporter()
     children: list[ReportedChild] = Field(min_length=1, max_length=50)
@@ -122,9 +144,22 @@ class Submission(Form):
         ]
         if len(set(known)) != len(known):
             raise ValueError("the same child stands twice in this report")
-        if any(child.birth_date and child.birth_date > datetime.now(UTC).date() for child in self.children):
+        if any(child.birth_date and child.birth_date > datetime.now(BEIJING).date() for child in self.children):
             raise ValueError("a birth date lies in the future")
         return self
+
+    @field_validator("reported_at")
+    @classmethod
+    def _in_living_memory(cls, at: datetime | None) -> datetime | None:
+        """An instant without a zone is meant in local time."""
+        if at is None:
+            return None
+        if not EARLIEST <= at.year < LATEST:
+            raise ValueError("this instant is impossible")
+        local = at if at.tzinfo else at.replace(tzinfo=BEIJING)
+        if local > datetime.now(UTC) + timedelta(days=1):
+            raise ValueError("this instant lies in the future")
+        return local
 
 
 @dataclass(frozen=True)
@@ -218,7 +253,7 @@ def _facts(
     ]
     return ReportFacts(
         kind=submission.kind, reporter_class=submission.reporter.reporter_class, division=division,
-        reported_at=submission.reported_at.replace(tzinfo=submission.reported_at.tzinfo or UTC) if submission.reported_at else now,
+        reported_at=submission.reported_at or now,
         situations=submission.situations, nine_situations=submission.nine_situations, harm_by=submission.harm_by,
         organised_exploitation=submission.organised_exploitation, children=tuple(facts),
         guardians=tuple(member.facts for member in submission.family), household=submission.household,
@@ -229,7 +264,7 @@ def _facts(
 def _age(child: ReportedChild, now: datetime) -> int | None:
     if child.age_years is not None or child.birth_date is None:
         return child.age_years
-    born, today = child.birth_date, now.date()
+    born, today = child.birth_date, now.astimezone(BEIJING).date()
     age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     return age if age < 18 else None
 
@@ -268,7 +303,7 @@ async def _near(conn: AsyncConnection, candidate: Candidate, now: datetime) -> l
     alike = [child.sound_keys.overlap(list(candidate.sound_keys))] if candidate.sound_keys else []
     alike += [child.birth_date == candidate.birth_date] if candidate.birth_date else []
     alike += [child.id_no == candidate.id_no] if candidate.id_no else []
-    alike += [child.phone == candidate.phone] if candidate.phone else []
+    alike += [child.phone.in_(_ways_of_writing(candidate.phone))] if candidate.phone else []
     if not alike:
         return []
     query = (
@@ -283,6 +318,13 @@ async def _near(conn: AsyncConnection, candidate: Candidate, now: datetime) -> l
     return [
         Candidate(**{**row, "name": clean_name(row["name"]), "sound_keys": tuple(row["sound_keys"])}) for row in rows
     ]
+
+
+def _ways_of_writing(phone: str) -> tuple[str, ...]:
+    """Phones are kept as typed; those that are found are compared by their digits."""
+    digits = normal_phone(phone)
+    split = f"{digits[:3]} {digits[3:7]} {digits[7:]}"
+    return tuple(dict.fromkeys((phone, digits, f"86{digits}", f"+86{digits}", split, split.replace(" ", "-"))))
 
 
 def _child_row(case_id: str, child: ReportedChild, now: datetime, division: str) -> dict[str, Any]:
@@ -300,3 +342,21 @@ def _child_row(case_id: str, child: ReportedChild, now: datetime, division: str)
 def _suggestion(case_id: str, other: str, match: Match) -> dict[str, Any]:
     reasons = [reason.model_dump() for reason in match.reasons]
     return {"case_id": case_id, "other_id": other, "score": match.score, "reasons": reasons, "state": "open"}
+
+
+async def decide_suggestions(conn: AsyncConnection, case_id: str, command: c.Command) -> None:
+    """What a person's decision means for the suggestions of a case: linked, or cleared, also when a link was a mistake."""
+    table = tables.suggestions
+    of_case = update(table).where(table.c.case_id == case_id)
+    match command:
+        case c.LinkReport(primary=primary):
+            chosen = of_case.where(table.c.other_id == primary)
+            await conn.execute(chosen.values(state="linked", decided_by=command.by.person_id))
+        case c.ClearDuplicate():
+            undecided = of_case.where(table.c.state == "open")
+            await conn.execute(undecided.values(state="cleared", decided_by=command.by.person_id))
+        case c.UnlinkReport():
+            linked = of_case.where(table.c.state == "linked")
+            await conn.execute(linked.values(state="cleared", decided_by=command.by.person_id))
+        case _:
+            pass

@@ -131,3 +131,27 @@ async def test_a_second_report_is_suggested_linked_by_a_person_and_unlinked_agai
 async def test_two_unknown_children_are_two_children_and_no_name_is_too_strange(api):
     report = await api.report(children=[{"name": "未知"}, {"name": "未知"}, {"name": "𠀀¯"}, {"name": "¨"}])
     assert len((await api.progress(report["case_id"]))["children"]) == 4
+
+
+async def test_a_person_decides_on_suggestions_and_the_decision_stays_with_them(api):
+    child = {
+        "name": "同电话甲",
+        "birth_date": "2016-05-04",
+        "phone": "138 0000 0042",
+        "residence_division": "110106101",
+    }
+    first = (await api.report(children=[child]))["case_id"]
+    second = (await api.report(children=[child | {"name": "同电话乙", "phone": "+8613800000042"}]))["case_id"]
+    path = f"/v1/cases/{second}"
+
+    async def state():
+        rows = (await api.get("police.officer.1", f"{path}/suggestions")).json()
+        return next(row["state"] for row in rows if row["other_id"] == first)
+
+    assert await state() == "open"
+    await api.post("police.officer.1", f"{path}/clear-duplicate")
+    assert await state() == "cleared"
+    await api.post("police.officer.1", f"{path}/link", {"primary": first})
+    assert await state() == "linked"
+    await api.post("police.officer.1", f"{path}/unlink")
+    assert await state() == "cleared"

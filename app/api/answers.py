@@ -1,0 +1,181 @@
+"""What the API answers, typed; fields that grow with the events of a case are open."""
+
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.domain.terms import Agency, Branch, Cause, Rung, Stage, Urgency
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page; `next` is the cursor of the one after, null on the last."""
+
+    items: list[T]
+    next: str | None = Field(examples=["MjAyNi0xMS0yNFQwMzowMDowMCswMDowMHxjYXNlLTE="])
+
+
+class CaseRow(BaseModel):
+    """A case in a list: no child, no reporter."""
+
+    id: str = Field(examples=["case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"])
+    number: int
+    version: int
+    stage: Stage
+    urgency: Urgency
+    branch: Branch | None
+    lead: Agency
+    division: str = Field(examples=["110106017"])
+    rung: Rung | None
+    filed_at: datetime
+    closed_at: datetime | None
+    next_deadline_at: datetime | None
+    linked_to: str | None
+
+
+class ReportRow(BaseModel):
+    """A report of the caller's own unit: where it stands, not who is in it."""
+
+    id: str
+    number: int
+    stage: Stage
+    filed_at: datetime
+    is_open: bool
+
+
+class CaseFile(BaseModel):
+    """A case. `content` stands only before those who may read it, `reporter` only before intake and supervisors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    version: int = Field(description="Also the ETag.")
+    progress: dict[str, Any] = Field(
+        description="The fold of the events: referrals, duties, children by id, link, closure."
+    )
+    planned: list[dict[str, Any]]
+    closing_obstacles: list[str]
+    content: dict[str, Any] | None = None
+    reporter: dict[str, Any] | None = None
+
+
+class TimelineEntry(BaseModel):
+    """One event: further fields are those of its kind, such as `planned_at` and `recipients` of a rung."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: int
+    kind: str = Field(examples=["referral_accepted"])
+    title_zh: str = Field(examples=["受理"])
+    title_en: str = Field(examples=["accepted"])
+    at: datetime
+    by: str = Field(examples=["police.officer.1"])
+    behalf: str | None = Field(None, description="The absent person, when a deputy acted.")
+    due_at: datetime | None
+    note: str | None = None
+
+
+class Suggestion(BaseModel):
+    """Another report that may be about the same child."""
+
+    other_id: str
+    score: float
+    reasons: list[dict[str, Any]]
+    state: str = Field(examples=["open"])
+
+
+class TaskRow(BaseModel):
+    """What a desk owes: a referral or a duty."""
+
+    case_id: str
+    subject: str
+    kind: str
+    task: str
+    agency: Agency
+    desk: str
+    stage: Stage
+    step: int
+    basis: list[str]
+    urgency: Urgency
+    division: str
+    state: str
+    is_open: bool
+    holder: str | None
+    opened_at: datetime
+    accepted_at: datetime | None
+    due_at: datetime | None
+    next_rung_at: datetime | None
+    rung: Rung | None
+    next_rung: Rung | None
+    paused: bool
+    provisional: bool
+    delivery: str
+    urged: int
+    ended_at: datetime | None
+
+
+class StalledRow(TaskRow):
+    """Where a child waits, why, and for how many seconds in this step."""
+
+    cause: Cause
+    age: float
+
+
+class Rate(BaseModel):
+    """Of the deadlines that fell due, those met in time; one of the three names is set."""
+
+    agency: Agency | None = None
+    stage: Stage | None = None
+    urgency: Urgency | None = None
+    due: int
+    on_time: int
+    rate: float = Field(examples=[0.9167])
+
+
+class Notice(BaseModel):
+    """Something a person was told."""
+
+    id: int
+    person_id: str
+    case_id: str
+    version: int
+    kind: str
+    subject: str
+    rung: Rung | None
+    at: datetime
+    read_at: datetime | None
+
+
+class AgencyRow(BaseModel):
+    """An agency, with the names it had."""
+
+    code: Agency
+    name_zh: str
+    name_en: str
+    aliases: list[str]
+
+
+class CalendarDay(BaseModel):
+    """An exception to the week."""
+
+    day: date
+    kind: str
+    name: str
+    source: str
+    confirmed: bool
+
+
+class Year(BaseModel):
+    """The exceptions of a year; deadlines beyond `confirmed_until` are provisional."""
+
+    confirmed_until: date
+    days: list[CalendarDay]
+
+
+class Confirmed(BaseModel):
+    """The new calendar, and how many cases have a deadline that it moved."""
+
+    calendar_version: int
+    cases_moved: int

@@ -1,0 +1,101 @@
+"""Absences: who stands in for whom, and for how long."""
+
+from datetime import datetime
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import and_, insert, or_, select, update
+from starlette.exceptions import HTTPException
+
+from app.api.cases import Limit
+from app.api.context import Conn, Shouhu, Who, require
+from app.db import tables
+from app.domain.access import Action
+from app.domain.refusals import RefusalCode, Refused
+
+router = APIRouter(prefix="/v1", tags=["deputies"])
+
+
+class Absence(BaseModel):
+    """Who is away from when to when, and who stands in."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "person_id": "police.officer.1", "deputy_id": "police.officer.2",
+                "from_at": "2026-12-01T00:00:00+08:00", "until_at": "2026-12-08T00:00:00+08:00",
+            }
+        },
+    )  # fmt: skip
+
+    person_id: str = Field(max_length=80)
+    deputy_id: str = Field(max_length=80)
+    from_at: AwareDatetime
+    until_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.until_at <= self.from_at:
+            raise ValueError("the absence ends before it begins")
+        if self.person_id == self.deputy_id:
+            raise ValueError("nobody stands in for themselves")
+        return self
+
+
+class Deputyship(Absence):
+    """An absence as it was entered, with who entered it and when it was revoked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: int
+    set_by: str
+    revoked_at: datetime | None
+
+
+class Made(BaseModel):
+    """The number of the new row."""
+
+    id: int
+
+
+@router.get("/deputies", operation_id="deputies")
+async def deputies(conn: Conn, who: Who, limit: Limit = 100) -> list[Deputyship]:
+    """Absences that concern the caller, newest first."""
+    table = tables.deputies
+    own = [table.c.person_id, table.c.deputy_id, table.c.set_by]
+    query = select(table).where(or_(*(column == who.person_id for column in own)))
+    rows = (await conn.execute(query.order_by(table.c.id.desc()).limit(limit))).mappings()
+    return [Deputyship.model_validate(dict(row)) for row in rows]
+
+
+@router.post("/deputies", status_code=201, operation_id="appoint_deputy")
+async def appoint(absence: Absence, conn: Conn, who: Who) -> Made:
+    """One for oneself, or the head for somebody of the own agency."""
+    people = tables.people.c
+    rows = await conn.execute(
+        select(people.id, people.agency).where(people.id.in_([absence.person_id, absence.deputy_id]))
+    )
+    agencies = {row.id: row.agency for row in rows}
+    if len(agencies) != len({absence.person_id, absence.deputy_id}) or len(set(agencies.values())) != 1:
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    if absence.person_id != who.person_id:
+        require(who, Action.MANAGE_DEPUTIES)
+        if agencies[absence.person_id] != who.agency.value:
+            raise Refused(RefusalCode.NOT_ALLOWED)
+    made = await conn.execute(
+        insert(tables.deputies).values(**absence.model_dump(), set_by=who.person_id).returning(tables.deputies.c.id)
+    )
+    return Made(id=made.scalar_one())
+
+
+@router.delete("/deputies/{deputy_row}", status_code=204, operation_id="revoke_deputy")
+async def revoke(deputy_row: int, conn: Conn, who: Who, shouhu: Shouhu) -> None:
+    """By whoever is away or set it; at once."""
+    table = tables.deputies
+    own = or_(table.c.person_id == who.person_id, table.c.set_by == who.person_id)
+    standing = and_(table.c.id == deputy_row, table.c.revoked_at.is_(None), own)
+    done = await conn.execute(update(table).where(standing).values(revoked_at=shouhu.ledger.clock()))
+    if done.rowcount == 0:
+        raise HTTPException(404)

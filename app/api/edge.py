@@ -1,0 +1,109 @@
+"""The edge of the API: bodies are limited and JSON, every request leaves one line in the log, no error escapes with its text."""
+
+import time
+from pathlib import Path
+from traceback import extract_tb
+
+import structlog
+from fastapi import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import problem
+
+BODY_LIMIT = 1_048_576
+ROOT = Path(__file__).parents[2]
+log = structlog.get_logger()
+
+
+class Edge:
+    """Around the whole application. The log names the route, never the path: ids and receipt codes stand in paths."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, answer = time.perf_counter(), _Answer(send)
+        try:
+            await self._guarded(scope, receive, answer)
+        finally:
+            route = getattr(scope.get("route"), "path", "")
+            spent = round((time.perf_counter() - begun) * 1000, 1)
+            log.info("request", method=scope["method"], route=route, status=answer.status, ms=spent)
+
+    async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        headers = dict(scope["headers"])
+        if refused := _refused(headers):
+            await refused(scope, receive, answer)
+            return
+        try:
+            await self._app(scope, _limited(receive), answer)
+        except Exception as error:
+            log.error("internal_error", cause=type(error).__name__, at=_places(error))
+            if answer.status is None:
+                await _problem(500)(scope, receive, answer)
+
+
+class _Answer:
+    """Sends the answer on, remembers its status, and forbids to keep a copy of it."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), (b"cache-control", b"no-store")]}
+        await self._send(message)
+
+
+def _refused(headers: dict[bytes, bytes]) -> ASGIApp | None:
+    """What can be refused before a byte of the body is read."""
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > BODY_LIMIT:
+        return _problem(413)
+    has_body = int(length) > 0 or b"transfer-encoding" in headers
+    media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    is_json = media_type == b"application/json" or (
+        media_type.startswith(b"application/") and media_type.endswith(b"+json")
+    )
+    return _problem(415) if has_body and not is_json else None
+
+
+def _problem(status: int) -> ASGIApp:
+    code, title = {
+        413: ("body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB."),
+        415: ("unsupported_media_type", "请求内容须为JSON · The body has to be application/json."),
+        500: ("internal_error", "系统内部错误 · Something went wrong inside."),
+    }[status]
+    return problem(status, code, title, facts={"limit": BODY_LIMIT} if status == 413 else None)
+
+
+def _limited(receive: Receive) -> Receive:
+    """The same body, but no more of it than the limit, whatever its length claims."""
+    taken = 0
+
+    async def next_part() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > BODY_LIMIT:
+            raise HTTPException(413)
+        return message
+
+    return next_part
+
+
+def _places(error: Exception) -> list[str]:
+    """Where it went wrong, without the values that the text of an error may carry."""
+    frames = extract_tb(error.__traceback__)[-6:]
+    return [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _short(name: str) -> str:
+    path = Path(name)
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name

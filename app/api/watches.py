@@ -1,0 +1,110 @@
+"""The watch over children, 监测预防: visits that are due at a desk, what they found, and the end of the watch."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from app.api.cases import Limit
+from app.api.context import Conn, Shouhu, Who, at_desk_of
+from app.api.work import IfMatch, Key, version_of
+from app.db import tables
+from app.db.ledger import Recorded
+from app.domain.access import DESK_STAFF
+from app.domain.commands import Command
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Grade
+from app.domain.watch import EndReason, EndWatch, Finding, RecordVisit
+
+router = APIRouter(prefix="/v1", tags=["watches"])
+
+
+class Visit(BaseModel):
+    """The child was seen in person."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"finding": "well", "note": "孩子在家，情况良好"}}
+    )
+
+    finding: Finding
+    grade: Grade | None = None
+    note: str = Field("", max_length=20_000)
+
+
+class WatchEnd(BaseModel):
+    """Why the watch ends."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "adulthood"}})
+
+    reason: EndReason
+    note: str = Field("", max_length=20_000)
+
+
+class WatchRow(BaseModel):
+    """A watch and its next visit."""
+
+    id: str
+    case_id: str
+    child_id: str
+    grade: Grade
+    desk: str
+    visit_due_at: datetime | None
+    version: int
+
+
+class Watched(BaseModel):
+    """The watch after a command."""
+
+    version: int
+    visit_due_at: datetime | None
+    is_open: bool
+    replayed: bool
+
+
+@router.get("/watches", operation_id="watches")
+async def watches(conn: Conn, who: Who, limit: Limit = 100) -> list[WatchRow]:
+    """The children under watch by the caller's desk, the next visit first."""
+    watch = tables.watches.c
+    query = (
+        select(tables.watches).where(watch.is_open, at_desk_of(who, watch.desk)).order_by(watch.visit_due_at, watch.id)
+    )
+    rows = (await conn.execute(query.limit(limit))).mappings()
+    return [WatchRow.model_validate({name: row[name] for name in WatchRow.model_fields}) for row in rows]
+
+
+@router.post("/watches/{watch_id}/visits", operation_id="record_visit")
+async def record_visit(
+    watch_id: str, visit: Visit, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Watched:  # fmt: skip
+    """走访: the next one is planned by the grade."""
+    command = RecordVisit(by=who, finding=visit.finding, grade=visit.grade, note=visit.note)
+    return await _perform(conn, shouhu, who, watch_id, command, response, idempotency_key, if_match)
+
+
+@router.post("/watches/{watch_id}/end", operation_id="end_watch")
+async def end_watch(
+    watch_id: str, end: WatchEnd, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Watched:  # fmt: skip
+    """The watch is over."""
+    command = EndWatch(by=who, reason=end.reason, note=end.note)
+    return await _perform(conn, shouhu, who, watch_id, command, response, idempotency_key, if_match)
+
+
+async def _perform(
+    conn: Conn, shouhu: Shouhu, who: Who, watch_id: str, command: Command, response: Response, key: str | None,
+    if_match: str | None,
+) -> Watched:  # fmt: skip
+    """Only the staff of the desk that watches; to all others there is no such watch."""
+    watch = tables.watches.c
+    desk = (await conn.execute(select(watch.desk).where(watch.id == watch_id, at_desk_of(who, watch.desk)))).scalar()
+    if desk is None:
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
+    if desk != who.desk or not who.has(*DESK_STAFF):
+        raise Refused(RefusalCode.NOT_YOUR_DESK, desk=desk)
+    done: Recorded = await shouhu.ledger.record(conn, watch_id, command, key=key, expected=version_of(if_match))
+    response.headers["ETag"] = f'"{done.version}"'
+    now = done.progress
+    return Watched(version=done.version, visit_due_at=now.visit.due_at, is_open=now.is_open, replayed=done.replayed)

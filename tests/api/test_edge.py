@@ -1,0 +1,36 @@
+"""The edge: one line a request that names nobody, and errors that keep what they were about to themselves."""
+
+import httpx2
+from structlog.testing import capture_logs
+
+from app.api.edge import Edge
+from tests.api.test_reports import is_problem
+
+
+async def test_the_log_of_a_request_holds_neither_ids_nor_codes_nor_what_was_typed(api):
+    with capture_logs() as lines:
+        report = await api.report(narrative="不可记录")
+        await api.get(None, f"/v1/progress/{report['receipt']}?name=不可记录")
+        await api.get("police.officer.1", f"/v1/cases/{report['case_id']}")
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [(line["method"], line["status"]) for line in requests] == [("POST", 201), ("GET", 200), ("GET", 200)]
+    assert requests[2]["route"].endswith("/cases/{case_id}")
+    for secret in ("不可记录", report["receipt"], report["case_id"]):
+        assert secret not in str(lines)
+
+
+async def test_an_unexpected_error_shows_its_place_in_the_log_and_nothing_outside():
+    async def broken(scope, receive, send):
+        raise ValueError("孩子的姓名")
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(broken)), base_url="http://shouhu.test") as http:
+        with capture_logs() as lines:
+            answer = await http.get("/v1/cases/case-1")
+    is_problem(answer, 500, "internal_error")
+    assert "孩子的姓名" not in answer.text + str(lines)
+    assert any("broken" in place for place in lines[0]["at"])
+
+
+async def test_no_answer_may_be_kept_by_anybody_on_the_way(api):
+    for answer in (await api.get(None, "/v1/nowhere"), await api.get("police.officer.1", "/v1/me")):
+        assert answer.headers["cache-control"] == "no-store"

@@ -1,0 +1,46 @@
+"""The published description: complete, with examples that are true."""
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
+
+
+@pytest.fixture(scope="session")
+async def document(api):
+    return (await api.get(None, "/openapi.json")).json()
+
+
+def operations(document):
+    return [(path, verb, op) for path, item in document["paths"].items() for verb, op in item.items()]
+
+
+async def test_every_route_says_what_it_is_what_it_answers_and_which_problems_it_has(document):
+    names = [op["operationId"] for _, _, op in operations(document)]
+    assert len(names) == len(set(names)) > len(ON_CASE) + len(ON_DUTY) + len(ON_REFERRAL)
+    for path, _, op in operations(document):
+        assert op["tags"], path
+        assert op.get("summary"), path
+        assert "application/problem+json" in op["responses"]["422"]["content"], path
+        good = next(answer for status, answer in op["responses"].items() if status.startswith("2"))
+        assert "content" not in good or good["content"]["application/json"]["schema"], path
+
+
+async def test_only_the_receipt_and_the_signed_callback_need_no_token(document):
+    free = {path for path, _, op in operations(document) if not op.get("security")}
+    assert free == {"/v1/progress/{receipt}", "/v1/callbacks/{agency}"}
+
+
+async def test_every_example_of_a_body_is_valid(document):
+    seen = 0
+    for path, _, op in operations(document):
+        if "requestBody" not in op:
+            continue
+        given = op["requestBody"]["content"]["application/json"]["schema"]
+        schema = document["components"]["schemas"][given["$ref"].rpartition("/")[2]] if "$ref" in given else given
+        examples = schema.get("examples") or [schema["example"]]
+        validator = Draft202012Validator({**schema, "components": document["components"]})
+        for example in examples:
+            assert [error.message for error in validator.iter_errors(example)] == [], path
+            seen += 1
+    assert seen > len(ON_REFERRAL)
