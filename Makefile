@@ -11,7 +11,7 @@ demo: install
 test: install
 	@$(BIN)/python -m pytest $(TEST_ARGS)
 lint: install
-	@$(BIN)/ruff check . && $(BIN)/lint-imports
+	@$(BIN)/ruff check . && $(BIN)/pyright && $(BIN)/lint-imports
 install: $(STAMP)
 
 $(STAMP): requirements.lock

@@ -86,7 +86,7 @@ class Delivery:
         }
         return endpoint, message
 
-    async def _record(self, order: Order, outcome: str, *, code: str = "", reference: str = "") -> Moved:
+    async def _record(self, order: Order, outcome: c.Outcome, *, code: str = "", reference: str = "") -> Moved:
         command = c.RecordDelivery(
             by=ENGINE, referral_id=order.referral_id, outcome=outcome, code=code, reference=reference
         )

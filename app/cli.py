@@ -66,7 +66,8 @@ def up(
 def _welcome(stack: "Stack") -> None:
     console.print("\n[bold green]Shouhu 守护 is running.[/bold green]  Ctrl-C stops it; the data stays.\n")
     console.print(f"  API and its documentation  {stack.url}/docs")
-    console.print(f"  Temporal's pages           {stack.temporal.ui_url}")
+    if stack.temporal:
+        console.print(f"  Temporal's pages           {stack.temporal.ui_url}")
     console.print(f"  Data, logs, all tokens     {stack.data}\n")
     console.print("[dim]Sign in as (bearer tokens)[/dim]")
     for role, person in SIGN_IN:

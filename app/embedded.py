@@ -82,7 +82,7 @@ class Server:
     def __init__(self, directory: Path, port: int = 0) -> None:
         self.directory = directory.absolute()
         self.port = port or free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[Any] | None = None
 
     def _spawn(self, command: Sequence[str], **options: Any) -> None:
         log = (self.directory.parent / f"{self.directory.name}.log").open("ab")

@@ -37,4 +37,4 @@ def settings_of(data_dir: Path) -> Settings:
     """Those of the environment; where it names no database, those of the service that runs on this data directory."""
     found = Settings()
     left = data_dir / SETTINGS_FILE
-    return found if found.database_url.get_secret_value() or not left.exists() else Settings(_env_file=left)
+    return found if found.database_url.get_secret_value() or not left.exists() else Settings(_env_file=left)  # pyright: ignore[reportCallIssue]  (an argument of every settings class)

@@ -28,22 +28,22 @@ from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 
 log = structlog.get_logger()
-AGENCIES = (PoliceActivities, CivilAffairsActivities, EducationActivities, HealthActivities, ReferralActivities)
 RECONCILE_EVERY = timedelta(minutes=2)
 
 
 def worker_of(client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gateway, settings: Settings) -> Worker:
     """A worker with every workflow and activity, pinned to the version of its code."""
     recording = LedgerActivities(engine, ledger)
-    deliveries = [agency(engine, ledger, gateway) for agency in AGENCIES]
+    means = (engine, ledger, gateway)
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[CaseWorkflow, ChildWatchWorkflow],
         activities=[
             recording.catch_up, recording.enter_stage, recording.raise_due, recording.raise_due_visit,
-            deliveries[0].respond, deliveries[1].arrange_care, deliveries[2].support_schooling,
-            deliveries[3].treat, deliveries[4].refer,
+            PoliceActivities(*means).respond, CivilAffairsActivities(*means).arrange_care,
+            EducationActivities(*means).support_schooling, HealthActivities(*means).treat,
+            ReferralActivities(*means).refer,
         ],
         deployment_config=WorkerDeploymentConfig(version=version_of(settings), use_worker_versioning=True),
         graceful_shutdown_timeout=timedelta(seconds=5),

@@ -119,7 +119,7 @@ async def perform(
 
 def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:
     """The command without its actor and without what stands in the path."""
-    fields = {
+    fields: dict[str, Any] = {
         name: (field.annotation, field)
         for name, field in command.model_fields.items()
         if name not in ("by", *set_by_path)
@@ -130,12 +130,12 @@ def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:
 
 def _route(path: str, verb: str, command: type[c.Command], action: Action, subject: str | None) -> None:
     """One POST route for one command."""
-    body_type: Any = _body_of(command, subject) if subject else _body_of(command)
+    body_type = _body_of(command, subject) if subject else _body_of(command)
 
-    async def endpoint(  # noqa: ANN202  (the model is made above)
-        case_id: str, body: body_type, conn: Conn, shouhu: Shouhu, who: Who, response: Response, subject_id: str = "",
+    async def endpoint(
+        case_id: str, body: Any, conn: Conn, shouhu: Shouhu, who: Who, response: Response, subject_id: str = "",
         idempotency_key: Key = None, if_match: IfMatch = None,
-    ):  # fmt: skip
+    ) -> Done:  # fmt: skip
         given = {name: getattr(body, name) for name in type(body).model_fields}
         named = {subject: subject_id} if subject else {}
         asked = command(by=who, **named, **given)
@@ -144,6 +144,7 @@ def _route(path: str, verb: str, command: type[c.Command], action: Action, subje
         response.headers["ETag"] = f'"{done.version}"'
         return done
 
+    endpoint.__annotations__["body"] = body_type
     if not subject:
         endpoint = _without_subject(endpoint)
     summary = (command.__doc__ or verb).splitlines()[0]

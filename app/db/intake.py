@@ -123,7 +123,7 @@ class Submission(Form):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE, {"children": [{}]}]})
 
     kind: ReportKind = ReportKind.CONCERN
-    reporter: Reporter = Reporter()
+    reporter: Reporter = Reporter.model_validate({})
     children: list[ReportedChild] = Field(min_length=1, max_length=50)
     family: list[FamilyMember] = Field(default_factory=list, max_length=50)
     situations: tuple[Trigger, ...] = ()

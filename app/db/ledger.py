@@ -187,12 +187,13 @@ class Ledger:
         events = tuple(kind.adapter.validate_python(body) for body in bodies.scalars())
         return Recorded(stream_id, row.to_version, events, now, replayed=True)
 
-    async def _since(self, conn: AsyncConnection, stream_id: str, version: int) -> Sequence[Mapping[str, Any]]:
+    async def _since(self, conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
         ledger = tables.events.c
         query = select(ledger.version, ledger.kind, ledger.at, ledger.by).where(
             ledger.stream_id == stream_id, ledger.version > version
         )
-        return (await conn.execute(query.order_by(ledger.version).limit(50))).mappings().all()
+        rows = (await conn.execute(query.order_by(ledger.version).limit(50))).mappings()
+        return [{str(name): value for name, value in row.items()} for row in rows]
 
     async def _append(
         self, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...], command: c.Command,

@@ -276,11 +276,14 @@ class RaiseDue(Command):
     """The engine records every rung and expiry that is due."""
 
 
+Outcome = Literal["delivered", "failing", "rejected"]
+
+
 class RecordDelivery(Command):
     """The engine records how an agency's system answered."""
 
     referral_id: str
-    outcome: Literal["delivered", "failing", "rejected"]
+    outcome: Outcome
     code: str = Field(default="", max_length=64)
     reference: str = Field(default="", max_length=128)
 

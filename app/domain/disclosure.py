@@ -1,5 +1,6 @@
 """What each agency is told: the least that its part of the work needs."""
 
+from datetime import date
 from typing import Any
 
 from app.domain.policy import Frozen
@@ -77,4 +78,4 @@ def _some(view: View, fields: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
 
 
 def _plain(value: object) -> object:
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,6 +1,7 @@
 """A referral at its desk: accept, return, decline, pass on, complete, extend, pause; claim and hand back inside the desk."""
 
 from datetime import datetime
+from typing import Any
 
 from app.domain import commands as c
 from app.domain import events as e
@@ -18,7 +19,7 @@ POLICE_MAY_DECLINE = (DeclineReason.ALREADY_HANDLED, DeclineReason.CONFLICT_OF_I
 Events = tuple[e.Event, ...]
 
 
-def signed(by: Actor, now: datetime) -> dict[str, object]:
+def signed(by: Actor, now: datetime) -> dict[str, Any]:
     """The head of an event: when, who, and for whom when a deputy acts."""
     return {"at": now, "by": by.person_id, "behalf": by.acting_for}
 

@@ -1,7 +1,7 @@
 """The watch over a child, 监测预防: visits by grade, a missed visit that climbs the ladder, the end of the watch."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -169,7 +169,7 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
             raise Refused(RefusalCode.WRONG_STAGE)
 
 
-def _begun(command: BeginWatch, policy: Policy, now: datetime, head: dict[str, object]) -> WatchBegan:
+def _begun(command: BeginWatch, policy: Policy, now: datetime, head: dict[str, Any]) -> WatchBegan:
     return WatchBegan(
         **head,
         watch_id=watch_id(command.child_id),

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import cel
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec
 from app.domain.facts import Known, ReportFacts
-from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Triage
+from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.basis import citations
 from app.policy.conditions import compiled, faults, view
@@ -184,9 +184,9 @@ class Pack:
     _made: dict[tuple[str, str, bool], Any] = field(default_factory=dict, compare=False, repr=False)
     """Times and routes already put together; they follow from the file alone."""
 
-    def with_calendar(self, calendar: Calendar) -> "Pack":
+    def with_calendar(self, calendar: Calendar) -> Policy:
         """The same rules with the calendar in force."""
-        return replace(self, calendar=calendar)
+        return cast(Policy, replace(self, calendar=calendar))
 
     @property
     def refusals_before_conference(self) -> int:
