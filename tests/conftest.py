@@ -17,6 +17,11 @@ from app.temporal import data_converter
 
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
+DYNAMIC = (
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    # A timer rings up to so much late, a second unless told otherwise, and a ladder has dozens of them.
+    'history.timerProcessorMaxTimeShift="1ms"',
+)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +58,7 @@ async def temporal():
         ts_config=TimeSkippingConfig(enabled=False),
         data_converter=data_converter(KEYS),
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        dev_server_extra_args=[part for setting in DYNAMIC for part in ("--dynamic-config-value", setting)],
     )
     yield env
     await env.shutdown()
