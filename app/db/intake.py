@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-from sqlalchemy import insert, or_, select, text, update
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -198,7 +198,7 @@ async def file(
 ) -> Filed:
     """Raises InFlight, KeyReused, Refused; nothing is half done."""
     now, unit = ledger.clock(), actor.unit or actor.desk
-    body_hash = hashlib.sha256(submission.model_dump_json().encode()).hexdigest()
+    body_hash = hashlib.sha256(submission.model_dump_json().encode()).hexdigest() if key else ""
     if key and (before := await _submitted(conn, receipts, unit, key, body_hash)):
         return before
     case_id = f"case-{uuid.uuid4().hex}"
@@ -206,24 +206,21 @@ async def file(
     candidates = [_candidate(case_id, child, now) for child in children]
     matches = await _matches(conn, candidates, now)
     facts = _facts(submission, children, now, possible_duplicate=bool(matches))
-    await ledger.file(conn, case_id, c.FileReport(by=actor, facts=facts, unit=unit), now=now)
     findings = _findings(children)
     code = receipts.code(case_id)
     report = {
         "case_id": case_id, "receipt_hash": receipts.hash(code), "filed_by": actor.person_id, "reporter_unit": unit,
-        "reporter": submission.reporter.model_dump(mode="json"), "narrative": submission.narrative,
-        "family": [member.model_dump(mode="json") for member in submission.family],
-        "facts": facts.model_dump(mode="json"), "findings": findings,
+        "reporter": submission.reporter, "narrative": submission.narrative, "family": submission.family, "facts": facts,
+        "findings": findings,
     }  # fmt: skip
-    await conn.execute(insert(tables.reports), report)
-    await conn.execute(insert(tables.children), [_child_row(case_id, child, now, facts.division) for child in children])
-    if matches:
-        await conn.execute(
-            insert(tables.suggestions), [_suggestion(case_id, other, match) for other, match in matches.items()]
-        )
-    if key:
-        kept = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
-        await conn.execute(insert(tables.submissions), kept)
+    kept = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
+    content = {
+        tables.reports: [report],
+        tables.children: [_child_row(case_id, child, now, facts.division) for child in children],
+        tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
+        tables.submissions: [kept] if key else [],
+    }
+    await ledger.file(conn, case_id, c.FileReport(by=actor, facts=facts, unit=unit), now=now, content=content)
     return Filed(case_id, code, findings)
 
 

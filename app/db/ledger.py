@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import Table, func, insert, select, text, update
+from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
+from app.db.changes import Changes
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE, Actor
@@ -31,6 +32,7 @@ from app.domain.watch import (
 )  # fmt: skip
 
 CHANNEL = "ledger"
+Content = Mapping[Table, Sequence[Mapping[str, Any]]]
 NO_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER, CloseReason.NO_RISK_FOUND)
 
 
@@ -128,12 +130,13 @@ class Ledger:
         return await self._append(conn, kind, before, events, command, stream_id, now, key)
 
     async def file(
-        self, conn: AsyncConnection, case_id: str, command: c.FileReport, *, now: datetime | None = None
-    ) -> Recorded:
-        """The first events of a new case; its content is written by the caller in the same transaction."""
+        self, conn: AsyncConnection, case_id: str, command: c.FileReport, *, now: datetime | None = None,
+        content: Content | None = None,
+    ) -> Recorded:  # fmt: skip
+        """The first events of a new case, with the rows of its content."""
         now = now or self.clock()
         events = file_report(case_id, command, await self.rules(conn, self.policy), now)
-        return await self._append(conn, CASE, None, events, command, case_id, now, None)
+        return await self._append(conn, CASE, None, events, command, case_id, now, None, content)
 
     async def begin_watch(self, conn: AsyncConnection, command: BeginWatch, now: datetime) -> Recorded:
         """Put a child under watch, or under a new grade when it is watched already."""
@@ -197,41 +200,29 @@ class Ledger:
 
     async def _append(
         self, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...], command: c.Command,
-        stream_id: str, now: datetime, key: str | None,
+        stream_id: str, now: datetime, key: str | None, content: Content | None = None,
     ) -> Recorded:  # fmt: skip
         first = before.version + 1 if before else 1
         after = kind.fold(events, before)
-        await self._write_stream(conn, kind, before, after, stream_id)
-        await conn.execute(insert(tables.events), projections.event_rows(stream_id, first, events))
+        changes = Changes()
+        _stream(changes, kind, before, after, stream_id)
+        changes.insert(tables.events, projections.event_rows(stream_id, first, events))
         if key:
-            row = {
-                "stream_id": stream_id,
-                "key": key,
-                "kind": type(command).__name__,
-                "from_version": first,
+            used = {
+                "stream_id": stream_id, "key": key, "kind": type(command).__name__, "from_version": first,
                 "to_version": after.version,
-            }
-            await conn.execute(insert(tables.commands), row)
+            }  # fmt: skip
+            changes.insert(tables.commands, [used])
         if command.note:
             note = {"stream_id": stream_id, "version": first, "kind": events[0].kind, "body": command.note}
-            await conn.execute(insert(tables.notes), note)
-        await projections.write(conn, before, after, events, first, now)
-        await conn.execute(insert(tables.audit), _audit_row(command, stream_id, after.version))
-        await conn.execute(text(f"NOTIFY {CHANNEL}"))
+            changes.insert(tables.notes, [note])
+        await projections.collect(changes, conn, before, after, events, first, now)
+        changes.insert(tables.audit, [_audit_row(command, stream_id, after.version)])
+        for table, rows in (content or {}).items():
+            changes.insert(table, rows)
+        await changes.write(conn, CHANNEL)
         await self._echo(conn, after, events, now)
         return Recorded(stream_id, after.version, events, after)
-
-    async def _write_stream(self, conn: AsyncConnection, kind: Kind, before: Any, after: Any, stream_id: str) -> None:
-        values = {
-            "version": after.version,
-            "progress": after.model_dump(mode="json"),
-            "next_deadline_at": kind.next_deadline(after),
-            **kind.columns(after),
-        }
-        if before is None:
-            await conn.execute(insert(kind.table), {"id": stream_id, "policy": after.policy, **values})
-        else:
-            await conn.execute(update(kind.table).where(kind.table.c.id == stream_id).values(**values))
 
     async def _echo(self, conn: AsyncConnection, after: Any, events: tuple[Any, ...], now: datetime) -> None:
         """What a fact of one stream means for another: links, followers, and the watch after a case."""
@@ -261,6 +252,22 @@ class Ledger:
                 grade=after.grade or Grade.MEDIUM,
             )  # fmt: skip
             await self.begin_watch(conn, begin, now)
+
+
+def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: str) -> None:
+    """The stored fold."""
+    row = {
+        "id": stream_id,
+        "version": after.version,
+        "progress": after,
+        "next_deadline_at": kind.next_deadline(after),
+        **kind.columns(after),
+    }
+    if before is None:
+        # the conductor has been told nothing yet
+        changes.insert(kind.table, [{**row, "policy": after.policy, "conducted_version": 0}])
+    else:
+        changes.update(kind.table, ["id"], [row])
 
 
 def _audit_row(command: c.Command, stream_id: str, version: int) -> dict[str, Any]:

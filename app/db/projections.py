@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.changes import Changes
 from app.domain import events as e
 from app.domain.access import STAFF
 from app.domain.clock import Clock
@@ -24,7 +24,7 @@ def event_rows(stream_id: str, first: int, events: Sequence[Any]) -> list[Row]:
     return [
         {
             "stream_id": stream_id, "version": first + n, "kind": event.kind, "at": event.at, "by": event.by,
-            "body": event.model_dump(mode="json"),
+            "body": event,
         }
         for n, event in enumerate(events)
     ]  # fmt: skip
@@ -64,25 +64,15 @@ def watch_columns(watch: Watch) -> Row:
     }
 
 
-async def write(
-    conn: AsyncConnection, before: Any, after: Any, events: Sequence[Any], first: int, now: datetime
+async def collect(
+    changes: Changes, conn: AsyncConnection, before: Any, after: Any, events: Sequence[Any], first: int, now: datetime
 ) -> None:
-    """Bring every projection in step with the events of this transaction."""
+    """What brings every projection in step with the events of this transaction."""
     if isinstance(after, Progress):
-        await _write_tasks(conn, before, after)
-        await _write_deadlines(conn, before, after, now)
-    await _write_notices(conn, after, events, first)
-
-
-async def _write_tasks(conn: AsyncConnection, before: Progress | None, after: Progress) -> None:
-    old = task_rows(before) if before else {}
-    changed = [row for subject, row in task_rows(after).items() if old.get(subject) != row]
-    if not changed:
-        return
-    statement = upsert(tables.tasks)
-    keys = ("case_id", "subject")
-    changes = {name: statement.excluded[name] for name in changed[0] if name not in keys}
-    await conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), changed)
+        old = task_rows(before) if before else {}
+        changes.upsert(tables.tasks, [row for subject, row in task_rows(after).items() if old.get(subject) != row])
+        _collect_deadlines(changes, before, after, now)
+    changes.insert(tables.notices, await _notices(conn, after, events, first), once=True)
 
 
 def task_rows(progress: Progress) -> dict[str, Row]:
@@ -158,24 +148,16 @@ def _duty_row(progress: Progress, duty: Duty) -> Row:
     }
 
 
-async def _write_deadlines(conn: AsyncConnection, before: Progress | None, after: Progress, now: datetime) -> None:
-    old = _standing(before) if before else {}
-    new = _standing(after)
-    gone = [key for key, row in old.items() if new.get(key, {}).get("due_at") != row["due_at"]]
+def _collect_deadlines(changes: Changes, before: Progress | None, after: Progress, now: datetime) -> None:
+    old, new, case = _standing(before) if before else {}, _standing(after), {"case_id": after.case_id}
+    gone = [
+        {**case, "subject": subject, "clock": clock, "valid_to": now, "met_at": None if (subject, clock) in new else now}
+        for (subject, clock), row in old.items()
+        if new.get((subject, clock), {}).get("due_at") != row["due_at"]
+    ]
     came = [row for key, row in new.items() if old.get(key, {}).get("due_at") != row["due_at"]]
-    table = tables.deadlines
-    for subject, clock in gone:
-        met = None if (subject, clock) in new else now
-        await conn.execute(
-            update(table)
-            .where(
-                table.c.case_id == after.case_id, table.c.subject == subject, table.c.clock == clock,
-                table.c.valid_to.is_(None),
-            )
-            .values(valid_to=now, met_at=met)
-        )  # fmt: skip
-    if came:
-        await conn.execute(insert(table), [{**row, "case_id": after.case_id, "valid_from": now} for row in came])
+    changes.update(tables.deadlines, ["case_id", "subject", "clock"], gone, where="old.valid_to is null")
+    changes.insert(tables.deadlines, [{**row, **case, "valid_from": now} for row in came])
 
 
 def _standing(progress: Progress) -> dict[tuple[str, str], Row]:
@@ -194,23 +176,21 @@ def _standing(progress: Progress) -> dict[tuple[str, str], Row]:
     return rows
 
 
-async def _write_notices(conn: AsyncConnection, after: Any, events: Sequence[Any], first: int) -> None:
-    stream = after.case_id
+async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], first: int) -> list[Row]:
+    rows: list[Row] = []
     for n, event in enumerate(events):
         if not isinstance(event, e.RungFired | e.ReferralUrged | VisitRungFired):
             continue
-        people = await _people_at(conn, event.recipients)
         rung = getattr(event, "rung", None)
         subject = getattr(event, "subject", None) or getattr(event, "referral_id", "visit")
-        rows = [
+        rows += [
             {
-                "person_id": person, "case_id": stream, "version": first + n, "kind": event.kind, "subject": subject,
+                "person_id": person, "case_id": after.case_id, "version": first + n, "kind": event.kind, "subject": subject,
                 "rung": rung.value if rung else None, "at": event.at,
             }
-            for person in people
+            for person in await _people_at(conn, event.recipients)
         ]  # fmt: skip
-        if rows:
-            await conn.execute(upsert(tables.notices).on_conflict_do_nothing(), rows)
+    return rows
 
 
 async def _people_at(conn: AsyncConnection, addresses: Sequence[str]) -> list[str]:

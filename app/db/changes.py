@@ -1,0 +1,70 @@
+"""All rows that a step of a transaction changes, written in one statement: one way to the server and back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Part:
+    sql: str
+    """With `{}` where the number of its parameter belongs."""
+    rows: Sequence[Row]
+
+
+@dataclass
+class Changes:
+    """Collected by table; values may be models, instants and enumerations. Rows of one call have the same columns."""
+
+    _parts: list[_Part] = field(default_factory=list)
+
+    def insert(self, table: Table, rows: Sequence[Row], *, once: bool = False) -> None:
+        """New rows; `once` leaves one that stands already as it is."""
+        if rows:
+            self._parts.append(_Part(_insert(table, rows[0]) + (" on conflict do nothing" if once else ""), rows))
+
+    def upsert(self, table: Table, rows: Sequence[Row]) -> None:
+        """New rows, or new values for those whose primary key stands already."""
+        if rows:
+            keys = [column.name for column in table.primary_key]
+            values = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in rows[0] if name not in keys)
+            conflict = f" on conflict ({_names(keys)}) do update set {values}"
+            self._parts.append(_Part(_insert(table, rows[0]) + conflict, rows))
+
+    def update(self, table: Table, keys: Sequence[str], rows: Sequence[Row], *, where: str = "true") -> None:
+        """New values for the rows with those keys for which the condition holds."""
+        if rows:
+            values = ", ".join(f"{_quoted(name)} = new.{_quoted(name)}" for name in rows[0] if name not in keys)
+            same = " and ".join(f"old.{_quoted(name)} = new.{_quoted(name)}" for name in keys)
+            sql = f"update {table.name} as old set {values} from {_given(table)} as new where {same} and ({where})"
+            self._parts.append(_Part(sql, rows))
+
+    async def write(self, conn: AsyncConnection, channel: str) -> None:
+        """Send everything, and wake whoever listens on the channel once it is committed."""
+        parts = [f"change_{n} as ({part.sql.replace('{}', str(n))})" for n, part in enumerate(self._parts, 1)]
+        given = tuple(to_json(part.rows, by_alias=False).decode() for part in self._parts)
+        await conn.exec_driver_sql(f"with {', '.join(parts)} select pg_notify('{channel}', '')", given)
+        self._parts.clear()
+
+
+def _insert(table: Table, row: Row) -> str:
+    names = _names(row)
+    return f"insert into {table.name} ({names}) select {names} from {_given(table)}"
+
+
+def _given(table: Table) -> str:
+    return f"json_populate_recordset(null::{table.name}, ${{}}::json)"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(_quoted(name) for name in names)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
