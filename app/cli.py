@@ -64,8 +64,11 @@ def up(
 
 
 def _welcome(stack: "Stack") -> None:
+    from app.db.service import PROGRESS_PATH
+
     console.print("\n[bold green]Shouhu 守护 is running.[/bold green]  Ctrl-C stops it; the data stays.\n")
     console.print(f"  API and its documentation  {stack.url}/docs")
+    console.print(f"  Progress by receipt code   {stack.url}{PROGRESS_PATH}")
     if stack.temporal:
         console.print(f"  Temporal's pages           {stack.temporal.ui_url}")
     console.print(f"  Data, logs, all tokens     {stack.data}\n")

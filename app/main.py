@@ -10,13 +10,14 @@ from fastapi import FastAPI, Request
 from sqlalchemy import text
 
 from app.api import boards, cases, deputies, district, problems, reports, watches, work
-from app.api.context import Service
 from app.api.edge import Edge
-from app.db.intake import Receipts
 from app.db.ledger import Ledger
+from app.db.receipts import Receipts
+from app.db.service import PROGRESS_PATH, Service
 from app.db.session import engine_of, require_durable
 from app.policy.loader import load
 from app.settings import Settings
+from app.web import progress
 
 
 def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
@@ -33,7 +34,8 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         secret = settings.receipt_secret.get_secret_value().encode()
         if not secret:
             raise ValueError("SHOUHU_RECEIPT_SECRET is not set")
-        app.state.service = Service(engine, Ledger(load, settings.policy), Receipts(secret))
+        ledger = Ledger(load, settings.policy)
+        app.state.service = Service(engine, ledger, Receipts(secret), settings.public_url, settings.exit_url)
         yield
         await engine.dispose()
 
@@ -44,9 +46,10 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
     if given is not None:
         app.state.service = given
     problems.install(app)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, forms={PROGRESS_PATH: progress.refusal})
     for module in (reports, cases, work, boards, deputies, watches, district):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
+    app.include_router(progress.router)
     app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)

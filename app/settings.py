@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
+    exit_url: str = "https://www.beijing.gov.cn/"
+    """Where 快速离开 on reporters' pages leads: a site that says nothing about what was read here."""
     payload_keys: SecretStr = SecretStr("")
     """Comma-separated `id:base64` keys of 32 bytes; the first encrypts, all decrypt."""
     receipt_secret: SecretStr = SecretStr("")

@@ -1,19 +1,17 @@
 """What a route needs: the ledger and a connection in one transaction, who asks, and what a case is to them."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import ColumnElement, and_, false, insert, or_, select, true
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from app.db import tables
-from app.db.intake import Receipts
-from app.db.ledger import Ledger
 from app.db.people import actor_by_token, deputy
+from app.db.service import Service
 from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -22,15 +20,6 @@ from app.domain.terms import Agency, Role, Rung
 BEARER = HTTPBearer(
     auto_error=False, scheme_name="token", description="The token of a person or of an agency's system."
 )
-
-
-@dataclass(frozen=True)
-class Service:
-    """What the process holds for all requests."""
-
-    engine: AsyncEngine
-    ledger: Ledger
-    receipts: Receipts
 
 
 def service(request: Request) -> Service:

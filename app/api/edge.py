@@ -1,6 +1,7 @@
-"""The edge of the API: bodies are limited and JSON, every request leaves one line in the log, no error escapes with its text."""
+"""The edge: bodies are limited and of the right type, every request leaves one line in the log, no error escapes with its text."""
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from traceback import extract_tb
 
@@ -11,15 +12,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.problems import problem
 
 BODY_LIMIT = 1_048_576
+FORM = "application/x-www-form-urlencoded"
+Says = Callable[[int], ASGIApp]
+"""What answers a refusal with this status."""
 ROOT = Path(__file__).parents[2]
 log = structlog.get_logger()
 
 
 class Edge:
-    """Around the whole application. The log names the route, never the path: ids and receipt codes stand in paths."""
+    """Around the whole application. The log names the route, never the path: ids and receipt codes stand in paths.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    `forms` are the paths where people send forms instead of JSON, each with what answers there in place of a problem.
+    """
+
+    def __init__(self, app: ASGIApp, forms: Mapping[str, Says] | None = None) -> None:
+        self._app, self._forms = app, forms or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -35,16 +42,17 @@ class Edge:
             log.info("request", method=scope["method"], route=route, status=answer.status, ms=spent)
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        headers = dict(scope["headers"])
-        if refused := _refused(headers):
-            await refused(scope, receive, answer)
+        form = self._forms.get(scope["path"])
+        says = form or _problem
+        if status := _refused(dict(scope["headers"]), is_form=form is not None):
+            await says(status)(scope, receive, answer)
             return
         try:
             await self._app(scope, _limited(receive), answer)
         except Exception as error:
             log.error("internal_error", cause=type(error).__name__, at=_places(error))
             if answer.status is None:
-                await _problem(500)(scope, receive, answer)
+                await says(500)(scope, receive, answer)
 
 
 class _Answer:
@@ -61,17 +69,19 @@ class _Answer:
         await self._send(message)
 
 
-def _refused(headers: dict[bytes, bytes]) -> ASGIApp | None:
-    """What can be refused before a byte of the body is read."""
+def _refused(headers: dict[bytes, bytes], *, is_form: bool) -> int | None:
+    """The status of what can be refused before a byte of the body is read."""
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length) > BODY_LIMIT:
-        return _problem(413)
+        return 413
     has_body = int(length) > 0 or b"transfer-encoding" in headers
-    media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    is_json = media_type == b"application/json" or (
-        media_type.startswith(b"application/") and media_type.endswith(b"+json")
-    )
-    return _problem(415) if has_body and not is_json else None
+    media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
+    fits = media_type == FORM if is_form else _is_json(media_type)
+    return 415 if has_body and not fits else None
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
 def _problem(status: int) -> ASGIApp:

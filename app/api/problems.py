@@ -7,18 +7,18 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from asyncpg import DataError, PostgresConnectionError
+from asyncpg import DataError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 
 from activities.gateway import BadSignature
 from app.db.intake import InFlight
 from app.db.ledger import KeyReused, StaleVersion
+from app.db.session import DATABASE_ERRORS, is_away, sqlstate
 from app.domain.refusals import RefusalCode, Refused
 
 log = structlog.get_logger()
@@ -32,8 +32,6 @@ FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
          409: "conflict", 413: "body_too_large", 415: "unsupported_media_type", 503: "unavailable"}  # fmt: skip
 
-AWAY = ("08", "40", "53", "55P03", "57")
-"""SQLSTATEs after which the same request may succeed: no connection, rolled back, no room, locked, going down."""
 UNREADABLE = "There was an error parsing the body"
 """FastAPI's word for a body that is no text in UTF-8 or nests too deeply."""
 
@@ -172,12 +170,11 @@ def _signature(request: Request, error: Exception) -> JSONResponse:
 
 def _database(request: Request, error: Exception) -> JSONResponse:
     """Values that PostgreSQL cannot keep are the caller's to mend; an absence is worth another try; the rest is ours."""
-    state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    state = sqlstate(error)
     cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else None
     if state.startswith("22") or isinstance(cause, DataError):
         return problem(422, "invalid_value", "有一个值无法保存 · A value cannot be kept, such as a NUL character.")
-    gone = isinstance(error, DBAPIError) and (error.connection_invalidated or state.startswith(AWAY) or not state)
-    if isinstance(error, OSError | PostgresConnectionError | NoConnectionFree) or gone:
+    if is_away(error):
         log.warning("database_unavailable", cause=type(error).__name__, state=state)
         return problem(503, *EXAMPLES[503], headers={"Retry-After": "2"})
     log.error("internal_error", cause=type(error).__name__, state=state)
@@ -193,8 +190,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(BadSignature, _signature)
-    app.add_exception_handler(DBAPIError, _database)
-    app.add_exception_handler(OSError, _database)
-    app.add_exception_handler(PostgresConnectionError, _database)
-    app.add_exception_handler(NoConnectionFree, _database)
+    for kind in DATABASE_ERRORS:
+        app.add_exception_handler(kind, _database)
     app.add_exception_handler(Problem, _own)

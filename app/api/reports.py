@@ -1,6 +1,5 @@
 """Reports at the one door, and what a reporter may know of them."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
@@ -13,10 +12,10 @@ from app.api.cases import Limit, Page, cursor_of, read_cursor
 from app.api.context import Conn, Shouhu, Who, require
 from app.db import tables
 from app.db.intake import Submission, file
+from app.db.receipts import by_receipt
 from app.domain.access import Action
-from app.domain.progress import Progress, State
+from app.domain.disclosure import ForReporter
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import OWN_AGENCY
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 Key = Annotated[str | None, Header(max_length=200, description="The same key again gives the same receipt.")]
@@ -30,19 +29,11 @@ class Receipt(BaseModel):
     findings: list[dict[str, Any]] = Field(
         description="What looks wrong, such as a check digit. Nothing was refused for it."
     )
+    progress_page: str = Field(
+        description="Where a person enters the receipt code to see the progress; the code stands in no address.",
+        examples=["http://127.0.0.1:8000/progress"],
+    )
     says: str = "已收到。怀疑即可上报，无需证据。请保存回执编号。"
-
-
-class ProgressForReporter(BaseModel):
-    """What a reporter may know: no child, no agency's findings."""
-
-    received_at: datetime
-    stage: str
-    accepted: bool
-    answered: bool
-    answer: str | None = None
-    answer_due_at: datetime | None = None
-    closed: bool
 
 
 @router.post("/reports", status_code=201, operation_id="file_report")
@@ -53,41 +44,18 @@ async def post_report(
     require(who, Action.FILE_REPORT)
     filed = await file(conn, shouhu.ledger, shouhu.receipts, submission, who, idempotency_key)
     response.headers["Location"] = f"/v1/progress/{filed.receipt}"
-    return Receipt(case_id=filed.case_id, receipt=filed.receipt, findings=filed.findings)
+    return Receipt(
+        case_id=filed.case_id, receipt=filed.receipt, findings=filed.findings, progress_page=shouhu.progress_page
+    )
 
 
 @router.get("/progress/{receipt}", operation_id="progress_by_receipt")
-async def progress_by_receipt(receipt: str, conn: Conn, shouhu: Shouhu) -> ProgressForReporter:
+async def progress_by_receipt(receipt: str, conn: Conn, shouhu: Shouhu) -> ForReporter:
     """For whoever holds the receipt; needs no account."""
-    query = select(tables.cases.c.progress).join(tables.reports, tables.reports.c.case_id == tables.cases.c.id)
-    stored = await conn.execute(query.where(tables.reports.c.receipt_hash == shouhu.receipts.hash(receipt)))
-    found = stored.scalar_one_or_none()
+    found = await by_receipt(conn, shouhu.receipts, receipt)
     if found is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
-    progress = Progress.model_validate(found)
-    return _shown(progress, await _answer(conn, progress))
-
-
-def _shown(progress: Progress, answer: str | None) -> ProgressForReporter:
-    duty = progress.open_duty("answer_outcome")
-    own = OWN_AGENCY.get(progress.reporter_class)
-    taken = any(r.state in (State.ACCEPTED, State.COMPLETED) and r.agency is not own for r in progress.referrals)
-    return ProgressForReporter(
-        received_at=progress.filed_at, stage=progress.stage.value, accepted=progress.informed or taken,
-        answered=progress.answered, answer=answer, answer_due_at=duty.clock.due_at if duty else None,
-        closed=not progress.is_open,
-    )  # fmt: skip
-
-
-async def _answer(conn: Conn, progress: Progress) -> str | None:
-    """The answer's text, of this report or of the case that it follows."""
-    note = tables.notes.c
-    for case_id in (progress.case_id, progress.linked_to):
-        query = select(note.body).where(note.stream_id == case_id, note.kind == "reporter_answered")
-        text = (await conn.execute(query.order_by(note.version.desc()).limit(1))).scalar_one_or_none()
-        if text:
-            return text
-    return None
+    return found
 
 
 @router.get("/reports", operation_id="own_reports")

@@ -1,7 +1,6 @@
 """The one door: a submission becomes a case, its content and its receipt, once, in one transaction."""
 
 import hashlib
-import hmac
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.ledger import KeyReused, Ledger
+from app.db.receipts import Receipts
 from app.db.sounds import sound_keys
 from app.domain import commands as c
 from app.domain.access import Actor
@@ -21,7 +21,6 @@ from app.domain.identity import clean_name, id_findings, known_name, normal_id, 
 from app.domain.matching import Candidate, Match, score
 from app.domain.terms import ReporterClass, ReportKind, Trigger
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LOOK_BACK = timedelta(days=30)
 MOST_CANDIDATES = 50
 EARLIEST, LATEST = 1900, 9999
@@ -160,27 +159,6 @@ class Submission(Form):
         if local > datetime.now(UTC) + timedelta(days=1):
             raise ValueError("this instant lies in the future")
         return local
-
-
-@dataclass(frozen=True)
-class Receipts:
-    """Receipt codes: made from the case id with a secret, so that they can be shown again and are stored as a hash only."""
-
-    secret: bytes
-
-    def code(self, case_id: str) -> str:
-        """Sixteen Crockford characters, 80 bits, in groups of four."""
-        digest = int.from_bytes(self._mac(f"receipt:{case_id}")[:10], "big")
-        letters = "".join(ALPHABET[digest >> shift & 31] for shift in range(75, -1, -5))
-        return "-".join(letters[n : n + 4] for n in range(0, 16, 4))
-
-    def hash(self, code: str) -> str:
-        """What is stored; look-alike letters and any grouping are taken as meant."""
-        plain = code.upper().replace("-", "").replace(" ", "").translate(str.maketrans("OIL", "011"))
-        return self._mac(f"lookup:{plain}").hex()
-
-    def _mac(self, message: str) -> bytes:
-        return hmac.digest(self.secret, message.encode(), "sha256")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,17 @@
 
 import json
 
+from asyncpg import PostgresConnectionError
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
+
+AWAY = ("08", "40", "53", "55P03", "57")
+"""SQLSTATEs after which the same request may succeed: no connection, rolled back, no room, locked, going down."""
+DATABASE_ERRORS = (DBAPIError, OSError, PostgresConnectionError, NoConnectionFree)
 
 
 class NotDurable(RuntimeError):
@@ -31,3 +38,15 @@ async def require_durable(engine: AsyncEngine) -> None:
             value = (await connection.execute(text("select current_setting(:name)"), {"name": name})).scalar_one()
             if value in ("off", "local"):
                 raise NotDurable(f"PostgreSQL runs with {name}={value}: an acknowledged report could be lost")
+
+
+def sqlstate(error: Exception) -> str:
+    """PostgreSQL's code for what went wrong; empty when it could not say."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+
+
+def is_away(error: Exception) -> bool:
+    """Whether one of DATABASE_ERRORS means an absence, after which another try is worth it."""
+    state = sqlstate(error)
+    gone = isinstance(error, DBAPIError) and (error.connection_invalidated or state.startswith(AWAY) or not state)
+    return gone or isinstance(error, OSError | PostgresConnectionError | NoConnectionFree)

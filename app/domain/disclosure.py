@@ -1,11 +1,11 @@
-"""What each agency is told: the least that its part of the work needs."""
+"""What each agency and the reporter are told: the least that their part needs."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from app.domain.policy import Frozen
-from app.domain.progress import Progress, Referral
-from app.domain.terms import Agency
+from app.domain.progress import Progress, Referral, State
+from app.domain.terms import OWN_AGENCY, Agency, Stage
 
 
 class View(Frozen):
@@ -79,3 +79,28 @@ def _some(view: View, fields: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
 
 def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
+
+
+class ForReporter(Frozen):
+    """What a reporter may know of the own report: no child, no agency's findings."""
+
+    received_at: datetime
+    stage: Stage
+    accepted: bool
+    answered: bool
+    answer: str | None = None
+    answer_due_at: datetime | None = None
+    answer_due_provisional: bool = False
+    closed: bool
+
+
+def for_reporter(progress: Progress, answer: str | None) -> ForReporter:
+    """Accepted means by somebody other than the reporter's own agency; a deadline counts only while it is owed."""
+    duty = progress.open_duty("answer_outcome")
+    own = OWN_AGENCY.get(progress.reporter_class)
+    taken = any(r.state in (State.ACCEPTED, State.COMPLETED) and r.agency is not own for r in progress.referrals)
+    return ForReporter(
+        received_at=progress.filed_at, stage=progress.stage, accepted=progress.informed or taken,
+        answered=progress.answered, answer=answer, answer_due_at=duty.clock.due_at if duty else None,
+        answer_due_provisional=bool(duty and duty.clock.due_provisional), closed=not progress.is_open,
+    )  # fmt: skip

@@ -5,9 +5,9 @@ import uuid
 import httpx2
 import pytest
 
-from app.api.context import Service
-from app.db.intake import Receipts
 from app.db.ledger import Ledger
+from app.db.receipts import Receipts
+from app.db.service import Service
 from app.district import PEOPLE
 from app.main import create_app
 from app.policy.loader import load

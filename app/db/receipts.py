@@ -1,0 +1,74 @@
+"""Receipt codes: how they are made and read, and what whoever holds one may know."""
+
+import hmac
+import unicodedata
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.domain.disclosure import ForReporter, for_reporter
+from app.domain.progress import Progress
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LENGTH = 16
+LOOK_ALIKES = str.maketrans("OIL", "011")
+
+
+@dataclass(frozen=True)
+class Receipts:
+    """Receipt codes: made from the case id with a secret, so that they can be shown again and are stored as a hash only."""
+
+    secret: bytes
+
+    def code(self, case_id: str) -> str:
+        """Sixteen Crockford characters, 80 bits, in groups of four."""
+        digest = int.from_bytes(self._mac(f"receipt:{case_id}")[:10], "big")
+        return grouped("".join(ALPHABET[digest >> shift & 31] for shift in range(75, -1, -5)))
+
+    def hash(self, code: str) -> str:
+        """What is stored."""
+        return self._mac(f"lookup:{plain(code)}").hex()
+
+    def _mac(self, message: str) -> bytes:
+        return hmac.digest(self.secret, message.encode(), "sha256")
+
+
+def plain(code: str) -> str:
+    """The code as it was meant: of any width, case and grouping, look-alike letters read as Crockford has them."""
+    folded = unicodedata.normalize("NFKC", code).upper()
+    return "".join(char for char in folded if char.isalnum()).translate(LOOK_ALIKES)
+
+
+def is_whole(code: str) -> bool:
+    """Whether a code has this form; it says nothing about whether there is such a report."""
+    meant = plain(code)
+    return len(meant) == LENGTH and set(meant) <= set(ALPHABET)
+
+
+def grouped(meant: str) -> str:
+    """In fours, as the receipt shows it."""
+    return "-".join(meant[n : n + 4] for n in range(0, len(meant), 4))
+
+
+async def by_receipt(conn: AsyncConnection, receipts: Receipts, code: str) -> ForReporter | None:
+    """Where the report with this receipt stands, as its reporter may know it; the one source for programs and people."""
+    query = select(tables.cases.c.progress).join(tables.reports, tables.reports.c.case_id == tables.cases.c.id)
+    stored = await conn.execute(query.where(tables.reports.c.receipt_hash == receipts.hash(code)))
+    found = stored.scalar_one_or_none()
+    if found is None:
+        return None
+    progress = Progress.model_validate(found)
+    return for_reporter(progress, await _answer(conn, progress))
+
+
+async def _answer(conn: AsyncConnection, progress: Progress) -> str | None:
+    """The answer's text, of this report or of the case that it follows."""
+    note = tables.notes.c
+    for case_id in (progress.case_id, progress.linked_to):
+        query = select(note.body).where(note.stream_id == case_id, note.kind == "reporter_answered")
+        text = (await conn.execute(query.order_by(note.version.desc()).limit(1))).scalar_one_or_none()
+        if text:
+            return text
+    return None

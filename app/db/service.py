@@ -1,0 +1,26 @@
+"""What a process that answers people holds for all requests, whether programs or persons ask."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.ledger import Ledger
+from app.db.receipts import Receipts
+
+PROGRESS_PATH = "/progress"
+
+
+@dataclass(frozen=True)
+class Service:
+    """The ledger and its database, the receipts, and under which address people reach it all."""
+
+    engine: AsyncEngine
+    ledger: Ledger
+    receipts: Receipts
+    public_url: str = ""
+    exit_url: str = ""
+
+    @property
+    def progress_page(self) -> str:
+        """Where people enter their receipt code."""
+        return self.public_url.rstrip("/") + PROGRESS_PATH

@@ -1,0 +1,162 @@
+"""The progress page for whoever holds a receipt code; the code travels in bodies only, never in an address, a log or a Referer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+from fastapi.templating import Jinja2Templates
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.db.receipts import LENGTH, by_receipt, grouped, is_whole, plain
+from app.db.service import PROGRESS_PATH, Service
+from app.db.session import DATABASE_ERRORS, is_away
+from app.domain.facts import BEIJING
+from app.domain.terms import Stage
+
+log = structlog.get_logger()
+router = APIRouter(include_in_schema=False)
+ROOM = Path(__file__).parent
+templates = Jinja2Templates(ROOM / "templates")
+STATIC = {"app.css": "text/css", "icon.svg": "image/svg+xml"}
+STRICT = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+STEPS = tuple(Stage)
+NEXT = {
+    Stage.REPORT: (
+        "有关单位正在核实情况、确保孩子安全，随后进入评估。",
+        "The agencies are looking into it and making sure that the child is safe; an assessment follows.",
+    ),
+    Stage.ASSESS: (
+        "专业人员正在评估孩子和家庭的需要，随后确定帮扶方案。",
+        "Professionals are assessing what the child and the family need; a plan for help follows.",
+    ),
+    Stage.INTERVENE: (
+        "有关单位正在按方案帮扶，之后评估效果。",
+        "The agencies are helping as planned; afterwards it is assessed whether the help worked.",
+    ),
+    Stage.REVIEW: (
+        "帮扶已告一段落，正在评估效果，之后办结。",
+        "The help has been given; whether it worked is being assessed, then the case is closed.",
+    ),
+    Stage.CLOSED: (
+        "本报告已办结，不需要您再做什么。",
+        "This report is closed; nothing more is asked of you.",
+    ),
+}
+WAITING = (
+    "正在等待有关单位受理。逾期无人受理，系统会逐级上报。",
+    "An agency has yet to accept it. If none does in time, the next higher office is told.",
+)
+WRONG = {
+    404: (
+        "没有查到这个回执编号，请对照回执逐位核对",
+        "No report has this receipt code. Please compare it with your receipt, character by character.",
+    ),
+    413: ("提交的内容过大", "What was sent is too large."),
+    415: ("请用本页的表单查询", "Please use the form on this page."),
+    500: ("系统出错，请稍后再试", "Something went wrong on our side. Please try again later."),
+    503: (
+        "暂时无法查询，请稍后再试。这不表示报告没有收到",
+        "Progress cannot be looked up just now; please try again soon. It does not mean that the report was lost.",
+    ),
+}
+EMPTY = ("请填写回执编号", "Please enter the receipt code.")
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
+
+
+templates.env.filters["local"] = _local
+
+
+@router.get(PROGRESS_PATH)
+async def ask(request: Request) -> Response:
+    """The form."""
+    return _form(request)
+
+
+@router.post(PROGRESS_PATH)
+async def show(request: Request) -> Response:
+    """Where the report stands, or the form again with what was typed."""
+    try:
+        typed = str((await request.form()).get("code") or "").strip()
+    except HTTPException as unreadable:
+        return _form(request, status=unreadable.status_code, wrong=WRONG.get(unreadable.status_code, EMPTY))
+    if not is_whole(typed):
+        return _form(request, typed, status=422, wrong=_misshapen(typed))
+    shouhu: Service = request.app.state.service
+    try:
+        async with shouhu.engine.connect() as conn:
+            found = await by_receipt(conn, shouhu.receipts, typed)
+    except DATABASE_ERRORS as error:
+        if not is_away(error):
+            raise
+        log.warning("database_unavailable", cause=type(error).__name__)
+        return _form(request, typed, status=503, wrong=WRONG[503])
+    if found is None:
+        return _form(request, typed, status=404, wrong=WRONG[404])
+    facts = {
+        "report": found, "code": grouped(plain(typed)), "steps": STEPS, "at": STEPS.index(found.stage),
+        "next": NEXT[found.stage] if found.accepted or found.closed else WAITING, "now": shouhu.ledger.clock(),
+    }  # fmt: skip
+    return _page(request, "standing.html", facts)
+
+
+@router.get("/static/{name}")
+async def static(name: str) -> Response:
+    """The style sheet and the icon."""
+    if name not in STATIC:
+        raise HTTPException(404)
+    return FileResponse(ROOM / "static" / name, media_type=STATIC[name], headers=STRICT)
+
+
+def refusal(status: int) -> ASGIApp:
+    """What the edge answers here instead of a problem for programs."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await _form(Request(scope), status=status, wrong=WRONG[status])(scope, receive, send)
+
+    return answer
+
+
+def _misshapen(typed: str) -> tuple[str, str]:
+    """Only about the form of a code: which codes exist is not told."""
+    if not typed:
+        return EMPTY
+    count = len(plain(typed))
+    return (
+        f"回执编号是{LENGTH}位字母和数字，您填写的是{count}位"
+        if count != LENGTH
+        else "回执编号中有不会出现的字符，请对照回执核对",
+        f"A receipt code has {LENGTH} letters and digits; you entered {count}."
+        if count != LENGTH
+        else "There is a character that no receipt code contains. Please compare it with your receipt.",
+    )
+
+
+def _form(request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None) -> Response:
+    again = {"Retry-After": "5"} if status == 503 else {}
+    return _page(request, "progress.html", {"typed": typed, "wrong": wrong}, status=status, more=again)
+
+
+def _page(
+    request: Request,
+    name: str,
+    facts: Mapping[str, object],
+    *,
+    status: int = 200,
+    more: Mapping[str, str] | None = None,
+) -> Response:
+    shouhu: Service = request.app.state.service
+    shown = {"path": PROGRESS_PATH, "exit_url": shouhu.exit_url, **facts}
+    return templates.TemplateResponse(request, name, shown, status_code=status, headers={**STRICT, **(more or {})})
