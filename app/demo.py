@@ -172,6 +172,9 @@ class Play:
         for duty in now["duties"]:
             if duty["is_open"] and duty["code"] in ("interim_adult_present", "parents_return_or_delegate"):
                 await self._act(f"{duty['desk'].lower()}.officer.1", f"duties/{duty['code']}/meet")
+            elif duty["is_open"] and duty["code"].startswith("supervision_reply"):
+                note = {"note": "书面回复检察机关：已整改（演示）"}
+                await self._act(f"{duty['desk'].lower()}.officer.1", f"duties/{duty['code']}/reply", note)
         await self._police_look(now)
         await self._lead_decides(now)
 

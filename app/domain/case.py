@@ -102,7 +102,8 @@ def _duties_settled(state: Progress, now: datetime) -> tuple[e.Event, ...]:
         "confirm_safety": state.all_safe,
         "committee_review": state.grade_reviewed,
         "adopt_plan": state.plan_adopted,
-        "post_assessment": state.post_assessed,
+        "post_assessment": state.post_assessments > 0,
+        "post_assessment_later": state.post_assessed,
     }
     return tuple(e.DutyMet(at=now, code=code) for code, done in settled.items() if done and state.open_duty(code))
 

@@ -147,7 +147,9 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
         case e.StageEntered(stage=stage):
             return {"stage": stage}
         case e.PostAssessmentFiled(grade=grade):
-            return {"post_assessed": True, "grade": grade}
+            filed = progress.post_assessments + 1
+            done = filed >= progress.post_assessments_planned
+            return {"post_assessments": filed, "post_assessed": done, "grade": grade}
         case e.ReporterInformed():
             return {"informed": True}
         case e.ReporterAnswered() | e.AnswerWaived():

@@ -30,7 +30,8 @@ def ready_duties(state: Progress) -> tuple[str, ...]:
 
 
 def _is_open(state: Progress, gate: Gate) -> bool:
-    if STAGES.index(state.stage) < STAGES.index(gate.stage):
+    hurried = any(r.route_id in gate.or_after and r.state is State.COMPLETED for r in state.referrals)
+    if STAGES.index(state.stage) < STAGES.index(gate.stage) and not hurried:
         return False
     if gate.events and not any(event in state.happened for event in gate.events):
         return False
@@ -38,13 +39,11 @@ def _is_open(state: Progress, gate: Gate) -> bool:
 
 
 def _taken_up(state: Progress, step: int) -> bool:
-    """Every leg of that step, or what replaced it, was accepted or has ended."""
-    for planned in state.steps:
-        if planned.step != step or planned.route_id in state.dropped_steps:
-            continue
-        if not any(r.route_id == planned.route_id and r.state in TAKEN_UP for r in state.referrals):
-            return False
-    return True
+    """Every leg of that step, or what replaced it, was accepted or has ended; without one, those of the last step below."""
+    planned = [p for p in state.steps if p.step <= step and p.route_id not in state.dropped_steps]
+    last = max((p.step for p in planned), default=step)
+    up = {r.route_id for r in state.referrals if r.state in TAKEN_UP}
+    return all(p.route_id in up for p in planned if p.step == last)
 
 
 def open_leg(state: Progress, policy: Policy, now: datetime, step: e.PlannedStep) -> e.ReferralOpened:

@@ -18,12 +18,16 @@ class Frozen(BaseModel):
 class Gate(Frozen):
     """When a planned route opens: in `stage`, once the routes of step `after_step` are accepted, or once one of `events` has happened.
 
+    `or_after` opens it before its stage, once one of these routes is completed: what the law hurries waits for no plan. A step that
+    nobody plans is joined at the last planned step below it.
+
     Any one of `events` will do: child_safe, child_found, guardian_sentenced, plan_adopted, duplicate_cleared, or a duty's code with the
     prefix `expired:`. An emergency route has stage REPORT and neither of the others.
     """
 
     stage: Stage = Stage.REPORT
     after_step: int | None = None
+    or_after: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
 
 

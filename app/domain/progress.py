@@ -116,6 +116,7 @@ class Progress(Frozen):
     grade: Grade | None = None
     grade_reviewed: bool = False
     plan_adopted: bool = False
+    post_assessments: int = 0
     post_assessed: bool = False
     informed: bool = False
     answered: bool = False
@@ -141,6 +142,11 @@ class Progress(Frozen):
     def all_safe(self) -> bool:
         """Every child was found safe or placed by a person."""
         return all(child.safety in (Safety.SAFE, Safety.PLACED) for child in self.children)
+
+    @property
+    def post_assessments_planned(self) -> int:
+        """How often the child is looked at again after the plan has ended."""
+        return sum(duty.code.startswith("post_assessment") for duty in self.planned_duties)
 
     @property
     def is_helped(self) -> bool:

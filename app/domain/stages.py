@@ -1,4 +1,4 @@
-"""From assessment to closure: grade, committee review, plan with one lead agency, post-assessment, two persons to close."""
+"""From assessment to closure: grade, committee review, plan with one lead agency, post-assessments, two persons to close."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain.opening import open_duty
 from app.domain.policy import Gate, Policy
-from app.domain.progress import Progress, State
+from app.domain.progress import Duty, Progress, State
 from app.domain.referral import Events, at_its_desk, open_referral, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason, Safety, Stage
@@ -16,6 +16,8 @@ ENDS_EARLY = (
     CloseReason.POLICE_CLOSED,
 )  # fmt: skip
 """Reasons that end a case before its post-assessment."""
+OWN_OBSTACLE = ("closure", "answer_", "post_assessment")
+REPLIES = ("supervision_reply", "supervised")
 NO_CHILD_TO_SEE = (CloseReason.DIED, CloseReason.POLICE_CLOSED)
 
 
@@ -90,6 +92,8 @@ def _file_post_assessment(progress: Progress, command: c.FilePostAssessment, pol
     if progress.post_assessed:
         raise Refused(RefusalCode.ALREADY_DONE)
     filed = e.PostAssessmentFiled(**signed(command.by, now), grade=command.grade)
+    if progress.post_assessments + 1 < progress.post_assessments_planned:
+        return (filed,)
     return filed, open_duty(progress, policy, now, "closure", holder=progress.lead)
 
 
@@ -104,8 +108,22 @@ def closing_obstacles(progress: Progress, reason: CloseReason) -> tuple[str, ...
         and progress.urgency.around_the_clock
         and any(child.safety is Safety.UNKNOWN for child in progress.children),
         "referrals_open": not early and bool(progress.open_referrals),
+        "duties_open": any(_still_owed(progress, duty, early=early) for duty in progress.duties),
     }
     return tuple(code for code, stands in checks.items() if stands)
+
+
+def _still_owed(progress: Progress, duty: Duty, *, early: bool) -> bool:
+    """Whether a duty stands against closing: a written reply always does, the rest where the case ran its course.
+
+    Those that have an obstacle of their own do not count again, nor does one whose expiry put a leg in its place.
+    """
+    if not duty.is_open or duty.code.startswith(OWN_OBSTACLE):
+        return False
+    if duty.code.startswith(REPLIES):
+        return True
+    replaced = duty.expired and any(f"expired:{duty.code}" in step.gate.events for step in progress.steps)
+    return not early and not replaced
 
 
 def _propose_closure(progress: Progress, command: c.ProposeClosure, policy: Policy, now: datetime) -> Events:

@@ -164,6 +164,11 @@ class PackFile(PackModel):
         for table, row, time in wanted:
             if time not in self.times:
                 yield table, row, f"there is no time called {time}"
+        for row in self.routes:
+            yield from (
+                ("routes", row.id, f"there is no route called {name}")
+                for name in row.gate.or_after if name not in tables["routes"]
+            )  # fmt: skip
         yield from (("ladders", name, "this ladder is missing") for name in LADDERS if name not in self.ladders)
         for name, rungs in self.ladders.items():
             try:

@@ -193,10 +193,15 @@ def test_the_four_stages_end_with_two_persons_and_an_answer():
     case.do(c.AcceptReferral(by=at_desk("EDU"), referral_id=item.id))
     case.do(c.CompleteReferral(by=at_desk("EDU"), referral_id=item.id))
     case.do(c.EnterStage(by=ENGINE, stage=Stage.REVIEW))
-    case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
+    for _ in range(2):
+        case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.FAMILY_REUNIFICATION)
     assert case.refused(close) == "cannot_close"
     case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="The child is safe."))
+    assert case.refused(close) == "cannot_close"
+    case.do(c.ReviewGrade(by=at_desk("COMMITTEE"), grade=Grade.MEDIUM, present=5))
+    for code, desk in (("interim_adult_present", "CIVIL"), ("parents_return_or_delegate", "POLICE")):
+        case.do(c.MeetDuty(by=at_desk(desk), code=code))
     case.do(close)
     assert case.refused(c.ApproveClosure(by=at_desk("CIVIL"))) == "second_person_needed"
     case.do(c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
