@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -218,4 +218,4 @@ def _at(address: str) -> ColumnElement[bool]:
         case Role.DESK_HEAD:
             return and_(people.desk == name, people.roles.contains([Role.DESK_HEAD.value]))
         case _:
-            return and_(people.agency == name, people.roles.contains([where]))
+            return and_(or_(people.agency == name, people.desk == name), people.roles.contains([where]))

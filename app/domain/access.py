@@ -174,10 +174,11 @@ def _desks(actor: Actor) -> tuple[str, ...]:
 
 
 def _agencies(actor: Actor) -> tuple[Agency, ...]:
-    """The head of one street office is not the head of the other twenty-five."""
+    """The head of one street office is not the head of the other twenty-five; their one system speaks for all of them."""
     whole = actor.has(Role.AGENCY_HEAD, Role.SUPERVISOR) and not actor.agency.is_territorial
     whole = whole or (actor.agency is Agency.PROC and actor.has(Role.PROCURATOR))
     whole = whole or (actor.agency is Agency.COMMITTEE and actor.has(*STAFF))
+    whole = whole or (actor.agency.is_territorial and actor.has(Role.MACHINE))
     return (actor.agency,) if whole else ()
 
 
@@ -258,7 +259,8 @@ def _read_reporter(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
 def _at_leg(actor: Actor, subject: CaseSubject, *roles: Role) -> RefusalCode | None:
     if subject.leg is None:
         return RefusalCode.REFERRAL_NOT_FOUND
-    if subject.leg.desk != actor.desk:
+    own_system = actor.has(Role.MACHINE) and subject.leg.agency is actor.agency
+    if subject.leg.desk != actor.desk and not own_system:
         return RefusalCode.NOT_YOUR_DESK
     return None if actor.has(*roles) else RefusalCode.NOT_ALLOWED
 
@@ -290,15 +292,10 @@ def _hand_back(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
 
 
 def _move_task(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """The desk's head or a supervisor, whoever holds it; nobody extends a time of their own."""
     if _district_supervisor(actor, subject) is None:
         return None if subject.leg else RefusalCode.REFERRAL_NOT_FOUND
     return _at_leg(actor, subject, Role.DESK_HEAD)
-
-
-def _extend(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
-    """The desk that works on it, within the cap; its head and a supervisor whoever holds it."""
-    moves = _move_task(actor, subject)
-    return None if moves is None else _work_referral(actor, subject)
 
 
 def _district_supervisor(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
@@ -364,7 +361,7 @@ CASE_RULES: Mapping[Action, CaseRule] = {
     Action.CLAIM: _claim,
     Action.HAND_BACK: _hand_back,
     Action.MOVE_TASK: _move_task,
-    Action.EXTEND: _extend,
+    Action.EXTEND: _move_task,
     Action.URGE: _urge,
     Action.SUPERVISE: _district_supervisor,
     Action.REASSIGN: _district_supervisor,

@@ -7,7 +7,7 @@ from typing import Any
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.fold import fold
-from app.domain.opening import open_duty, open_leg, ready_duties, ready_legs
+from app.domain.opening import REPLY, SUPERVISED, open_duty, open_leg, ready_duties, ready_legs
 from app.domain.policy import Policy
 from app.domain.progress import Progress, State
 from app.domain.referral import DESK_WORK, signed
@@ -17,6 +17,19 @@ from app.domain.supervision import SUPERVISION_WORK
 from app.domain.terms import OWN_AGENCY
 
 Decision = Callable[[Progress, Any, Policy, datetime], tuple[e.Event, ...]]
+
+BY_ACT: dict[str, Callable[[Progress], bool]] = {
+    "answer_acceptance": lambda state: state.informed,
+    "answer_outcome": lambda state: state.answered,
+    "confirm_safety": lambda state: state.all_safe,
+    "duplicate_check": lambda state: not state.possible_duplicate,
+    "committee_review": lambda state: state.grade_reviewed,
+    "adopt_plan": lambda state: state.plan_adopted,
+    "post_assessment": lambda state: state.post_assessments > 0,
+    "post_assessment_later": lambda state: state.post_assessed,
+    "closure": lambda state: not state.is_open,
+}
+"""Duties that the act itself fulfils; nobody can tick them off."""
 
 WHILE_LINKED = (
     c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.AddNote, c.FollowPrimary, c.RaiseDue, c.RecomputeDeadlines,
@@ -96,16 +109,8 @@ def _reporter_is_told(state: Progress, now: datetime) -> tuple[e.Event, ...]:
 
 def _duties_settled(state: Progress, now: datetime) -> tuple[e.Event, ...]:
     """Duties that a fact fulfils without anybody saying so."""
-    settled = {
-        "answer_acceptance": state.informed,
-        "answer_outcome": state.answered,
-        "confirm_safety": state.all_safe,
-        "committee_review": state.grade_reviewed,
-        "adopt_plan": state.plan_adopted,
-        "post_assessment": state.post_assessments > 0,
-        "post_assessment_later": state.post_assessed,
-    }
-    return tuple(e.DutyMet(at=now, code=code) for code, done in settled.items() if done and state.open_duty(code))
+    settled = tuple(code for code, done in BY_ACT.items() if done(state) and state.open_duty(code))
+    return tuple(e.DutyMet(at=now, code=code) for code in settled)
 
 
 def _confirm_safety(progress: Progress, command: c.ConfirmSafety, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
@@ -125,6 +130,8 @@ def _record_sentence(
 def _meet_duty(progress: Progress, command: c.MeetDuty, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if not progress.open_duty(command.code):
         raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
+    if command.code in BY_ACT or command.code.startswith((REPLY, SUPERVISED)):
+        raise Refused(RefusalCode.DUTY_MET_BY_ACT, code_of_duty=command.code)
     return (e.DutyMet(**signed(command.by, now), code=command.code),)
 
 
@@ -193,7 +200,11 @@ def _follow_primary(progress: Progress, command: c.FollowPrimary, policy: Policy
     answered = (e.ReporterAnswered(**head),) if command.answered and not progress.answered else ()
     if command.closed is None:
         return answered
-    duties = tuple(e.DutyDropped(at=now, code=d.code) for d in progress.duties if d.is_open and not answered)
+    open_codes = dict.fromkeys(d.code for d in progress.duties if d.is_open)
+    duties = tuple(
+        e.DutyMet(at=now, code=code) if answered and code == "answer_outcome" else e.DutyDropped(at=now, code=code)
+        for code in open_codes
+    )
     closed = e.CaseClosed(
         **head, reason=command.closed, grade=None, proposed_by=command.by.person_id
     )  # fmt: skip

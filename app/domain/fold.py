@@ -64,7 +64,10 @@ def _of_referral(progress: Progress, event: e.Event) -> Change:
         case e.MaterialSupplied(referral_id=rid):
             supply = clock_of(progress, rid, "supply").meet(event.at)
             return _with(progress, rid, state=State.SENT, accept=event.accept, supply=supply)
-        case e.ClockExtended(referral_id=rid) | e.ClockPaused(referral_id=rid) | e.ClockResumed(referral_id=rid):
+        case e.ClockPaused(referral_id=rid):
+            referral = progress.referral(rid)
+            return _with(progress, rid, finish=event.finish, pauses=referral.pauses + 1 if referral else 1)
+        case e.ClockExtended(referral_id=rid) | e.ClockResumed(referral_id=rid):
             return _with(progress, rid, finish=event.finish)
         case e.TaskClaimed(referral_id=rid, holder=holder) | e.TaskMoved(referral_id=rid, holder=holder):
             return _with(progress, rid, holder=holder)

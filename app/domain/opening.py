@@ -9,6 +9,8 @@ from app.domain.progress import Progress, Referral, State
 from app.domain.terms import Agency, Role, Rung, Stage
 
 STAGES = tuple(Stage)
+REPLY, SUPERVISED = "supervision_reply", "supervised"
+"""Duties that an agency meets by a written reply, to 检察监督 and to 督办; the referral stands behind a colon."""
 TAKEN_UP = (State.ACCEPTED, State.COMPLETED, State.FAILED)
 
 
@@ -66,8 +68,10 @@ def open_leg(state: Progress, policy: Policy, now: datetime, step: e.PlannedStep
     )
 
 
-def reopen_leg(state: Progress, policy: Policy, now: datetime, old: Referral, to: Agency) -> e.ReferralOpened:
-    """The event that puts the leg of one agency on the desk of another."""
+def reopen_leg(
+    state: Progress, policy: Policy, now: datetime, old: Referral, to: Agency, *, refused: bool = True
+) -> e.ReferralOpened:
+    """The event that puts the leg of one agency on the desk of another, because it refused, fell silent, or was relieved."""
     route = policy.route(old.route_id, urgent=state.urgency.around_the_clock)
     return e.ReferralOpened(
         at=now,
@@ -83,7 +87,7 @@ def reopen_leg(state: Progress, policy: Policy, now: datetime, old: Referral, to
         assessment=old.assessment,
         accept=Clock.start(route.accept, now, policy.calendar),
         instead_of=old.id,
-        refusals=old.refusals + 1,
+        refusals=old.refusals + refused,
         visited=(*old.visited, to),
     )
 
@@ -125,7 +129,8 @@ def recipients(rung: Rung, agency: Agency, desk: str, holder: str | None) -> tup
         case Rung.DESK_HEAD:
             return (f"{Role.DESK_HEAD}:{desk}",)
         case Rung.AGENCY_HEAD:
-            return (f"{Role.AGENCY_HEAD}:{agency}", f"desk:{Agency.CONF}")
+            whose = desk if agency.is_territorial else agency
+            return (f"{Role.AGENCY_HEAD}:{whose}", f"desk:{Agency.CONF}")
         case Rung.SUPERVISION:
             return (f"{Role.SUPERVISOR}:{Agency.CIVIL}",)
         case Rung.PROCURATORATE:

@@ -102,6 +102,11 @@ class Policy(Protocol):
         ...
 
     @property
+    def pause_cap(self) -> int:
+        """How often one clock may be paused: the day of a resume is not counted, so endless pauses would stop it for good."""
+        ...
+
+    @property
     def silence_reroutes_at(self) -> Rung:
         """The rung of the acceptance ladder at which another agency takes the leg of a silent one."""
         ...

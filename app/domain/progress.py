@@ -57,6 +57,7 @@ class Referral(Frozen):
     instead_of: str | None = None
     delivery: str = ""
     urged: int = 0
+    pauses: int = 0
 
     def clocks(self) -> Iterator[tuple[ClockName, Clock]]:
         """Those of its clocks that may still ring."""

@@ -7,7 +7,7 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import Actor
 from app.domain.clock import Clock
-from app.domain.opening import next_agency, reopen_leg
+from app.domain.opening import REPLY, SUPERVISED, next_agency, reopen_leg
 from app.domain.policy import Policy
 from app.domain.progress import Progress, Referral, State
 from app.domain.refusals import RefusalCode, Refused
@@ -66,7 +66,8 @@ def _not_accepted(progress: Progress, command: c.Command, referral_id: str) -> R
     return referral
 
 
-def _accepted(progress: Progress, command: c.Command, referral_id: str) -> tuple[Referral, Clock]:
+def in_work(progress: Progress, command: c.Command, referral_id: str) -> tuple[Referral, Clock]:
+    """The accepted referral that this actor may work on, with its finish clock."""
     referral = _in_hand(progress, command, referral_id)
     if referral.state is not State.ACCEPTED or referral.finish is None:
         raise Refused(RefusalCode.REFERRAL_NOT_ACCEPTED)
@@ -77,11 +78,10 @@ def _accept(progress: Progress, command: c.AcceptReferral, policy: Policy, now: 
     referral = _not_accepted(progress, command, command.referral_id)
     route = policy.route(referral.route_id, urgent=progress.urgency.around_the_clock)
     finish = Clock.start(route.finish, now, policy.calendar)
-    head = signed(command.by, now)
-    accepted = e.ReferralAccepted(**head, referral_id=referral.id, finish=finish)
+    accepted = e.ReferralAccepted(**signed(command.by, now), referral_id=referral.id, finish=finish)
     if referral.holder or Role.MACHINE in command.by.roles:
         return (accepted,)
-    return e.TaskClaimed(**head, referral_id=referral.id, holder=command.by.person_id), accepted
+    return _claimed(command.by, referral, now), accepted
 
 
 def _return(progress: Progress, command: c.ReturnReferral, policy: Policy, now: datetime) -> Events:
@@ -106,9 +106,8 @@ def _supply(progress: Progress, command: c.SupplyMaterial, policy: Policy, now: 
 
 def _decline(progress: Progress, command: c.DeclineReferral, policy: Policy, now: datetime) -> Events:
     referral = _not_accepted(progress, command, command.referral_id)
-    statutory = referral.agency is Agency.POLICE and referral.urgent and command.reason not in POLICE_MAY_DECLINE
     to = next_agency(progress, policy, referral)
-    if statutory or to is None:
+    if to is None or _is_statutory(referral, command.reason):
         raise Refused(RefusalCode.MUST_NOT_DECLINE, reason=command.reason.value)
     declined = e.ReferralDeclined(**signed(command.by, now), referral_id=referral.id, reason=command.reason)
     return declined, reopen_leg(progress, policy, now, referral, to)
@@ -116,23 +115,31 @@ def _decline(progress: Progress, command: c.DeclineReferral, policy: Policy, now
 
 def _pass_on(progress: Progress, command: c.PassOnReferral, policy: Policy, now: datetime) -> Events:
     referral = _not_accepted(progress, command, command.referral_id)
+    decided = Agency.CONF in referral.visited and referral.agency is not Agency.CONF
+    if decided or _is_statutory(referral, command.reason):
+        raise Refused(RefusalCode.MUST_NOT_DECLINE, reason=command.reason.value)
     if command.to in referral.visited:
         raise Refused(RefusalCode.NO_PING_PONG, agency=command.to.value)
     conference = referral.refusals + 1 >= policy.refusals_before_conference
-    to = Agency.CONF if conference and Agency.CONF not in referral.visited else command.to
+    to = Agency.CONF if conference and referral.agency is not Agency.CONF else command.to
     passed = e.ReferralPassedOn(**signed(command.by, now), referral_id=referral.id, to=to, reason=command.reason)
     return passed, reopen_leg(progress, policy, now, referral, to)
 
 
+def _is_statutory(referral: Referral, reason: DeclineReason) -> bool:
+    """The police cannot get rid of an emergency, neither by declining it nor by passing it on."""
+    return referral.agency is Agency.POLICE and referral.urgent and reason not in POLICE_MAY_DECLINE
+
+
 def _complete(progress: Progress, command: c.CompleteReferral, policy: Policy, now: datetime) -> Events:
-    referral, _ = _accepted(progress, command, command.referral_id)
+    referral, _ = in_work(progress, command, command.referral_id)
     if referral.assessment:
         raise Refused(RefusalCode.NO_ASSESSMENT)
     return (e.ReferralCompleted(**signed(command.by, now), referral_id=referral.id),)
 
 
 def _fail(progress: Progress, command: c.FailReferral, policy: Policy, now: datetime) -> Events:
-    referral, _ = _accepted(progress, command, command.referral_id)
+    referral, _ = in_work(progress, command, command.referral_id)
     return (e.ReferralFailed(**signed(command.by, now), referral_id=referral.id, reason=command.reason),)
 
 
@@ -154,15 +161,17 @@ def extend(progress: Progress, command: c.ExtendReferral, policy: Policy, now: d
 
 
 def _pause(progress: Progress, command: c.PauseReferral, policy: Policy, now: datetime) -> Events:
-    referral, finish = _accepted(progress, command, command.referral_id)
+    referral, finish = in_work(progress, command, command.referral_id)
     if finish.paused_at is not None:
         raise Refused(RefusalCode.ALREADY_PAUSED)
+    if referral.pauses >= policy.pause_cap:
+        raise Refused(RefusalCode.PAUSE_CAP, cap=policy.pause_cap)
     finish = finish.pause(now, policy.calendar)
     return (e.ClockPaused(**signed(command.by, now), referral_id=referral.id, reason=command.reason, finish=finish),)
 
 
 def _resume(progress: Progress, command: c.ResumeReferral, policy: Policy, now: datetime) -> Events:
-    referral, finish = _accepted(progress, command, command.referral_id)
+    referral, finish = in_work(progress, command, command.referral_id)
     if finish.paused_at is None:
         raise Refused(RefusalCode.NOT_PAUSED)
     finish = finish.resume(now, policy.calendar)
@@ -175,9 +184,12 @@ def _claim(progress: Progress, command: c.ClaimTask, policy: Policy, now: dateti
     if referral.holder:
         held_by_me = same_person(command.by, referral.holder)
         raise Refused(RefusalCode.ALREADY_DONE if held_by_me else RefusalCode.HELD_BY_COLLEAGUE, holder=referral.holder)
-    return (
-        e.TaskClaimed(**signed(command.by, now), referral_id=referral.id, holder=command.by.acting_for or command.by.person_id),
-    )  # fmt: skip
+    return (_claimed(command.by, referral, now),)
+
+
+def _claimed(by: Actor, referral: Referral, now: datetime) -> e.TaskClaimed:
+    """A deputy takes a task into the seat of the absent person, who holds it when the absence is over."""
+    return e.TaskClaimed(**signed(by, now), referral_id=referral.id, holder=by.acting_for or by.person_id)
 
 
 def _hand_back(progress: Progress, command: c.HandBackTask, policy: Policy, now: datetime) -> Events:
@@ -198,7 +210,7 @@ def _move(progress: Progress, command: c.MoveTask, policy: Policy, now: datetime
 
 
 def _reply(progress: Progress, command: c.ReplyToSupervision, policy: Policy, now: datetime) -> Events:
-    duty = progress.open_duty(command.code)
+    duty = progress.open_duty(command.code) if command.code.startswith((REPLY, SUPERVISED)) else None
     if duty is None:
         raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
     if command.by.agency is not duty.holder:

@@ -40,6 +40,7 @@ class RefusalCode(Term):
     )
     ALREADY_PAUSED = "already_paused", "已经中止", "The clock is already paused."
     NOT_PAUSED = "not_paused", "未中止", "The clock is not paused."
+    PAUSE_CAP = "pause_cap", "中止次数已达上限", "The clock cannot be paused again."
     EXTENSION_CAP = "extension_cap", "延期次数已达上限", "The clock cannot be extended again."
     EXTENSION_TOO_LONG = "extension_too_long", "延期超过上限", "The extension is longer than the rules allow."
     CHILD_NOT_FOUND = "child_not_found", "该案件没有此儿童", "There is no such child in this case."
@@ -58,6 +59,11 @@ class RefusalCode(Term):
     SAME_CASE = "same_case", "不能与自身关联", "A report cannot be linked to itself."
     LINK_CHAIN = "link_chain", "目标案件本身已并入他案", "The other case is itself linked to another one."
     NOT_LINKED = "not_linked", "未关联", "The report is not linked."
+    DUTY_MET_BY_ACT = (
+        "duty_met_by_act",
+        "此项义务须以办理结果完成，不能勾选了结",
+        "This duty is met by doing what it asks for, not by ticking it off.",
+    )
     DUTY_NOT_FOUND = "duty_not_found", "没有此项义务", "There is no such open duty."
     NOTHING_DUE = "nothing_due", "没有到期事项", "Nothing is due."
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."

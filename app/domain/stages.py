@@ -7,7 +7,7 @@ from app.domain import events as e
 from app.domain.opening import open_duty
 from app.domain.policy import Gate, Policy
 from app.domain.progress import Duty, Progress, State
-from app.domain.referral import Events, at_its_desk, open_referral, signed
+from app.domain.referral import Events, in_work, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason, Safety, Stage
 
@@ -33,10 +33,7 @@ def _enter_stage(progress: Progress, command: c.EnterStage, policy: Policy, now:
 
 
 def _file_assessment(progress: Progress, command: c.FileAssessment, policy: Policy, now: datetime) -> Events:
-    referral = open_referral(progress, command.referral_id)
-    at_its_desk(command.by, referral)
-    if referral.state is not State.ACCEPTED:
-        raise Refused(RefusalCode.REFERRAL_NOT_ACCEPTED)
+    referral, _ = in_work(progress, command, command.referral_id)
     if not referral.assessment:
         raise Refused(RefusalCode.NO_ASSESSMENT)
     filed = e.AssessmentFiled(**signed(command.by, now), referral_id=referral.id, grade=command.grade)

@@ -6,15 +6,12 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain.clock import Clock
 from app.domain.fold import fold
-from app.domain.opening import next_agency, open_duty, recipients, reopen_leg
+from app.domain.opening import REPLY, SUPERVISED, next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
 from app.domain.progress import ClockName, Progress, State, running_clocks
 from app.domain.referral import Events, open_referral, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Rung
-
-REPLY = "supervision_reply"
-SUPERVISED = "supervised"
 
 
 def _raise_due(progress: Progress, command: c.RaiseDue, policy: Policy, now: datetime) -> Events:
@@ -100,7 +97,7 @@ def _reassign(progress: Progress, command: c.ReassignReferral, policy: Policy, n
     if command.to is referral.agency:
         raise Refused(RefusalCode.NO_PING_PONG, agency=command.to.value)
     moved = e.ReferralReassigned(**signed(command.by, now), referral_id=referral.id, to=command.to)
-    return moved, reopen_leg(progress, policy, now, referral, command.to)
+    return moved, reopen_leg(progress, policy, now, referral, command.to, refused=False)
 
 
 def _recompute(progress: Progress, command: c.RecomputeDeadlines, policy: Policy, now: datetime) -> Events:

@@ -139,6 +139,7 @@ class PackFile(PackModel):
     quorum: int = Field(gt=0)
     refusals_before_conference: int = Field(gt=0)
     extension_cap: int = Field(ge=0)
+    pause_cap: int = Field(ge=0)
     extension_limit: Span
     silence_reroutes_at: Rung
     never_rests: bool = False
@@ -204,6 +205,10 @@ class Pack:
     @property
     def extension_limit(self) -> Budget:
         return self.file.extension_limit
+
+    @property
+    def pause_cap(self) -> int:
+        return self.file.pause_cap
 
     @property
     def silence_reroutes_at(self) -> Rung:

@@ -94,7 +94,7 @@ TABLE = {
     Action.CLAIM: ("police officer", "police head"),
     Action.HAND_BACK: (),
     Action.MOVE_TASK: ("police head", *SUPERVISORS),
-    Action.EXTEND: ("police officer", "police head", "police system", *SUPERVISORS),
+    Action.EXTEND: ("police head", *SUPERVISORS),
     Action.URGE: ("civil head", *SUPERVISORS),
     Action.SUPERVISE: SUPERVISORS,
     Action.REASSIGN: (*SUPERVISORS, "engine"),
@@ -180,7 +180,7 @@ COLLEAGUE = at("POLICE", Role.OFFICER, person="po2")
         (ACTORS["police officer"], Action.HAND_BACK, None),
         (COLLEAGUE, Action.CLAIM, RefusalCode.HELD_BY_COLLEAGUE),
         (COLLEAGUE, Action.WORK_REFERRAL, RefusalCode.HELD_BY_COLLEAGUE),
-        (COLLEAGUE, Action.EXTEND, RefusalCode.HELD_BY_COLLEAGUE),
+        (COLLEAGUE, Action.EXTEND, RefusalCode.NOT_ALLOWED),
         (COLLEAGUE, Action.HAND_BACK, RefusalCode.NOT_THE_HOLDER),
         (COLLEAGUE, Action.MOVE_TASK, RefusalCode.NOT_ALLOWED),
         (ACTORS["police head"], Action.CLAIM, RefusalCode.HELD_BY_COLLEAGUE),
@@ -320,6 +320,7 @@ def seen_by(actor, subject):
         or (actor.agency is Agency.CIVIL and is_one(Role.SUPERVISOR))
         or ((working or is_one(Role.MACHINE)) and actor.desk in subject.desks)
         or (one_office and (is_one(Role.AGENCY_HEAD) or is_one(Role.SUPERVISOR)) and actor.agency in subject.agencies)
+        or (not one_office and is_one(Role.MACHINE) and actor.agency in subject.agencies)
         or (actor.agency is Agency.STREET and heads and actor.desk.replace("STREET", "COMM") in subject.desks)
         or (actor.agency is Agency.COMMITTEE and working and Agency.COMMITTEE in subject.agencies)
         or (

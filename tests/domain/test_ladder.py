@@ -1,0 +1,64 @@
+"""The ladder: who is told on which rung, each once, as planned, whatever slept meanwhile; and what the silent agency owes then."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.access import ENGINE
+from app.domain.terms import Agency, Rung
+from tests.domain.test_case import Case, at_desk
+
+STREET = "STREET-110106101"
+
+
+def test_each_rung_is_told_to_somebody_who_can_act_and_to_nobody_elses_office():
+    case = Case()
+    leg = case.leg("STREET")
+    case.do(c.ClaimTask(by=at_desk(STREET), referral_id=leg.id))
+    case.wait(days=3)
+    told = {ev.rung: ev.recipients for ev in case.events if isinstance(ev, e.RungFired) and ev.subject == leg.id}
+    assert told == {
+        Rung.REMIND: ("person:street-110106101.officer",),
+        Rung.DESK_HEAD: (f"desk_head:{STREET}",),
+        Rung.AGENCY_HEAD: (f"agency_head:{STREET}", "desk:CONF"),
+        Rung.SUPERVISION: ("supervisor:CIVIL",),
+        Rung.PROCURATORATE: ("desk:PROC",),
+    }
+    police = {
+        ev.rung: ev.recipients for ev in case.events if isinstance(ev, e.RungFired) and ev.subject == "a-police-1"
+    }
+    assert police[Rung.REMIND] == ("desk:POLICE",)
+    assert police[Rung.AGENCY_HEAD] == ("agency_head:POLICE", "desk:CONF")
+
+
+@pytest.mark.requirement("R098")
+def test_after_an_outage_of_days_every_rung_of_every_clock_is_there_once_in_order_as_planned_with_its_recipients():
+    awake, asleep = Case("CN-01"), Case("CN-01")
+    awake.wait(days=6)
+    asleep.now += timedelta(days=6)
+    new = asleep.do(c.RaiseDue(by=ENGINE))
+    fired = [ev for ev in new if isinstance(ev, e.RungFired)]
+    assert [ev.planned_at for ev in fired] == sorted(ev.planned_at for ev in fired)
+    assert len({(ev.subject, ev.clock, ev.rung) for ev in fired}) == len(fired)
+
+    def of(case, subjects):
+        rungs = [ev for ev in case.events if isinstance(ev, e.RungFired) and ev.subject in subjects]
+        return sorted((ev.subject, ev.clock, ev.planned_at, ev.rung, ev.recipients) for ev in rungs)
+
+    subjects = {ev.subject for ev in fired}
+    assert len(subjects) > 5
+    assert of(asleep, subjects) == of(awake, subjects)
+    assert asleep.refused(c.RaiseDue(by=ENGINE)) == "nothing_due"
+
+
+def test_the_silent_agency_owes_the_procuratorate_a_written_reply():
+    case = Case()
+    case.wait(days=3)
+    leg = case.progress.referrals[[r.agency for r in case.progress.referrals].index("STREET")]
+    owed = case.progress.open_duty(f"supervision_reply:{leg.id}")
+    assert owed
+    assert (owed.holder, owed.desk) == (Agency.STREET, STREET)
+    case.do(c.ReplyToSupervision(by=at_desk(STREET), code=owed.code))
+    assert not case.progress.open_duty(owed.code)
