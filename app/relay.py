@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -24,11 +24,13 @@ from workflows.child_watch import ChildWatchWorkflow
 log = structlog.get_logger()
 POLL = timedelta(seconds=5)
 BATCH = 50
+GIVE_UP = timedelta(seconds=10)
+"""On one telling, when Temporal hangs; it is tried again."""
 
 
 @dataclass
 class Relay:
-    """Safe to run in several workers: a stream is told under a row lock that the others skip."""
+    """Safe to run in several workers: a stream is told under a lock that the others skip and that no person waits for."""
 
     engine: AsyncEngine
     client: Client
@@ -81,18 +83,17 @@ class Relay:
     async def tell(self, stream_id: str) -> None:
         """Signal-with-start with the events since the last telling; start, resume and recovery are this one call."""
         table = kind_of(stream_id).table
+        mine = func.pg_try_advisory_xact_lock(func.hashtextextended(f"relay:{stream_id}", 0))
         async with self.engine.begin() as conn:
-            row = await conn.execute(
-                select(table.c.version, table.c.conducted_version, table.c.is_open)
-                .where(table.c.id == stream_id, table.c.version > table.c.conducted_version)
-                .with_for_update(skip_locked=True)
+            behind = select(table.c.version, table.c.conducted_version).where(
+                table.c.id == stream_id, table.c.version > table.c.conducted_version, mine
             )
-            stream = row.one_or_none()
+            stream = (await conn.execute(behind)).one_or_none()
             if stream is None:
                 return
             moved = await self._moved(conn, stream_id, stream.conducted_version)
             await self._signal(stream_id, moved)
-            told = update(table).where(table.c.id == stream_id)
+            told = update(table).where(table.c.id == stream_id, table.c.conducted_version == stream.conducted_version)
             await conn.execute(told.values(conducted_version=stream.version))
 
     async def _moved(self, conn: AsyncConnection, stream_id: str, since: int) -> Moved:
@@ -110,12 +111,11 @@ class Relay:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             start_signal="moved",
             start_signal_args=[moved],
+            rpc_timeout=GIVE_UP,
         )
 
 
 async def tell_anew(conn: AsyncConnection, stream_ids: list[str]) -> None:
     """Let the relay tell these streams from their first event: how a lost workflow comes back."""
     for table in (tables.cases, tables.watches):
-        lost = or_(*(table.c.id == stream_id for stream_id in stream_ids)) if stream_ids else None
-        if lost is not None:
-            await conn.execute(update(table).where(lost).values(conducted_version=0))
+        await conn.execute(update(table).where(table.c.id.in_(stream_ids)).values(conducted_version=0))

@@ -51,11 +51,11 @@ def worker_of(client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gate
     )  # fmt: skip
 
 
-async def serve(settings: Settings, ready: asyncio.Event | None = None) -> None:
-    """Run until cancelled."""
+async def serve(settings: Settings, ready: asyncio.Event | None = None, *, client: Client | None = None) -> None:
+    """Run until cancelled; `client` is given where its connection is made elsewhere."""
     engine = engine_of(settings.database_url.get_secret_value())
     await require_durable(engine)
-    client = await connect(settings)
+    client = client or await connect(settings)
     ledger = Ledger(load, settings.policy)
     async with open_client() as http, contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(worker_of(client, engine, ledger, Gateway(http), settings))

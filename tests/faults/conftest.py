@@ -1,0 +1,47 @@
+"""Two services for the tests of faults: one at the real pace, one at the pace of the demonstration."""
+
+import httpx2
+import pytest
+
+from tests.faults.rig import QUICK, Rig
+from tests.faults.traffic import Stubborn
+
+
+@pytest.fixture(scope="session")
+async def real(place):
+    async with Rig(place / "real").running() as rig:
+        yield rig
+
+
+@pytest.fixture(scope="session")
+async def quick(place):
+    async with Rig(place / "quick", policy=QUICK).running() as rig:
+        yield rig
+
+
+@pytest.fixture
+async def rig(real):
+    """At the real pace, whole again after the test."""
+    yield real
+    await real.heal()
+
+
+@pytest.fixture
+async def quick_rig(quick):
+    """At the pace of the demonstration, whole again after the test."""
+    yield quick
+    await quick.heal()
+
+
+@pytest.fixture
+async def people(rig):
+    """People who reach the API over its wire."""
+    async with httpx2.AsyncClient(base_url=rig.wires["api"].url, timeout=10) as http:
+        yield Stubborn(http, rig.tokens)
+
+
+def pytest_collection_modifyitems(items):
+    """Faults take their time, above all on a machine that others use."""
+    for item in items:
+        if "tests/faults/" in item.nodeid:
+            item.add_marker(pytest.mark.timeout(300))

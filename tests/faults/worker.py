@@ -1,0 +1,106 @@
+"""The worker process with faults inside: what it does is done and then fails, its clock jumps, a guard is taken away.
+
+`FAULTS` in the environment is a JSON object of the fields of `Faults`. Nothing of this exists in the worker that serves.
+"""
+
+import asyncio
+import dataclasses
+import json
+import os
+import random
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import time_machine
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.converter import DefaultFailureConverter
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from app.settings import Settings
+from app.temporal import connect
+from app.worker import serve
+
+
+class DoneButError(Exception):
+    """The work was done and committed; nobody is told."""
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong inside."""
+
+    done_but_error: float = 0
+    """Share of all activities, local ones too, that do their work and then fail."""
+    stepping: bool = False
+    """SIGUSR1 moves the wall clock to as many seconds beside the true time as the file `clock` says."""
+    trusting: bool = False
+    """Guard removed: the engine's instants are those of this process's wall clock."""
+    saying: str = ""
+    """Every activity that goes out to an agency fails with this text."""
+    clear_failures: bool = False
+    """Guard removed: failures go to Temporal in clear."""
+
+
+class Saboteur(Interceptor):
+    """Around every activity of the worker."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Sabotaged(next, self.faults)
+
+
+class _Sabotaged(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, faults: Faults) -> None:
+        super().__init__(next)
+        self.faults = faults
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        if self.faults.saying and not activity.info().is_local:
+            raise RuntimeError(self.faults.saying)
+        if self.faults.trusting:
+            input.args = [input.args[0].model_copy(update={"now": datetime.now(UTC)})]
+        done = await super().execute_activity(input)
+        if random.random() < self.faults.done_but_error:
+            raise DoneButError
+        return done
+
+
+class Steps:
+    """The wall clock of this process: Python's, as far as our code and its libraries ask it."""
+
+    def __init__(self, told: Path) -> None:
+        self.told = told
+        self.travel: Any = None
+
+    def step(self) -> None:
+        """Jump to so many seconds beside the true time."""
+        if self.travel:
+            self.travel.stop()
+        there = datetime.now(UTC) + timedelta(seconds=float(self.told.read_text()))
+        self.travel = time_machine.travel(there, tick=True)
+        self.travel.start()
+
+
+async def main() -> None:
+    """As app.worker does, with the faults inside."""
+    settings, faults = Settings(), Faults(**json.loads(os.environ["FAULTS"]))
+    client = await connect(settings)
+    config = client.config()
+    config["interceptors"] = [Saboteur(faults)]
+    if faults.clear_failures:
+        config["data_converter"] = dataclasses.replace(
+            config["data_converter"], failure_converter_class=DefaultFailureConverter
+        )
+    if faults.stepping:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, Steps(settings.data_dir / "clock").step)
+    await serve(settings, client=Client(**config))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
