@@ -64,11 +64,21 @@ async def by_receipt(conn: AsyncConnection, receipts: Receipts, code: str) -> Fo
 
 
 async def _answer(conn: AsyncConnection, progress: Progress) -> str | None:
-    """The answer's text, of this report or of the case that it follows."""
+    """The answer's text, of this report or of the case that it follows; another's answer is not for one who is told none."""
+    own = await _text(conn, progress.case_id)
+    if own or progress.linked_to is None or await _is_waived(conn, progress.case_id):
+        return own
+    return await _text(conn, progress.linked_to)
+
+
+async def _text(conn: AsyncConnection, case_id: str) -> str | None:
     note = tables.notes.c
-    for case_id in (progress.case_id, progress.linked_to):
-        query = select(note.body).where(note.stream_id == case_id, note.kind == "reporter_answered")
-        text = (await conn.execute(query.order_by(note.version.desc()).limit(1))).scalar_one_or_none()
-        if text:
-            return text
-    return None
+    query = select(note.body).where(note.stream_id == case_id, note.kind == "reporter_answered")
+    return (await conn.execute(query.order_by(note.version.desc()).limit(1))).scalar_one_or_none()
+
+
+async def _is_waived(conn: AsyncConnection, case_id: str) -> bool:
+    """By a person's decision with a reason, such as that an answer would endanger the child."""
+    event = tables.events.c
+    query = select(event.version).where(event.stream_id == case_id, event.kind == "answer_waived")
+    return (await conn.execute(query.limit(1))).first() is not None

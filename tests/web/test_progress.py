@@ -2,21 +2,33 @@
 
 import html
 import re
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 import httpx2
 import pytest
 from structlog.testing import capture_logs
 
 from app.api.edge import BODY_LIMIT
+from app.db.ledger import Ledger
 from app.db.receipts import Receipts, is_whole
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import engine_of
 from app.main import create_app
+from app.policy.loader import load
 from app.settings import Settings
 
 POLICY = {
     "default-src 'none'", "style-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
 }  # fmt: skip
+
+
+@asynccontextmanager
+async def at(service):
+    """The same pages on another service."""
+    transport = httpx2.ASGITransport(create_app(Settings(), given=service), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
+        yield http
 
 
 async def look_up(api, code):
@@ -57,6 +69,38 @@ async def test_the_page_says_what_the_json_route_says_at_each_step_and_no_more(a
             assert hidden not in answer.text
 
 
+async def test_an_answer_that_is_owed_too_long_is_called_overdue(api):
+    report = await api.report()
+    due = (await api.get(None, f"/v1/progress/{report['receipt']}")).json()["answer_due_at"]
+    late = Ledger(load, "fengtai-2026.1", clock=lambda: datetime.fromisoformat(due) + timedelta(minutes=1))
+    service = Service(api.service.engine, late, api.service.receipts)
+    async with at(service) as http:
+        answer = await http.post(PROGRESS_PATH, data={"code": report["receipt"]})
+    assert "已超期" in text_of(answer)
+    assert "已超期" not in text_of(await look_up(api, report["receipt"]))
+
+
+async def test_a_report_without_an_answer_and_a_closed_one_are_shown_as_they_are(api):
+    report = await api.report()
+    case = f"/v1/cases/{report['case_id']}"
+    child = (await api.progress(report["case_id"]))["children"][0]["id"]
+    await api.post("police.officer.1", f"{case}/referrals/{await api.leg(report['case_id'], 'POLICE')}/accept")
+    await api.post("police.officer.1", f"{case}/safety", {"child_id": child, "safety": "safe"})
+    await api.post("civil.officer.1", f"{case}/waive-answer", {"reason": "anonymous"})
+    waived = await look_up(api, report["receipt"])
+    assert "答复环节已结束" in text_of(waived)
+    assert "已答复" not in text_of(waived)
+    assert "已办结" not in text_of(waived)
+
+    await api.post("civil.officer.1", f"{case}/closure-proposal", {"reason": "no_risk_found"})
+    await api.post("civil.head.1", f"{case}/closure-approval")
+    assert (await api.get(None, f"/v1/progress/{report['receipt']}")).json()["closed"]
+    closed = await look_up(api, report["receipt"])
+    assert "本报告已办结" in text_of(closed)
+    assert "第 5 步，共 5 步" in text_of(closed)
+    assert "已完成" not in text_of(closed)  # it went from the first stage to the end; the others are not claimed
+
+
 @pytest.mark.requirement("R084")
 async def test_each_of_two_linked_reports_is_shown_by_its_own_receipt(api):
     first, second = await api.report(), await api.report()
@@ -68,6 +112,20 @@ async def test_each_of_two_linked_reports_is_shown_by_its_own_receipt(api):
     assert f'datetime="{before}"'.replace("Z", "+00:00") in shown.text
     assert second["receipt"] in text_of(shown)
     assert first["receipt"] not in shown.text
+
+
+@pytest.mark.requirement("R084")
+async def test_whoever_is_told_nothing_does_not_read_the_answer_to_another(api):
+    first, second = await api.report(), await api.report()
+    await api.post("police.officer.1", f"/v1/cases/{second['case_id']}/link", {"primary": first["case_id"]})
+    waived = await api.post(
+        "civil.officer.1", f"/v1/cases/{second['case_id']}/waive-answer", {"reason": "would_endanger_child"}
+    )
+    assert waived.status_code == 200, waived.text
+    await api.post("civil.officer.1", f"/v1/cases/{first['case_id']}/answer", {"note": "已送往临时住处"})
+    assert "已送往临时住处" in text_of(await look_up(api, first["receipt"]))
+    assert "已送往临时住处" not in (await look_up(api, second["receipt"])).text
+    assert (await api.get(None, f"/v1/progress/{second['receipt']}")).json()["answer"] is None
 
 
 @pytest.mark.parametrize("other", [
@@ -83,8 +141,8 @@ async def test_the_code_is_taken_as_it_was_meant(api, other):
 
 
 @pytest.mark.parametrize(("typed", "status", "said"), [
-    ("", 422, "请填写回执编号"), ("8F3K-72QD", 422, "您填写的是8位"), ("8F3K-72QD-0M5T-PX1U", 422, "不会出现的字符"),
-    ("0000-0000-0000-0000", 404, "没有查到"), ('"><script>alert(1)</script>', 422, "16位"), ("\x00\ud7ff" + "龘" * 15, 422, "16位"),
+    ("", 422, "请填写回执编号"), ("8F3K-72QD", 422, "您填写的是 8 位"), ("8F3K-72QD-0M5T-PX1U", 422, "不会出现的字符"),
+    ("0000-0000-0000-0000", 404, "没有查到"), ('"><script>alert(1)</script>', 422, "16 位"), ("\x00\ud7ff" + "龘" * 15, 422, "16 位"),
 ])  # fmt: skip
 async def test_a_wrong_code_is_told_clearly_and_kept(api, typed, status, said):
     answer = await look_up(api, typed)
@@ -152,9 +210,7 @@ async def test_the_code_is_in_no_log_and_no_address(api):
 
 async def test_a_database_that_is_away_is_no_answer_about_the_report(api):
     nowhere = engine_of("postgresql+asyncpg://nobody:x@127.0.0.1:9/none")
-    away = create_app(Settings(), given=Service(nowhere, api.service.ledger, Receipts(b"x")))
-    transport = httpx2.ASGITransport(away, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
+    async with at(Service(nowhere, api.service.ledger, Receipts(b"x"))) as http:
         answer = await http.post(PROGRESS_PATH, data={"code": "8f3k 72qd 0m5t px1a"})
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
@@ -169,9 +225,7 @@ async def test_an_error_inside_is_a_page_and_not_its_text(api):
         def hash(self, code):
             raise RuntimeError("孩子的姓名")
 
-    app = create_app(Settings(), given=Service(api.service.engine, api.service.ledger, Broken(b"x")))
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
+    async with at(Service(api.service.engine, api.service.ledger, Broken(b"x"))) as http:
         answer = await http.post(PROGRESS_PATH, data={"code": "8F3K-72QD-0M5T-PX1A"})
     assert answer.status_code == 500
     assert "系统出错" in text_of(answer)
