@@ -135,7 +135,7 @@ def _misshapen(typed: str) -> tuple[str, str]:
         return EMPTY
     count = len(plain(typed))
     return (
-        f"回执编号是{LENGTH}位字母和数字，您填写的是{count}位"
+        f"回执编号是 {LENGTH} 位字母和数字，您填写的是 {count} 位"
         if count != LENGTH
         else "回执编号中有不会出现的字符，请对照回执核对",
         f"A receipt code has {LENGTH} letters and digits; you entered {count}."

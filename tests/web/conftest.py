@@ -15,7 +15,7 @@ from tests.api.conftest import api  # noqa: F401
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def stack(place):
     """The pages are shown with the pack's real times, so that what is owed is still owed."""
     stack = Stack(place / "web", api_port=0, temporal_port=0, ui_port=0)
@@ -26,13 +26,13 @@ async def stack(place):
         await asyncio.to_thread(stack.stop)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def people(stack):
     async with httpx2.AsyncClient(base_url=stack.url, timeout=20) as http:
         yield People(http, stack.tokens)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def browser():
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
