@@ -179,3 +179,4 @@ class Confirmed(BaseModel):
 
     calendar_version: int
     cases_moved: int
+    watches_moved: int

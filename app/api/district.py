@@ -1,5 +1,7 @@
 """The district's registers: agencies with their systems, the calendar and its yearly confirmation, callbacks of agencies."""
 
+import contextlib
+from collections import Counter
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -20,7 +22,6 @@ from app.db.people import machine_of
 from app.domain import commands as c
 from app.domain.access import ENGINE, Action
 from app.domain.clock import DayKind
-from app.domain.progress import Progress, running_clocks
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, DeclineReason, FailReason, ReturnReason
 
@@ -96,7 +97,7 @@ async def confirm_year(given: Confirmation, conn: Conn, who: Who, shouhu: Shouhu
     }  # fmt: skip
     await conn.execute(insert(tables.calendars), version)
     moved = await _recompute(conn, shouhu, given.reason)
-    return Confirmed(calendar_version=version["version"], cases_moved=moved)
+    return Confirmed(calendar_version=version["version"], cases_moved=moved["cases"], watches_moved=moved["watches"])
 
 
 async def _enter_days(conn: Conn, given: Confirmation) -> None:
@@ -110,20 +111,15 @@ async def _enter_days(conn: Conn, given: Confirmation) -> None:
         await conn.execute(insert(day), rows)
 
 
-async def _recompute(conn: Conn, shouhu: Service, reason: str) -> int:
+async def _recompute(conn: Conn, shouhu: Service, reason: str) -> Counter[str]:
     """With a ledger of its own: were this transaction rolled back, no other must remember its calendar."""
-    moved, ledger = 0, Ledger(shouhu.ledger.load, shouhu.ledger.policy, shouhu.ledger.clock)
-    case = tables.cases.c
-    for row in (await conn.execute(select(case.id, case.progress).where(case.is_open).order_by(case.id))).all():
-        if not any(
-            not clock.spec.around_the_clock for _, _, clock in running_clocks(Progress.model_validate(row.progress))
-        ):
-            continue
-        try:
-            await ledger.record(conn, row.id, c.RecomputeDeadlines(by=ENGINE, why=reason))
-            moved += 1
-        except Refused:
-            continue
+    moved: Counter[str] = Counter()
+    ledger = Ledger(shouhu.ledger.load, shouhu.ledger.policy, shouhu.ledger.clock)
+    for table in (tables.cases, tables.watches):
+        for stream in (await conn.execute(select(table.c.id).where(table.c.is_open).order_by(table.c.id))).scalars():
+            with contextlib.suppress(Refused):  # nothing of it moves
+                await ledger.record(conn, stream, c.RecomputeDeadlines(by=ENGINE, why=reason))
+                moved[table.name] += 1
     return moved
 
 

@@ -11,10 +11,11 @@ from app.api.context import Conn, Shouhu, Who, at_desk_of
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.ledger import Recorded
+from app.db.visits import Seen, report_of_visit
 from app.domain.access import DESK_STAFF
 from app.domain.commands import Command
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Grade
+from app.domain.terms import Grade, Trigger
 from app.domain.watch import EndReason, EndWatch, Finding, RecordVisit
 
 router = APIRouter(prefix="/v1", tags=["watches"])
@@ -29,6 +30,7 @@ class Visit(BaseModel):
 
     finding: Finding
     grade: Grade | None = None
+    situations: tuple[Trigger, ...] = Field((), description="What a child at risk is reported for.")
     note: str = Field("", max_length=20_000)
 
 
@@ -60,6 +62,8 @@ class Watched(BaseModel):
     visit_due_at: datetime | None
     is_open: bool
     replayed: bool
+    report: str | None = Field(default=None, description="The case that the visit's report of a child at risk became.")
+    receipt: str | None = None
 
 
 @router.get("/watches", operation_id="watches")
@@ -78,9 +82,16 @@ async def record_visit(
     watch_id: str, visit: Visit, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> Watched:  # fmt: skip
-    """走访: the next one is planned by the grade."""
+    """走访: the next one is planned by the grade; a child at risk is a report at once."""
+    await _at_its_desk(conn, who, watch_id)
     command = RecordVisit(by=who, finding=visit.finding, grade=visit.grade, note=visit.note)
-    return await _perform(conn, shouhu, who, watch_id, command, response, idempotency_key, if_match)
+    if visit.finding is not Finding.AT_RISK:
+        return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
+    seen = Seen(watch_id=watch_id, situations=visit.situations, narrative=visit.note)
+    filed = await report_of_visit(conn, shouhu.ledger, shouhu.receipts, seen, who, idempotency_key)
+    command = command.model_copy(update={"report": filed.case_id})
+    done = await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
+    return done.model_copy(update={"report": filed.case_id, "receipt": filed.receipt})
 
 
 @router.post("/watches/{watch_id}/end", operation_id="end_watch")
@@ -89,14 +100,12 @@ async def end_watch(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> Watched:  # fmt: skip
     """The watch is over."""
+    await _at_its_desk(conn, who, watch_id)
     command = EndWatch(by=who, reason=end.reason, note=end.note)
-    return await _perform(conn, shouhu, who, watch_id, command, response, idempotency_key, if_match)
+    return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
 
 
-async def _perform(
-    conn: Conn, shouhu: Shouhu, who: Who, watch_id: str, command: Command, response: Response, key: str | None,
-    if_match: str | None,
-) -> Watched:  # fmt: skip
+async def _at_its_desk(conn: Conn, who: Who, watch_id: str) -> None:
     """Only the staff of the desk that watches; to all others there is no such watch."""
     watch = tables.watches.c
     desk = (await conn.execute(select(watch.desk).where(watch.id == watch_id, at_desk_of(who, watch.desk)))).scalar()
@@ -104,6 +113,12 @@ async def _perform(
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     if desk != who.desk or not who.has(*DESK_STAFF):
         raise Refused(RefusalCode.NOT_YOUR_DESK, desk=desk)
+
+
+async def _perform(
+    conn: Conn, shouhu: Shouhu, command: Command, watch_id: str, response: Response, key: str | None,
+    if_match: str | None,
+) -> Watched:  # fmt: skip
     done: Recorded = await shouhu.ledger.record(conn, watch_id, command, key=key, expected=version_of(if_match))
     response.headers["ETag"] = f'"{done.version}"'
     now = done.progress

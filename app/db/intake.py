@@ -172,8 +172,9 @@ class Filed:
 
 
 async def file(
-    conn: AsyncConnection, ledger: Ledger, receipts: Receipts, submission: Submission, actor: Actor, key: str | None
-) -> Filed:
+    conn: AsyncConnection, ledger: Ledger, receipts: Receipts, submission: Submission, actor: Actor, key: str | None,
+    watch: str | None = None,
+) -> Filed:  # fmt: skip
     """Raises InFlight, KeyReused, Refused; nothing is half done."""
     now, unit = ledger.clock(), actor.unit or actor.desk
     body_hash = hashlib.sha256(submission.model_dump_json().encode()).hexdigest() if key else ""
@@ -198,7 +199,8 @@ async def file(
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
         tables.submissions: [kept] if key else [],
     }
-    await ledger.file(conn, case_id, c.FileReport(by=actor, facts=facts, unit=unit), now=now, content=content)
+    command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch)
+    await ledger.file(conn, case_id, command, now=now, content=content)
     return Filed(case_id, code, findings)
 
 

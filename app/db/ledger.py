@@ -1,5 +1,6 @@
 """The ledger: `record()` is the one door through which a case or a watch changes, in one transaction."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,8 +24,11 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason, Grade
 from app.domain.watch import (
     BeginWatch,
+    EndReason,
+    EndWatch,
     Watch,
     apply_watch,
+    child_of,
     decide_watch,
     next_visit_deadline,
     watch_event_adapter,
@@ -33,7 +37,8 @@ from app.domain.watch import (
 
 CHANNEL = "ledger"
 Content = Mapping[Table, Sequence[Mapping[str, Any]]]
-NO_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER, CloseReason.NO_RISK_FOUND)
+ENDS_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
+NO_WATCH = (*ENDS_WATCH, CloseReason.NO_RISK_FOUND)
 
 
 class Pack(Protocol):
@@ -244,11 +249,21 @@ class Ledger:
         for follower in after.followers:
             follow = c.FollowPrimary(by=ENGINE, answered=True, closed=closed)
             await self.record(conn, follower, follow, now=now)
-        if closed is None or closed in NO_WATCH or after.linked_to:
+        if closed is not None and after.linked_to is None:
+            await self._back_to_the_watch(conn, after, closed, now)
+
+    async def _back_to_the_watch(
+        self, conn: AsyncConnection, after: Progress, closed: CloseReason, now: datetime
+    ) -> None:
+        """Every child, and one that a visit had reported to the watch it came from, which may have ended meanwhile."""
+        if after.watch and closed in ENDS_WATCH:
+            with contextlib.suppress(Refused):
+                await self.record(conn, after.watch, EndWatch(by=ENGINE, reason=EndReason(closed.value)), now=now)
+        if closed in NO_WATCH:
             return
-        for child in after.children:
+        for child in (child_of(after.watch),) if after.watch else tuple(child.id for child in after.children):
             begin = BeginWatch(
-                by=ENGINE, child_id=child.id, case_id=after.case_id, division=after.division,
+                by=ENGINE, child_id=child, case_id=after.case_id, division=after.division,
                 grade=after.grade or Grade.MEDIUM,
             )  # fmt: skip
             await self.begin_watch(conn, begin, now)

@@ -151,7 +151,13 @@ def _duty_row(progress: Progress, duty: Duty) -> Row:
 def _collect_deadlines(changes: Changes, before: Progress | None, after: Progress, now: datetime) -> None:
     old, new, case = _standing(before) if before else {}, _standing(after), {"case_id": after.case_id}
     gone = [
-        {**case, "subject": subject, "clock": clock, "valid_to": now, "met_at": None if (subject, clock) in new else now}
+        {
+            **case,
+            "subject": subject,
+            "clock": clock,
+            "valid_to": now,
+            "met_at": None if (subject, clock) in new else now,
+        }
         for (subject, clock), row in old.items()
         if new.get((subject, clock), {}).get("due_at") != row["due_at"]
     ]

@@ -75,6 +75,7 @@ def file_report(case_id: str, command: c.FileReport, policy: Policy, now: dateti
         steps=tuple(e.PlannedStep(route_id=r.id, step=r.step, agency=r.agency, gate=r.gate) for r in triage.routes),
         duties=tuple(e.PlannedDuty(code=o.code, gate=o.gate) for o in triage.obligations),
         rows=triage.rows,
+        watch=command.watch,
     )
     return with_consequences(None, (filed,), policy, now)
 

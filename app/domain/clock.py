@@ -136,6 +136,10 @@ class Clock(Value):
             return self.model_copy(update={"calendar_version": calendar.version})
         return self._planned(now, calendar, kept=self.rungs)
 
+    def differs_from(self, before: "Clock") -> bool:
+        """Whether the due instant, a rung, or how certain they are has changed."""
+        return (self.due_at, self.rungs, self.provisional) != (before.due_at, before.rungs, before.provisional)
+
     def fire(self, rung: Rung) -> Self:
         """Take a planned rung as climbed; each can be climbed once, and none while the clock stands."""
         self._refuse_unless_running("escalated")

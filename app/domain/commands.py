@@ -34,10 +34,11 @@ class Command(Frozen):
 
 
 class FileReport(Command):
-    """A report at the one door."""
+    """A report at the one door; `watch` names the one whose visit verified the risk."""
 
     facts: ReportFacts
     unit: str
+    watch: str | None = None
 
 
 class AcceptReferral(Command):

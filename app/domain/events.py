@@ -76,6 +76,7 @@ class ReportFiled(Fact):
     steps: tuple[PlannedStep, ...]
     duties: tuple[PlannedDuty, ...]
     rows: tuple[str, ...]
+    watch: str | None = None
 
 
 class ReferralOpened(Fact):

@@ -49,6 +49,7 @@ def _filed(event: e.ReportFiled) -> Progress:
         closes_only_when_found=event.closes_only_when_found,
         possible_duplicate=event.possible_duplicate,
         steps=event.steps,
+        watch=event.watch,
     )
 
 

@@ -123,6 +123,7 @@ class Progress(Frozen):
     answered: bool = False
     linked_to: str | None = None
     followers: tuple[str, ...] = ()
+    watch: str | None = None
     proposed_by: tuple[str, ...] = ()
     proposed_reason: CloseReason | None = None
     closed_reason: CloseReason | None = None

@@ -65,6 +65,11 @@ class RefusalCode(Term):
         "This duty is met by doing what it asks for, not by ticking it off.",
     )
     DUTY_NOT_FOUND = "duty_not_found", "没有此项义务", "There is no such open duty."
+    RISK_NOT_REPORTED = (
+        "risk_not_reported",
+        "走访发现的风险须同时报告",
+        "A risk that a visit found has to be reported with it.",
+    )
     NOTHING_DUE = "nothing_due", "没有到期事项", "Nothing is due."
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
 

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from app.domain import commands as c
 from app.domain import events as e
-from app.domain.clock import Clock
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
@@ -105,7 +104,7 @@ def _recompute(progress: Progress, command: c.RecomputeDeadlines, policy: Policy
     moved = tuple(
         e.MovedClock(subject=subject, clock=name, moved=again)
         for subject, name, clock in running_clocks(progress)
-        if _moved(again := clock.recompute(policy.calendar, now), clock)
+        if (again := clock.recompute(policy.calendar, now)).differs_from(clock)
     )
     if not moved:
         raise Refused(RefusalCode.NOTHING_TO_RECOMPUTE)
@@ -114,11 +113,6 @@ def _recompute(progress: Progress, command: c.RecomputeDeadlines, policy: Policy
             **signed(command.by, now), calendar_version=policy.calendar.version, reason=command.why, clocks=moved
         ),
     )
-
-
-def _moved(again: Clock, clock: Clock) -> bool:
-    """The due instant, a rung, or how certain they are."""
-    return (again.due_at, again.rungs, again.provisional) != (clock.due_at, clock.rungs, clock.provisional)
 
 
 SUPERVISION_WORK = {

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from app.domain.clock import Clock
-from app.domain.commands import Command
+from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.opening import desk_of, recipients
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
@@ -40,10 +40,11 @@ class BeginWatch(Command):
 
 
 class RecordVisit(Command):
-    """走访."""
+    """走访; what was found at risk is a report by then, `report` is its case."""
 
     finding: Finding
     grade: Grade | None = None
+    report: str | None = None
 
 
 class EndWatch(Command):
@@ -85,6 +86,16 @@ class VisitRecorded(WatchFact):
     finding: Finding
     grade: Grade
     visit: Clock
+    report: str | None = None
+
+
+class VisitRecomputed(WatchFact):
+    """The calendar changed; the visit's clock as it runs now."""
+
+    kind: Literal["visit_recomputed"] = "visit_recomputed"
+    calendar_version: str
+    reason: str
+    visit: Clock
 
 
 class VisitRungFired(WatchFact):
@@ -103,7 +114,9 @@ class WatchEnded(WatchFact):
     reason: EndReason
 
 
-WatchEvent = Annotated[WatchBegan | VisitRecorded | VisitRungFired | WatchEnded, Field(discriminator="kind")]
+WatchEvent = Annotated[
+    WatchBegan | VisitRecorded | VisitRecomputed | VisitRungFired | WatchEnded, Field(discriminator="kind")
+]
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
 
 
@@ -141,6 +154,8 @@ def apply_watch(watch: Watch | None, event: WatchEvent) -> Watch:
     match event:
         case VisitRecorded():
             change: dict[str, object] = {"visit": event.visit, "grade": event.grade, "visits": watch.visits + 1}
+        case VisitRecomputed():
+            change = {"visit": event.visit}
         case VisitRungFired():
             change = {"visit": watch.visit.fire(event.rung)}
         case WatchEnded():
@@ -158,13 +173,14 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
     if not watch.is_open:
         raise Refused(RefusalCode.CASE_CLOSED)
     match command:
-        case RecordVisit(finding=finding):
-            grade = command.grade or watch.grade
-            return (VisitRecorded(**head, finding=finding, grade=grade, visit=_visit(policy, now, grade)),)
+        case RecordVisit():
+            return (_visited(watch, command, policy, now, head),)
         case EndWatch(reason=reason):
             return (WatchEnded(**head, reason=reason),)
         case RaiseDueVisit():
             return _missed(watch, now)
+        case RecomputeDeadlines(why=why):
+            return (_recomputed(watch, why, policy, now, head),)
         case _:
             raise Refused(RefusalCode.WRONG_STAGE)
 
@@ -181,6 +197,23 @@ def _begun(command: BeginWatch, policy: Policy, now: datetime, head: dict[str, A
         desk=desk_of(Agency.COMM, command.division),
         visit=_visit(policy, now, command.grade),
     )
+
+
+def _visited(watch: Watch, command: RecordVisit, policy: Policy, now: datetime, head: dict[str, Any]) -> VisitRecorded:
+    """The next visit is planned by the grade; a risk is never noted without its report."""
+    if (command.finding is Finding.AT_RISK) != (command.report is not None):
+        raise Refused(RefusalCode.RISK_NOT_REPORTED)
+    grade = command.grade or watch.grade
+    return VisitRecorded(
+        **head, finding=command.finding, grade=grade, visit=_visit(policy, now, grade), report=command.report
+    )
+
+
+def _recomputed(watch: Watch, why: str, policy: Policy, now: datetime, head: dict[str, Any]) -> VisitRecomputed:
+    visit = watch.visit.recompute(policy.calendar, now)
+    if not visit.differs_from(watch.visit):
+        raise Refused(RefusalCode.NOTHING_TO_RECOMPUTE)
+    return VisitRecomputed(**head, calendar_version=policy.calendar.version, reason=why, visit=visit)
 
 
 def _visit(policy: Policy, now: datetime, grade: Grade) -> Clock:
@@ -203,3 +236,8 @@ def _missed(watch: Watch, now: datetime) -> tuple[WatchEvent, ...]:
 def watch_id(child_id: str) -> str:
     """The id of the one watch over a child."""
     return f"watch-{child_id}"
+
+
+def child_of(watch: str) -> str:
+    """The child of a watch's id."""
+    return watch.removeprefix("watch-")

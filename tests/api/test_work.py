@@ -96,15 +96,3 @@ async def test_a_supervisor_sees_urges_and_reassigns_what_stalls(api, case):
     assert (await api.post("civil.supervisor.1", f"{path}/reassign", {"to": "CIVIL"})).status_code == 200
     assert (await api.get("civil.supervisor.1", "/v1/statistics/on-time?by=agency")).status_code == 200
     is_problem(await api.get("police.officer.1", "/v1/stalled"), 403, "not_allowed")
-
-
-async def test_confirming_a_year_recomputes_what_was_provisional_and_says_why(api):
-    given = {
-        "year": 2027,
-        "days": [{"day": "2027-01-01", "kind": "holiday", "name": "元旦"}],
-        "reason": "国务院办公厅已公布2027年安排",
-    }
-    is_problem(await api.post("police.officer.1", "/v1/calendar/confirmations", given), 403, "not_allowed")
-    made = (await api.post("civil.supervisor.1", "/v1/calendar/confirmations", given)).json()
-    assert made["calendar_version"] >= 2
-    assert (await api.get("police.officer.1", "/v1/calendar?year=2027")).json()["confirmed_until"] == "2027-12-31"

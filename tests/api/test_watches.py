@@ -1,0 +1,165 @@
+"""What a visit finds: a child at risk is a report at once, through the same door; the calendar moves visits too."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+from sqlalchemy import func, select, text
+
+from app.db import tables
+from app.db.ledger import Ledger, events_since
+from app.db.receipts import Receipts
+from app.db.service import Service
+from app.domain.access import ENGINE
+from app.domain.clock import Clock
+from app.domain.terms import Grade
+from app.domain.watch import BeginWatch
+from app.main import create_app
+from app.policy.loader import load
+from app.settings import Settings
+from tests.api.conftest import Api
+from tests.api.test_reports import is_problem
+
+COMMITTEE = "comm-110106007.officer.1"
+FOUND = {"finding": "at_risk", "situations": ["unguarded"], "note": "父亲三天未归，家中无人"}
+
+
+async def begin(api, case, grade=Grade.HIGH):
+    child = (await api.progress(case))["children"][0]["id"]
+    command = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106007", grade=grade)
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin_watch(conn, command, api.service.ledger.clock())
+    return f"watch-{child}"
+
+
+@pytest.fixture
+async def watch(api):
+    child = {"residence_division": "110106007", "name": "华小满（化名）", "birth_text": "约九岁"}
+    family = [{"name": "华某（化名）", "facts": {"relation": "father", "suspected_of_harm": "yes"}}]
+    case = (await api.report(children=[child], family=family))["case_id"]
+    await close(api, case, "no_risk_found")
+    return await begin(api, case)
+
+
+async def close(api, case, reason):
+    path = f"/v1/cases/{case}"
+    for child in (await api.progress(case))["children"]:
+        await api.post("police.officer.1", f"{path}/safety", {"child_id": child["id"], "safety": "safe"})
+    await api.post("civil.officer.1", f"{path}/answer", {"note": "已核实"})
+    proposed = await api.post("civil.officer.1", f"{path}/closure-proposal", {"reason": reason})
+    assert proposed.status_code == 200, proposed.text
+    closed = await api.post("civil.head.1", f"{path}/closure-approval")
+    assert closed.status_code == 200, closed.text
+
+
+async def state_of(api, watch):
+    async with api.service.engine.connect() as conn:
+        row = await conn.execute(select(tables.watches).where(tables.watches.c.id == watch))
+        return row.mappings().one(), await events_since(conn, watch, 0)
+
+
+@pytest.mark.requirement("R055")
+@pytest.mark.requirement("R063")
+async def test_a_risk_that_a_visit_verified_is_a_report_with_a_police_leg_and_a_receipt(api, watch):
+    done = (await api.post(COMMITTEE, f"/v1/watches/{watch}/visits", FOUND)).json()
+    case = await api.progress(done["report"])
+    assert (case["watch"], case["reporter_class"], case["branch"]) == (watch, "committee", "A")
+    assert {r["agency"] for r in case["referrals"]} >= {"POLICE", "STREET", "CIVIL"}
+    seen = (await api.get(None, f"/v1/progress/{done['receipt']}")).json()
+    assert (seen["stage"], seen["answered"]) == ("report", False)
+    _, events = await state_of(api, watch)
+    assert (events[-1]["finding"], events[-1]["report"]) == ("at_risk", done["report"])
+    async with api.service.engine.connect() as conn:
+        child = tables.children
+        name = await conn.scalar(select(child.c.name).where(child.c.case_id == done["report"]))
+        filed = text(
+            "select count(distinct xmin::text) from events where stream_id = :case or (stream_id = :watch and version = :v)"
+        )
+        known = {"case": done["report"], "watch": watch, "v": done["version"]}
+        assert await conn.scalar(filed, known) == 1, "the visit and its report are one transaction"
+    assert name == "华小满（化名）"
+
+
+async def test_a_visit_at_risk_sent_twice_or_on_an_old_version_makes_no_second_report(api, watch, key):
+    path, twice = f"/v1/watches/{watch}/visits", {"Idempotency-Key": key}
+    first = (await api.post(COMMITTEE, path, FOUND, twice)).json()
+    again = (await api.post(COMMITTEE, path, FOUND, twice)).json()
+    assert (again["report"], again["receipt"], again["replayed"]) == (first["report"], first["receipt"], True)
+    before = await cases(api, watch)
+    is_problem(await api.post(COMMITTEE, path, FOUND, {"If-Match": '"1"'}), 409, "stale_version")
+    is_problem(await api.post("comm-110106001.officer.1", path, FOUND), 404, "case_not_found")
+    assert await cases(api, watch) == before == 1
+
+
+async def cases(api, watch):
+    async with api.service.engine.connect() as conn:
+        came = tables.cases.c.progress["watch"].astext == watch
+        return await conn.scalar(select(func.count()).select_from(tables.cases).where(came))
+
+
+@pytest.mark.requirement("R013")
+async def test_the_child_of_such_a_report_goes_back_to_the_same_watch(api, watch):
+    for reason, open_after in (("no_risk_found", True), ("died", False)):
+        case = (await api.post(COMMITTEE, f"/v1/watches/{watch}/visits", FOUND)).json()["report"]
+        child = (await api.progress(case))["children"][0]["id"]
+        await close(api, case, reason)
+        row, _ = await state_of(api, watch)
+        assert row["is_open"] is open_after
+        async with api.service.engine.connect() as conn:
+            assert not await conn.scalar(select(tables.watches.c.id).where(tables.watches.c.child_id == child))
+
+
+@pytest.fixture
+async def late(api):
+    """The same service three days before the confirmed calendar ends."""
+    async with api.service.engine.connect() as conn:
+        until = await conn.scalar(select(func.max(tables.calendars.c.confirmed_until)))
+    now = datetime(until.year, 12, 29, 2, tzinfo=UTC)
+    service = Service(api.service.engine, Ledger(load, "fengtai-2026.1", lambda: now), Receipts(b"secret of the tests"))
+    transport = httpx2.ASGITransport(create_app(Settings(), given=service), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
+        yield Api(http, service), until.year + 1
+
+
+async def test_confirming_a_year_moves_provisional_deadlines_of_cases_and_watches_and_says_why(late):
+    api, year = late
+    case = (await api.report("school.reporter.1", reporter={"class": "school"}, kind="dropout", situations=[]))[
+        "case_id"
+    ]
+    watch = await begin(api, case, Grade.MEDIUM)
+    duty = duty_of(await api.progress(case))
+    visit, _ = await state_of(api, watch)
+    assert duty.due_provisional
+    assert visit["progress"]["visit"]["due_provisional"]
+    # The statutory days, and as a holiday the very days on which the answer and the visit were due.
+    days = {f"{year}-01-01", *(str((due + timedelta(hours=8)).date()) for due in (duty.due_at, visit["visit_due_at"]))}
+    given = {
+        "year": year,
+        "reason": "国务院办公厅已公布",
+        "days": [{"day": d, "kind": "holiday", "name": "调整"} for d in sorted(days)],
+    }
+    is_problem(await api.post("police.officer.1", "/v1/calendar/confirmations", given), 403, "not_allowed")
+    made = (await api.post("civil.supervisor.1", "/v1/calendar/confirmations", given)).json()
+    assert (await api.get("police.officer.1", f"/v1/calendar?year={year}")).json()["confirmed_until"] == f"{year}-12-31"
+    assert made["cases_moved"] >= 1
+    assert made["watches_moved"] >= 1
+    moved = duty_of(await api.progress(case))
+    assert moved.due_at > duty.due_at
+    assert not moved.due_provisional
+    async with api.service.engine.connect() as conn:
+        told = [body for body in await events_since(conn, case, 0) if body["kind"] == "deadlines_recomputed"]
+        task = tables.tasks.c
+        due = await conn.scalar(select(task.due_at).where(task.case_id == case, task.subject == "answer_outcome"))
+    assert [(body["reason"], body["calendar_version"]) for body in told] == [
+        (given["reason"], str(made["calendar_version"]))
+    ]
+    assert due == moved.due_at
+    later, events = await state_of(api, watch)
+    assert later["visit_due_at"] > visit["visit_due_at"]
+    assert (events[-1]["kind"], events[-1]["reason"]) == ("visit_recomputed", given["reason"])
+    again = (await api.post("civil.supervisor.1", "/v1/calendar/confirmations", given)).json()
+    assert (again["cases_moved"], again["watches_moved"]) == (0, 0), "the same calendar moves nothing"
+
+
+def duty_of(progress):
+    return Clock.model_validate(next(d for d in progress["duties"] if d["code"] == "answer_outcome")["clock"])
