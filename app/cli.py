@@ -3,20 +3,27 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
-import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
+from app.domain.terms import Agency
 from app.embedded import EmbeddedError
-from app.settings import Settings, settings_of
+from app.settings import DATA, Settings, settings_of
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from app.stack import Stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", help="Shouhu 守护")
@@ -30,36 +37,43 @@ SIGN_IN = (
     ("supervisor · 督查员", "civil.supervisor.1"),
     ("procurator · 检察官", "proc.procurator.1"),
 )
-Data = Annotated[Path, typer.Option(help="Where the data is kept.", envvar="SHOUHU_DATA_DIR")]
+Data = Annotated[
+    Path, typer.Option(help="Where the data is kept.", envvar="SHOUHU_DATA_DIR", show_default=".shouhu beside ./shouhu")
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 takes a free one.")]
+TemporalPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of Temporal.")]
+PagesPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of Temporal's pages.")]
 
 
 @app.command()
-def up(
-    data: Data = Path(".shouhu"),
-    port: Annotated[int, typer.Option(help="Port of the API.")] = 8000,
-    temporal_port: Annotated[int, typer.Option(help="Port of Temporal.")] = 7233,
-    ui_port: Annotated[int, typer.Option(help="Port of Temporal's pages.")] = 8233,
-) -> None:
+def up(data: Data = DATA, port: Port = 8000, temporal_port: TemporalPort = 7233, ui_port: PagesPort = 8233) -> None:
     """Start the whole service on this machine, and keep it running until Ctrl-C."""
     from app.stack import Stack
 
     stack = Stack(data, api_port=port, temporal_port=temporal_port, ui_port=ui_port)
-    stopped = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stopped.set())
-    try:
+    with suppress(KeyboardInterrupt), _stoppable(stack):
         with console.status("Starting ...") as status:
             stack.start(status.update)
         _welcome(stack)
-        while not stopped.wait(1):
-            if dead := stack.dead():
-                raise EmbeddedError(f"The {dead} has ended. Its log is {stack.data}/{dead}.log")
-    except EmbeddedError as problem:
-        errors.print(f"[red]{problem}[/red]")
-        raise typer.Exit(1) from None
+        while not (dead := stack.dead()):
+            time.sleep(0.5)
+        raise EmbeddedError(f"The {dead} has ended. Its log is {stack.data}/{dead}.log")
+
+
+@contextmanager
+def _stoppable(stack: "Stack") -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal end what is inside, at any moment; then the stack is stopped undisturbed."""
+    names = [signal.SIGINT, signal.SIGTERM]
+    names += [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []  # under nohup it stays so
+    for name in names:
+        signal.signal(name, signal.default_int_handler)
+    try:
+        yield
     finally:
+        for name in names:
+            signal.signal(name, signal.SIG_IGN)
         if stack.is_started:
-            console.print("Stopping ...")
+            errors.print("\nStopping ...")
         stack.stop()
 
 
@@ -67,11 +81,16 @@ def _welcome(stack: "Stack") -> None:
     from app.db.service import PROGRESS_PATH
 
     console.print("\n[bold green]Shouhu 守护 is running.[/bold green]  Ctrl-C stops it; the data stays.\n")
-    console.print(f"  API and its documentation  {stack.url}/docs")
-    console.print(f"  Progress by receipt code   {stack.url}{PROGRESS_PATH}")
-    if stack.temporal:
-        console.print(f"  Temporal's pages           {stack.temporal.ui_url}")
-    console.print(f"  Data, logs, all tokens     {stack.data}\n")
+    places = {
+        "API and its documentation": f"{stack.url}/docs",
+        "Progress by receipt code": f"{stack.url}{PROGRESS_PATH}",
+        "Temporal's pages": stack.temporal.ui_url if stack.temporal else "",
+        "Data and logs": f"{stack.data}",
+        "Tokens of all people": f"{stack.data}/tokens.json",
+    }
+    for what, where in places.items():
+        console.print(f"  {what:<26} {where}", soft_wrap=True, highlight=False)
+    console.print()
     console.print("[dim]Sign in as (bearer tokens)[/dim]")
     for role, person in SIGN_IN:
         console.print(f"  [bold]{person}[/bold]  {role}\n    {stack.tokens[person]}", soft_wrap=True, highlight=False)
@@ -91,17 +110,14 @@ def demo(
     stack = Stack(Path(folder) / "data", api_port=0, temporal_port=0, ui_port=0, policy="fengtai-2026.1+demo")
     screen = errors if as_json else console
     try:
-        with screen.status("Starting a private system ...") as status:
-            stack.start(status.update)
-        results = asyncio.run(play(stack, screen))
-    except EmbeddedError as problem:
-        errors.print(f"[red]{problem}[/red]")
-        raise typer.Exit(1) from None
+        with _stoppable(stack):
+            with screen.status("Starting a private system ...") as status:
+                stack.start(status.update)
+            results = asyncio.run(play(stack, screen))
     finally:
-        stack.stop()
-        if not keep:
-            import shutil
-
+        if keep:
+            errors.print(f"Data and logs: {folder}", soft_wrap=True)
+        else:
             shutil.rmtree(folder, ignore_errors=True)
     if as_json:
         sys.stdout.write(json.dumps(results.as_json(), ensure_ascii=False, indent=1) + "\n")
@@ -112,7 +128,7 @@ def demo(
 
 @app.command()
 def doctor(
-    data: Data = Path(".shouhu"),
+    data: Data = DATA,
     quick: Annotated[bool, typer.Option(help="Only what a health check asks: database and Temporal.")] = False,
 ) -> None:
     """Look whether this installation is as it must be."""
@@ -120,45 +136,85 @@ def doctor(
 
     findings = asyncio.run(examine(settings_of(data), quick=quick))
     for finding in findings:
-        console.print(
-            "[green]ok  [/green]" if finding.ok else "[red]not ok[/red]", finding.what, f"[dim]{finding.detail}[/dim]"
-        )
+        verdict = "[yellow]soon  [/]" if finding.soon else "[green]ok    [/]" if finding.ok else "[red]not ok[/]"
+        console.print(f"{verdict}  {finding.what}  [dim]{escape(finding.detail)}[/]", soft_wrap=True, highlight=False)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
 @app.command()
-def migrate() -> None:
+def migrate(data: Data = DATA) -> None:
     """Bring the database's schema to the newest revision."""
     from app.db.migrate import migrate as bring_up
-    from app.db.session import engine_of
 
-    async def run() -> None:
-        engine = engine_of(Settings().database_url.get_secret_value())
-        await bring_up(engine)
-        await engine.dispose()
+    async def run(settings: Settings) -> None:
+        async with _database(settings) as engine:
+            await bring_up(engine)
 
-    asyncio.run(run())
+    asyncio.run(run(settings_of(data)))
     console.print("The schema is up to date.")
 
 
 @app.command()
-def seed() -> None:
+def seed(data: Data = DATA) -> None:
     """Enter the district, its agencies, desks, people and the calendar; safe to repeat."""
-    from app.db.session import engine_of
     from app.seed import seed as enter
     from app.seed import tokens_for
 
-    async def run() -> Path:
-        settings = Settings()
-        engine = engine_of(settings.database_url.get_secret_value())
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        path = settings.data_dir / "tokens.json"
-        async with engine.begin() as conn:
-            await enter(conn, tokens=tokens_for(path))
-        await engine.dispose()
-        return path
+    async def run(settings: Settings) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        async with _database(settings) as engine, engine.begin() as conn:
+            await enter(conn, tokens=tokens_for(data / "tokens.json"))
 
-    console.print("The district is entered; the tokens are in", str(asyncio.run(run())))
+    asyncio.run(run(settings_of(data)))
+    console.print(f"The district is entered; the tokens are in {data}/tokens.json", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def endpoint(
+    systems: Annotated[list[str] | None, typer.Argument(help="AGENCY=URL, as in EDU=https://host/referrals")] = None,
+    secret: Annotated[
+        str | None,
+        typer.Option(envvar="SHOUHU_ENDPOINT_SECRET", help="whsec_ and base64; without it one is made and shown once."),
+    ] = None,
+    lookup: Annotated[bool, typer.Option(help="The system answers GET URL/MESSAGE for what it has taken.")] = False,
+    remove: Annotated[list[Agency] | None, typer.Option(help="This agency works at its built-in desk again.")] = None,
+    data: Data = DATA,
+) -> None:
+    """Enter at which address an agency's own system takes referrals; without arguments, show all that are entered."""
+    from app.endpoints import entered, listed
+
+    async def run(settings: Settings) -> None:
+        async with _database(settings) as engine, engine.begin() as conn:
+            for made in await entered(conn, systems or (), secret=secret or None, lookup=lookup, remove=remove or ()):
+                console.print(made, soft_wrap=True, highlight=False)
+            for line in await listed(conn):
+                console.print(line, soft_wrap=True, highlight=False)
+
+    asyncio.run(run(settings_of(data)))
+
+
+def _require_database(settings: Settings) -> str:
+    if not settings.database_url.get_secret_value():
+        raise EmbeddedError("There is no database to work on: nothing runs here, and SHOUHU_DATABASE_URL is not set.")
+    return settings.database_url.get_secret_value()
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator["AsyncEngine"]:
+    """The engine on the settings' database; what is wrong with it is said in a sentence."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.db.session import engine_of
+
+    engine = engine_of(_require_database(settings))
+    try:
+        yield engine
+    except (OSError, SQLAlchemyError) as failure:
+        raise EmbeddedError(
+            f"The database could not be used: {type(failure).__name__}. See: shouhu doctor"
+        ) from failure
+    finally:
+        await engine.dispose()
 
 
 @app.command()
@@ -166,6 +222,7 @@ def api() -> None:
     """Run the API process."""
     from app.main import main
 
+    _require_database(Settings())
     main()
 
 
@@ -174,29 +231,35 @@ def worker() -> None:
     """Run the worker process: workflows, activities, relay, reconciler."""
     from app.worker import main
 
+    _require_database(Settings())
     main()
 
 
 @app.command()
-def reconcile(data: Data = Path(".shouhu")) -> None:
+def reconcile(data: Data = DATA) -> None:
     """Compare the ledger with the engine once, and repair what is safe to repair."""
-    from app.db.session import engine_of
     from app.reconciler import Reconciler
     from app.temporal import connect, version_of
 
-    async def run() -> int:
-        settings = settings_of(data)
-        engine = engine_of(settings.database_url.get_secret_value())
-        findings = await Reconciler(engine, await connect(settings), version_of(settings)).run_once()
+    async def run(settings: Settings) -> int:
+        async with _database(settings) as engine:
+            findings = await Reconciler(engine, await connect(settings), version_of(settings)).run_once()
         for finding in findings:
-            console.print(
-                finding.stream_id, finding.problem, "repaired" if finding.repaired else "shown to a supervisor"
-            )
-        await engine.dispose()
+            repaired = "repaired" if finding.repaired else "shown to a supervisor"
+            console.print(finding.stream_id, finding.problem, repaired, soft_wrap=True)
         return len(findings)
 
-    console.print(f"{asyncio.run(run())} findings")
+    console.print(f"{asyncio.run(run(settings_of(data)))} findings")
+
+
+def main() -> None:
+    """Run the command; whatever a person can mend is said in a sentence."""
+    try:
+        app(prog_name="shouhu")
+    except EmbeddedError as problem:
+        errors.print(f"[red]{escape(str(problem))}[/red]", soft_wrap=True, highlight=False)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    app()
+    main()

@@ -1,8 +1,7 @@
 """The demonstration: reporters, desks, silent agencies and supervisors play the worked cases on a running system."""
 
 import asyncio
-import base64
-import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -11,12 +10,11 @@ from typing import Any
 
 import httpx2
 from rich.console import Console
-from sqlalchemy import insert
 
-from app.db import tables
 from app.db.session import engine_of
 from app.demo_results import CaseResult, Results, judge
-from app.embedded import EmbeddedError
+from app.embedded import EmbeddedError, die_with_parent
+from app.endpoints import enter, new_secret, parse
 from app.policy.examples import examples, submission_of
 from app.stack import ROOT, Stack
 
@@ -66,7 +64,7 @@ async def play(stack: Stack, screen: Console) -> Results:
     simulators = await _simulators(stack)
     began = time.monotonic()
     try:
-        async with httpx2.AsyncClient(base_url=stack.url, timeout=20) as http:
+        async with httpx2.AsyncClient(base_url=stack.url, timeout=20, trust_env=False) as http:
             people = People(http, stack.tokens)
             plays = {case: Play(case, people) for case in examples()}
             with screen.status("") as status:
@@ -96,26 +94,28 @@ async def _tick(plays: dict[str, "Play"], status: Any, began: float) -> None:
 
 async def _simulators(stack: Stack) -> list[subprocess.Popen[str]]:
     """Agencies with systems of their own, each a process; their addresses are entered as an administrator would."""
-    processes, rows = [], []
+    processes, endpoints = [], []
     for agency, (behaviour, delay) in BEHAVIOURS.items():
-        secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
+        secret = new_secret()
         command = [
             sys.executable, "-m", "deploy.simulator", "--agency", agency, "--port", "0", "--behaviour", behaviour,
             "--secret", secret, "--callback", stack.url, "--delay", str(delay), "--log", str(stack.data / f"{agency}.jsonl"),
         ]  # fmt: skip
         command += ["--reason", "no_capacity"] if behaviour == "decline" else []
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),
+        )  # fmt: skip
         line = await asyncio.to_thread(process.stdout.readline) if process.stdout else ""
         port = line.strip().rpartition("port=")[2]
         if not port.isdigit():
             raise EmbeddedError(f"the simulator of {agency} did not start")
         processes.append(process)
-        rows.append(
-            {"agency": agency, "url": f"http://127.0.0.1:{port}/referrals", "secret": secret, "supports_lookup": True}
-        )
+        endpoints.append(parse(f"{agency}=http://127.0.0.1:{port}/referrals", secret, lookup=True))
     engine = engine_of(stack.postgres.url if stack.postgres else "")
     async with engine.begin() as conn:
-        await conn.execute(insert(tables.endpoints), rows)
+        for endpoint in endpoints:
+            await enter(conn, endpoint)
     await engine.dispose()
     return processes
 

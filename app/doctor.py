@@ -1,69 +1,129 @@
-"""What an installation must have, checked on the running system."""
+"""What an installation must have, checked on the running system; what is not so says what to do."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, union_all
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from app.db import tables
-from app.db.session import DURABLE, engine_of
+from app.db.migrate import head, revision
+from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.settings import Settings
-from app.temporal import connect
+from app.temporal import connect, pollers, version_of
 
 CONFIRMED_AHEAD = timedelta(days=60)
+TOLD_WITHIN = timedelta(seconds=30)
+POLLED_WITHIN = timedelta(seconds=75)
+"""A worker asks anew at least every minute."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One answer."""
+    """One answer; `soon` is good today and will not be before long."""
 
     what: str
     ok: bool
     detail: str = ""
+    soon: bool = False
 
 
 async def examine(settings: Settings, *, quick: bool) -> tuple[Check, ...]:
     """All checks, in the order in which one would look."""
-    return (*await _database(settings, quick=quick), await _engine(settings))
+    return (*await _database(settings, quick=quick), *await _engine(settings))
+
+
+@asynccontextmanager
+async def _connection(url: str) -> AsyncIterator[AsyncConnection]:
+    engine = engine_of(url, pool=1)
+    try:
+        async with engine.connect() as conn:
+            yield conn
+    finally:
+        await engine.dispose()
 
 
 async def _database(settings: Settings, *, quick: bool) -> tuple[Check, ...]:
     url = settings.database_url.get_secret_value()
     if not url:
-        return (Check("database", False, "SHOUHU_DATABASE_URL is not set"),)
-    engine = engine_of(url, pool=1)
+        where = f"nothing runs on {settings.data_dir}, and SHOUHU_DATABASE_URL is not set"
+        return (Check("the database answers", False, where),)
     try:
-        async with engine.connect() as conn:
+        async with _connection(url) as conn:
             version = (await conn.execute(text("show server_version"))).scalar_one()
-            found = [Check("database answers", True, f"PostgreSQL {version}")]
-            return (*found, *(() if quick else await _inside(conn)))
+            answers = Check("the database answers", True, f"PostgreSQL {version}")
+            return (answers,) if quick else (answers, *await _inside(conn))
     except (SQLAlchemyError, OSError) as failure:
-        return (Check("database answers", False, type(failure).__name__),)
-    finally:
-        await engine.dispose()
+        return (Check("the database answers", False, f"{type(failure).__name__}; is it running?"),)
 
 
 async def _inside(conn: AsyncConnection) -> list[Check]:
     checks = []
     for name in DURABLE:
         value = (await conn.execute(text("select current_setting(:name)"), {"name": name})).scalar_one()
-        checks.append(Check(f"{name} is on", value not in ("off", "local"), value))
+        safe = value not in FORGETFUL
+        checks.append(Check(f"{name} is on", safe, value if safe else f"{value}: an acknowledged report could be lost"))
+    found, newest = await revision(conn), head()
+    migrated = Check("the schema is at its newest revision", found == newest, f"{found or 'none'}")
+    if not migrated.ok:
+        return [*checks, Check(migrated.what, False, f"{migrated.detail} instead of {newest}: run shouhu migrate")]
+    today = datetime.now(UTC).date()
     until = (await conn.execute(select(func.max(tables.calendars.c.confirmed_until)))).scalar_one()
-    ahead = bool(until) and until >= (datetime.now(UTC) + CONFIRMED_AHEAD).date()
-    checks.append(Check("the calendar is confirmed 60 days ahead", ahead, str(until)))
-    behind = select(func.count()).where(tables.cases.c.version > tables.cases.c.conducted_version)
-    waiting = (await conn.execute(behind)).scalar_one()
-    checks.append(Check("the conductor is in step", waiting == 0, f"{waiting} cases behind"))
-    return checks
+    return [*checks, migrated, calendar_check(until, today), await _relay(conn)]
 
 
-async def _engine(settings: Settings) -> Check:
+def calendar_check(until: date | None, today: date) -> Check:
+    """Past the confirmed day every deadline in working days is provisional."""
+    what = "the calendar is confirmed"
+    if until is None:
+        return Check(what, False, "it is empty: run shouhu seed")
+    how = f"until {until}; once the holidays of {until.year + 1} are announced, post /v1/calendar/confirmations"
+    if until < today:
+        return Check(what, False, how)
+    soon = until < today + CONFIRMED_AHEAD
+    return Check(what, True, how if soon else f"until {until}", soon=soon)
+
+
+async def _relay(conn: AsyncConnection) -> Check:
+    """How long the oldest event has waited that the conductor was not told of."""
+    events = tables.events.c
+    behind = [
+        select(table.c.id, func.min(events.at).label("at"))
+        .join(tables.events, (events.stream_id == table.c.id) & (events.version > table.c.conducted_version))
+        .where(table.c.version > table.c.conducted_version)
+        .group_by(table.c.id)
+        for table in (tables.cases, tables.watches)
+    ]
+    waiting = union_all(*behind).subquery()
+    streams, oldest = (await conn.execute(select(func.count(), func.min(waiting.c.at)).select_from(waiting))).one()
+    lag = datetime.now(UTC) - oldest if oldest else timedelta()
+    said = f"{streams} behind, the oldest for {max(0, round(lag.total_seconds()))} s" if streams else "nothing behind"
+    late = lag > TOLD_WITHIN
+    return Check("the conductor is in step", not late, f"{said}: look at the worker's log" if late else said)
+
+
+async def _engine(settings: Settings) -> tuple[Check, ...]:
+    what, where = "Temporal answers", settings.temporal_address
+    if not settings.payload_keys.get_secret_value():
+        return (Check(what, False, "SHOUHU_PAYLOAD_KEYS is not set"),)
     try:
         client = await connect(settings)
-        await client.service_client.check_health()
-    except (RPCError, RuntimeError, ValueError) as failure:
-        return Check("Temporal answers", False, type(failure).__name__)
-    return Check("Temporal answers", True, settings.temporal_address)
+        return (Check(what, True, where), await _worker(client, settings))
+    except (RPCError, RuntimeError) as failure:
+        return (Check(what, False, f"{where}: {type(failure).__name__}; is it running?"),)
+    except ValueError:  # said by the keys, whose text must not be shown
+        return (Check(what, False, "SHOUHU_PAYLOAD_KEYS is not of the form id:base64,id:base64"),)
+
+
+async def _worker(client: Client, settings: Settings) -> Check:
+    builds = await pollers(client, settings.task_queue, within=POLLED_WITHIN)
+    ours = version_of(settings).build_id
+    if not builds:
+        return Check("a worker polls", False, f"nobody takes work from {settings.task_queue}: start shouhu worker")
+    others = "" if ours in builds else f"; this program is {ours}"
+    return Check("a worker polls", True, f"version {', '.join(sorted(builds))}{others}")

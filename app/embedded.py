@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -32,6 +32,14 @@ class PortTaken(EmbeddedError):
         super().__init__(f"Port {port} for {what} is taken by another program. Stop it, or choose another port.")
 
 
+class Unusable(EmbeddedError):
+    """The data directory cannot be used as one."""
+
+    def __init__(self, where: Path, failure: OSError) -> None:
+        why = (failure.strerror or "unknown reason").lower()
+        super().__init__(f"The data folder {where} cannot be used: {why}. Choose another one with --data.")
+
+
 class AlreadyRunning(EmbeddedError):
     """This data directory is in use."""
 
@@ -47,19 +55,25 @@ def free_port() -> int:
 
 
 def require_free(port: int, what: str) -> None:
-    """Raise PortTaken when somebody listens on it."""
+    """Raise a sentence when somebody listens on it, or when this account may not."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise EmbeddedError(f"This account may not use port {port} for {what}. Choose one above 1023.") from None
         except OSError:
             raise PortTaken(port, what) from None
 
 
 def lock_directory(directory: Path) -> IO[str]:
-    """Hold the directory for this process as long as the returned file is open; raise AlreadyRunning if another does."""
-    directory.mkdir(parents=True, exist_ok=True)
-    handle = (directory / "lock").open("w")
+    """Hold the directory for this process as long as the returned file is open; raises AlreadyRunning, Unusable."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = (directory / "lock").open("w")
+        directory.chmod(0o711)
+    except OSError as failure:
+        raise Unusable(directory, failure) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -68,9 +82,15 @@ def lock_directory(directory: Path) -> IO[str]:
     return handle
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGTERM)
+def die_with_parent(how: signal.Signals) -> Callable[[], None]:
+    """For a child before it becomes its program: even when we are killed, it does not stay behind on its port."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def ask() -> None:
+        if libc:
+            libc.prctl(PDEATHSIG, how)
+
+    return ask
 
 
 class Server:
@@ -88,7 +108,7 @@ class Server:
         log = (self.directory.parent / f"{self.directory.name}.log").open("ab")
         self.process = subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-            preexec_fn=_die_with_parent, **options,
+            preexec_fn=die_with_parent(self.stop_signal), **options,
         )  # fmt: skip
         log.close()
 
@@ -167,25 +187,31 @@ class Postgres(Server):
         }
 
     def _initialise(self) -> None:
+        """In a folder beside it that takes the name when all is done, so that no half-made one is ever started."""
         if not self._password_file.exists():
             self._password_file.touch(0o600)
             self._password_file.write_text(secrets.token_urlsafe(24))
-        self.directory.mkdir(mode=0o700, exist_ok=True)
+        fresh = self.directory.with_name(f"{self.directory.name}.new")
         handover = self.directory.parent / "initdb.password"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
         handover.touch(0o600)
         handover.write_text(self._password_file.read_text())
         if self.account:
-            os.chown(self.directory, self.account.pw_uid, self.account.pw_gid)
+            os.chown(fresh, self.account.pw_uid, self.account.pw_gid)
             os.chown(handover, self.account.pw_uid, self.account.pw_gid)
         command = [
-            str(self.bin / "initdb"), "-D", str(self.directory), "-U", "shouhu", f"--pwfile={handover}", "-A", "scram-sha-256",
+            str(self.bin / "initdb"), "-D", str(fresh), "-U", "shouhu", f"--pwfile={handover}", "-A", "scram-sha-256",
             "-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--lc-ctype=C.UTF-8",
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, check=False, **self._as_account())
-        handover.unlink()
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, **self._as_account())
+        finally:
+            handover.unlink(missing_ok=True)
         if done.returncode:
-            shutil.rmtree(self.directory)
+            shutil.rmtree(fresh)
             raise EmbeddedError(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
+        fresh.rename(self.directory)
 
     def _alive(self, pid_file: Path) -> bool:
         """Whether the postmaster of an earlier run still works on this directory."""
@@ -263,6 +289,11 @@ class Temporal(Server):
         self.ui_port = ui_port or free_port()
         self.time_skipping = time_skipping
 
+    def require_ports(self) -> None:
+        """Raise PortTaken unless both are free."""
+        require_free(self.port, self.what)
+        require_free(self.ui_port, f"{self.what}'s pages")
+
     @property
     def ui_url(self) -> str:
         """Where a person looks at workflows."""
@@ -271,17 +302,18 @@ class Temporal(Server):
     def start(self) -> str:
         """Start and return its address."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        require_free(self.port, self.what)
-        require_free(self.ui_port, f"{self.what}'s pages")
+        self.require_ports()
         command = [
             str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--ip", "127.0.0.1",
             "--port", str(self.port), "--ui-port", str(self.ui_port), "--log-level", "error",
-            "--db-filename", str(self.directory / "temporal.sqlite"),
+            "--db-filename", "temporal.sqlite",
             "--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL",
         ]  # fmt: skip
         if self.time_skipping:
             command += ["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
-        self._spawn(command)
+        self._spawn(
+            command, cwd=self.directory
+        )  # its file is named without a folder, for it reads a path as an address
         self._wait_until(lambda: _listens(self.port))
         return f"127.0.0.1:{self.port}"
 

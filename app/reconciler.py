@@ -1,20 +1,19 @@
 """The reconciler: every open case has an owner, a next deadline and a live workflow; what is safe is repaired, the rest is shown."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion as DeploymentVersion
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeWorkerDeploymentVersionRequest
+from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, WorkerDeploymentVersion
 from temporalio.service import RPCError
 
 from app.db import tables
 from app.relay import tell_anew
+from app.temporal import pollers
 
 VERSION_OF = "TemporalWorkerDeploymentVersion"
 DEPLOYMENT_VERSION = SearchAttributeKey.for_keyword(VERSION_OF)
@@ -95,15 +94,5 @@ class Reconciler:
         except RPCError:
             return False
         queues = answer.worker_deployment_version_info.task_queue_infos
-        return bool([queue for queue in queues if await self._is_polled(queue.name, build)])
-
-    async def _is_polled(self, queue: str, build: str) -> bool:
-        request = DescribeTaskQueueRequest(
-            namespace=self.client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
-        )  # fmt: skip
-        pollers = (await self.client.workflow_service.describe_task_queue(request)).pollers
-        fresh = datetime.now(UTC) - self.polled_within
-        return any(
-            poller.deployment_options.build_id == build and poller.last_access_time.ToDatetime(UTC) > fresh
-            for poller in pollers
-        )
+        polled = [await pollers(self.client, queue.name, within=self.polled_within) for queue in queues]
+        return any(build in builds for builds in polled)

@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DATA = Path(__file__).parent.parent / ".shouhu"
+"""The data folder where none is named: beside the program, from wherever it is called."""
 SETTINGS_FILE = "settings.env"
 
 
@@ -31,7 +33,7 @@ class Settings(BaseSettings):
     """Comma-separated `id:base64` keys of 32 bytes; the first encrypts, all decrypt."""
     receipt_secret: SecretStr = SecretStr("")
     policy: str = "fengtai-2026.1"
-    data_dir: Path = Path(".shouhu")
+    data_dir: Path = DATA
     log_level: str = "info"
 
 

@@ -18,7 +18,7 @@ import httpx2
 
 from app.db.migrate import migrate
 from app.db.session import engine_of
-from app.embedded import EmbeddedError, Postgres, Temporal, free_port, lock_directory, require_free
+from app.embedded import EmbeddedError, Postgres, Temporal, die_with_parent, free_port, lock_directory, require_free
 from app.seed import seed, tokens_for
 from app.settings import SETTINGS_FILE
 
@@ -56,13 +56,13 @@ class Stack:
     def start(self, say: Say) -> None:
         """Everything up and answering; raises EmbeddedError with a sentence for people."""
         self._lock = lock_directory(self.data)
-        self.data.chmod(0o711)
         require_free(self.api_port, "the API")
+        self.temporal = Temporal(self.data / "temporal", *self._temporal_ports)
+        self.temporal.require_ports()
         say("Starting PostgreSQL ...")
         self.postgres = Postgres(self.data / "postgres")
         self.postgres.start()
         say("Starting Temporal ...")
-        self.temporal = Temporal(self.data / "temporal", *self._temporal_ports)
         self.temporal.start()
         say("Preparing the database and the district ...")
         self.tokens = tokens_for(self.data / "tokens.json")
@@ -79,6 +79,7 @@ class Stack:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=ROOT, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGTERM),
             )  # fmt: skip
         self._processes[name] = process
         return process
@@ -107,7 +108,9 @@ class Stack:
 
     def dead(self) -> str | None:
         """The name of a process that has ended, if one has."""
-        return next((name for name, process in self._processes.items() if process.poll() is not None), None)
+        servers = {server.directory.name: server.process for server in (self.postgres, self.temporal) if server}
+        all_of_them = {**servers, **self._processes}
+        return next((name for name, process in all_of_them.items() if process and process.poll() is not None), None)
 
     def stop(self) -> None:
         """Stop all that was started; safe to call twice."""
@@ -157,7 +160,7 @@ class Stack:
             if dead := self.dead():
                 raise EmbeddedError(f"The {dead} ended at its start; its log is {self.data}/{dead}.log")
             with suppress(httpx2.HTTPError):
-                if httpx2.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                if httpx2.get(f"{self.url}/readyz", timeout=2, trust_env=False).status_code == 200:
                     return
             time.sleep(0.1)
         raise EmbeddedError(f"The API did not answer in time; its log is {self.data}/api.log")

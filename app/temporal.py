@@ -6,12 +6,15 @@ import hashlib
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
-from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -80,6 +83,16 @@ async def connect(settings: Settings) -> Client:
         namespace=settings.temporal_namespace,
         data_converter=data_converter(parse_keys(settings.payload_keys.get_secret_value())),
     )
+
+
+async def pollers(client: Client, task_queue: str, *, within: timedelta) -> frozenset[str]:
+    """The versions of the workers that asked this queue for workflow tasks within that time."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
+    )  # fmt: skip
+    asked = (await client.workflow_service.describe_task_queue(request)).pollers
+    since = datetime.now(UTC) - within
+    return frozenset(p.deployment_options.build_id for p in asked if p.last_access_time.ToDatetime(UTC) > since)
 
 
 def version_of(settings: Settings) -> WorkerDeploymentVersion:

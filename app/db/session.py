@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
+FORGETFUL = ("off", "local")
 
 AWAY = ("08", "40", "53", "55P03", "57")
 """SQLSTATEs after which the same request may succeed: no connection, rolled back, no room, locked, going down."""
@@ -36,7 +37,7 @@ async def require_durable(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         for name in DURABLE:
             value = (await connection.execute(text("select current_setting(:name)"), {"name": name})).scalar_one()
-            if value in ("off", "local"):
+            if value in FORGETFUL:
                 raise NotDurable(f"PostgreSQL runs with {name}={value}: an acknowledged report could be lost")
 
 

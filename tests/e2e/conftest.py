@@ -23,5 +23,5 @@ async def stack(place, request):
 
 @pytest.fixture(scope="module")
 async def people(stack):
-    async with httpx2.AsyncClient(base_url=stack.url, timeout=20) as http:
+    async with httpx2.AsyncClient(base_url=stack.url, timeout=20, trust_env=False) as http:
         yield People(http, stack.tokens)

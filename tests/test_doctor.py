@@ -1,0 +1,98 @@
+"""Each check of the doctor is true of the real servers, and fails when what it looks at is broken."""
+
+import base64
+from datetime import date, timedelta
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text, update
+
+from app.db import tables
+from app.db.migrate import head, migrate
+from app.db.session import engine_of
+from app.doctor import calendar_check, examine
+from app.settings import Settings
+from tests.conftest import KEYS
+from tests.world import World
+
+
+async def verdicts(url, address="127.0.0.1:1", **settings):
+    keys = ",".join(f"{name}:{base64.b64encode(key).decode()}" for name, key in KEYS.items())
+    given = {"payload_keys": SecretStr(keys), "task_queue": "nobody-asks"} | settings
+    found = Settings(database_url=SecretStr(url), temporal_address=address, **given)
+    return {check.what: check for check in await examine(found, quick=False)}
+
+
+@pytest.fixture
+async def other(postgres, engine):
+    """An empty database on the same server."""
+    async with engine.connect() as conn:
+        await conn.execution_options(isolation_level="AUTOCOMMIT")
+        await conn.execute(text("create database doctored"))
+    yield postgres.url.rpartition("/")[0] + "/doctored"
+    async with engine.connect() as conn:
+        await conn.execution_options(isolation_level="AUTOCOMMIT")
+        await conn.execute(text("drop database doctored with (force)"))
+
+
+async def test_an_unmigrated_an_unsafe_and_an_unseeded_database_are_each_told(other, engine):
+    found = await verdicts(other)
+    schema = found["the schema is at its newest revision"]
+    assert not schema.ok
+    assert f"instead of {head()}" in schema.detail
+    ours = engine_of(other)
+    await migrate(ours)
+    async with ours.begin() as conn:
+        await conn.execute(text("alter database doctored set synchronous_commit = off"))
+    await ours.dispose()
+    found = await verdicts(other)
+    assert found["the schema is at its newest revision"].ok
+    assert not found["synchronous_commit is on"].ok
+    assert found["fsync is on"].ok
+    assert not found["the calendar is confirmed"].ok
+
+
+async def test_a_conductor_that_is_not_told_is_late(postgres, engine, temporal):
+    world = World(engine, temporal)
+    assert (await verdicts(postgres.url))["the conductor is in step"].ok
+    case_id = await world.report(tell=False)
+    assert (await verdicts(postgres.url))["the conductor is in step"].ok  # a moment is no lag
+    async with engine.begin() as conn:
+        events = update(tables.events).where(tables.events.c.stream_id == case_id)
+        await conn.execute(events.values(at=tables.events.c.at - timedelta(minutes=5)))
+    late = (await verdicts(postgres.url))["the conductor is in step"]
+    assert not late.ok
+    assert "1 behind, the oldest for 30" in late.detail
+    async with engine.begin() as conn:
+        told = update(tables.cases).where(tables.cases.c.id == case_id)
+        await conn.execute(told.values(conducted_version=tables.cases.c.version, is_open=False))
+
+
+async def test_temporal_without_a_worker_and_with_one(postgres, engine, temporal):
+    address = temporal.client.service_client.config.target_host
+    nobody = await verdicts(postgres.url, address)
+    assert nobody["Temporal answers"].ok
+    assert not nobody["a worker polls"].ok
+    async with World(engine, temporal).open() as world:
+        await world.report()
+        found = await verdicts(postgres.url, address, task_queue=world.settings.task_queue)
+    assert found["a worker polls"].ok, found
+
+
+async def test_servers_that_are_away_and_keys_that_are_none(postgres):
+    found = await verdicts("postgresql+asyncpg://shouhu:x@127.0.0.1:1/postgres")
+    assert not found["the database answers"].ok
+    assert not found["Temporal answers"].ok
+    keyless = await verdicts(postgres.url, payload_keys=SecretStr("k1:nonsense"))
+    assert "SHOUHU_PAYLOAD_KEYS" in keyless["Temporal answers"].detail
+    assert "nonsense" not in keyless["Temporal answers"].detail
+
+
+def test_the_calendar_is_announced_before_it_ends_and_fails_when_it_has():
+    until = date(2026, 12, 31)
+    early, soon, past = (calendar_check(until, until - timedelta(days=days)) for days in (61, 60, -1))
+    assert (early.ok, early.soon) == (True, False)
+    assert (calendar_check(until, until - timedelta(days=59)).ok, soon.ok) == (True, True)
+    assert calendar_check(until, until - timedelta(days=59)).soon
+    assert not past.ok
+    assert "2027" in past.detail
