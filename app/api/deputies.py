@@ -9,9 +9,10 @@ from sqlalchemy import and_, insert, or_, select, update
 from starlette.exceptions import HTTPException
 
 from app.api.cases import Limit
-from app.api.context import Conn, Shouhu, Who, require
+from app.api.context import Conn, Shouhu, Who
 from app.db import tables
-from app.domain.access import Action
+from app.db.people import actors_of
+from app.domain.deputies import may_appoint
 from app.domain.refusals import RefusalCode, Refused
 
 router = APIRouter(prefix="/v1", tags=["deputies"])
@@ -72,18 +73,11 @@ async def deputies(conn: Conn, who: Who, limit: Limit = 100) -> list[Deputyship]
 
 @router.post("/deputies", status_code=201, operation_id="appoint_deputy")
 async def appoint(absence: Absence, conn: Conn, who: Who) -> Made:
-    """One for oneself, or the head for somebody of the own agency."""
-    people = tables.people.c
-    rows = await conn.execute(
-        select(people.id, people.agency).where(people.id.in_([absence.person_id, absence.deputy_id]))
-    )
-    agencies = {row.id: row.agency for row in rows}
-    if len(agencies) != len({absence.person_id, absence.deputy_id}) or len(set(agencies.values())) != 1:
+    """One for oneself, or the head for somebody of the own office."""
+    people = await actors_of(conn, {absence.person_id, absence.deputy_id})
+    absent, deputy = people.get(absence.person_id), people.get(absence.deputy_id)
+    if absent is None or deputy is None or not may_appoint(who, absent, deputy):
         raise Refused(RefusalCode.NOT_ALLOWED)
-    if absence.person_id != who.person_id:
-        require(who, Action.MANAGE_DEPUTIES)
-        if agencies[absence.person_id] != who.agency.value:
-            raise Refused(RefusalCode.NOT_ALLOWED)
     made = await conn.execute(
         insert(tables.deputies).values(**absence.model_dump(), set_by=who.person_id).returning(tables.deputies.c.id)
     )

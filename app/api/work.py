@@ -9,8 +9,12 @@ from pydantic import BaseModel, ConfigDict, create_model
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
 from app.api.problems import Problem
 from app.db.intake import decide_suggestions
+from app.db.ledger import Recorded
+from app.db.people import actors_of
 from app.domain import commands as c
-from app.domain.access import Action, Actor
+from app.domain.access import DESK_STAFF, Action, Actor
+from app.domain.progress import Progress
+from app.domain.refusals import RefusalCode, Refused
 
 router = APIRouter(prefix="/v1", tags=["work"])
 LONGEST_VERSION = 9
@@ -106,15 +110,31 @@ async def perform(
 ) -> Done:  # fmt: skip
     """See, be allowed, record."""
     progress = await progress_of(conn, who, case_id)
+    if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, progress)):
+        return _done(first)  # before the access rules: what this person did then may not be theirs to do again now
     owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
     require(who, action, subject_of(progress, referral_id, owed))
     if isinstance(command, c.LinkReport):
         await progress_of(conn, who, command.primary)
+    if isinstance(command, c.MoveTask):
+        await _require_colleague(conn, progress, command)
     recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
+    return _done(recorded)
+
+
+def _done(recorded: Recorded) -> Done:
     kinds = [event.kind for event in recorded.events]
-    return Done(case_id=case_id, version=recorded.version, events=kinds, replayed=recorded.replayed)
+    return Done(case_id=recorded.stream_id, version=recorded.version, events=kinds, replayed=recorded.replayed)
+
+
+async def _require_colleague(conn: Conn, progress: Progress, command: c.MoveTask) -> None:
+    """A task is moved to somebody who works at its desk, or it would be lost."""
+    referral = progress.referral(command.referral_id)
+    colleague = (await actors_of(conn, {command.to})).get(command.to)
+    if referral and not (colleague and colleague.desk == referral.desk and colleague.has(*DESK_STAFF)):
+        raise Refused(RefusalCode.PERSON_NOT_AT_DESK, desk=referral.desk)
 
 
 def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:

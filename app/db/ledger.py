@@ -1,6 +1,7 @@
 """The ledger: `record()` is the one door through which a case or a watch changes, in one transaction."""
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -124,7 +125,7 @@ class Ledger:
         """Lock, decide, append, project, audit. Raises Refused, StaleVersion or KeyReused and leaves nothing behind."""
         now, kind = now or self.clock(), kind_of(stream_id)
         before, policy_version = await self._locked(conn, kind, stream_id)
-        if key and (replay := await self._replayed(conn, kind, stream_id, command, key, before)):
+        if key and (replay := await self.replayed(conn, stream_id, command, key, before)):
             return replay
         if expected is not None and before.version != expected:
             raise StaleVersion(before.version, await self._since(conn, stream_id, expected))
@@ -174,17 +175,18 @@ class Ledger:
             raise Refused(RefusalCode.CASE_NOT_FOUND)
         return kind.state.model_validate(row.progress), row.policy
 
-    async def _replayed(
-        self, conn: AsyncConnection, kind: Kind, stream_id: str, command: c.Command, key: str, now: Any
+    async def replayed(
+        self, conn: AsyncConnection, stream_id: str, command: c.Command, key: str, now: Any
     ) -> Recorded | None:
-        used = tables.commands.c
-        query = select(used.kind, used.from_version, used.to_version).where(
-            used.stream_id == stream_id, used.key == key
+        """The first answer, if this person has used the key on this stream before; `now` is where the stream stands."""
+        kind, used = kind_of(stream_id), tables.commands.c
+        query = select(used.digest, used.from_version, used.to_version).where(
+            used.stream_id == stream_id, used.person_id == command.by.person_id, used.key == key
         )
         row = (await conn.execute(query)).one_or_none()
         if row is None:
             return None
-        if row.kind != type(command).__name__:
+        if row.digest != _digest(command):
             raise KeyReused(key)
         ledger = tables.events.c
         bodies = await conn.execute(
@@ -214,8 +216,8 @@ class Ledger:
         changes.insert(tables.events, projections.event_rows(stream_id, first, events))
         if key:
             used = {
-                "stream_id": stream_id, "key": key, "kind": type(command).__name__, "from_version": first,
-                "to_version": after.version,
+                "stream_id": stream_id, "person_id": command.by.person_id, "key": key, "digest": _digest(command),
+                "kind": type(command).__name__, "from_version": first, "to_version": after.version,
             }  # fmt: skip
             changes.insert(tables.commands, [used])
         if command.note:
@@ -283,6 +285,12 @@ def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: st
         changes.insert(kind.table, [{**row, "policy": after.policy, "conducted_version": 0}])
     else:
         changes.update(kind.table, ["id"], [row])
+
+
+def _digest(command: c.Command) -> str:
+    """What was asked, by whom and for whom; the same question has the same digest."""
+    asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude={'by'})}"
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _audit_row(command: c.Command, stream_id: str, version: int) -> dict[str, Any]:

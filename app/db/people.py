@@ -1,6 +1,7 @@
 """Who asks: the person behind a token, or the deputy of somebody who is away."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Row, select
@@ -30,6 +31,13 @@ async def deputy(conn: AsyncConnection, actor: Actor, absent: str, now: datetime
     if row is None:
         return None
     return _actor(row).model_copy(update={"person_id": actor.person_id, "acting_for": absent})
+
+
+async def actors_of(conn: AsyncConnection, person_ids: Collection[str]) -> dict[str, Actor]:
+    """The active people among these, by id."""
+    people = tables.people
+    rows = await conn.execute(select(people).where(people.c.id.in_(person_ids), people.c.is_active))
+    return {row.id: _actor(row) for row in rows}
 
 
 def machine_of(agency: Agency) -> Actor:

@@ -185,8 +185,7 @@ def _standing(progress: Progress) -> dict[tuple[str, str], Row]:
 async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], first: int) -> list[Row]:
     rows: list[Row] = []
     for n, event in enumerate(events):
-        if not isinstance(event, e.RungFired | e.ReferralUrged | VisitRungFired):
-            continue
+        told = _told(after, event)
         rung = getattr(event, "rung", None)
         subject = getattr(event, "subject", None) or getattr(event, "referral_id", "visit")
         rows += [
@@ -194,18 +193,45 @@ async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], fir
                 "person_id": person, "case_id": after.case_id, "version": first + n, "kind": event.kind, "subject": subject,
                 "rung": rung.value if rung else None, "at": event.at,
             }
-            for person in await _people_at(conn, event.recipients)
+            for person in await _people_at(conn, told, event.at)
         ]  # fmt: skip
     return rows
 
 
-async def _people_at(conn: AsyncConnection, addresses: Sequence[str]) -> list[str]:
-    """The active people behind addresses such as `desk:POLICE`; where a seat is empty, the supervisors of civil affairs."""
+def _told(after: Any, event: Any) -> tuple[str, ...]:
+    """Who is to know of an event: those whom it names, and whoever gets or loses a task by another's hand."""
+    match event:
+        case e.RungFired() | e.ReferralUrged() | e.DeliveryRecorded() | VisitRungFired():
+            return event.recipients
+        case e.TaskMoved(holder=holder):
+            return (f"person:{holder}",)
+        case e.ReferralReassigned(referral_id=rid) | e.ReferralWithdrawn(referral_id=rid):
+            left = after.referral(rid)
+            return (f"person:{left.holder}",) if left.holder else (f"desk:{left.desk}",)
+        case _:
+            return ()
+
+
+async def _people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime) -> list[str]:
+    """The active people behind addresses such as `desk:POLICE`, and their deputies at that time.
+
+    Where a seat is empty, the supervisors of civil affairs are told instead.
+    """
     people: dict[str, None] = {}
     for address in addresses:
         found = await _ids(conn, _at(address)) or await _ids(conn, _at(f"{Role.SUPERVISOR}:{Agency.CIVIL}"))
         people |= dict.fromkeys(found)
-    return list(people)
+    return [*people, *(await _deputies_of(conn, list(people), at) if people else ())]
+
+
+async def _deputies_of(conn: AsyncConnection, people: list[str], at: datetime) -> list[str]:
+    row = tables.deputies.c
+    standing_in = (
+        select(row.deputy_id)
+        .where(row.person_id.in_(people), row.from_at <= at, row.until_at > at, row.revoked_at.is_(None))
+        .where(row.deputy_id.not_in(people))
+    )
+    return await _ids(conn, tables.people.c.id.in_(standing_in))
 
 
 async def _ids(conn: AsyncConnection, condition: ColumnElement[bool]) -> list[str]:

@@ -67,12 +67,14 @@ commands = Table(
     "commands",
     metadata,
     Column("stream_id", Id, nullable=False),
+    Column("person_id", Id, nullable=False),
     Column("key", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("from_version", Integer, nullable=False),
     Column("to_version", Integer, nullable=False),
-    PrimaryKeyConstraint("stream_id", "key"),
-    comment="Idempotency: the same key again returns the first answer.",
+    PrimaryKeyConstraint("stream_id", "person_id", "key"),
+    comment="Idempotency: the same key of the same person with the same command returns the first answer.",
 )
 
 cases = Table(
@@ -249,6 +251,19 @@ notices = Table(
     Column("read_at", Instant),
     UniqueConstraint("person_id", "case_id", "version"),
     Index("ix_notices_unread", "person_id", "id", postgresql_where=text("read_at IS NULL")),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", BIGINT, Identity(always=True), primary_key=True),
+    Column("stream_id", Id, nullable=False),
+    Column("problem", String(40), nullable=False),
+    Column("repaired", Boolean, nullable=False),
+    Column("found_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index("uq_findings_open", "stream_id", "problem", unique=True, postgresql_where=text("ended_at IS NULL")),
+    comment="What the reconciler found wrong with an open stream, until a later run no longer finds it.",
 )
 
 audit = Table(

@@ -237,6 +237,7 @@ class DeliveryRecorded(Fact):
     outcome: Literal["delivered", "failing", "rejected"]
     code: str = ""
     reference: str = ""
+    recipients: tuple[str, ...] = ()
 
 
 class RungFired(Fact):

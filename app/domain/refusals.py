@@ -27,6 +27,7 @@ class RefusalCode(Term):
         "A colleague holds this task; it can be handed back, or moved by the head.",
     )
     NOT_THE_HOLDER = "not_the_holder", "您不是办理人", "You do not hold this task."
+    PERSON_NOT_AT_DESK = "person_not_at_desk", "该科室没有此工作人员", "Nobody of that name works at this desk."
     NOT_ALLOWED = "not_allowed", "无权办理此事项", "You may not do this."
     MUST_NOT_DECLINE = (
         "must_not_decline",
