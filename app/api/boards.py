@@ -17,6 +17,8 @@ from app.domain.terms import Cause
 
 router = APIRouter(prefix="/v1", tags=["boards"])
 DUE_SOON = timedelta(hours=4)
+STOPS = ("clock_paused", "referral_returned")
+GOES_ON = ("clock_resumed", "material_supplied", "referral_accepted")
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 task = tables.tasks.c
 
@@ -82,14 +84,14 @@ def _paused_when_due() -> ColumnElement[bool]:
         select(ledger.kind)
         .where(
             ledger.stream_id == line.case_id, ledger.body["referral_id"].astext == line.subject, ledger.at <= line.due_at,
-            ledger.kind.in_(["clock_paused", "clock_resumed"]),
+            ledger.kind.in_([*STOPS, *GOES_ON]), line.clock != "supply",
         )
         .order_by(ledger.version.desc())
         .limit(1)
         .correlate(tables.deadlines)
         .scalar_subquery()
     )  # fmt: skip
-    return func.coalesce(last == "clock_paused", false())
+    return func.coalesce(last.in_(STOPS), false())
 
 
 @router.get("/statistics/on-time", operation_id="on_time", response_model_exclude_unset=True)

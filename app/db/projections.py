@@ -12,7 +12,7 @@ from app.db.changes import Changes
 from app.domain import events as e
 from app.domain.access import STAFF
 from app.domain.clock import Clock
-from app.domain.progress import Duty, Progress, Referral, running_clocks
+from app.domain.progress import ClockName, Duty, Progress, Referral, State, running_clocks
 from app.domain.terms import Agency, Role
 from app.domain.watch import VisitRungFired, Watch
 
@@ -152,25 +152,35 @@ def _collect_deadlines(changes: Changes, before: Progress | None, after: Progres
     old, new, case = _standing(before) if before else {}, _standing(after), {"case_id": after.case_id}
     gone = [
         {
-            **case,
-            "subject": subject,
-            "clock": clock,
-            "valid_to": now,
-            "met_at": None if (subject, clock) in new else now,
+            **case, "subject": subject, "clock": clock, "valid_to": now,
+            "met_at": now if (subject, clock) not in new and _was_met(after, subject) else None,
         }
         for (subject, clock), row in old.items()
         if new.get((subject, clock), {}).get("due_at") != row["due_at"]
-    ]
+    ]  # fmt: skip
     came = [row for key, row in new.items() if old.get(key, {}).get("due_at") != row["due_at"]]
     changes.update(tables.deadlines, ["case_id", "subject", "clock"], gone, where="old.valid_to is null")
     changes.insert(tables.deadlines, [{**row, **case, "valid_from": now} for row in came])
 
 
+def _was_met(after: Progress, subject: str) -> bool:
+    """Whoever owed it did something about it; what was taken away from them was neither met nor missed by that."""
+    referral, duty = after.referral(subject), after.duty(subject)
+    if referral:
+        return referral.state not in (State.WITHDRAWN, State.REASSIGNED, State.SILENT)
+    return duty is not None and not duty.is_open and not duty.dropped
+
+
 def _standing(progress: Progress) -> dict[tuple[str, str], Row]:
+    """Running deadlines, and that of an acceptance which waits for material: it moves when the material is there."""
+    waiting: list[tuple[str, ClockName, Clock]] = [
+        (r.id, "accept", r.accept) for r in progress.referrals if r.state is State.RETURNED and progress.is_open
+    ]
     rows = {}
-    for subject, name, clock in running_clocks(progress):
+    for subject, name, clock in (*running_clocks(progress), *waiting):
         referral, duty = progress.referral(subject), progress.duty(subject)
         agency = duty.holder if name == "duty" and duty else referral.agency if referral else progress.lead
+        agency = progress.lead if name == "supply" else agency
         rows[subject, name] = {
             "subject": subject,
             "clock": name,
