@@ -20,7 +20,7 @@ from app.domain.case import decide, file_report
 from app.domain.clock import Calendar, DayKind
 from app.domain.fold import fold
 from app.domain.policy import Policy
-from app.domain.progress import Progress, next_deadline
+from app.domain.progress import Answer, Progress, next_deadline
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason, Grade
 from app.domain.watch import (
@@ -236,23 +236,33 @@ class Ledger:
         for event in events:
             match event:
                 case e.ReportLinked(primary=primary):
-                    await self.record(conn, primary, c.AddFollower(by=ENGINE, case_id=after.case_id), now=now)
+                    added = await self.record(conn, primary, c.AddFollower(by=ENGINE, case_id=after.case_id), now=now)
+                    await self._follow(conn, after.case_id, added.progress, now)
                 case e.ReportUnlinked(primary=primary):
-                    await self.record(conn, primary, c.RemoveFollower(by=ENGINE, case_id=after.case_id), now=now)
-                case e.ReporterAnswered() | e.CaseClosed():
-                    await self._followers_follow(conn, after, event, now)
+                    if (await self._progress_of(conn, primary)).is_open:
+                        await self.record(conn, primary, c.RemoveFollower(by=ENGINE, case_id=after.case_id), now=now)
+                case e.ReporterAnswered() | e.AnswerWaived() if after.linked_to and after.is_open:
+                    await self._follow(conn, after.case_id, await self._progress_of(conn, after.linked_to), now)
+                case e.ReporterAnswered():
+                    for follower in after.followers:
+                        await self._follow(conn, follower, after, now)
+                case e.CaseClosed(reason=reason):
+                    for follower in after.followers:
+                        await self._follow(conn, follower, after, now)
+                    if after.linked_to is None:
+                        await self._back_to_the_watch(conn, after, reason, now)
                 case _:
                     pass
 
-    async def _followers_follow(
-        self, conn: AsyncConnection, after: Progress, event: e.ReporterAnswered | e.CaseClosed, now: datetime
-    ) -> None:
-        closed = event.reason if isinstance(event, e.CaseClosed) else None
-        for follower in after.followers:
-            follow = c.FollowPrimary(by=ENGINE, answered=True, closed=closed)
-            await self.record(conn, follower, follow, now=now)
-        if closed is not None and after.linked_to is None:
-            await self._back_to_the_watch(conn, after, closed, now)
+    async def _progress_of(self, conn: AsyncConnection, case_id: str) -> Progress:
+        stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == case_id))
+        return Progress.model_validate(stored.scalar_one())
+
+    async def _follow(self, conn: AsyncConnection, follower: str, primary: Progress, now: datetime) -> None:
+        """One reporter's answer reaches the other; that one waived theirs takes nothing from the other."""
+        answered = primary.answer in (Answer.GIVEN, Answer.FOLLOWED)
+        follow = c.FollowPrimary(by=ENGINE, answered=answered, closed=primary.closed_reason)
+        await self.record(conn, follower, follow, now=now)
 
     async def _back_to_the_watch(
         self, conn: AsyncConnection, after: Progress, closed: CloseReason, now: datetime

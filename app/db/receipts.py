@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.domain.disclosure import ForReporter, for_reporter
-from app.domain.progress import Progress
+from app.domain.progress import Answer, Progress
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 16
@@ -66,7 +66,7 @@ async def by_receipt(conn: AsyncConnection, receipts: Receipts, code: str) -> Fo
 async def _answer(conn: AsyncConnection, progress: Progress) -> str | None:
     """The answer's text, of this report or of the case that it follows; another's answer is not for one who is told none."""
     own = await _text(conn, progress.case_id)
-    if own or progress.linked_to is None or await _is_waived(conn, progress.case_id):
+    if own or progress.linked_to is None or progress.answer is not Answer.FOLLOWED:
         return own
     return await _text(conn, progress.linked_to)
 
@@ -75,10 +75,3 @@ async def _text(conn: AsyncConnection, case_id: str) -> str | None:
     note = tables.notes.c
     query = select(note.body).where(note.stream_id == case_id, note.kind == "reporter_answered")
     return (await conn.execute(query.order_by(note.version.desc()).limit(1))).scalar_one_or_none()
-
-
-async def _is_waived(conn: AsyncConnection, case_id: str) -> bool:
-    """By a person's decision with a reason, such as that an answer would endanger the child."""
-    event = tables.events.c
-    query = select(event.version).where(event.stream_id == case_id, event.kind == "answer_waived")
-    return (await conn.execute(query.limit(1))).first() is not None

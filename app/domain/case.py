@@ -9,7 +9,7 @@ from app.domain import events as e
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, open_duty, open_leg, ready_duties, ready_legs
 from app.domain.policy import Policy
-from app.domain.progress import Progress, State
+from app.domain.progress import Answer, Progress, State
 from app.domain.referral import DESK_WORK, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.stages import STAGE_WORK
@@ -173,7 +173,10 @@ def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: dateti
 def _unlink(progress: Progress, command: c.UnlinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if not progress.linked_to:
         raise Refused(RefusalCode.NOT_LINKED)
-    return (e.ReportUnlinked(**signed(command.by, now), primary=progress.linked_to),)
+    unlinked = e.ReportUnlinked(**signed(command.by, now), primary=progress.linked_to)
+    if progress.answer is not Answer.FOLLOWED:
+        return (unlinked,)
+    return unlinked, open_duty(progress, policy, now, "answer_outcome")
 
 
 def _add_follower(progress: Progress, command: c.AddFollower, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
@@ -197,9 +200,10 @@ def _clear_duplicate(
 
 
 def _follow_primary(progress: Progress, command: c.FollowPrimary, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    """A report whose own reporter has had no answer stays open, whatever became of the primary case."""
     head = signed(command.by, now)
     answered = (e.ReporterAnswered(**head),) if command.answered and not progress.answered else ()
-    if command.closed is None:
+    if command.closed is None or not (answered or progress.answered):
         return answered
     open_codes = dict.fromkeys(d.code for d in progress.duties if d.is_open)
     duties = tuple(

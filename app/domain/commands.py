@@ -207,7 +207,9 @@ class FilePostAssessment(Command):
 
 
 class AnswerReporter(Command):
-    """告知处理结果; the note is the answer."""
+    """告知处理结果; the note is the answer, so it has to say something."""
+
+    note: str = Field(..., max_length=20_000, pattern=r"\S")
 
 
 class WaiveAnswer(Command):

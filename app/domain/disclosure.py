@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from app.domain.policy import Frozen
-from app.domain.progress import Progress, Referral, State
+from app.domain.progress import Answer, Progress, Referral, State
 from app.domain.terms import OWN_AGENCY, Agency, Stage
 
 
@@ -101,6 +101,7 @@ def for_reporter(progress: Progress, answer: str | None) -> ForReporter:
     taken = any(r.state in (State.ACCEPTED, State.COMPLETED) and r.agency is not own for r in progress.referrals)
     return ForReporter(
         received_at=progress.filed_at, stage=progress.stage, accepted=progress.informed or taken,
-        answered=progress.answered, answer=answer, answer_due_at=duty.clock.due_at if duty else None,
+        answered=progress.answered and progress.answer is not Answer.WAIVED, answer=answer,
+        answer_due_at=duty.clock.due_at if duty else None,
         answer_due_provisional=bool(duty and duty.clock.due_provisional), closed=not progress.is_open,
     )  # fmt: skip

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from app.domain import events as e
+from app.domain.access import ENGINE
 from app.domain.clock import Clock
-from app.domain.progress import Child, ClockName, Duty, Progress, Referral, State
+from app.domain.progress import Answer, Child, ClockName, Duty, Progress, Referral, State
 from app.domain.terms import Rung, Stage
 
 Change = dict[str, object]
@@ -156,8 +157,11 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
             return {"post_assessments": filed, "post_assessed": done, "grade": grade}
         case e.ReporterInformed():
             return {"informed": True}
-        case e.ReporterAnswered() | e.AnswerWaived():
-            return {"answered": True}
+        case e.ReporterAnswered():
+            followed = event.by == ENGINE.person_id
+            return {"answered": True, "answer": Answer.FOLLOWED if followed else Answer.GIVEN}
+        case e.AnswerWaived():
+            return {"answered": True, "answer": Answer.WAIVED}
         case e.ClosureProposed(reason=reason):
             return {"proposed_by": tuple(p for p in (event.by, event.behalf) if p), "proposed_reason": reason}
         case e.ClosureRejected():
@@ -176,13 +180,17 @@ def _of_link(progress: Progress, event: e.Event) -> Change:
             happened = progress.happened
             if "duplicate_cleared" not in happened:
                 happened = (*happened, "duplicate_cleared")
-            return {"linked_to": None, "possible_duplicate": False, "happened": happened}
+            return {"linked_to": None, "possible_duplicate": False, "happened": happened, **_without_followed(progress)}
         case e.FollowerAdded(case_id=follower):
             return {"followers": (*progress.followers, follower)}
         case e.FollowerRemoved(case_id=follower):
             return {"followers": tuple(f for f in progress.followers if f != follower)}
         case _:
             return {}
+
+
+def _without_followed(progress: Progress) -> Change:
+    return {"answered": False, "answer": None} if progress.answer is Answer.FOLLOWED else {}
 
 
 def _opened(event: e.ReferralOpened) -> Referral:

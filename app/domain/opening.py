@@ -21,7 +21,8 @@ def desk_of(agency: Agency, division: str) -> str:
 
 def ready_legs(state: Progress) -> tuple[e.PlannedStep, ...]:
     """Planned legs whose gate is open and that nobody has been asked for yet."""
-    asked = {r.route_id for r in state.referrals if r.state is not State.WITHDRAWN} | set(state.dropped_steps)
+    newest = {r.route_id: r.state for r in state.referrals}
+    asked = {route for route, at in newest.items() if at is not State.WITHDRAWN} | set(state.dropped_steps)
     return tuple(step for step in state.steps if step.route_id not in asked and _is_open(state, step.gate))
 
 
@@ -49,22 +50,25 @@ def _taken_up(state: Progress, step: int) -> bool:
 
 
 def open_leg(state: Progress, policy: Policy, now: datetime, step: e.PlannedStep) -> e.ReferralOpened:
-    """The event that puts a planned leg on its agency's desk."""
+    """The event that puts a planned leg on its agency's desk; one that was withdrawn goes back to whoever had it last."""
     route = policy.route(step.route_id, urgent=state.urgency.around_the_clock)
+    before = next((r for r in reversed(state.referrals) if r.route_id == step.route_id), None)
+    agency = before.agency if before else step.agency
     return e.ReferralOpened(
         at=now,
         referral_id=_next_id(state, step.route_id),
         route_id=step.route_id,
         step=step.step,
         stage=state.stage,
-        agency=step.agency,
-        desk=desk_of(step.agency, state.division),
+        agency=agency,
+        desk=desk_of(agency, state.division),
         task=route.task,
         basis=route.basis,
         urgent=route.urgent,
         assessment=route.assessment,
         accept=Clock.start(route.accept, now, policy.calendar),
-        visited=(step.agency,),
+        refusals=before.refusals if before else 0,
+        visited=before.visited if before else (step.agency,),
     )
 
 

@@ -33,6 +33,15 @@ class State(StrEnum):
         return self in (State.SENT, State.RETURNED, State.ACCEPTED)
 
 
+class Answer(StrEnum):
+    """How the answer that is owed to the reporter was settled."""
+
+    GIVEN = "given"
+    FOLLOWED = "followed"
+    """It was the answer of the case that this report is linked to, and goes when the link goes."""
+    WAIVED = "waived"
+
+
 class Referral(Frozen):
     """One leg of the response at one desk."""
 
@@ -121,6 +130,7 @@ class Progress(Frozen):
     post_assessed: bool = False
     informed: bool = False
     answered: bool = False
+    answer: Answer | None = None
     linked_to: str | None = None
     followers: tuple[str, ...] = ()
     watch: str | None = None

@@ -336,7 +336,7 @@ def test_every_command_on_a_leg_is_refused_by_name_when_the_leg_is_unknown_or_th
     leg = case.leg("POLICE").id
     assert case.refused(command(by=POLICE_HEAD, referral_id="nothing-1")) == "referral_not_found"
     case.do(c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-cn-02-0", safety=Safety.SAFE))
-    case.do(c.AnswerReporter(by=at_desk("CIVIL")))
+    case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
     case.do(c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NO_RISK_FOUND))
     case.do(c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
     assert case.progress.referral(leg).state is State.WITHDRAWN

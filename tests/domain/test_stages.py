@@ -159,7 +159,7 @@ def test_the_child_is_looked_at_again_30_and_90_days_after_the_plan_has_ended():
     ends = {code: case.progress.open_duty(code).clock.due_at for code in ("post_assessment", "post_assessment_later")}
     assert ends["post_assessment"] == datetime.fromisoformat("2026-05-08T23:59:59+08:00")
     assert ends["post_assessment_later"] == datetime.fromisoformat("2026-07-07T23:59:59+08:00")
-    case.do(c.AnswerReporter(by=at_desk("CIVIL")))
+    case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
     case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
     assert not case.progress.open_duty("post_assessment")
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NEEDS_MET)
@@ -179,7 +179,7 @@ def test_a_case_stays_open_while_an_agency_owes_a_written_reply_to_the_procurato
     case.wait(days=40)
     owed = case.progress.open_duty(f"supervision_reply:{leg.id}")
     assert owed.holder is Agency.EDU
-    case.do(c.AnswerReporter(by=at_desk("CIVIL")))
+    case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NO_RISK_FOUND)
     assert case.refused(close) == "cannot_close"
     for duty in [d for d in case.progress.duties if d.is_open and d.code.startswith("supervision_reply")]:
@@ -196,7 +196,7 @@ def test_what_came_up_between_proposal_and_approval_stops_the_closure():
     case = reviewed(DROPOUT)
     for _ in range(2):
         case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
-    case.do(c.AnswerReporter(by=at_desk("CIVIL")))
+    case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
     case.do(c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NEEDS_MET))
     leg = case.progress.referrals[0]
     supervisor = at_desk("CIVIL", "supervisor", Role.SUPERVISOR)

@@ -63,7 +63,7 @@ async def test_a_case_goes_through_its_four_stages_and_back_to_the_watch(world):
     await world.do(case, c.ReviewGrade(by=at_desk("COMMITTEE"), grade="low", present=5))
     for code, desk in (("interim_adult_present", "CIVIL"), ("parents_return_or_delegate", "POLICE")):
         await world.do(case, c.MeetDuty(by=at_desk(desk), code=code))
-    await world.do(case, c.AnswerReporter(by=at_desk("CIVIL")))
+    await world.do(case, c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
     await world.do(case, c.ProposeClosure(by=at_desk("CIVIL"), reason="family_reunification"))
     await world.do(case, c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
     await world.handle(case).result()

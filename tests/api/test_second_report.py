@@ -1,0 +1,151 @@
+"""A second report on the same incident: its own receipt, one answer for both reporters, and a way back."""
+
+import uuid
+
+import pytest
+
+from tests.api.test_reports import is_problem
+
+FATHER_BEAT = {"residence_division": "110106101", "sex": "male"}
+PROPOSED = {"reason": "no_risk_found"}
+
+
+def child(**known):
+    """Nobody else of these tests is like this one."""
+    number = int(uuid.uuid4().hex[:6], 16)
+    return {**FATHER_BEAT, "name": f"甲{chr(0x4E00 + number % 20000)}{chr(0x4E00 + number // 20000)}", **known}
+
+
+async def two(api, one, other, **more):
+    first = await api.report("school.reporter.1", children=[one], reporter={"class": "school"})
+    second = await api.report("hotline.reporter.1", children=[other], reporter={"class": "public"}, **more)
+    return first, second
+
+
+async def linked(api):
+    one = child(birth_date="2016-03-04")
+    first, second = await two(api, one, one)
+    link = {"primary": first["case_id"]}
+    assert (await api.post("police.officer.1", f"/v1/cases/{second['case_id']}/link", link)).status_code == 200
+    return first, second
+
+
+async def shown(api, report):
+    return (await api.get(None, f"/v1/progress/{report['receipt']}")).json()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "code"),
+    [
+        (
+            {"name": "章诗涵", "birth_date": "2014-02-11"},
+            {"name": "张思涵", "birth_date": "2014-02-11"},
+            "name_sounds_alike",
+        ),
+        (
+            {"name": "曾晨曦", "birth_date": "2013-07-19"},
+            {"name": "曾晨曦", "birth_date": "2013-07-19"},
+            "same_birth_date",
+        ),
+        ({"id_no": "110106201512029915"}, {"id_no": "１１０１０６２０１５１２０２９９１５"}, "same_id"),
+        (
+            {"phone": "13900000751", "birth_date": "2012-09-09"},
+            {"phone": "+86 139-0000-0751", "birth_date": "2012-09-09"},
+            "same_phone",
+        ),
+    ],
+)
+async def test_a_second_report_is_suggested_by_each_trait_with_its_reason(api, one, other, code):
+    first, second = await two(api, {**FATHER_BEAT, **one}, {**FATHER_BEAT, **other})
+    found = (await api.get("police.officer.1", f"/v1/cases/{second['case_id']}/suggestions")).json()
+    match = next(entry for entry in found if entry["other_id"] == first["case_id"])
+    reason = next(reason for reason in match["reasons"] if reason["code"] == code)
+    assert reason["zh"]
+    assert reason["en"]
+    assert reason["weight"] > 0
+
+
+async def test_a_stranger_to_the_other_case_sees_no_suggestion_and_cannot_link_to_it(api):
+    one = child(birth_date="2015-08-09")
+    first = await api.report("school.reporter.1", children=[one | {"residence_division": "110106001"}])
+    second = await api.report("hotline.reporter.1", children=[one | {"residence_division": "110106002"}])
+    street = "street-110106002.head.1"
+    path = f"/v1/cases/{second['case_id']}"
+    is_problem(await api.get(street, f"{path}/suggestions"), 403, "not_allowed")
+    link = {"primary": first["case_id"]}
+    assert (await api.post(street, f"{path}/link", link)).status_code in (403, 404)
+    is_problem(await api.post("police.officer.1", f"{path}/link", {"primary": "case-none"}), 404, "case_not_found")
+    is_problem(await api.post("police.officer.1", f"{path}/link", {"primary": second["case_id"]}), 409, "same_case")
+
+
+async def test_the_answer_reaches_both_reporters_and_goes_again_when_the_link_was_a_mistake(api):
+    first, second = await linked(api)
+    legs = {r["route_id"] for r in (await api.progress(second["case_id"]))["referrals"]}
+    answered = await api.post("civil.officer.1", f"/v1/cases/{first['case_id']}/answer", {"note": "孩子平安"})
+    assert answered.status_code == 200
+    for report in (first, second):
+        told = await shown(api, report)
+        assert (told["answered"], told["answer"]) == (True, "孩子平安")
+    await api.post("police.officer.1", f"/v1/cases/{second['case_id']}/unlink")
+    told = await shown(api, second)
+    assert (told["answered"], told["answer"]) == (False, None)
+    assert told["answer_due_at"]
+    now = await api.progress(second["case_id"])
+    assert {r["route_id"] for r in now["referrals"] if r["state"] == "sent"} == legs
+    assert "reporter_not_answered" in (
+        await api.get("civil.supervisor.1", f"/v1/cases/{second['case_id']}")
+    ).json()["closing_obstacles"]  # fmt: skip
+
+
+async def test_a_report_that_is_linked_late_has_the_answer_that_was_given_before(api):
+    one = child(birth_date="2016-03-05")
+    first, second = await two(api, one, one)
+    await api.post("civil.officer.1", f"/v1/cases/{first['case_id']}/answer", {"note": "已妥善安置"})
+    assert (await shown(api, second))["answer"] is None
+    await api.post("police.officer.1", f"/v1/cases/{second['case_id']}/link", {"primary": first["case_id"]})
+    told = await shown(api, second)
+    assert (told["answered"], told["answer"], told["answer_due_at"]) == (True, "已妥善安置", None)
+
+
+async def close(api, case_id):
+    for person, what, body in (
+        ("civil.officer.1", "closure-proposal", PROPOSED), ("civil.head.1", "closure-approval", {})
+    ):  # fmt: skip
+        answer = await api.post(person, f"/v1/cases/{case_id}/{what}", body)
+        assert answer.status_code == 200, answer.text
+
+
+async def test_nobody_is_counted_as_answered_because_another_reporter_could_not_be(api):
+    first, second = await linked(api)
+    for report in (first, second):
+        child_id = (await api.progress(report["case_id"]))["children"][0]["id"]
+        safe = {"child_id": child_id, "safety": "safe"}
+        await api.post("police.officer.1", f"/v1/cases/{report['case_id']}/safety", safe)
+    case = f"/v1/cases/{first['case_id']}"
+    is_problem(await api.post("civil.officer.1", f"{case}/closure-proposal", PROPOSED), 409, "cannot_close")
+    is_problem(await api.post("civil.officer.1", f"{case}/answer", {}), 422, "invalid_request")
+    is_problem(await api.post("civil.officer.1", f"{case}/waive-answer", {"reason": "because"}), 422, "invalid_request")
+    waived = await api.post("civil.officer.1", f"{case}/waive-answer", {"reason": "anonymous"})
+    assert waived.status_code == 200
+    await close(api, first["case_id"])
+    told = await shown(api, first)
+    assert (told["answered"], told["answer"], told["closed"]) == (False, None, True)
+    told = await shown(api, second)
+    assert (told["answered"], told["closed"]) == (False, False)
+    owed = (await api.get("civil.officer.1", "/v1/tasks?limit=200")).text
+    assert second["case_id"] in owed
+    answer = {"note": "感谢，孩子平安"}
+    assert (await api.post("civil.officer.1", f"/v1/cases/{second['case_id']}/answer", answer)).status_code == 200
+    told = await shown(api, second)
+    assert (told["answered"], told["answer"], told["closed"]) == (True, answer["note"], True)
+
+
+async def test_a_mistaken_link_can_be_undone_after_the_other_case_is_closed(api):
+    first, second = await linked(api)
+    child_id = (await api.progress(first["case_id"]))["children"][0]["id"]
+    await api.post("police.officer.1", f"/v1/cases/{first['case_id']}/safety", {"child_id": child_id, "safety": "safe"})
+    await api.post("civil.officer.1", f"/v1/cases/{first['case_id']}/waive-answer", {"reason": "anonymous"})
+    await close(api, first["case_id"])
+    undone = await api.post("police.officer.1", f"/v1/cases/{second['case_id']}/unlink")
+    assert undone.status_code == 200, undone.text
+    assert [r for r in (await api.progress(second["case_id"]))["referrals"] if r["state"] == "sent"]
