@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import Select, String, bindparam, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -195,7 +196,10 @@ async def file(
     kept = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
     content = {
         tables.reports: [report],
-        tables.children: [_child_row(case_id, child, now, facts.division) for child in children],
+        tables.children: [
+            _child_row(case_id, child, now, facts.division, candidate.sound_keys)
+            for child, candidate in zip(children, candidates, strict=True)
+        ],
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
         tables.submissions: [kept] if key else [],
     }
@@ -276,25 +280,36 @@ async def _matches(conn: AsyncConnection, candidates: list[Candidate], now: date
 
 
 async def _near(conn: AsyncConnection, candidate: Candidate, now: datetime) -> list[Candidate]:
-    child = tables.children.c
-    alike = [child.sound_keys.overlap(list(candidate.sound_keys))] if candidate.sound_keys else []
-    alike += [child.birth_date == candidate.birth_date] if candidate.birth_date else []
-    alike += [child.id_no == candidate.id_no] if candidate.id_no else []
-    alike += [child.phone.in_(_ways_of_writing(candidate.phone))] if candidate.phone else []
-    if not alike:
+    known = {
+        "sounds": list(candidate.sound_keys), "born": candidate.birth_date, "id_no": candidate.id_no,
+        "phones": list(_ways_of_writing(candidate.phone)) if candidate.phone else [],
+    }  # fmt: skip
+    if not any(known.values()):
         return []
-    query = (
-        select(child.case_id, child.name, child.sound_keys, child.birth_date, child.sex, child.id_no, child.phone,
-               child.division, child.school, child.filed_at.label("reported_at"))
-        .join(tables.cases, tables.cases.c.id == child.case_id)
-        .where(or_(*alike), child.filed_at > now - LOOK_BACK, tables.cases.c.is_open, tables.cases.c.linked_to.is_(None))
-        .order_by(child.filed_at.desc())
-        .limit(MOST_CANDIDATES)
-    )  # fmt: skip
-    rows = (await conn.execute(query)).mappings()
+    rows = (await conn.execute(NEAR, {**known, "since": now - LOOK_BACK})).mappings()
     return [
         Candidate(**{**row, "name": clean_name(row["name"]), "sound_keys": tuple(row["sound_keys"])}) for row in rows
     ]
+
+
+def _near_ones() -> Select[*tuple[Any, ...]]:
+    """Children of other open cases who share a sound, the birth date, the id number or a phone; what is unknown matches nobody."""
+    child, case = tables.children.c, tables.cases
+    alike = or_(
+        child.sound_keys.overlap(bindparam("sounds", type_=child.sound_keys.type)), child.birth_date == bindparam("born"),
+        child.id_no == bindparam("id_no"), child.phone == func.any(bindparam("phones", type_=ARRAY(String))),
+    )  # fmt: skip
+    return (
+        select(child.case_id, child.name, child.sound_keys, child.birth_date, child.sex, child.id_no, child.phone,
+               child.division, child.school, child.filed_at.label("reported_at"))
+        .join(case, case.c.id == child.case_id)
+        .where(alike, child.filed_at > bindparam("since"), case.c.is_open, case.c.linked_to.is_(None))
+        .order_by(child.filed_at.desc())
+        .limit(MOST_CANDIDATES)
+    )  # fmt: skip
+
+
+NEAR = _near_ones()
 
 
 def _ways_of_writing(phone: str) -> tuple[str, ...]:
@@ -304,14 +319,15 @@ def _ways_of_writing(phone: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((phone, digits, f"86{digits}", f"+86{digits}", split, split.replace(" ", "-"))))
 
 
-def _child_row(case_id: str, child: ReportedChild, now: datetime, division: str) -> dict[str, Any]:
-    name = child.name or ""
+def _child_row(
+    case_id: str, child: ReportedChild, now: datetime, division: str, sounds: tuple[str, ...]
+) -> dict[str, Any]:
     return {
-        "id": child.child_id, "case_id": case_id, "name": name, "sex": child.sex.value if child.sex else None,
+        "id": child.child_id, "case_id": case_id, "name": child.name or "", "sex": child.sex.value if child.sex else None,
         "birth_date": child.birth_date, "birth_text": child.birth_text,
         "id_no": normal_id(child.id_no) if child.id_no else None, "phone": child.phone, "hukou": child.hukou,
         "residence": child.residence, "school": child.school, "features": child.features,
-        "division": child.residence_division or division, "guardians": [], "sound_keys": list(sound_keys(name)),
+        "division": child.residence_division or division, "guardians": [], "sound_keys": sounds,
         "filed_at": now,
     }  # fmt: skip
 

@@ -5,10 +5,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import Table, func, select
+from sqlalchemy import Select, Table, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
@@ -40,6 +41,7 @@ CHANNEL = "ledger"
 Content = Mapping[Table, Sequence[Mapping[str, Any]]]
 ENDS_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
 NO_WATCH = (*ENDS_WATCH, CloseReason.NO_RISK_FOUND)
+NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
 
 
 class Pack(Protocol):
@@ -95,6 +97,13 @@ class Kind:
     next_deadline: Callable[[Any], datetime | None]
     columns: Callable[[Any], dict[str, Any]]
 
+    @cached_property
+    def lock(self) -> Select[*tuple[Any, ...]]:
+        """One stream, with the number of the newest calendar."""
+        table = self.table.c
+        query = select(table.progress, table.policy, NEWEST_CALENDAR.scalar_subquery().label("newest"))
+        return query.where(table.id == bindparam("stream_id")).with_for_update(of=self.table)
+
 
 CASE = Kind(tables.cases, Progress, e.event_adapter, decide, fold, next_deadline, projections.case_columns)
 WATCH = Kind(
@@ -124,12 +133,11 @@ class Ledger:
     ) -> Recorded:  # fmt: skip
         """Lock, decide, append, project, audit. Raises Refused, StaleVersion or KeyReused and leaves nothing behind."""
         now, kind = now or self.clock(), kind_of(stream_id)
-        before, policy_version = await self._locked(conn, kind, stream_id)
+        before, policy = await self._locked(conn, kind, stream_id)
         if key and (replay := await self.replayed(conn, stream_id, command, key, before)):
             return replay
         if expected is not None and before.version != expected:
             raise StaleVersion(before.version, await self._since(conn, stream_id, expected))
-        policy = await self.rules(conn, policy_version)
         events = kind.decide(before, command, policy, now)
         if not events:
             return Recorded(stream_id, before.version, (), before)
@@ -159,7 +167,9 @@ class Ledger:
 
     async def rules(self, conn: AsyncConnection, version: str) -> Policy:
         """The pinned policy version with the calendar in force."""
-        newest = (await conn.execute(select(func.max(tables.calendars.c.version)))).scalar_one() or 0
+        return await self._rules(conn, version, (await conn.execute(NEWEST_CALENDAR)).scalar_one())
+
+    async def _rules(self, conn: AsyncConnection, version: str, newest: int) -> Policy:
         if newest not in self._calendars:
             self._calendars[newest] = await calendar_of(conn, newest)
         pinned = (version, newest)
@@ -167,13 +177,12 @@ class Ledger:
             self._policies[pinned] = self.load(version).with_calendar(self._calendars[newest])
         return self._policies[pinned]
 
-    async def _locked(self, conn: AsyncConnection, kind: Kind, stream_id: str) -> tuple[Any, str]:
-        table = kind.table
-        query = select(table.c.progress, table.c.policy).where(table.c.id == stream_id).with_for_update()
-        row = (await conn.execute(query)).one_or_none()
+    async def _locked(self, conn: AsyncConnection, kind: Kind, stream_id: str) -> tuple[Any, Policy]:
+        """The state of the stream, which nobody else can change before the transaction ends, and its rules."""
+        row = (await conn.execute(kind.lock, {"stream_id": stream_id})).one_or_none()
         if row is None:
             raise Refused(RefusalCode.CASE_NOT_FOUND)
-        return kind.state.model_validate(row.progress), row.policy
+        return kind.state.model_validate(row.progress), await self._rules(conn, row.policy, row.newest)
 
     async def replayed(
         self, conn: AsyncConnection, stream_id: str, command: c.Command, key: str, now: Any

@@ -4,19 +4,20 @@ import hashlib
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.domain.access import Actor
 from app.domain.terms import Agency, Role
 
+BY_TOKEN = select(tables.people).where(tables.people.c.token_hash == bindparam("digest"), tables.people.c.is_active)
+
 
 async def actor_by_token(conn: AsyncConnection, token: str) -> Actor | None:
     """The active person with this token."""
     digest = hashlib.sha256(token.encode()).hexdigest()
-    people = tables.people
-    row = (await conn.execute(select(people).where(people.c.token_hash == digest, people.c.is_active))).one_or_none()
+    row = (await conn.execute(BY_TOKEN, {"digest": digest})).one_or_none()
     return _actor(row) if row else None
 
 

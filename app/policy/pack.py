@@ -188,7 +188,7 @@ class Pack:
     file: PackFile
     calendar: Calendar | None = None
     _made: dict[tuple[str, str, bool], Any] = field(default_factory=dict, compare=False, repr=False)
-    """Times and routes already put together; they follow from the file alone."""
+    """Times, routes and duties already put together; they follow from the file alone."""
 
     def with_calendar(self, calendar: Calendar) -> Policy:
         """The same rules with the calendar in force."""
@@ -248,11 +248,14 @@ class Pack:
 
     def obligation(self, code: str, *, urgent: bool) -> ObligationSpec:
         """A duty by its code."""
-        row = next(duty for duty in self.file.duties if duty.code == code)
-        return ObligationSpec(
-            code=row.code, holder=row.holder, title_zh=row.zh, title_en=row.en, time=self.time(row.time, urgent=urgent),
-            basis=row.basis, gate=row.gate or Gate(),
-        )  # fmt: skip
+        key = ("duty", code, urgent)
+        if key not in self._made:
+            row = next(duty for duty in self.file.duties if duty.code == code)
+            self._made[key] = ObligationSpec(
+                code=row.code, holder=row.holder, title_zh=row.zh, title_en=row.en, time=self.time(row.time, urgent=urgent),
+                basis=row.basis, gate=row.gate or Gate(),
+            )  # fmt: skip
+        return self._made[key]
 
     def triage(self, facts: ReportFacts) -> Triage:
         """The pack's answer to a report; pure, with the rows that made it.
