@@ -16,6 +16,7 @@ from app.db.receipts import Receipts
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import engine_of, require_durable
 from app.policy.loader import load
+from app.process import begin
 from app.settings import Settings
 from app.web import progress
 
@@ -79,6 +80,7 @@ async def _ready(request: Request) -> dict[str, str]:
 def main() -> None:
     """Serve until stopped. Requests are not logged: their paths may hold receipt codes."""
     settings = Settings()
+    begin(settings.log_level)
     uvicorn.run(
         create_app(settings),
         host=settings.api_host,

@@ -20,6 +20,7 @@ from activities.referral import ReferralActivities
 from app.db.ledger import Ledger
 from app.db.session import engine_of, require_durable
 from app.policy.loader import load
+from app.process import begin
 from app.reconciler import Reconciler
 from app.relay import Relay
 from app.settings import Settings
@@ -86,8 +87,11 @@ async def _reconcile(reconciler: Reconciler) -> None:
 def main() -> None:
     """The process: stops on SIGTERM and SIGINT within its grace."""
 
+    settings = Settings()
+    begin(settings.log_level)
+
     async def until_stopped() -> None:
-        task = asyncio.create_task(serve(Settings()))
+        task = asyncio.create_task(serve(settings))
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, task.cancel)
         with contextlib.suppress(asyncio.CancelledError):
