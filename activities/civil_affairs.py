@@ -1,15 +1,21 @@
-"""Civil affairs: arrange care, a bed for the night, support."""
+"""Civil affairs: arrange care, a bed for the night, guardianship; look at an application for support."""
 
 from temporalio import activity
 
 from activities.delivery import Delivery
 from activities.messages import Moved, Order
+from app.domain.disclosure import CarePacket, MeansPacket
 
 
 class CivilAffairsActivities(Delivery):
-    """Its packet stands in the disclosure rules."""
+    """Care asks who may look after the child, support asks what the household has."""
 
     @activity.defn(name="civil_affairs_arrange_care")
     async def arrange_care(self, order: Order) -> Moved:
-        """Deliver the referral to the agency's own system."""
-        return await self.send(order)
+        """Take the child in, or find who may."""
+        return await self.send(order, CarePacket)
+
+    @activity.defn(name="civil_affairs_check_support")
+    async def check_support(self, order: Order) -> Moved:
+        """Look at hardship and living support."""
+        return await self.send(order, MeansPacket)

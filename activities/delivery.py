@@ -15,7 +15,7 @@ from app.db import tables
 from app.db.ledger import Ledger
 from app.domain import commands as c
 from app.domain.access import ENGINE
-from app.domain.disclosure import Packet, View, packet_for
+from app.domain.disclosure import Packet, View
 from app.domain.progress import Progress, State
 from app.domain.refusals import Refused
 
@@ -44,10 +44,10 @@ class Delivery:
     ledger: Ledger
     gateway: Gateway
 
-    async def send(self, order: Order) -> Moved:
+    async def send(self, order: Order, packet: type[Packet]) -> Moved:
         """One try. A rejection is recorded for a person; an outage is retried by Temporal and shown after some tries."""
         async with self.engine.connect() as conn:
-            loaded = await self._load(conn, order)
+            loaded = await self._load(conn, order, packet)
         if loaded is None:
             return await self._news(order)
         endpoint, message = loaded
@@ -63,7 +63,9 @@ class Delivery:
             raise
         return await self._record(order, "delivered", reference=taken.reference or "")
 
-    async def _load(self, conn: AsyncConnection, order: Order) -> tuple[AgencyEndpoint, dict[str, Any]] | None:
+    async def _load(
+        self, conn: AsyncConnection, order: Order, packet: type[Packet]
+    ) -> tuple[AgencyEndpoint, dict[str, Any]] | None:
         query = select(tables.endpoints).where(tables.endpoints.c.agency == order.agency.value)
         row = (await conn.execute(query)).one_or_none()
         stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == order.stream_id))
@@ -71,7 +73,7 @@ class Delivery:
         referral = progress.referral(order.referral_id)
         if row is None or referral is None or referral.state is not State.SENT:
             return None
-        packet: Packet = packet_for(progress, referral, await view_of(conn, order.stream_id))
+        told = packet.of(progress, await view_of(conn, order.stream_id))
         endpoint = AgencyEndpoint(
             agency=order.agency, url=row.url, secret=SecretStr(row.secret), supports_lookup=row.supports_lookup
         )
@@ -82,7 +84,7 @@ class Delivery:
             "agency": referral.agency.value,
             "urgency": progress.urgency.value,
             "accept_by": referral.accept.due_at.isoformat(),
-            "packet": packet.model_dump(mode="json"),
+            "packet": told.model_dump(mode="json"),
         }
         return endpoint, message
 

@@ -1,15 +1,21 @@
-"""Education: keep the child in school and looked after there."""
+"""Education: keep the child in school and looked after there, bring a dropout back."""
 
 from temporalio import activity
 
 from activities.delivery import Delivery
 from activities.messages import Moved, Order
+from app.domain.disclosure import DropoutPacket, PupilPacket
 
 
 class EducationActivities(Delivery):
-    """Its packet stands in the disclosure rules."""
+    """The school is told of a pupil, never of the event."""
 
     @activity.defn(name="education_support_schooling")
     async def support_schooling(self, order: Order) -> Moved:
-        """Deliver the referral to the agency's own system."""
-        return await self.send(order)
+        """Support at school, teaching at home, aid."""
+        return await self.send(order, PupilPacket)
+
+    @activity.defn(name="education_bring_back")
+    async def bring_back(self, order: Order) -> Moved:
+        """Bring the child back to school."""
+        return await self.send(order, DropoutPacket)

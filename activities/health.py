@@ -1,15 +1,21 @@
-"""Health: treat first, ask for payment later."""
+"""Health: treat first, ask for payment later; rehabilitate."""
 
 from temporalio import activity
 
 from activities.delivery import Delivery
 from activities.messages import Moved, Order
+from app.domain.disclosure import PatientPacket, RehabilitationPacket
 
 
 class HealthActivities(Delivery):
-    """Its packet stands in the disclosure rules."""
+    """The condition, and whose it is."""
 
     @activity.defn(name="health_treat")
     async def treat(self, order: Order) -> Moved:
-        """Deliver the referral to the agency's own system."""
-        return await self.send(order)
+        """Treat and check the child."""
+        return await self.send(order, PatientPacket)
+
+    @activity.defn(name="health_rehabilitate")
+    async def rehabilitate(self, order: Order) -> Moved:
+        """Rehabilitation and insurance."""
+        return await self.send(order, RehabilitationPacket)

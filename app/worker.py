@@ -36,14 +36,16 @@ def worker_of(client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gate
     """A worker with every workflow and activity, pinned to the version of its code."""
     recording = LedgerActivities(engine, ledger)
     means = (engine, ledger, gateway)
+    police, civil = PoliceActivities(*means), CivilAffairsActivities(*means)
+    education, health = EducationActivities(*means), HealthActivities(*means)
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[CaseWorkflow, ChildWatchWorkflow],
         activities=[
             recording.catch_up, recording.enter_stage, recording.raise_due, recording.raise_due_visit,
-            PoliceActivities(*means).respond, CivilAffairsActivities(*means).arrange_care,
-            EducationActivities(*means).support_schooling, HealthActivities(*means).treat,
+            police.respond, police.reach_kin, police.take_note, civil.arrange_care, civil.check_support,
+            education.support_schooling, education.bring_back, health.treat, health.rehabilitate,
             ReferralActivities(*means).refer,
         ],
         deployment_config=WorkerDeploymentConfig(version=version_of(settings), use_worker_versioning=True),

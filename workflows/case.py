@@ -21,7 +21,22 @@ VERBS = {
     Agency.EDU: "education_support_schooling",
     Agency.HEALTH: "health_treat",
 }
+FOR_TASK = {
+    (Agency.POLICE, "ask_detainee"): "police_reach_kin",
+    (Agency.POLICE, "contact_kin"): "police_reach_kin",
+    (Agency.POLICE, "notify_without_suspect"): "police_reach_kin",
+    (Agency.POLICE, "note_dropout"): "police_take_note",
+    (Agency.CIVIL, "check_support"): "civil_affairs_check_support",
+    (Agency.CIVIL, "check_hardship"): "civil_affairs_check_support",
+    (Agency.EDU, "dropout_control"): "education_bring_back",
+    (Agency.HEALTH, "rehabilitation"): "health_rehabilitate",
+}
 OTHERS = "refer"
+
+
+def verb_of(agency: Agency, task: str) -> str:
+    """What the agency is asked to do, and with it how much it is told."""
+    return FOR_TASK.get((agency, task)) or VERBS.get(agency, OTHERS)
 
 
 @workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
@@ -100,7 +115,7 @@ class CaseWorkflow(Conductor[Progress]):
     async def _send(self, referral: Referral) -> None:
         """Deliver one referral; the activity records how the agency's system took it."""
         order = Order(**self.at().model_dump(), referral_id=referral.id, agency=referral.agency)
-        verb = VERBS.get(referral.agency, OTHERS)
+        verb = verb_of(referral.agency, referral.task)
         try:
             answer = await workflow.execute_activity(
                 verb, order, result_type=Moved, start_to_close_timeout=timedelta(seconds=60), retry_policy=PATIENT

@@ -1,11 +1,12 @@
 """What each agency and the reporter are told: the least that their part needs."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from app.domain.policy import Frozen
-from app.domain.progress import Answer, Progress, Referral, State
-from app.domain.terms import OWN_AGENCY, Agency, Stage
+from app.domain.progress import Answer, Progress, State
+from app.domain.terms import OWN_AGENCY, Stage
 
 
 class View(Frozen):
@@ -17,64 +18,114 @@ class View(Frozen):
     facts: dict[str, Any]
 
 
-class Packet(Frozen):
-    """Common to all agencies: which children, and where."""
+WHO = ("name", "sex", "birth_date", "birth_text", "id_no", "residence", "division")
+SCHOOL = ("name", "sex", "birth_date", "school", "division")
+PATIENT = ("name", "sex", "birth_date", "birth_text", "id_no", "division")
+KIN = ("name", "relation", "phone")
+MEANS = ("name", "relation", "id_no")
 
+
+class Packet(Frozen):
+    """What every agency is told that has no packet of its own: which children, and where."""
+
+    fields: ClassVar[tuple[str, ...]] = WHO
     children: tuple[dict[str, Any], ...]
 
+    @classmethod
+    def of(cls, progress: Progress, view: View) -> Self:
+        """Chosen from all that is known."""
+        return cls(children=_some(view.children, cls.fields), **cls.more(progress, view))
 
-class PolicePacket(Packet):
-    """Police: everything about the event and the family, to act on the spot."""
+    @classmethod
+    def more(cls, progress: Progress, view: View) -> dict[str, Any]:
+        """What this packet adds to the children."""
+        return {}
 
+
+class EmergencyPacket(Packet):
+    """Police on the spot: everything about the event and the family."""
+
+    fields = (*WHO, "school", "features", "phone")
     branch: str | None
     family: tuple[dict[str, Any], ...]
     narrative: str
 
+    @classmethod
+    def more(cls, progress: Progress, view: View) -> dict[str, Any]:
+        branch = progress.branch.value if progress.branch else None
+        return {"branch": branch, "family": view.family, "narrative": view.narrative}
 
-class CivilAffairsPacket(Packet):
-    """Civil affairs: who may care for the child and who must not."""
 
+class KinPacket(Packet):
+    """Police who ask a detained parent or tell the family: who may be told, never a suspect, and nothing of the event."""
+
+    kin: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def more(cls, progress: Progress, view: View) -> dict[str, Any]:
+        free = (one for one in view.family if (one.get("facts") or {}).get("suspected_of_harm") != "yes")
+        return {"kin": _some(free, KIN)}
+
+
+class CarePacket(Packet):
+    """Civil affairs: who may care for the child and who must not; nothing of the event."""
+
+    family: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def more(cls, progress: Progress, view: View) -> dict[str, Any]:
+        return {"family": view.family}
+
+
+class MeansPacket(Packet):
+    """Civil affairs on an application: the household's means; nothing of harm."""
+
+    fields = (*WHO, "hukou")
     family: tuple[dict[str, Any], ...]
     household: dict[str, Any]
 
+    @classmethod
+    def more(cls, progress: Progress, view: View) -> dict[str, Any]:
+        return {"family": _some(view.family, MEANS), "household": dict(view.facts.get("household", {}))}
 
-class EducationPacket(Packet):
-    """Education: the school and whether the child attends; nothing of the event."""
+
+class PupilPacket(Packet):
+    """Education and the school: which pupil of which school; nothing of the event or the family."""
+
+    fields = SCHOOL
 
 
-class HealthPacket(Packet):
-    """Health: the condition of the child; nothing of the family."""
+class DropoutPacket(Packet):
+    """Education that brings a child back: the pupil, and how to reach the family."""
 
+    fields = (*SCHOOL, "residence")
+    kin: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def more(cls, progress: Progress, view: View) -> dict[str, Any]:
+        return {"kin": _some(view.family, KIN)}
+
+
+class PatientPacket(Packet):
+    """Health and the hospital: the patient's condition; nothing of the family or the event."""
+
+    fields = PATIENT
+    told: ClassVar[tuple[str, ...]] = ("age_years", "injured", "needs_treatment", "gravely_ill")
     conditions: tuple[dict[str, Any], ...]
 
-
-WHO = ("name", "sex", "birth_date", "birth_text", "id_no", "residence", "division")
-SCHOOL = ("name", "sex", "birth_date", "school", "division")
-PATIENT = ("name", "sex", "birth_date", "birth_text", "id_no", "division")
-CONDITION = ("child_id", "age_years", "injured", "needs_treatment", "gravely_ill", "disabled", "disability_grade")
+    @classmethod
+    def more(cls, progress: Progress, view: View) -> dict[str, Any]:
+        return {"conditions": _some(view.facts.get("children", ()), cls.told)}
 
 
-def packet_for(progress: Progress, referral: Referral, view: View) -> Packet:
-    """The packet of the agency that the referral goes to."""
-    match referral.agency:
-        case Agency.POLICE:
-            children = _some(view, (*WHO, "school", "features", "phone"))
-            branch = progress.branch.value if progress.branch else None
-            return PolicePacket(children=children, branch=branch, family=view.family, narrative=view.narrative)
-        case Agency.CIVIL:
-            household = dict(view.facts.get("household", {}))
-            return CivilAffairsPacket(children=_some(view, (*WHO, "hukou")), family=view.family, household=household)
-        case Agency.EDU | Agency.SCHOOL:
-            return EducationPacket(children=_some(view, SCHOOL))
-        case Agency.HEALTH | Agency.HOSPITAL:
-            conditions = tuple({k: c.get(k) for k in CONDITION} for c in view.facts.get("children", ()))
-            return HealthPacket(children=_some(view, PATIENT), conditions=conditions)
-        case _:
-            return Packet(children=_some(view, WHO))
+class RehabilitationPacket(PatientPacket):
+    """Health on an application: the disability, for rehabilitation and insurance."""
+
+    told = ("age_years", "gravely_ill", "disabled", "disability_grade")
 
 
-def _some(view: View, fields: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
-    return tuple({field: _plain(child.get(field)) for field in fields} for child in view.children)
+def _some(people: Iterable[Mapping[str, Any]], fields: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+    return tuple({field: _plain(person.get(field)) for field in fields} for person in people)
 
 
 def _plain(value: object) -> object:

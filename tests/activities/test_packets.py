@@ -1,0 +1,88 @@
+"""What each agency is told: every verb's packet holds what its work needs, and nothing else that is known."""
+
+from datetime import date
+
+import pytest
+
+from activities.gateway import Gateway, open_client
+from activities.referral import PACKETS
+from app.domain import disclosure as d
+from app.domain.terms import Agency
+from app.policy.loader import load
+from tests.domain.test_case import Case
+from tests.world import World
+from workflows.case import FOR_TASK, OTHERS, VERBS, verb_of
+
+CHILD = {
+    "name": "NAME", "sex": "male", "birth_date": date(2017, 5, 1), "birth_text": "ABOUT", "id_no": "NUMBER",
+    "residence": "HOME", "division": "110106101", "school": "SCHOOL", "features": "FEATURES", "phone": "PHONE", "hukou": "HUKOU",
+}  # fmt: skip
+SUSPECT = {
+    "name": "SUSPECT",
+    "relation": "父",
+    "phone": "P1",
+    "id_no": "N1",
+    "note": "NOTE",
+    "facts": {"suspected_of_harm": "yes"},
+}
+AUNT = {
+    "name": "AUNT",
+    "relation": "姑",
+    "phone": "P2",
+    "id_no": "N2",
+    "note": "OTHER",
+    "facts": {"suspected_of_harm": "no"},
+}
+VIEW = d.View(
+    children=(CHILD,), family=(SUSPECT, AUNT), narrative="NARRATIVE",
+    facts={
+        "children": [{"child_id": "ch-1", "age_years": 8, "injured": "INJURED", "disability_grade": 2, "disabled": "DISABLED"}],
+        "household": {"low_income": "LOW"},
+    },
+)  # fmt: skip
+SECRETS = (
+    "NAME", "ABOUT", "NUMBER", "HOME", "SCHOOL", "FEATURES", "PHONE", "HUKOU", "SUSPECT", "AUNT", "P1", "P2", "N1", "N2", "NOTE",
+    "OTHER", "NARRATIVE", "INJURED", "DISABLED", "LOW",
+)  # fmt: skip
+WHO = {"NAME", "ABOUT", "NUMBER", "HOME"}
+TOLD = {
+    d.Packet: WHO,
+    d.EmergencyPacket: WHO
+    | {"SCHOOL", "FEATURES", "PHONE", "SUSPECT", "AUNT", "P1", "P2", "N1", "N2", "NOTE", "OTHER", "NARRATIVE"},
+    d.KinPacket: WHO | {"AUNT", "P2"},
+    d.CarePacket: WHO | {"SUSPECT", "AUNT", "P1", "P2", "N1", "N2", "NOTE", "OTHER"},
+    d.MeansPacket: WHO | {"HUKOU", "SUSPECT", "AUNT", "N1", "N2", "LOW"},
+    d.PupilPacket: {"NAME", "SCHOOL"},
+    d.DropoutPacket: {"NAME", "SCHOOL", "HOME", "SUSPECT", "AUNT", "P1", "P2"},
+    d.PatientPacket: {"NAME", "ABOUT", "NUMBER", "INJURED"},
+    d.RehabilitationPacket: {"NAME", "ABOUT", "NUMBER", "DISABLED"},
+}
+
+
+@pytest.mark.parametrize("packet", TOLD, ids=lambda packet: packet.__name__)
+def test_a_packet_holds_what_the_work_needs_and_nothing_else(packet):
+    written = packet.of(Case().progress, VIEW).model_dump_json()
+    assert {secret for secret in SECRETS if f'"{secret}"' in written} == TOLD[packet]
+
+
+@pytest.mark.requirement("R091")
+def test_whoever_tells_the_family_is_not_told_of_the_suspect():
+    assert verb_of(Agency.POLICE, "notify_without_suspect") == "police_reach_kin"
+    assert [one["name"] for one in d.KinPacket.of(Case().progress, VIEW).kin] == ["AUNT"]
+
+
+def test_every_task_with_a_verb_of_its_own_is_one_of_the_pack_and_the_rest_of_the_notice_goes_by_policy_data():
+    routes = load("fengtai-2026.1").file.routes
+    assert set(FOR_TASK) <= {(row.agency, row.task) for row in routes}
+    own = {row.agency for row in routes if verb_of(row.agency, row.task) != OTHERS}
+    assert own == set(VERBS) == {Agency.POLICE, Agency.CIVIL, Agency.EDU, Agency.HEALTH}
+    assert len({row.agency for row in routes} - own) >= 15
+    assert not set(PACKETS) & own
+
+
+async def test_the_worker_knows_every_verb(engine, temporal):
+    async with open_client() as http:
+        world = World(engine, temporal)
+        world.gateway = Gateway(http)
+        known = {activity.__temporal_activity_definition.name for activity in world.worker().config()["activities"]}
+    assert {*VERBS.values(), *FOR_TASK.values(), OTHERS} <= known
