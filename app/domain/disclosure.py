@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Self
 
 from app.domain.policy import Frozen
-from app.domain.progress import Answer, Progress, State
+from app.domain.progress import Progress, State
 from app.domain.terms import OWN_AGENCY, Stage
 
 
@@ -139,6 +139,7 @@ class ForReporter(Frozen):
     stage: Stage
     accepted: bool
     answered: bool
+    """Nothing more is owed: there is the answer, or a recorded reason why there is none."""
     answer: str | None = None
     answer_due_at: datetime | None = None
     answer_due_provisional: bool = False
@@ -152,7 +153,6 @@ def for_reporter(progress: Progress, answer: str | None) -> ForReporter:
     taken = any(r.state in (State.ACCEPTED, State.COMPLETED) and r.agency is not own for r in progress.referrals)
     return ForReporter(
         received_at=progress.filed_at, stage=progress.stage, accepted=progress.informed or taken,
-        answered=progress.answered and progress.answer is not Answer.WAIVED, answer=answer,
-        answer_due_at=duty.clock.due_at if duty else None,
+        answered=progress.answered, answer=answer, answer_due_at=duty.clock.due_at if duty else None,
         answer_due_provisional=bool(duty and duty.clock.due_provisional), closed=not progress.is_open,
     )  # fmt: skip
