@@ -75,9 +75,9 @@ class World:
         settings = self.settings.model_copy(update={"build": build})
         return worker_of(self.env.client, self.engine, self.ledger, self.gateway, settings)
 
-    async def report(self, example="CN-02", *, tell=True, **facts):
+    async def report(self, example="CN-02", *, facts=None, tell=True):
         case_id = f"case-{uuid.uuid4().hex}"
-        seen = facts_of(example).model_copy(update=facts).at(self.now)
+        seen = (facts or facts_of(example)).at(self.now)
         async with self.engine.begin() as conn:
             await self.ledger.file(conn, case_id, c.FileReport(by=REPORTER, facts=seen, unit="unit-1"))
             report = {

@@ -129,20 +129,37 @@ async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
             for run in range(RUNS + 1):  # the first warms up
                 say(f"receipts, {clients} at once, run {run} of {RUNS}")
                 start = next(fresh) * 1000
-                ours.append(await rate(stack.api_port, token, "/v1/reports", lambda n, s=start: nth(s + n), clients=clients, requests=requests))
-                reference.append(await rate(port, "", "/reports", lambda n, s=start: nth(s + n), clients=clients, requests=requests))
-            figures.append(Figure(f"receipt_{clients}", "reports/s", middle(ours[1:]), middle(reference[1:]), least=0.5))
+                ours.append(
+                    await rate(
+                        stack.api_port,
+                        token,
+                        "/v1/reports",
+                        lambda n, s=start: nth(s + n),
+                        clients=clients,
+                        requests=requests,
+                    )
+                )
+                reference.append(
+                    await rate(port, "", "/reports", lambda n, s=start: nth(s + n), clients=clients, requests=requests)
+                )
+            figures.append(
+                Figure(f"receipt_{clients}", "reports/s", middle(ours[1:]), middle(reference[1:]), least=0.5)
+            )
     figures += await _to_the_desk(stack, nth, fresh, say)
     await _engine(stack, at_work=True)
     busy = []
     for run in range(RUNS):
         say(f"receipts with the engine at work, run {run + 1} of {RUNS}")
         start = next(fresh) * 1000
-        busy.append(await rate(stack.api_port, token, "/v1/reports", lambda n, s=start: nth(s + n), clients=32, requests=200))
+        busy.append(
+            await rate(stack.api_port, token, "/v1/reports", lambda n, s=start: nth(s + n), clients=32, requests=200)
+        )
     return [*figures, Figure("receipt_32_while_the_engine_conducts", "reports/s", middle(busy))]  # fmt: skip
 
 
-async def _to_the_desk(stack: Stack, nth: Callable[[int], Any], fresh: Iterator[int], say: Callable[[str], None]) -> list[Figure]:
+async def _to_the_desk(
+    stack: Stack, nth: Callable[[int], Any], fresh: Iterator[int], say: Callable[[str], None]
+) -> list[Figure]:
     """Somebody looks at the police list all the time, in the database: when the task is there, and when the receipt is."""
     say("from the report to the police desk")
     reporter, conn = Wire(stack.api_port, stack.tokens[REPORTER]), await asyncpg.connect(dsn_of(stack))

@@ -77,7 +77,9 @@ class Visit:
         for _ in range(12):
             await self.press("Tab")
             at = self.page.locator(":focus")
-            style = await at.evaluate("found => getComputedStyle(found).outlineStyle + getComputedStyle(found).outlineWidth")
+            style = await at.evaluate(
+                "found => getComputedStyle(found).outlineStyle + getComputedStyle(found).outlineWidth"
+            )
             assert style == "solid3px", await at.evaluate("found => found.outerHTML")
             if await at.evaluate("(found, selector) => found.matches(selector)", selector):
                 return
