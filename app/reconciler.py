@@ -1,32 +1,26 @@
 """The reconciler: every open case has an owner, a next deadline and a live workflow; what is safe is repaired, the rest is shown."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion as DeploymentVersion
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey, WorkerDeploymentVersion
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from app.db import tables
+from app.db.findings import Finding, find, keep, rebuild_tasks
+from app.domain.terms import Fault
 from app.relay import tell_anew
 from app.temporal import pollers
 
 VERSION_OF = "TemporalWorkerDeploymentVersion"
 DEPLOYMENT_VERSION = SearchAttributeKey.for_keyword(VERSION_OF)
 POLLED_WITHIN = timedelta(minutes=2)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is not as it must be; `repaired` when the reconciler mended it."""
-
-    stream_id: str
-    problem: str
-    repaired: bool
 
 
 @dataclass
@@ -37,25 +31,40 @@ class Reconciler:
     client: Client
     version: WorkerDeploymentVersion
     polled_within: timedelta = POLLED_WITHIN
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def run_once(self) -> tuple[Finding, ...]:
-        """Compare the ledger with the engine and repair; running it twice gives the same state."""
-        live = await self._live()
+        """Compare the ledger with the engine, repair, and keep for the board what was found; twice gives the same state."""
+        lost = await self._lost()
         async with self.engine.begin() as conn:
+            await conn.execute(text("select pg_advisory_xact_lock(hashtextextended('reconciler', 0))"))
+            found = [Finding(stream_id, Fault.NO_LIVE_WORKFLOW, repaired=True) for stream_id in lost]
+            found += await find(conn, self.clock())
+            await tell_anew(conn, lost)
+            await conn.execute(text("NOTIFY ledger"))
+            await rebuild_tasks(conn, [f.stream_id for f in found if f.problem is Fault.TASKS_DIFFER])
+            await keep(conn, found, self.clock())
+        return tuple(found)
+
+    async def _lost(self) -> list[str]:
+        """Open streams that no workflow conducts; the engine's list lags behind, so each is asked for by name."""
+        live = await self._live()
+        async with self.engine.connect() as conn:
             open_ids = [
                 stream_id
                 for table in (tables.cases, tables.watches)
                 for stream_id in (await conn.execute(select(table.c.id).where(table.c.is_open))).scalars()
             ]
-            lost = [stream_id for stream_id in open_ids if stream_id not in live]
-            await tell_anew(conn, lost)
-            await conn.execute(text("NOTIFY ledger"))
-            idle = await conn.execute(
-                select(tables.cases.c.id).where(tables.cases.c.is_open, tables.cases.c.next_deadline_at.is_(None))
-            )
-            findings = [Finding(stream_id, "no_live_workflow", repaired=True) for stream_id in lost]
-            findings += [Finding(stream_id, "no_next_deadline", repaired=False) for stream_id in idle.scalars()]
-        return tuple(findings)
+        return [stream_id for stream_id in open_ids if stream_id not in live and not await self._runs(stream_id)]
+
+    async def _runs(self, stream_id: str) -> bool:
+        try:
+            described = await self.client.get_workflow_handle(stream_id).describe()
+        except RPCError as failure:
+            if failure.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return described.status is WorkflowExecutionStatus.RUNNING
 
     async def _live(self) -> set[str]:
         """The streams whose workflow runs on a version that a worker serves; those stranded on an old one are ended."""

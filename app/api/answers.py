@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.domain.terms import Agency, Branch, Cause, Rung, Stage, Urgency
+from app.domain.terms import Agency, Branch, Cause, Fault, Rung, Stage, Urgency
 
 T = TypeVar("T")
 
@@ -132,6 +132,18 @@ class Rate(BaseModel):
     due: int
     on_time: int
     rate: float = Field(examples=[0.9167])
+
+
+class FindingRow(BaseModel):
+    """Something that is not as it must be with an open case, or with the watch after it; `repaired` if the service mended it."""
+
+    id: int
+    stream_id: str = Field(description="The case, or the watch of one of its children.")
+    case_id: str
+    problem: Fault
+    repaired: bool
+    found_at: datetime
+    ended_at: datetime | None
 
 
 class Notice(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, tuple_, update
 
 from app.api import answers
-from app.api.answers import Notice, Rate, StalledRow, TaskRow
+from app.api.answers import FindingRow, Notice, Rate, StalledRow, TaskRow
 from app.api.cases import Limit, Page, cursor_of, read_cursor
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
 from app.db import tables
@@ -117,6 +117,22 @@ async def on_time(
     )
     rows = (await conn.execute(query)).mappings()
     return [Rate.model_validate({**row, "rate": round(row["on_time"] / row["due"], 4)}) for row in rows]
+
+
+@router.get("/findings", operation_id="findings")
+async def findings(conn: Conn, who: Who, ended: bool = False, limit: Limit = 100) -> list[FindingRow]:
+    """What the reconciler finds wrong: an open case without owner, deadline or live workflow; the oldest first."""
+    require(who, Action.READ_STATISTICS)
+    found, watch, case = tables.findings, tables.watches.c, tables.cases.c
+    query = (
+        select(found, func.coalesce(watch.case_id, found.c.stream_id).label("case_id"))
+        .outerjoin(tables.watches, watch.id == found.c.stream_id)
+        .join(tables.cases, case.id == func.coalesce(watch.case_id, found.c.stream_id))
+        .where(visible(who), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
+        .order_by(found.c.found_at, found.c.id)
+    )
+    rows = (await conn.execute(query.limit(limit))).mappings()
+    return [FindingRow.model_validate(dict(row)) for row in rows]
 
 
 @router.get("/notices", operation_id="notices")

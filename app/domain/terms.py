@@ -292,3 +292,17 @@ class Cause(Term):
     PAUSED = "paused", "已中止", "paused"
     OVERDUE = "overdue", "超期未办", "past its deadline"
     DUE_SOON = "due_soon", "临期", "due soon"
+
+
+class Fault(Term):
+    """What the reconciler finds wrong with an open case or watch."""
+
+    NO_LIVE_WORKFLOW = "no_live_workflow", "没有运行中的流程", "no workflow conducts it"
+    NO_NEXT_DEADLINE = "no_next_deadline", "没有下一时限", "nothing is due next"
+    NO_OWNER = "no_owner", "无人负责", "nobody owns it, or whoever did has left"
+    ENGINE_STANDS_STILL = (
+        "engine_stands_still",
+        "时限已过而流程未动",
+        "a deadline has passed and the engine has not moved",
+    )
+    TASKS_DIFFER = "tasks_differ", "任务列表与案件记录不一致", "its tasks differ from its ledger"

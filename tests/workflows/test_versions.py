@@ -5,7 +5,9 @@ import contextlib
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
+from app.db import tables
 from app.domain import commands as c
 from tests.world import World, at_desk
 
@@ -60,6 +62,9 @@ async def test_the_reconciler_finds_every_lost_workflow_and_repairs_it_once(worl
             f.stream_id for f in await world.reconciler().run_once() if f.problem == "no_live_workflow"
         }:
             await asyncio.sleep(0.2)
+    async with world.engine.connect() as conn:
+        open_ones = select(tables.findings.c.stream_id).where(tables.findings.c.ended_at.is_(None))
+        assert set(cases) <= set((await conn.execute(open_ones)).scalars())
     for case in cases:
         await world.settle(case)
     async with asyncio.timeout(20):
