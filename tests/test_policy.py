@@ -83,6 +83,14 @@ def test_a_missing_child_is_searched_for_without_waiting():
 
 @pytest.mark.requirement("R129")
 def test_no_emergency_leg_waits_for_assessment_or_committee():
+    assert {row.id for row in PACK.file.routes if row.urgent} >= {
+        "a-police",
+        "b-police",
+        "c-police",
+        "d-police",
+        "e-police",
+    }
+    assert not [row.id for row in PACK.file.routes if row.urgent and row.gate != Gate()]
     for case_id in ("CN-01", "CN-02", "CN-03", "CN-08"):
         for route in PACK.triage(facts_of(case_id)).routes:
             if route.agency == "POLICE" and route.id != "b-found":
@@ -121,6 +129,19 @@ def test_no_emergency_leg_waits_for_assessment_or_committee():
         ("times.yaml", ("rung: remind", "rung: supervision"), "ladders row urgent: "),
         ("routes.yaml", ("id: own-school,", "id: own-hotline,"), "row own-hotline: this id stands twice"),
         ("times.yaml", ("urgent: 15 minutes", "urgent: 0 minutes"), "row police_accept"),
+        (
+            "routes.yaml",
+            (
+                "when: \"'C' in branches\", accept: police_accept",
+                "gate: {stage: assess}, when: \"'C' in branches\", accept: police_accept",
+            ),
+            "row c-police: an emergency leg waits for nothing",
+        ),
+        (
+            "routes.yaml",
+            ("or_after: [c-women]", "or_after: [c-woman]"),
+            "row c-court: there is no route called c-woman",
+        ),
     ],
 )
 def test_a_bad_pack_is_refused_with_place_and_reason(tmp_path, table, change, said):

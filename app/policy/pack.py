@@ -166,6 +166,8 @@ class PackFile(PackModel):
             if time not in self.times:
                 yield table, row, f"there is no time called {time}"
         for row in self.routes:
+            if row.urgent and row.gate != Gate():
+                yield "routes", row.id, "an emergency leg waits for nothing"
             yield from (
                 ("routes", row.id, f"there is no route called {name}")
                 for name in row.gate.or_after if name not in tables["routes"]
