@@ -11,11 +11,12 @@ from app.api import answers
 from app.api.answers import FindingRow, Notice, Rate, StalledRow, TaskRow
 from app.api.cases import Limit, Page, cursor_of, read_cursor
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
+from app.api.strict import StrictRoute
 from app.db import tables
 from app.domain.access import Action, Actor
 from app.domain.terms import Cause
 
-router = APIRouter(prefix="/v1", tags=["boards"])
+router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
 DUE_SOON = timedelta(hours=4)
 STOPS = ("clock_paused", "referral_returned")
 GOES_ON = ("clock_resumed", "material_supplied", "referral_accepted")

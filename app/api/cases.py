@@ -11,13 +11,14 @@ from app.api import answers
 from app.api.answers import CaseFile, CaseRow, Suggestion, TimelineEntry
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, visible
 from app.api.problems import Problem
+from app.api.strict import StrictRoute
 from app.db import tables
 from app.domain.access import Action, Deny, may
 from app.domain.stages import closing_obstacles
 from app.domain.terms import Agency, CloseReason, Stage, Urgency
 from app.domain.titles import TITLES
 
-router = APIRouter(prefix="/v1", tags=["cases"])
+router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 Page = Annotated[str | None, Query(description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 

@@ -10,12 +10,13 @@ from starlette.exceptions import HTTPException
 
 from app.api.cases import Limit
 from app.api.context import Conn, Shouhu, Who
+from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.people import actors_of
 from app.domain.deputies import may_appoint
 from app.domain.refusals import RefusalCode, Refused
 
-router = APIRouter(prefix="/v1", tags=["deputies"])
+router = APIRouter(prefix="/v1", tags=["deputies"], route_class=StrictRoute)
 
 
 class Absence(BaseModel):

@@ -15,6 +15,7 @@ from activities.gateway import verify
 from app.api.answers import AgencyRow, CalendarDay, Confirmed, Year
 from app.api.context import Conn, Service, Shouhu, Who, require
 from app.api.problems import Problem
+from app.api.strict import StrictRoute
 from app.api.work import Done, perform
 from app.db import tables
 from app.db.ledger import Ledger
@@ -25,7 +26,7 @@ from app.domain.clock import DayKind
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, DeclineReason, FailReason, ReturnReason
 
-router = APIRouter(prefix="/v1", tags=["district"])
+router = APIRouter(prefix="/v1", tags=["district"], route_class=StrictRoute)
 
 
 @router.get("/agencies", operation_id="agencies")

@@ -77,7 +77,8 @@ def _refused(headers: dict[bytes, bytes], *, is_form: bool) -> int | None:
     has_body = int(length) > 0 or b"transfer-encoding" in headers
     media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
     fits = media_type == FORM if is_form else _is_json(media_type)
-    return 415 if has_body and not fits else None
+    plain = headers.get(b"content-encoding", b"identity") == b"identity"
+    return 415 if has_body and not (fits and plain) else None
 
 
 def _is_json(media_type: str) -> bool:
@@ -87,7 +88,10 @@ def _is_json(media_type: str) -> bool:
 def _problem(status: int) -> ASGIApp:
     code, title = {
         413: ("body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB."),
-        415: ("unsupported_media_type", "请求内容须为JSON · The body has to be application/json."),
+        415: (
+            "unsupported_media_type",
+            "请求内容须为未压缩的JSON · The body has to be application/json, not compressed.",
+        ),
         500: ("internal_error", "系统内部错误 · Something went wrong inside."),
     }[status]
     return problem(status, code, title, facts={"limit": BODY_LIMIT} if status == 413 else None)

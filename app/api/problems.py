@@ -32,6 +32,22 @@ FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
          409: "conflict", 413: "body_too_large", 415: "unsupported_media_type", 503: "unavailable"}  # fmt: skip
 
+WRONG = {
+    ("missing",): "必填",
+    ("extra_forbidden",): "没有此字段",
+    ("enum", "literal_error"): "没有此代码",
+    ("string_too_long", "too_long"): "过长，请缩短或分次提交",
+    ("string_too_short", "too_short"): "过短",
+    (
+        "date_from_datetime_parsing",
+        "date_parsing",
+        "date_type",
+        "datetime_parsing",
+        "datetime_from_date_parsing",
+    ): "日期无效",
+    ("string_pattern_mismatch",): "格式不符或为空",
+}
+"""In Chinese, what pydantic's words for the frequent mistakes mean."""
 UNREADABLE = "There was an error parsing the body"
 """FastAPI's word for a body that is no text in UTF-8 or nests too deeply."""
 
@@ -95,13 +111,13 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 EXAMPLES = {
-    400: ("malformed_json", "不是有效的JSON · The body is not JSON."),
+    400: ("malformed_json", "不是有效的JSON，或同一字段出现两次 · The body is not JSON, or a field stands twice."),
     401: ("unauthenticated", "请先登录 · Please sign in."),
     403: ("not_your_desk", "不是本单位的事项 · This belongs to another desk."),
     404: ("case_not_found", "案件不存在 · There is no such case."),
     409: ("stale_version", "案件已被更新，请查看变化后重试 · The case has changed since you read it."),
     413: ("body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB."),
-    415: ("unsupported_media_type", "请求内容须为JSON · The body has to be application/json."),
+    415: ("unsupported_media_type", "请求内容须为未压缩的JSON · The body has to be application/json, not compressed."),
     422: ("invalid_request", "请求内容有误 · Something in the request is wrong."),
     503: ("database_unavailable", "数据库暂不可用，内容未保存，请稍后重试 · The database is away; nothing was stored."),
 }
@@ -138,12 +154,19 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     if any(entry["type"] == "json_invalid" for entry in error.errors()):
         return problem(400, *EXAMPLES[400])
-    return _wrong([(entry["loc"][0], entry["loc"][1:], entry["msg"]) for entry in error.errors()])
+    return problem(422, *EXAMPLES[422], facts={"errors": [_place(entry) for entry in error.errors()[:50]]})
 
 
-def _wrong(entries: Sequence[tuple[Any, Sequence[Any], str]]) -> JSONResponse:
-    errors = [{"at": _pointer(place), "in": str(where), "said": said} for where, place, said in entries[:50]]
-    return problem(422, *EXAMPLES[422], facts={"errors": errors})
+def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Where it is wrong and how, with the bound that was crossed; what was typed there is not repeated."""
+    kind, (where, *place), bounds = entry["type"], entry["loc"], entry.get("ctx", {})
+    said = entry["msg"].removeprefix("Value error, ")
+    limits = [bounds[name] for name in ("max_length", "min_length", "le", "ge", "lt", "gt") if name in bounds]
+    zh = next((zh for kinds, zh in WRONG.items() if kind in kinds), "填写有误")
+    return {
+        "at": _pointer(place), "in": str(where), "code": kind, "said": said if "·" in said else f"{zh} · {said}",
+        **({"limit": limits[0]} if limits else {}),
+    }  # fmt: skip
 
 
 def _pointer(place: Sequence[Any]) -> str:

@@ -10,6 +10,7 @@ from app.api import answers
 from app.api.answers import ReportRow
 from app.api.cases import Limit, Page, cursor_of, read_cursor
 from app.api.context import Conn, Shouhu, Who, require
+from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.intake import Submission, file
 from app.db.receipts import by_receipt
@@ -17,7 +18,7 @@ from app.domain.access import Action
 from app.domain.disclosure import ForReporter
 from app.domain.refusals import RefusalCode, Refused
 
-router = APIRouter(prefix="/v1", tags=["reports"])
+router = APIRouter(prefix="/v1", tags=["reports"], route_class=StrictRoute)
 Key = Annotated[str | None, Header(max_length=200, description="The same key again gives the same receipt.")]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.api.cases import Limit
 from app.api.context import Conn, Shouhu, Who, at_desk_of
+from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.ledger import Recorded
@@ -18,7 +19,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
 from app.domain.watch import EndReason, EndWatch, Finding, RecordVisit
 
-router = APIRouter(prefix="/v1", tags=["watches"])
+router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)
 
 
 class Visit(BaseModel):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
 from app.api.problems import Problem
+from app.api.strict import StrictRoute
 from app.db.intake import decide_suggestions
 from app.db.ledger import Recorded
 from app.db.people import actors_of
@@ -16,7 +17,7 @@ from app.domain.access import DESK_STAFF, Action, Actor
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 
-router = APIRouter(prefix="/v1", tags=["work"])
+router = APIRouter(prefix="/v1", tags=["work"], route_class=StrictRoute)
 LONGEST_VERSION = 9
 Key = Annotated[
     str | None, Header(max_length=200, description="The same key again changes nothing and answers the same.")

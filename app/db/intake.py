@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from sqlalchemy import Select, String, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -62,9 +62,9 @@ class InFlight(Exception):
 
 def _can_be_kept(value: object) -> object:
     if isinstance(value, str) and "\x00" in value:
-        raise ValueError("a NUL character cannot be kept")
+        raise ValueError("含有无法保存的空字符 · a NUL character cannot be kept")
     if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError("half a character cannot be kept")
+        raise ValueError("含有不完整的字符 · half a character cannot be kept")
     return value
 
 
@@ -135,18 +135,19 @@ class Submission(Form):
     reported_at: datetime | None = None
     """When the reporter turned to the door, if that was before the entry; shown, never a start of a clock."""
 
-    @model_validator(mode="after")
-    def _no_child_twice(self) -> "Submission":
+    @field_validator("children")
+    @classmethod
+    def _no_child_twice(cls, children: list[ReportedChild]) -> list[ReportedChild]:
         known = [
             (known_name(child.name), child.birth_date, child.id_no)
-            for child in self.children
+            for child in children
             if child.name and known_name(child.name)
         ]
         if len(set(known)) != len(known):
-            raise ValueError("the same child stands twice in this report")
-        if any(child.birth_date and child.birth_date > datetime.now(BEIJING).date() for child in self.children):
-            raise ValueError("a birth date lies in the future")
-        return self
+            raise ValueError("同一儿童在本报告中出现两次 · the same child stands twice in this report")
+        if any(child.birth_date and child.birth_date > datetime.now(BEIJING).date() for child in children):
+            raise ValueError("出生日期晚于今天 · a birth date lies in the future")
+        return children
 
     @field_validator("reported_at")
     @classmethod
@@ -155,10 +156,10 @@ class Submission(Form):
         if at is None:
             return None
         if not EARLIEST <= at.year < LATEST:
-            raise ValueError("this instant is impossible")
+            raise ValueError("时间不可能 · this instant is impossible")
         local = at if at.tzinfo else at.replace(tzinfo=BEIJING)
         if local > datetime.now(UTC) + timedelta(days=1):
-            raise ValueError("this instant lies in the future")
+            raise ValueError("时间晚于现在 · this instant lies in the future")
         return local
 
 

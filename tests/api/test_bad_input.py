@@ -1,5 +1,7 @@
 """Whatever is typed gets a clear problem: nothing lost, nothing half done, nothing echoed, nothing inside shown."""
 
+import gzip
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -152,3 +154,56 @@ async def test_a_callback_speaks_for_its_own_agency_alone(api, call, case):
 @pytest.mark.parametrize("body", ["{}", '{"case_id": "c", "referral_id": "r", "verb": "dance"}'])
 async def test_a_signed_callback_that_says_nothing_is_a_problem(call, body):
     is_problem(await call(body), 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"children": [{}], "narrative": "first", "narrative": "second"}',
+        b'{"children": [{"name": "a", "name": "b"}]}',
+        b'{"children": [{"age_years": NaN}]}',
+        b'{"children": [{"age_years": -Infinity}]}',
+    ],
+)
+async def test_a_body_of_which_something_would_be_lost_is_no_json(api, body):
+    headers = api._headers("school.reporter.1", {"content-type": "application/json"})
+    is_problem(await api.http.post("/v1/reports", content=body, headers=headers), 400, "malformed_json")
+
+
+async def test_a_compressed_body_is_told_to_come_plain(api):
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    answer = await api.http.post(
+        "/v1/reports", content=gzip.compress(b'{"children": [{}]}'), headers=api._headers("school.reporter.1", headers)
+    )
+    is_problem(answer, 415, "unsupported_media_type")
+
+
+async def test_a_narrative_that_is_too_long_is_told_its_limit_and_a_shorter_one_is_kept_whole(api):
+    form = {"children": [{}], "narrative": "长" * 34_000}
+    said = is_problem(await api.post("school.reporter.1", "/v1/reports", form), 422, "invalid_request")
+    assert [(e["at"], e["code"], e["limit"]) for e in said["errors"]] == [("/narrative", "too_long", 20_000)]
+    assert said["errors"][0]["said"].startswith("过长")
+    report = await api.report(narrative="长" * 20_000)
+    case = (await api.get("police.officer.1", f"/v1/cases/{report['case_id']}")).json()
+    assert len(case["content"]["narrative"]) == 20_000
+
+
+@pytest.mark.parametrize("name", ["𫖯𬭎", "㛃", "阿卜杜热合曼·买买提", "欧阳·𠮷", "😀", "e\u0301", "A" * 500])
+async def test_names_of_every_script_are_kept_as_they_were_typed(api, name):
+    report = await api.report(children=[{"name": name}])
+    case = (await api.get("police.officer.1", f"/v1/cases/{report['case_id']}")).json()
+    assert case["content"]["children"][0]["name"] == name
+
+
+@pytest.mark.parametrize("text", ["\x00", "\ud83d"])
+async def test_text_of_a_command_that_cannot_be_kept_is_told_and_changes_nothing(api, case, text):
+    before = (await api.progress(case))["version"]
+    body = json.dumps({"note": f"a{text}b"}).encode()
+    headers = api._headers("police.officer.1", {"content-type": "application/json"})
+    for what in ("notes", "answer"):
+        person = {"notes": "police.officer.1", "answer": "civil.officer.1"}[what]
+        headers |= api._headers(person, None)
+        answer = await api.http.post(f"/v1/cases/{case}/{what}", content=body, headers=headers)
+        assert answer.status_code == 422, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert (await api.progress(case))["version"] == before
