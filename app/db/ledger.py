@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import Select, Table, bindparam, func, select
+from sqlalchemy import Select, Table, Text, bindparam, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
@@ -39,6 +39,7 @@ from app.domain.watch import (
 
 CHANNEL = "ledger"
 Content = Mapping[Table, Sequence[Mapping[str, Any]]]
+NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
 ENDS_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
 NO_WATCH = (*ENDS_WATCH, CloseReason.NO_RISK_FOUND)
 NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
@@ -101,7 +102,11 @@ class Kind:
     def lock(self) -> Select[*tuple[Any, ...]]:
         """One stream, with the number of the newest calendar."""
         table = self.table.c
-        query = select(table.progress, table.policy, NEWEST_CALENDAR.scalar_subquery().label("newest"))
+        query = select(
+            cast(table.progress, Text).label("progress"),
+            table.policy,
+            NEWEST_CALENDAR.scalar_subquery().label("newest"),
+        )
         return query.where(table.id == bindparam("stream_id")).with_for_update(of=self.table)
 
 
@@ -182,7 +187,7 @@ class Ledger:
         row = (await conn.execute(kind.lock, {"stream_id": stream_id})).one_or_none()
         if row is None:
             raise Refused(RefusalCode.CASE_NOT_FOUND)
-        return kind.state.model_validate(row.progress), await self._rules(conn, row.policy, row.newest)
+        return kind.state.model_validate_json(row.progress), await self._rules(conn, row.policy, row.newest)
 
     async def replayed(
         self, conn: AsyncConnection, stream_id: str, command: c.Command, key: str, now: Any

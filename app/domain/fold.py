@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from app.domain import events as e
 from app.domain.access import ENGINE
 from app.domain.clock import Clock
+from app.domain.ladder import RUNGS
 from app.domain.progress import Answer, Child, ClockName, Duty, Progress, Referral, State
-from app.domain.terms import Rung, Stage
+from app.domain.terms import Stage
 
 Change = dict[str, object]
-RUNGS = tuple(Rung)
 
 
 def fold(events: Iterable[e.Event], start: Progress | None = None) -> Progress:

@@ -1,10 +1,9 @@
 """The ladder of a duty: where its rungs hang, and the instants at which they fire."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Self
-
-from pydantic import model_validator
 
 from app.domain.terms import Rung
 from app.domain.working_time import (
@@ -13,7 +12,6 @@ from app.domain.working_time import (
     SECOND,
     Budget,
     Calendar,
-    ClockError,
     Instant,
     Remaining,
     Unit,
@@ -23,6 +21,7 @@ from app.domain.working_time import (
 )
 
 NOTHING = timedelta()
+RUNGS = tuple(Rung)
 
 
 class RungSpec(Value):
@@ -33,12 +32,6 @@ class RungSpec(Value):
     offset: Budget | None = None
     before: bool = False
 
-    @model_validator(mode="after")
-    def _can_be_before(self) -> Self:
-        if self.before and (self.anchor == "start" or self.offset is None):
-            raise ClockError(f"rung {self.rung}: only an offset from the due instant can lie before its anchor")
-        return self
-
 
 class TimeSpec(Value):
     """A budget with its ladder and the clauses it rests on."""
@@ -48,13 +41,15 @@ class TimeSpec(Value):
     basis: tuple[str, ...]
     ladder: tuple[RungSpec, ...] = ()
 
-    @model_validator(mode="after")
-    def _climbs(self) -> Self:
-        order = tuple(Rung)
-        heights = [order.index(spec.rung) for spec in self.ladder]
-        if heights != sorted(set(heights)):
-            raise ClockError("a ladder names each rung once, from the lowest to the highest")
-        return self
+
+def faults_of(ladder: Sequence[RungSpec]) -> Iterator[str]:
+    """Why a ladder cannot be climbed; asked when rules are written, not each time that a clock is read."""
+    heights = [RUNGS.index(spec.rung) for spec in ladder]
+    if heights != sorted(set(heights)):
+        yield "a ladder names each rung once, from the lowest to the highest"
+    for spec in ladder:
+        if spec.before and (spec.anchor == "start" or spec.offset is None):
+            yield f"rung {spec.rung}: only an offset from the due instant can lie before its anchor"
 
 
 class RungPlan(Value):

