@@ -5,6 +5,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.domain.events import PlannedStep
+from app.domain.matching import Reason
+from app.domain.progress import Progress
 from app.domain.terms import Agency, Branch, Cause, Fault, Rung, Stage, Urgency
 
 T = TypeVar("T")
@@ -45,6 +48,12 @@ class ReportRow(BaseModel):
     is_open: bool
 
 
+class WhereItStands(Progress):
+    """Where a case stands."""
+
+    referrals_open: int
+
+
 class CaseFile(BaseModel):
     """A case. `content` stands only before those who may read it, `reporter` only before intake and supervisors."""
 
@@ -52,10 +61,10 @@ class CaseFile(BaseModel):
 
     id: str
     version: int = Field(description="Also the ETag.")
-    progress: dict[str, Any] = Field(
+    progress: WhereItStands = Field(
         description="The fold of the events: referrals, duties, children by id, link, closure."
     )
-    planned: list[dict[str, Any]]
+    planned: list[PlannedStep]
     closing_obstacles: list[str]
     content: dict[str, Any] | None = None
     reporter: dict[str, Any] | None = None
@@ -82,7 +91,7 @@ class Suggestion(BaseModel):
 
     other_id: str
     score: float
-    reasons: list[dict[str, Any]]
+    reasons: list[Reason]
     state: str = Field(examples=["open"])
 
 

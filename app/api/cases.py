@@ -73,7 +73,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, response: Response) -> d
         "id": case_id,
         "version": progress.version,
         "progress": {
-            **progress.model_dump(mode="json", exclude={"steps", "planned_duties"}),
+            **progress.model_dump(mode="json"),
             "referrals_open": len(progress.open_referrals),
         },
         "planned": [step.model_dump(mode="json") for step in progress.steps],

@@ -105,7 +105,9 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "type": f"/problems/{code}", "instance": "urn:uuid:0d0f4b1e-6c1d-4c0e-9d6f-0f6b4f0a8a11", "status": status,
             "code": code, "title": title,
         }  # fmt: skip
-        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+        codes = {"type": "object", "properties": {"code": {"enum": codes_of(status)}}}
+        schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, codes]}
+        content = {"application/problem+json": {"schema": schema, "example": example}}
         found[status] = {"description": title, "content": content}
     return found
 
@@ -123,15 +125,33 @@ EXAMPLES = {
 }
 
 
+OWN_CODES = {
+    400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (), 404: ("not_found",),
+    409: ("stale_version", "request_in_flight"), 413: ("body_too_large",), 415: ("unsupported_media_type",),
+    422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
+          "year_out_of_order"),
+    503: ("database_unavailable",),
+}  # fmt: skip
+"""What the API itself refuses; the rules of a case add theirs."""
+
+
+def _status(code: RefusalCode) -> int:
+    return 404 if code in NOT_FOUND else 403 if code in FORBIDDEN else 409
+
+
+def codes_of(status: int) -> list[str]:
+    """Every code that a problem of this status may have."""
+    return [*OWN_CODES[status], *(code.value for code in RefusalCode if _status(code) == status)]
+
+
 def _refused(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refused)
     code = refusal.code
-    status = 404 if code in NOT_FOUND else 403 if code in FORBIDDEN else 409
     facts = {
         name: value if isinstance(value, int | str | tuple | None) else str(value)
         for name, value in refusal.facts.items()
     }
-    return problem(status, code.value, f"{code.zh} · {code.en}", facts=facts)
+    return problem(_status(code), code.value, f"{code.zh} · {code.en}", facts=facts)
 
 
 def _stale(request: Request, stale: Exception) -> JSONResponse:

@@ -1,8 +1,12 @@
 """The published description: complete, with examples that are true."""
 
+import re
+from pathlib import Path
+
 import pytest
 from jsonschema import Draft202012Validator
 
+from app.api.problems import codes_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 
 
@@ -24,6 +28,22 @@ async def test_every_route_says_what_it_is_what_it_answers_and_which_problems_it
         assert "application/problem+json" in op["responses"]["422"]["content"], path
         good = next(answer for status, answer in op["responses"].items() if status.startswith("2"))
         assert "content" not in good or good["content"]["application/json"]["schema"], path
+
+
+async def test_every_problem_of_the_sources_is_documented_under_its_status(document):
+    made = [
+        found
+        for path in Path("app/api").glob("*.py")
+        for found in re.findall(r"Problem\((\d+), \"(\w+)\"", path.read_text())
+    ]
+    assert len(made) > 3
+    for _, _, op in operations(document):
+        for status, answer in op["responses"].items():
+            if status >= "400":
+                _, codes = answer["content"]["application/problem+json"]["schema"]["allOf"]
+                codes = codes["properties"]["code"]["enum"]
+                assert codes == codes_of(int(status))
+                assert {code for at, code in made if at == status} <= set(codes)
 
 
 async def test_only_the_receipt_and_the_signed_callback_need_no_token(document):
