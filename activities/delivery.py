@@ -51,7 +51,8 @@ class Delivery:
         if loaded is None:
             return await self._news(order)
         endpoint, message = loaded
-        key = f"{order.stream_id}:{order.referral_id}"
+        taken_back = "withdrawn" in message
+        key = f"{order.stream_id}:{order.referral_id}" + (":withdrawn" if taken_back else "")
         try:
             earlier = await self.gateway.lookup(endpoint, key) if activity.info().attempt > 1 else None
             taken = earlier or await self.gateway.deliver(endpoint, key, message)
@@ -61,7 +62,7 @@ class Delivery:
             if activity.info().attempt >= FAILING_AFTER:
                 await self._record(order, "failing", code=unavailable.cause)
             raise
-        return await self._record(order, "delivered", reference=taken.reference or "")
+        return await self._record(order, "withdrawn" if taken_back else "delivered", reference=taken.reference or "")
 
     async def _load(
         self, conn: AsyncConnection, order: Order, packet: type[Packet]
@@ -71,15 +72,18 @@ class Delivery:
         stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == order.stream_id))
         progress = Progress.model_validate(stored.scalar_one())
         referral = progress.referral(order.referral_id)
-        if row is None or referral is None or referral.state is not State.SENT:
+        if row is None or referral is None:
             return None
-        told = packet.of(progress, await view_of(conn, order.stream_id))
         endpoint = AgencyEndpoint(
             agency=order.agency, url=row.url, secret=SecretStr(row.secret), supports_lookup=row.supports_lookup
         )
-        message = {
-            "referral_id": referral.id,
-            "case_id": progress.case_id,
+        message: dict[str, Any] = {"referral_id": referral.id, "case_id": progress.case_id}
+        if referral.is_taken_back:
+            return endpoint, message | {"withdrawn": referral.state.value}
+        if referral.state is not State.SENT:
+            return None
+        told = packet.of(progress, await view_of(conn, order.stream_id))
+        message |= {
             "task": referral.task,
             "agency": referral.agency.value,
             "urgency": progress.urgency.value,

@@ -138,6 +138,9 @@ class AgencySystem:
         """Answer one delivery and start what follows from it."""
         conduct = self.conduct
         self._attempts[message_id] = self._attempts.get(message_id, 0) + 1
+        if "withdrawn" in body:
+            self._note(message_id, body, 200)
+            return JSONResponse({"reference": None}, 200)
         status = 200 if message_id in self._taken else self._status(conduct)
         if status == 202:
             self._taken[message_id] = f"{self.agency}-{len(self._taken) + 1:06d}"

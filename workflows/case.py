@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import Conducting, Moved, Order, StageAt
@@ -31,6 +32,8 @@ FOR_TASK = {
     (Agency.EDU, "dropout_control"): "education_bring_back",
     (Agency.HEALTH, "rehabilitation"): "health_rehabilitate",
 }
+LONGEST_WITHDRAWAL = timedelta(days=1)
+"""How long an agency's system is told that a referral is taken back; a closed case waits for it no longer."""
 OTHERS = "refer"
 
 
@@ -60,6 +63,7 @@ class CaseWorkflow(Conductor[Progress]):
         await self._assess_and_refer()
         await self._help_and_intervene()
         await self._review_afterwards()
+        await workflow.wait_condition(lambda: self.errands == 0)
 
     @workflow.signal
     def moved(self, moved: Moved) -> None:
@@ -104,13 +108,15 @@ class CaseWorkflow(Conductor[Progress]):
 
     def _send_to_systems(self, case: Progress) -> None:
         for referral in case.referrals:
-            if self._goes_out(referral) and referral.id not in self.sent:
+            errand = f"{referral.id}:withdrawn" if referral.is_taken_back else referral.id
+            if self._goes_out(referral) and errand not in self.sent:
                 self.errands += 1
-                self.sent[referral.id] = asyncio.create_task(self._send(referral))
+                self.sent[errand] = asyncio.create_task(self._send(referral))
 
     def _goes_out(self, referral: Referral) -> bool:
+        """A new referral, and word that one is taken back: the system that had it must not go on working on it."""
         fresh = referral.state is State.SENT and referral.delivery in ("", "failing")
-        return fresh and referral.agency in self.systems
+        return (fresh or referral.is_taken_back) and referral.agency in self.systems
 
     async def _send(self, referral: Referral) -> None:
         """Deliver one referral; the activity records how the agency's system took it."""
@@ -118,8 +124,11 @@ class CaseWorkflow(Conductor[Progress]):
         verb = verb_of(referral.agency, referral.task)
         try:
             answer = await workflow.execute_activity(
-                verb, order, result_type=Moved, start_to_close_timeout=timedelta(seconds=60), retry_policy=PATIENT
-            )
+                verb, order, result_type=Moved, start_to_close_timeout=timedelta(seconds=60), retry_policy=PATIENT,
+                schedule_to_close_timeout=LONGEST_WITHDRAWAL if referral.is_taken_back else None,
+            )  # fmt: skip
             self.hear(answer)
+        except ActivityError:
+            workflow.logger.warning("withdrawal_given_up")
         finally:
             self.errands -= 1

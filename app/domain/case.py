@@ -33,6 +33,7 @@ BY_ACT: dict[str, Callable[[Progress], bool]] = {
 
 WHILE_LINKED = (
     c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.AddNote, c.FollowPrimary, c.RaiseDue, c.RecomputeDeadlines,
+    c.RecordDelivery,
 )  # fmt: skip
 
 

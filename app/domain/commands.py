@@ -279,7 +279,7 @@ class RaiseDue(Command):
     """The engine records every rung and expiry that is due."""
 
 
-Outcome = Literal["delivered", "failing", "rejected"]
+Outcome = Literal["delivered", "failing", "rejected", "withdrawn"]
 
 
 class RecordDelivery(Command):

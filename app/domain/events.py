@@ -234,7 +234,7 @@ class DeliveryRecorded(Fact):
 
     kind: Literal["delivery_recorded"] = "delivery_recorded"
     referral_id: str
-    outcome: Literal["delivered", "failing", "rejected"]
+    outcome: Literal["delivered", "failing", "rejected", "withdrawn"]
     code: str = ""
     reference: str = ""
     recipients: tuple[str, ...] = ()

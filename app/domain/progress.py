@@ -68,6 +68,12 @@ class Referral(Frozen):
     urged: int = 0
     pauses: int = 0
 
+    @property
+    def is_taken_back(self) -> bool:
+        """Its agency's own system may still work on it, though the leg is another's now, or nobody's."""
+        taken = self.state in (State.REASSIGNED, State.SILENT, State.WITHDRAWN)
+        return taken and self.delivery in ("delivered", "failing")
+
     def clocks(self) -> Iterator[tuple[ClockName, Clock]]:
         """Those of its clocks that may still ring."""
         if self.state in (State.SENT, State.SILENT):

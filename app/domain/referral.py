@@ -225,7 +225,8 @@ def record_delivery(progress: Progress, command: c.RecordDelivery, policy: Polic
         raise Refused(RefusalCode.REFERRAL_NOT_FOUND)
     if referral.delivery == command.outcome:
         raise Refused(RefusalCode.ALREADY_DONE)
-    told = () if command.outcome == "delivered" else (f"desk:{referral.desk}", f"{Role.SUPERVISOR}:{Agency.CIVIL}")
+    well = command.outcome in ("delivered", "withdrawn")
+    told = () if well else (f"desk:{referral.desk}", f"{Role.SUPERVISOR}:{Agency.CIVIL}")
     recorded = e.DeliveryRecorded(
         **signed(command.by, now), referral_id=referral.id, outcome=command.outcome, code=command.code,
         reference=command.reference, recipients=told,

@@ -95,3 +95,35 @@ async def test_a_callback_with_a_wrong_signature_changes_nothing(people, agency)
     headers = {"webhook-id": "x", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
     answer = await people.http.post("/v1/callbacks/EDU", json={}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+
+
+async def delivered(people, example="CN-02"):
+    """A case whose education leg lies at the agency's own system."""
+    _, timeline = await events_of(people, example, lambda r: r["kind"] == "delivery_recorded")
+    return timeline[0]["case_id"]
+
+
+@pytest.mark.parametrize("way", ["reassigned", "linked"])
+async def test_a_system_that_had_a_referral_is_told_when_it_is_taken_back(people, agency, way):
+    log = await agency("EDU", "silent")
+    case = await delivered(people)
+    if way == "reassigned":
+        await people.post("civil.supervisor.1", f"/v1/cases/{case}/referrals/a-education-1/reassign", {"to": "CIVIL"})
+    else:
+        other = await people.post("village.reporter.1", "/v1/reports", submission_of("CN-02"))
+        await people.post("police.officer.1", f"/v1/cases/{case}/link", {"primary": other["case_id"]})
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            timeline = await people.get("civil.supervisor.1", f"/v1/cases/{case}/timeline")
+            told = [
+                r["outcome"]
+                for r in timeline
+                if r["kind"] == "delivery_recorded" and r["referral_id"] == "a-education-1"
+            ]
+            if "withdrawn" in told:
+                break
+            await asyncio.sleep(0.2)
+    assert told == ["delivered", "withdrawn"]
+    of_case = [row for row in map(json.loads, log.read_text().splitlines()) if row["case_id"] == case]
+    key = f"{case}:a-education-1"
+    assert [row["message_id"] for row in of_case] == [key, f"{key}:withdrawn"]
