@@ -14,13 +14,17 @@ lint: install
 	@$(BIN)/ruff check . && $(BIN)/pyright && $(BIN)/lint-imports
 install: $(STAMP)
 
+# By pip alone, for it heeds every way of naming a mirror: PIP_INDEX_URL, pip.conf, a proxy.
 $(STAMP): requirements.lock
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Shouhu needs Python 3.11 or newer: make PYTHON=python3.13" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing Shouhu's parts (once; a minute or less) ..."
-	@if command -v uv >/dev/null 2>&1; then uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	@touch $@
 
+# deploy/requirements.lock is the image's: the same without what only tests and tools need.
+EXPORT := uv export --quiet --no-emit-project --no-header --no-annotate --format requirements-txt
 lock:
 	uv lock --quiet
-	uv export --quiet --all-groups --no-emit-project --no-header --no-annotate --format requirements-txt -o requirements.lock
+	$(EXPORT) --all-groups -o requirements.lock
+	$(EXPORT) --no-dev -o deploy/requirements.lock

@@ -8,17 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from app.domain.terms import Agency
 from deploy.simulator import Behaviour
+from deploy.simulator import main as simulator_main
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
-ONE_SHOT = {"temporal-schema", "temporal-namespace", "migrate", "seed"}
+ONE_SHOT = {"temporal-schema", "temporal-namespace", "migrate", "seed", "enter-simulators"}
+READ_BY = {
+    "postgres": "POSTGRES_PASSWORD POSTGRES_USER POSTGRES_INITDB_ARGS",
+    "temporalio/admin-tools": "SQL_PLUGIN SQL_HOST SQL_PORT SQL_USER SQL_PASSWORD TEMPORAL_ADDRESS TEMPORAL_NAMESPACE",
+    "temporalio/server": "DB DB_PORT POSTGRES_SEEDS POSTGRES_USER POSTGRES_PWD NUM_HISTORY_SHARDS BIND_ON_IP DYNAMIC_CONFIG_FILE_PATH",
+    "temporalio/ui": "TEMPORAL_ADDRESS TEMPORAL_CORS_ORIGINS TEMPORAL_DISABLE_WRITE_ACTIONS TEMPORAL_DISABLE_NEWS_FETCH",
+}
+"""What the entry points of other projects' images read, beside what our scripts in them read."""
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?:(:[?-])([^}]*))?\}")
 
 
@@ -74,7 +83,7 @@ def test_the_whole_chain_is_there(services: dict[str, dict[str, Any]]) -> None:
     assert {"postgres", "temporal", "temporal-ui", "api", "worker"} | ONE_SHOT <= services.keys()
     simulators = [name for name, service in services.items() if "demo" in service.get("profiles", [])]
     assert simulators
-    assert set(simulators) == {name for name in services if name.startswith("simulator-")}
+    assert set(simulators) == {name for name in services if name.startswith("simulator-")} | {"enter-simulators"}
 
 
 def test_each_command_is_one_of_the_command_line(services: dict[str, dict[str, Any]]) -> None:
@@ -88,14 +97,62 @@ def test_each_command_is_one_of_the_command_line(services: dict[str, dict[str, A
         assert {option for option in options if option.startswith("-")} <= accepted, name
 
 
-def test_each_setting_is_a_field_of_settings(services: dict[str, dict[str, Any]]) -> None:
+def test_each_setting_is_read_by_the_process_that_gets_it(services: dict[str, dict[str, Any]]) -> None:
+    from app.cli import app
     from app.settings import Settings
 
-    names = {
-        name for service in ours(services).values() for name in service["environment"] if name.startswith("SHOUHU_")
-    }
-    assert "SHOUHU_DATABASE_URL" in names
-    assert {name.removeprefix("SHOUHU_").lower() for name in names} <= Settings.model_fields.keys()
+    known = get_command(app)
+    assert isinstance(known, TyperGroup)
+    fields = {f"SHOUHU_{name}".upper() for name in Settings.model_fields}
+    for name, service in ours(services).items():
+        if "entrypoint" in service:
+            read = {parameter.envvar for parameter in get_command(simulator()).params}
+        else:
+            read = fields | {parameter.envvar for parameter in known.commands[service["command"][0]].params}
+        assert service["environment"].keys() <= read, name
+    needed = {"SHOUHU_DATABASE_URL", "SHOUHU_TEMPORAL_ADDRESS", "SHOUHU_PAYLOAD_KEYS", "SHOUHU_RECEIPT_SECRET"}
+    for name in ("api", "worker"):
+        assert needed <= services[name]["environment"].keys()
+
+
+def simulator() -> typer.Typer:
+    """Its command line, made as its process makes it."""
+    made = typer.Typer(add_completion=False)
+    made.command()(simulator_main)
+    return made
+
+
+def test_each_simulator_option_exists(services: dict[str, dict[str, Any]]) -> None:
+    accepted = {flag for parameter in get_command(simulator()).params for flag in parameter.opts}
+    for name, service in services.items():
+        if name.startswith("simulator-"):
+            given = {word for word in (*service["entrypoint"][3:], *service["command"]) if word.startswith("--")}
+            assert given <= accepted, name
+
+
+def test_what_is_written_is_on_a_volume(services: dict[str, dict[str, Any]]) -> None:
+    """The containers cannot write elsewhere: the seed's tokens and PostgreSQL's data."""
+    folder = services["seed"]["environment"]["SHOUHU_DATA_DIR"]
+    assert f"tokens:{folder}" in services["seed"]["volumes"]
+    assert re.search(rf"install --directory --owner shouhu .* {folder}$", DOCKERFILE.read_text("utf-8"), re.MULTILINE)
+    assert "postgres:/var/lib/postgresql" in services["postgres"]["volumes"]
+
+
+def test_other_images_are_given_only_what_they_read(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        if "build" not in service:
+            known = set(READ_BY[service["image"].partition(":")[0]].split())
+            ours_there = {"SHOUHU_DB_PASSWORD", "TEMPORAL_DB_PASSWORD"} if name == "postgres" else set()
+            assert service["environment"].keys() <= known | ours_there, name
+
+
+def test_the_variables_of_the_scripts_are_given(services: dict[str, dict[str, Any]]) -> None:
+    scripts = {"temporal-namespace": "temporal/namespace.sh", "postgres": "postgres/10-roles.sql"}
+    for name, script in scripts.items():
+        text = (ROOT / "deploy" / script).read_text("utf-8")
+        read = set(re.findall(r"\$\{?([A-Z_]{2,})", text)) | set(re.findall(r"getenv \w+ (\w+)", text))
+        assert read
+        assert read <= services[name]["environment"].keys(), name
 
 
 def test_each_simulator_has_an_agency_and_a_behaviour(services: dict[str, dict[str, Any]]) -> None:
@@ -137,6 +194,7 @@ def test_what_the_dockerfile_copies_exists_and_reaches_the_builder() -> None:
 def test_the_image_is_pinned_and_runs_unprivileged() -> None:
     text = DOCKERFILE.read_text(encoding="utf-8")
     assert re.search(r"^ARG BASE=python:3\.13\.\d+-slim-\w+$", text, re.MULTILINE)
+    assert "COPY deploy/requirements.lock " in text
     assert "--require-hashes" in text
     assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["shouhu"]
     assert not re.search(r"^(COPY|ADD) .*\.env", text, re.MULTILINE)
@@ -195,7 +253,7 @@ def test_nothing_is_reachable_from_outside_or_has_more_rights_than_it_needs(
         assert "no-new-privileges:true" in service["security_opt"], name
         assert set(service["networks"]) <= compose["networks"].keys(), name
     with_database = {name for name, service in services.items() if "data" in service["networks"]}
-    assert with_database == {"postgres", "temporal-schema", "temporal", "migrate", "seed", "api", "worker"}
+    assert with_database == ONE_SHOT - {"temporal-namespace"} | {"postgres", "temporal", "api", "worker"}
     assert all(compose["networks"][network]["internal"] for network in ("data", "conductor"))
 
 

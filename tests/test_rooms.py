@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 
@@ -24,15 +25,54 @@ def test_imports_run_one_way():
     assert done.returncode == 0, done.stdout
 
 
-def test_the_lock_has_a_hash_for_everything_and_no_address():
-    lock = (ROOT / "requirements.lock").read_text()
-    assert "://" not in lock
-    blocks = [block for block in re.split(r"\n(?=\S)", lock) if block.strip()]
-    assert all("--hash=sha256:" in block for block in blocks)
-    names = {re.split(r"[=\[ ]", block)[0].lower() for block in blocks}
+def _locked(name: str) -> dict[str, str]:
+    """Each package of a lock with its block: version, markers and hashes."""
+    lock = (ROOT / name).read_text()
+    assert "://" not in lock, name
+    blocks = [block.rstrip(" \\\n") for block in re.split(r"\n(?=\S)", lock) if block.strip()]
+    assert all("--hash=sha256:" in block for block in blocks), name
+    return {re.split(r"[=\[ ]", block)[0].lower(): block for block in blocks}
+
+
+def _needed(packages: dict[str, Any], asked: list[dict[str, Any]]) -> set[str]:
+    """Everything that uv locked for these, however far away."""
+    seen: set[tuple[str, str]] = set()
+    while asked:
+        one = asked.pop()
+        package = packages[one["name"]]
+        for extra in ("", *one.get("extra", ())):
+            if (one["name"], extra) not in seen:
+                seen.add((one["name"], extra))
+                asked = asked + (
+                    package.get("optional-dependencies", {})[extra] if extra else package.get("dependencies", [])
+                )
+    return {name for name, _ in seen}
+
+
+def test_the_locks_have_a_hash_for_everything_no_address_and_say_what_uv_locked():
+    all_of_it, runtime = _locked("requirements.lock"), _locked("deploy/requirements.lock")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    assert {re.split(r"[>=\[ ]", name)[0].lower() for name in wanted} <= names
+
+    def names(wanted):
+        return {re.split(r"[>=\[ ]", name)[0].lower() for name in wanted}
+
+    tools = names(project["dependency-groups"]["dev"])
+    assert tools | names(project["project"]["dependencies"]) <= all_of_it.keys()
+    assert names(project["project"]["dependencies"]) <= runtime.keys()
+    assert {name: block.partition(" ;")[0].split()[0] for name, block in runtime.items()} == {
+        name: all_of_it[name].partition(" ;")[0].split()[0] for name in runtime
+    }
+    packages = {p["name"]: p for p in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    assert runtime.keys() == _needed(packages, packages["shouhu"]["dependencies"])
+    for name, block in (all_of_it | runtime).items():
+        assert f"=={packages[name]['version']}" in block
+        uploaded = {f["hash"] for f in [packages[name].get("sdist", {"hash": ""}), *packages[name].get("wheels", [])]}
+        assert set(re.findall(r"sha256:\w+", block)) <= uploaded, name
+    asked = packages["shouhu"]["metadata"]
+    said = {d["name"]: d.get("specifier", "") for d in (*asked["requires-dist"], *asked["requires-dev"]["dev"])}
+    for wanted in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"]):
+        name, specifier = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(.*)", wanted).groups()
+        assert said[name.lower()] == specifier, f"{name}: run make lock"
 
 
 async def test_the_migrations_make_what_the_tables_say(engine):
