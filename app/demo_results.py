@@ -14,6 +14,8 @@ from app.policy.basis import DEFAULT, cite
 from app.policy.loader import load
 
 HELD = {"duplicate_cleared", "expired:duplicate_check", "expired:parents_return_or_delegate"}
+WHO, RULE = 18, 14
+"""Columns of the timeline that stay readable on a terminal of 80."""
 QUIET = ("task_claimed", "duty_met", "duty_opened", "duty_dropped", "delivery_recorded")
 
 
@@ -212,8 +214,10 @@ def _show_case(case: CaseResult, console: Console) -> None:
     console.rule(f"[bold]{head}")
     console.print(f"urgency {case.urgency} · police branch {case.police_branch or '-'} · {', '.join(case.triggers)}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name, ratio in (("after", 1), ("who", 3), ("what", 8), ("rule", 3)):
-        table.add_column(name, overflow="fold", ratio=ratio, justify="right" if name == "after" else "left")
+    table.add_column("after", no_wrap=True, justify="right")
+    table.add_column("who", no_wrap=True, min_width=WHO)
+    table.add_column("what", overflow="fold", ratio=3)
+    table.add_column("rule", overflow="fold", ratio=1, min_width=RULE)
     table.expand = True
     began = datetime.fromisoformat(case.timeline[0]["at"])
     for row in case.timeline:
