@@ -10,13 +10,13 @@ import typer
 from rich.console import Console
 
 from app.stack import Stack
-from tests.bench import case, receipt
+from tests.bench import case, lists, receipt
 from tests.bench.figures import Figure, compare, save, show
 
 console, progress = Console(), Console(stderr=True)
 Say = Callable[[str], None]
 Bench = Callable[[Stack, Say], Awaitable[list[Figure]]]
-BENCHES: dict[str, Bench] = {"receipt": receipt.measure, "case": case.measure}
+BENCHES: dict[str, Bench] = {"receipt": receipt.measure, "case": case.measure, "lists": lists.measure}
 
 
 def run(

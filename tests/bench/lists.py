@@ -1,0 +1,89 @@
+"""Figure 6: the list of a desk and the list of what stands still, when the district has filed for years."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import asyncpg
+
+from app.stack import Stack
+from tests.bench.figures import Figure, percentile
+from tests.bench.load import Wire
+from tests.bench.receipt import REPORTER, dsn_of, reports
+
+FEW, MANY = 10_000, 100_000
+SHOWN = 150
+LISTS = {
+    "desk_list": ("police.officer.1", "/v1/tasks?limit=50"),
+    "stalled_list": ("civil.supervisor.1", "/v1/stalled?limit=50"),
+    "stalled_list_of_one_cause": ("civil.supervisor.1", "/v1/stalled?limit=50&cause=not_accepted"),
+}
+MOST_MS = 50.0
+COPIES = """
+    insert into {table} ({names})
+    select {values} from {table} t, generate_series({first}, {last}) n where t.{key} = '{case}' {which}
+"""
+CASE = {
+    "id": "'copy-' || n",
+    "filed_at": "now() - n * interval '10 minutes'",
+    "is_open": "n % 2 = 0",
+    "next_deadline_at": "now() + (n % 10000 - 500) * interval '1 minute'",
+}
+TASK = {
+    "case_id": "'copy-' || n",
+    "is_open": "n % 2 = 0",
+    "opened_at": "now() - (n % 20000) * interval '1 minute'",
+    "due_at": "now() + (n % 10000 - 500) * interval '1 minute'",
+    "next_rung_at": "now() + (n % 10000 - 500) * interval '1 minute'",
+}
+"""Half of the cases are open; of these every twentieth task is overdue and about every fortieth is due within hours."""
+
+
+async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
+    """The same lists on a little and on ten times as much."""
+    stack.process("worker").terminate()
+    case = (await Wire(stack.api_port, stack.tokens[REPORTER]).call("POST", "/v1/reports", reports()(1)))["case_id"]
+    conn = await asyncpg.connect(dsn_of(stack))
+    spans: dict[str, list[float]] = {name: [] for name in LISTS}
+    for first, last in ((1, FEW), (FEW + 1, MANY)):
+        say(f"filling the tables up to {last} cases")
+        await _copies(conn, case, first, last)
+        for name, (person, path) in LISTS.items():
+            say(f"{name} at {last} cases")
+            spans[name].append(await _p95(Wire(stack.api_port, stack.tokens[person]), path))
+    await conn.close()
+    return [figure for name, (few, many) in spans.items() for figure in (
+        Figure(f"{name}_p95_at_{MANY}_cases", "ms", many, most=MOST_MS),
+        Figure(f"{name}_p95_growth_from_{FEW}_cases", "ms", many, few, most=1.5),
+    )]  # fmt: skip
+
+
+async def _copies(conn: asyncpg.Connection, case: str, first: int, last: int) -> None:
+    for table, key, changed, which in (
+        ("cases", "id", CASE, ""),
+        ("tasks", "case_id", TASK, "and t.subject in (select subject from tasks where case_id = t.case_id order by subject limit 4)"),
+    ):  # fmt: skip
+        columns = await conn.fetch(
+            "select column_name from information_schema.columns where table_name = $1 and is_identity = 'NO'", table
+        )
+        names = [row["column_name"] for row in columns]
+        values = ", ".join(changed.get(name, f't."{name}"') for name in names)
+        quoted = ", ".join(f'"{name}"' for name in names)
+        await conn.execute(
+            COPIES.format(
+                table=table, names=quoted, values=values, first=first, last=last, key=key, case=case, which=which
+            )
+        )
+        await conn.execute(f"vacuum analyze {table}")
+
+
+async def _p95(wire: Wire, path: str) -> float:
+    """Milliseconds at the client."""
+    spans = []
+    for _ in range(SHOWN):
+        began = time.perf_counter()
+        page = await wire.call("GET", path)
+        spans.append((time.perf_counter() - began) * 1000)
+        assert page if isinstance(page, list) else page["items"]
+        await asyncio.sleep(0)
+    return percentile(spans[10:], 0.95)
