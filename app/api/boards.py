@@ -1,11 +1,11 @@
 """What people work from: a desk's tasks, the stalled list with its causes, on-time rates, notices."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, tuple_, update
 
 from app.api import answers
 from app.api.answers import FindingRow, Notice, Rate, StalledRow, TaskRow
@@ -20,7 +20,6 @@ router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
 DUE_SOON = timedelta(hours=4)
 STOPS = ("clock_paused", "referral_returned")
 GOES_ON = ("clock_resumed", "material_supplied", "referral_accepted")
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 task = tables.tasks.c
 
 
@@ -36,13 +35,12 @@ async def tasks(
 ) -> answers.Page[TaskRow]:
     """Open tasks of the caller's desk by time left."""
     mine = {"mine": task.holder.in_(who.persons), "claimable": task.holder.is_(None), "desk": True}[view]
-    due = func.coalesce(task.due_at, NEVER)
     query = select(tables.tasks).where(task.is_open, at_desk_of(who, task.desk), mine)
     if cursor:
-        query = query.where(tuple_(due, task.case_id, task.subject) > read_cursor(cursor, 3))
-    rows = (await conn.execute(query.order_by(due, task.case_id, task.subject).limit(limit))).mappings().all()
+        query = query.where(tuple_(task.due_at, task.case_id, task.subject) > read_cursor(cursor, 3))
+    rows = (await conn.execute(query.order_by(task.due_at, task.case_id, task.subject).limit(limit))).mappings().all()
     last = rows[-1] if len(rows) == limit else None
-    following = cursor_of((last["due_at"] or NEVER).isoformat(), last["case_id"], last["subject"]) if last else None
+    following = cursor_of(last["due_at"].isoformat(), last["case_id"], last["subject"]) if last else None
     return answers.Page(items=[TaskRow.model_validate(dict(row)) for row in rows], next=following)
 
 
@@ -65,11 +63,11 @@ async def stalled(
     """Where a child waits: by age in step, with the cause, the holder, the rung reached and the next."""
     require(who, Action.READ_STATISTICS)
     now = shouhu.ledger.clock()
-    why = _cause(now)
+    why = _cause(now)  # what the index can find stands beside it, for it finds no cause
     query = (
         select(tables.tasks, why.label("cause"), (now - task.opened_at).label("age"))
         .join(tables.cases, tables.cases.c.id == task.case_id)
-        .where(task.is_open, visible(who), why.is_not(None))
+        .where(task.is_open, visible(who), why.is_not(None), or_(task.due_at <= now + DUE_SOON, text(tables.STANDING)))
         .order_by(task.opened_at)
         .limit(limit)
     )

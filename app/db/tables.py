@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -27,6 +28,7 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
 
@@ -116,6 +118,9 @@ watches = Table(
     Index("ix_watches_desk_due", "desk", "visit_due_at", postgresql_where=text("is_open")),
 )
 
+STANDING = "tasks.is_open and (tasks.paused or tasks.state = 'returned' or tasks.delivery in ('failing', 'rejected'))"
+"""A task that stands still whatever its deadline."""
+
 tasks = Table(
     "tasks",
     metadata,
@@ -148,6 +153,9 @@ tasks = Table(
     Index("ix_tasks_desk_due", "desk", "due_at", "case_id", "subject", postgresql_where=text("is_open")),
     Index("ix_tasks_holder", "holder", "due_at", postgresql_where=text("is_open")),
     Index("ix_tasks_due", "due_at", "case_id", "subject", postgresql_where=text("is_open")),
+    Index("ix_tasks_opened", "opened_at", postgresql_where=text("is_open")),
+    Index("ix_tasks_standing", "opened_at", postgresql_where=text(STANDING)),
+    CheckConstraint("due_at is not null or not is_open", "open_is_due"),
     comment="What a desk owes: a referral or a duty. `due_at` is the deadline that runs now.",
 )
 
