@@ -23,20 +23,13 @@ COPIES = """
     insert into {table} ({names})
     select {values} from {table} t, generate_series({first}, {last}) n where t.{key} = '{case}' {which}
 """
-CASE = {
-    "id": "'copy-' || n",
-    "filed_at": "now() - n * interval '10 minutes'",
-    "is_open": "n % 2 = 0",
-    "next_deadline_at": "now() + (n % 10000 - 500) * interval '1 minute'",
-}
-TASK = {
-    "case_id": "'copy-' || n",
-    "is_open": "n % 2 = 0",
-    "opened_at": "now() - (n % 20000) * interval '1 minute'",
-    "due_at": "now() + (n % 10000 - 500) * interval '1 minute'",
-    "next_rung_at": "now() + (n % 10000 - 500) * interval '1 minute'",
-}
-"""Half of the cases are open; of these every twentieth task is overdue and about every fortieth is due within hours."""
+OPENED = "now() - (n % 20000) * interval '1 minute'"
+DUE = f"({OPENED} + (array[15, 60, 240, 1440, 4320, 14400])[1 + n * 7 % 6] * interval '1 minute')"
+OPEN = f"(n % 2 = 0 and ({DUE} > now() or n % 40 = 0))"
+"""Tasks were opened in the last fortnight with budgets from 15 minutes to 10 days. Half of the cases have ended; in the others a
+task that is past its time is done, but for every twentieth."""
+CASE = {"id": "'copy-' || n", "filed_at": OPENED, "is_open": "n % 2 = 0", "next_deadline_at": DUE}
+TASK = {"case_id": "'copy-' || n", "is_open": OPEN, "opened_at": OPENED, "due_at": DUE, "next_rung_at": DUE}
 
 
 async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
