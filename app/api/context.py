@@ -22,14 +22,14 @@ BEARER = HTTPBearer(
 )
 
 
-def service(request: Request) -> Service:
-    """The one of this process."""
+async def service(request: Request) -> Service:
+    """The one of this process; a coroutine, for a plain function would be sent to a thread."""
     return request.app.state.service
 
 
 async def connection(request: Request) -> AsyncIterator[AsyncConnection]:
     """One transaction a request; it is committed before the answer leaves."""
-    async with service(request).engine.begin() as conn:
+    async with request.app.state.service.engine.begin() as conn:
         yield conn
 
 

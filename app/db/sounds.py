@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from functools import cache
 
 from pypinyin import lazy_pinyin
 
@@ -24,6 +25,7 @@ def folded(syllable: str) -> str:
     return FU.get(syllable) or HU.sub("f", syllable)
 
 
+@cache
 def _sound(char: str) -> str:
     """By the character alone: a dictionary of phrases would give one character two sounds in two names."""
     return "".join(lazy_pinyin(char)) or char
