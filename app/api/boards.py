@@ -48,7 +48,7 @@ def _causes(now: datetime) -> dict[Cause, ColumnElement[bool]]:
     """Why a child waits; of several causes the first counts. Each can be found by an index."""
     standing = text(tables.STANDING)
     return {
-        Cause.DELIVERY_FAILING: and_(standing, task.delivery.in_(["failing", "rejected"])),
+        Cause.DELIVERY_FAILING: and_(standing, task.state == "sent", task.delivery.in_(["failing", "rejected"])),
         Cause.PAUSED: and_(standing, task.paused),
         Cause.AWAITING_MATERIAL: and_(standing, task.state == "returned"),
         Cause.NOT_ACCEPTED: and_(task.state == "sent", task.due_at <= now),

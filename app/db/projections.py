@@ -12,11 +12,13 @@ from app.db.changes import Changes
 from app.domain import events as e
 from app.domain.access import STAFF
 from app.domain.clock import Clock
-from app.domain.progress import ClockName, Duty, Progress, Referral, State, running_clocks
+from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, State, running_clocks
 from app.domain.terms import Agency, Role
 from app.domain.watch import VisitRungFired, Watch
 
 Row = dict[str, Any]
+FILER = "filer"
+"""Address of the person who filed a report; reports without one of our people behind them have nobody there."""
 
 
 def event_rows(stream_id: str, first: int, events: Sequence[Any]) -> list[Row]:
@@ -197,7 +199,7 @@ async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], fir
     for n, event in enumerate(events):
         told = _told(after, event)
         rung = getattr(event, "rung", None)
-        subject = getattr(event, "subject", None) or getattr(event, "referral_id", "visit")
+        subject = getattr(event, "subject", None) or getattr(event, "referral_id", None) or _whole(after)
         rows += [
             {
                 "person_id": person, "case_id": after.case_id, "version": first + n, "kind": event.kind, "subject": subject,
@@ -218,18 +220,27 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
         case e.ReferralReassigned(referral_id=rid) | e.ReferralWithdrawn(referral_id=rid):
             left = after.referral(rid)
             return (f"person:{left.holder}",) if left.holder else (f"desk:{left.desk}",)
+        case e.ReporterInformed() | e.ReporterAnswered() if after.answer is not Answer.WAIVED:
+            return (f"{FILER}:{after.case_id}",)
         case _:
             return ()
+
+
+def _whole(after: Any) -> str:
+    """What a notice is about that is about no single leg or duty."""
+    return "report" if isinstance(after, Progress) else "visit"
 
 
 async def _people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime) -> list[str]:
     """The active people behind addresses such as `desk:POLICE`, and their deputies at that time.
 
-    Where a seat is empty, the supervisors of civil affairs are told instead.
+    Where a seat is empty, the supervisors of civil affairs are told instead; a reporter's word is for the reporter alone.
     """
     people: dict[str, None] = {}
     for address in addresses:
-        found = await _ids(conn, _at(address)) or await _ids(conn, _at(f"{Role.SUPERVISOR}:{Agency.CIVIL}"))
+        found = await _ids(conn, _at(address))
+        if not found and not address.startswith(FILER):
+            found = await _ids(conn, _at(f"{Role.SUPERVISOR}:{Agency.CIVIL}"))
         people |= dict.fromkeys(found)
     return [*people, *(await _deputies_of(conn, list(people), at) if people else ())]
 
@@ -255,6 +266,9 @@ def _at(address: str) -> ColumnElement[bool]:
     match where:
         case "person":
             return people.id == name
+        case _ if where == FILER:
+            report = tables.reports.c
+            return people.id == select(report.filed_by).where(report.case_id == name).scalar_subquery()
         case "desk":
             return and_(people.desk == name, people.roles.overlap([role.value for role in STAFF]))
         case Role.DESK_HEAD:
