@@ -15,10 +15,12 @@ from app.domain.refusals import Refused
 from app.domain.terms import Agency
 from app.domain.watch import RaiseDueVisit
 
+SYSTEMS = select(tables.endpoints.c.agency).order_by(tables.endpoints.c.agency)
+
 
 async def systems(conn: AsyncConnection) -> tuple[Agency, ...]:
     """The agencies that are reached at their own system."""
-    codes = await conn.execute(select(tables.endpoints.c.agency).order_by(tables.endpoints.c.agency))
+    codes = await conn.execute(SYSTEMS)
     return tuple(Agency(code) for code in codes.scalars())
 
 

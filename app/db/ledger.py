@@ -39,6 +39,11 @@ from app.domain.watch import (
 
 CHANNEL = "ledger"
 Content = Mapping[Table, Sequence[Mapping[str, Any]]]
+LATER = (
+    select(tables.events.c.body)
+    .where(tables.events.c.stream_id == bindparam("stream_id"), tables.events.c.version > bindparam("seen"))
+    .order_by(tables.events.c.version)
+)
 NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
 ENDS_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
 NO_WATCH = (*ENDS_WATCH, CloseReason.NO_RISK_FOUND)
@@ -340,6 +345,4 @@ async def calendar_of(conn: AsyncConnection, version: int) -> Calendar:
 
 async def events_since(conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
     """The bodies of all later events, in order."""
-    ledger = tables.events.c
-    query = select(ledger.body).where(ledger.stream_id == stream_id, ledger.version > version).order_by(ledger.version)
-    return list((await conn.execute(query)).scalars())
+    return list((await conn.execute(LATER, {"stream_id": stream_id, "seen": version})).scalars())

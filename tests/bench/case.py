@@ -22,6 +22,7 @@ from app.domain.progress import Progress
 from app.domain.terms import Agency, CloseReason, Role, Safety
 from app.policy.examples import facts_of
 from app.policy.loader import load
+from app.process import begin
 from app.relay import Relay
 from app.settings import Settings
 from app.stack import Stack
@@ -72,7 +73,7 @@ class Chain:
         for leg in legs:
             await self._do(case_id, c.CompleteReferral(by=at_desk(leg.desk), referral_id=leg.id))
         await self._do(case_id, c.ConfirmSafety(by=LEAD, child_id=progress.children[0].id, safety=Safety.SAFE))
-        await self._do(case_id, c.AnswerReporter(by=LEAD))
+        await self._do(case_id, c.AnswerReporter(by=LEAD, note="已核实，儿童安全。"))
         await self._do(case_id, c.ProposeClosure(by=LEAD, reason=CloseReason.NO_RISK_FOUND))
         await self._do(case_id, c.ApproveClosure(by=SECOND))
         await _ended(self.client, case_id)
@@ -172,6 +173,7 @@ async def _history(client: Client, workflow_id: str) -> tuple[int, int, int]:
 async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
     """Ours and the bare one take turns."""
     stack.process("worker").terminate()
+    begin("warning")
     async with chain(stack) as ours, Worker(ours.client, task_queue=QUEUE, workflows=[BareCaseWorkflow]):
         bare = Bare(ours.client)
         rates: tuple[list[float], list[float]] = ([], [])
