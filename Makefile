@@ -1,15 +1,18 @@
 # make up: install everything and run the service.   make test: install everything and pass the tests.
+# make soak: break everything for half an hour while cases flow, then check every acknowledgement; MINUTES=5 is shorter.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: up test demo install lint lock
+.PHONY: up test soak demo install lint lock
 up: install
 	@./shouhu up
 demo: install
 	@./shouhu demo
 test: install
 	@$(BIN)/python -m pytest $(TEST_ARGS)
+soak: install
+	@$(BIN)/python -m tests.faults.soak
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/pyright && $(BIN)/lint-imports
 install: $(STAMP)

@@ -17,7 +17,8 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from app.domain.terms import Agency
 
-RETRY_LATER: Final = frozenset({408, 425, 429})
+RETRY_LATER: Final = frozenset({401, 408, 425, 429})
+"""Not the referral's fault; 401 says that a key or a clock is wrong, which is mended without a word of the packet changing."""
 LONGEST_EXCHANGE: Final = timedelta(seconds=20)
 LARGEST_REPLY: Final = 64 * 1024
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")

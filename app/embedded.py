@@ -160,6 +160,7 @@ class Postgres(Server):
             "port": self.port,
             "unix_socket_directories": "",
             "max_connections": 100,
+            "log_error_verbosity": "terse",  # the detail of an error quotes the row
         }
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         self._spawn([str(self.bin / "postgres"), "-D", str(self.directory), *flags], **self._as_account())

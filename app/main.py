@@ -87,6 +87,7 @@ def main() -> None:
         port=settings.api_port,
         log_level=settings.log_level,
         access_log=False,
+        log_config=None,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -29,10 +30,14 @@ from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 
 log = structlog.get_logger()
+WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow)
 RECONCILE_EVERY = timedelta(minutes=2)
 
 
-def worker_of(client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gateway, settings: Settings) -> Worker:
+def worker_of(
+    client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gateway, settings: Settings, *,
+    workflows: Sequence[type] = WORKFLOWS,
+) -> Worker:  # fmt: skip
     """A worker with every workflow and activity, pinned to the version of its code."""
     recording = LedgerActivities(engine, ledger)
     means = (engine, ledger, gateway)
@@ -41,7 +46,7 @@ def worker_of(client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gate
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[CaseWorkflow, ChildWatchWorkflow],
+        workflows=workflows,
         activities=[
             recording.catch_up, recording.enter_stage, recording.raise_due, recording.raise_due_visit,
             police.respond, police.reach_kin, police.take_note, civil.arrange_care, civil.check_support,

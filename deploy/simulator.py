@@ -42,6 +42,7 @@ class Behaviour(StrEnum):
     REJECT = "reject"
     FLAKY = "flaky"
     HANG = "hang"
+    FORGETFUL = "forgetful"
 
 
 class Conduct(BaseModel):
@@ -67,7 +68,7 @@ class Conduct(BaseModel):
                 return ((0, "return", self.reason or ReturnReason.MISSING_CONTACT),)
             case Behaviour.FAIL:
                 return ((0, "accept", None), (self.delay, "fail", self.reason or FailReason.NOT_POSSIBLE))
-            case Behaviour.SILENT | Behaviour.REJECT | Behaviour.HANG:
+            case Behaviour.SILENT | Behaviour.REJECT | Behaviour.HANG | Behaviour.FORGETFUL:
                 return ()
 
 
@@ -141,7 +142,8 @@ class AgencySystem:
         if "withdrawn" in body:
             self._note(message_id, body, 200)
             return JSONResponse({"reference": None}, 200)
-        status = 200 if message_id in self._taken else self._status(conduct)
+        known = message_id in self._taken and conduct.behaviour is not Behaviour.FORGETFUL
+        status = 200 if known else self._status(conduct)
         if status == 202:
             self._taken[message_id] = f"{self.agency}-{len(self._taken) + 1:06d}"
         self._note(message_id, body, status)

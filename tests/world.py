@@ -71,9 +71,9 @@ class World:
         version = version_of(self.settings.model_copy(update={"build": build}))
         return Reconciler(self.engine, self.env.client, version)
 
-    def worker(self, build: str = "") -> Worker:
+    def worker(self, build: str = "", **code) -> Worker:
         settings = self.settings.model_copy(update={"build": build})
-        return worker_of(self.env.client, self.engine, self.ledger, self.gateway, settings)
+        return worker_of(self.env.client, self.engine, self.ledger, self.gateway, settings, **code)
 
     async def report(self, example="CN-02", *, facts=None, tell=True):
         case_id = f"case-{uuid.uuid4().hex}"

@@ -2,12 +2,14 @@
 
 import json
 
+import structlog
 from asyncpg import PostgresConnectionError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+log = structlog.get_logger()
 DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
 FORGETFUL = ("off", "local")
 
@@ -27,6 +29,7 @@ def engine_of(url: str, *, pool: int = 20) -> AsyncEngine:
         pool_size=pool,
         max_overflow=0,  # an overflowing connection is closed after one use, and opening one costs more than most requests
         pool_pre_ping=True,
+        hide_parameters=True,
         json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
         connect_args={"server_settings": {"lock_timeout": "10s", "jit": "off", "application_name": "shouhu"}},
     )
@@ -38,6 +41,7 @@ async def require_durable(engine: AsyncEngine) -> None:
         for name in DURABLE:
             value = (await connection.execute(text("select current_setting(:name)"), {"name": name})).scalar_one()
             if value in FORGETFUL:
+                log.error("not_durable", setting=name, value=value)
                 raise NotDurable(f"PostgreSQL runs with {name}={value}: an acknowledged report could be lost")
 
 

@@ -35,7 +35,7 @@ def test_a_good_callback_passes_also_while_keys_rotate() -> None:
         pytest.param(signed(BODY), BODY.replace(b"accept", b"decline"), id="another body"),
         pytest.param(signed(BODY) | {"Webhook-Id": "cb-2"}, BODY, id="another id"),
         pytest.param(signed(BODY, age=timedelta(minutes=5, seconds=5)), BODY, id="older than five minutes"),
-        pytest.param(signed(BODY, age=-timedelta(minutes=5, seconds=60)), BODY, id="from the future"),
+        pytest.param(signed(BODY, age=-timedelta(hours=1)), BODY, id="from the future"),
         pytest.param(signed(BODY) | {"Webhook-Timestamp": "nan"}, BODY, id="no time"),
         pytest.param(signed(BODY) | {"Webhook-Signature": "v1"}, BODY, id="malformed signature"),
         pytest.param(signed(BODY) | {"Webhook-Signature": "v1,%%%"}, BODY, id="signature is not base64"),

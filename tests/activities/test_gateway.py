@@ -294,13 +294,15 @@ async def test_callbacks_are_tried_again_under_the_same_id(
     assert [(callback["verb"], callback["tries"], callback["status"]) for callback in sent] == [("decline", 2, 200)]
 
 
-async def test_a_wrong_key_is_refused_on_both_sides(gateway: Gateway, simulate: Callable[..., Simulator]) -> None:
+async def test_a_wrong_key_is_worth_another_try_once_it_is_mended(
+    gateway: Gateway, simulate: Callable[..., Simulator]
+) -> None:
     simulator = simulate("--behaviour", "silent")
     for ask in (
         gateway.deliver(simulator.endpoint(OTHER_KEY), "m", PACKET),
         gateway.lookup(simulator.endpoint(OTHER_KEY), "m"),
     ):
-        with pytest.raises(AgencyRejected) as rejected:
+        with pytest.raises(AgencyUnavailable) as unavailable:
             await ask
-        assert (rejected.value.status, rejected.value.code) == (401, "bad_signature")
+        assert unavailable.value.cause == "http_401"
     assert simulator.received() == []

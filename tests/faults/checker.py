@@ -99,7 +99,11 @@ def _projections(seen: Seen) -> Iterator[str]:
         if not events:
             yield f"lost ledger: {stream} has no events"
             continue
-        folded = kind.fold([kind.adapter.validate_python(body) for body in events], None)
+        try:
+            folded = kind.fold([kind.adapter.validate_python(body) for body in events], None)
+        except ValueError as error:
+            yield f"unreadable: the ledger of {stream}: {error}"
+            continue
         if folded != kind.state.model_validate(row["progress"]) or row["version"] != folded.version:
             yield f"apart: the stored fold of {stream}"
         if isinstance(folded, Progress):

@@ -24,6 +24,7 @@ async def rig(real):
     """At the real pace, whole again after the test."""
     yield real
     await real.heal()
+    await real.dismiss()
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ async def quick_rig(quick):
     """At the pace of the demonstration, whole again after the test."""
     yield quick
     await quick.heal()
+    await quick.dismiss()
 
 
 @pytest.fixture
@@ -38,6 +40,13 @@ async def people(rig):
     """People who reach the API over its wire."""
     async with httpx2.AsyncClient(base_url=rig.wires["api"].url, timeout=10) as http:
         yield Stubborn(http, rig.tokens)
+
+
+@pytest.fixture
+async def quick_people(quick_rig):
+    """The same, at the pace of the demonstration."""
+    async with httpx2.AsyncClient(base_url=quick_rig.wires["api"].url, timeout=10) as http:
+        yield Stubborn(http, quick_rig.tokens)
 
 
 def pytest_collection_modifyitems(items):

@@ -4,11 +4,10 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
 import secrets
 import signal
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ class Rig(Stack):
     def __init__(self, data: Path, *, policy: str = REAL) -> None:
         super().__init__(data, api_port=0, temporal_port=0, ui_port=0, policy=policy)
         self.wired: set[str] = set()
-        self._starting = ""
+        self._starting, self._workers_before = "", 0
         self.inside: dict[str, Any] = {}
         """Faults inside the worker from its next start on: see tests/faults/worker.py."""
         self.agencies: dict[str, tuple[int, tuple[str, ...]]] = {}
@@ -73,6 +72,7 @@ class Rig(Stack):
 
     def spawn(self, name, module, *arguments):
         """The worker with faults inside is the tests' own; without, it is the one that serves."""
+        self._workers_before = self._ready_workers() if name == "worker" else self._workers_before
         self._starting, faulty = name, name == "worker" and self.inside
         return super().spawn(name, "tests.faults.worker" if faulty else module, *arguments)
 
@@ -106,10 +106,16 @@ class Rig(Stack):
         finally:
             self.resume(*names)
 
-    def step_clock(self, name: str, span: timedelta) -> None:
-        """The wall clock of a worker with `stepping` inside jumps to so much beside the true time."""
-        (self.data / "clock").write_text(str(span.total_seconds()))
-        os.kill(self.process(name).pid, signal.SIGUSR1)
+    async def step_clock(self, span: timedelta) -> datetime:
+        """The wall clock of the worker with `stepping` inside jumps to so much beside the true time; what it says then."""
+        told, read = self.data / "clock", self.data / "clock.read"
+        read.unlink(missing_ok=True)
+        told.write_text(str(span.total_seconds()))
+        async with asyncio.timeout(PATIENCE):
+            while not read.exists():
+                assert self.process("worker").poll() is None, "the worker has ended"
+                await asyncio.sleep(0.1)
+        return datetime.fromisoformat(read.read_text())
 
     async def restart(self, *names: str, **inside: Any) -> None:
         """Kill if need be, and start again; `inside` are the faults of the worker from now on."""
@@ -126,14 +132,19 @@ class Rig(Stack):
         if "api" in names:
             await self.answers()
 
+    def all_dead(self) -> tuple[str, ...]:
+        """Those that have ended."""
+        return tuple(name for name in (*SERVERS, *self._processes) if not self._tree(name))
+
     async def heal(self) -> None:
-        """Whatever hangs goes on, whatever is dead, wired or faulty is started as it should be, and the API answers."""
+        """Whatever hangs goes on, whatever is dead, wired or faulty is started as it should be; the API and the worker are ready."""
         self.resume(*self._processes, *SERVERS)
-        ill = {name for name in (*SERVERS, *self._processes) if not self._tree(name)} | self.wired
-        ill |= {"worker"} if self.inside else set()
+        ill = {*self.all_dead(), *self.wired, *({"worker"} if self.inside else ())}
         self.wired, self.inside = set(), {}
         await self.restart(*ill)
         await self.answers()
+        if "worker" in ill:
+            await self.works()
 
     async def answers(self) -> None:
         """Wait until the API is ready."""
@@ -145,6 +156,17 @@ class Rig(Stack):
                         return
                 await asyncio.sleep(0.1)
         raise TimeoutError("the API does not answer")
+
+    async def works(self) -> None:
+        """Wait until the worker that was started last is ready."""
+        async with asyncio.timeout(PATIENCE):
+            while self._ready_workers() == self._workers_before:
+                assert self.process("worker").poll() is None, "the worker has ended"
+                await asyncio.sleep(0.1)
+
+    def _ready_workers(self) -> int:
+        log = self.data / "worker.log"
+        return log.read_bytes().count(b"worker_ready") if log.exists() else 0
 
     def _root(self, name: str) -> Any:
         return getattr(self, name).process if name in SERVERS else self._processes[name]
@@ -184,6 +206,16 @@ class Rig(Stack):
             await conn.execute(delete(tables.endpoints).where(tables.endpoints.c.agency == code))
             await conn.execute(insert(tables.endpoints), row)
         return log
+
+    async def dismiss(self) -> None:
+        """All desks are built in again."""
+        self.kill(*self.agencies)
+        for code in self.agencies:
+            await self.wires.pop(code).close()
+            del self._processes[code]
+        self.agencies.clear()
+        async with self.database() as engine, engine.begin() as conn:
+            await conn.execute(delete(tables.endpoints))
 
     @contextlib.asynccontextmanager
     async def database(self):

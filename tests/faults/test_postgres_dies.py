@@ -69,4 +69,4 @@ async def test_no_process_starts_where_commits_are_not_durable(forgetful, module
         capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
     assert done.returncode != 0
-    assert "NotDurable" in done.stderr
+    assert "not_durable" in done.stdout

@@ -14,6 +14,11 @@ from app.policy.examples import submission_of
 
 PATIENCE = 120
 REPORTER = "village.reporter.1"
+PUPIL = {
+    "residence_division": "110106101", "age_years": 10, "lives_alone": "yes", "alone_now": "yes",
+    "school_stage": "primary", "attending": "yes",
+}  # fmt: skip
+"""A child of whom the police, the street, civil affairs, the committee and the school have to hear."""
 WAIT = {"request_in_flight", "database_unavailable", "unavailable"}
 """Codes after which the same request with the same key is the right thing to do."""
 
@@ -60,7 +65,7 @@ class Stubborn(People):
 
     async def report(self, **form: Any) -> Ack:
         """A report with a unique word in its narrative, about a child who is like no other."""
-        said = {"children": [{"residence_division": "110106101"}], "situations": ["living_alone"], **form}
+        said = {"children": [PUPIL], "situations": ["living_alone"], **form}
         await self.post(REPORTER, "/v1/reports", {"narrative": uuid.uuid4().hex, **said})
         return self.acks[-1]
 

@@ -8,18 +8,17 @@ import dataclasses
 import json
 import os
 import random
-import signal
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import time_machine
-from temporalio import activity
-from temporalio.client import Client
+from temporalio import activity, client
 from temporalio.converter import DefaultFailureConverter
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from app.process import begin
 from app.settings import Settings
 from app.temporal import connect
 from app.worker import serve
@@ -36,7 +35,7 @@ class Faults:
     done_but_error: float = 0
     """Share of all activities, local ones too, that do their work and then fail."""
     stepping: bool = False
-    """SIGUSR1 moves the wall clock to as many seconds beside the true time as the file `clock` says."""
+    """Nothing else goes wrong; see `step`."""
     trusting: bool = False
     """Guard removed: the engine's instants are those of this process's wall clock."""
     saying: str = ""
@@ -45,7 +44,7 @@ class Faults:
     """Guard removed: failures go to Temporal in clear."""
 
 
-class Saboteur(Interceptor):
+class Saboteur(client.Interceptor, Interceptor):
     """Around every activity of the worker."""
 
     def __init__(self, faults: Faults) -> None:
@@ -71,35 +70,32 @@ class _Sabotaged(ActivityInboundInterceptor):
         return done
 
 
-class Steps:
-    """The wall clock of this process: Python's, as far as our code and its libraries ask it."""
-
-    def __init__(self, told: Path) -> None:
-        self.told = told
-        self.travel: Any = None
-
-    def step(self) -> None:
-        """Jump to so many seconds beside the true time."""
-        if self.travel:
-            self.travel.stop()
-        there = datetime.now(UTC) + timedelta(seconds=float(self.told.read_text()))
-        self.travel = time_machine.travel(there, tick=True)
-        self.travel.start()
+async def step(told: Path) -> None:
+    """Whenever the file is written, Python's wall clock jumps to so many seconds beside the true time."""
+    travel = None
+    while True:
+        await asyncio.sleep(0.1)
+        if not told.exists():
+            continue
+        if travel:
+            travel.stop()
+        travel = time_machine.travel(datetime.now(UTC) + timedelta(seconds=float(told.read_text())), tick=True)
+        travel.start()
+        told.unlink()
+        told.with_suffix(".read").write_text(datetime.now(UTC).isoformat())
 
 
 async def main() -> None:
     """As app.worker does, with the faults inside."""
     settings, faults = Settings(), Faults(**json.loads(os.environ["FAULTS"]))
-    client = await connect(settings)
-    config = client.config()
+    begin(settings.log_level)
+    config = (await connect(settings)).config()
     config["interceptors"] = [Saboteur(faults)]
     if faults.clear_failures:
         config["data_converter"] = dataclasses.replace(
             config["data_converter"], failure_converter_class=DefaultFailureConverter
         )
-    if faults.stepping:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, Steps(settings.data_dir / "clock").step)
-    await serve(settings, client=Client(**config))
+    await asyncio.gather(serve(settings, client=client.Client(**config)), step(settings.data_dir / "clock"))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from temporalio.workflow import NondeterminismError
 from activities.messages import Conducting
 from app.temporal import data_converter
 from tests.conftest import KEYS
+from tests.workflows.archive import kept
 from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 
@@ -30,8 +31,14 @@ async def test_a_committed_history_replays(path):
     await replayer.replay_workflow(history(path))
 
 
-def test_there_are_histories():
-    assert len(HISTORIES) >= 5
+async def test_the_archived_lives_replay():
+    """One by one, so that the name of the one that fails is told."""
+    replayer = Replayer(workflows=[CaseWorkflow, ChildWatchWorkflow], data_converter=data_converter(KEYS))
+    archived = list(kept())
+    assert len(archived) >= 200
+    for life in archived:
+        replayed = await replayer.replay_workflow(life, raise_on_replay_failure=False)
+        assert replayed.replay_failure is None, life.workflow_id
 
 
 @workflow.defn(name="CaseWorkflow", sandboxed=False)

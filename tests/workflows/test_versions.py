@@ -6,10 +6,30 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
 
+from activities.messages import Conducting
 from app.db import tables
 from app.domain import commands as c
+from app.domain.terms import Role, Stage
 from tests.world import World, at_desk
+from workflows.case import CaseWorkflow
+from workflows.child_watch import ChildWatchWorkflow
+
+
+@workflow.defn(name="CaseWorkflow", versioning_behavior=VersioningBehavior.PINNED, sandboxed=False)
+class CaseOfTomorrow(CaseWorkflow):
+    """Later code that no history of today replays on: it takes a breath before anything else."""
+
+    @workflow.init
+    def __init__(self, start: Conducting) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: Conducting) -> None:
+        await workflow.sleep(0.5)
+        await super().run(start)
 
 
 @pytest.fixture
@@ -34,6 +54,34 @@ async def test_a_pinned_case_moves_to_the_new_version_by_continue_as_new(world):
                 await asyncio.sleep(0.3)
         assert old != "newer"
         assert await world.fold(case) == await world.columns(case) == await world.conducted(case)
+
+
+async def test_cases_of_two_versions_with_different_code_all_end_on_the_newer(world):
+    old = [await world.report("CN-02") for _ in range(4)]
+    today = {await version_of_case(world, case) for case in old}
+    async with world.worker("tomorrow", workflows=(CaseOfTomorrow, ChildWatchWorkflow)):
+        await world.make_current("tomorrow")
+        new = [await world.report("CN-02") for _ in range(2)]
+        await asyncio.gather(*(finish(world, case) for case in (*old, *new)))
+        assert {await version_of_case(world, case) for case in (*old, *new)} == {"tomorrow"} != today
+        for case in (*old, *new):
+            history = await world.handle(case).fetch_history()
+            assert not [e for e in history.events if e.HasField("workflow_task_failed_event_attributes")]
+            assert await world.fold(case) == await world.columns(case) == await world.conducted(case)
+
+
+async def finish(world, case):
+    """From the report to the closure, a note whenever it has to be woken."""
+    await world.do(case, c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-cn-02-0", safety="safe"))
+    await world.reaches(case, Stage.ASSESS)
+    async with asyncio.timeout(60):
+        while await version_of_case(world, case) != "tomorrow":
+            await world.do(case, c.AddNote(by=at_desk("POLICE")))
+            await asyncio.sleep(0.3)
+    await world.do(case, c.AnswerReporter(by=at_desk("CIVIL"), note="已处理"))
+    await world.do(case, c.ProposeClosure(by=at_desk("CIVIL"), reason="no_risk_found"))
+    await world.do(case, c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
+    await world.handle(case).result()
 
 
 async def test_a_case_whose_version_nobody_serves_comes_home_from_the_ledger(world):
