@@ -1,7 +1,7 @@
 """What the API answers, typed; fields that grow with the events of a case are open."""
 
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,15 +9,6 @@ from app.domain.events import PlannedStep
 from app.domain.matching import Reason
 from app.domain.progress import Progress
 from app.domain.terms import Agency, Branch, Cause, Fault, Rung, Stage, Urgency
-
-T = TypeVar("T")
-
-
-class Page(BaseModel, Generic[T]):
-    """One page; `next` is the cursor of the one after, null on the last."""
-
-    items: list[T]
-    next: str | None = Field(examples=["MjAyNi0xMS0yNFQwMzowMDowMCswMDowMHxjYXNlLTE="])
 
 
 class CaseRow(BaseModel):

@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, update
 
-from app.api import answers
 from app.api.answers import FindingRow, Notice, Rate, StalledRow, TaskRow
-from app.api.cases import Limit, Page, cursor_of, read_cursor
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
+from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.domain.access import Action, Actor
@@ -31,27 +30,26 @@ async def me(who: Who) -> Actor:
 
 @router.get("/tasks", operation_id="tasks")
 async def tasks(
-    conn: Conn, who: Who, view: Literal["mine", "claimable", "desk"] = "desk", cursor: Page = None, limit: Limit = 50
-) -> answers.Page[TaskRow]:
+    conn: Conn, who: Who, view: Literal["mine", "claimable", "desk"] = "desk", cursor: Cursor = None, limit: Limit = 50
+) -> Page[TaskRow]:
     """Open tasks of the caller's desk by time left."""
     mine = {"mine": task.holder.in_(who.persons), "claimable": task.holder.is_(None), "desk": True}[view]
     query = select(tables.tasks).where(task.is_open, at_desk_of(who, task.desk), mine)
-    if cursor:
-        query = query.where(tuple_(task.due_at, task.case_id, task.subject) > read_cursor(cursor, 3))
-    rows = (await conn.execute(query.order_by(task.due_at, task.case_id, task.subject).limit(limit))).mappings().all()
-    last = rows[-1] if len(rows) == limit else None
-    following = cursor_of(last["due_at"].isoformat(), last["case_id"], last["subject"]) if last else None
-    return answers.Page(items=[TaskRow.model_validate(dict(row)) for row in rows], next=following)
+    by = (task.due_at, task.case_id, task.subject)
+    return await page_of(conn, query, TaskRow, by, cursor=cursor, limit=limit)
 
 
 def _causes(now: datetime) -> dict[Cause, ColumnElement[bool]]:
-    """Why a child waits; of several causes the first counts. Each can be found by an index."""
+    """Why a child waits; of several causes the first counts. Each can be found by an index.
+
+    Whoever was left silent has another in its place, and is looked at until its ladder has ended.
+    """
     standing = text(tables.STANDING)
     return {
         Cause.DELIVERY_FAILING: and_(standing, task.state == "sent", task.delivery.in_(["failing", "rejected"])),
         Cause.PAUSED: and_(standing, task.paused),
         Cause.AWAITING_MATERIAL: and_(standing, task.state == "returned"),
-        Cause.NOT_ACCEPTED: and_(task.state == "sent", task.due_at <= now),
+        Cause.NOT_ACCEPTED: or_(text(tables.LEFT_SILENT), and_(task.state == "sent", task.due_at <= now)),
         Cause.OVERDUE: task.due_at <= now,
         Cause.DUE_SOON: and_(task.due_at > now, task.due_at <= now + DUE_SOON),
     }
@@ -59,23 +57,22 @@ def _causes(now: datetime) -> dict[Cause, ColumnElement[bool]]:
 
 @router.get("/stalled", operation_id="stalled")
 async def stalled(
-    conn: Conn, who: Who, shouhu: Shouhu, cause: Cause | None = None, limit: Limit = 100
-) -> list[StalledRow]:
+    conn: Conn, who: Who, shouhu: Shouhu, cause: Cause | None = None, cursor: Cursor = None, limit: Limit = 100
+) -> Page[StalledRow]:
     """Where a child waits: by age in step, with the cause, the holder, the rung reached and the next."""
     require(who, Action.READ_STATISTICS)
     now = shouhu.ledger.clock()
     causes = _causes(now)
     why = case(*((condition, name.value) for name, condition in causes.items()), else_=None)
-    asked = and_(causes[cause], why == cause.value) if cause else or_(*causes.values())
+    earlier = tuple(causes)[: tuple(causes).index(cause)] if cause else ()
+    asked = and_(causes[cause], *(not_(causes[other]) for other in earlier)) if cause else or_(*causes.values())
     query = (
-        select(tables.tasks, why.label("cause"), (now - task.opened_at).label("age"))
+        select(tables.tasks, why.label("cause"), func.extract("epoch", now - task.opened_at).label("age"))
         .join(tables.cases, tables.cases.c.id == task.case_id)
-        .where(task.is_open, visible(who), asked)
-        .order_by(task.opened_at)
-        .limit(limit)
+        .where(text(tables.WAITING), visible(who), asked)
     )
-    rows = (await conn.execute(query)).mappings()
-    return [StalledRow.model_validate({**row, "age": row["age"].total_seconds()}) for row in rows]
+    by = (task.opened_at, task.case_id, task.subject)
+    return await page_of(conn, query, StalledRow, by, cursor=cursor, limit=limit)
 
 
 def _paused_when_due() -> ColumnElement[bool]:
@@ -121,7 +118,9 @@ async def on_time(
 
 
 @router.get("/findings", operation_id="findings")
-async def findings(conn: Conn, who: Who, ended: bool = False, limit: Limit = 100) -> list[FindingRow]:
+async def findings(
+    conn: Conn, who: Who, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
+) -> Page[FindingRow]:
     """What the reconciler finds wrong: an open case without owner, deadline or live workflow; the oldest first."""
     require(who, Action.READ_STATISTICS)
     found, watch, case = tables.findings, tables.watches.c, tables.cases.c
@@ -130,20 +129,19 @@ async def findings(conn: Conn, who: Who, ended: bool = False, limit: Limit = 100
         .outerjoin(tables.watches, watch.id == found.c.stream_id)
         .join(tables.cases, case.id == func.coalesce(watch.case_id, found.c.stream_id))
         .where(visible(who), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
-        .order_by(found.c.found_at, found.c.id)
     )
-    rows = (await conn.execute(query.limit(limit))).mappings()
-    return [FindingRow.model_validate(dict(row)) for row in rows]
+    return await page_of(conn, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)
 
 
 @router.get("/notices", operation_id="notices")
-async def notices(conn: Conn, who: Who, unread: bool = True, limit: Limit = 50) -> list[Notice]:
+async def notices(
+    conn: Conn, who: Who, unread: bool = True, cursor: Cursor = None, limit: Limit = 50
+) -> Page[Notice]:
     """What the caller was told, newest first."""
     table = tables.notices
     query = select(table).where(table.c.person_id == who.person_id)
     query = query.where(table.c.read_at.is_(None)) if unread else query
-    rows = (await conn.execute(query.order_by(table.c.id.desc()).limit(limit))).mappings()
-    return [Notice.model_validate(dict(row)) for row in rows]
+    return await page_of(conn, query, Notice, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
 
 
 @router.post("/notices/{notice_id}/read", status_code=204, operation_id="read_notice")

@@ -1,16 +1,13 @@
 """Cases as those see them who may: where they stand, what happened, who is in them."""
 
-import base64
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
-from sqlalchemy import select, tuple_
+from fastapi import APIRouter, Response
+from sqlalchemy import select
 
-from app.api import answers
 from app.api.answers import CaseFile, CaseRow, Suggestion, TimelineEntry
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, visible
-from app.api.problems import Problem
+from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.domain.access import Action, Deny, may
@@ -19,32 +16,13 @@ from app.domain.terms import Agency, CloseReason, Stage, Urgency
 from app.domain.titles import TITLES
 
 router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
-Page = Annotated[str | None, Query(description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=200)]
-
-
-def read_cursor(cursor: str, parts: int) -> tuple[datetime, *tuple[str, ...]]:
-    """The instant and the further sort keys of the last row of the page before."""
-    try:
-        at, *keys = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
-        instant = datetime.fromisoformat(at)
-    except ValueError:
-        instant, keys = None, []
-    if instant is None or instant.tzinfo is None or len(keys) != parts - 1:
-        raise Problem(422, "invalid_cursor", "没有此页 · There is no such page.")
-    return instant, *keys
-
-
-def cursor_of(*parts: object) -> str:
-    """Sort keys as an opaque word."""
-    return base64.urlsafe_b64encode("|".join(str(part) for part in parts).encode()).decode()
 
 
 @router.get("/cases", operation_id="list_cases")
 async def list_cases(
     conn: Conn, who: Who, stage: Stage | None = None, urgency: Urgency | None = None, agency: Agency | None = None,
-    open_only: bool = True, cursor: Page = None, limit: Limit = 50,
-) -> answers.Page[CaseRow]:  # fmt: skip
+    open_only: bool = True, cursor: Cursor = None, limit: Limit = 50,
+) -> Page[CaseRow]:  # fmt: skip
     """Visible cases, newest first."""
     case = tables.cases.c
     query = select(
@@ -55,11 +33,8 @@ async def list_cases(
         query = query.where(column == wanted.value) if wanted else query
     query = query.where(case.is_open) if open_only else query
     query = query.where(case.agencies.contains([agency.value])) if agency else query
-    if cursor:
-        query = query.where(tuple_(case.filed_at, case.id) < read_cursor(cursor, 2))
-    rows = (await conn.execute(query.order_by(case.filed_at.desc(), case.id.desc()).limit(limit))).mappings().all()
-    following = cursor_of(rows[-1]["filed_at"].isoformat(), rows[-1]["id"]) if len(rows) == limit else None
-    return answers.Page(items=[CaseRow.model_validate(dict(row)) for row in rows], next=following)
+    by = (case.filed_at, case.id)
+    return await page_of(conn, query, CaseRow, by, cursor=cursor, limit=limit, newest_first=True)
 
 
 @router.get("/cases/{case_id}", operation_id="read_case", response_model=CaseFile, response_model_exclude_unset=True)

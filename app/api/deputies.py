@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from sqlalchemy import and_, insert, or_, select, update
 from starlette.exceptions import HTTPException
 
-from app.api.cases import Limit
 from app.api.context import Conn, Shouhu, Who
+from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.people import actors_of
@@ -63,13 +63,12 @@ class Made(BaseModel):
 
 
 @router.get("/deputies", operation_id="deputies")
-async def deputies(conn: Conn, who: Who, limit: Limit = 100) -> list[Deputyship]:
+async def deputies(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[Deputyship]:
     """Absences that concern the caller, newest first."""
     table = tables.deputies
     own = [table.c.person_id, table.c.deputy_id, table.c.set_by]
     query = select(table).where(or_(*(column == who.person_id for column in own)))
-    rows = (await conn.execute(query.order_by(table.c.id.desc()).limit(limit))).mappings()
-    return [Deputyship.model_validate(dict(row)) for row in rows]
+    return await page_of(conn, query, Deputyship, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
 
 
 @router.post("/deputies", status_code=201, operation_id="appoint_deputy")

@@ -4,12 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
-from app.api import answers
 from app.api.answers import ReportRow
-from app.api.cases import Limit, Page, cursor_of, read_cursor
 from app.api.context import Conn, Shouhu, Who, require
+from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.intake import Submission, file
@@ -60,13 +59,11 @@ async def progress_by_receipt(receipt: str, conn: Conn, shouhu: Shouhu) -> ForRe
 
 
 @router.get("/reports", operation_id="own_reports")
-async def own_reports(conn: Conn, who: Who, cursor: Page = None, limit: Limit = 50) -> answers.Page[ReportRow]:
+async def own_reports(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[ReportRow]:
     """The reports of the caller's own unit, newest first, without the children."""
     if who.unit is None:
         raise Refused(RefusalCode.NOT_ALLOWED)
     case = tables.cases.c
     query = select(case.id, case.number, case.stage, case.filed_at, case.is_open).where(case.reporter_unit == who.unit)
-    query = query.where(tuple_(case.filed_at, case.id) < read_cursor(cursor, 2)) if cursor else query
-    rows = (await conn.execute(query.order_by(case.filed_at.desc(), case.id.desc()).limit(limit))).mappings().all()
-    following = cursor_of(rows[-1]["filed_at"].isoformat(), rows[-1]["id"]) if len(rows) == limit else None
-    return answers.Page(items=[ReportRow.model_validate(dict(row)) for row in rows], next=following)
+    by = (case.filed_at, case.id)
+    return await page_of(conn, query, ReportRow, by, cursor=cursor, limit=limit, newest_first=True)

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from app.api.cases import Limit
 from app.api.context import Conn, Shouhu, Who, at_desk_of
+from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
@@ -68,14 +68,11 @@ class Watched(BaseModel):
 
 
 @router.get("/watches", operation_id="watches")
-async def watches(conn: Conn, who: Who, limit: Limit = 100) -> list[WatchRow]:
+async def watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WatchRow]:
     """The children under watch by the caller's desk, the next visit first."""
     watch = tables.watches.c
-    query = (
-        select(tables.watches).where(watch.is_open, at_desk_of(who, watch.desk)).order_by(watch.visit_due_at, watch.id)
-    )
-    rows = (await conn.execute(query.limit(limit))).mappings()
-    return [WatchRow.model_validate({name: row[name] for name in WatchRow.model_fields}) for row in rows]
+    query = select(*(watch[name] for name in WatchRow.model_fields)).where(watch.is_open, at_desk_of(who, watch.desk))
+    return await page_of(conn, query, WatchRow, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
 
 
 @router.post("/watches/{watch_id}/visits", operation_id="record_visit")

@@ -100,7 +100,7 @@ def _clock_columns(clock: Clock | None) -> Row:
 
 def _referral_row(progress: Progress, referral: Referral) -> Row:
     running = dict(referral.clocks())
-    clock = running.get("finish") or running.get("supply") or running.get("accept")
+    clock = running.get("finish") or running.get("supply") or running.get("accept") if progress.is_open else None
     return {
         "case_id": progress.case_id,
         "subject": referral.id,

@@ -120,6 +120,10 @@ watches = Table(
 
 STANDING = "tasks.is_open and (tasks.paused or tasks.state = 'returned' or tasks.delivery in ('failing', 'rejected'))"
 """A task that stands still whatever its deadline."""
+LEFT_SILENT = "tasks.state = 'silent' and tasks.next_rung_at is not null"
+"""A leg that another agency has taken up, while the silent one's ladder climbs on."""
+WAITING = f"(tasks.is_open or {LEFT_SILENT})"
+"""What supervisors may have to look at."""
 
 tasks = Table(
     "tasks",
@@ -153,7 +157,8 @@ tasks = Table(
     Index("ix_tasks_desk_due", "desk", "due_at", "case_id", "subject", postgresql_where=text("is_open")),
     Index("ix_tasks_holder", "holder", "due_at", postgresql_where=text("is_open")),
     Index("ix_tasks_due", "due_at", "case_id", "subject", postgresql_where=text("is_open")),
-    Index("ix_tasks_opened", "opened_at", postgresql_where=text("is_open")),
+    Index("ix_tasks_waiting", "opened_at", "case_id", "subject", postgresql_where=text(WAITING)),
+    Index("ix_tasks_silent", "opened_at", postgresql_where=text(LEFT_SILENT)),
     Index("ix_tasks_standing", "opened_at", postgresql_where=text(STANDING)),
     CheckConstraint("due_at is not null or not is_open", "open_is_due"),
     comment="What a desk owes: a referral or a duty. `due_at` is the deadline that runs now.",

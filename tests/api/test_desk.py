@@ -99,7 +99,7 @@ async def test_a_task_is_moved_only_to_somebody_who_works_at_its_desk(api, leg, 
 async def test_a_supervisor_moves_a_task_within_its_desk_and_the_new_holder_is_told(api, case, leg):
     await api.post("police.officer.1", f"{leg}/claim")
     assert (await api.post("civil.supervisor.1", f"{leg}/move", {"to": "police.officer.2"})).status_code == 200
-    told = (await api.get("police.officer.2", "/v1/notices")).json()
+    told = (await api.get("police.officer.2", "/v1/notices")).json()["items"]
     assert any((notice["kind"], notice["case_id"]) == ("task_moved", case) for notice in told)
     assert (await api.post("police.officer.2", f"{leg}/accept")).status_code == 200
 
@@ -154,7 +154,7 @@ async def test_a_linked_case_sends_people_to_the_case_that_it_follows(api, case,
     assert (await api.post("police.officer.1", f"/v1/cases/{case}/link", {"primary": primary})).status_code == 200
     said = is_problem(await api.post("police.officer.1", f"{leg}/accept"), 409, "case_linked")
     assert said["primary"] == primary
-    told = (await api.get("police.officer.1", "/v1/notices?limit=200")).json()
+    told = (await api.get("police.officer.1", "/v1/notices?limit=200")).json()["items"]
     assert any((notice["kind"], notice["case_id"]) == ("referral_withdrawn", case) for notice in told)
 
 
@@ -226,7 +226,7 @@ async def test_notices_for_an_absent_holder_reach_the_deputy_only_while_the_abse
     row = (await api.post("street-110106101.officer.1", "/v1/deputies", given)).json()["id"]
 
     async def told(person):
-        notices = (await api.get(person, "/v1/notices?limit=200")).json()
+        notices = (await api.get(person, "/v1/notices?limit=200")).json()["items"]
         return [n for n in notices if (n["kind"], n["case_id"]) == ("referral_urged", case)]
 
     await api.post("civil.supervisor.1", f"{street}/urge")

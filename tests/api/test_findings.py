@@ -27,7 +27,7 @@ async def looked(engine, case, *, at=None):
 
 
 async def shown(api, case, path="/v1/findings?limit=200", person="civil.supervisor.1"):
-    rows = (await api.get(person, path)).json()
+    rows = (await api.get(person, path)).json()["items"]
     return sorted((row["problem"], row["repaired"]) for row in rows if row["case_id"] == case)
 
 

@@ -10,7 +10,7 @@ ANSWER = {"note": "孩子安全"}
 
 async def told(api, person, report):
     """What this person reads as a reporter of this report, oldest first."""
-    page = (await api.get(person, "/v1/notices?limit=200")).json()
+    page = (await api.get(person, "/v1/notices?limit=200")).json()["items"]
     mine = [row for row in page if row["case_id"] == report["case_id"] and row["subject"] == "report"]
     return [row["kind"] for row in reversed(mine)]
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.api.test_reports import is_problem
+from tests.api.test_stalled import rows_of as stalled
 
 
 @pytest.fixture
@@ -86,11 +87,11 @@ async def test_the_reporters_name_stays_with_intake(api):
 
 async def test_a_supervisor_sees_urges_and_reassigns_what_stalls(api, case):
     street = await api.leg(case, "STREET")
-    rows = (await api.get("civil.supervisor.1", "/v1/stalled")).json()
-    assert any(row["subject"] == street and row["cause"] == "due_soon" and row["next_rung"] == "remind" for row in rows)
+    row = (await stalled(api, case))[street]
+    assert (row["cause"], row["next_rung"]) == ("due_soon", "remind")
     path = f"/v1/cases/{case}/referrals/{street}"
     assert (await api.post("civil.supervisor.1", f"{path}/urge")).status_code == 200
-    told = (await api.get("street-110106101.officer.1", "/v1/notices")).json()
+    told = (await api.get("street-110106101.officer.1", "/v1/notices")).json()["items"]
     assert any(notice["kind"] == "referral_urged" and notice["case_id"] == case for notice in told)
     assert (await api.post("civil.supervisor.1", f"{path}/supervise")).status_code == 200
     assert (await api.post("civil.supervisor.1", f"{path}/reassign", {"to": "CIVIL"})).status_code == 200

@@ -77,7 +77,7 @@ async def test_a_rejection_is_seen_by_a_person_and_the_clock_runs_on(people, age
     recorded, _ = await events_of(people, "CN-02", lambda r: r["kind"] == "delivery_recorded")
     assert recorded["outcome"] == "rejected"
     rows = await people.get("civil.supervisor.1", "/v1/stalled?cause=delivery_failing")
-    assert any(row["subject"] == "a-education-1" for row in rows)
+    assert any(row["subject"] == "a-education-1" for row in rows["items"])
 
 
 async def test_an_outage_is_retried_shown_and_ends_in_one_delivery(people, agency):

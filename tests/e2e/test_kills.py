@@ -47,4 +47,4 @@ async def test_a_case_survives_the_death_of_the_worker_and_of_temporal(stack, pe
         assert len(fired) == len(set(fired))
         assert [row["version"] for row in timeline] == list(range(1, len(timeline) + 1))
     told = await people.get("proc.officer.1", "/v1/notices")
-    assert {case_id, second["case_id"]} <= {n["case_id"] for n in told if n["rung"] == "procuratorate"}
+    assert {case_id, second["case_id"]} <= {n["case_id"] for n in told["items"] if n["rung"] == "procuratorate"}

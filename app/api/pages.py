@@ -1,0 +1,62 @@
+"""Lists in pages: the one way from a query and what it is sorted by to one page and the cursor of the next."""
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+from sqlalchemy import Column, Select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api.problems import Problem
+
+T = TypeVar("T", bound=BaseModel)
+Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class Page(BaseModel, Generic[T]):
+    """One page; `next` is the cursor of the one after, null on the last."""
+
+    items: list[T]
+    next: str | None = Field(examples=["MjAyNi0xMS0yNFQwMzowMDowMCswMDowMHxjYXNlLTE="])
+
+
+async def page_of(
+    conn: AsyncConnection, query: Select[*tuple[Any, ...]], row: type[T], by: Sequence[Column[Any]], *,
+    cursor: str | None, limit: int, newest_first: bool = False,
+) -> Page[T]:  # fmt: skip
+    """The rows after the cursor; `by` names columns of the query that no two rows share, so none is shown twice or missed."""
+    if cursor:
+        last = _read(cursor, by)
+        query = query.where(tuple_(*by) < last if newest_first else tuple_(*by) > last)
+    order = [key.desc() for key in by] if newest_first else by
+    rows = (await conn.execute(query.order_by(*order).limit(limit + 1))).mappings().all()
+    shown = rows[:limit]
+    following = _word(shown[-1][key.name] for key in by) if len(rows) > limit else None
+    return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
+
+
+def _word(keys: Iterable[object]) -> str:
+    """Sort keys as an opaque word."""
+    return base64.urlsafe_b64encode("|".join(str(key) for key in keys).encode()).decode()
+
+
+def _read(cursor: str, by: Sequence[Column[Any]]) -> tuple[Any, ...]:
+    try:
+        parts = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
+        return tuple(_READ[key.type.python_type](part) for key, part in zip(by, parts, strict=True))
+    except ValueError:
+        raise Problem(422, "invalid_cursor", "没有此页 · There is no such page.") from None
+
+
+def _instant(part: str) -> datetime:
+    at = datetime.fromisoformat(part)
+    if at.tzinfo is None:
+        raise ValueError("an instant without a zone")
+    return at
+
+
+_READ: dict[type, Callable[[str], Any]] = {datetime: _instant, int: int, str: str}
