@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from sqlalchemy import text
 
-from app.api import boards, cases, deputies, district, problems, reports, watches, work
+from app.api import boards, cases, deputies, district, examples, problems, reports, watches, work
 from app.api.edge import Edge
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
@@ -64,6 +64,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = problems.Shown.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        examples.add_to(schemas)
     return FastAPI.openapi(app)
 
 

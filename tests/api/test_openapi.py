@@ -64,3 +64,18 @@ async def test_every_example_of_a_body_is_valid(document):
             assert [error.message for error in validator.iter_errors(example)] == [], path
             seen += 1
     assert seen > len(ON_REFERRAL)
+
+
+async def test_every_answer_has_an_example_that_is_valid(document):
+    schemas, seen = document["components"]["schemas"], set()
+    for path, _, op in operations(document):
+        good = next(answer for status, answer in op["responses"].items() if status.startswith("2"))
+        if "content" not in good:
+            continue
+        shape = good["content"]["application/json"]["schema"]
+        name = (shape.get("items") or shape)["$ref"].rpartition("/")[2]
+        example = schemas[name]["example"]
+        validator = Draft202012Validator({**schemas[name], "components": document["components"]})
+        assert [error.message for error in validator.iter_errors(example)] == [], path
+        seen.add(name)
+    assert {"CaseFile", "Done", "Receipt", "TimelineEntry"} <= seen

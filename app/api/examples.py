@@ -1,0 +1,91 @@
+"""What each answer looks like: a worked case, filed by the product's own rules at a fixed hour, as the API would show it."""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from app.db.projections import case_columns, task_rows
+from app.domain import commands as c
+from app.domain.access import Actor
+from app.domain.case import decide, file_report
+from app.domain.disclosure import for_reporter
+from app.domain.fold import fold
+from app.domain.progress import next_deadline
+from app.domain.terms import Agency, Role
+from app.domain.titles import TITLES
+from app.policy.calendars import seed
+from app.policy.examples import facts_of
+from app.policy.loader import load
+
+CASE = "case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"
+OTHER = "case-7c2b9a4d5e8f4a1b8c3d2e1f0a9b8c7d"
+FILED = datetime(2026, 3, 12, 1, 40, tzinfo=UTC)
+ACCEPTED = FILED + timedelta(minutes=6)
+REPORTER = Actor(
+    person_id="village.reporter.1", agency=Agency.COMM, desk="COMM-110106101", roles=(Role.REPORTER,),
+    unit="COMM-110106101",
+)  # fmt: skip
+OFFICER = Actor(person_id="police.officer.1", agency=Agency.POLICE, desk="POLICE", roles=(Role.OFFICER,))
+
+
+@cache
+def examples() -> dict[str, Any]:
+    """One by the name of each answer's model."""
+    policy = load("fengtai-2026.1").with_calendar(seed().calendar())
+    report = c.FileReport(by=REPORTER, facts=facts_of("CN-02").at(FILED), unit=REPORTER.desk)
+    filed = file_report(CASE, report, policy, FILED)
+    accept = c.AcceptReferral(by=OFFICER, referral_id="a-police-1")
+    accepted = decide(fold(filed), accept, policy, ACCEPTED)
+    now = fold([*filed, *accepted])
+    columns = {**case_columns(now), "id": CASE, "number": 1024, "version": now.version}
+    tasks = task_rows(now)
+    seen = {**now.model_dump(mode="json"), "referrals_open": len(now.open_referrals)}
+    stalled = {**tasks["a-street-1"], "cause": "not_accepted", "age": 7_260.0}
+    event, (zh, en) = accepted[0], TITLES["referral_accepted"]
+    answers = {
+        "Receipt": {"case_id": CASE, "receipt": "8F3K-72QD-0M5T-PX1A", "findings": [
+            {"child": 0, "field": "id_no", "code": "check_digit"}],
+            "progress_page": "http://127.0.0.1:8000/progress", "says": "已收到。怀疑即可上报，无需证据。请保存回执编号。"},
+        "ForReporter": for_reporter(now, None),
+        "ReportRow": {"id": CASE, "number": 1024, "stage": now.stage, "filed_at": FILED, "is_open": True},
+        "CaseRow": {**columns, "next_deadline_at": next_deadline(now)},
+        "CaseFile": {"id": CASE, "version": now.version, "progress": seen, "planned": now.steps,
+                     "closing_obstacles": ["reporter_not_answered", "referrals_open"]},
+        "TimelineEntry": {"version": len(filed) + 1, "kind": event.kind, "title_zh": zh, "title_en": en, "at": ACCEPTED,
+                          "by": OFFICER.person_id, "behalf": None, "due_at": tasks["a-police-1"]["due_at"],
+                          "referral_id": "a-police-1"},
+        "Suggestion": {"other_id": OTHER, "score": 0.93, "state": "open", "reasons": []},
+        "TaskRow": tasks["a-police-1"],
+        "StalledRow": stalled,
+        "Rate": {"agency": "POLICE", "due": 24, "on_time": 22, "rate": 0.9167},
+        "FindingRow": {"id": 7, "stream_id": CASE, "case_id": CASE, "problem": "no_live_workflow", "repaired": True,
+                       "found_at": ACCEPTED, "ended_at": None},
+        "Notice": {"id": 311, "person_id": "street.officer.1", "case_id": CASE, "version": 14, "kind": "rung_fired",
+                   "subject": "a-street-1", "rung": "remind", "at": tasks["a-street-1"]["due_at"], "read_at": None},
+        "Done": {"case_id": CASE, "version": now.version, "events": [e.kind for e in accepted], "replayed": False},
+        "Actor": OFFICER,
+        "Made": {"id": 42},
+        "Deputyship": {"id": 42, "person_id": "police.officer.1", "deputy_id": "police.officer.2", "set_by": "police.head.1",
+                       "from_at": FILED, "until_at": FILED + timedelta(days=7), "revoked_at": None},
+        "WatchRow": {"id": "watch-2f6d8a1c", "case_id": CASE, "child_id": "ch-2f6d8a1c", "grade": "medium",
+                     "desk": "COMM-110106101", "visit_due_at": FILED + timedelta(days=30), "version": 1},
+        "Watched": {"version": 2, "visit_due_at": FILED + timedelta(days=60), "is_open": True, "replayed": False},
+        "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
+        "Year": {"confirmed_until": date(2026, 12, 31), "days": [
+            {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},
+        "Confirmed": {"calendar_version": 2, "cases_moved": 18, "watches_moved": 3},
+    }  # fmt: skip
+    return to_jsonable_python(answers, by_alias=False)
+
+
+def add_to(schemas: dict[str, Any]) -> None:
+    """An example for each answer among the schemas; a page shows one item."""
+    known = examples()
+    for name, schema in schemas.items():
+        item = name.removeprefix("Page_").removesuffix("_")
+        if name in known:
+            schema["example"] = known[name]
+        elif name.startswith("Page_") and item in known:
+            schema["example"] = {"items": [known[item]], "next": None}
