@@ -11,6 +11,7 @@ from app.db import tables
 from app.db.migrate import head, migrate
 from app.db.session import engine_of
 from app.doctor import calendar_check, examine
+from app.seed import seed
 from app.settings import Settings
 from tests.conftest import KEYS
 from tests.world import World
@@ -52,20 +53,21 @@ async def test_an_unmigrated_an_unsafe_and_an_unseeded_database_are_each_told(ot
     assert not found["the calendar is confirmed"].ok
 
 
-async def test_a_conductor_that_is_not_told_is_late(postgres, engine, temporal):
-    world = World(engine, temporal)
-    assert (await verdicts(postgres.url))["the conductor is in step"].ok
-    case_id = await world.report(tell=False)
-    assert (await verdicts(postgres.url))["the conductor is in step"].ok  # a moment is no lag
-    async with engine.begin() as conn:
+async def test_a_conductor_that_is_not_told_is_late(other, temporal):
+    ours = engine_of(other)
+    await migrate(ours)
+    async with ours.begin() as conn:
+        await seed(conn, tokens={})
+    assert (await verdicts(other))["the conductor is in step"].ok
+    case_id = await World(ours, temporal).report(tell=False)
+    assert (await verdicts(other))["the conductor is in step"].ok  # a moment is no lag
+    async with ours.begin() as conn:
         events = update(tables.events).where(tables.events.c.stream_id == case_id)
         await conn.execute(events.values(at=tables.events.c.at - timedelta(minutes=5)))
-    late = (await verdicts(postgres.url))["the conductor is in step"]
+    await ours.dispose()
+    late = (await verdicts(other))["the conductor is in step"]
     assert not late.ok
     assert "1 behind, the oldest for 30" in late.detail
-    async with engine.begin() as conn:
-        told = update(tables.cases).where(tables.cases.c.id == case_id)
-        await conn.execute(told.values(conducted_version=tables.cases.c.version, is_open=False))
 
 
 async def test_temporal_without_a_worker_and_with_one(postgres, engine, temporal):
