@@ -300,15 +300,19 @@ class Ledger:
             await self.begin_watch(conn, begin, now)
 
 
-def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: str) -> None:
+def stream_row(kind: Kind, after: Any, stream_id: str) -> dict[str, Any]:
     """The stored fold."""
-    row = {
+    return {
         "id": stream_id,
         "version": after.version,
         "progress": after,
         "next_deadline_at": kind.next_deadline(after),
         **kind.columns(after),
     }
+
+
+def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: str) -> None:
+    row = stream_row(kind, after, stream_id)
     if before is None:
         # the conductor has been told nothing yet
         changes.insert(kind.table, [{**row, "policy": after.policy, "conducted_version": 0}])

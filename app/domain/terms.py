@@ -306,3 +306,5 @@ class Fault(Term):
         "a deadline has passed and the engine has not moved",
     )
     TASKS_DIFFER = "tasks_differ", "任务列表与案件记录不一致", "its tasks differ from its ledger"
+    FOLD_DIFFERS = "fold_differs", "案件现状与案件记录不一致", "where it stands differs from its ledger"
+    LEDGER_UNREADABLE = "ledger_unreadable", "案件记录无法读取", "its ledger cannot be read"

@@ -43,7 +43,7 @@ async def planned_before(rig, people, instant):
 
 
 async def test_two_hundred_timers_that_fell_due_while_all_was_down_fire_once(quick_rig, quick_people):
-    await asyncio.gather(*(quick_people.report() for _ in range(TIMERS // 5)))
+    await asyncio.gather(*(quick_people.report() for _ in range(TIMERS // 11)))
     due = await planned_before(quick_rig, quick_people, datetime.now(UTC) + timedelta(seconds=8))
     quick_rig.kill(*MODULES, *SERVERS)
     assert len(due) >= TIMERS
