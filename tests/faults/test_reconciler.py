@@ -49,7 +49,7 @@ async def shown(people, *ended):
     lists = [
         await people.get("civil.supervisor.1", f"/v1/findings?limit=200&ended={e}") for e in ended or ("true", "false")
     ]
-    return {(row["case_id"], row["problem"]) for rows in lists for row in rows}
+    return {(row["case_id"], row["problem"]) for page in lists for row in page["items"]}
 
 
 async def test_a_case_that_nobody_owns_is_shown_until_somebody_does(rig, people):
