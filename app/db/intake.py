@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from sqlalchemy import Select, String, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -118,13 +118,16 @@ class FamilyMember(Form):
 
 
 class Submission(Form):
-    """A report. Only a child has to stand in it, and the child may be wholly unknown."""
+    """A report. Only a child has to stand in it, and the child may be wholly unknown.
+
+    An inquiry of the police into a detained person's children is kept as well when there is none.
+    """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE, {"children": [{}]}]})
 
     kind: ReportKind = ReportKind.CONCERN
     reporter: Reporter = Reporter.model_validate({})
-    children: list[ReportedChild] = Field(min_length=1, max_length=50)
+    children: list[ReportedChild] = Field(max_length=50)
     family: list[FamilyMember] = Field(default_factory=list, max_length=50)
     situations: tuple[Trigger, ...] = ()
     nine_situations: tuple[Annotated[int, Field(ge=1, le=9)], ...] = ()
@@ -137,7 +140,9 @@ class Submission(Form):
 
     @field_validator("children")
     @classmethod
-    def _no_child_twice(cls, children: list[ReportedChild]) -> list[ReportedChild]:
+    def _no_child_twice(cls, children: list[ReportedChild], given: ValidationInfo) -> list[ReportedChild]:
+        if not children and given.data.get("kind") is not ReportKind.DETENTION_INQUIRY:
+            raise ValueError("至少填写一名儿童，可以全部留空 · at least one child, of whom nothing need be known")
         known = [
             (known_name(child.name), child.birth_date, child.id_no)
             for child in children

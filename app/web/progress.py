@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -77,6 +77,12 @@ def _local(at: datetime) -> str:
 
 
 templates.env.filters["local"] = _local
+
+
+@router.get("/")
+async def home() -> Response:
+    """A person who comes with the bare address wants to know how a report stands."""
+    return RedirectResponse(PROGRESS_PATH, headers=STRICT)
 
 
 @router.get(PROGRESS_PATH)

@@ -242,3 +242,9 @@ async def test_the_receipt_names_the_page(api):
 def test_a_code_of_the_right_form_is_whole_whether_or_not_it_exists():
     assert is_whole(Receipts(b"x").code("case-1"))
     assert not is_whole("8F3K-72QD-0M5T-PX1")
+
+
+async def test_a_person_with_the_bare_address_comes_to_the_form(api):
+    answer = await api.http.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, PROGRESS_PATH)
+    assert "回执编号" in (await api.http.get(answer.headers["location"])).text
