@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: up test soak demo install lint lock
+.PHONY: up test soak bench demo install lint lock
 up: install
 	@./shouhu up
 demo: install
@@ -13,6 +13,8 @@ test: install
 	@$(BIN)/python -m pytest $(TEST_ARGS)
 soak: install
 	@$(BIN)/python -m tests.faults.soak
+bench: install
+	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/pyright && $(BIN)/lint-imports
 install: $(STAMP)

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,28 +11,33 @@ import typer
 from rich.console import Console
 
 from app.stack import Stack
-from tests.bench import case, lists, receipt
+from tests.bench import case, limits, lists, many, receipt
 from tests.bench.figures import Figure, compare, save, show
 
 console, progress = Console(), Console(stderr=True)
 Say = Callable[[str], None]
 Bench = Callable[[Stack, Say], Awaitable[list[Figure]]]
-BENCHES: dict[str, Bench] = {"receipt": receipt.measure, "case": case.measure, "lists": lists.measure}
+BENCHES: dict[str, Bench] = {
+    "limits": limits.measure, "receipt": receipt.measure, "case": case.measure, "lists": lists.measure, "many": many.measure,
+}  # fmt: skip
 
 
 def run(
     names: Annotated[list[str] | None, typer.Argument(help=f"Some of: {', '.join(BENCHES)}.")] = None,
     out: Annotated[Path, typer.Option(help="Where the figures go as JSON.")] = Path("bench.json"),
+    open_cases: Annotated[int, typer.Option("--open", min=many.FEW + 1, help="How many cases `many` opens.")] = 10_000,
     compare_with: Annotated[tuple[Path, Path] | None, typer.Option("--compare", help="Two such files.")] = None,
 ) -> None:
     """Measure ours beside the reference, in one run, on one machine."""
     if compare_with:
         compare(*compare_with, console)
         return
+    benches = BENCHES | {"many": partial(many.measure, open_cases=open_cases)}
     figures: list[Figure] = []
-    for name in names or BENCHES:
+    for name in names or benches:
         with progress.status(name) as status:
-            found = _on_a_system_of_its_own(BENCHES[name], lambda what: status.update(f"{what} ..."))
+            say = status.update if progress.is_terminal else progress.print
+            found = _on_a_system_of_its_own(benches[name], lambda what, say=say: say(f"{what} ..."))
         figures += found
         for figure in found:
             console.print(figure.line(), soft_wrap=True, highlight=False)

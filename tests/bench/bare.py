@@ -40,6 +40,10 @@ def create_app(dsn: str, rows: dict[str, list[dict[str, Any]]]) -> FastAPI:
                 await conn.executemany(sql, [tuple(fresh.get(v, v) if type(v) is str else v for v in r) for r in group])
         return {"case_id": case, "receipt": receipt}
 
+    @app.post("/echo")
+    async def echo(body: dict[str, Any]) -> dict[str, Any]:
+        return body
+
     return app
 
 

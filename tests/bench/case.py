@@ -170,6 +170,11 @@ async def _history(client: Client, workflow_id: str) -> tuple[int, int, int]:
     return len(history.events), sum(kinds[kind] for kind in BILLED), sum(event.ByteSize() for event in history.events)
 
 
+async def _histories(client: Client, case: Callable[[], Awaitable[str]]) -> list[float]:
+    """The medians of three."""
+    return [middle(counts) for counts in zip(*[await _history(client, await case()) for _ in range(3)], strict=True)]
+
+
 async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
     """Ours and the bare one take turns."""
     stack.process("worker").terminate()
@@ -183,7 +188,7 @@ async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
                 say(f"whole cases, {('ours', 'bare')[side]}, run {run} of {RUNS}")
                 rates[side].append(await _rate(case))
                 spans[side].append(await _alone(case))
-        mine, theirs = await _history(ours.client, await ours.case()), await _history(bare.client, await bare.case())
+        mine, theirs = [await _histories(ours.client, case) for case in (ours.case, bare.case)]
     return [
         Figure("case_rate", "cases/s", middle(rates[0][1:]), middle(rates[1][1:]), least=0.8),
         Figure("case_alone_p50", "ms", middle(spans[0][1:]), middle(spans[1][1:])),

@@ -1,4 +1,4 @@
-"""The bare reference of a case: the same facts by signal, a deadline for every acceptance and completion, no database at all."""
+"""Bare workflows, no database at all: one with the facts and deadlines of a case, one that only answers."""
 
 import asyncio
 from datetime import timedelta
@@ -35,3 +35,22 @@ class BareCaseWorkflow:
 
     async def _wait(self, name: str) -> None:
         await workflow.wait_condition(lambda: name in self.facts, timeout=timedelta(hours=1))
+
+
+@workflow.defn
+class TurnsWorkflow:
+    """Every turn is one workflow task: somebody asks and waits for the answer."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+
+    @workflow.run
+    async def run(self, turns: int) -> None:
+        """Until so many have been taken."""
+        await workflow.wait_condition(lambda: self.turns == turns)
+
+    @workflow.update
+    async def turn(self) -> int:
+        """Take one."""
+        self.turns += 1
+        return self.turns
