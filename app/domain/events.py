@@ -7,18 +7,35 @@ from pydantic import Field, TypeAdapter
 
 from app.domain.clock import Clock
 from app.domain.policy import Frozen, Gate
+from app.domain.referral_events import (
+    ClockExtended,
+    ClockPaused,
+    ClockResumed,
+    DeliveryRecorded,
+    Fact,
+    MaterialSupplied,
+    ReferralAccepted,
+    ReferralCompleted,
+    ReferralDeclined,
+    ReferralFailed,
+    ReferralLeftSilent,
+    ReferralOpened,
+    ReferralPassedOn,
+    ReferralReassigned,
+    ReferralReturned,
+    ReferralUrged,
+    ReferralWithdrawn,
+    TaskClaimed,
+    TaskHandedBack,
+    TaskMoved,
+)
 from app.domain.terms import (
     Agency,
     Branch,
     CloseReason,
-    DeclineReason,
-    ExtendReason,
-    FailReason,
     Grade,
-    PauseReason,
     ReporterClass,
     ReportKind,
-    ReturnReason,
     Rung,
     Safety,
     Stage,
@@ -26,16 +43,6 @@ from app.domain.terms import (
     Urgency,
     WaiveReason,
 )
-
-ENGINE = "engine"
-
-
-class Fact(Frozen):
-    """Common to all events: when, by whom, and for whom when a deputy acted."""
-
-    at: datetime
-    by: str = ENGINE
-    behalf: str | None = None
 
 
 class PlannedStep(Frozen):
@@ -77,167 +84,6 @@ class ReportFiled(Fact):
     duties: tuple[PlannedDuty, ...]
     rows: tuple[str, ...]
     watch: str | None = None
-
-
-class ReferralOpened(Fact):
-    """A referral lies on a desk, with the absolute instants of its acceptance and its ladder."""
-
-    kind: Literal["referral_opened"] = "referral_opened"
-    referral_id: str
-    route_id: str
-    step: int
-    stage: Stage
-    agency: Agency
-    desk: str
-    task: str
-    basis: tuple[str, ...]
-    urgent: bool
-    assessment: bool = False
-    accept: Clock
-    instead_of: str | None = None
-    refusals: int = 0
-    visited: tuple[Agency, ...] = ()
-
-
-class ReferralAccepted(Fact):
-    """受案: the desk took it; the finish clock starts."""
-
-    kind: Literal["referral_accepted"] = "referral_accepted"
-    referral_id: str
-    finish: Clock
-
-
-class ReferralReturned(Fact):
-    """退回补正: the acceptance clock stands still while the sender completes it."""
-
-    kind: Literal["referral_returned"] = "referral_returned"
-    referral_id: str
-    reason: ReturnReason
-    accept: Clock
-    supply: Clock
-
-
-class MaterialSupplied(Fact):
-    """补正: the sender supplied what was missing; the acceptance clock runs on."""
-
-    kind: Literal["material_supplied"] = "material_supplied"
-    referral_id: str
-    accept: Clock
-
-
-class ReferralDeclined(Fact):
-    """不受案, with its coded reason."""
-
-    kind: Literal["referral_declined"] = "referral_declined"
-    referral_id: str
-    reason: DeclineReason
-
-
-class ReferralPassedOn(Fact):
-    """再转: the desk knows the right agency."""
-
-    kind: Literal["referral_passed_on"] = "referral_passed_on"
-    referral_id: str
-    to: Agency
-    reason: DeclineReason
-
-
-class ReferralReassigned(Fact):
-    """改派 by a supervisor."""
-
-    kind: Literal["referral_reassigned"] = "referral_reassigned"
-    referral_id: str
-    to: Agency
-
-
-class ReferralLeftSilent(Fact):
-    """Nobody answered up to the rung of re-routing: another agency helps the child, the ladder of this one climbs on."""
-
-    kind: Literal["referral_left_silent"] = "referral_left_silent"
-    referral_id: str
-
-
-class ReferralCompleted(Fact):
-    """The task is done."""
-
-    kind: Literal["referral_completed"] = "referral_completed"
-    referral_id: str
-
-
-class ReferralFailed(Fact):
-    """The task ended without its result."""
-
-    kind: Literal["referral_failed"] = "referral_failed"
-    referral_id: str
-    reason: FailReason
-
-
-class ReferralWithdrawn(Fact):
-    """The referral is no longer needed: the case was linked or closed."""
-
-    kind: Literal["referral_withdrawn"] = "referral_withdrawn"
-    referral_id: str
-    why: Literal["linked", "closed"]
-
-
-class ClockExtended(Fact):
-    """延期 of a finish clock."""
-
-    kind: Literal["clock_extended"] = "clock_extended"
-    referral_id: str
-    reason: ExtendReason
-    finish: Clock
-
-
-class ClockPaused(Fact):
-    """中止: the budget that is left is kept."""
-
-    kind: Literal["clock_paused"] = "clock_paused"
-    referral_id: str
-    reason: PauseReason
-    finish: Clock
-
-
-class ClockResumed(Fact):
-    """恢复: due instant and rungs are moved by the pause."""
-
-    kind: Literal["clock_resumed"] = "clock_resumed"
-    referral_id: str
-    finish: Clock
-
-
-class TaskClaimed(Fact):
-    """领取: a person of the desk holds the task."""
-
-    kind: Literal["task_claimed"] = "task_claimed"
-    referral_id: str
-    holder: str
-
-
-class TaskHandedBack(Fact):
-    """交回 to the desk."""
-
-    kind: Literal["task_handed_back"] = "task_handed_back"
-    referral_id: str
-
-
-class TaskMoved(Fact):
-    """移交 to a colleague by the head."""
-
-    kind: Literal["task_moved"] = "task_moved"
-    referral_id: str
-    holder: str
-
-
-class DeliveryRecorded(Fact):
-    """How the referral reached the agency's own system."""
-
-    kind: Literal["delivery_recorded"] = "delivery_recorded"
-    referral_id: str
-    outcome: Literal["delivered", "failing", "rejected", "withdrawn"]
-    code: str = ""
-    reference: str = ""
-    recipients: tuple[str, ...] = ()
 
 
 class RungFired(Fact):
@@ -388,14 +234,6 @@ class DuplicateCleared(Fact):
     """A person found that the suggested duplicate is none."""
 
     kind: Literal["duplicate_cleared"] = "duplicate_cleared"
-
-
-class ReferralUrged(Fact):
-    """催办 by a supervisor."""
-
-    kind: Literal["referral_urged"] = "referral_urged"
-    referral_id: str
-    recipients: tuple[str, ...]
 
 
 class NoteAdded(Fact):
