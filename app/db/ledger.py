@@ -47,7 +47,8 @@ LATER = (
 NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
 ENDS_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
 NO_WATCH = (*ENDS_WATCH, CloseReason.NO_RISK_FOUND)
-NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
+REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.ApproveClosure)
+"""Commands whose facts may change another case in the same transaction."""
 
 
 class Pack(Protocol):
@@ -143,6 +144,8 @@ class Ledger:
     ) -> Recorded:  # fmt: skip
         """Lock, decide, append, project, audit. Raises Refused, StaleVersion or KeyReused and leaves nothing behind."""
         now, kind = now or self.clock(), kind_of(stream_id)
+        if isinstance(command, REACHES_OTHERS):
+            await _lock_together(conn, stream_id, command)
         before, policy = await self._locked(conn, kind, stream_id)
         if key and (replay := await self.replayed(conn, stream_id, command, key, before)):
             return replay
@@ -298,6 +301,16 @@ class Ledger:
                 grade=after.grade or Grade.MEDIUM,
             )  # fmt: skip
             await self.begin_watch(conn, begin, now)
+
+
+async def _lock_together(conn: AsyncConnection, stream_id: str, command: c.Command) -> None:
+    """A case and all that it is or will be linked to, in the order of their ids, so that no two commands wait for each other."""
+    case = tables.cases.c
+    linked = select(case.linked_to, case.progress["followers"].label("followers")).where(case.id == stream_id)
+    family = {stream_id, *((command.primary,) if isinstance(command, c.LinkReport) else ())}
+    for row in await conn.execute(linked):
+        family |= {other for other in (row.linked_to, *row.followers) if other}
+    await conn.execute(select(case.id).where(case.id.in_(family)).order_by(case.id).with_for_update())
 
 
 def stream_row(kind: Kind, after: Any, stream_id: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A second report on the same incident: its own receipt, one answer for both reporters, and a way back."""
 
+import asyncio
 import uuid
 
 import pytest
@@ -149,3 +150,40 @@ async def test_a_mistaken_link_can_be_undone_after_the_other_case_is_closed(api)
     undone = await api.post("police.officer.1", f"/v1/cases/{second['case_id']}/unlink")
     assert undone.status_code == 200, undone.text
     assert [r for r in (await api.progress(second["case_id"]))["referrals"] if r["state"] == "sent"]
+
+
+async def at_once(api, *asked):
+    """Several people press a button in the same moment."""
+    return await asyncio.gather(*(api.post(person, path, body) for person, path, body in asked))
+
+
+async def test_two_people_who_link_two_reports_to_each_other_at_once_are_both_answered(api):
+    for _ in range(5):
+        one = child(birth_date="2016-03-06")
+        a, b = (report["case_id"] for report in await two(api, one, one))
+        answers = await at_once(
+            api,
+            ("police.officer.1", f"/v1/cases/{a}/link", {"primary": b}),
+            ("police.officer.2", f"/v1/cases/{b}/link", {"primary": a}),
+        )
+        won, lost = sorted(answers, key=lambda answer: answer.status_code)
+        assert won.status_code == 200, won.text
+        is_problem(lost, 409, "link_chain")
+        joined = won.json()["case_id"]
+        standing = {case: await api.progress(case) for case in (a, b)}
+        assert standing[joined]["linked_to"] == ({a, b} - {joined}).pop()
+        assert standing[standing[joined]["linked_to"]]["followers"] == [joined]
+
+
+async def test_an_answer_and_the_end_of_a_link_at_once_do_not_wait_for_each_other(api):
+    for _ in range(5):
+        first, second = await linked(api)
+        answers = await at_once(
+            api,
+            ("civil.officer.1", f"/v1/cases/{first['case_id']}/answer", {"note": "孩子平安"}),
+            ("police.officer.1", f"/v1/cases/{second['case_id']}/unlink", {}),
+        )
+        assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+        assert (await shown(api, first))["answered"]
+        told = await shown(api, second)
+        assert (told["answered"], bool(told["answer_due_at"])) == (False, True)
