@@ -58,6 +58,10 @@ class Conductor(Generic[State]):
                 continue
             self.behind = False
             await self.ask("catch_up", self.at())
+            if self.state is None:
+                # a database that was restored to an earlier state does not know the stream yet, or any more
+                self._move_on_if_time()
+                await workflow.sleep(BREATH)
         return self.state
 
     async def move(self, *, may_leave: bool = True) -> None:

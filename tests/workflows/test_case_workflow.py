@@ -1,15 +1,22 @@
 """The conducted case on the real server, in its own skipped time."""
 
+import asyncio
 import os
+import uuid
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
+from activities.messages import Conducting, Moved
+from app.db.ledger import events_since
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE
+from app.domain.progress import Progress
 from app.domain.terms import Role, Rung, Stage
-from tests.world import World, at_desk
+from tests.world import PATIENCE, World, at_desk
 
 
 @pytest.fixture
@@ -100,3 +107,27 @@ async def test_the_engine_never_fails_on_a_case_that_a_person_moved_first(world)
     await world.reaches(case, Stage.ASSESS)
     await world.do(case, c.AddNote(by=ENGINE))
     assert (await world.handle(case).describe()).status.name == "RUNNING"
+
+
+async def test_a_resumed_case_that_the_ledger_does_not_know_waits_a_breath_between_its_questions(world):
+    case = await world.report("CN-02", tell=False)
+    unknown = f"case-{uuid.uuid4().hex}"
+    resumed = Conducting(stream_id=unknown, resumed=True)
+    queue = world.settings.task_queue
+    handle = await world.env.client.start_workflow("CaseWorkflow", resumed, id=unknown, task_queue=queue)
+    async with asyncio.timeout(PATIENCE):
+        while not (kinds := await kinds_of(handle))[EventType.EVENT_TYPE_TIMER_FIRED]:
+            await asyncio.sleep(0.05)
+    asked = kinds[EventType.EVENT_TYPE_MARKER_RECORDED]
+    assert asked <= kinds[EventType.EVENT_TYPE_TIMER_STARTED] + 1
+    async with world.engine.connect() as conn:
+        told = Moved(since=0, events=tuple(await events_since(conn, case, 0)))
+    await handle.signal("moved", told)
+    async with asyncio.timeout(PATIENCE):
+        while await handle.query("progress", result_type=Progress | None) is None:
+            await asyncio.sleep(0.05)
+    await handle.terminate("the test is over")
+
+
+async def kinds_of(handle):
+    return Counter(event.event_type for event in (await handle.fetch_history()).events)
