@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain.clock import Clock
-from app.domain.facts import ChildFacts, GuardianFacts, HouseholdFacts, Known, ReportFacts
+from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HouseholdFacts, Known, ReportFacts
 from app.domain.policy import Gate
 from app.domain.terms import Rung, Trigger
 from app.policy import loader
@@ -264,3 +264,26 @@ def test_the_demonstration_climbs_the_whole_ladder_in_a_quarter_of_a_minute():
     for urgent in (True, False):
         clock = Clock.start(pack.time("accept", urgent=urgent), sunday_night, calendar)
         assert max(plan.at for plan in clock.rungs) - sunday_night <= timedelta(seconds=16)
+
+
+NIGHTS = {
+    "Sunday night": datetime(2026, 4, 12, 15, tzinfo=UTC),
+    "Spring Festival": datetime(2026, 2, 17, 3, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("now", NIGHTS.values(), ids=NIGHTS.keys())
+@pytest.mark.parametrize("case_id", sorted(examples()))
+def test_in_the_demonstration_no_clock_waits_for_working_time(case_id, now):
+    calendar, pack = seed().calendar(), load("fengtai-2026.1+demo")
+    assert not calendar.is_working(now.astimezone(BEIJING).date())
+    triage = pack.triage(facts_of(case_id))
+    urgent = triage.urgency.around_the_clock
+    by_act = [pack.obligation(duty.code, urgent=urgent) for duty in pack.file.duties if duty.gate is None]
+    specs = [spec for route in triage.routes for spec in (route.accept, route.finish)]
+    specs += [duty.time for duty in (*triage.obligations, *by_act)]
+    assert len(specs) > 2 * len(triage.routes) > 0
+    for spec in specs:
+        clock = Clock.start(spec, now, calendar)
+        assert now < clock.due_at <= now + timedelta(minutes=1)
+        assert clock.rungs[-1].at <= now + timedelta(minutes=1)
