@@ -1,0 +1,92 @@
+"""What one may not see does not exist: a stranger is answered as if there were no case, on every GET route there is."""
+
+from datetime import UTC, datetime, timedelta
+
+from fastapi.routing import iter_route_contexts
+from sqlalchemy import insert
+
+from app.db import tables
+from app.domain.access import ENGINE
+from app.domain.terms import Fault, Grade
+from app.domain.watch import BeginWatch
+from app.main import create_app
+from app.settings import Settings
+from tests.api.test_stalled import later
+
+STRANGERS = ("street-110106002.officer.1", "housing.head.1", "kindergarten.reporter.1")
+POLICE, SUPERVISOR, REPORTER = "police.officer.1", "civil.supervisor.1", "village.reporter.1"
+INSIDERS = {
+    "/v1/cases": POLICE,
+    "/v1/cases/{case_id}": POLICE,
+    "/v1/cases/{case_id}/timeline": POLICE,
+    "/v1/cases/{case_id}/suggestions": POLICE,
+    "/v1/tasks": "street-110106101.officer.1",
+    "/v1/reports": REPORTER,
+    "/v1/progress/{receipt}": REPORTER,
+    "/v1/watches": "comm-110106101.officer.1",
+    "/v1/stalled": "street-110106101.head.1",
+    "/v1/findings": SUPERVISOR,
+    "/v1/statistics/on-time": SUPERVISOR,
+    "/v1/notices": "street-110106101.officer.1",
+}
+"""Whom each route tells something of the case."""
+OF_NO_CASE = {
+    "/", "/progress", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc",
+    "/v1/me", "/v1/agencies", "/v1/calendar", "/v1/deputies",
+}  # fmt: skip
+"""Routes that tell nobody anything of a case."""
+NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000"}
+
+
+def test_every_get_route_stands_in_the_matrix():
+    routes = {r.path for r in iter_route_contexts(create_app(Settings()).routes) if "GET" in (r.methods or ())}
+    assert routes == INSIDERS.keys() | OF_NO_CASE
+
+
+async def told(api, person, path, names, at):
+    """Status and words of the answer; a year from now, so that every clock has run out. A problem's own number is left out."""
+    with later(api, at):
+        answer = await api.get(person, path.format(**names))
+    said = answer.json()
+    if answer.status_code != 200:
+        said.pop("instance")
+    return answer.status_code, said
+
+
+async def everything(api, names, at):
+    return {
+        (person, path): await told(api, person, path, names, at)
+        for path, insider in INSIDERS.items()
+        for person in (insider, *STRANGERS)
+    }
+
+
+async def a_case_with_all_there_is(api):
+    """With a rung that told somebody, a watch, and a finding of the reconciler."""
+    filed = await api.report()
+    case = filed["case_id"]
+    child = (await api.progress(case))["children"][0]["id"]
+    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106101", grade=Grade.HIGH)
+    wrong = {"stream_id": case, "problem": Fault.NO_OWNER, "repaired": False, "found_at": datetime(2020, 1, 1, tzinfo=UTC)}
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin_watch(conn, begin, datetime.now(UTC))
+        await conn.execute(insert(tables.findings), wrong)
+    await api.post(SUPERVISOR, f"/v1/cases/{case}/referrals/{await api.leg(case, 'STREET')}/urge")
+    return {"case_id": case, "receipt": filed["receipt"]}
+
+
+async def test_a_stranger_is_answered_as_if_there_were_no_case(api):
+    at = datetime.now(UTC) + timedelta(days=366)
+    before = await everything(api, NEVER, at)
+    case = await a_case_with_all_there_is(api)
+    after = await everything(api, case, at)
+    guessed = {**case, "receipt": NEVER["receipt"]}
+    for (person, path), answer in before.items():
+        if person in STRANGERS:
+            now = await told(api, person, path, guessed, at)
+            assert now == answer, (person, path)
+            assert now[0] in ((404,) if "{" in path else (200, 403)), (person, path)
+            assert case["case_id"] not in str(now), (person, path)
+        else:
+            assert after[person, path] != answer, (person, path)
+            assert after[person, path][0] == 200, (person, path)
