@@ -16,7 +16,7 @@ soak: install
 bench: install
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 lint: install
-	@$(BIN)/ruff check . && $(BIN)/pyright && $(BIN)/lint-imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/pyright && $(BIN)/lint-imports
 install: $(STAMP)
 
 # By pip alone, for it heeds every way of naming a mirror: PIP_INDEX_URL, pip.conf, a proxy.

@@ -134,9 +134,7 @@ async def findings(
 
 
 @router.get("/notices", operation_id="notices")
-async def notices(
-    conn: Conn, who: Who, unread: bool = True, cursor: Cursor = None, limit: Limit = 50
-) -> Page[Notice]:
+async def notices(conn: Conn, who: Who, unread: bool = True, cursor: Cursor = None, limit: Limit = 50) -> Page[Notice]:
     """What the caller was told, newest first."""
     table = tables.notices
     query = select(table).where(table.c.person_id == who.person_id)

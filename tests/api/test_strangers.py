@@ -67,7 +67,12 @@ async def a_case_with_all_there_is(api):
     case = filed["case_id"]
     child = (await api.progress(case))["children"][0]["id"]
     begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106025", grade=Grade.HIGH)
-    wrong = {"stream_id": case, "problem": Fault.NO_OWNER, "repaired": False, "found_at": datetime(2020, 1, 1, tzinfo=UTC)}
+    wrong = {
+        "stream_id": case,
+        "problem": Fault.NO_OWNER,
+        "repaired": False,
+        "found_at": datetime(2020, 1, 1, tzinfo=UTC),
+    }
     async with api.service.engine.begin() as conn:
         await api.service.ledger.begin_watch(conn, begin, datetime.now(UTC))
         await conn.execute(insert(tables.findings), wrong)
