@@ -54,6 +54,11 @@ def left_of(data):
     return [line for line in listed.splitlines() if str(data) in line]
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 async def test_killed_or_stopped_it_leaves_nothing_behind_and_starts_again_with_its_tokens(place, start):
     data = place / "the 数据 #1? of 100%"
     first, _ = await asyncio.to_thread(start, data)
@@ -67,6 +72,8 @@ async def test_killed_or_stopped_it_leaves_nothing_behind_and_starts_again_with_
     while left_of(data) and time.monotonic() < end:
         await asyncio.sleep(0.2)
     assert left_of(data) == []
+    while listens(api) and time.monotonic() < end:  # it names no folder, and dies a moment after its parent
+        await asyncio.sleep(0.2)
     require_free(api, "the API of the one that was killed")
 
     second, said = await asyncio.to_thread(start, data)
