@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from app.domain.terms import Agency
 from app.embedded import EmbeddedError
+from app.policy_cli import policy
 from app.settings import DATA, Settings, settings_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from app.stack import Stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", help="Shouhu 守护")
+app.add_typer(policy, name="policy")
 console = Console()
 errors = Console(stderr=True)
 

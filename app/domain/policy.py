@@ -15,14 +15,18 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+HAPPENINGS = ("child_safe", "child_found", "guardian_sentenced", "plan_adopted", "duplicate_cleared")
+"""What a gate may wait for, besides a duty that has expired."""
+
+
 class Gate(Frozen):
     """When a planned route opens: in `stage`, once the routes of step `after_step` are accepted, or once one of `events` has happened.
 
     `or_after` opens it before its stage, once one of these routes is completed: what the law hurries waits for no plan. A step that
     nobody plans is joined at the last planned step below it.
 
-    Any one of `events` will do: child_safe, child_found, guardian_sentenced, plan_adopted, duplicate_cleared, or a duty's code with the
-    prefix `expired:`. An emergency route has stage REPORT and neither of the others.
+    Any one of `events` will do: one of HAPPENINGS, or a duty's code with the prefix `expired:`. An emergency route has stage REPORT and
+    neither of the others.
     """
 
     stage: Stage = Stage.REPORT

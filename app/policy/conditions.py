@@ -19,6 +19,8 @@ UNDECIDED: dict[str, Any] = {
 BOUND = re.compile(r"\.(?:exists|exists_one|all|filter|map)\(\s*(\w+)\s*,")
 FIELD = re.compile(r"\.(\w+)\b(?!\s*\()")
 WRITTEN = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+FAILURES = (TypeError, KeyError, ValueError, RuntimeError, IndexError)
+"""What CEL raises when a condition has no answer."""
 PARENTS = ("father", "mother", "adoptive_parent")
 LOCKED_UP = ("detained", "imprisoned", "detox")
 CANNOT_COME = (*LOCKED_UP, "missing", "dead")
@@ -111,6 +113,23 @@ def _left_behind(children: list[dict[str, Any]], guardians: list[dict[str, Any]]
     return bool(away) and young and unable and len(parents) > 1
 
 
+def conjuncts(condition: str) -> tuple[str, ...]:
+    """The parts of a condition that must all hold: it split at each && outside of brackets and quotes."""
+    parts, depth, quote = [""], 0, ""
+    for piece in re.split(r"(&&|\|\||[()\[\]'\"])", condition):
+        if piece in ("'", '"') and quote in ("", piece):
+            quote = "" if quote else piece
+        elif not quote:
+            depth += (piece in ("(", "[")) - (piece in (")", "]"))
+            if depth == 0 and piece == "||":
+                return (condition,)
+            if depth == 0 and piece == "&&":
+                parts.append("")
+                continue
+        parts[-1] += piece
+    return tuple(part.strip() for part in parts)
+
+
 def faults(condition: str) -> Iterator[str]:
     """Why a condition must not stand in a pack: no CEL, an unknown name, field or code, or an answer that is not yes or no."""
     try:
@@ -127,7 +146,7 @@ def faults(condition: str) -> Iterator[str]:
     for report in _probes():
         try:
             answer = program.execute(view(report, 18))
-        except (TypeError, KeyError, ValueError, RuntimeError) as error:
+        except FAILURES as error:
             yield f"the condition fails on some reports: {str(error).splitlines()[0]}"
             return
         if not isinstance(answer, bool):

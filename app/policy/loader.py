@@ -1,8 +1,9 @@
 """Loads a policy version from its files; an error names the file, the row and the reason."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from app.domain.clock import Budget, Unit
 from app.domain.terms import Rung
 from app.policy.pack import Pack, PackFile, RungRow, TimeRow
+from app.policy.waits import circles
 
 HERE = Path(__file__).parent
 FILES = ("triage.yaml", "times.yaml", "routes.yaml")
@@ -18,8 +20,38 @@ STEP = 2
 """Seconds between two rungs of the demonstration."""
 
 
+SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Fault(NamedTuple):
+    """What is wrong, and where."""
+
+    file: str
+    table: str
+    row: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.table}{f' row {self.row}' if self.row else ''}: {self.reason}"
+
+
 class BadPack(ValueError):
-    """A pack that cannot be used."""
+    """A pack that cannot be used, with every fault found."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+class Files(NamedTuple):
+    """The tables of a pack as they are written, and the file in which each stands."""
+
+    whole: dict[str, Any]
+    origin: dict[str, str]
+
+    def fault(self, table: str, row: str, reason: str) -> Fault:
+        """With the file that holds the table."""
+        return Fault(self.origin.get(table, "pack"), table, row, reason)
 
 
 @cache
@@ -31,44 +63,66 @@ def load(version: str) -> Pack:
 
 def read(folder: Path) -> PackFile:
     """All files of a pack as one; raises BadPack with every fault found."""
-    whole: dict[str, Any] = {}
-    origin: dict[str, str] = {}
+    return parse(texts(folder))
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """The files of a pack as text, by name."""
+    found: dict[str, str] = {}
     for name in FILES:
-        part = _part(folder / name)
-        if twice := sorted(set(part) & set(whole)):
-            raise BadPack(f"{name}: {twice[0]}: stands in {origin[twice[0]]} too")
-        whole |= part
-        origin |= dict.fromkeys(part, name)
+        try:
+            found[name] = (folder / name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadPack(Fault(name, "pack", "", str(error))) from None
+    return found
+
+
+def parse(written: Mapping[str, str]) -> PackFile:
+    """The same of files that are at hand as text."""
+    files = tables_of(written)
     try:
-        file = PackFile.model_validate(whole)
+        file = PackFile.model_validate(files.whole)
     except ValidationError as error:
-        raise BadPack("\n".join(_place(problem, whole, origin) for problem in error.errors())) from None
-    if wrong := tuple(file.contradictions()):
-        raise BadPack("\n".join(f"{origin[table]}: {table} row {row}: {reason}" for table, row, reason in wrong))
+        raise BadPack(*(_placed(problem, files) for problem in error.errors())) from None
+    if wrong := (*file.contradictions(), *circles(file)):
+        raise BadPack(*(files.fault(*one) for one in wrong))
     return file
 
 
-def _part(path: Path) -> dict[str, Any]:
+def tables_of(written: Mapping[str, str]) -> Files:
+    """The tables of all files together; none may stand in two."""
+    whole: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for name, text in written.items():
+        part = _part(name, text)
+        if twice := sorted(set(part) & set(whole)):
+            raise BadPack(Fault(name, twice[0], "", f"stands in {origin[twice[0]]} too"))
+        whole |= part
+        origin |= dict.fromkeys(part, name)
+    return Files(whole, origin)
+
+
+def _part(name: str, text: str) -> dict[str, Any]:
     try:
-        part = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadPack(f"{path.name}: {error}") from None
+        part = yaml.load(text, Loader=SafeLoader)
+    except yaml.YAMLError as error:
+        raise BadPack(Fault(name, "pack", "", str(error))) from None
     if not isinstance(part, dict):
-        raise BadPack(f"{path.name}: holds no tables")
+        raise BadPack(Fault(name, "pack", "", "holds no tables"))
     return part
 
 
-def _place(problem: Any, whole: dict[str, Any], origin: dict[str, str]) -> str:
+def _placed(problem: Any, files: Files) -> Fault:
     table, *rest = problem["loc"] or ("pack",)
     row = ""
     if rest and isinstance(rest[0], int):
-        entry = whole[table][rest[0]]
+        entry = files.whole[table][rest[0]]
         named = entry if isinstance(entry, dict) else {}
-        row = f" row {named.get('id') or named.get('code') or rest[0]}"
+        row = str(named.get("id") or named.get("code") or rest[0])
     elif rest:
-        row = f" row {rest[0]}"
-    field = f" {rest[-1]}" if len(rest) > 1 else ""
-    return f"{origin.get(str(table), 'pack')}: {table}{row}:{field} {problem['msg'].removeprefix('Value error, ')}"
+        row = str(rest[0])
+    field = f"{rest[-1]} " if len(rest) > 1 else ""
+    return files.fault(str(table), row, f"{field}{problem['msg'].removeprefix('Value error, ')}")
 
 
 def _in_seconds(file: PackFile) -> PackFile:

@@ -15,7 +15,7 @@ from app.domain.ladder import faults_of
 from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.basis import citations
-from app.policy.conditions import compiled, faults, view
+from app.policy.conditions import FAILURES, compiled, faults, view
 
 
 def _known_sources(basis: tuple[str, ...]) -> tuple[str, ...]:
@@ -41,6 +41,8 @@ Span = Annotated[Budget, BeforeValidator(_budget)]
 
 
 LADDERS = ("urgent", "normal")
+CONDITIONED = ("triggers", "branches", "urgencies", "routes", "duties")
+"""The tables whose rows have a condition."""
 
 
 class PackModel(BaseModel):
@@ -127,6 +129,11 @@ class DutyRow(PackModel):
     gate: Gate | None = None
     when: Condition = "true"
 
+    @property
+    def id(self) -> str:
+        """As other rows have one."""
+        return self.code
+
 
 class PackFile(PackModel):
     """The whole pack as it stands in its files."""
@@ -142,6 +149,10 @@ class PackFile(PackModel):
     pause_cap: int = Field(ge=0)
     extension_limit: Span
     silence_reroutes_at: Rung
+    first_decides: tuple[str, ...] = ("urgencies",)
+    """Tables of which the first row that holds decides."""
+    unique: tuple[str, ...] = ()
+    """Tables of which at most one row may hold for any report, whatever the order."""
     never_rests: bool = False
     """Every clock runs through nights and weekends: for the demonstration, which cannot wait for Monday."""
     triggers: tuple[TriggerRow, ...]
@@ -261,7 +272,18 @@ class Pack:
 
         One branch leads; the legs of the others that hold open beside it where their rows say so.
         """
-        asked = _Asked(view(facts, self.file.left_behind_max_age))
+        return self._triage(facts, self._opened(facts))
+
+    def asked(self, facts: ReportFacts) -> "Asked":
+        """The report with all that the tables decide of it, to be asked any condition of the pack."""
+        asked = self._opened(facts)
+        self._triage(facts, asked)
+        return asked
+
+    def _opened(self, facts: ReportFacts) -> "Asked":
+        return Asked(view(facts, self.file.left_behind_max_age))
+
+    def _triage(self, facts: ReportFacts, asked: "Asked") -> Triage:
         added = [row for row in self.file.triggers if asked.holds(row.when)]
         triggers = tuple(dict.fromkeys([*facts.situations, *(row.add for row in added)]))
         rescued = Trigger.RESCUED_FROM_TRAFFICKING in triggers
@@ -311,7 +333,15 @@ class Pack:
         return {row.id: row for row in self.file.routes}
 
 
-class _Asked:
+class ConditionFails(ValueError):
+    """A condition has no answer for some report."""
+
+    def __init__(self, condition: str, reason: str) -> None:
+        super().__init__(reason)
+        self.condition = condition
+
+
+class Asked:
     """What is known of one report while the tables are gone through, handed to CEL once instead of once a row."""
 
     def __init__(self, known: dict[str, Any]) -> None:
@@ -323,7 +353,10 @@ class _Asked:
 
     def holds(self, condition: str) -> bool:
         """Whether a condition is true of the report."""
-        return compiled(condition).execute(self._context)
+        try:
+            return compiled(condition).execute(self._context)
+        except FAILURES as failure:
+            raise ConditionFails(condition, str(failure).splitlines()[0]) from failure
 
 
 def _plan_item(route_id: str) -> RouteRow:

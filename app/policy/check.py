@@ -1,0 +1,119 @@
+"""What no single row shows: rows that never hold, unique tables with two answers, conditions that fail, found by trying many reports."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from app.domain.facts import ReportFacts
+from app.policy.conditions import conjuncts
+from app.policy.loader import BadPack, Fault, Files, parse, tables_of
+from app.policy.made import made
+from app.policy.pack import CONDITIONED, ConditionFails, Pack, PackFile
+
+TRIED = 3000
+"""Reports that every pack is tried on."""
+BEST = 20
+"""Of these, how many are bred from when a row held for none."""
+BRED = 2000
+"""How many are bred for one such row before it counts as never reached."""
+OFTEN = 100
+"""A row that held so often and was beaten each time is not reached by breeding either."""
+Place = tuple[str, str]
+
+
+def check(written: Mapping[str, str]) -> tuple[Fault, ...]:
+    """Every fault of a pack's files: those that forbid to load it, or else those that trying shows."""
+    try:
+        file = parse(written)
+    except BadPack as bad:
+        return bad.faults
+    return tuple(_Trial(Pack(file.name, file), tables_of(written)).faults())
+
+
+def too_early(file: PackFile, files: Files, today: date) -> tuple[Fault, ...]:
+    """A version is published for a day to come: what has been decided was decided by the rules of its day."""
+    if file.effective_from > today:
+        return ()
+    return (files.fault("effective_from", "", f"{file.effective_from} is not after today, {today}"),)
+
+
+@dataclass
+class _Trial:
+    """A pack on trial, and what its rows did on all reports."""
+
+    pack: Pack
+    files: Files
+    reports: list[ReportFacts] = field(default_factory=lambda: [made(seed) for seed in range(TRIED)])
+    decided: set[Place] = field(default_factory=set)
+    beaten: defaultdict[Place, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """For a row that held where the first decides: which rows decided instead."""
+    together: dict[tuple[str, str, str], ReportFacts] = field(default_factory=dict)
+    """Two rows of a unique table that held for one report."""
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong, each with its place."""
+        try:
+            for report in self.reports:
+                self._try(report)
+            never = [place for place in self._rows if place not in self.decided and not self._reached(place)]
+        except ConditionFails as failure:
+            reason = f"when the condition fails on some reports: {failure}"
+            yield from (
+                self.files.fault(*place, reason) for place, row in self._rows.items() if row.when == failure.condition
+            )
+            return
+        for table, one, other in self.together:
+            yield self.files.fault(table, other, f"holds together with {one}, and of this table one row may hold")
+        yield from (self.files.fault(*place, self._why_never(place)) for place in never)
+
+    @cached_property
+    def _rows(self) -> dict[Place, Any]:
+        """The rows that a report decides about; a duty without a gate is opened by an act."""
+        tables = {table: getattr(self.pack.file, table) for table in CONDITIONED}
+        opened_by_act = {("duties", duty.code) for duty in self.pack.file.duties if duty.gate is None}
+        rows = {(table, row.id): row for table, rows in tables.items() for row in rows}
+        return {place: row for place, row in rows.items() if place not in opened_by_act}
+
+    def _try(self, report: ReportFacts) -> None:
+        asked = self.pack.asked(report)
+        held: defaultdict[str, list[str]] = defaultdict(list)
+        for (table, name), row in self._rows.items():
+            if asked.holds(row.when):
+                held[table].append(name)
+        for table, names in held.items():
+            first = table in self.pack.file.first_decides
+            self.decided.update((table, name) for name in (names[:1] if first else names))
+            for name in names[1:]:
+                if first:
+                    self.beaten[table, name][names[0]] += 1
+                if table in self.pack.file.unique:
+                    self.together.setdefault((table, names[0], name), report)
+
+    def _reached(self, place: Place) -> bool:
+        """Breed reports for this row: those that meet most parts of its condition change one fact after the other."""
+        if self.beaten[place].total() > OFTEN:
+            return False
+        parts, draw = conjuncts(self._rows[place].when), random.Random(place[1])
+        best = sorted(self.reports, key=lambda report: self._met(report, parts), reverse=True)[:BEST]
+        for _ in range(BRED):
+            n, fact = draw.randrange(BEST), draw.choice(list(ReportFacts.model_fields))
+            child = best[n].model_copy(update={fact: getattr(draw.choice(self.reports), fact)})
+            if self._met(child, parts) >= self._met(best[n], parts):
+                best[n] = child
+                self._try(child)
+            if place in self.decided:
+                return True
+        return False
+
+    def _met(self, report: ReportFacts, parts: tuple[str, ...]) -> int:
+        asked = self.pack.asked(report)
+        return sum(asked.holds(part) for part in parts)
+
+    def _why_never(self, place: Place) -> str:
+        if winners := self.beaten[place]:
+            return f"is never reached: whenever it holds, a row before it has decided: {', '.join(sorted(winners))}"
+        return f"is never reached: it held for none of {TRIED + BRED} reports"

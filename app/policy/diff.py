@@ -1,0 +1,75 @@
+"""What two versions of the rules say differently, row by row."""
+
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from typing import Any, Literal, NamedTuple
+
+from app.policy.pack import PackFile
+
+KEYS = ("id", "code", "rung")
+"""What a row of a list is known by."""
+
+
+class Change(NamedTuple):
+    """A row that came, went or moved, or one field of it that says something else."""
+
+    kind: Literal["added", "removed", "moved", "changed"]
+    table: str
+    row: str
+    field: str = ""
+    before: Any = None
+    after: Any = None
+
+
+def diff(before: PackFile, after: PackFile) -> tuple[Change, ...]:
+    """All changes in the order of the tables; a row is the same row as long as it keeps its id."""
+    old, new = (file.model_dump(mode="json", exclude_defaults=True) for file in (before, after))
+    names = dict.fromkeys([*type(after).model_fields, *old, *new])
+    return tuple(change for name in names if name != "name" for change in _of_table(name, old.get(name), new.get(name)))
+
+
+def _of_table(table: str, old: Any, new: Any) -> Iterator[Change]:
+    if old == new:
+        return
+    before, after = _rows(old), _rows(new)
+    if before is None or after is None:
+        yield Change("changed", table, "", "", old, new)
+        return
+    yield from (Change("removed", table, row, before=before[row]) for row in before if row not in after)
+    moved = _moved(list(before), list(after)) if isinstance(new, list) else ()
+    for row, now in after.items():
+        if row not in before:
+            yield Change("added", table, row, after=now)
+        elif before[row] != now:
+            yield from _of_row(table, row, before[row], now)
+        if row in moved:
+            yield Change("moved", table, row, "place", list(before).index(row) + 1, list(after).index(row) + 1)
+
+
+def _moved(before: list[str], after: list[str]) -> set[str]:
+    """Rows of both that stand in another order: those outside of the longest runs that the two have in common."""
+    both = [row for row in after if row in before]
+    blocks = SequenceMatcher(None, [row for row in before if row in after], both, autojunk=False).get_matching_blocks()
+    return set(both) - {row for block in blocks for row in both[block.b : block.b + block.size]}
+
+
+def _of_row(table: str, row: str, old: Any, new: Any) -> Iterator[Change]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys([*old, *new]):
+            if old.get(name) != new.get(name):
+                yield Change("changed", table, row, name, old.get(name), new.get(name))
+        return
+    for change in _of_table(table, old, new):
+        yield change._replace(row=f"{row} {change.row}".strip())
+
+
+def _rows(value: Any) -> Mapping[str, Any] | None:
+    """The rows of a table by what they are known by; None when it is no table but one value."""
+    if value is None:
+        return {}
+    if isinstance(value, dict) and all(isinstance(one, dict | list) for one in value.values()):
+        return value
+    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        named = {next((str(row[key]) for key in KEYS if key in row), str(n)): row for n, row in enumerate(value)}
+        return named if len(named) == len(value) else None
+    return None

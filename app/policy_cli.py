@@ -1,0 +1,100 @@
+"""The commands of the officers who keep the rules: look at a pack, try it, compare it, publish it."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from app.policy.loader import Fault
+
+policy = typer.Typer(no_args_is_help=True, help="The rules 政策包: check, try, compare and publish them.")
+console = Console(highlight=False, soft_wrap=True)
+
+CURRENT = "fengtai-2026.1"
+Pack = Annotated[str, typer.Argument(help="A version, or the folder that holds its files.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The result for machines.")]
+
+
+@policy.command()
+def check(pack: Pack = CURRENT, as_json: AsJson = False) -> None:
+    """Look for everything that is wrong with a pack; exit code 1 when something is."""
+    from app.policy.check import check as examine
+
+    with _refusals(as_json):
+        faults = examine(_texts(pack))
+    if faults or as_json:
+        _show_faults(faults, as_json)
+    else:
+        console.print(f"[green]ok[/]  {escape(pack)}: every row is sourced, can be reached and has an answer")
+    raise typer.Exit(1 if faults else 0)
+
+
+@policy.command()
+def diff(before: Pack, after: Pack, as_json: AsJson = False) -> None:
+    """What two versions say differently, row by row."""
+    from app.policy.diff import diff as compare
+    from app.policy.loader import parse
+
+    with _refusals(as_json):
+        changes = compare(parse(_texts(before)), parse(_texts(after)))
+    if as_json:
+        _write([change._asdict() for change in changes])
+        return
+    for change in changes:
+        place = f"[bold]{change.table}[/] {escape(change.row)}".rstrip()
+        if change.kind in ("added", "removed"):
+            sign, value = ("[green]+", change.after) if change.kind == "added" else ("[red]-", change.before)
+            console.print(f"{sign}[/] {place}  [dim]{escape(_shown(value))}[/]")
+        else:
+            console.print(f"[yellow]~[/] {place}  {change.field}".rstrip())
+            console.print(f"    [red]{escape(_shown(change.before))}[/]\n    [green]{escape(_shown(change.after))}[/]")
+    console.print(f"{len(changes)} changes" if changes else "The two say the same.")
+
+
+@contextmanager
+def _refusals(as_json: bool) -> Iterator[None]:
+    """A pack that cannot be used ends the command with all that is wrong with it."""
+    from app.policy.loader import BadPack
+
+    try:
+        yield
+    except BadPack as bad:
+        _show_faults(bad.faults, as_json)
+        raise typer.Exit(1) from None
+
+
+def _show_faults(faults: "Iterable[Fault]", as_json: bool) -> None:
+    if as_json:
+        _write([fault._asdict() for fault in faults])
+        return
+    for fault in faults:
+        console.print(f"[red]not ok[/]  {escape(str(fault))}")
+
+
+def _write(result: Any) -> None:
+    sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+
+
+def _texts(pack: str) -> dict[str, str]:
+    """The files of a version that ships with the product, or of a folder."""
+    from app.policy.loader import HERE, texts
+
+    return texts(Path(pack) if Path(pack).is_dir() else HERE / pack)
+
+
+def _shown(value: Any) -> str:
+    """A value of a pack as an officer would write it."""
+    if isinstance(value, dict) and set(value) == {"amount", "unit"}:
+        return f"{value['amount']} {value['unit']}"
+    if isinstance(value, dict):
+        return " · ".join(f"{name}: {_shown(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return f"[{', '.join(_shown(one) for one in value)}]"
+    return "-" if value is None else str(value)

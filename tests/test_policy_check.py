@@ -1,0 +1,139 @@
+"""A pack with something wrong in it is refused with the place and the reason; two versions are compared row by row."""
+
+import json
+from datetime import date
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.policy import loader
+from app.policy.check import check, too_early
+from app.policy.diff import diff
+from app.policy.loader import BadPack, parse, tables_of, texts
+from app.policy.made import made
+
+WRITTEN = texts(loader.HERE / "fengtai-2026.1")
+
+
+def changed(*changes):
+    """The pack with (file, before, after) in place of what stands there; each must stand there."""
+    written = dict(WRITTEN)
+    for name, before, after in changes:
+        assert before in written[name]
+        written[name] = written[name].replace(before, after, 1)
+    return written
+
+
+CIRCLES = {
+    "its own step": (
+        ("routes.yaml", "gate: {stage: assess, after_step: 3}, finish: assessment", "gate: {stage: assess, after_step: 4}, finish: assessment"),
+        "routes.yaml: routes row o-social-work: waits for itself: o-social-work → 4 → o-social-work",
+    ),
+    "a leg that waits for it": (
+        ("routes.yaml", "or_after: [c-women]", "or_after: [c-court]"),
+        "routes.yaml: routes row c-court: waits for itself: c-court → c-court",
+    ),
+    "its own end": (
+        ("times.yaml", "basis: [R061], gate: {stage: assess}", "basis: [R061], gate: {events: ['expired:adopt_plan']}"),
+        "times.yaml: duties row adopt_plan: waits for itself",
+    ),
+    "what never happens": (
+        ("routes.yaml", "events: [child_found]", "events: [child_fuond]"),
+        "routes.yaml: routes row b-found: nothing that happens is called child_fuond",
+    ),
+    "a fallback on itself": (
+        ("routes.yaml", "fallback: HEALTH", "fallback: HOSPITAL"),
+        "routes.yaml: routes row own-hospital-treat: falls back on HOSPITAL itself",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), CIRCLES.values(), ids=CIRCLES)
+def test_a_pack_in_which_a_row_waits_for_itself_or_for_nothing_is_not_loaded(change, said):
+    with pytest.raises(BadPack) as refusal:
+        parse(changed(change))
+    assert [str(fault) for fault in refusal.value.faults if said in str(fault)]
+
+
+def test_rows_that_never_hold_and_rows_that_hold_together_are_found_by_trying():
+    faults = check(
+        changed(
+            ("routes.yaml", "when: \"reporter == 'hotline'\"", "when: \"reporter == 'hotline' && reporter == 'rescue'\""),
+            ("triage.yaml", "branch in ['B', 'C', 'D', 'E'] || hurt || small_and_alone", "true || hurt"),
+            ("triage.yaml", "\nurgencies:", "\nunique: [urgencies]\n\nurgencies:"),
+        )
+    )  # fmt: skip
+    said = [str(fault) for fault in faults]
+    assert "routes.yaml: routes row own-hotline: is never reached: it held for none of 5000 reports" in said
+    never = "is never reached: whenever it holds, a row before it has decided: u-immediate"
+    assert f"triage.yaml: urgencies row u-normal: {never}" in said
+    both = "holds together with u-immediate, and of this table one row may hold"
+    assert f"triage.yaml: urgencies row u-normal: {both}" in said
+
+
+def test_a_condition_that_fails_on_reports_of_a_rare_kind_is_found_by_trying():
+    rare = "size(guardians) > 2 && guardians[3].able == 'no'"
+    faults = check(changed(("routes.yaml", "reporter == 'hotline'", rare)))
+    assert [str(fault).partition(" some ")[0] for fault in faults] == [
+        "routes.yaml: routes row own-hotline: when the condition fails on"
+    ]
+
+
+def test_a_version_is_not_published_for_a_day_that_has_been():
+    file, files = parse(WRITTEN), tables_of(WRITTEN)
+    assert too_early(file, files, date(2025, 12, 31)) == ()
+    for today in (date(2026, 1, 1), date(2026, 5, 1)):
+        assert [str(fault) for fault in too_early(file, files, today)] == [
+            f"triage.yaml: effective_from: 2026-01-01 is not after today, {today}"
+        ]
+
+
+def test_a_made_up_report_is_the_same_for_the_same_seed_and_differs_for_another():
+    assert made(7) == made(7)
+    assert len({made(seed).model_dump_json() for seed in range(200)}) > 150
+
+
+def test_versions_are_compared_row_by_row():
+    lines = WRITTEN["triage.yaml"].splitlines()
+    at = next(n for n, line in enumerate(lines) if "id: u-tonight" in line)
+    lines[at], lines[at + 1] = lines[at + 1], lines[at]
+    gone = next(line for line in WRITTEN["routes.yaml"].splitlines() if "id: s-women" in line)
+    after = changed(
+        ("times.yaml", "accept: {normal: 1 working_days", "accept: {normal: 2 working_days"),
+        ("times.yaml", "anchor: due, offset: 15 minutes", "anchor: due, offset: 20 minutes"),
+        ("routes.yaml", f"{gone}\n", ""),
+    )
+    after["triage.yaml"] = "\n".join(lines).replace("\nquorum: 3", "\nquorum: 4")
+    found = diff(parse(WRITTEN), parse(after))
+    assert {(one.kind, one.table, one.row, one.field) for one in found} == {
+        ("changed", "quorum", "", ""),
+        ("moved", "urgencies", "u-same-day", "place"),
+        ("changed", "times", "accept", "normal"),
+        ("changed", "ladders", "urgent agency_head", "offset"),
+        ("removed", "routes", "s-women", ""),
+    }
+    assert diff(parse(WRITTEN), parse(WRITTEN)) == ()
+
+
+def test_officers_check_and_compare_by_command(tmp_path):
+    for name, text in changed(("routes.yaml", "basis: [R111, R114]", "basis: []")).items():
+        (tmp_path / name).write_text(text, "utf-8")
+    bad = CliRunner().invoke(app, ["policy", "check", str(tmp_path), "--json"])
+    assert bad.exit_code == 1
+    assert {"file": "routes.yaml", "table": "routes", "row": "own-hospital-treat"}.items() <= json.loads(bad.output)[
+        0
+    ].items()
+    nowhere = CliRunner().invoke(app, ["policy", "diff", "fengtai-2026.1", str(tmp_path / "nowhere")])
+    assert (nowhere.exit_code, "triage.yaml" in nowhere.output) == (1, True)
+    for name, text in changed(("triage.yaml", "quorum: 3", "quorum: 5")).items():
+        (tmp_path / name).write_text(text, "utf-8")
+    compared = CliRunner().invoke(app, ["policy", "diff", "fengtai-2026.1", str(tmp_path), "--json"])
+    assert json.loads(compared.output) == [
+        {"kind": "changed", "table": "quorum", "row": "", "field": "", "before": 3, "after": 5}
+    ]
+
+
+def test_the_pack_in_force_has_nothing_wrong():
+    shown = CliRunner().invoke(app, ["policy", "check"])
+    assert (shown.exit_code, shown.output[:2]) == (0, "ok")
