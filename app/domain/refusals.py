@@ -72,6 +72,23 @@ class RefusalCode(Term):
         "A risk that a visit found has to be reported with it.",
     )
     NOTHING_DUE = "nothing_due", "没有到期事项", "Nothing is due."
+    BENEFIT_NOT_MET = "benefit_not_met", "不符合该项待遇的条件", "The conditions of this benefit are not fulfilled."
+    COMPARISON_INCOMPLETE = (
+        "comparison_incomplete",
+        "比较所需的标准或事实尚缺",
+        "Amounts or facts that the comparison needs are missing.",
+    )
+    NOT_THE_HIGHEST = (
+        "not_the_highest",
+        "择高享受，所选并非最高项",
+        "The highest of the group is due, and this is not it.",
+    )
+    HEARING_NEEDED = (
+        "hearing_needed",
+        "调减或终止前须先听取意见",
+        "The family is heard before a benefit is cut or stopped.",
+    )
+    PAYER_OUT_OF_TURN = "payer_out_of_turn", "未轮到该支付方", "Another payer is asked before this one."
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
 
 
