@@ -4,61 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import cel
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec
 from app.domain.facts import Known, ReportFacts
 from app.domain.ladder import faults_of
 from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
-from app.policy.basis import citations
-from app.policy.conditions import FAILURES, compiled, faults, view
-
-
-def _known_sources(basis: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [source for source in basis if source not in citations()]
-    if unknown or not basis:
-        raise ValueError(f"no such source, or none that is law: {', '.join(unknown) or 'the basis is empty'}")
-    return basis
-
-
-def _can_be_asked(condition: str) -> str:
-    if found := tuple(faults(condition)):
-        raise ValueError("; ".join(found))
-    return condition
-
-
-def _budget(value: object) -> object:
-    return Budget.parse(value) if isinstance(value, str) else value
-
-
-Basis = Annotated[tuple[str, ...], AfterValidator(_known_sources)]
-Condition = Annotated[str, AfterValidator(_can_be_asked)]
-Span = Annotated[Budget, BeforeValidator(_budget)]
-
+from app.policy.conditions import FAILURES, compiled, view
+from app.policy.rows import Basis, Condition, PackModel, Row, Span
 
 LADDERS = ("urgent", "normal")
 CONDITIONED = ("triggers", "branches", "urgencies", "routes", "duties")
 """The tables whose rows have a condition."""
-
-
-class PackModel(BaseModel):
-    """A row or table of the pack; a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Row(PackModel):
-    """Common to rows that fire on a condition."""
-
-    id: str
-    when: Condition = "true"
-    basis: Basis
-    interpretation: str = ""
-    """Which reading was taken where the notice is unclear (guide A.17), or how a text of law was put into codes."""
 
 
 class TriggerRow(Row):
