@@ -1,16 +1,19 @@
 """Connections to PostgreSQL: one engine a process, and a refusal to run where an acknowledged report could be lost."""
 
 import json
+from typing import Any
 
 import structlog
 from asyncpg import PostgresConnectionError
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 log = structlog.get_logger()
 DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
+PLANS = "force_generic_plan"
+"""A statement is planned once a connection: planning a step of the ledger anew each time cost as much as running it."""
 FORGETFUL = ("off", "local")
 
 AWAY = ("08", "40", "53", "55P03", "57")
@@ -24,15 +27,29 @@ class NotDurable(RuntimeError):
 
 def engine_of(url: str, *, pool: int = 20) -> AsyncEngine:
     """The engine of this process; statements give up on a lock after 10 s, JSON keeps Chinese readable."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool,
         max_overflow=0,  # an overflowing connection is closed after one use, and opening one costs more than most requests
-        pool_pre_ping=True,
         hide_parameters=True,
         json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
-        connect_args={"server_settings": {"lock_timeout": "10s", "jit": "off", "application_name": "shouhu"}},
+        connect_args={
+            "server_settings": {
+                "lock_timeout": "10s",
+                "jit": "off",
+                "plan_cache_mode": PLANS,
+                "application_name": "shouhu",
+            }
+        },
     )
+    event.listen(engine.sync_engine.pool, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """A connection that the server has hung up on is replaced before it is used; to ask the server itself cost a way there and back."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 async def require_durable(engine: AsyncEngine) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Self
 
-from app.domain.ladder import NOTHING, Ladder, RungPlan, RungSpec, StartCount, TimeSpec
+from app.domain.ladder import NOTHING, KeptSpec, Ladder, RungPlan, RungSpec, StartCount, TimeSpec
 from app.domain.terms import Rung
 from app.domain.working_time import (
     Budget,
@@ -48,7 +48,7 @@ class Clock(Value):
     another calendar can count them again.
     """
 
-    spec: TimeSpec
+    spec: KeptSpec
     started_at: Instant
     due_at: Instant
     provisional: bool

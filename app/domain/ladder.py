@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Self
+from functools import cache, cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from app.domain.terms import Rung
 from app.domain.working_time import (
@@ -32,6 +35,10 @@ class RungSpec(Value):
     offset: Budget | None = None
     before: bool = False
 
+    def __str__(self) -> str:
+        sign = "-" if self.before else "+"
+        return f"{self.rung}={self.anchor}" + (f"{sign}{self.offset}" if self.offset else "")
+
 
 class TimeSpec(Value):
     """A budget with its ladder and the clauses it rests on."""
@@ -40,6 +47,44 @@ class TimeSpec(Value):
     around_the_clock: bool
     basis: tuple[str, ...]
     ladder: tuple[RungSpec, ...] = ()
+
+    @cached_property
+    def written(self) -> str:
+        """In one line, as a clock keeps it."""
+        hours = "24h" if self.around_the_clock else "working"
+        return "|".join((str(self.budget), hours, " ".join(self.basis), ",".join(map(str, self.ladder))))
+
+
+@cache
+def _read(written: str) -> TimeSpec:
+    budget, hours, basis, ladder = written.split("|")
+    return TimeSpec(
+        budget=Budget.parse(budget),
+        around_the_clock=hours == "24h",
+        basis=tuple(basis.split()),
+        ladder=tuple(_rung(text) for text in ladder.split(",") if text),
+    )
+
+
+def _rung(written: str) -> RungSpec:
+    rung, place = written.split("=")
+    before, after = place.partition("-"), place.partition("+")
+    anchor, sign, offset = before if before[1] else after
+    return RungSpec.model_validate(
+        {"rung": rung, "anchor": anchor, "before": sign == "-", "offset": Budget.parse(offset) if sign else None}
+    )
+
+
+KeptSpec = Annotated[
+    TimeSpec,
+    BeforeValidator(lambda given: _read(given) if isinstance(given, str) else given),
+    PlainSerializer(lambda spec: spec.written, return_type=str),
+    Field(
+        description="Budget, 24h or working time, clauses and ladder, in one line.",
+        examples=["15 minutes|24h|R065 default|remind=due-5 minutes,desk_head=due,agency_head=due+15 minutes"],
+    ),
+]
+"""One line, and one object for all clocks with the same words: a pack has few of them, a ledger millions."""
 
 
 def faults_of(ladder: Sequence[RungSpec]) -> Iterator[str]:

@@ -1,16 +1,21 @@
 """The ladder: who is told on which rung, each once, as planned, whatever slept meanwhile; and what the silent agency owes then."""
 
-from datetime import timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE
+from app.domain.clock import Calendar, Clock
 from app.domain.terms import Agency, Rung
+from app.policy.loader import load
 from tests.domain.test_case import Case, at_desk
 
 STREET = "STREET-110106101"
+NOW = datetime(2026, 4, 8, 2, tzinfo=UTC)
+CALENDAR = Calendar(version="1", days={}, confirmed_until=date(2026, 12, 31))
 
 
 def test_each_rung_is_told_to_somebody_who_can_act_and_to_nobody_elses_office():
@@ -62,3 +67,20 @@ def test_the_silent_agency_owes_the_procuratorate_a_written_reply():
     assert (owed.holder, owed.desk) == (Agency.STREET, STREET)
     case.do(c.ReplyToSupervision(by=at_desk(STREET), code=owed.code))
     assert not case.progress.open_duty(owed.code)
+
+
+@pytest.mark.parametrize("urgent", [True, False])
+@pytest.mark.parametrize("name", sorted(load("fengtai-2026.1").file.times))
+def test_a_clock_keeps_its_budget_and_ladder_in_one_line_and_reads_it_back(name, urgent):
+    spec = load("fengtai-2026.1").time(name, urgent=urgent)
+    clock = Clock.start(spec, NOW, CALENDAR)
+    kept = json.loads(clock.model_dump_json())
+    assert kept["spec"] == spec.written
+    assert Clock.model_validate(kept) == clock
+    assert Clock.model_validate(kept | {"spec": spec.model_dump(mode="json")}) == clock  # as ledgers wrote it before
+
+
+def test_clocks_with_the_same_words_share_one_spec():
+    spec = load("fengtai-2026.1").time("accept", urgent=True)
+    kept = Clock.start(spec, NOW, CALENDAR).model_dump_json()
+    assert Clock.model_validate_json(kept).spec is Clock.model_validate_json(kept).spec
