@@ -1,9 +1,13 @@
 """The edge: one line a request that names nobody, and errors that keep what they were about to themselves."""
 
+import asyncio
+
 import httpx2
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from app.api.edge import Edge
+from app.db.session import engine_of
 from tests.api.test_reports import is_problem
 
 
@@ -34,3 +38,20 @@ async def test_an_unexpected_error_shows_its_place_in_the_log_and_nothing_outsid
 async def test_no_answer_may_be_kept_by_anybody_on_the_way(api):
     for answer in (await api.get(None, "/v1/nowhere"), await api.get("police.officer.1", "/v1/me")):
         assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_connection_that_the_server_closed_is_replaced_before_a_request_meets_it(engine):
+    pooled = engine_of(engine.url.render_as_string(hide_password=False), pool=3)
+    try:
+        together = [await pooled.connect() for _ in range(3)]
+        backends = [(await conn.execute(text("select pg_backend_pid()"))).scalar_one() for conn in together]
+        for conn in together:
+            await conn.close()
+        async with engine.connect() as conn:
+            await conn.execute(text("select pg_terminate_backend(pid) from unnest(cast(:ids as int[])) pid"), {"ids": backends})
+        await asyncio.sleep(0.3)  # the goodbye of the server has to arrive
+        for _ in range(3):
+            async with pooled.connect() as conn:
+                assert (await conn.execute(text("select pg_backend_pid()"))).scalar_one() not in backends
+    finally:
+        await pooled.dispose()
