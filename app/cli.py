@@ -8,8 +8,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,14 +17,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from app.connect import database, require_database
 from app.domain.terms import Agency
 from app.embedded import EmbeddedError
 from app.policy_cli import policy
 from app.settings import DATA, Settings, settings_of
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
-
     from app.stack import Stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", help="Shouhu 守护")
@@ -149,7 +148,7 @@ def migrate(data: Data = DATA) -> None:
     from app.db.migrate import migrate as bring_up
 
     async def run(settings: Settings) -> None:
-        async with _database(settings) as engine:
+        async with database(settings) as engine:
             await bring_up(engine)
 
     asyncio.run(run(settings_of(data)))
@@ -164,7 +163,7 @@ def seed(data: Data = DATA) -> None:
 
     async def run(settings: Settings) -> None:
         data.mkdir(parents=True, exist_ok=True)
-        async with _database(settings) as engine, engine.begin() as conn:
+        async with database(settings) as engine, engine.begin() as conn:
             await enter(conn, tokens=tokens_for(data / "tokens.json"))
 
     asyncio.run(run(settings_of(data)))
@@ -186,7 +185,7 @@ def endpoint(
     from app.endpoints import entered, listed
 
     async def run(settings: Settings) -> None:
-        async with _database(settings) as engine, engine.begin() as conn:
+        async with database(settings) as engine, engine.begin() as conn:
             for made in await entered(conn, systems or (), secret=secret or None, lookup=lookup, remove=remove or ()):
                 console.print(made, soft_wrap=True, highlight=False)
             for line in await listed(conn):
@@ -195,36 +194,12 @@ def endpoint(
     asyncio.run(run(settings_of(data)))
 
 
-def _require_database(settings: Settings) -> str:
-    if not settings.database_url.get_secret_value():
-        raise EmbeddedError("There is no database to work on: nothing runs here, and SHOUHU_DATABASE_URL is not set.")
-    return settings.database_url.get_secret_value()
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator["AsyncEngine"]:
-    """The engine on the settings' database; what is wrong with it is said in a sentence."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from app.db.session import engine_of
-
-    engine = engine_of(_require_database(settings))
-    try:
-        yield engine
-    except (OSError, SQLAlchemyError) as failure:
-        raise EmbeddedError(
-            f"The database could not be used: {type(failure).__name__}. See: shouhu doctor"
-        ) from failure
-    finally:
-        await engine.dispose()
-
-
 @app.command()
 def api() -> None:
     """Run the API process."""
     from app.main import main
 
-    _require_database(Settings())
+    require_database(Settings())
     main()
 
 
@@ -233,7 +208,7 @@ def worker() -> None:
     """Run the worker process: workflows, activities, relay, reconciler."""
     from app.worker import main
 
-    _require_database(Settings())
+    require_database(Settings())
     main()
 
 
@@ -244,7 +219,7 @@ def reconcile(data: Data = DATA) -> None:
     from app.temporal import connect, version_of
 
     async def run(settings: Settings) -> int:
-        async with _database(settings) as engine:
+        async with database(settings) as engine:
             findings = await Reconciler(engine, await connect(settings), version_of(settings)).run_once()
         for finding in findings:
             repaired = "repaired" if finding.repaired else "shown to a supervisor"

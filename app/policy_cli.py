@@ -1,10 +1,12 @@
 """The commands of the officers who keep the rules: look at a pack, try it, compare it, publish it."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +15,25 @@ from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.markup import escape
 
+from app.connect import database
+from app.embedded import EmbeddedError
+from app.settings import DATA, settings_of
+
 if TYPE_CHECKING:
+    from app.domain.facts import ReportFacts
+    from app.policy.basis import Citation
     from app.policy.coverage import Covered
     from app.policy.loader import Fault
+    from app.policy.pack import Pack as PolicyPack
 
 policy = typer.Typer(no_args_is_help=True, help="The rules 政策包: check, try, compare and publish them.")
 console = Console(highlight=False, soft_wrap=True)
 
 CURRENT = "fengtai-2026.1"
 Pack = Annotated[str, typer.Argument(help="A version, or the folder that holds its files.")]
+Data = Annotated[
+    Path, typer.Option(help="Where the data is kept.", envvar="SHOUHU_DATA_DIR", show_default=".shouhu beside ./shouhu")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The result for machines.")]
 
 
@@ -59,6 +71,78 @@ def diff(before: Pack, after: Pack, as_json: AsJson = False) -> None:
             console.print(f"[yellow]~[/] {place}  {change.field}".rstrip())
             console.print(f"    [red]{escape(_shown(change.before))}[/]\n    [green]{escape(_shown(change.after))}[/]")
     console.print(f"{len(changes)} changes" if changes else "The two say the same.")
+
+
+@policy.command()
+def explain(case: str, data: Data = DATA, as_json: AsJson = False) -> None:
+    """Why a case runs as it does: every decision with its row, its condition in words, the clause and the law."""
+    from app.db.ledger import events_since
+    from app.domain.events import event_adapter
+    from app.policy.explanation import explain as why
+    from app.policy.loader import load
+
+    async def run() -> list[Any]:
+        async with database(settings_of(data)) as engine, engine.connect() as conn:
+            return [event_adapter.validate_python(body) for body in await events_since(conn, case, 0)]
+
+    events = asyncio.run(run())
+    if not events:
+        raise EmbeddedError(f"There is no case {case}")
+    decisions = why(load(events[0].policy).file, events)
+    if as_json:
+        _write(decisions)
+        return
+    for one in decisions:
+        console.print(
+            f"[bold]{one.at:%Y-%m-%d %H:%M}  {escape(one.title_zh)}[/]  {escape(one.title_en)}  [dim]{one.row}[/]"
+        )
+        if one.condition_zh:
+            console.print(f"    因为 {escape(one.condition_zh)}\n    because {escape(one.condition_en or '')}")
+        if one.due_at:
+            console.print(f"    {one.due_at:%Y-%m-%d %H:%M} · {', '.join(_named(source) for source in one.due_basis)}")
+        for source in one.basis:
+            console.print(f"    {_named(source)}  [dim]{escape(source.text)}[/]")
+        if one.interpretation:
+            console.print(f"    [yellow]解释 interpretation[/]: {escape(one.interpretation)}")
+
+
+@policy.command("dry-run")
+def dry_run(before: Pack, after: Pack, data: Data = DATA, as_json: AsJson = False) -> None:
+    """Which past cases the second version would have taken otherwise than the first; nothing is changed."""
+    from app.policy.dry_run import dry_run as compare
+
+    with _refusals(as_json):
+        packs = [_pack(name) for name in (before, after)]
+    cases = asyncio.run(_past(data))
+    found = list(compare(packs[0], packs[1], cases))
+    if as_json:
+        _write({"cases": len(cases), "otherwise": [one._asdict() for one in found]})
+        return
+    for case_id, differences in groupby(found, key=lambda one: one.case_id):
+        console.print(f"[bold]{case_id}[/]")
+        for one in differences:
+            was, now = (escape(_shown(to_jsonable_python(value))) for value in (one.before, one.after))
+            console.print(f"    {one.what}\n        [red]{was}[/]\n        [green]{now}[/]")
+    console.print(f"{len({one.case_id for one in found})} of {len(cases)} cases would have gone otherwise.")
+
+
+async def _past(data: Path) -> list[tuple[str, "ReportFacts"]]:
+    """The stored facts of all reports, codes only, newest first."""
+    from app.db.past import past_reports
+
+    async with database(settings_of(data)) as engine, engine.connect() as conn:
+        return await past_reports(conn)
+
+
+def _pack(name: str) -> "PolicyPack":
+    from app.policy.loader import parse
+    from app.policy.pack import Pack as PolicyPack
+
+    return PolicyPack(name, parse(_texts(name)))
+
+
+def _named(source: "Citation") -> str:
+    return escape(f"{source.id} {source.clause}" + (f" ({source.status})" if source.status else ""))
 
 
 @policy.command()

@@ -17,6 +17,7 @@ from app.domain.terms import Agency, Role
 from app.domain.titles import TITLES
 from app.policy.calendars import seed
 from app.policy.examples import facts_of
+from app.policy.explanation import explain
 from app.policy.loader import load
 
 CASE = "case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"
@@ -56,6 +57,7 @@ def examples() -> dict[str, Any]:
         "TimelineEntry": {"version": len(filed) + 1, "kind": event.kind, "title_zh": zh, "title_en": en, "at": ACCEPTED,
                           "by": OFFICER.person_id, "behalf": None, "due_at": tasks["a-police-1"]["due_at"],
                           "referral_id": "a-police-1"},
+        "Explained": next(row for row in explain(load("fengtai-2026.1").file, filed) if row.row == "a-police"),
         "Suggestion": {"other_id": OTHER, "score": 0.93, "state": "open", "reasons": []},
         "TaskRow": tasks["a-police-1"],
         "StalledRow": stalled,

@@ -20,6 +20,7 @@ INSIDERS = {
     "/v1/cases/{case_id}": POLICE,
     "/v1/cases/{case_id}/timeline": POLICE,
     "/v1/cases/{case_id}/suggestions": POLICE,
+    "/v1/cases/{case_id}/explanation": POLICE,
     "/v1/tasks": "street-110106025.officer.1",
     "/v1/reports": REPORTER,
     "/v1/progress/{receipt}": REPORTER,

@@ -1,0 +1,19 @@
+"""What was reported in the past, in codes: the facts that other rules can be tried on."""
+
+from sqlalchemy import Text, cast, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.domain.facts import ReportFacts
+
+
+async def past_reports(conn: AsyncConnection, newest: int | None = None) -> list[tuple[str, ReportFacts]]:
+    """The facts of the newest reports, or of all; neither a name nor a narrative is read."""
+    case = tables.cases.c
+    query = (
+        select(case.id, cast(tables.reports.c.facts, Text))
+        .join(tables.reports, tables.reports.c.case_id == case.id)
+        .order_by(case.filed_at.desc(), case.id)
+        .limit(newest)
+    )
+    return [(case_id, ReportFacts.model_validate_json(facts)) for case_id, facts in await conn.execute(query)]

@@ -1,0 +1,90 @@
+"""Why a case runs as it does: each decision with the row that made it, its condition in words, and the text that it rests on."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.domain import events as e
+from app.domain.referral_events import ReferralOpened
+from app.domain.terms import Agency
+from app.policy.basis import Citation, cite
+from app.policy.pack import PackFile
+from app.policy.words import in_words
+
+TABLES = {
+    "triggers": ("情形", "situation"),
+    "branches": ("处置分支", "branch"),
+    "urgencies": ("紧急程度", "urgency"),
+    "routes": ("转介", "referral"),
+    "duties": ("法定事项", "duty"),
+}
+
+
+class Explained(BaseModel):
+    """One decision. Law that was not verified is never among `basis`; status A and B say how law was."""
+
+    at: datetime
+    table: str
+    row: str
+    title_zh: str
+    title_en: str
+    condition: str | None = None
+    condition_zh: str | None = None
+    condition_en: str | None = None
+    interpretation: str = ""
+    due_at: datetime | None = None
+    due_basis: tuple[Citation, ...] = ()
+    basis: tuple[Citation, ...]
+
+
+def explain(file: PackFile, events: Sequence[Any]) -> list[Explained]:
+    """Every decision of a case by the version that it is pinned to, in the order in which they were made."""
+    planned: set[str] = set()
+    explained: list[Explained] = []
+    for event in events:
+        match event:
+            case e.ReportFiled():
+                explained += _of_report(file, event)
+                planned = {*event.rows, *(duty.code for duty in event.duties)}
+            case ReferralOpened() | e.DutyOpened():
+                explained.append(_opened(file, event, planned))
+            case _:
+                pass
+    return explained
+
+
+def _of_report(file: PackFile, filed: e.ReportFiled) -> Iterator[Explained]:
+    decided = {*filed.rows, *(duty.code for duty in filed.duties)}
+    for table in TABLES:
+        yield from (_of_row(table, row, filed.at) for row in getattr(file, table) if row.id in decided)
+
+
+def _of_row(table: str, row: Any, at: datetime) -> Explained:
+    zh, en = TABLES[table]
+    said = in_words(row.when)
+    decided = next((value for name in ("add", "branch", "urgency") if (value := getattr(row, name, None))), row)
+    who = next((value for name in ("agency", "holder") if (value := getattr(row, name, None))), None)
+    by_zh, by_en = (f" · {who.zh}", f" · {who.value}") if isinstance(who, Agency) else ("", "")
+    return Explained(
+        at=at, table=table, row=row.id, title_zh=f"{zh}：{decided.zh}{by_zh}", title_en=f"{en}: {decided.en}{by_en}",
+        condition=row.when, condition_zh=said.zh, condition_en=said.en, interpretation=getattr(row, "interpretation", ""),
+        basis=tuple(map(cite, row.basis)),
+    )  # fmt: skip
+
+
+def _opened(file: PackFile, event: ReferralOpened | e.DutyOpened, planned: set[str]) -> Explained:
+    """A leg or a duty that began: with its deadline, and with the row when the report did not foresee it."""
+    if isinstance(event, ReferralOpened):
+        name, table, clock, who = event.route_id, "routes", event.accept, event.agency
+        told = ("期限内受理", "to be taken up in time")
+    else:
+        name, table, clock, who = event.code, "duties", event.clock, event.holder
+        told = ("期限内办理", "to be done in time")
+    row = next((row for row in getattr(file, table) if row.id == name), None)
+    zh, en = (row.zh, row.en) if row else (name, name)
+    return Explained(
+        at=event.at, table=table, row=name, title_zh=f"{who.zh}{told[0]}：{zh}", title_en=f"{who.value} {told[1]}: {en}",
+        due_at=clock.due_at, due_basis=tuple(map(cite, clock.spec.basis)), basis=tuple(map(cite, event.basis)),
+    )  # fmt: skip

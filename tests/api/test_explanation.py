@@ -1,0 +1,53 @@
+"""A case explains itself to those who may read it, by the API and by the officers' command."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from app.db.past import past_reports
+from app.policy.loader import HERE, texts
+
+
+def shouhu(postgres, *arguments):
+    """The command, on the database of the tests."""
+    command = [sys.executable, "-m", "app.cli", "policy", *arguments]
+    env = {**os.environ, "SHOUHU_DATABASE_URL": postgres.url}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.requirement("R139")
+async def test_a_case_is_explained_row_by_row(api, postgres):
+    case = (await api.report())["case_id"]
+    answer = await api.get("police.officer.1", f"/v1/cases/{case}/explanation")
+    by_row = {one["row"]: one for one in answer.json() if one["condition"]}
+    assert by_row["a-police"]["condition_zh"].startswith("处置分支含单独居住")
+    assert {"R066", "L31"} <= {source["id"] for source in by_row["a-police"]["basis"]}
+    assert by_row["b-alone"]["interpretation"]
+    said = json.loads(shouhu(postgres, "explain", case, "--json").stdout)
+    assert said == answer.json()
+    shown = shouhu(postgres, "explain", case)
+    assert (shown.returncode, "责令父母返回" in shown.stdout) == (0, True)
+    missing = shouhu(postgres, "explain", "case-none")
+    assert (missing.returncode, missing.stderr.strip()) == (1, "There is no case case-none")
+
+
+async def test_past_cases_are_tried_on_other_rules(api, postgres, tmp_path):
+    case = (await api.report())["case_id"]
+    for name, text in texts(HERE / "fengtai-2026.1").items():
+        (tmp_path / name).write_text(text.replace("fallback: STREET", "fallback: CIVIL"), "utf-8")
+    async with api.service.engine.connect() as conn:
+        (newest, facts), *_ = await past_reports(conn, 1)
+    assert newest == case
+    assert facts.model_dump(mode="json")["situations"] == ["living_alone"]
+    same = json.loads(shouhu(postgres, "dry-run", "fengtai-2026.1", "fengtai-2026.1", "--json").stdout)
+    assert same["otherwise"] == []
+    assert same["cases"] > 0
+    (tmp_path / "triage.yaml").write_text(
+        (tmp_path / "triage.yaml").read_text("utf-8").replace("lead: CIVIL", "lead: STREET")
+    )
+    other = json.loads(shouhu(postgres, "dry-run", "fengtai-2026.1", str(tmp_path), "--json").stdout)
+    mine = [one for one in other["otherwise"] if one["case_id"] == case]
+    assert mine == [{"case_id": case, "what": "lead", "before": "CIVIL", "after": "STREET"}]
