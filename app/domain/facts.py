@@ -48,6 +48,7 @@ class Relation(Term):
     GRANDPARENT = "grandparent", "祖父母或外祖父母", "grandparent"
     SIBLING = "sibling", "成年兄姐", "grown brother or sister"
     AUNT_OR_UNCLE = "aunt_or_uncle", "伯叔姑舅姨", "aunt or uncle"
+    FOSTER_PARENT = "foster_parent", "寄养人", "foster parent"
     OTHER = "other", "其他人", "somebody else"
     UNKNOWN = "unknown", "不清楚", "not known"
 
@@ -112,6 +113,35 @@ class ChildFacts(FactsModel):
     unable_to_attend: Known = Known.UNKNOWN
     """Illness or disability keeps the child from school; not the same as not going."""
     working: Known = Known.UNKNOWN
+    harmed: Known = Known.UNKNOWN
+    """Thought to be the victim of maltreatment, abandonment, an accident or unlawful harm, with or without an injury."""
+    witnessed_harm: Known = Known.UNKNOWN
+    abandoned: Known = Known.UNKNOWN
+    parents_not_found: Known = Known.UNKNOWN
+    """The search for the parents has ended without any."""
+    notice_served: Known = Known.UNKNOWN
+    """The public notice for the parents has stood for its whole time (L52)."""
+    on_the_street: Known = Known.UNKNOWN
+    street_before: Known = Known.UNKNOWN
+    in_institution: Known = Known.UNKNOWN
+    lost_family_support: Known = Known.UNKNOWN
+    """As assessed: for now the child cannot rely on the family."""
+    hiv_affected: Known = Known.UNKNOWN
+    impaired: Known = Known.UNKNOWN
+    """Body, mind or spirit out of order, or unable to look after oneself or to learn."""
+    disability_certificate: Known = Known.UNKNOWN
+    needs_rehabilitation: Known = Known.UNKNOWN
+    not_prosecuted: Known = Known.UNKNOWN
+    """The procuratorate decided not to prosecute, or not to under conditions."""
+    needs_guidance: Known = Known.UNKNOWN
+    """After an offence: urgently needs help and guidance."""
+    procuratorate_confirms: Known = Known.UNKNOWN
+    agency_proposes: Known = Known.UNKNOWN
+    """An agency has put the child forward as another child in difficulty."""
+    conference_decided: Known = Known.UNKNOWN
+    """The joint conference has resolved so."""
+    court_appointed_civil: Known = Known.UNKNOWN
+    """A court has made civil affairs the guardian."""
 
 
 class GuardianFacts(FactsModel):
@@ -124,6 +154,28 @@ class GuardianFacts(FactsModel):
     """Able to be a guardian: not gravely ill or disabled, not incapacitated."""
     willing: Known = Known.UNKNOWN
     reachable: Known = Known.UNKNOWN
+    is_guardian: Known = Known.UNKNOWN
+    """In law, of somebody who is no parent; a parent is one until a court decides otherwise."""
+    lives_with_child: Known = Known.UNKNOWN
+    lives_with_suspect: Known = Known.UNKNOWN
+    fit: Known = Known.UNKNOWN
+    """Vetted by a competent person and found fit to care."""
+    delegated: Known = Known.UNKNOWN
+    """The parents have entrusted the child to this person in writing."""
+    neglects: Known = Known.UNKNOWN
+    persists_after_police: Known = Known.UNKNOWN
+    """Went on neglecting the child after the police had admonished."""
+    sentenced: Known = Known.UNKNOWN
+    """Judged guilty and sentenced, locked up or not."""
+    community_correction: Known = Known.UNKNOWN
+    uses_drugs: Known = Known.UNKNOWN
+    gravely_ill: Known = Known.UNKNOWN
+    gravely_disabled: Known = Known.UNKNOWN
+    absence_verified: Known = Known.UNKNOWN
+    """The police have confirmed that this person cannot be found."""
+    revoked: Known = Known.UNKNOWN
+    """A court has taken the guardianship away."""
+    seeks_work: Known = Known.UNKNOWN
 
 
 class HouseholdFacts(FactsModel):
@@ -135,6 +187,13 @@ class HouseholdFacts(FactsModel):
     low_income: Known = Known.UNKNOWN
     cannot_pay_treatment: Known = Known.UNKNOWN
     housing_need: Known = Known.UNKNOWN
+    on_destitute_support: Known = Known.UNKNOWN
+    """Support of a person in extreme hardship is received."""
+    hardship_recognised: Known = Known.UNKNOWN
+    """Civil affairs have recognised the family's hardship in another way."""
+    another_guardian: Known = Known.UNKNOWN
+    """Somebody besides the parents is a guardian in law."""
+    rural: Known = Known.UNKNOWN
 
 
 class ReportFacts(FactsModel):

@@ -19,7 +19,7 @@ UNDECIDED: dict[str, Any] = {
 BOUND = re.compile(r"\.(?:exists|exists_one|all|filter|map)\(\s*(\w+)\s*,")
 FIELD = re.compile(r"\.(\w+)\b(?!\s*\()")
 WRITTEN = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-FAILURES = (TypeError, KeyError, ValueError, RuntimeError, IndexError)
+FAILURES = (TypeError, KeyError, ValueError, RuntimeError, IndexError, ArithmeticError)
 """What CEL raises when a condition has no answer."""
 PARENTS = ("father", "mother", "adoptive_parent")
 LOCKED_UP = ("detained", "imprisoned", "detox")
