@@ -99,9 +99,9 @@ def reopen_leg(
 def open_duty(
     state: Progress, policy: Policy, now: datetime, code: str, *, holder: Agency | None = None, name: str | None = None
 ) -> e.DutyOpened:
-    """The event that starts a duty; `name` distinguishes several of one kind, `holder` overrides the rule's."""
+    """The event that starts a duty of the holder given, else of its rule's, else of the lead agency; `name` tells several of a kind apart."""
     spec = policy.obligation(code, urgent=state.urgency.around_the_clock)
-    owes = holder or spec.holder
+    owes = holder or spec.holder or state.lead
     return e.DutyOpened(
         at=now,
         code=name or code,

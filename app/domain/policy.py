@@ -58,7 +58,8 @@ class ObligationSpec(Frozen):
     """A duty with a clock of its own that is no referral: the answer to the reporter, the parents' return, the post-assessment."""
 
     code: str
-    holder: Agency
+    holder: Agency | None
+    """None: the agency that leads the case."""
     title_zh: str
     title_en: str
     time: TimeSpec

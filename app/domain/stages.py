@@ -91,7 +91,7 @@ def _file_post_assessment(progress: Progress, command: c.FilePostAssessment, pol
     filed = e.PostAssessmentFiled(**signed(command.by, now), grade=command.grade)
     if progress.post_assessments + 1 < progress.post_assessments_planned:
         return (filed,)
-    return filed, open_duty(progress, policy, now, "closure", holder=progress.lead)
+    return filed, open_duty(progress, policy, now, "closure")
 
 
 def closing_obstacles(progress: Progress, reason: CloseReason) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.fold import fold
-from app.domain.opening import REPLY, SUPERVISED, next_agency, open_duty, recipients, reopen_leg
+from app.domain.opening import REPLY, SUPERVISED, desk_of, next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
 from app.domain.progress import ClockName, Progress, State, running_clocks
 from app.domain.referral import Events, open_referral, signed
@@ -46,7 +46,7 @@ def _whose(progress: Progress, subject: str, name: ClockName) -> tuple[Agency, s
     if name == "duty" and duty:
         return duty.holder, duty.desk, None
     if name == "supply" or referral is None:
-        return progress.lead, progress.lead.value, None
+        return progress.lead, desk_of(progress.lead, progress.division), None
     return referral.agency, referral.desk, referral.holder
 
 

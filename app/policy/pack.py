@@ -18,7 +18,7 @@ from app.policy.conditions import FAILURES, compiled, view
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
 
 LADDERS = ("urgent", "normal")
-CONDITIONED = ("triggers", "branches", "urgencies", "routes", "duties")
+CONDITIONED = ("triggers", "branches", "urgencies", "leads", "routes", "duties")
 """The tables whose rows have a condition."""
 
 
@@ -38,6 +38,12 @@ class UrgencyRow(Row):
     """Names the urgency; the first that holds."""
 
     urgency: Urgency
+
+
+class LeadRow(Row):
+    """Names the agency that leads the case; the first that holds."""
+
+    lead: Agency
 
 
 class RungRow(PackModel):
@@ -79,10 +85,10 @@ class RouteRow(Row):
 
 
 class DutyRow(PackModel):
-    """A duty; without a gate it is opened by an act, not by the report."""
+    """A duty; without a gate it is opened by an act, not by the report, and without a holder the lead agency owes it."""
 
     code: str
-    holder: Agency
+    holder: Agency | None = None
     zh: str
     en: str
     time: str
@@ -102,7 +108,6 @@ class PackFile(PackModel):
     name: str
     title: str
     effective_from: date
-    lead: Agency
     left_behind_max_age: int = Field(gt=0, le=18)
     quorum: int = Field(gt=0)
     refusals_before_conference: int = Field(gt=0)
@@ -110,7 +115,7 @@ class PackFile(PackModel):
     pause_cap: int = Field(ge=0)
     extension_limit: Span
     silence_reroutes_at: Rung
-    first_decides: tuple[str, ...] = ("urgencies",)
+    first_decides: tuple[str, ...] = ("urgencies", "leads")
     """Tables of which the first row that holds decides."""
     unique: tuple[str, ...] = ()
     """Tables of which at most one row may hold for any report, whatever the order."""
@@ -119,6 +124,7 @@ class PackFile(PackModel):
     triggers: tuple[TriggerRow, ...]
     branches: tuple[BranchRow, ...]
     urgencies: tuple[UrgencyRow, ...]
+    leads: tuple[LeadRow, ...]
     ladders: dict[str, tuple[RungRow, ...]]
     times: dict[str, TimeRow]
     duties: tuple[DutyRow, ...]
@@ -127,7 +133,7 @@ class PackFile(PackModel):
     def contradictions(self) -> Iterator[tuple[str, str, str]]:
         """What no single row shows: (table, row, reason) of doubles, of names that lead nowhere and of ladders that do not climb."""
         tables: dict[str, list[str]] = {
-            name: [row.id for row in getattr(self, name)] for name in ("triggers", "branches", "urgencies", "routes")
+            name: [row.id for row in getattr(self, name)] for name in CONDITIONED if name != "duties"
         }
         tables["duties"] = [duty.code for duty in self.duties]
         for table, names in tables.items():
@@ -147,8 +153,9 @@ class PackFile(PackModel):
         yield from (("ladders", name, "this ladder is missing") for name in LADDERS if name not in self.ladders)
         for name, rungs in self.ladders.items():
             yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
-        if not any(row.when == "true" for row in self.urgencies):
-            yield "urgencies", "-", "no row holds for every report, so one could stay without urgency"
+        for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
+            if not any(row.when == "true" for row in getattr(self, table)):
+                yield table, "-", f"no row holds for every report, so one could stay without {what}"
 
 
 @dataclass(frozen=True)
@@ -258,6 +265,7 @@ class Pack:
         urgency = next(row for row in self.file.urgencies if asked.holds(row.when))
         urgent = urgency.urgency.around_the_clock
         asked.learn(urgent=urgent)
+        lead = next(row for row in self.file.leads if asked.holds(row.when))
         routes = tuple(row for row in self.file.routes if asked.holds(row.when))
         duties = tuple(duty for duty in self.file.duties if duty.gate and asked.holds(duty.when))
         return Triage(
@@ -265,14 +273,14 @@ class Pack:
             urgency=urgency.urgency,
             branch=branch,
             left_behind=asked.holds("left_behind"),
-            lead=self.file.lead,
+            lead=lead.lead,
             routes=tuple(self._gated(row, facts, urgent) for row in routes),
             obligations=tuple(self.obligation(duty.code, urgent=urgent) for duty in duties),
             must_not_notify=tuple(
                 f"guardian:{n}" for n, g in enumerate(facts.guardians) if g.suspected_of_harm is Known.YES
             ),
             closes_only_when_found=branch is Branch.B,
-            rows=tuple(row.id for row in (*added, *branches, urgency, *routes)),
+            rows=tuple(row.id for row in (*added, *branches, urgency, lead, *routes)),
         )
 
     def _gated(self, row: RouteRow, facts: ReportFacts, urgent: bool) -> PlannedRoute:

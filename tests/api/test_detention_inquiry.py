@@ -9,19 +9,25 @@ NONE_ALONE = {"note": "已询问：无未成年子女需要委托监护"}
 
 
 @pytest.mark.requirement("R041")
+@pytest.mark.requirement("R042")
 async def test_that_a_detained_person_has_no_child_is_asked_answered_and_kept(api):
     report = await api.report("police.reporter.1", **INQUIRY)
     case, path = report["case_id"], f"/v1/cases/{report['case_id']}"
     now = await api.progress(case)
     assert [(leg["agency"], leg["task"]) for leg in now["referrals"]] == [("POLICE", "ask_detainee")]
-    assert "interim_adult_present" not in {duty["code"] for duty in now["duties"]}
+    assert now["lead"] == "POLICE", "nobody but the police has anything to do"
+    assert {duty["code"]: duty["holder"] for duty in now["duties"]} == {
+        "answer_acceptance": "POLICE",
+        "answer_outcome": "POLICE",
+    }
+    is_problem(await api.get("civil.officer.1", path), 404, "case_not_found")
     leg = f"{path}/referrals/{now['referrals'][0]['id']}"
     for person, where, body in (
         ("police.officer.1", f"{leg}/accept", None),
         ("police.officer.1", f"{leg}/complete", NONE_ALONE),
-        ("civil.officer.1", f"{path}/answer", NONE_ALONE),
-        ("civil.officer.1", f"{path}/closure-proposal", {"reason": "police_closed"}),
-        ("civil.head.1", f"{path}/closure-approval", None),
+        ("police.officer.1", f"{path}/answer", NONE_ALONE),
+        ("police.officer.1", f"{path}/closure-proposal", {"reason": "police_closed"}),
+        ("police.head.1", f"{path}/closure-approval", None),
     ):
         answer = await api.post(person, where, body)
         assert answer.status_code == 200, answer.text
@@ -30,6 +36,26 @@ async def test_that_a_detained_person_has_no_child_is_asked_answered_and_kept(ap
     timeline = (await api.get("police.officer.1", f"{path}/timeline")).json()
     completed = next(entry for entry in timeline if entry["kind"] == "referral_completed")
     assert (completed["by"], completed["note"]) == ("police.officer.1", NONE_ALONE["note"])
+
+
+@pytest.mark.requirement("R041")
+async def test_the_police_who_asked_close_the_case_by_two_persons_of_whom_one_is_a_head(api):
+    path = f"/v1/cases/{(await api.report('police.reporter.1', **INQUIRY))['case_id']}"
+    assert (await api.post("police.head.1", f"{path}/answer", NONE_ALONE)).status_code == 200
+    is_problem(await api.post("police.head.1", f"{path}/closure-approval"), 409, "closure_not_proposed")
+    body = {"reason": "police_closed"}
+    is_problem(await api.post("street-110106007.officer.1", f"{path}/closure-proposal", body), 404, "case_not_found")
+    assert (await api.post("police.head.1", f"{path}/closure-proposal", body)).status_code == 200
+    is_problem(await api.post("police.head.1", f"{path}/closure-approval"), 409, "second_person_needed")
+    is_problem(await api.post("police.officer.2", f"{path}/closure-approval"), 403, "not_allowed")
+
+
+@pytest.mark.requirement("R042")
+async def test_a_detained_person_with_a_child_is_a_case_of_civil_affairs(api):
+    report = await api.report("police.reporter.1", **{**INQUIRY, "children": [{"residence_division": "110106101"}]})
+    now = await api.progress(report["case_id"])
+    assert now["lead"] == "CIVIL"
+    assert {duty["code"]: duty["holder"] for duty in now["duties"]}["answer_outcome"] == "CIVIL"
 
 
 async def test_every_other_report_names_a_child(api):

@@ -17,6 +17,7 @@ DROPOUT = ReportFacts.model_validate(
     {"kind": "dropout", "reporter_class": "school", "division": "110106007",
      "children": [{"child_id": "ch-dropout-0", "sex": "female", "age_years": 13, "attending": "no", "working": "yes"}]}
 )  # fmt: skip
+ASKED = ReportFacts.model_validate({"kind": "detention_inquiry", "reporter_class": "police", "children": []})
 COURSE = (
     "report_filed",
     "assessment_filed",
@@ -77,10 +78,10 @@ async def close(world, case):
     await world.handle(case).result()
 
 
-async def closed_in_order(world, case):
+async def closed_in_order(world, case, course=COURSE):
     events, now = await world.events(case), await world.columns(case)
     kinds = [event.kind for event in events]
-    assert [kind for kind in dict.fromkeys(kinds) if kind in COURSE] == list(COURSE)
+    assert [kind for kind in dict.fromkeys(kinds) if kind in COURSE] == list(course)
     assert await world.fold(case) == now == await world.conducted(case)
     assert not [r for r in now.referrals if r.state.is_open]
     assert not [d for d in now.duties if d.is_open]
@@ -118,6 +119,24 @@ async def test_a_detained_parent_is_a_report_and_a_sentence_brings_in_justice(wo
     assert len(facts.children) == 2
     for child in facts.children:
         assert (await watched(world, child.child_id))["is_open"]
+
+
+@pytest.mark.requirement("R041")
+@pytest.mark.requirement("R042")
+async def test_that_no_child_needs_a_carer_is_an_answer_too_and_the_police_close_the_case(world):
+    case = await world.report(facts=ASKED)
+    now = await world.columns(case)
+    assert (now.lead, now.branch, now.children) == ("POLICE", Branch.DETAINED_PARENT, ())
+    await world.complete_all(case)
+    await world.sleep(case, days=1)
+    await world.do(case, c.AnswerReporter(by=at_desk("POLICE"), note="无未成年子女需要委托监护"))
+    await world.do(case, c.ProposeClosure(by=at_desk("POLICE"), reason="police_closed"))
+    await world.do(case, c.ApproveClosure(by=at_desk("POLICE", "head", Role.DESK_HEAD)))
+    await world.handle(case).result()
+    events = await closed_in_order(world, case, ("report_filed", "closure_proposed", "case_closed"))
+    opened = [event.agency for event in events if isinstance(event, e.ReferralOpened)]
+    owed = {event.holder for event in events if isinstance(event, e.DutyOpened)}
+    assert (opened, owed) == (["POLICE"], {"POLICE"}), "nobody else is asked for anything"
 
 
 @pytest.mark.requirement("R031")
