@@ -17,6 +17,7 @@ TABLES = {
     "triggers": ("情形", "situation"),
     "branches": ("处置分支", "branch"),
     "urgencies": ("紧急程度", "urgency"),
+    "leads": ("牵头单位", "lead agency"),
     "routes": ("转介", "referral"),
     "duties": ("法定事项", "duty"),
 }
@@ -64,7 +65,7 @@ def _of_report(file: PackFile, filed: e.ReportFiled) -> Iterator[Explained]:
 def _of_row(table: str, row: Any, at: datetime) -> Explained:
     zh, en = TABLES[table]
     said = in_words(row.when)
-    decided = next((value for name in ("add", "branch", "urgency") if (value := getattr(row, name, None))), row)
+    decided = next((value for name in ("add", "branch", "urgency", "lead") if (value := getattr(row, name, None))), row)
     who = next((value for name in ("agency", "holder") if (value := getattr(row, name, None))), None)
     by_zh, by_en = (f" · {who.zh}", f" · {who.value}") if isinstance(who, Agency) else ("", "")
     return Explained(

@@ -48,7 +48,9 @@ async def test_a_connection_that_the_server_closed_is_replaced_before_a_request_
         for conn in together:
             await conn.close()
         async with engine.connect() as conn:
-            await conn.execute(text("select pg_terminate_backend(pid) from unnest(cast(:ids as int[])) pid"), {"ids": backends})
+            await conn.execute(
+                text("select pg_terminate_backend(pid) from unnest(cast(:ids as int[])) pid"), {"ids": backends}
+            )
         await asyncio.sleep(0.3)  # the goodbye of the server has to arrive
         for _ in range(3):
             async with pooled.connect() as conn:
