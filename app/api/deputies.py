@@ -72,12 +72,15 @@ async def deputies(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 1
 
 
 @router.post("/deputies", status_code=201, operation_id="appoint_deputy")
-async def appoint(absence: Absence, conn: Conn, who: Who) -> Made:
+async def appoint(absence: Absence, conn: Conn, who: Who, shouhu: Shouhu) -> Made:
     """One for oneself, or the head for somebody of the own office."""
     people = await actors_of(conn, {absence.person_id, absence.deputy_id})
     absent, deputy = people.get(absence.person_id), people.get(absence.deputy_id)
     if absent is None or deputy is None or not may_appoint(who, absent, deputy):
         raise Refused(RefusalCode.NOT_ALLOWED)
+    limit = (await shouhu.ledger.rules(conn, shouhu.ledger.policy)).deputy_limit
+    if absence.until_at - absence.from_at > limit.nominal:
+        raise Refused(RefusalCode.DEPUTYSHIP_TOO_LONG, limit=str(limit))
     made = await conn.execute(
         insert(tables.deputies).values(**absence.model_dump(), set_by=who.person_id).returning(tables.deputies.c.id)
     )

@@ -62,7 +62,9 @@ def _of_referral(progress: Progress, event: e.Event) -> Change:
             accept = clock_of(progress, rid, "accept").meet(event.at)
             return _with(progress, rid, state=State.ACCEPTED, accept=accept, finish=finish)
         case e.ReferralReturned(referral_id=rid):
-            return _with(progress, rid, state=State.RETURNED, accept=event.accept, supply=event.supply)
+            referral = progress.referral(rid)
+            returns = referral.returns + 1 if referral else 1
+            return _with(progress, rid, state=State.RETURNED, accept=event.accept, supply=event.supply, returns=returns)
         case e.MaterialSupplied(referral_id=rid):
             supply = clock_of(progress, rid, "supply").meet(event.at)
             return _with(progress, rid, state=State.SENT, accept=event.accept, supply=supply)

@@ -112,6 +112,16 @@ class Policy(Protocol):
         ...
 
     @property
+    def return_cap(self) -> int:
+        """How often a desk may return one referral for completion: each time its acceptance clock stands still."""
+        ...
+
+    @property
+    def deputy_limit(self) -> Budget:
+        """The longest time for which one appointment lends a seat."""
+        ...
+
+    @property
     def silence_reroutes_at(self) -> Rung:
         """The rung of the acceptance ladder at which another agency takes the leg of a silent one."""
         ...

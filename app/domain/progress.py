@@ -67,6 +67,7 @@ class Referral(Frozen):
     delivery: str = ""
     urged: int = 0
     pauses: int = 0
+    returns: int = 0
 
     @property
     def is_taken_back(self) -> bool:

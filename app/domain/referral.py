@@ -88,6 +88,8 @@ def _return(progress: Progress, command: c.ReturnReferral, policy: Policy, now: 
     referral = _not_accepted(progress, command, command.referral_id)
     if referral.state is State.RETURNED:
         raise Refused(RefusalCode.ALREADY_DONE)
+    if referral.returns >= policy.return_cap:
+        raise Refused(RefusalCode.RETURN_CAP, cap=policy.return_cap)
     supply = Clock.start(policy.time("supply", urgent=referral.urgent), now, policy.calendar)
     returned = e.ReferralReturned(
         **signed(command.by, now), referral_id=referral.id, reason=command.reason,

@@ -42,8 +42,14 @@ class RefusalCode(Term):
     ALREADY_PAUSED = "already_paused", "已经中止", "The clock is already paused."
     NOT_PAUSED = "not_paused", "未中止", "The clock is not paused."
     PAUSE_CAP = "pause_cap", "中止次数已达上限", "The clock cannot be paused again."
+    RETURN_CAP = "return_cap", "退回补正次数已达上限", "The referral cannot be returned again."
     EXTENSION_CAP = "extension_cap", "延期次数已达上限", "The clock cannot be extended again."
     EXTENSION_TOO_LONG = "extension_too_long", "延期超过上限", "The extension is longer than the rules allow."
+    DEPUTYSHIP_TOO_LONG = (
+        "deputyship_too_long",
+        "代理期限超过上限",
+        "Nobody stands in for so long; a later appointment may follow.",
+    )
     CHILD_NOT_FOUND = "child_not_found", "该案件没有此儿童", "There is no such child in this case."
     NO_ASSESSMENT = "no_assessment", "评估尚未完成", "The assessment is not finished."
     COMMITTEE_REVIEW_PENDING = (

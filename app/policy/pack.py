@@ -113,6 +113,8 @@ class PackFile(PackModel):
     refusals_before_conference: int = Field(gt=0)
     extension_cap: int = Field(ge=0)
     pause_cap: int = Field(ge=0)
+    return_cap: int = Field(ge=0)
+    deputy_limit: Span
     extension_limit: Span
     silence_reroutes_at: Rung
     first_decides: tuple[str, ...] = ("urgencies", "leads")
@@ -187,6 +189,14 @@ class Pack:
     @property
     def pause_cap(self) -> int:
         return self.file.pause_cap
+
+    @property
+    def return_cap(self) -> int:
+        return self.file.return_cap
+
+    @property
+    def deputy_limit(self) -> Budget:
+        return self.file.deputy_limit
 
     @property
     def silence_reroutes_at(self) -> Rung:

@@ -180,6 +180,16 @@ async def test_outside_the_time_box_a_deputy_is_nobodys_deputy(api, leg, since, 
     is_problem(await api.get("sw.officer.2", "/v1/me", for_("sw.officer.1")), 403, "not_allowed")
 
 
+async def test_no_seat_is_lent_for_longer_than_the_rules_allow(api):
+    for days, said in ((31, "deputyship_too_long"), (365 * 90, "deputyship_too_long"), (30, None)):
+        body = absence("sw.officer.1", "sw.officer.2", since=48, until=48 + 24 * days)
+        answer = await api.post("sw.officer.1", "/v1/deputies", body)
+        if said:
+            assert is_problem(answer, 409, said)["limit"] == "30 days"
+        else:
+            assert answer.status_code == 201
+
+
 async def test_a_deputy_of_a_deputy_is_no_deputy_and_a_lent_seat_is_not_lent_on(api):
     for person, deputy in (("civil.officer.1", "civil.officer.2"), ("civil.officer.2", "civil.head.1")):
         assert (await api.post(person, "/v1/deputies", absence(person, deputy))).status_code == 201

@@ -276,6 +276,18 @@ def test_pauses_are_counted_so_that_no_loop_of_them_stops_a_clock_for_good():
     assert case.refused(c.PauseReferral(by=head, referral_id=leg, reason="awaiting_material")) == "pause_cap"
 
 
+def test_returns_are_counted_so_that_no_loop_of_them_keeps_a_referral_from_being_taken():
+    case = Case()
+    leg = case.progress.referrals[0]
+    desk, sender = at_desk(leg.desk), at_desk("CIVIL")
+    again = c.ReturnReferral(by=desk, referral_id=leg.id, reason="missing_material")
+    for _ in range(POLICY.return_cap):
+        case.do(again)
+        case.do(c.SupplyMaterial(by=sender, referral_id=leg.id))
+    assert case.refused(again) == "return_cap"
+    case.do(c.AcceptReferral(by=desk, referral_id=leg.id))
+
+
 def test_a_resume_after_weeks_fires_nothing_and_the_ladder_keeps_its_spacing():
     case, leg, head = accepted()
     ladder = [plan.at for plan in case.progress.referral(leg).finish.rungs]
