@@ -27,6 +27,7 @@ NOT_FOUND = (
     RefusalCode.REFERRAL_NOT_FOUND,
     RefusalCode.CHILD_NOT_FOUND,
     RefusalCode.DUTY_NOT_FOUND,
+    RefusalCode.BILL_NOT_FOUND,
 )
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER)
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
@@ -181,7 +182,11 @@ def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Where it is wrong and how, with the bound that was crossed; what was typed there is not repeated."""
     kind, (where, *place), bounds = entry["type"], entry["loc"], entry.get("ctx", {})
     said = entry["msg"].removeprefix("Value error, ")
-    limits = [bounds[name] for name in ("max_length", "min_length", "le", "ge", "lt", "gt") if name in bounds]
+    limits = [
+        bound if isinstance(bound := bounds[name], int | float) else str(bound)
+        for name in ("max_length", "min_length", "le", "ge", "lt", "gt")
+        if name in bounds
+    ]
     zh = next((zh for kinds, zh in WRONG.items() if kind in kinds), "填写有误")
     return {
         "at": _pointer(place), "in": str(where), "code": kind, "said": said if "·" in said else f"{zh} · {said}",

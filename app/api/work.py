@@ -54,6 +54,11 @@ ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
     "sentence": (c.RecordSentence, Action.CONFIRM_SAFETY),
     "grade-review": (c.ReviewGrade, Action.REVIEW_GRADE),
     "plan": (c.AdoptPlan, Action.ADOPT_PLAN),
+    "benefit": (c.DecideBenefit, Action.DECIDE_BENEFIT),
+    "benefit-choice": (c.ChooseHighest, Action.DECIDE_BENEFIT),
+    "benefit-hearing": (c.HearFamily, Action.DECIDE_BENEFIT),
+    "bill": (c.OpenBill, Action.SETTLE_BILL),
+    "bill-payer": (c.RecordPayer, Action.SETTLE_BILL),
     "post-assessment": (c.FilePostAssessment, Action.CONFIRM_SAFETY),
     "answer": (c.AnswerReporter, Action.ANSWER_REPORTER),
     "waive-answer": (c.WaiveAnswer, Action.ANSWER_REPORTER),
@@ -66,6 +71,7 @@ ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
     "closure-approval": (c.ApproveClosure, Action.CLOSE_APPROVE),
 }
 
+CHILD = "ch-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"
 EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     c.ReturnReferral: {"reason": "missing_contact", "note": "请补充联系电话"},
     c.DeclineReferral: {"reason": "not_competent"},
@@ -76,10 +82,21 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     c.PauseReferral: {"reason": "awaiting_material"},
     c.MoveTask: {"to": "police.officer.2"},
     c.ReassignReferral: {"to": "CIVIL"},
-    c.ConfirmSafety: {"child_id": "ch-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "safety": "safe"},
+    c.ConfirmSafety: {"child_id": CHILD, "safety": "safe"},
     c.ReviewGrade: {"grade": "high", "present": 5},
     c.AdoptPlan: {"items": [{"agency": "EDU", "service": "education_support"}], "lead": "CIVIL"},
     c.FilePostAssessment: {"grade": "low"},
+    c.DecideBenefit: {"child_id": CHILD, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00"},
+    c.ChooseHighest: {
+        "child_id": CHILD,
+        "benefit": "B_DIFF",
+        "signed_on": "2026-05-06",
+        "met": ["B_DIFF", "B_DIS_LIVING", "B_DIS_NURSING"],
+        "still_open": ["B_TK"],
+    },
+    c.HearFamily: {"child_id": CHILD, "benefit": "B_DIFF", "heard_on": "2026-05-06", "note": "家庭意见全文"},
+    c.OpenBill: {"child_id": CHILD, "yuan": "12000.00"},
+    c.RecordPayer: {"bill_id": "bill-1", "payer": "MED_BASIC", "approved": "6000.00"},
     c.WaiveAnswer: {"reason": "anonymous"},
     c.LinkReport: {"primary": "case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"},
     c.ProposeClosure: {"reason": "needs_met"},

@@ -103,6 +103,8 @@ class Action(StrEnum):
     CONFIRM_SAFETY = "confirm_safety"
     REVIEW_GRADE = "review_grade"
     ADOPT_PLAN = "adopt_plan"
+    DECIDE_BENEFIT = "decide_benefit"
+    SETTLE_BILL = "settle_bill"
     CLOSE_PROPOSE = "close_propose"
     CLOSE_REJECT = "close_reject"
     CLOSE_APPROVE = "close_approve"
@@ -332,6 +334,17 @@ def _adopt_plan(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
     return None if placed and actor.has(*STAFF) else RefusalCode.NOT_ALLOWED
 
 
+def _decide_benefit(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """认定 is civil affairs' (R085), whoever leads the case."""
+    return None if actor.agency is Agency.CIVIL and actor.has(*STAFF) else RefusalCode.NOT_ALLOWED
+
+
+def _settle_bill(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
+    """Whoever treats, insures or assists, of those who are in the case (R023, R114)."""
+    placed = actor.agency in (Agency.CIVIL, Agency.HEALTH, Agency.HOSPITAL, Agency.INSURANCE)
+    return None if placed and actor.has(*STAFF) else RefusalCode.NOT_ALLOWED
+
+
 def _close_propose(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
     placed = subject.is_led_by(actor) or actor.agency in (Agency.SW, Agency.CIVIL)
     return None if placed and actor.has(*STAFF) else RefusalCode.NOT_ALLOWED
@@ -370,6 +383,8 @@ CASE_RULES: Mapping[Action, CaseRule] = {
     Action.CONFIRM_SAFETY: _confirm_safety,
     Action.REVIEW_GRADE: _review_grade,
     Action.ADOPT_PLAN: _adopt_plan,
+    Action.DECIDE_BENEFIT: _decide_benefit,
+    Action.SETTLE_BILL: _settle_bill,
     Action.CLOSE_PROPOSE: _close_propose,
     Action.CLOSE_REJECT: _close_reject,
     Action.CLOSE_APPROVE: _close_approve,

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from app.domain.policy import Frozen
 from app.domain.terms import Service, Term
+from app.domain.working_time import Value
 
 Yuan = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 
@@ -49,6 +49,25 @@ class Benefit(Term):
     ADOPTION = "ADOPTION", "依法收养", "adoption"
 
 
+def parts_of(benefit: Benefit) -> tuple[Benefit, ...]:
+    """What is summed: the two subsidies are two, every other benefit is itself."""
+    return (Benefit.B_DIS_LIVING, Benefit.B_DIS_NURSING) if benefit is Benefit.B_DIS2 else (benefit,)
+
+
+class Verdict(Term):
+    """What an officer decides of a benefit."""
+
+    GRANT = "grant", "批准", "granted"
+    REFUSE = "refuse", "不予批准", "refused"
+    CHANGE = "change", "调整", "changed"
+    STOP = "stop", "终止", "stopped"
+
+    @property
+    def of_one_that_is_held(self) -> bool:
+        """Only what a child receives can be changed or stopped, and only what it does not, granted or refused."""
+        return self in (Verdict.CHANGE, Verdict.STOP)
+
+
 class Result(Term):
     """What the rules answer of a benefit; the service proposes, a named officer decides (L95)."""
 
@@ -74,7 +93,7 @@ class Result(Term):
         return self in (Result.GRANT, Result.GRANT_BY_REFERENCE)
 
 
-class Amount(Frozen):
+class Amount(Value):
     """What a benefit is a month from a date on; no amount is shipped as a fact (L70), so each names its source."""
 
     benefit: Benefit
@@ -85,7 +104,7 @@ class Amount(Frozen):
     """For tests and rehearsals; shown wherever the amount is."""
 
 
-class Standards(Frozen):
+class Standards(Value):
     """All amounts that the district has entered, old ones too."""
 
     amounts: tuple[Amount, ...] = ()

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain.benefit_work import BENEFIT_WORK
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, open_duty, open_leg, ready_duties, ready_legs
 from app.domain.policy import Policy
@@ -233,4 +234,5 @@ DECISIONS: dict[type[c.Command], Decision] = {
     **DESK_WORK,
     **STAGE_WORK,
     **SUPERVISION_WORK,
+    **BENEFIT_WORK,
 }

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from pydantic import Field
+
 from app.domain.benefits import Benefit, Result, Standards, Yuan
 from app.domain.facts import Known
-from app.domain.policy import Frozen
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Term
+from app.domain.working_time import Value
 
 
-class Part(Frozen):
+class Part(Value):
     """What a benefit is made of: the two disability subsidies are two, every other benefit is itself."""
 
     benefit: Benefit
@@ -21,7 +23,7 @@ class Part(Frozen):
     fictional: bool = False
 
 
-class Line(Frozen):
+class Line(Value):
     """One line of the comparison that the family is shown."""
 
     benefit: Benefit
@@ -44,7 +46,7 @@ class Line(Frozen):
         return sum((part.yuan for part in counted if part.yuan is not None), Decimal(0))
 
 
-class Comparison(Frozen):
+class Comparison(Value):
     """The benefits of an exclusive group side by side, at the amounts of one day."""
 
     on: date
@@ -114,19 +116,19 @@ def choose(comparison: Comparison, signed_for: Benefit) -> Decimal:
     if line is None or line.met is not Known.YES:
         raise Refused(RefusalCode.BENEFIT_NOT_MET, benefit=signed_for.value)
     if line.total is None or comparison.top is None:
-        missing = [part.value for part in comparison.missing]
-        facts = [fact for found in comparison.met for fact in found.ask]
+        missing = tuple(part.value for part in comparison.missing)
+        facts = tuple(fact for found in comparison.met for fact in found.ask)
         raise Refused(RefusalCode.COMPARISON_INCOMPLETE, amounts=missing, facts=facts)
     if signed_for not in comparison.highest:
-        raise Refused(RefusalCode.NOT_THE_HIGHEST, highest=[benefit.value for benefit in comparison.highest])
+        raise Refused(RefusalCode.NOT_THE_HIGHEST, highest=tuple(benefit.value for benefit in comparison.highest))
     return line.total
 
 
-class Pairing(Frozen):
-    """What the notice says of two benefits together, and the row that says it."""
+class Stacking(Value):
+    """What the notice says of some benefits together: choose the highest, allowed, or nothing."""
 
     id: str
-    benefits: tuple[Benefit, Benefit]
+    benefits: tuple[Benefit, ...] = Field(min_length=2)
     result: Result
     basis: tuple[str, ...]
     interpretation: str = ""
@@ -134,27 +136,52 @@ class Pairing(Frozen):
     @property
     def code(self) -> str:
         """As the cases write it."""
+        if self.result is Result.CHOOSE_HIGHEST:
+            return f"EXCLUSIVE{{{','.join(self.benefits)}}}"
         return "+".join(self.benefits)
 
     def joins(self, one: Benefit, other: Benefit) -> bool:
         """Whether it is about these two."""
-        return {one, other} == set(self.benefits)
+        return one is not other and {one, other} <= set(self.benefits)
 
 
-def together(one: Benefit, other: Benefit, group: tuple[Benefit, ...], pairings: Iterable[Pairing]) -> Result:
-    """Whether a child may receive both; what no row speaks of is never decided."""
-    if one in group and other in group:
-        return Result.CHOOSE_HIGHEST
-    return next((pair.result for pair in pairings if pair.joins(one, other)), Result.NOTICE_SILENT)
+class BenefitRules(Value):
+    """What the pack says of benefits for decisions: which exclude or may join each other, the amounts, the payers in their order."""
+
+    stackings: tuple[Stacking, ...] = ()
+    standards: Standards = Standards()
+    payers: tuple[Benefit, ...] = ()
+
+    @property
+    def group(self) -> tuple[Benefit, ...]:
+        """Of these only one, the highest."""
+        return next((row.benefits for row in self.stackings if row.result is Result.CHOOSE_HIGHEST), ())
+
+    @property
+    def supports(self) -> tuple[Benefit, ...]:
+        """The living supports, whose joining the notice regulates or is silent on; services join freely."""
+        return tuple(dict.fromkeys(benefit for row in self.stackings for benefit in row.benefits))
+
+    def together(self, one: Benefit, other: Benefit) -> Result:
+        """Whether a child may receive both; of two supports that no row speaks of, nothing is decided."""
+        said = (row.result for row in self.stackings if row.joins(one, other))
+        free = Result.NOTICE_SILENT if one in self.supports and other in self.supports else Result.ALLOWED
+        return next(said, free)
 
 
-class Held(Frozen):
+class Held(Value):
     """What a child receives by a decision."""
 
     child_id: str
     benefit: Benefit
     yuan: Yuan | None
     since: date
+    heard_on: date | None = None
+    """When the family was heard before it is cut or stopped."""
+
+    def is_less(self, yuan: Decimal) -> bool:
+        """Whether that would be a cut or a stop."""
+        return not yuan or (self.yuan is not None and yuan < self.yuan)
 
 
 class Move(Term):
@@ -168,7 +195,7 @@ class Move(Term):
     HEAR_BEFORE_STOP = "hear_before_stop", "拟终止，须先听取意见", "would be stopped; the family is heard first"
 
 
-class Recomputed(Frozen):
+class Recomputed(Value):
     """One decision looked at again: what is paid meanwhile, and what it would become."""
 
     move: Move
@@ -199,9 +226,8 @@ def affected(held: Iterable[tuple[Held, Comparison]]) -> tuple[tuple[Held, Recom
     return tuple((one, change) for one, change in again if change.move is not Move.STAY)
 
 
-def change_amount(held: Held, yuan: Decimal, heard_on: date | None, today: date) -> Held | None:
+def change_amount(held: Held, yuan: Decimal, today: date) -> Held | None:
     """The decision with its new amount, None when it stops; less than before only after the family was heard (L65)."""
-    less = not yuan or (held.yuan is not None and yuan < held.yuan)
-    if less and (heard_on is None or not held.since <= heard_on <= today):
+    if held.is_less(yuan) and (held.heard_on is None or not held.since <= held.heard_on <= today):
         raise Refused(RefusalCode.HEARING_NEEDED, benefit=held.benefit.value)
-    return held.model_copy(update={"yuan": yuan, "since": today}) if yuan else None
+    return held.model_copy(update={"yuan": yuan, "since": today, "heard_on": None}) if yuan else None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from app.domain.benefit_events import BenefitDecided, BillOpened, FamilyHeard, HighestChosen, PayerAnswered
 from app.domain.clock import Clock
 from app.domain.policy import Frozen, Gate
 from app.domain.referral_events import (
@@ -326,7 +327,12 @@ Event = Annotated[
     | ClosureProposed
     | ClosureRejected
     | CaseClosed
-    | DeadlinesRecomputed,
+    | DeadlinesRecomputed
+    | BenefitDecided
+    | HighestChosen
+    | FamilyHeard
+    | BillOpened
+    | PayerAnswered,
     Field(discriminator="kind"),
 ]
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 from app.domain import events as e
 from app.domain.access import ENGINE
+from app.domain.benefits import Benefit, Verdict
 from app.domain.clock import Clock
+from app.domain.entitlement import Held
 from app.domain.ladder import RUNGS
 from app.domain.progress import Answer, Child, ClockName, Duty, Progress, Referral, State
 from app.domain.terms import Stage
@@ -171,7 +173,7 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
         case e.CaseClosed(reason=reason):
             return {"stage": Stage.CLOSED, "closed_reason": reason, "closed_at": event.at}
         case _:
-            return _of_link(progress, event)
+            return _of_link(progress, event) or _of_benefit(progress, event)
 
 
 def _of_link(progress: Progress, event: e.Event) -> Change:
@@ -189,6 +191,34 @@ def _of_link(progress: Progress, event: e.Event) -> Change:
             return {"followers": tuple(f for f in progress.followers if f != follower)}
         case _:
             return {}
+
+
+def _of_benefit(progress: Progress, event: e.Event) -> Change:
+    match event:
+        case e.BenefitDecided(child_id=child, benefit=benefit, verdict=verdict):
+            if verdict is Verdict.REFUSE:
+                return {}
+            held = Held(child_id=child, benefit=benefit, yuan=event.yuan, since=event.since)
+            return _receiving(progress, child, (benefit,), *(() if verdict is Verdict.STOP else (held,)))
+        case e.HighestChosen(child_id=child):
+            held = Held(child_id=child, benefit=event.benefit, yuan=event.yuan, since=event.since)
+            return _receiving(progress, child, tuple(line.benefit for line in event.comparison.lines), held)
+        case e.FamilyHeard(child_id=child, benefit=benefit):
+            heard = {"heard_on": event.heard_on}
+            now = (held.model_copy(update=heard) for held in (progress.held(child, benefit),) if held)
+            return _receiving(progress, child, (benefit,), *now)
+        case e.BillOpened(bill=bill):
+            return {"bills": (*progress.bills, bill)}
+        case e.PayerAnswered(bill_id=bill_id, payer=payer, approved=approved):
+            return {"bills": tuple(b.answered(payer, approved) if b.id == bill_id else b for b in progress.bills)}
+        case _:
+            return {}
+
+
+def _receiving(progress: Progress, child_id: str, instead_of: tuple[Benefit, ...], *now: Held) -> Change:
+    """What the child receives, with these benefits replaced."""
+    rest = (h for h in progress.benefits if h.child_id != child_id or h.benefit not in instead_of)
+    return {"benefits": (*rest, *now)}
 
 
 def _without_followed(progress: Progress) -> Change:

@@ -3,11 +3,11 @@
 from decimal import Decimal
 
 from app.domain.benefits import Benefit, Yuan
-from app.domain.policy import Frozen
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.working_time import Value
 
 
-class Payment(Frozen):
+class Payment(Value):
     """A payer's answer: it would pay up to `approved`, pays `paid`, and leaves `left` to the next."""
 
     payer: Benefit
@@ -16,9 +16,11 @@ class Payment(Frozen):
     left: Yuan
 
 
-class Bill(Frozen):
+class Bill(Value):
     """What a treatment costs and who has answered; treatment itself never waits for it (R111)."""
 
+    id: str
+    child_id: str
     yuan: Yuan
     payers: tuple[Benefit, ...]
     payments: tuple[Payment, ...] = ()

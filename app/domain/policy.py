@@ -5,6 +5,7 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict
 
 from app.domain.clock import Budget, Calendar, TimeSpec
+from app.domain.entitlement import BenefitRules
 from app.domain.facts import ReportFacts
 from app.domain.terms import Agency, Branch, Rung, Stage, Trigger, Urgency
 
@@ -129,6 +130,11 @@ class Policy(Protocol):
     @property
     def quorum(self) -> int:
         """How many members of the committee must be present, those recused not counted."""
+        ...
+
+    @property
+    def benefits(self) -> BenefitRules:
+        """Which benefits exclude or may join each other, the amounts by date, and the payers of a medical bill."""
         ...
 
     def triage(self, facts: ReportFacts) -> Triage: ...

@@ -6,7 +6,10 @@ from enum import StrEnum
 from typing import Literal
 
 from app.domain import events as e
+from app.domain.benefits import Benefit
 from app.domain.clock import Clock
+from app.domain.entitlement import Held
+from app.domain.medical_costs import Bill
 from app.domain.policy import Frozen
 from app.domain.terms import Agency, Branch, CloseReason, Grade, ReporterClass, ReportKind, Rung, Safety, Stage, Urgency
 
@@ -146,6 +149,8 @@ class Progress(Frozen):
     closed_reason: CloseReason | None = None
     rung: Rung | None = None
     closed_at: datetime | None = None
+    benefits: tuple[Held, ...] = ()
+    bills: tuple[Bill, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -180,6 +185,18 @@ class Progress(Frozen):
     def referral(self, referral_id: str) -> Referral | None:
         """The leg with this id."""
         return next((r for r in self.referrals if r.id == referral_id), None)
+
+    def benefits_of(self, child_id: str) -> tuple[Held, ...]:
+        """What the child receives by decisions in this case."""
+        return tuple(held for held in self.benefits if held.child_id == child_id)
+
+    def held(self, child_id: str, benefit: Benefit) -> Held | None:
+        """The decision by which the child receives this benefit."""
+        return next((held for held in self.benefits_of(child_id) if held.benefit is benefit), None)
+
+    def bill(self, bill_id: str) -> Bill | None:
+        """The medical bill with this id."""
+        return next((bill for bill in self.bills if bill.id == bill_id), None)
 
     def duty(self, code: str) -> Duty | None:
         """The newest duty with this code."""

@@ -94,6 +94,27 @@ class RefusalCode(Term):
         "调减或终止前须先听取意见",
         "The family is heard before a benefit is cut or stopped.",
     )
+    BENEFIT_HELD = "benefit_held", "该儿童已享受此项待遇", "The child receives this benefit already."
+    BENEFIT_NOT_HELD = "benefit_not_held", "该儿童未享受此项待遇", "The child does not receive this benefit."
+    EXCLUSIVE_GROUP = (
+        "exclusive_group",
+        "与已享受的待遇不可兼得，请择高选择",
+        "This excludes what the child receives; the family chooses the highest.",
+    )
+    NOTICE_IS_SILENT = (
+        "notice_is_silent",
+        "本通知未规定能否同时享受，须依其他政策人工决定",
+        "The notice is silent on receiving both; a person decides under another policy.",
+    )
+    NOTHING_TO_CHOOSE = (
+        "nothing_to_choose",
+        "符合条件的不足两项，无需择高",
+        "Fewer than two are met; nothing is to be chosen.",
+    )
+    AMOUNT_NEEDED = "amount_needed", "请填写金额", "The new amount is missing."
+    REASONS_NEEDED = "reasons_needed", "须书面说明理由", "Written reasons are needed."
+    DATE_IN_FUTURE = "date_in_future", "日期不能晚于今天", "The date is in the future."
+    BILL_NOT_FOUND = "bill_not_found", "没有此医疗费用", "There is no such bill."
     PAYER_OUT_OF_TURN = "payer_out_of_turn", "未轮到该支付方", "Another payer is asked before this one."
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
 

@@ -45,5 +45,10 @@ TITLES: dict[str, tuple[str, str]] = {
     "closure_proposed": ("提请办结", "closure proposed"),
     "closure_rejected": ("退回办结", "closure rejected"),
     "case_closed": ("办结", "closed"),
+    "benefit_decided": ("待遇决定", "benefit decided"),
+    "highest_chosen": ("择高选择", "the highest chosen"),
+    "family_heard": ("听取意见", "family heard"),
+    "bill_opened": ("医疗费用衔接支付", "medical bill opened"),
+    "payer_answered": ("支付方答复", "payer answered"),
     "deadlines_recomputed": ("时限重算", "deadlines recomputed"),
 }

@@ -9,13 +9,17 @@ from typing import Any, Literal, cast
 import cel
 from pydantic import Field
 
+from app.domain.benefits import Benefit
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec
+from app.domain.entitlement import BenefitRules
 from app.domain.facts import Known, ReportFacts
 from app.domain.ladder import faults_of
 from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.conditions import FAILURES, compiled, view
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
+from app.policy.stackings import AmountRow, StackingRow, rules_of
+from app.policy.stackings import faults_of as faults_of_benefits
 
 LADDERS = ("urgent", "normal")
 CONDITIONED = ("triggers", "branches", "urgencies", "leads", "routes", "duties")
@@ -131,6 +135,14 @@ class PackFile(PackModel):
     times: dict[str, TimeRow]
     duties: tuple[DutyRow, ...]
     routes: tuple[RouteRow, ...]
+    stackings: tuple[StackingRow, ...]
+    amounts: tuple[AmountRow, ...] = ()
+    payers: tuple[Benefit, ...]
+
+    @property
+    def benefits(self) -> BenefitRules:
+        """The tables on benefits as the domain asks for them."""
+        return rules_of(self.stackings, self.amounts, self.payers)
 
     def contradictions(self) -> Iterator[tuple[str, str, str]]:
         """What no single row shows: (table, row, reason) of doubles, of names that lead nowhere and of ladders that do not climb."""
@@ -155,6 +167,7 @@ class PackFile(PackModel):
         yield from (("ladders", name, "this ladder is missing") for name in LADDERS if name not in self.ladders)
         for name, rungs in self.ladders.items():
             yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
+        yield from faults_of_benefits(self.stackings, self.amounts, self.payers)
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):
                 yield table, "-", f"no row holds for every report, so one could stay without {what}"
@@ -205,6 +218,10 @@ class Pack:
     @property
     def quorum(self) -> int:
         return self.file.quorum
+
+    @property
+    def benefits(self) -> BenefitRules:
+        return self.file.benefits
 
     def time(self, name: str, *, urgent: bool) -> TimeSpec:
         """A budget with its ladder; urgent ones run around the clock."""

@@ -105,6 +105,8 @@ TABLE = {
     ),
     Action.REVIEW_GRADE: ("committee chair",),
     Action.ADOPT_PLAN: (*CIVIL, "conference officer", "conference supervisor"),
+    Action.DECIDE_BENEFIT: CIVIL,
+    Action.SETTLE_BILL: CIVIL,
     Action.CLOSE_PROPOSE: (*CIVIL, "social worker"),
     Action.CLOSE_REJECT: ("civil head", "civil supervisor"),
     Action.CLOSE_APPROVE: ("civil head", "civil supervisor"),

@@ -12,6 +12,12 @@ from app.domain.refusals import RefusalCode, Refused
 
 pytestmark = [pytest.mark.requirement("R023"), pytest.mark.requirement("R114")]
 PAYERS = (Benefit.MED_BASIC, Benefit.MED_SERIOUS, Benefit.MED_ASSIST, Benefit.TEMP_AID, Benefit.CHARITY)
+
+
+def bill_of(yuan: Decimal) -> Bill:
+    return Bill(id="bill-1", child_id="ch-1", yuan=yuan, payers=PAYERS)
+
+
 money = st.decimals(min_value=0, max_value=1_000_000, places=2)
 
 
@@ -24,7 +30,7 @@ def paid(bill: Bill, approved: list[Decimal]) -> Bill:
 
 @given(money, st.lists(money, max_size=8))
 def test_the_payers_never_pay_more_than_the_bill_nor_less_than_nothing(yuan: Decimal, approved: list[Decimal]) -> None:
-    bill = paid(Bill(yuan=yuan, payers=PAYERS), approved)
+    bill = paid(bill_of(yuan), approved)
     assert sum(step.paid for step in bill.payments) + bill.left == yuan
     assert all(0 <= step.paid <= step.approved for step in bill.payments)
     lefts = [yuan, *(step.left for step in bill.payments)]
@@ -35,7 +41,7 @@ def test_the_payers_never_pay_more_than_the_bill_nor_less_than_nothing(yuan: Dec
 
 
 def test_each_step_shows_what_it_left_and_the_next_payer_is_asked() -> None:
-    bill = paid(Bill(yuan=Decimal(10_000), payers=PAYERS), [Decimal(5500), Decimal(1500), Decimal(2000)])
+    bill = paid(bill_of(Decimal(10_000)), [Decimal(5500), Decimal(1500), Decimal(2000)])
     assert [(step.payer, step.left) for step in bill.payments] == list(zip(PAYERS, (4500, 3000, 1000), strict=False))
     assert bill.next_payer is Benefit.TEMP_AID
     assert paid(bill, [Decimal(0), Decimal(400)]).unpaid_by_all
@@ -45,6 +51,6 @@ def test_each_step_shows_what_it_left_and_the_next_payer_is_asked() -> None:
 
 def test_charity_does_not_pay_before_the_insurance_has_answered() -> None:
     with pytest.raises(Refused) as refused:
-        Bill(yuan=Decimal(100), payers=PAYERS).answered(Benefit.CHARITY, Decimal(100))
+        bill_of(Decimal(100)).answered(Benefit.CHARITY, Decimal(100))
     assert refused.value.code is RefusalCode.PAYER_OUT_OF_TURN
     assert refused.value.facts == {"next": "MED_BASIC"}

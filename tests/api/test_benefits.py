@@ -1,0 +1,68 @@
+"""Benefits through the API: who decides, what the ledger keeps, what is refused with which code."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.api.test_reports import is_problem
+
+CIVIL = "civil.officer.1"
+
+
+@pytest.fixture
+async def case(api):
+    return (await api.report())["case_id"]
+
+
+@pytest.fixture
+async def decide(api, case):
+    child = (await api.progress(case))["children"][0]["id"]
+
+    async def post(verb, person=CIVIL, **body):
+        return await api.post(person, f"/v1/cases/{case}/{verb}", {"child_id": child, **body})
+
+    return post
+
+
+async def test_civil_affairs_grants_hears_and_stops_and_the_timeline_keeps_it(api, case, decide):
+    grant = {"benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1200.00"}
+    is_problem(await decide("benefit", "police.officer.1", **grant), 403, "not_allowed")
+    assert (await decide("benefit", **grant)).json()["events"] == ["benefit_decided"]
+    is_problem(await decide("benefit", **grant), 409, "benefit_held")
+    stop = {"benefit": "TEMP_LIVING", "verdict": "stop", "note": "已回归家庭"}
+    is_problem(await decide("benefit", **stop), 409, "hearing_needed")
+    heard = {"benefit": "TEMP_LIVING", "heard_on": datetime.now(UTC).date().isoformat(), "note": "家庭无异议"}
+    later = {**heard, "heard_on": (datetime.now(UTC).date() + timedelta(days=2)).isoformat()}
+    is_problem(await decide("benefit-hearing", **later), 409, "date_in_future")
+    assert (await decide("benefit-hearing", **heard)).status_code == 200
+    assert (await api.progress(case))["benefits"][0]["yuan"] == "1200.00"
+    assert (await decide("benefit", **stop)).status_code == 200
+    assert (await api.progress(case))["benefits"] == []
+    timeline = (await api.get("civil.supervisor.1", f"/v1/cases/{case}/timeline")).json()
+    kinds = ("benefit_decided", "family_heard")
+    said = [(entry["kind"], entry["note"]) for entry in timeline if entry["kind"] in kinds]
+    assert said == [("benefit_decided", None), ("family_heard", "家庭无异议"), ("benefit_decided", "已回归家庭")]
+
+
+async def test_two_of_the_group_are_refused_and_a_choice_waits_for_the_amounts(api, case, decide):
+    assert (await decide("benefit", benefit="B_DIS2", verdict="grant", yuan="900")).status_code == 200
+    said = is_problem(await decide("benefit", benefit="B_DIFF", verdict="grant", yuan="1900"), 409, "exclusive_group")
+    assert said["held"] == ["B_DIS2"]
+    said = is_problem(await decide("benefit", benefit="B_DB", verdict="grant"), 409, "notice_is_silent")
+    assert (await decide("benefit", benefit="B_DB", verdict="grant", other_policy=True)).status_code == 200
+    choice = {"benefit": "B_DIFF", "signed_on": "2026-01-05", "met": ["B_DIFF", "B_DIS_NURSING"]}
+    said = is_problem(await decide("benefit-choice", **choice), 409, "comparison_incomplete")
+    assert said["amounts"] == ["B_DIFF", "B_DIS_NURSING"], "no amount is shipped as a fact"
+
+
+async def test_payers_answer_in_their_order(api, case, decide):
+    assert (await decide("bill", yuan="10000")).json()["events"] == ["bill_opened"]
+    pay = f"/v1/cases/{case}/bill-payer"
+    first = {"bill_id": "bill-1", "payer": "MED_BASIC", "approved": "6000"}
+    is_problem(await api.post("police.officer.1", pay, first), 403, "not_allowed")
+    is_problem(await api.post(CIVIL, pay, {**first, "payer": "CHARITY"}), 409, "payer_out_of_turn")
+    is_problem(await api.post(CIVIL, pay, {**first, "bill_id": "bill-9"}), 404, "bill_not_found")
+    is_problem(await api.post(CIVIL, pay, {**first, "approved": "-1"}), 422, "invalid_request")
+    assert (await api.post(CIVIL, pay, first)).status_code == 200
+    (bill,) = (await api.progress(case))["bills"]
+    assert [(step["payer"], step["left"]) for step in bill["payments"]] == [("MED_BASIC", "4000")]
