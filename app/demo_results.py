@@ -11,7 +11,7 @@ from rich.table import Table
 
 from app.domain.terms import Agency, Rung
 from app.policy.basis import DEFAULT, cite
-from app.policy.loader import load
+from app.policy.loader import DEMO, load
 
 HELD = {"duplicate_cleared", "expired:duplicate_check", "expired:parents_return_or_delegate"}
 WHO, RULE = 18, 14
@@ -224,7 +224,7 @@ def _show_case(case: CaseResult, console: Console) -> None:
         if row["kind"] in QUIET:
             continue
         after = (datetime.fromisoformat(row["at"]) - began).total_seconds()
-        table.add_row(f"{after:.1f} s", row["by"], _told(row), _rule(row))
+        table.add_row(f"{after:.1f} s", row["by"], told(row, case.timeline[0]["policy"]), _rule(row))
     console.print(table)
     console.print(f"[green]The reporter was answered:[/green] {case.answer}")
     for expectation in case.expectations:
@@ -239,16 +239,25 @@ def _rule(row: dict[str, Any]) -> str:
     return f"{' '.join(basis)} [dim]{' '.join(clauses)}[/dim]" if basis else ""
 
 
-def _told(row: dict[str, Any]) -> str:
+def _which(duty: str, policy: str) -> str:
+    """A post-assessment by its name in the rules and its time there, not by the seconds of the demonstration."""
+    spec = load(policy.removesuffix(DEMO)).obligation(duty, urgent=False)
+    return f"{spec.title_zh} {spec.title_en} ({spec.time.budget})"
+
+
+def told(row: dict[str, Any], policy: str) -> str:
+    """What happened, in a line."""
     title = f"{row['title_zh']} {row['title_en']}"
     match row["kind"]:
         case "referral_opened":
             instead = f", instead of {row['instead_of']}" if row.get("instead_of") else ""
             return f"{title}: {Agency(row['agency']).zh} {row['desk']} · {row['task']}{instead}"
         case "rung_fired":
-            told = Rung(row["rung"])
+            rung = Rung(row["rung"])
             to = ", ".join(row["recipients"])
-            return f"[yellow]{title}: {row['subject']} ({row['clock']} deadline) · {told.zh} {told.en} → {to}[/yellow]"
+            return f"[yellow]{title}: {row['subject']} ({row['clock']} deadline) · {rung.zh} {rung.en} → {to}[/yellow]"
+        case "post_assessment_filed":
+            return f"{title}: {_which(row['code'], policy)}"
         case "stage_entered":
             return f"[bold]{title}: {row['stage']}[/bold]"
         case _:

@@ -178,9 +178,10 @@ class StageEntered(Fact):
 
 
 class PostAssessmentFiled(Fact):
-    """后期评估报告."""
+    """后期评估报告; `code` is the duty that it fulfils."""
 
     kind: Literal["post_assessment_filed"] = "post_assessment_filed"
+    code: str = ""
     grade: Grade
 
 

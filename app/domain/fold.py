@@ -157,7 +157,7 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
             return {"stage": stage}
         case e.PostAssessmentFiled(grade=grade):
             filed = progress.post_assessments + 1
-            done = filed >= progress.post_assessments_planned
+            done = filed >= len(progress.post_assessments_planned)
             return {"post_assessments": filed, "post_assessed": done, "grade": grade}
         case e.ReporterInformed():
             return {"informed": True}

@@ -123,6 +123,11 @@ class Policy(Protocol):
         ...
 
     @property
+    def post_assessments_apart(self) -> Budget:
+        """How long after one post-assessment the next may be filed: a later look is no second copy of the first."""
+        ...
+
+    @property
     def silence_reroutes_at(self) -> Rung:
         """The rung of the acceptance ladder at which another agency takes the leg of a silent one."""
         ...

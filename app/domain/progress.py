@@ -168,9 +168,9 @@ class Progress(Frozen):
         return all(child.safety in (Safety.SAFE, Safety.PLACED) for child in self.children)
 
     @property
-    def post_assessments_planned(self) -> int:
-        """How often the child is looked at again after the plan has ended."""
-        return sum(duty.code.startswith("post_assessment") for duty in self.planned_duties)
+    def post_assessments_planned(self) -> tuple[str, ...]:
+        """The duties to look at the child again after the plan has ended, in their order."""
+        return tuple(duty.code for duty in self.planned_duties if duty.code.startswith("post_assessment"))
 
     @property
     def is_helped(self) -> bool:

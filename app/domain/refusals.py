@@ -60,6 +60,11 @@ class RefusalCode(Term):
     QUORUM_NOT_MET = "quorum_not_met", "未达法定人数", "The quorum is not met."
     PLAN_ALREADY_ADOPTED = "plan_already_adopted", "帮扶方案已确定", "The plan is already adopted."
     ALREADY_DONE = "already_done", "该事项已完成", "This has already been done."
+    POST_ASSESSMENT_TOO_EARLY = (
+        "post_assessment_too_early",
+        "距上次后期评估时间过短",
+        "The child was looked at again only recently; the next post-assessment comes later.",
+    )
     CANNOT_CLOSE = "cannot_close", "尚不能办结", "The case cannot be closed yet."
     CLOSURE_NOT_PROPOSED = "closure_not_proposed", "尚未提出办结", "Nobody has proposed the closure."
     SECOND_PERSON_NEEDED = "second_person_needed", "须由另一人审批", "A second person has to approve this."

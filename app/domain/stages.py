@@ -88,8 +88,13 @@ def _file_post_assessment(progress: Progress, command: c.FilePostAssessment, pol
         raise Refused(RefusalCode.WRONG_STAGE, stage=progress.stage.value)
     if progress.post_assessed:
         raise Refused(RefusalCode.ALREADY_DONE)
-    filed = e.PostAssessmentFiled(**signed(command.by, now), grade=command.grade)
-    if progress.post_assessments + 1 < progress.post_assessments_planned:
+    before, planned = progress.post_assessments, progress.post_assessments_planned
+    earlier = [d.clock.met_at for d in progress.duties if d.code in planned and d.clock.met_at and not d.dropped]
+    if earlier and now < (from_at := max(earlier) + policy.post_assessments_apart.nominal):
+        raise Refused(RefusalCode.POST_ASSESSMENT_TOO_EARLY, from_at=from_at)
+    code = planned[before] if before < len(planned) else ""
+    filed = e.PostAssessmentFiled(**signed(command.by, now), grade=command.grade, code=code)
+    if before + 1 < len(planned):
         return (filed,)
     return filed, open_duty(progress, policy, now, "closure")
 

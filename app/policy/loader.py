@@ -141,8 +141,11 @@ def _in_seconds(file: PackFile) -> PackFile:
         for rung in order
     )
     return file.model_copy(
-        update={"times": times, "ladders": {"urgent": ladder, "normal": ladder}, "never_rests": True}
-    )
+        update={
+            "times": times, "ladders": {"urgent": ladder, "normal": ladder}, "never_rests": True,
+            "post_assessments_apart": _seconds(STEP),
+        }
+    )  # fmt: skip
 
 
 def _short(budget: Budget) -> Budget:

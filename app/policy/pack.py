@@ -119,6 +119,7 @@ class PackFile(PackModel):
     pause_cap: int = Field(ge=0)
     return_cap: int = Field(ge=0)
     deputy_limit: Span
+    post_assessments_apart: Span
     extension_limit: Span
     silence_reroutes_at: Rung
     first_decides: tuple[str, ...] = ("urgencies", "leads")
@@ -210,6 +211,10 @@ class Pack:
     @property
     def deputy_limit(self) -> Budget:
         return self.file.deputy_limit
+
+    @property
+    def post_assessments_apart(self) -> Budget:
+        return self.file.post_assessments_apart
 
     @property
     def silence_reroutes_at(self) -> Rung:

@@ -11,6 +11,7 @@ from app.domain.case import decide, file_report
 from app.domain.fold import fold
 from app.domain.progress import State, next_deadline
 from app.domain.refusals import Refused
+from app.domain.stages import closing_obstacles
 from app.domain.terms import Agency, CloseReason, DeclineReason, Grade, Role, Rung, Safety, Stage
 from app.policy.calendars import seed
 from app.policy.examples import facts_of
@@ -193,15 +194,19 @@ def test_the_four_stages_end_with_two_persons_and_an_answer():
     case.do(c.AcceptReferral(by=at_desk("EDU"), referral_id=item.id))
     case.do(c.CompleteReferral(by=at_desk("EDU"), referral_id=item.id))
     case.do(c.EnterStage(by=ENGINE, stage=Stage.REVIEW))
-    for _ in range(2):
-        case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
+    case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.FAMILY_REUNIFICATION)
     assert case.refused(close) == "cannot_close"
+    owed = ["reporter_not_answered", "post_assessment_missing", "duties_open"]
+    assert list(closing_obstacles(case.progress, close.reason)) == owed
     case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="The child is safe."))
-    assert case.refused(close) == "cannot_close"
     case.do(c.ReviewGrade(by=at_desk("COMMITTEE"), grade=Grade.MEDIUM, present=5))
+    assert list(closing_obstacles(case.progress, close.reason)) == owed[1:]
     for code, desk in (("interim_adult_present", "CIVIL"), ("parents_return_or_delegate", "POLICE")):
         case.do(c.MeetDuty(by=at_desk(desk), code=code))
+    assert list(closing_obstacles(case.progress, close.reason)) == owed[1:2]
+    case.wait(days=30)
+    case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
     case.do(close)
     assert case.refused(c.ApproveClosure(by=at_desk("CIVIL"))) == "second_person_needed"
     case.do(c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))

@@ -13,6 +13,8 @@ from app.domain.stages import closing_obstacles
 from app.domain.terms import Agency, CloseReason, DeclineReason, Grade, Role, Rung, Safety, Stage
 from tests.domain.test_case import POLICY, REPORTER, Case, at_desk
 
+LOOKED_AGAIN = c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW)
+
 CHILD = {"child_id": "ch-1"}
 APPLICATION = ReportFacts.model_validate(
     {"kind": "application", "reporter_class": "public", "household": {"on_minimum_living": "yes", "housing_need": "yes"},
@@ -147,9 +149,27 @@ def test_the_plan_names_the_lead_agency_which_from_then_on_answers_for_what_nobo
     assert case.leg("EDU").instead_of == leg.id
     case.finish_all()
     case.enter(Stage.REVIEW)
-    for _ in range(2):
-        case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
+    look_again_twice(case)
     assert case.progress.open_duty("closure").holder is Agency.EDU
+
+
+def look_again_twice(case):
+    case.do(LOOKED_AGAIN)
+    case.wait(days=30)
+    case.do(LOOKED_AGAIN)
+
+
+@pytest.mark.requirement("R132")
+def test_the_second_look_after_90_days_is_not_filed_together_with_the_first():
+    case = reviewed(DROPOUT)
+    case.do(LOOKED_AGAIN)
+    assert case.refused(LOOKED_AGAIN) == "post_assessment_too_early"
+    case.wait(days=29, hours=23)
+    assert case.refused(LOOKED_AGAIN) == "post_assessment_too_early"
+    case.wait(hours=1)
+    case.do(LOOKED_AGAIN)
+    filed = [event.code for event in case.events if isinstance(event, e.PostAssessmentFiled)]
+    assert filed == ["post_assessment", "post_assessment_later"], "each says which look it was"
 
 
 @pytest.mark.requirement("R132")
@@ -160,15 +180,15 @@ def test_the_child_is_looked_at_again_30_and_90_days_after_the_plan_has_ended():
     assert ends["post_assessment"] == datetime.fromisoformat("2026-05-08T23:59:59+08:00")
     assert ends["post_assessment_later"] == datetime.fromisoformat("2026-07-07T23:59:59+08:00")
     case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
-    case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
+    case.do(LOOKED_AGAIN)
     assert not case.progress.open_duty("post_assessment")
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NEEDS_MET)
     assert case.refused(close) == "cannot_close"
     case.wait(days=91)
     assert case.rungs("post_assessment") == []
     assert case.rungs("post_assessment_later")[:2] == [Rung.REMIND, Rung.DESK_HEAD]
-    case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
-    assert case.refused(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW)) == "already_done"
+    case.do(LOOKED_AGAIN)
+    assert case.refused(LOOKED_AGAIN) == "already_done"
     case.do(close)
 
 
@@ -194,9 +214,8 @@ def test_a_case_stays_open_while_an_agency_owes_a_written_reply_to_the_procurato
 
 def test_what_came_up_between_proposal_and_approval_stops_the_closure():
     case = reviewed(DROPOUT)
-    for _ in range(2):
-        case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
     case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
+    look_again_twice(case)
     case.do(c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NEEDS_MET))
     leg = case.progress.referrals[0]
     supervisor = at_desk("CIVIL", "supervisor", Role.SUPERVISOR)

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from app.demo_results import told
 from app.stack import ROOT
 
 
@@ -20,3 +21,14 @@ def test_the_demonstration_meets_every_expectation_and_ends_in_time():
         assert case["routing"]
         assert case["answer"]
         assert all(case["expectations"].values())
+    looks = {name: looks_of(case) for name, case in said["cases"].items()}
+    assert [
+        "首次后期评估 first post-assessment (30 days)",
+        "再次后期评估 second post-assessment (90 days)",
+    ] in looks.values()
+
+
+def looks_of(case):
+    """Which post-assessments the timeline names, as people read it."""
+    policy = case["timeline"][0]["policy"]
+    return [told(row, policy).partition(": ")[2] for row in case["timeline"] if row["kind"] == "post_assessment_filed"]

@@ -65,12 +65,13 @@ async def test_a_case_goes_through_its_four_stages_and_back_to_the_watch(world):
     await world.complete_all(case)
     await world.reaches(case, Stage.REVIEW)
     await same_everywhere(world, case)
-    for _ in range(2):
-        await world.do(case, c.FilePostAssessment(by=at_desk("SW"), grade="low"))
+    await world.do(case, c.FilePostAssessment(by=at_desk("SW"), grade="low"))
     await world.do(case, c.ReviewGrade(by=at_desk("COMMITTEE"), grade="low", present=5))
     for code, desk in (("interim_adult_present", "CIVIL"), ("parents_return_or_delegate", "POLICE")):
         await world.do(case, c.MeetDuty(by=at_desk(desk), code=code))
     await world.do(case, c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
+    await world.sleep(case, days=31)
+    await world.do(case, c.FilePostAssessment(by=at_desk("SW"), grade="low"))
     await world.do(case, c.ProposeClosure(by=at_desk("CIVIL"), reason="family_reunification"))
     await world.do(case, c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
     await world.handle(case).result()
