@@ -19,7 +19,8 @@ from app.domain.facts import (
     Whereabouts,
 )  # fmt: skip
 from app.domain.policy import Triage
-from app.domain.terms import Agency, Branch, Trigger, Urgency
+from app.domain.determination import Category, PlacementCode
+from app.domain.terms import Agency, Branch, ReporterClass, ReportKind, Trigger, Urgency
 from app.policy.reading import Question, Value, Vocabulary, all_of, any_of, faults, negation, none_or
 
 PARENTS = (Relation.FATHER, Relation.MOTHER, Relation.ADOPTIVE_PARENT)
@@ -28,6 +29,12 @@ CANNOT_COME = (*LOCKED_UP, Whereabouts.MISSING, Whereabouts.DEAD)
 PREFIX = "trigger_"
 OUTSIDE = frozenset(HarmBy) - {HarmBy.FAMILY}
 Answers = dict[str, Value | None]
+CATEGORIES = tuple(category for category in Category if category is not Category.LB)
+UNDECIDED: Answers = {
+    **dict.fromkeys((category.value for category in CATEGORIES), False), "in_category": False, "multi_difficulty": False,
+    "placement": "", "tonight": "",
+}  # fmt: skip
+"""What one table decides for those that come after; before that it says nothing."""
 NOTHING_DECIDED = Triage(
     triggers=(), urgency=Urgency.NORMAL, branch=None, left_behind=False, lead=Agency.CIVIL, routes=(), obligations=(),
     must_not_notify=(), closes_only_when_found=False, rows=(),
@@ -38,25 +45,37 @@ def child_view(facts: ReportFacts, child: ChildFacts, triage: Triage, left_behin
     """All that the tables may ask of this child."""
     family = _Family(facts)
     return {
+        **UNDECIDED,
         **_answers(child),
         **_answers(facts.household),
+        "disabled": any_of(none_or(child.disabled), child.disability_grade is not None or None),
         **{f"{PREFIX}{trigger}": trigger in triage.triggers for trigger in Trigger},
         "age": child.age_years,
         "sex": None if child.sex is None else child.sex.value,
         "school_stage": None if child.school_stage is SchoolStage.UNKNOWN else child.school_stage.value,
         "disability_grade": child.disability_grade,
+        "kind": facts.kind.value,
+        "reporter": facts.reporter_class.value,
         "branch": str(triage.branch or ""),
+        "police": bool(triage.branch and triage.branch.is_police),
         "urgent": triage.urgency.around_the_clock,
         "is_subject": child.is_the_subject,
         "has_siblings": len(facts.children) > 1,
         "exploited": none_or(facts.organised_exploitation),
         "harm_by_outsider_alone": bool(facts.harm_by) and OUTSIDE.issuperset(facts.harm_by),
         "possible_duplicate": facts.possible_duplicate,
-        "parents_known": any(one.relation in PARENTS for one in facts.guardians),
+        "still_missing": Trigger.MISSING in triage.triggers and child.found is not Known.YES,
+        "origin_unknown": _origin_unknown(child, triage) and not family.has_parents,
         **family.answers(),
         "another_guardian": family.another_guardian() or none_or(facts.household.another_guardian),
         "left_behind": all_of(family.left_behind(), _below(child.age_years, left_behind_max_age)),
     }
+
+
+def _origin_unknown(child: ChildFacts, triage: Triage) -> bool:
+    """Rescued, left somewhere, or nobody at all; whose child it is has to be found out."""
+    left = child.abandoned is Known.YES or child.identity_known is Known.NO
+    return Trigger.RESCUED_FROM_TRAFFICKING in triage.triggers or left
 
 
 def _below(age: int | None, limit: int) -> bool | None:
@@ -75,6 +94,7 @@ class _Family:
         self._listed = facts.guardians
         known = [one for one in facts.guardians if one.relation in PARENTS]
         alone = any(one.relation is Relation.ADOPTIVE_PARENT for one in known)
+        self.has_parents = bool(known)
         self._parents = known if alone else [*known, *[GuardianFacts()] * (2 - len(known))]
         self._kin = [one for one in facts.guardians if one.relation not in PARENTS]
         self._in_law = [*known, *(one for one in self._kin if one.is_guardian is Known.YES)]
@@ -87,6 +107,10 @@ class _Family:
             "guardian_dead": _some(_is(one, Whereabouts.DEAD) for one in listed if _guards(one)),
             "parents_detained": all_of(
                 any_of(*(_is(one, Whereabouts.DETAINED) for one in parents)),
+                all_of(*(_is(one, *CANNOT_COME, Whereabouts.HOSPITAL) for one in parents)),
+            ),
+            "parents_hospitalised": all_of(
+                any_of(*(_is(one, Whereabouts.HOSPITAL) for one in parents)),
                 all_of(*(_is(one, *CANNOT_COME, Whereabouts.HOSPITAL) for one in parents)),
             ),
             "parents_imprisoned": all_of(
@@ -207,6 +231,10 @@ def vocabulary() -> Vocabulary:
         "sex": tuple(sex.value for sex in Sex),
         "school_stage": tuple(stage.value for stage in SchoolStage if stage is not SchoolStage.UNKNOWN),
         "branch": ("", *(branch.value for branch in Branch)),
+        "kind": tuple(kind.value for kind in ReportKind),
+        "reporter": tuple(kind.value for kind in ReporterClass),
+        "placement": ("", *(code.value for code in PlacementCode)),
+        "tonight": ("", *(code.value for code in PlacementCode)),
     }
     return {name: wide.get(name, (False, True)) for name in names}
 

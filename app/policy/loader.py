@@ -14,7 +14,10 @@ from app.policy.pack import Pack, PackFile, RungRow, TimeRow
 from app.policy.waits import circles
 
 HERE = Path(__file__).parent
-FILES = ("triage.yaml", "times.yaml", "routes.yaml", "entitlements.yaml")
+FILES = (
+    "triage.yaml", "times.yaml", "routes.yaml", "entitlements.yaml", "categories.yaml", "placement.yaml", "grading.yaml",
+    "records.yaml",
+)  # fmt: skip
 DEMO = "+demo"
 STEP = 2
 """Seconds between two rungs of the demonstration."""

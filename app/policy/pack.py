@@ -16,6 +16,7 @@ from app.domain.facts import Known, ReportFacts
 from app.domain.ladder import faults_of
 from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
+from app.policy.child_rows import ChildTables
 from app.policy.conditions import FAILURES, compiled, view
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
 from app.policy.stackings import AmountRow, StackingRow, rules_of
@@ -106,7 +107,7 @@ class DutyRow(PackModel):
         return self.code
 
 
-class PackFile(PackModel):
+class PackFile(ChildTables):
     """The whole pack as it stands in its files."""
 
     name: str
@@ -169,6 +170,7 @@ class PackFile(PackModel):
         for name, rungs in self.ladders.items():
             yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
         yield from faults_of_benefits(self.stackings, self.amounts, self.payers)
+        yield from self.faults()
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):
                 yield table, "-", f"no row holds for every report, so one could stay without {what}"

@@ -14,6 +14,7 @@ View = Mapping[str, Value | None]
 """What is known by name; None is unknown."""
 Vocabulary = Mapping[str, tuple[Value, ...]]
 """Every name that a condition may ask, and all that its fact can be."""
+TRUTH = (False, True)
 MOST = 4096
 """Completions that one condition may have: it is tried on all of them when the pack is loaded."""
 
@@ -50,6 +51,11 @@ class Question:
         if values not in self._answers:
             self._answers[values] = self._worked_out(values)
         return self._answers[values]
+
+    def as_known(self, view: View) -> bool:
+        """Whether it holds on what has been said: what nobody has said yes to counts as no."""
+        said = {name: False if view[name] is None and self._vocabulary[name] == TRUTH else view[name] for name in self.names}
+        return self.read(said).holds
 
     def table(self, values: tuple[Value | None, ...] | None = None) -> dict[tuple[Value, ...], Any]:
         """The plain answer for each completion of these values, or of nothing known at all."""

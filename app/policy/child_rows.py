@@ -1,0 +1,119 @@
+"""The tables that are asked of each child: categories, placement with its rejected options, the grading scale, the records owed."""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field
+
+from app.domain.determination import Category, PlacementCode, Standing
+from app.domain.terms import Agency
+from app.policy.child_view import ChildCondition
+from app.policy.rows import Basis, PackModel
+
+
+class ChildRow(PackModel):
+    """A condition over one child, with its sources."""
+
+    id: str
+    when: ChildCondition = "true"
+    basis: Basis
+    interpretation: str = ""
+
+
+class CategoryRow(ChildRow):
+    """One way into a category. While it is open it is shown as `assess` where the hint holds on what has been said."""
+
+    code: Category
+    status: Standing = Standing.CONFIRMED
+    hint: ChildCondition | None = None
+
+
+class PlacementRow(ChildRow):
+    """The first that holds is proposed."""
+
+    code: PlacementCode
+    deciders: tuple[Agency, ...] = ()
+    parents_decide: bool = False
+    zh: str
+    en: str
+    next_zh: str = ""
+    next_en: str = ""
+
+
+class TonightRow(ChildRow):
+    """Where the child is meanwhile; the first that holds on what has been said."""
+
+    code: PlacementCode
+
+
+class RejectionRow(ChildRow):
+    """An option that is not taken, for the placements named or for all, on what has been said."""
+
+    placements: tuple[PlacementCode, ...] = ()
+    zh: str
+    en: str
+    reason_zh: str
+    reason_en: str
+
+
+class GateRow(ChildRow):
+    """What must be done before a later step."""
+
+    before: PlacementCode
+    needs: tuple[str, ...] = Field(min_length=1)
+
+
+class FactorRow(ChildRow):
+    """A factor of risk and its points."""
+
+    points: int = Field(gt=0)
+
+
+class Scale(PackModel):
+    """The product's own scale of risk; the notice names 等级评定 and gives none (guide A.17-9)."""
+
+    name: str
+    medium_from: int = Field(gt=0)
+    high_from: int = Field(gt=0)
+    emergency: ChildCondition
+    """A child in an emergency is graded high whatever the points."""
+    basis: Basis
+    interpretation: str
+    factors: tuple[FactorRow, ...]
+
+
+class RecordRow(ChildRow):
+    """A paper or record that is owed, on what has been said."""
+
+    zh: str
+    en: str
+
+
+class ChildTables(PackModel):
+    """As they stand in the pack."""
+
+    same_difficulty: tuple[tuple[Category, ...], ...] = ()
+    """Categories that name one difficulty twice, so that both together are not several."""
+    categories: tuple[CategoryRow, ...]
+    placements: tuple[PlacementRow, ...]
+    tonight: tuple[TonightRow, ...]
+    rejections: tuple[RejectionRow, ...]
+    gates: tuple[GateRow, ...]
+    grading: Scale
+    records: tuple[RecordRow, ...]
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """(table, row, reason) of ids that stand twice, a scale that does not rise, and a child who could be left without a place."""
+        tables: dict[str, Iterable[ChildRow]] = {
+            "categories": self.categories, "placements": self.placements, "tonight": self.tonight,
+            "rejections": self.rejections, "gates": self.gates, "grading": self.grading.factors, "records": self.records,
+        }  # fmt: skip
+        for table, rows in tables.items():
+            names = [row.id for row in rows]
+            yield from ((table, name, "this id stands twice") for name in dict.fromkeys(names) if names.count(name) > 1)
+        if self.grading.high_from <= self.grading.medium_from:
+            yield "grading", self.grading.name, "high begins where medium does or before it"
+        if [row.id for row in self.placements if row.when == "true"] != [self.placements[-1].id]:
+            yield "placements", self.placements[-1].id, "the last row, and only it, must hold for every child"
+        for row in self.categories:
+            if row.code is Category.D8 and row.status is Standing.CONFIRMED and row.when != "conference_decided":
+                yield "categories", row.id, "the joint conference alone decides D8, so nothing else confirms it"
