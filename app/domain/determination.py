@@ -39,13 +39,21 @@ class PlacementCode(Term):
     P_DELEGATE_KIN = "P_DELEGATE_KIN", "委托亲属监护", "entrusted to relatives"
     P_ENTRUST_INSTITUTION = "P_ENTRUST_INSTITUTION", "委托机构监护", "entrusted to an institution"
     P_TEMP_CARE_INSTITUTION = "P_TEMP_CARE_INSTITUTION", "机构临时照料", "temporary care in an institution"
-    P_TEMP_GUARDIANSHIP = "P_TEMP_GUARDIANSHIP", "经常居住地救助保护机构临时监护", "temporary guardianship where the child lives"
+    P_TEMP_GUARDIANSHIP = (
+        "P_TEMP_GUARDIANSHIP",
+        "经常居住地救助保护机构临时监护",
+        "temporary guardianship where the child lives",
+    )
     P_CWI_TEMP = "P_CWI_TEMP", "儿童福利机构临时监护", "temporary guardianship of the child welfare institution"
     P_KIN_CARE = "P_KIN_CARE", "亲属抚养", "brought up by relatives"
     P_INSTITUTION = "P_INSTITUTION", "机构养育", "brought up in an institution"
     P_FOSTER = "P_FOSTER", "家庭寄养", "foster care"
     P_ADOPTION = "P_ADOPTION", "依法收养", "adoption"
-    P_HUKOU_INSTITUTION = "P_HUKOU_INSTITUTION", "户籍地儿童福利机构收留抚养", "the child welfare institution of the hukou place"
+    P_HUKOU_INSTITUTION = (
+        "P_HUKOU_INSTITUTION",
+        "户籍地儿童福利机构收留抚养",
+        "the child welfare institution of the hukou place",
+    )
     P_GUARDIAN_CHANGE = "P_GUARDIAN_CHANGE", "变更或指定监护人", "a court changes or appoints the guardian"
     P_RESCUE_ESCORT = "P_RESCUE_ESCORT", "护送救助保护机构", "escorted to the rescue station"
     P_RETURN_TO_FAMILY = "P_RETURN_TO_FAMILY", "回归家庭", "back to the family"

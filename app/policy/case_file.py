@@ -64,7 +64,10 @@ def reporter_class(said: str) -> ReporterClass:
     named: Mapping[str, Term] = {term.zh: term for term in ReporterClass}
     if said in named:
         return ReporterClass(named[said])
-    return next((kind for part, kind in {**REPORTERS, **{t.zh: t for t in ReporterClass}}.items() if part in said), ReporterClass.PUBLIC)
+    return next(
+        (kind for part, kind in {**REPORTERS, **{t.zh: t for t in ReporterClass}}.items() if part in said),
+        ReporterClass.PUBLIC,
+    )
 
 
 def _bare(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from app.domain.determination import Category, PlacementCode
 from app.domain.facts import (
     ChildFacts,
     FactsModel,
@@ -19,7 +20,6 @@ from app.domain.facts import (
     Whereabouts,
 )  # fmt: skip
 from app.domain.policy import Triage
-from app.domain.determination import Category, PlacementCode
 from app.domain.terms import Agency, Branch, ReporterClass, ReportKind, Trigger, Urgency
 from app.policy.reading import Question, Value, Vocabulary, all_of, any_of, faults, negation, none_or
 

@@ -137,21 +137,26 @@ def faults(condition: str) -> Iterator[str]:
     except ValueError as error:
         yield f"the condition is no CEL: {str(error).splitlines()[0]}"
         return
-    known = set(view(ReportFacts(), 18)) | set(BOUND.findall(condition))
+    known = _names() | set(BOUND.findall(condition))
     bare = WRITTEN.sub("''", condition)
     yield from (f"nothing is called {name}" for name in program.variables() if name not in known)
     yield from (f"no fact is called {name}" for name in FIELD.findall(bare) if name not in _fields())
     codes = ("".join(pair) for pair in WRITTEN.findall(condition))
     yield from (f"no code is called {code}" for code in codes if code and code not in _codes())
-    for report in _probes():
+    for probe in _probes():
         try:
-            answer = program.execute(view(report, 18))
+            answer = program.execute(probe)
         except FAILURES as error:
             yield f"the condition fails on some reports: {str(error).splitlines()[0]}"
             return
         if not isinstance(answer, bool):
             yield f"the condition answers {answer!r}, not yes or no"
             return
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(view(ReportFacts(), 18))
 
 
 @cache
@@ -168,12 +173,13 @@ def _codes() -> frozenset[str]:
 
 
 @cache
-def _probes() -> tuple[ReportFacts, ...]:
+def _probes() -> tuple[cel.Context, ...]:
     """A report that says nothing, one with people of whom nothing is known, and one that says much."""
     child, guardian = ChildFacts(child_id="ch-1"), GuardianFacts()
     full = ChildFacts(child_id="ch-2", age_years=9, disability_grade=2, is_the_subject=False)
-    return (
+    reports = (
         ReportFacts(),
         ReportFacts(children=(child,), guardians=(guardian,)),
         ReportFacts(children=(full, child), guardians=(guardian, guardian), nine_situations=(1, 9)),
     )
+    return tuple(cel.Context(variables=view(report, 18)) for report in reports)

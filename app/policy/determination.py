@@ -5,7 +5,14 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from app.domain.determination import (
-    Category, CategoryFound, ChildFound, Graded, NearMiss, Placement, PlacementCode, Rejected, Standing,
+    Category,
+    CategoryFound,
+    ChildFound,
+    Graded,
+    NearMiss,
+    Placement,
+    Rejected,
+    Standing,
 )  # fmt: skip
 from app.domain.facts import ChildFacts, Known, ReportFacts
 from app.domain.policy import Triage
@@ -18,7 +25,9 @@ SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING, Standing.ASSE
 OVERLAP = "R012"
 
 
-def determine(tables: ChildTables, facts: ReportFacts, triage: Triage, left_behind_max_age: int) -> tuple[ChildFound, ...]:
+def determine(
+    tables: ChildTables, facts: ReportFacts, triage: Triage, left_behind_max_age: int
+) -> tuple[ChildFound, ...]:
     """Every child of the report, in its order."""
     return tuple(
         _Child(tables, child_view(facts, child, triage, left_behind_max_age)).found(child) for child in facts.children

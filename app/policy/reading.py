@@ -54,7 +54,9 @@ class Question:
 
     def as_known(self, view: View) -> bool:
         """Whether it holds on what has been said: what nobody has said yes to counts as no."""
-        said = {name: False if view[name] is None and self._vocabulary[name] == TRUTH else view[name] for name in self.names}
+        said = {
+            name: False if view[name] is None and self._vocabulary[name] == TRUTH else view[name] for name in self.names
+        }
         return self.read(said).holds
 
     def table(self, values: tuple[Value | None, ...] | None = None) -> dict[tuple[Value, ...], Any]:
