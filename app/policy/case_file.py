@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
+from itertools import zip_longest
 from typing import Any
 
 from app.domain.facts import ReportFacts
-from app.domain.terms import ReporterClass, Term
+from app.domain.terms import ReporterClass
 
 NICKNAME = re.compile(r"[（(][^（）()]*[）)]")
 REGISTERED = re.compile(r"登记名[：:]\s*([^，,（）()]+)")
@@ -20,10 +21,13 @@ RELATIONS = {
     "舅": "aunt_or_uncle", "姨": "aunt_or_uncle", "姨母": "aunt_or_uncle", "寄养": "foster_parent",
 }  # fmt: skip
 """How a family says who somebody is; the longest that the word begins with counts."""
-REPORTERS = {
-    "村民委员会": ReporterClass.COMMITTEE, "居民委员会": ReporterClass.COMMITTEE, "救助": ReporterClass.RESCUE,
-    "福利": ReporterClass.WELFARE, "社会工作": ReporterClass.SOCIAL_WORK, "12345": ReporterClass.HOTLINE,
-    "检察": ReporterClass.STATE_ORGAN, "法院": ReporterClass.STATE_ORGAN,
+REPORTERS: dict[str, ReporterClass] = {
+    **{term.zh: term for term in ReporterClass},
+    "村民委员会": ReporterClass.COMMITTEE, "居民委员会": ReporterClass.COMMITTEE, "居委会": ReporterClass.COMMITTEE,
+    "村委会": ReporterClass.COMMITTEE, "救助": ReporterClass.RESCUE, "福利": ReporterClass.WELFARE,
+    "社会工作": ReporterClass.SOCIAL_WORK, "社工": ReporterClass.SOCIAL_WORK, "12345": ReporterClass.HOTLINE,
+    "检察": ReporterClass.STATE_ORGAN, "法院": ReporterClass.STATE_ORGAN, "医院": ReporterClass.MEDICAL,
+    "幼儿园": ReporterClass.KINDERGARTEN,
 }  # fmt: skip
 
 
@@ -32,6 +36,8 @@ def facts_of_file(case_file: Mapping[str, Any]) -> ReportFacts:
     said = dict(case_file.get("facts") or {})
     children = _beside(case_file.get("children", ()), said.pop("children", ()))
     guardians = _beside(case_file.get("family", ()), said.pop("guardians", ()))
+    if said.pop("duplicate_of", None):
+        said["possible_duplicate"] = True
     reported_at = case_file.get("reported_at")
     shared: dict[str, Any] = {
         "reporter_class": reporter_class(case_file.get("reporter", {}).get("type", "")),
@@ -60,14 +66,9 @@ def persons_of(case_file: Mapping[str, Any]) -> list[str]:
 
 
 def reporter_class(said: str) -> ReporterClass:
-    """By the words of the file: a whole official term, else a telling part of it, else anybody."""
-    named: Mapping[str, Term] = {term.zh: term for term in ReporterClass}
-    if said in named:
-        return ReporterClass(named[said])
-    return next(
-        (kind for part, kind in {**REPORTERS, **{t.zh: t for t in ReporterClass}}.items() if part in said),
-        ReporterClass.PUBLIC,
-    )
+    """By the words of the file: an official term or a telling part of one, the longest that stands in it; else anybody."""
+    found = [word for word in REPORTERS if word in said]
+    return REPORTERS[max(found, key=len)] if found else ReporterClass.PUBLIC
 
 
 def _bare(name: str) -> str:
@@ -76,9 +77,7 @@ def _bare(name: str) -> str:
 
 def _beside(people: Any, facts: Any) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Each person with the facts that stand at the same place; facts may go on where the list of people ends."""
-    longest = max(len(people), len(facts))
-    at = lambda some, n: some[n] if n < len(some) else {}  # noqa: E731
-    return [(at(people, n), at(facts, n)) for n in range(longest)]
+    return list(zip_longest(people, facts, fillvalue={}))
 
 
 def _given(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The worked cases of the notice: each as its reporter would submit it, and what is expected of the system."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,25 @@ def examples() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def _ticked() -> dict[str, dict[str, Any]]:
+def _entered() -> dict[str, dict[str, Any]]:
     return json.loads((HERE / "facts.json").read_text("utf-8"))
+
+
+def _ticked(case_id: str) -> dict[str, Any]:
+    """What the reporter can know: that it is a duplicate is found later."""
+    return {name: value for name, value in _entered()[case_id].items() if name != "duplicate_of"}
+
+
+def with_facts(case_file: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A case file with its facts: those of a worked case are shipped beside it, any other brings its own."""
+    case_id = str(case_file.get("case_id"))
+    shipped = "facts" not in case_file and examples().get(case_id) == case_file
+    return {**case_file, "facts": _entered()[case_id]} if shipped else case_file
 
 
 def submission_of(case_id: str) -> dict[str, Any]:
     """What the reporter of this case enters: the ticked facts, the people, the narrative."""
-    case, ticked = examples()[case_id], _ticked()[case_id]
+    case, ticked = examples()[case_id], _ticked(case_id)
     children = [
         {
             **{name: child.get(name) for name in CARRIED},
@@ -58,7 +71,7 @@ def submission_of(case_id: str) -> dict[str, Any]:
 
 def facts_of(case_id: str, *, possible_duplicate: bool = False) -> ReportFacts:
     """The same as structured facts, for the rules alone."""
-    case, ticked = examples()[case_id], _ticked()[case_id]
+    case, ticked = examples()[case_id], _ticked(case_id)
     children = [
         {
             **facts,

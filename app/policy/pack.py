@@ -11,6 +11,7 @@ from pydantic import Field
 
 from app.domain.benefits import Benefit
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec
+from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import Known, ReportFacts
 from app.domain.ladder import faults_of
@@ -18,6 +19,7 @@ from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.child_rows import ChildTables
 from app.policy.conditions import FAILURES, compiled, view
+from app.policy.determination import determine
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
 from app.policy.stackings import AmountRow, StackingRow, rules_of
 from app.policy.stackings import faults_of as faults_of_benefits
@@ -275,6 +277,10 @@ class Pack:
         One branch leads; the legs of the others that hold open beside it where their rows say so.
         """
         return self._triage(facts, self._opened(facts))
+
+    def determine(self, facts: ReportFacts, triage: Triage) -> tuple[ChildFound, ...]:
+        """What the tables find of each child of the report, in its order."""
+        return determine(self.file, facts, triage, self.file.left_behind_max_age)
 
     def asked(self, facts: ReportFacts) -> "Asked":
         """The report with all that the tables decide of it, to be asked any condition of the pack."""

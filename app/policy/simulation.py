@@ -5,22 +5,26 @@ from typing import Any
 
 from app.domain.determination import ChildFound
 from app.domain.policy import PlannedRoute
-from app.policy.case_file import facts_of_file, name_of, persons_of
-from app.policy.determination import determine
+from app.policy.assertions import assertions
+from app.policy.case_file import facts_of_file, name_of
+from app.policy.examples import with_facts
 from app.policy.loader import load
 from app.policy.pack import Pack
 
 CURRENT = "fengtai-2026.1"
+SAME_AS = "SAME_AS"
+"""Where the child lives is a matter of the case that was first."""
 HELD = ("duplicate_cleared", "expired:")
 
 
 def simulate(case_file: Mapping[str, Any], pack: Pack | None = None) -> dict[str, Any]:
     """The answers of a pack to a case file; raises ValidationError where its facts are none."""
-    rules = pack or load(CURRENT)
-    facts = facts_of_file(case_file)
+    rules, case = pack or load(CURRENT), with_facts(case_file)
+    facts = facts_of_file(case)
     triage = rules.triage(facts)
-    found = determine(rules.file, facts, triage, rules.file.left_behind_max_age)
-    names = [name_of(child) for child in case_file.get("children", ())]
+    found = rules.determine(facts, triage)
+    names = [name_of(child) for child in case.get("children", ())]
+    primary = (case.get("facts") or {}).get("duplicate_of")
     branch = triage.branch
     return {
         "case_id": case_file.get("case_id"),
@@ -30,11 +34,12 @@ def simulate(case_file: Mapping[str, Any], pack: Pack | None = None) -> dict[str
         "urgency": triage.urgency.value,
         "police_branch": branch.value if branch and branch.is_police else None,
         "branch": branch.value if branch else None,
-        "children": {name: _child(one) for name, one in zip(names, found, strict=True)},
+        "duplicate_of": primary,
+        "children": {} if primary else {name: _child(one) for name, one in zip(names, found, strict=True)},
         "routing": [_leg(route) for route in triage.routes if not _waits_for_a_lapse(route)],
-        "placement": _placements(names, found, rules),
+        "placement": {"—": {"code": SAME_AS, "case": primary}} if primary else _placements(names, found),
         "records": _records(found, rules),
-        "must_not_notify": [_person(place, case_file) for place in triage.must_not_notify],
+        "assertions": list(assertions(rules, case, facts, triage, found)),
         "rows": list(triage.rows),
     }
 
@@ -78,7 +83,7 @@ def _leg(route: PlannedRoute) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _placements(names: list[str], found: tuple[ChildFound, ...], rules: Pack) -> dict[str, Any]:
+def _placements(names: list[str], found: tuple[ChildFound, ...]) -> dict[str, Any]:
     """Children whose placement is the same stand together, as they are to stay together."""
     together: dict[str, list[str]] = {}
     shown: dict[str, dict[str, Any]] = {}
@@ -100,9 +105,3 @@ def _placements(names: list[str], found: tuple[ChildFound, ...], rules: Pack) ->
 def _records(found: tuple[ChildFound, ...], rules: Pack) -> list[str]:
     owed = {row for child in found for row in child.records}
     return [row.zh for row in rules.file.records if row.id in owed]
-
-
-def _person(place: str, case_file: Mapping[str, Any]) -> str:
-    n = int(place.removeprefix("guardian:"))
-    people = persons_of(case_file)
-    return people[n] if n < len(people) else place
