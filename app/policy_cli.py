@@ -3,9 +3,10 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from app.domain.facts import ReportFacts
     from app.policy.basis import Citation
     from app.policy.coverage import Covered
+    from app.policy.explanation import Explained
     from app.policy.loader import Fault
     from app.policy.pack import Pack as PolicyPack
 
@@ -77,18 +79,21 @@ def diff(before: Pack, after: Pack, as_json: AsJson = False) -> None:
 def explain(case: str, data: Data = DATA, as_json: AsJson = False) -> None:
     """Why a case runs as it does: every decision with its row, its condition in words, the clause and the law."""
     from app.db.ledger import events_since
+    from app.db.versions import written
     from app.domain.events import event_adapter
     from app.policy.explanation import explain as why
+    from app.policy.explanation import versions_of
     from app.policy.loader import load
 
-    async def run() -> list[Any]:
+    async def run() -> "list[Explained]":
         async with database(settings_of(data)) as engine, engine.connect() as conn:
-            return [event_adapter.validate_python(body) for body in await events_since(conn, case, 0)]
+            events = [event_adapter.validate_python(body) for body in await events_since(conn, case, 0)]
+            names = versions_of(events)
+            return why({name: load(name, await written(conn, name)).file for name in names}, events)
 
-    events = asyncio.run(run())
-    if not events:
+    decisions = asyncio.run(run())
+    if not decisions:
         raise EmbeddedError(f"There is no case {case}")
-    decisions = why(load(events[0].policy).file, events)
     if as_json:
         _write(decisions)
         return
@@ -124,6 +129,46 @@ def dry_run(before: Pack, after: Pack, data: Data = DATA, as_json: AsJson = Fals
             was, now = (escape(_shown(to_jsonable_python(value))) for value in (one.before, one.after))
             console.print(f"    {one.what}\n        [red]{was}[/]\n        [green]{now}[/]")
     console.print(f"{len({one.case_id for one in found})} of {len(cases)} cases would have gone otherwise.")
+
+
+@policy.command()
+def publish(
+    pack: Annotated[str, typer.Argument(help="The folder of a new version, or the name of one that was proposed.")],
+    token: Annotated[str, typer.Option(envvar="SHOUHU_TOKEN", help="Of the supervisor who proposes or approves.")],
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Propose a folder as a new version; a second supervisor gives its name to approve it. It holds from its effective date."""
+    from app.publishing import approve, propose
+
+    with _refusals(as_json):
+        written = _texts(pack) if Path(pack).is_dir() else {}
+
+    async def run() -> Mapping[str, Any]:
+        async with database(settings_of(data)) as engine, engine.begin() as conn:
+            now, who = datetime.now(UTC), await actor_by_token(conn, token)
+            if who is None:
+                raise EmbeddedError("Nobody has this token.")
+            if written:
+                return await propose(conn, who, written, now)
+            return await approve(conn, who, pack, now)
+
+    from app.db.people import actor_by_token
+    from app.domain.refusals import Refused
+
+    with _refusals(as_json):
+        try:
+            row = asyncio.run(run())
+        except Refused as refused:
+            raise EmbeddedError(f"{refused.code.zh} · {refused.code.en}") from None
+    if as_json:
+        _write(dict(row))
+    elif row["approved_by"]:
+        console.print(f"[green]published[/]  {row['version']} holds for new cases from {row['effective_from']}")
+    else:
+        console.print(
+            f"[yellow]proposed[/]  {row['version']}; a second supervisor: shouhu policy publish {row['version']}"
+        )
 
 
 async def _past(data: Path) -> list[tuple[str, "ReportFacts"]]:

@@ -61,7 +61,7 @@ def test_no_condition_keeps_a_word_of_the_machine(row):
 @pytest.mark.parametrize("case_id", sorted(examples()))
 def test_every_decision_of_a_case_has_its_row_its_condition_and_the_text_it_rests_on(case_id):
     events = filed(case_id)
-    explained = explain(PACK.file, events)
+    explained = explain({PACK.version: PACK.file}, events)
     decided = [one for one in explained if one.condition is not None]
     assert {one.row for one in decided} == {*events[0].rows, *(duty.code for duty in events[0].duties)}
     assert {one.table for one in explained} <= set(TABLES)

@@ -42,6 +42,10 @@ CIRCLES = {
         ("routes.yaml", "events: [child_found]", "events: [child_fuond]"),
         "routes.yaml: routes row b-found: nothing that happens is called child_fuond",
     ),
+    "a duty that acts open": (
+        ("times.yaml", "code: closure,", "code: closing,"),
+        "times.yaml: duties row closure: this duty is missing, and acts open it",
+    ),
     "a fallback on itself": (
         ("routes.yaml", "fallback: HEALTH", "fallback: HOSPITAL"),
         "routes.yaml: routes row own-hospital-treat: falls back on HOSPITAL itself",
@@ -65,7 +69,7 @@ def test_rows_that_never_hold_and_rows_that_hold_together_are_found_by_trying():
         )
     )  # fmt: skip
     said = [str(fault) for fault in faults]
-    assert "routes.yaml: routes row own-hotline: is never reached: it held for none of 5000 reports" in said
+    assert "routes.yaml: routes row own-hotline: is never reached: it held for none of 2500 reports" in said
     never = "is never reached: whenever it holds, a row before it has decided: u-immediate"
     assert f"triage.yaml: urgencies row u-normal: {never}" in said
     both = "holds together with u-immediate, and of this table one row may hold"

@@ -16,8 +16,7 @@ from app.domain.events import event_adapter
 from app.domain.stages import closing_obstacles
 from app.domain.terms import Agency, CloseReason, Stage, Urgency
 from app.domain.titles import TITLES
-from app.policy.explanation import Explained, explain
-from app.policy.loader import load
+from app.policy.explanation import Explained, explain, versions_of
 
 router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 
@@ -122,12 +121,13 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
 
 
 @router.get("/cases/{case_id}/explanation", operation_id="explain_case")
-async def explain_case(case_id: str, conn: Conn, who: Who) -> list[Explained]:
+async def explain_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[Explained]:
     """Every decision of the case: the row that made it, its condition in words, the clause and the law with its status."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CASE, subject_of(progress))
     events = [event_adapter.validate_python(body) for body in await events_since(conn, case_id, 0)]
-    return explain(load(progress.policy).file, events)
+    packs = {version: await shouhu.ledger.pack(conn, version) for version in versions_of(events)}
+    return explain({version: pack.file for version, pack in packs.items()}, events)
 
 
 @router.get("/cases/{case_id}/suggestions", operation_id="suggested_duplicates", response_model=list[Suggestion])

@@ -20,6 +20,7 @@ from app.db.intake import InFlight
 from app.db.ledger import KeyReused, StaleVersion
 from app.db.session import DATABASE_ERRORS, is_away, sqlstate
 from app.domain.refusals import RefusalCode, Refused
+from app.policy.loader import BadPack
 
 log = structlog.get_logger()
 NOT_FOUND = (
@@ -28,6 +29,7 @@ NOT_FOUND = (
     RefusalCode.CHILD_NOT_FOUND,
     RefusalCode.DUTY_NOT_FOUND,
     RefusalCode.BILL_NOT_FOUND,
+    RefusalCode.UNKNOWN_POLICY,
 )
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER)
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
@@ -130,7 +132,7 @@ OWN_CODES = {
     400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (), 404: ("not_found",),
     409: ("stale_version", "request_in_flight"), 413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
-          "year_out_of_order"),
+          "year_out_of_order", "bad_pack"),
     503: ("database_unavailable",),
 }  # fmt: skip
 """What the API itself refuses; the rules of a case add theirs."""
@@ -216,6 +218,12 @@ def _signature(request: Request, error: Exception) -> JSONResponse:
     return problem(401, "bad_signature", "签名无效 · The signature is not valid.")
 
 
+def _bad_pack(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BadPack)
+    faults = [fault._asdict() for fault in error.faults]
+    return problem(422, "bad_pack", "政策包有误 · Something in the pack is wrong.", facts={"faults": faults})
+
+
 def _database(request: Request, error: Exception) -> JSONResponse:
     """Values that PostgreSQL cannot keep are the caller's to mend; an absence is worth another try; the rest is ours."""
     state = sqlstate(error)
@@ -237,6 +245,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InFlight, _in_flight)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(BadPack, _bad_pack)
     app.add_exception_handler(BadSignature, _signature)
     for kind in DATABASE_ERRORS:
         app.add_exception_handler(kind, _database)

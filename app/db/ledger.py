@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
 from app.db.changes import Changes
+from app.db.versions import IN_FORCE, written
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE, Actor
 from app.domain.case import decide, file_report
 from app.domain.clock import Calendar, DayKind
+from app.domain.facts import BEIJING
 from app.domain.fold import fold
 from app.domain.policy import Policy
 from app.domain.progress import Answer, Progress, next_deadline
@@ -52,10 +54,13 @@ REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer,
 
 
 class Pack(Protocol):
-    """A policy version that still needs the calendar in force."""
+    """A policy version that still needs the calendar in force; `file` is for those who know the pack itself."""
 
     @property
     def version(self) -> str: ...
+
+    @property
+    def file(self) -> Any: ...
 
     def with_calendar(self, calendar: Calendar) -> Policy: ...
 
@@ -130,9 +135,9 @@ def kind_of(stream_id: str) -> Kind:
 
 @dataclass
 class Ledger:
-    """The door. `load` gives a policy pack by version, `policy` names the one for new cases."""
+    """The door. `load` gives a policy pack by version and files; `policy` names the one for new cases until one is published."""
 
-    load: Callable[[str], Pack]
+    load: Callable[[str, Mapping[str, str] | None], Pack]
     policy: str
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _calendars: dict[int, Calendar] = field(default_factory=dict)
@@ -151,6 +156,8 @@ class Ledger:
             return replay
         if expected is not None and before.version != expected:
             raise StaleVersion(before.version, await self._since(conn, stream_id, expected))
+        if isinstance(command, c.MovePolicy):
+            policy = await self._published(conn, command.version)
         events = kind.decide(before, command, policy, now)
         if not events:
             return Recorded(stream_id, before.version, (), before)
@@ -162,7 +169,7 @@ class Ledger:
     ) -> Recorded:  # fmt: skip
         """The first events of a new case, with the rows of its content."""
         now = now or self.clock()
-        events = file_report(case_id, command, await self.rules(conn, self.policy), now)
+        events = file_report(case_id, command, await self.current(conn, now), now)
         return await self._append(conn, CASE, None, events, command, case_id, now, None, content)
 
     async def begin_watch(self, conn: AsyncConnection, command: BeginWatch, now: datetime) -> Recorded:
@@ -173,10 +180,24 @@ class Ledger:
         )
         stored = row.scalar_one_or_none()
         before = Watch.model_validate(stored) if stored else None
-        policy = await self.rules(conn, self.policy)
+        policy = await self.current(conn, now)
         return await self._append(
             conn, WATCH, before, decide_watch(before, command, policy, now), command, stream, now, None
         )
+
+    async def current(self, conn: AsyncConnection, now: datetime) -> Policy:
+        """The rules for what begins now."""
+        row = (await conn.execute(IN_FORCE, {"today": now.astimezone(BEIJING).date()})).one()
+        return await self._rules(conn, row.version or self.policy, row.newest)
+
+    async def pack(self, conn: AsyncConnection, version: str) -> Pack:
+        """A version as it was published or ships."""
+        return self.load(version, await written(conn, version))
+
+    async def _published(self, conn: AsyncConnection, version: str) -> Policy:
+        if version != self.policy and await written(conn, version) is None:
+            raise Refused(RefusalCode.UNKNOWN_POLICY, version=version)
+        return await self.rules(conn, version)
 
     async def rules(self, conn: AsyncConnection, version: str) -> Policy:
         """The pinned policy version with the calendar in force."""
@@ -187,7 +208,7 @@ class Ledger:
             self._calendars[newest] = await calendar_of(conn, newest)
         pinned = (version, newest)
         if pinned not in self._policies:
-            self._policies[pinned] = self.load(version).with_calendar(self._calendars[newest])
+            self._policies[pinned] = (await self.pack(conn, version)).with_calendar(self._calendars[newest])
         return self._policies[pinned]
 
     async def _locked(self, conn: AsyncConnection, kind: Kind, stream_id: str) -> tuple[Any, Policy]:
@@ -318,6 +339,7 @@ def stream_row(kind: Kind, after: Any, stream_id: str) -> dict[str, Any]:
     return {
         "id": stream_id,
         "version": after.version,
+        "policy": after.policy,
         "progress": after,
         "next_deadline_at": kind.next_deadline(after),
         **kind.columns(after),
@@ -328,7 +350,7 @@ def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: st
     row = stream_row(kind, after, stream_id)
     if before is None:
         # the conductor has been told nothing yet
-        changes.insert(kind.table, [{**row, "policy": after.policy, "conducted_version": 0}])
+        changes.insert(kind.table, [{**row, "conducted_version": 0}])
     else:
         changes.update(kind.table, ["id"], [row])
 

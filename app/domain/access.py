@@ -110,6 +110,7 @@ class Action(StrEnum):
     CLOSE_APPROVE = "close_approve"
     READ_STATISTICS = "read_statistics"
     MANAGE_CALENDAR = "manage_calendar"
+    MANAGE_POLICY = "manage_policy"
     MANAGE_DEPUTIES = "manage_deputies"
     READ_AUDIT = "read_audit"
 
@@ -225,6 +226,11 @@ def _may_manage_calendar(actor: Actor) -> bool:
     return actor.has(Role.ADMIN) or (actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR))
 
 
+def _may_manage_policy(actor: Actor) -> bool:
+    """The rules are the supervisors', of civil affairs (牵头) and of the joint conference office; no administrator's."""
+    return actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR)
+
+
 def _may_manage_deputies(actor: Actor) -> bool:
     return actor.has(Role.ADMIN, Role.DESK_HEAD, Role.AGENCY_HEAD)
 
@@ -237,6 +243,7 @@ OFFICE_RULES: Mapping[Action, OfficeRule] = {
     Action.FILE_REPORT: _may_file,
     Action.READ_STATISTICS: _may_read_statistics,
     Action.MANAGE_CALENDAR: _may_manage_calendar,
+    Action.MANAGE_POLICY: _may_manage_policy,
     Action.MANAGE_DEPUTIES: _may_manage_deputies,
     Action.READ_AUDIT: _may_read_audit,
 }

@@ -339,6 +339,12 @@ class RecordDelivery(Command):
     reference: str = Field(default="", max_length=128)
 
 
+class MovePolicy(Command):
+    """Go on by another version of the rules, on purpose; what runs keeps its clock."""
+
+    version: str = Field(min_length=1, max_length=60)
+
+
 class RecomputeDeadlines(Command):
     """The calendar changed; `why` is the recorded reason."""
 

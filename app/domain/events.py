@@ -98,6 +98,14 @@ class RungFired(Fact):
     recipients: tuple[str, ...]
 
 
+class PolicyMoved(Fact):
+    """From now on the case goes by another version of the rules."""
+
+    kind: Literal["policy_moved"] = "policy_moved"
+    before: str
+    after: str
+
+
 class DutyOpened(Fact):
     """A duty with a clock of its own began."""
 
@@ -333,7 +341,8 @@ Event = Annotated[
     | HighestChosen
     | FamilyHeard
     | BillOpened
-    | PayerAnswered,
+    | PayerAnswered
+    | PolicyMoved,
     Field(discriminator="kind"),
 ]
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)

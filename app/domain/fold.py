@@ -147,6 +147,8 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
     match event:
         case e.SafetyConfirmed():
             return _safety(progress, event)
+        case e.PolicyMoved(after=version):
+            return {"policy": version}
         case e.GuardianSentenced():
             return {"happened": (*progress.happened, "guardian_sentenced")}
         case e.GradeReviewed(grade=grade):

@@ -20,6 +20,11 @@ HAPPENINGS = ("child_safe", "child_found", "guardian_sentenced", "plan_adopted",
 """What a gate may wait for, besides a duty that has expired."""
 
 
+DUTIES_BY_ACT = ("answer_outcome", "committee_review", "closure", "supervised", "supervision_reply")
+TIMES_BY_ACT = ("supply", "visit_high", "visit_medium", "visit_low")
+"""What the engine asks every version for by name."""
+
+
 class Gate(Frozen):
     """When a planned route opens: in `stage`, once the routes of step `after_step` are accepted, or once one of `events` has happened.
 
@@ -143,6 +148,10 @@ class Policy(Protocol):
         ...
 
     def triage(self, facts: ReportFacts) -> Triage: ...
+
+    def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the rows that this version does not have."""
+        ...
 
     def route(self, route_id: str, *, urgent: bool) -> PlannedRoute:
         """A row by its id, also `plan:AGENCY:service` for an item of a plan."""

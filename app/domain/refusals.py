@@ -121,6 +121,13 @@ class RefusalCode(Term):
     DATE_IN_FUTURE = "date_in_future", "日期不能晚于今天", "The date is in the future."
     BILL_NOT_FOUND = "bill_not_found", "没有此医疗费用", "There is no such bill."
     PAYER_OUT_OF_TURN = "payer_out_of_turn", "未轮到该支付方", "Another payer is asked before this one."
+    UNKNOWN_POLICY = "unknown_policy", "没有此政策版本", "There is no such version of the rules."
+    POLICY_EXISTS = "policy_exists", "已有同名政策版本", "A version of this name exists; versions never change."
+    POLICY_UNFIT = (
+        "policy_unfit",
+        "新版本缺少本案待办的事项",
+        "That version lacks rows that this case still needs.",
+    )
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
 
 

@@ -115,10 +115,21 @@ def _recompute(progress: Progress, command: c.RecomputeDeadlines, policy: Policy
     )
 
 
+def _move_policy(progress: Progress, command: c.MovePolicy, policy: Policy, now: datetime) -> Events:
+    """`policy` is the one to go to; a planned leg or duty that it does not know could never open."""
+    if progress.policy == policy.version:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    steps = (step.route_id for step in progress.steps)
+    if lacks := policy.lacks(tuple(steps), tuple(duty.code for duty in progress.planned_duties)):
+        raise Refused(RefusalCode.POLICY_UNFIT, rows=list(lacks))
+    return (e.PolicyMoved(**signed(command.by, now), before=progress.policy, after=policy.version),)
+
+
 SUPERVISION_WORK = {
     c.RaiseDue: _raise_due,
     c.UrgeReferral: _urge,
     c.SuperviseReferral: _supervise,
     c.ReassignReferral: _reassign,
+    c.MovePolicy: _move_policy,
     c.RecomputeDeadlines: _recompute,
 }

@@ -1,6 +1,7 @@
 """What each event is called when people read a timeline, in Chinese and English."""
 
 TITLES: dict[str, tuple[str, str]] = {
+    "policy_moved": ("改用另一政策版本", "moved to another version of the rules"),
     "report_filed": ("收到报告", "report received"),
     "referral_opened": ("转介", "referred"),
     "referral_accepted": ("受理", "accepted"),

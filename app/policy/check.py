@@ -14,11 +14,11 @@ from app.policy.loader import BadPack, Fault, Files, parse, tables_of
 from app.policy.made import made
 from app.policy.pack import CONDITIONED, ConditionFails, Pack, PackFile
 
-TRIED = 3000
+TRIED = 1000
 """Reports that every pack is tried on."""
 BEST = 20
 """Of these, how many are bred from when a row held for none."""
-BRED = 2000
+BRED = 1500
 """How many are bred for one such row before it counts as never reached."""
 OFTEN = 100
 """A row that held so often and was beaten each time is not reached by breeding either."""

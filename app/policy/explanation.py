@@ -1,6 +1,6 @@
 """Why a case runs as it does: each decision with the row that made it, its condition in words, and the text that it rests on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,20 +40,27 @@ class Explained(BaseModel):
     basis: tuple[Citation, ...]
 
 
-def explain(file: PackFile, events: Sequence[Any]) -> list[Explained]:
-    """Every decision of a case by the version that it is pinned to, in the order in which they were made."""
-    planned: set[str] = set()
+def explain(files: Mapping[str, PackFile], events: Sequence[Any]) -> list[Explained]:
+    """Every decision of a case by the version that it followed then, in the order in which they were made."""
     explained: list[Explained] = []
+    version = ""
     for event in events:
         match event:
-            case e.ReportFiled():
-                explained += _of_report(file, event)
-                planned = {*event.rows, *(duty.code for duty in event.duties)}
+            case e.ReportFiled(policy=version):
+                explained += _of_report(files[version], event)
+            case e.PolicyMoved(after=version):
+                pass
             case ReferralOpened() | e.DutyOpened():
-                explained.append(_opened(file, event, planned))
+                explained.append(_opened(files[version], event))
             case _:
                 pass
     return explained
+
+
+def versions_of(events: Sequence[Any]) -> tuple[str, ...]:
+    """All versions that a case has followed."""
+    filed = [event.policy for event in events if isinstance(event, e.ReportFiled)]
+    return tuple(dict.fromkeys([*filed, *(event.after for event in events if isinstance(event, e.PolicyMoved))]))
 
 
 def _of_report(file: PackFile, filed: e.ReportFiled) -> Iterator[Explained]:
@@ -75,8 +82,8 @@ def _of_row(table: str, row: Any, at: datetime) -> Explained:
     )  # fmt: skip
 
 
-def _opened(file: PackFile, event: ReferralOpened | e.DutyOpened, planned: set[str]) -> Explained:
-    """A leg or a duty that began: with its deadline, and with the row when the report did not foresee it."""
+def _opened(file: PackFile, event: ReferralOpened | e.DutyOpened) -> Explained:
+    """A leg or a duty that began, with its deadline."""
     if isinstance(event, ReferralOpened):
         name, table, clock, who = event.route_id, "routes", event.accept, event.agency
         told = ("期限内受理", "to be taken up in time")

@@ -57,10 +57,23 @@ class Files(NamedTuple):
         return Fault(self.origin.get(table, "pack"), table, row, reason)
 
 
+def load(version: str, written: Mapping[str, str] | None = None) -> Pack:
+    """The pack of that version, of these files or as it ships; `+demo` behind it shortens every time to seconds."""
+    return _loaded(version) if written is None else _pack(version, parse(written))
+
+
+def shipped(version: str) -> Path | None:
+    """The folder of a version that ships with the product."""
+    folder = HERE / version
+    return folder if version and folder.parent == HERE and (folder / FILES[0]).exists() else None
+
+
 @cache
-def load(version: str) -> Pack:
-    """The pack of that version; `+demo` behind it shortens every time to seconds."""
-    file = read(HERE / version.removesuffix(DEMO))
+def _loaded(version: str) -> Pack:
+    return _pack(version, read(HERE / version.removesuffix(DEMO)))
+
+
+def _pack(version: str, file: PackFile) -> Pack:
     return Pack(version, _in_seconds(file) if version.endswith(DEMO) else file)
 
 

@@ -15,7 +15,7 @@ from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import Known, ReportFacts
 from app.domain.ladder import faults_of
-from app.domain.policy import Gate, ObligationSpec, PlannedRoute, Policy, Triage
+from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.child_rows import ChildTables
 from app.policy.conditions import FAILURES, compiled, view
@@ -161,6 +161,12 @@ class PackFile(ChildTables):
         for table, row, time in wanted:
             if time not in self.times:
                 yield table, row, f"there is no time called {time}"
+        yield from (
+            ("duties", code, "this duty is missing, and acts open it")
+            for code in DUTIES_BY_ACT
+            if code not in tables["duties"]
+        )
+        yield from (("times", name, "this time is missing") for name in TIMES_BY_ACT if name not in self.times)
         for row in self.routes:
             if row.urgent and row.gate != Gate():
                 yield "routes", row.id, "an emergency leg waits for nothing"
@@ -231,6 +237,12 @@ class Pack:
     @property
     def benefits(self) -> BenefitRules:
         return self.file.benefits
+
+    def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the rows that this version does not have; an item of a plan needs none."""
+        codes = {duty.code for duty in self.file.duties}
+        missing = [name for name in routes if name not in self._routes and not name.startswith("plan:")]
+        return (*missing, *(code for code in duties if code not in codes))
 
     def time(self, name: str, *, urgent: bool) -> TimeSpec:
         """A budget with its ladder; urgent ones run around the clock."""

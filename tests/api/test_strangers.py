@@ -33,7 +33,8 @@ INSIDERS = {
 """Whom each route tells something of the case."""
 OF_NO_CASE = {
     "/", "/progress", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc",
-    "/v1/me", "/v1/agencies", "/v1/calendar", "/v1/deputies",
+    "/v1/me", "/v1/agencies", "/v1/calendar", "/v1/deputies", "/v1/policy/versions",
+    "/v1/policy/versions/{version}/changes", "/v1/policy/versions/{version}/dry-run",
 }  # fmt: skip
 """Routes that tell nobody anything of a case."""
 NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000"}

@@ -80,6 +80,7 @@ TABLE = {
         "committee chair", "procurator",
     ),
     Action.MANAGE_CALENDAR: (*SUPERVISORS, "administrator"),
+    Action.MANAGE_POLICY: SUPERVISORS,
     Action.MANAGE_DEPUTIES: (
         "police head", "police chief", "civil head", "street head", "other street head", "committee chair", "administrator",
     ),

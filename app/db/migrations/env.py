@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from app.db.tables import metadata
+from app.db.versions import metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=True

@@ -1,0 +1,108 @@
+"""The rules by version: proposed by one officer, approved by another; compared and tried on past cases before they hold."""
+
+import asyncio
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.context import Conn, Shouhu, Who, require
+from app.api.strict import StrictRoute
+from app.db.past import past_reports
+from app.db.versions import version_rows
+from app.domain.access import Action
+from app.policy.diff import diff
+from app.policy.dry_run import dry_run
+from app.policy.loader import parse
+from app.policy.pack import Pack
+from app.publishing import approve, files_of, propose
+
+router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=StrictRoute)
+Against = Annotated[str, Query(description="The version to compare with.", max_length=60)]
+
+
+class Proposal(BaseModel):
+    """A whole pack: the text of each of its files by name."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"files": {"triage.yaml": "name: fengtai-2027.1\n…"}}}
+    )
+
+    files: dict[str, str] = Field(max_length=20)
+
+
+class VersionRow(BaseModel):
+    """A version and its two persons."""
+
+    version: str
+    title: str
+    effective_from: date
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+
+
+class ChangeRow(BaseModel):
+    """A row of the pack that differs."""
+
+    kind: str
+    table: str
+    row: str
+    field: str
+    before: Any
+    after: Any
+
+
+class OtherwiseRow(BaseModel):
+    """A past case that would have gone otherwise, and in what."""
+
+    case_id: str
+    what: str
+    before: Any
+    after: Any
+
+
+class Tried(BaseModel):
+    """How many of the newest reports were tried, and all differences."""
+
+    cases: int
+    otherwise: list[OtherwiseRow]
+
+
+@router.get("/versions", operation_id="policy_versions")
+async def policy_versions(conn: Conn, who: Who) -> list[VersionRow]:
+    """All versions that were proposed, the last to take effect first; rules are no secret among staff."""
+    return [VersionRow.model_validate(row) for row in await version_rows(conn)]
+
+
+@router.post("/versions", status_code=201, operation_id="propose_policy")
+async def propose_policy(body: Proposal, conn: Conn, who: Who, shouhu: Shouhu) -> VersionRow:
+    """The first person's step: the pack is checked as a whole, and every fault is named with its place."""
+    return VersionRow.model_validate(await propose(conn, who, body.files, shouhu.ledger.clock()))
+
+
+@router.post("/versions/{version}/approval", operation_id="approve_policy")
+async def approve_policy(version: str, conn: Conn, who: Who, shouhu: Shouhu) -> VersionRow:
+    """The second person's step: from its day on new cases follow it."""
+    return VersionRow.model_validate(await approve(conn, who, version, shouhu.ledger.clock()))
+
+
+@router.get("/versions/{version}/changes", operation_id="policy_changes")
+async def policy_changes(version: str, against: Against, conn: Conn, who: Who) -> list[ChangeRow]:
+    """What this version says differently from another, row by row."""
+    old, new = [parse(await files_of(conn, name)) for name in (against, version)]
+    return [ChangeRow.model_validate(change._asdict()) for change in diff(old, new)]
+
+
+@router.get("/versions/{version}/dry-run", operation_id="dry_run_policy")
+async def dry_run_policy(
+    version: str, against: Against, conn: Conn, who: Who, newest: Annotated[int, Query(ge=1, le=10_000)] = 1_000
+) -> Tried:
+    """Which of the newest cases this version would have taken otherwise; nothing is changed."""
+    require(who, Action.MANAGE_POLICY)
+    packs = [Pack(name, parse(await files_of(conn, name))) for name in (against, version)]
+    cases = await past_reports(conn, newest)
+    found = await asyncio.to_thread(lambda: list(dry_run(packs[0], packs[1], cases)))
+    return Tried(cases=len(cases), otherwise=[OtherwiseRow.model_validate(one._asdict()) for one in found])

@@ -1,0 +1,69 @@
+"""How rules change: one officer proposes a checked pack for a day to come, a second approves it, and then it is never changed."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.versions import keep, seal, version_row, written
+from app.domain.access import Action, Actor, Deny, may
+from app.domain.facts import BEIJING
+from app.domain.refusals import RefusalCode, Refused
+from app.policy.check import check, too_early
+from app.policy.loader import BadPack, parse, shipped, tables_of, texts
+
+
+async def propose(conn: AsyncConnection, who: Actor, files: Mapping[str, str], now: datetime) -> Mapping[str, Any]:
+    """The first person's step; BadPack with every fault, and nothing is kept."""
+    _require(who)
+    faults = await asyncio.to_thread(check, files)
+    if faults:
+        raise BadPack(*faults)
+    pack = parse(files)
+    _require_future(files, now)
+    if shipped(pack.name) or await version_row(conn, pack.name):
+        raise Refused(RefusalCode.POLICY_EXISTS, version=pack.name)
+    await keep(conn, pack.name, pack.title, pack.effective_from, files, who.person_id, now)
+    return await _row(conn, pack.name)
+
+
+async def approve(conn: AsyncConnection, who: Actor, version: str, now: datetime) -> Mapping[str, Any]:
+    """The second person's step; from its day on new cases follow this version, running ones stay on theirs."""
+    _require(who)
+    row = await _row(conn, version)
+    if row["approved_by"]:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    if row["proposed_by"] in (who.person_id, who.acting_for):
+        raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
+    _require_future(await files_of(conn, version), now)
+    await seal(conn, version, who.person_id, now)
+    return await _row(conn, version)
+
+
+async def files_of(conn: AsyncConnection, version: str) -> Mapping[str, str]:
+    """The files of a version, proposed, published or shipped."""
+    if found := await written(conn, version, approved=False):
+        return found
+    if folder := shipped(version):
+        return texts(folder)
+    raise Refused(RefusalCode.UNKNOWN_POLICY, version=version)
+
+
+def _require(who: Actor) -> None:
+    answer = may(who, Action.MANAGE_POLICY)
+    if isinstance(answer, Deny):
+        raise Refused(answer.reason)
+
+
+def _require_future(files: Mapping[str, str], now: datetime) -> None:
+    if faults := too_early(parse(files), tables_of(files), now.astimezone(BEIJING).date()):
+        raise BadPack(*faults)
+
+
+async def _row(conn: AsyncConnection, version: str) -> Mapping[str, Any]:
+    row = await version_row(conn, version)
+    if row is None:
+        raise Refused(RefusalCode.UNKNOWN_POLICY, version=version)
+    return row

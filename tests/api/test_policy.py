@@ -1,0 +1,167 @@
+"""Rules change by two persons and for a day to come; running cases stay on their version until a supervisor moves them."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import delete
+
+from app.db.versions import policy_versions
+from app.domain.facts import BEIJING
+from app.policy.loader import HERE, texts
+from tests.api.conftest import TOKENS
+from tests.api.test_explanation import shouhu
+from tests.api.test_stalled import later
+
+SUPERVISOR, SECOND, OFFICER = "civil.supervisor.1", "conf.supervisor.1", "police.officer.1"
+
+
+def days(count):
+    return (datetime.now(UTC) + timedelta(days=count)).astimezone(BEIJING).date()
+
+
+def pack(name, *changes, effective=None):
+    written = texts(HERE / "fengtai-2026.1")
+    head = written["triage.yaml"].replace("name: fengtai-2026.1", f"name: {name}")
+    written["triage.yaml"] = head.replace("effective_from: 2026-01-01", f"effective_from: {effective or days(30)}")
+    for file, before, after in changes:
+        assert before in written[file]
+        written[file] = written[file].replace(before, after, 1)
+    return {"files": written}
+
+
+@pytest.fixture
+async def name(api):
+    """Of a version of its own, gone afterwards, for published rules hold for every test that comes later."""
+    name = f"fengtai-test.{uuid.uuid4().hex[:8]}"
+    yield name
+    async with api.service.engine.begin() as conn:
+        await conn.execute(delete(policy_versions).where(policy_versions.c.version == name))
+
+
+async def published(api, body):
+    proposed = await api.post(SUPERVISOR, "/v1/policy/versions", body)
+    assert proposed.status_code == 201, proposed.text
+    return await api.post(SECOND, f"/v1/policy/versions/{proposed.json()['version']}/approval")
+
+
+async def test_a_version_needs_two_persons_and_then_holds_for_new_cases_from_its_day(api, name):
+    proposed = await api.post(SUPERVISOR, "/v1/policy/versions", pack(name))
+    assert (proposed.status_code, proposed.json()["approved_by"]) == (201, None)
+    alone = await api.post(SUPERVISOR, f"/v1/policy/versions/{name}/approval")
+    assert (alone.status_code, alone.json()["code"]) == (409, "second_person_needed")
+    approved = await api.post(SECOND, f"/v1/policy/versions/{name}/approval")
+    assert approved.json()["approved_by"] == SECOND
+    again = await api.post(SECOND, f"/v1/policy/versions/{name}/approval")
+    assert again.json()["code"] == "already_done"
+    listed = (await api.get(OFFICER, "/v1/policy/versions")).json()
+    assert name in [row["version"] for row in listed]
+    before = (await api.report())["case_id"]
+    with later(api, datetime.now(UTC) + timedelta(days=31)):
+        after = (await api.report())["case_id"]
+    assert (await api.progress(before))["policy"] == "fengtai-2026.1"
+    assert (await api.progress(after))["policy"] == name
+    explained = await api.get(OFFICER, f"/v1/cases/{after}/explanation")
+    assert explained.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "effective", "said"),
+    [
+        (("routes.yaml", "basis: [R111, R114]", "basis: []"), None, "basis is empty"),
+        (("routes.yaml", "reporter == 'hotline'", "reporter == 'hotline' && hour < 0"), None, "is never reached"),
+        (None, days(0), "is not after today"),
+    ],
+)  # fmt: skip
+async def test_a_bad_pack_or_a_day_that_has_begun_is_refused_with_every_fault(api, name, change, effective, said):
+    body = pack(name, *([change] if change else []), effective=effective)
+    refused = await api.post(SUPERVISOR, "/v1/policy/versions", body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_pack")
+    assert [fault for fault in refused.json()["faults"] if said in fault["reason"]]
+    assert name not in [row["version"] for row in (await api.get(OFFICER, "/v1/policy/versions")).json()]
+
+
+async def test_only_supervisors_change_rules_and_no_version_is_changed(api, name):
+    for who in (OFFICER, "village.reporter.1", "street-110106002.officer.1"):
+        assert (await api.post(who, "/v1/policy/versions", pack(name))).status_code == 403
+    await published(api, pack(name))
+    again = await api.post(SUPERVISOR, "/v1/policy/versions", pack(name))
+    assert (again.status_code, again.json()["code"]) == (409, "policy_exists")
+    shipped = await api.post(SUPERVISOR, "/v1/policy/versions", pack("fengtai-2026.1"))
+    assert shipped.json()["code"] == "policy_exists"
+    unknown = await api.post(SECOND, "/v1/policy/versions/nothing/approval")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_policy")
+
+
+async def test_versions_are_compared_and_tried_on_past_cases(api, name):
+    case = (await api.report())["case_id"]
+    await published(api, pack(name, ("triage.yaml", "lead: CIVIL", "lead: STREET")))
+    path = f"/v1/policy/versions/{name}"
+    changes = (await api.get(OFFICER, f"{path}/changes?against=fengtai-2026.1")).json()
+    assert {"table": "leads", "row": "l-civil", "field": "lead", "before": "CIVIL", "after": "STREET"} in [
+        {key: one[key] for key in ("table", "row", "field", "before", "after")} for one in changes
+    ]
+    tried = (await api.get(SUPERVISOR, f"{path}/dry-run?against=fengtai-2026.1")).json()
+    mine = [one for one in tried["otherwise"] if one["case_id"] == case]
+    assert mine == [{"case_id": case, "what": "lead", "before": "CIVIL", "after": "STREET"}]
+    assert (await api.get(OFFICER, f"{path}/dry-run?against=fengtai-2026.1")).status_code == 403
+
+
+async def test_a_running_case_is_moved_on_purpose_and_the_move_is_recorded(api, name):
+    case = (await api.report())["case_id"]
+    faster = (
+        "times.yaml",
+        "  finish: {normal: 10 working_days, urgent: 24",
+        "  finish: {normal: 10 working_days, urgent: 12",
+    )
+    await published(api, pack(name, faster))
+    before = await api.progress(case)
+    officer = await api.post(OFFICER, f"/v1/cases/{case}/move-policy", {"version": name})
+    assert officer.status_code == 403
+    unknown = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": "nothing"})
+    assert unknown.json()["code"] == "unknown_policy"
+    moved = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name, "note": "新规则更快"})
+    assert moved.json()["events"] == ["policy_moved"]
+    again = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name})
+    assert again.json()["code"] == "already_done"
+    after = await api.progress(case)
+    assert (before["policy"], after["policy"]) == ("fengtai-2026.1", name)
+    assert before["referrals"] == after["referrals"]
+    leg = await api.leg(case, "POLICE")
+    await api.post(OFFICER, f"/v1/cases/{case}/referrals/{leg}/accept")
+    finish = next(r["finish"] for r in (await api.progress(case))["referrals"] if r["id"] == leg)
+    started, due = (datetime.fromisoformat(finish[name]) for name in ("started_at", "due_at"))
+    assert due - started == timedelta(hours=12)
+    told = (await api.get(SUPERVISOR, f"/v1/cases/{case}/timeline")).json()
+    move = next(row for row in told if row["kind"] == "policy_moved")
+    assert (move["before"], move["after"], move["by"], move["note"]) == (
+        "fengtai-2026.1",
+        name,
+        SUPERVISOR,
+        "新规则更快",
+    )
+    assert (await api.get(OFFICER, f"/v1/cases/{case}/explanation")).status_code == 200
+
+
+async def test_a_case_is_not_moved_to_rules_that_lack_what_it_waits_for(api, name):
+    case = (await api.report())["case_id"]
+    row = next(
+        line for line in texts(HERE / "fengtai-2026.1")["routes.yaml"].splitlines() if "id: a-social-work" in line
+    )
+    await published(api, pack(name, ("routes.yaml", f"{row}\n", "")))
+    refused = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name})
+    assert (refused.status_code, refused.json()["code"]) == (409, "policy_unfit")
+    assert "a-social-work" in str(refused.json()["rows"])
+
+
+async def test_two_supervisors_publish_by_command(api, postgres, name, tmp_path):
+    for file, text in pack(name)["files"].items():
+        (tmp_path / file).write_text(text, "utf-8")
+    first = shouhu(postgres, "publish", str(tmp_path), "--token", TOKENS[SUPERVISOR])
+    assert (first.returncode, "proposed" in first.stdout) == (0, True), first.stderr
+    alone = shouhu(postgres, "publish", name, "--token", TOKENS[SUPERVISOR])
+    assert (alone.returncode, "A second person" in alone.stderr) == (1, True)
+    second = shouhu(postgres, "publish", name, "--token", TOKENS[SECOND])
+    assert (second.returncode, "holds for new cases from" in second.stdout) == (0, True)
+    nobody = shouhu(postgres, "publish", name, "--token", "nothing")
+    assert (nobody.returncode, nobody.stderr.strip()) == (1, "Nobody has this token.")
