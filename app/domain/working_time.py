@@ -1,6 +1,7 @@
 """Working time: calendars, and budgets that become instants by the law of days."""
 
 import re
+from calendar import monthrange
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
@@ -101,10 +102,12 @@ class Unit(StrEnum):
     HOURS = "hours"
     DAYS = "days"
     WORKING_DAYS = "working_days"
+    MONTHS = "months"
 
 
 _ELAPSED = {Unit.SECONDS: SECOND, Unit.MINUTES: timedelta(minutes=1), Unit.HOURS: timedelta(hours=1)}
-_WRITTEN = re.compile(r"(\d{1,10}) +(second|minute|hour|day|working[ _]day)s?")
+_LONGEST_MONTH = 31 * DAY
+_WRITTEN = re.compile(r"(\d{1,10}) +(second|minute|hour|day|working[ _]day|month)s?")
 
 
 class Remaining(Value):
@@ -115,7 +118,7 @@ class Remaining(Value):
 
     @model_validator(mode="after")
     def _is_not_endless(self) -> Self:
-        if self.amount > LONGEST // _ELAPSED.get(self.unit, DAY):
+        if self.amount > LONGEST // (_LONGEST_MONTH if self.unit is Unit.MONTHS else _ELAPSED.get(self.unit, DAY)):
             raise ClockError(f"{self} is longer than any duty here, {LONGEST.days} days")
         return self
 
@@ -126,14 +129,17 @@ class Remaining(Value):
     def ends(self, start: datetime, calendar: Calendar, *, around_the_clock: bool = False) -> datetime:
         """Count from `start` by 民法典 201-203: the first day is not counted, the last ends at its last second.
 
-        A last day that is no working day gives way to the next one, except around the clock. Elapsed units are exact.
+        Months end on the day of the same number, or on the last of a month that has none. A last day that is no working
+        day gives way to the next one, except around the clock. Elapsed units are exact.
         """
         start = utc(start)
         step = _ELAPSED.get(self.unit)
         if step is not None:
             return start + self.amount * step
         day = day_of(start)
-        if self.unit is Unit.DAYS:
+        if self.unit is Unit.MONTHS:
+            day = _months_on(day, self.amount)
+        elif self.unit is Unit.DAYS:
             day += self.amount * DAY
         else:
             for _ in range(self.amount):
@@ -151,7 +157,9 @@ class Remaining(Value):
         if step is not None:
             return end - self.amount * step
         day = day_of(end)
-        if self.unit is Unit.DAYS:
+        if self.unit is Unit.MONTHS:
+            day = _months_on(day, -self.amount)
+        elif self.unit is Unit.DAYS:
             day -= self.amount * DAY
         else:
             for _ in range(self.amount):
@@ -159,12 +167,17 @@ class Remaining(Value):
         return local_instant(day, end.astimezone(LOCAL).time() if around_the_clock else OPENS)
 
     def left_at(self, now: datetime, start: datetime, calendar: Calendar) -> "Remaining":
-        """What is left at `now` of a count begun at `start`: whole seconds, rounded up, or the days after today."""
+        """What is left at `now` of a count begun at `start`: whole seconds, rounded up, or the days after today.
+
+        Once a month has been begun, what is left of it are days: those up to its own last day.
+        """
         step = _ELAPSED.get(self.unit)
         if step is not None:
             seconds = -((now - start - self.amount * step) // SECOND)
             return Remaining(amount=max(0, seconds), unit=Unit.SECONDS)
         day, today = day_of(start), day_of(now)
+        if self.unit is Unit.MONTHS:
+            return Remaining(amount=max(0, (_months_on(day, self.amount) - max(day, today)).days), unit=Unit.DAYS)
         if self.unit is Unit.DAYS:
             return Remaining(amount=max(0, self.amount - max(0, (today - day).days)), unit=self.unit)
         left = self.amount
@@ -174,14 +187,16 @@ class Remaining(Value):
 
     @property
     def nominal(self) -> timedelta:
-        """Its length for comparing one span with another, five working days being a week."""
+        """Its length for comparing one span with another, five working days being a week, a month a long one."""
         if self.unit is Unit.WORKING_DAYS:
             return self.amount * DAY * 7 / 5
+        if self.unit is Unit.MONTHS:
+            return self.amount * _LONGEST_MONTH
         return self.amount * _ELAPSED.get(self.unit, DAY)
 
     def depends_on_calendar(self, *, around_the_clock: bool) -> bool:
         """Whether a change of the calendar may move its end."""
-        return self.unit is Unit.WORKING_DAYS or (self.unit is Unit.DAYS and not around_the_clock)
+        return self.unit is Unit.WORKING_DAYS or (self.unit in (Unit.DAYS, Unit.MONTHS) and not around_the_clock)
 
 
 class Budget(Remaining):
@@ -196,3 +211,9 @@ class Budget(Remaining):
         if match is None:
             raise ClockError(f"{written!r} is no budget; write it like '15 minutes', '1 day' or '3 working days'")
         return cls(amount=int(match[1]), unit=Unit(match[2].replace(" ", "_") + "s"))
+
+
+def _months_on(day: date, months: int) -> date:
+    """The day of the same number so many months later, or the last of a shorter month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

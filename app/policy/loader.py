@@ -165,7 +165,7 @@ def _in_seconds(file: PackFile) -> PackFile:
 
 
 def _short(budget: Budget) -> Budget:
-    long = budget.unit is Unit.DAYS or (budget.amount >= 4 and budget.unit is not Unit.MINUTES)
+    long = budget.unit in (Unit.DAYS, Unit.MONTHS) or (budget.amount >= 4 and budget.unit is not Unit.MINUTES)
     return _seconds(30 if long else 6)
 
 

@@ -44,7 +44,14 @@ def china(written: str) -> datetime:
 
 
 def budgets() -> st.SearchStrategy[Budget]:
-    longest = {Unit.SECONDS: 9000, Unit.MINUTES: 3000, Unit.HOURS: 200, Unit.DAYS: 40, Unit.WORKING_DAYS: 30}
+    longest = {
+        Unit.SECONDS: 9000,
+        Unit.MINUTES: 3000,
+        Unit.HOURS: 200,
+        Unit.DAYS: 40,
+        Unit.WORKING_DAYS: 30,
+        Unit.MONTHS: 2,
+    }
     of_a_unit = st.sampled_from(list(Unit)).flatmap(lambda u: st.tuples(st.integers(1, longest[u]), st.just(u)))
     return of_a_unit.map(lambda pair: Budget(amount=pair[0], unit=pair[1]))
 

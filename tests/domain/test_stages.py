@@ -199,6 +199,7 @@ def test_a_case_stays_open_while_an_agency_owes_a_written_reply_to_the_procurato
     case.wait(days=40)
     owed = case.progress.open_duty(f"supervision_reply:{leg.id}")
     assert owed.holder is Agency.EDU
+    assert (str(owed.clock.spec.budget), owed.basis) == ("1 month", ("R098", "L86")), "未成年人保护法 第114条"
     case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="已安全"))
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NO_RISK_FOUND)
     assert case.refused(close) == "cannot_close"

@@ -34,12 +34,17 @@ def walked(start: datetime, budget: Budget, around_the_clock: bool) -> datetime:
         for _ in range(budget.amount):
             at += strides[budget.unit]
         return at
-    day, counted = start.astimezone(CHINA).date(), 0
+    first, counted = start.astimezone(CHINA).date(), 0
+    day = first
     while True:
         day += timedelta(days=1)
-        if budget.unit == "days" or works(day):
+        tomorrow = day + timedelta(days=1)
+        if budget.unit == "months":
+            short_of_it = tomorrow.day == 1 and day.day < first.day
+            counted += day.day == first.day or short_of_it
+        elif budget.unit == "days" or works(day):
             counted += 1
-        may_end = works(day) or (around_the_clock and budget.unit == "days")
+        may_end = works(day) or (around_the_clock and budget.unit in ("days", "months"))
         if counted >= budget.amount and may_end:
             return datetime.combine(day, time(23, 59, 59), CHINA)
 
@@ -47,13 +52,13 @@ def walked(start: datetime, budget: Budget, around_the_clock: bool) -> datetime:
 def cases(count: int) -> list[Case]:
     chance = random.Random(20170101)
     first, made = date(2016, 1, 1), []
-    longest = {"seconds": 7200, "minutes": 4320, "hours": 240, "days": 90, "working_days": 60}
+    longest = {"seconds": 7200, "minutes": 4320, "hours": 240, "days": 90, "working_days": 60, "months": 4}
     for _ in range(count):
         day = first + timedelta(days=chance.randrange(12 * 365 - 150))
         clock_time = chance.choice((*DAY_CLOCK_TIMES, time(chance.randrange(24), chance.randrange(60))))
         start = datetime.combine(day, clock_time, CHINA)
         start = start.astimezone(chance.choice((UTC, CHINA, timezone(timedelta(hours=-5)))))
-        unit = chance.choice((*Unit, Unit.DAYS, Unit.WORKING_DAYS))
+        unit = chance.choice((*Unit, Unit.DAYS, Unit.WORKING_DAYS, Unit.MONTHS))
         amount = chance.choice((1, 2, 3, 5, chance.randint(1, longest[unit])))
         made.append((start, Budget(amount=amount, unit=unit), chance.random() < 0.4))
     return made
@@ -161,6 +166,32 @@ def test_a_start_on_a_day_off_counts_from_the_next_working_day() -> None:
     assert ends("2026-10-03 11:00", "2 working days") == "2026-10-09 23:59:59"
 
 
+@pytest.mark.parametrize(
+    ("start", "budget", "end"),
+    [
+        ("2026-03-10 10:00", "1 month", "2026-04-10 23:59:59"),
+        ("2025-01-31 10:00", "1 month", "2025-02-28 23:59:59"),
+        ("2026-01-31 10:00", "1 month", "2026-02-28 23:59:59"),
+        ("2024-01-31 10:00", "1 month", "2024-02-29 23:59:59"),
+        ("2025-11-30 10:00", "3 months", "2026-02-28 23:59:59"),
+        ("2026-12-31 23:59", "2 months", "2027-03-01 23:59:59"),
+        ("2026-09-05 10:00", "1 month", "2026-10-08 23:59:59"),
+    ],
+)
+def test_a_month_ends_on_the_day_of_its_number_or_on_its_last_and_never_on_a_day_off(
+    start: str, budget: str, end: str
+) -> None:
+    assert ends(start, budget) == end
+
+
+def test_what_is_left_of_a_month_are_the_days_up_to_its_own_end() -> None:
+    month = Remaining(amount=1, unit=Unit.MONTHS)
+    start, now = china("2026-01-31 10:00"), china("2026-02-20 09:00")
+    left = month.left_at(now, start, CALENDAR)
+    assert left == Remaining(amount=8, unit=Unit.DAYS)
+    assert left.ends(now, CALENDAR, around_the_clock=True) == month.ends(start, CALENDAR, around_the_clock=True)
+
+
 def test_midnight_belongs_to_the_day_that_begins() -> None:
     assert ends("2026-03-02 23:59:59", "1 day") == "2026-03-03 23:59:59"
     assert ends("2026-03-03 00:00:00", "1 day") == "2026-03-04 23:59:59"
@@ -204,7 +235,9 @@ def test_a_budget_of_nothing_of_parts_or_without_end_is_refused(amount: object) 
         Budget.model_validate({"amount": amount, "unit": "days"})
 
 
-@pytest.mark.parametrize("written", ["15 minutes", "1 minute", "1 day", "30 seconds", "3 working days", "48 hours"])
+@pytest.mark.parametrize(
+    "written", ["15 minutes", "1 minute", "1 day", "30 seconds", "3 working days", "48 hours", "1 month", "3 months"]
+)
 def test_budgets_are_read_as_they_are_written(written: str) -> None:
     assert str(Budget.parse(written)) == written
 
@@ -214,7 +247,7 @@ def test_budgets_are_read_with_underscores_and_capitals() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["", "soon", "1.5 days", "-1 days", "3", "days", "1 month", "1 day 2 hours", "٣ days x"]
+    "written", ["", "soon", "1.5 days", "-1 days", "3", "days", "1 year", "1 day 2 hours", "٣ days x"]
 )
 def test_what_is_no_budget_is_refused(written: str) -> None:
     with pytest.raises(ClockError, match="no budget"):
@@ -227,7 +260,18 @@ def test_nought_is_refused_when_written_too() -> None:
 
 
 def test_lengths_compare_across_units() -> None:
-    ordered = ["59 seconds", "1 minute", "1 hour", "23 hours", "1 day", "1 working day", "5 working days", "8 days"]
+    ordered = [
+        "59 seconds",
+        "1 minute",
+        "1 hour",
+        "23 hours",
+        "1 day",
+        "1 working day",
+        "5 working days",
+        "8 days",
+        "30 days",
+        "1 month",
+    ]
     assert all(Budget.parse(a).nominal < Budget.parse(b).nominal for a, b in pairwise(ordered))
     assert Budget.parse("15 working days").nominal == Budget.parse("21 days").nominal
 
