@@ -1,5 +1,7 @@
 """What the rules find of one child: categories, placement, grade and records, each a proposal with the rows that made it."""
 
+from app.domain.benefits import Result
+from app.domain.entitlement import Comparison
 from app.domain.facts import Known
 from app.domain.policy import Frozen
 from app.domain.terms import Agency, Grade, Term
@@ -121,6 +123,28 @@ class Graded(Frozen):
     missing: tuple[str, ...] = ()
 
 
+class Entitlement(Frozen):
+    """One answer: a benefit, some together, or the group of which the highest is chosen, with the row that made it."""
+
+    benefit: str
+    result: Result
+    basis: tuple[str, ...]
+    row: str
+    ask: tuple[str, ...] = ()
+    """The facts that would decide it, while it is open."""
+
+
+class BenefitsFound(Frozen):
+    """All that the rules find of one child's benefits: proposals, which a named officer decides."""
+
+    entitlements: tuple[Entitlement, ...] = ()
+    offers: tuple[Entitlement, ...] = ()
+    """Services that the plan may take up."""
+    comparison: Comparison | None = None
+    """Where two of the exclusive group are met."""
+    near: tuple[NearMiss, ...] = ()
+
+
 class ChildFound(Frozen):
     """All that the rules find of one child."""
 
@@ -135,6 +159,7 @@ class ChildFound(Frozen):
     records: tuple[str, ...]
     """Rows of the records that are owed."""
     near: tuple[NearMiss, ...]
+    benefits: BenefitsFound = BenefitsFound()
 
     def category(self, code: Category) -> CategoryFound | None:
         """How a category stands, if it is spoken of at all."""

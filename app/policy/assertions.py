@@ -8,6 +8,7 @@ from app.domain.determination import Category, ChildFound, PlacementCode, Standi
 from app.domain.facts import Known, ReportFacts, Whereabouts
 from app.domain.policy import Gate, PlannedRoute, Triage
 from app.domain.terms import Agency, Branch, ReportKind
+from app.policy.benefit_answers import assertions_of_benefits
 from app.policy.case_file import name_of, persons_of
 from app.policy.pack import Pack
 
@@ -52,6 +53,7 @@ def assertions(
     asked = _Asked(pack, file, facts, triage, found)
     for part in (_of_everybody, _of_emergencies, _of_time, _of_missing, _of_duplicates, _of_detained, _of_origin):
         yield from part(asked)
+    yield from assertions_of_benefits(pack, found)
     yield from ({"check": name} for name, holds in PLAIN.items() if holds(asked))
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import date
 from itertools import combinations
 
 from app.domain.determination import (
@@ -19,19 +20,31 @@ from app.domain.policy import Triage
 from app.domain.terms import Grade
 from app.policy.child_rows import CategoryRow, ChildRow, ChildTables, PlacementRow, Scale
 from app.policy.child_view import CATEGORIES, Answers, child_view, question
+from app.policy.entitlement_rows import BenefitTables
+from app.policy.entitlements import entitled
 from app.policy.reading import Reading
 
 SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING, Standing.ASSESS)
 OVERLAP = "R012"
 
 
+class Tables(ChildTables, BenefitTables):
+    """All that is asked of each child."""
+
+
 def determine(
-    tables: ChildTables, facts: ReportFacts, triage: Triage, left_behind_max_age: int
+    tables: Tables, facts: ReportFacts, triage: Triage, left_behind_max_age: int, day: date
 ) -> tuple[ChildFound, ...]:
-    """Every child of the report, in its order."""
+    """Every child of the report, in its order, with what each is due at the amounts of that day."""
     return tuple(
-        _Child(tables, child_view(facts, child, triage, left_behind_max_age)).found(child) for child in facts.children
+        _found(tables, child, child_view(facts, child, triage, left_behind_max_age), day) for child in facts.children
     )
+
+
+def _found(tables: Tables, child: ChildFacts, view: Answers, day: date) -> ChildFound:
+    one = _Child(tables, view)
+    found = one.found(child)
+    return found.model_copy(update={"benefits": entitled(tables, one.view(), day)})
 
 
 class _Child:

@@ -9,20 +9,16 @@ from typing import Any, Literal, cast
 import cel
 from pydantic import Field
 
-from app.domain.benefits import Benefit
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec
 from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
-from app.domain.facts import Known, ReportFacts
+from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.ladder import faults_of
 from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
-from app.policy.child_rows import ChildTables
 from app.policy.conditions import FAILURES, compiled, view
-from app.policy.determination import determine
+from app.policy.determination import Tables, determine
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
-from app.policy.stackings import AmountRow, StackingRow, rules_of
-from app.policy.stackings import faults_of as faults_of_benefits
 
 LADDERS = ("urgent", "normal")
 CONDITIONED = ("triggers", "branches", "urgencies", "leads", "routes", "duties")
@@ -109,7 +105,7 @@ class DutyRow(PackModel):
         return self.code
 
 
-class PackFile(ChildTables):
+class PackFile(Tables):
     """The whole pack as it stands in its files."""
 
     name: str
@@ -139,14 +135,6 @@ class PackFile(ChildTables):
     times: dict[str, TimeRow]
     duties: tuple[DutyRow, ...]
     routes: tuple[RouteRow, ...]
-    stackings: tuple[StackingRow, ...]
-    amounts: tuple[AmountRow, ...] = ()
-    payers: tuple[Benefit, ...]
-
-    @property
-    def benefits(self) -> BenefitRules:
-        """The tables on benefits as the domain asks for them."""
-        return rules_of(self.stackings, self.amounts, self.payers)
 
     def contradictions(self) -> Iterator[tuple[str, str, str]]:
         """What no single row shows: (table, row, reason) of doubles, of names that lead nowhere and of ladders that do not climb."""
@@ -177,8 +165,8 @@ class PackFile(ChildTables):
         yield from (("ladders", name, "this ladder is missing") for name in LADDERS if name not in self.ladders)
         for name, rungs in self.ladders.items():
             yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
-        yield from faults_of_benefits(self.stackings, self.amounts, self.payers)
         yield from self.faults()
+        yield from self.faults_of_benefits()
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):
                 yield table, "-", f"no row holds for every report, so one could stay without {what}"
@@ -292,7 +280,8 @@ class Pack:
 
     def determine(self, facts: ReportFacts, triage: Triage) -> tuple[ChildFound, ...]:
         """What the tables find of each child of the report, in its order."""
-        return determine(self.file, facts, triage, self.file.left_behind_max_age)
+        day = facts.reported_at.astimezone(BEIJING).date() if facts.reported_at else self.file.effective_from
+        return determine(self.file, facts, triage, self.file.left_behind_max_age, day)
 
     def asked(self, facts: ReportFacts) -> "Asked":
         """The report with all that the tables decide of it, to be asked any condition of the pack."""

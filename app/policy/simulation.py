@@ -6,6 +6,7 @@ from typing import Any
 from app.domain.determination import ChildFound
 from app.domain.policy import PlannedRoute
 from app.policy.assertions import assertions
+from app.policy.benefit_answers import benefits_of, with_amounts
 from app.policy.case_file import facts_of_file, name_of
 from app.policy.examples import with_facts
 from app.policy.loader import load
@@ -19,7 +20,8 @@ HELD = ("duplicate_cleared", "expired:")
 
 def simulate(case_file: Mapping[str, Any], pack: Pack | None = None) -> dict[str, Any]:
     """The answers of a pack to a case file; raises ValidationError where its facts are none."""
-    rules, case = pack or load(CURRENT), with_facts(case_file)
+    case = with_facts(case_file)
+    rules = with_amounts(pack or load(CURRENT), case)
     facts = facts_of_file(case)
     triage = rules.triage(facts)
     found = rules.determine(facts, triage)
@@ -38,6 +40,7 @@ def simulate(case_file: Mapping[str, Any], pack: Pack | None = None) -> dict[str
         "children": {} if primary else {name: _child(one) for name, one in zip(names, found, strict=True)},
         "routing": [_leg(route) for route in triage.routes if not _waits_for_a_lapse(route)],
         "placement": {"—": {"code": SAME_AS, "case": primary}} if primary else _placements(names, found),
+        **benefits_of([] if primary else names, [] if primary else found),
         "records": _records(found, rules),
         "assertions": list(assertions(rules, case, facts, triage, found)),
         "rows": list(triage.rows),

@@ -14,8 +14,8 @@ from app.domain.benefits import Benefit, Result, Verdict
 from app.domain.case import decide
 from app.domain.refusals import Refused
 from app.policy.calendars import seed
+from app.policy.entitlement_rows import AmountRow
 from app.policy.loader import load
-from app.policy.stackings import AmountRow
 from tests.domain.test_case import Case, at_desk
 
 DIFF, DIS2, TK, DB = Benefit.B_DIFF, Benefit.B_DIS2, Benefit.B_TK, Benefit.B_DB
