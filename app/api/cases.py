@@ -68,7 +68,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, response: Response) -> d
 
 
 async def _content(conn: Conn, case_id: str) -> dict[str, Any]:
-    hidden = ("sound_keys", "case_id", "filed_at")
+    hidden = ("sound_keys", "phones", "case_id", "filed_at")
     children = await conn.execute(
         select(tables.children).where(tables.children.c.case_id == case_id).order_by(tables.children.c.id)
     )

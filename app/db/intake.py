@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
-from sqlalchemy import Select, String, bindparam, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import CompoundSelect, bindparam, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -18,7 +17,7 @@ from app.db.sounds import sound_keys
 from app.domain import commands as c
 from app.domain.access import Actor
 from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
-from app.domain.identity import clean_name, id_findings, known_name, normal_id, normal_phone
+from app.domain.identity import clean_name, id_findings, known_name, normal_id, normal_phones
 from app.domain.matching import Candidate, Match, score
 from app.domain.terms import ReporterClass, ReportKind, Trigger
 
@@ -189,7 +188,8 @@ async def file(
         return before
     case_id = f"case-{uuid.uuid4().hex}"
     children = [child.model_copy(update={"child_id": f"ch-{uuid.uuid4().hex}"}) for child in submission.children]
-    candidates = [_candidate(case_id, child, now) for child in children]
+    of_family = [member.phone for member in submission.family]
+    candidates = [_candidate(case_id, child, of_family, now) for child in children]
     matches = await _matches(conn, candidates, now)
     facts = _facts(submission, children, now, possible_duplicate=bool(matches))
     findings = _findings(children)
@@ -203,7 +203,7 @@ async def file(
     content = {
         tables.reports: [report],
         tables.children: [
-            _child_row(case_id, child, now, facts.division, candidate.sound_keys)
+            _child_row(case_id, child, now, facts.division, candidate)
             for child, candidate in zip(children, candidates, strict=True)
         ],
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
@@ -265,12 +265,12 @@ def _findings(children: list[ReportedChild]) -> list[dict[str, Any]]:
     return found
 
 
-def _candidate(case_id: str, child: ReportedChild, now: datetime) -> Candidate:
+def _candidate(case_id: str, child: ReportedChild, of_family: list[str | None], now: datetime) -> Candidate:
     name = clean_name(child.name or "")
     return Candidate(
         case_id=case_id, name=name, sound_keys=sound_keys(name), birth_date=child.birth_date,
         sex=child.sex.value if child.sex else None, id_no=normal_id(child.id_no) if child.id_no else None,
-        phone=child.phone, division=child.residence_division, school=child.school, reported_at=now,
+        phones=normal_phones(child.phone, *of_family), division=child.residence_division, school=child.school, reported_at=now,
     )  # fmt: skip
 
 
@@ -288,52 +288,56 @@ async def _matches(conn: AsyncConnection, candidates: list[Candidate], now: date
 async def _near(conn: AsyncConnection, candidate: Candidate, now: datetime) -> list[Candidate]:
     known = {
         "sounds": list(candidate.sound_keys), "born": candidate.birth_date, "id_no": candidate.id_no,
-        "phones": list(_ways_of_writing(candidate.phone)) if candidate.phone else [],
+        "phones": list(candidate.phones),
     }  # fmt: skip
     if not any(known.values()):
         return []
     rows = (await conn.execute(NEAR, {**known, "since": now - LOOK_BACK})).mappings()
     return [
-        Candidate(**{**row, "name": clean_name(row["name"]), "sound_keys": tuple(row["sound_keys"])}) for row in rows
+        Candidate(
+            **{
+                **row,
+                "name": clean_name(row["name"]),
+                "sound_keys": tuple(row["sound_keys"]),
+                "phones": tuple(row["phones"]),
+            }
+        )
+        for row in rows
     ]
 
 
-def _near_ones() -> Select[*tuple[Any, ...]]:
-    """Children of other open cases who share a sound, the birth date, the id number or a phone; what is unknown matches nobody."""
+def _near_ones() -> CompoundSelect[*tuple[Any, ...]]:
+    """Children of other open cases who share a sound, the birth date or a phone, the newest, and all who share the id number.
+
+    What is unknown matches nobody.
+    """
     child, case = tables.children.c, tables.cases
     alike = or_(
         child.sound_keys.overlap(bindparam("sounds", type_=child.sound_keys.type)), child.birth_date == bindparam("born"),
-        child.id_no == bindparam("id_no"), child.phone == func.any(bindparam("phones", type_=ARRAY(String))),
+        child.phones.overlap(bindparam("phones", type_=child.phones.type)),
     )  # fmt: skip
-    return (
-        select(child.case_id, child.name, child.sound_keys, child.birth_date, child.sex, child.id_no, child.phone,
+    of_open_case = (
+        select(child.case_id, child.name, child.sound_keys, child.birth_date, child.sex, child.id_no, child.phones,
                child.division, child.school, child.filed_at.label("reported_at"))
         .join(case, case.c.id == child.case_id)
-        .where(alike, child.filed_at > bindparam("since"), case.c.is_open, case.c.linked_to.is_(None))
-        .order_by(child.filed_at.desc())
-        .limit(MOST_CANDIDATES)
+        .where(case.c.is_open, case.c.linked_to.is_(None))
     )  # fmt: skip
+    newest = of_open_case.where(alike, child.filed_at > bindparam("since")).order_by(child.filed_at.desc())
+    return union(of_open_case.where(child.id_no == bindparam("id_no")), newest.limit(MOST_CANDIDATES))
 
 
 NEAR = _near_ones()
 
 
-def _ways_of_writing(phone: str) -> tuple[str, ...]:
-    """Phones are kept as typed; those that are found are compared by their digits."""
-    digits = normal_phone(phone)
-    split = f"{digits[:3]} {digits[3:7]} {digits[7:]}"
-    return tuple(dict.fromkeys((phone, digits, f"86{digits}", f"+86{digits}", split, split.replace(" ", "-"))))
-
-
 def _child_row(
-    case_id: str, child: ReportedChild, now: datetime, division: str, sounds: tuple[str, ...]
+    case_id: str, child: ReportedChild, now: datetime, division: str, candidate: Candidate
 ) -> dict[str, Any]:
     return {
         "id": child.child_id, "case_id": case_id, "name": child.name or "", "sex": child.sex.value if child.sex else None,
         "birth_date": child.birth_date, "birth_text": child.birth_text,
-        "id_no": normal_id(child.id_no) if child.id_no else None, "phone": child.phone, "hukou": child.hukou,
+        "id_no": normal_id(child.id_no) if child.id_no else None, "phone": child.phone, "phones": candidate.phones, "hukou": child.hukou,
         "residence": child.residence, "school": child.school, "features": child.features,
-        "division": child.residence_division or division, "guardians": [], "sound_keys": sounds,
+        "division": child.residence_division or division, "guardians": [], "sound_keys": candidate.sound_keys,
         "filed_at": now,
     }  # fmt: skip
 

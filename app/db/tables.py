@@ -210,6 +210,7 @@ children = Table(
     Column("birth_text", Text),
     Column("id_no", Text),
     Column("phone", Text),
+    Column("phones", ARRAY(Text), nullable=False),
     Column("hukou", Text),
     Column("residence", Text),
     Column("school", Text),
@@ -222,7 +223,7 @@ children = Table(
     Index("ix_children_sound", "sound_keys", postgresql_using="gin"),
     Index(None, "birth_date"),
     Index(None, "id_no"),
-    Index(None, "phone"),
+    Index("ix_children_phones", "phones", postgresql_using="gin"),
 )
 
 notes = Table(

@@ -74,6 +74,11 @@ def normal_phone(text: str) -> str:
     return home if MOBILE.fullmatch(home) or home.startswith("0") else f"0{home}"
 
 
+def normal_phones(*typed: str | None) -> tuple[str, ...]:
+    """Each number once, in the form in which they are compared; what has no digit is none."""
+    return tuple(dict.fromkeys(digits for phone in typed if phone and (digits := normal_phone(phone))))
+
+
 def phone_findings(phone: str) -> tuple[str, ...]:
     """`not_a_phone` unless it is a mobile, a landline with its area code, a local number of Beijing, or a service number."""
     digits = normal_phone(phone)

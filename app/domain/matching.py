@@ -4,7 +4,7 @@ import re
 import unicodedata
 from datetime import date, datetime, timedelta
 
-from app.domain.identity import LENGTH, id_findings, known_name, normal_id, normal_phone
+from app.domain.identity import LENGTH, id_findings, known_name, normal_id
 from app.domain.policy import Frozen
 
 SUGGESTS_AT = 0.55
@@ -29,7 +29,8 @@ class Candidate(Frozen):
     birth_date: date | None = None
     sex: str | None = None
     id_no: str | None = None
-    phone: str | None = None
+    phones: tuple[str, ...] = ()
+    """The child's and the family's, in one form; the reporter's says who called, and a school calls for many children."""
     division: str | None = None
     school: str | None = None
     reported_at: datetime
@@ -137,8 +138,7 @@ def _sex(a: Candidate, b: Candidate) -> Reason | None:
 
 
 def _phone(a: Candidate, b: Candidate) -> Reason | None:
-    one = normal_phone(a.phone or "")
-    return SAME_PHONE if one and one == normal_phone(b.phone or "") else None
+    return SAME_PHONE if set(a.phones) & set(b.phones) else None
 
 
 def _school(a: Candidate, b: Candidate) -> Reason | None:

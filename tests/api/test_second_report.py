@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from app.db.intake import MOST_CANDIDATES
 from tests.api.test_reports import is_problem
 
 FATHER_BEAT = {"residence_division": "110106101", "sex": "male"}
@@ -64,6 +65,30 @@ async def test_a_second_report_is_suggested_by_each_trait_with_its_reason(api, o
     assert reason["zh"]
     assert reason["en"]
     assert reason["weight"] > 0
+
+
+async def suggested(api, case_id):
+    found = (await api.get("police.officer.1", f"/v1/cases/{case_id}/suggestions")).json()
+    return {entry["other_id"]: {reason["code"] for reason in entry["reasons"]} for entry in found}
+
+
+async def test_the_phone_of_a_parent_speaks_for_one_child_however_it_is_typed_and_wherever_it_stands(api):
+    born = {"birth_date": "2012-10-19"}
+    by_mother = await api.report(children=[born], family=[{"relation": "母", "phone": "139 0000 7771"}])
+    by_child = await api.report(children=[{**born, "phone": "+86-139-0000-7771"}])
+    again = await api.report(children=[born], family=[{"relation": "父", "phone": "13900007771"}])
+    found = await suggested(api, again["case_id"])
+    for report in (by_mother, by_child):
+        assert found[report["case_id"]] >= {"same_phone", "same_birth_date"}
+
+
+async def test_the_same_id_number_is_found_behind_any_number_of_newer_reports_that_look_alike(api):
+    one = {"name": "温小满", "birth_date": "2011-11-23"}
+    first = await api.report(children=[{"id_no": "110106201111230019"}])
+    for _ in range(MOST_CANDIDATES + 1):
+        await api.report(children=[one])
+    last = await api.report(children=[{**one, "id_no": "110106201111230019"}])
+    assert "same_id" in (await suggested(api, last["case_id"]))[first["case_id"]]
 
 
 async def test_a_stranger_to_the_other_case_sees_no_suggestion_and_cannot_link_to_it(api):

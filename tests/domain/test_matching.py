@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.db.sounds import folded, readings, sound_keys
-from app.domain.identity import check_digit, normal_id, normal_phone
+from app.domain.identity import check_digit, normal_id, normal_phones
 from app.domain.matching import SUGGESTS_AT, Candidate, school_key, score
 from app.domain.surnames import POLYPHONIC
 from app.policy.examples import SEXES, examples
@@ -16,13 +16,14 @@ from app.policy.examples import SEXES, examples
 EVENING = datetime(2026, 5, 19, 10, 25, tzinfo=UTC)
 
 
-def child(name="凌小树", born=None, reported_at=EVENING, case_id="case-1", **known):
+def child(name="凌小树", born=None, reported_at=EVENING, case_id="case-1", phone=None, **known):
     return Candidate(
         case_id=case_id,
         name=name,
         sound_keys=sound_keys(name),
         birth_date=born and date.fromisoformat(born),
         reported_at=reported_at,
+        phones=normal_phones(phone),
         **known,
     )
 
@@ -260,7 +261,7 @@ def test_but_for_a_mistyped_number_a_suggestion_is_never_out_of_reach_of_the_loo
         or set(a.sound_keys) & set(b.sound_keys)
         or (a.birth_date and a.birth_date == b.birth_date)
         or (a.id_no and normal_id(a.id_no) == normal_id(b.id_no or ""))
-        or (a.phone and normal_phone(a.phone) == normal_phone(b.phone or ""))
+        or set(a.phones) & set(b.phones)
     )
 
 
