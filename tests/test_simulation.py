@@ -1,8 +1,11 @@
 """A case file is answered with the codes of the worked cases, and other cases as the notice has it; nothing is guessed."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from app.policy.examples import examples
 from app.policy.simulation import simulate
@@ -47,3 +50,45 @@ def test_a_worked_case_is_answered_as_its_file_expects(case_id):
     assert Counter(said["records"]) == Counter(expected["records"])
     for assertion in expected["assertions"]:
         assert assertion["check"] in BENEFITS or assertion in said["assertions"]
+
+
+FURTHER = json.loads((Path(__file__).parent / "further_cases.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", FURTHER, ids=[case["case_id"] for case in FURTHER])
+@pytest.mark.requirement("R006", "R009", "R033", "R037", "R038", "R039", "R041", "R043", "R094")
+def test_a_further_case_is_answered_as_the_notice_has_it(case):
+    expected, said = case["expected"], simulate(case)
+    for told in ("urgency", "police_branch"):
+        assert said[told] == expected.get(told, said[told])
+    for name, wanted in expected.get("categories", {}).items():
+        child = said["children"][name]
+        assert [f"{one['code']} {one['status']}" for one in child["categories"]] == wanted
+        assert child["left_behind"] is expected.get("left_behind", False)
+        assert child.get("multi_difficulty", False) is expected.get("multi_difficulty", False)
+        assert child.get("overlap", []) == expected.get("overlap", [])
+        for code, facts in expected.get("decided_by", {}).items():
+            assert [one["decided_by"] for one in child["categories"] if one["code"] == code] == [facts]
+    for who, (code, basis) in expected["placement"].items():
+        place = said["placement"][who]
+        assert (place["code"], basis in place["basis"]) == (code, True)
+        assert place["tonight"] == expected.get("tonight", place["tonight"])
+    found = [one for child in said["children"].values() for one in child["categories"]]
+    shown = [*found, *said["routing"], *said["placement"].values()]
+    overlaps = [rule for child in said["children"].values() for rule in child.get("overlap", ())]
+    lived = ["R011"] if expected.get("left_behind") else []
+    assert set(expected["rows"]) <= {source for one in shown for source in one["basis"]} | {*overlaps, *lived}
+    assert set(expected.get("records", ())) <= set(said["records"])
+    assert "check" not in expected or expected["check"] in {one["check"] for one in said["assertions"]}
+    assert said["routing"]
+
+
+def test_words_drive_no_rule():
+    case = next(case for case in FURTHER if case["case_id"] == "X-silent")
+    loud = {**case, "narrative": "爸爸打，孤儿，低保，失踪", "children": [{"name": "巳", "note": "残疾一级"}]}
+    assert simulate(loud) == simulate(case)
+
+
+def test_a_misspelt_fact_is_refused():
+    with pytest.raises(ValidationError, match="orphn"):
+        simulate({"children": [{"name": "午"}], "facts": {"children": [{"orphn": "yes"}]}})

@@ -94,6 +94,8 @@ class ChildTables(PackModel):
     same_difficulty: tuple[tuple[Category, ...], ...] = ()
     """Categories that name one difficulty twice, so that both together are not several."""
     categories: tuple[CategoryRow, ...]
+    overlaps: tuple[ChildRow, ...]
+    """Rules on a child that is of two kinds at once, on what has been found."""
     placements: tuple[PlacementRow, ...]
     tonight: tuple[TonightRow, ...]
     rejections: tuple[RejectionRow, ...]
@@ -104,7 +106,7 @@ class ChildTables(PackModel):
     def faults(self) -> Iterator[tuple[str, str, str]]:
         """(table, row, reason) of ids that stand twice, a scale that does not rise, and a child who could be left without a place."""
         tables: dict[str, Iterable[ChildRow]] = {
-            "categories": self.categories, "placements": self.placements, "tonight": self.tonight,
+            "categories": self.categories, "overlaps": self.overlaps, "placements": self.placements, "tonight": self.tonight,
             "rejections": self.rejections, "gates": self.gates, "grading": self.grading.factors, "records": self.records,
         }  # fmt: skip
         for table, rows in tables.items():

@@ -25,7 +25,6 @@ from app.policy.entitlements import entitled
 from app.policy.reading import Reading
 
 SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING, Standing.ASSESS)
-OVERLAP = "R012"
 
 
 class Tables(ChildTables, BenefitTables):
@@ -64,17 +63,13 @@ class _Child:
             child_id=child.child_id,
             categories=tuple(categories[code] for code in CATEGORIES if code in categories),
             left_behind=_known(left_behind),
-            overlap=(OVERLAP,) if self._is_both(left_behind, categories) else (),
+            overlap=tuple(source for row in self._tables.overlaps if self._said(row) for source in row.basis),
             multi_difficulty=self._view["multi_difficulty"] is True,
             placement=placement,
             grade=grade,
             records=tuple(row.id for row in self._tables.records if self._said(row)),
             near=tuple(self._near),
         )
-
-    def view(self) -> Answers:
-        """The child with what has been decided."""
-        return self._view
 
     def _categories(self) -> dict[Category, CategoryFound]:
         rows = self._tables.categories
@@ -100,9 +95,6 @@ class _Child:
         confirmed = [code for code in CATEGORIES if code in found and found[code].status is Standing.CONFIRMED]
         same = [set(pair) for pair in self._tables.same_difficulty]
         return any(set(pair) not in same for pair in combinations(confirmed, 2))
-
-    def _is_both(self, left_behind: CategoryFound | None, found: dict[Category, CategoryFound]) -> bool:
-        return _known(left_behind) is Known.YES and any(one.status in SETTLED for one in found.values())
 
     def _placement(self) -> Placement:
         row = next(row for row in self._tables.placements if self._read("placements", row).holds)
