@@ -43,7 +43,7 @@ def determine(
 def _found(tables: Tables, child: ChildFacts, view: Answers, day: date) -> ChildFound:
     one = _Child(tables, view)
     found = one.found(child)
-    return found.model_copy(update={"benefits": entitled(tables, one.view(), day)})
+    return found.model_copy(update={"benefits": entitled(tables, one.view, day)})
 
 
 class _Child:
@@ -70,6 +70,11 @@ class _Child:
             records=tuple(row.id for row in self._tables.records if self._said(row)),
             near=tuple(self._near),
         )
+
+    @property
+    def view(self) -> Answers:
+        """The child with all that has been decided."""
+        return self._view
 
     def _categories(self) -> dict[Category, CategoryFound]:
         rows = self._tables.categories
