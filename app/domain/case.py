@@ -15,7 +15,7 @@ from app.domain.referral import DESK_WORK, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.stages import STAGE_WORK
 from app.domain.supervision import SUPERVISION_WORK
-from app.domain.terms import OWN_AGENCY
+from app.domain.terms import OWN_AGENCY, Role
 
 Decision = Callable[[Progress, Any, Policy, datetime], tuple[e.Event, ...]]
 
@@ -46,7 +46,8 @@ def decide(progress: Progress | None, command: c.Command, policy: Policy, now: d
         raise TypeError("a report is decided by file_report, which knows the new id")
     if progress is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
-    if not progress.is_open:
+    ended_with_another = progress.linked_to and isinstance(command, c.UnlinkReport)
+    if not progress.is_open and not ended_with_another:
         raise Refused(RefusalCode.CASE_CLOSED, closed_reason=progress.closed_reason)
     if progress.linked_to and not isinstance(command, WHILE_LINKED):
         raise Refused(RefusalCode.CASE_LINKED, primary=progress.linked_to)
@@ -173,8 +174,11 @@ def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: dateti
 
 
 def _unlink(progress: Progress, command: c.UnlinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    """A report that was closed with the other case opens again, for nobody has helped its child: a supervisor says so."""
     if not progress.linked_to:
         raise Refused(RefusalCode.NOT_LINKED)
+    if not progress.is_open and Role.SUPERVISOR not in command.by.roles:
+        raise Refused(RefusalCode.NOT_ALLOWED)
     unlinked = e.ReportUnlinked(**signed(command.by, now), primary=progress.linked_to)
     if progress.answer is not Answer.FOLLOWED:
         return (unlinked,)

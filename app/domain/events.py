@@ -220,7 +220,7 @@ class ReportLinked(Fact):
 
 
 class ReportUnlinked(Fact):
-    """The link was a mistake; the report is a case of its own again."""
+    """The link was a mistake; the report is a case of its own again, open even if it was closed with the other."""
 
     kind: Literal["report_unlinked"] = "report_unlinked"
     primary: str

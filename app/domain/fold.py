@@ -186,7 +186,10 @@ def _of_link(progress: Progress, event: e.Event) -> Change:
             happened = progress.happened
             if "duplicate_cleared" not in happened:
                 happened = (*happened, "duplicate_cleared")
-            return {"linked_to": None, "possible_duplicate": False, "happened": happened, **_without_followed(progress)}
+            return {
+                "linked_to": None, "possible_duplicate": False, "happened": happened, **_without_followed(progress),
+                **_open_again(progress),
+            }  # fmt: skip
         case e.FollowerAdded(case_id=follower):
             return {"followers": (*progress.followers, follower)}
         case e.FollowerRemoved(case_id=follower):
@@ -221,6 +224,11 @@ def _receiving(progress: Progress, child_id: str, instead_of: tuple[Benefit, ...
     """What the child receives, with these benefits replaced."""
     rest = (h for h in progress.benefits if h.child_id != child_id or h.benefit not in instead_of)
     return {"benefits": (*rest, *now)}
+
+
+def _open_again(progress: Progress) -> Change:
+    """A report that was closed with the case it was linked to begins anew; what has been done stays done."""
+    return {} if progress.is_open else {"stage": Stage.REPORT, "closed_reason": None, "closed_at": None}
 
 
 def _without_followed(progress: Progress) -> Change:

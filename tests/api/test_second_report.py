@@ -177,6 +177,24 @@ async def test_a_mistaken_link_can_be_undone_after_the_other_case_is_closed(api)
     assert [r for r in (await api.progress(second["case_id"]))["referrals"] if r["state"] == "sent"]
 
 
+async def test_a_mistaken_link_can_be_undone_after_both_cases_are_closed(api):
+    first, second = await linked(api)
+    child_id = (await api.progress(first["case_id"]))["children"][0]["id"]
+    await api.post("police.officer.1", f"/v1/cases/{first['case_id']}/safety", {"child_id": child_id, "safety": "safe"})
+    await api.post("civil.officer.1", f"/v1/cases/{first['case_id']}/answer", {"note": "孩子平安"})
+    await close(api, first["case_id"])
+    unlink = f"/v1/cases/{second['case_id']}/unlink"
+    assert (await shown(api, second))["closed"]
+    is_problem(await api.post("police.officer.1", unlink), 403, "not_allowed")
+    assert (await api.post("civil.supervisor.1", unlink)).status_code == 200
+    told = await shown(api, second)
+    assert (told["closed"], told["answered"], bool(told["answer_due_at"])) == (False, False, True)
+    legs = [r["id"] for r in (await api.progress(second["case_id"]))["referrals"] if r["state"] == "sent"]
+    tasks = (await api.get("police.officer.1", "/v1/tasks?view=desk&limit=200")).json()["items"]
+    assert set(legs) & {task["subject"] for task in tasks if task["case_id"] == second["case_id"]}
+    assert (await api.progress(first["case_id"]))["stage"] == "closed"
+
+
 async def at_once(api, *asked):
     """Several people press a button in the same moment."""
     return await asyncio.gather(*(api.post(person, path, body) for person, path, body in asked))

@@ -5,11 +5,12 @@ from pydantic import ValidationError
 
 from app.domain import commands as c
 from app.domain.access import ENGINE
-from app.domain.progress import Answer
-from app.domain.terms import CloseReason, DeclineReason, WaiveReason
+from app.domain.progress import Answer, next_deadline
+from app.domain.terms import CloseReason, DeclineReason, Role, WaiveReason
 from tests.domain.test_case import Case, at_desk
 
 POLICE = at_desk("POLICE")
+SUPERVISOR = at_desk("CIVIL", "supervisor", Role.SUPERVISOR)
 
 
 @pytest.mark.parametrize("said", ["", "  \n"])
@@ -64,6 +65,32 @@ def test_a_linked_report_does_not_end_with_the_other_case_before_its_own_reporte
     case.do(c.WaiveAnswer(by=at_desk("CIVIL"), reason=WaiveReason.ANONYMOUS))
     case.do(c.FollowPrimary(by=ENGINE, closed=CloseReason.NEEDS_MET))
     assert not case.progress.is_open
+
+
+def test_a_report_that_was_closed_with_another_case_is_opened_again_by_a_supervisor_alone():
+    case = Case("CN-04", possible_duplicate=True)
+    case.do(c.ClearDuplicate(by=POLICE))
+    before = {(r.route_id, r.agency) for r in case.progress.open_referrals}
+    case.do(c.LinkReport(by=POLICE, primary="case-2"))
+    case.do(c.FollowPrimary(by=ENGINE, answered=True, closed=CloseReason.NEEDS_MET))
+    assert not case.progress.is_open
+    assert case.refused(c.UnlinkReport(by=POLICE)) == "not_allowed"
+    assert case.refused(c.AddNote(by=SUPERVISOR)) == "case_closed"
+    case.do(c.UnlinkReport(by=SUPERVISOR))
+    now = case.progress
+    assert (now.is_open, now.linked_to, now.closed_reason, now.closed_at) == (True, None, None, None)
+    assert {(r.route_id, r.agency) for r in now.open_referrals} == before
+    assert now.open_duty("answer_outcome")
+    assert next_deadline(now)
+    assert case.refused(c.UnlinkReport(by=SUPERVISOR)) == "not_linked"
+
+
+def test_a_case_that_was_closed_on_its_own_stays_closed():
+    case = Case("CN-07")
+    case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="已核实"))
+    case.do(c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NO_RISK_FOUND))
+    case.do(c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
+    assert case.refused(c.UnlinkReport(by=SUPERVISOR)) == "case_closed"
 
 
 def test_an_unlinked_report_gets_its_legs_back_where_they_were():

@@ -52,6 +52,21 @@ async def test_silent_desk_is_escalated_rung_by_rung_up_to_the_procuratorate(wor
 
 
 @pytest.mark.requirement("R060")
+async def test_a_report_that_was_closed_with_a_mistaken_other_is_conducted_again(world):
+    first, second = await world.report("CN-07"), await world.report("CN-07")
+    await world.do(second, c.LinkReport(by=at_desk("POLICE"), primary=first))
+    await world.do(first, c.AnswerReporter(by=at_desk("CIVIL"), note="已核实"))
+    await world.do(first, c.ProposeClosure(by=at_desk("CIVIL"), reason="no_risk_found"))
+    await world.do(first, c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
+    await world.relay.tell(second)
+    await world.handle(second).result()
+    assert not (await world.columns(second)).is_open
+    await world.do(second, c.UnlinkReport(by=at_desk("CIVIL", "supervisor", Role.SUPERVISOR)))
+    await world.complete_all(second)
+    await world.reaches(second, Stage.ASSESS)
+    await same_everywhere(world, second)
+
+
 async def test_a_case_goes_through_its_four_stages_and_back_to_the_watch(world):
     case = await world.report("CN-02")
     await world.complete_all(case)
