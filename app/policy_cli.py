@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from app.connect import database
+from app.domain.facts import BEIJING
+from app.domain.terms import Agency
 from app.embedded import EmbeddedError
 from app.settings import DATA, settings_of
 
@@ -36,6 +38,8 @@ Pack = Annotated[str, typer.Argument(help="A version, or the folder that holds i
 Data = Annotated[
     Path, typer.Option(help="Where the data is kept.", envvar="SHOUHU_DATA_DIR", show_default=".shouhu beside ./shouhu")
 ]
+CaseFilePath = Annotated[Path, typer.Argument(help="A case file in the form of the worked cases.")]
+Version = Annotated[str, typer.Option("--pack", help="A version, or the folder of a draft.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result for machines.")]
 
 
@@ -73,6 +77,120 @@ def diff(before: Pack, after: Pack, as_json: AsJson = False) -> None:
             console.print(f"[yellow]~[/] {place}  {change.field}".rstrip())
             console.print(f"    [red]{escape(_shown(change.before))}[/]\n    [green]{escape(_shown(change.after))}[/]")
     console.print(f"{len(changes)} changes" if changes else "The two say the same.")
+
+
+@policy.command()
+def simulate(file: CaseFilePath, version: Version = CURRENT, data: Data = DATA, as_json: AsJson = False) -> None:
+    """What a version of the rules answers to a case file, in the form of the worked cases; no case is touched."""
+    from app.policy.simulation import simulate as answer
+
+    with _refusals(as_json):
+        pack, case = _pack(version), _case(file)
+    said = answer(case, pack)
+    if as_json:
+        _write(said)
+        return
+    for name, value in to_jsonable_python(said).items():
+        if name == "children":
+            for child, answers in value.items():
+                _show_child(child, answers)
+        else:
+            _show_answer(name, value)
+
+
+def _show_child(name: str, answers: dict[str, Any]) -> None:
+    """The categories first, then whatever else is said of the child."""
+    console.print(f"[bold]{escape(name)}[/]")
+    for one in answers.get("categories", ()):
+        open_facts = f"  [yellow]decided by {', '.join(one['decided_by'])}[/]" if one.get("decided_by") else ""
+        console.print(
+            f"    {one['code']} {one['status']}  [dim]{' '.join(one['basis'])} {' '.join(one['rows'])}[/]{open_facts}"
+        )
+    for near in answers.get("nearly", ()):
+        console.print(f"    [dim]nearly: {escape(_shown(near))}[/]")
+    for key, value in answers.items():
+        if key not in ("categories", "nearly"):
+            console.print(f"    {key}  {escape(_shown(value))}")
+
+
+def _show_answer(name: str, value: Any) -> None:
+    """One answer; lists of rows one below the other."""
+    rows = [f"{key}  {_shown(one)}" for key, one in value.items()] if isinstance(value, dict) else value
+    if isinstance(rows, list) and any(not isinstance(one, str | int) or len(str(one)) > 40 for one in rows):
+        console.print(f"[bold]{name}[/]")
+        for row in rows:
+            console.print(f"    {escape(_shown(row))}")
+    else:
+        console.print(f"[bold]{name}[/]  {escape(_shown(value))}")
+
+
+@policy.command()
+def rehearse(
+    file: CaseFilePath,
+    silent: Annotated[
+        list[Agency] | None, typer.Option(help="An agency that never answers; may stand several times.")
+    ] = None,
+    version: Version = CURRENT,
+    as_json: AsJson = False,
+) -> None:
+    """Play a case file through in virtual time: who is asked when, which rung rings on which day, where it ends."""
+    from app.policy.calendars import seed
+    from app.policy.case_file import facts_of_file
+    from app.policy.examples import with_facts
+    from app.policy.rehearsal import rehearse as play
+
+    with _refusals(as_json):
+        pack, case = _pack(version), _case(file)
+    facts = facts_of_file(with_facts(case))
+    starts_at = facts.reported_at or datetime.now(UTC)
+    course = play(pack.with_calendar(seed().calendar()), facts, starts_at, silent or ())
+    if as_json:
+        _write(course)
+        return
+    for one in course.happenings:
+        due = f"  [dim]→ {_local(one.due_at)}[/]" if one.due_at else ""
+        told = f"  → {', '.join(one.recipients)}" if one.recipients else ""
+        colour = "[red]" if one.rung else "[bold]" if one.due_at else "[dim]"
+        said = f"{one.title_zh}  {one.title_en}"
+        console.print(
+            f"{_local(one.at)}  {one.who:<12} {colour}{escape(said)}[/]  {one.subject}{told}{due}  {' '.join(one.basis)}"
+        )
+    end = (
+        f"办结 closed: {course.closed_reason.zh}"
+        if course.closed_reason
+        else f"未办结 still open: {', '.join(course.still_open)}"
+    )
+    console.print(f"\n[bold]{_local(course.ends_at)}[/]  {end}")
+    console.print(
+        "[dim]Whoever is not silent acts at half of the given time; plan and grade are what persons decide.[/]"
+    )
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone(BEIJING).strftime("%Y-%m-%d %a %H:%M")
+
+
+def _case(path: Path) -> dict[str, Any]:
+    """A case file as JSON; EmbeddedError with the place of what is wrong in it."""
+    from pydantic import ValidationError
+
+    from app.policy.case_file import WrittenCase, facts_of_file
+    from app.policy.examples import with_facts
+
+    try:
+        case = json.loads(path.read_text("utf-8"))
+        WrittenCase.model_validate(case)
+        facts_of_file(with_facts(case))
+    except (OSError, UnicodeDecodeError) as error:
+        raise EmbeddedError(f"{path}: {error}") from None
+    except json.JSONDecodeError as error:
+        raise EmbeddedError(f"{path}: line {error.lineno} column {error.colno}: {error.msg}") from None
+    except ValidationError as error:
+        places = (
+            f"{path}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)
+        )
+        raise EmbeddedError("\n".join(places)) from None
+    return case
 
 
 @policy.command()

@@ -16,9 +16,12 @@ from app.domain.progress import next_deadline
 from app.domain.terms import Agency, Role
 from app.domain.titles import TITLES
 from app.policy.calendars import seed
+from app.policy.examples import examples as worked
 from app.policy.examples import facts_of
 from app.policy.explanation import explain
 from app.policy.loader import load
+from app.policy.rehearsal import rehearse
+from app.policy.simulation import simulate
 
 CASE = "case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"
 OTHER = "case-7c2b9a4d5e8f4a1b8c3d2e1f0a9b8c7d"
@@ -58,6 +61,9 @@ def examples() -> dict[str, Any]:
                           "by": OFFICER.person_id, "behalf": None, "due_at": tasks["a-police-1"]["due_at"],
                           "referral_id": "a-police-1"},
         "Explained": next(row for row in explain({policy.version: load(policy.version).file}, filed) if row.row == "a-police"),
+        "Answered": simulate(worked()["CN-02"]),
+        "Course": {**(course := rehearse(policy, report.facts, FILED, (Agency.EDU,))).model_dump(mode="json"),
+                   "happenings": course.happenings[:3]},
         "VersionRow": {"version": "fengtai-2027.1", "title": "丰政发〔2017〕17号", "effective_from": date(2027, 1, 1),
                        "proposed_by": "civil.supervisor.1", "proposed_at": FILED, "approved_by": "conf.supervisor.1",
                        "approved_at": ACCEPTED},

@@ -1,21 +1,31 @@
 """The rules by version: proposed by one officer, approved by another; compared and tried on past cases before they hold."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Conn, Shouhu, Who, require
 from app.api.strict import StrictRoute
 from app.db.past import past_reports
+from app.db.service import Service
 from app.db.versions import version_rows
 from app.domain.access import Action
+from app.domain.policy import Policy
+from app.domain.terms import Agency
+from app.policy.case_file import WrittenCase, facts_of_file
 from app.policy.diff import diff
 from app.policy.dry_run import dry_run
+from app.policy.examples import with_facts
 from app.policy.loader import parse
 from app.policy.pack import Pack
+from app.policy.rehearsal import Course, rehearse
+from app.policy.simulation import simulate
 from app.publishing import approve, files_of, propose
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=StrictRoute)
@@ -69,6 +79,70 @@ class Tried(BaseModel):
 
     cases: int
     otherwise: list[OtherwiseRow]
+
+
+class Question(BaseModel):
+    """A case file in the form of the worked cases, and the version that is asked; without one, the rules of today."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"case": {"reporter": {"type": "学校"}, "children": [{}]}}}
+    )
+
+    case: WrittenCase
+    version: str | None = Field(default=None, max_length=60)
+
+
+class Rehearsal(Question):
+    """The same, and who never answers."""
+
+    silent: tuple[Agency, ...] = ()
+
+
+class Answered(BaseModel):
+    """The codes of the worked cases; further fields grow with the pack."""
+
+    model_config = ConfigDict(extra="allow")
+
+    policy: str
+    triggers: list[str]
+    urgency: str
+
+
+@router.post("/simulations", operation_id="simulate_case")
+async def simulate_case(body: Question, conn: Conn, who: Who, shouhu: Shouhu) -> Answered:
+    """What the rules answer to a case file; nothing is stored, and no case is touched."""
+    rules = await _asked(conn, shouhu, body.version)
+    return Answered.model_validate(simulate(_checked(body), Pack(rules.version, rules.file)))
+
+
+@router.post("/rehearsals", operation_id="rehearse_case")
+async def rehearse_case(body: Rehearsal, conn: Conn, who: Who, shouhu: Shouhu) -> Course:
+    """The whole course of a case file in virtual time; nothing is stored."""
+    rules = await _asked(conn, shouhu, body.version)
+    facts = facts_of_file(with_facts(_checked(body)))
+    return rehearse(cast(Policy, rules), facts, facts.reported_at or shouhu.ledger.clock(), body.silent)
+
+
+async def _asked(conn: AsyncConnection, shouhu: Service, version: str | None) -> Pack:
+    """A version, proposed ones too, with the calendar in force."""
+    today = cast(Pack, await shouhu.ledger.current(conn, shouhu.ledger.clock()))
+    return (
+        today
+        if version is None
+        else replace(Pack(version, parse(await files_of(conn, version))), calendar=today.calendar)
+    )
+
+
+def _checked(body: Question) -> dict[str, Any]:
+    """The file as it was sent; facts that are none are the caller's to mend."""
+    case = body.case.model_dump(mode="json", exclude_unset=True)
+    try:
+        facts_of_file(with_facts(case))
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("body", "case", "facts", *one["loc"])} for one in error.errors()]
+        ) from None
+    return case
 
 
 @router.get("/versions", operation_id="policy_versions")

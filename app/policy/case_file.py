@@ -6,6 +6,8 @@ from datetime import date, datetime
 from itertools import zip_longest
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
 from app.domain.facts import ReportFacts
 from app.domain.terms import ReporterClass
 
@@ -29,6 +31,19 @@ REPORTERS: dict[str, ReporterClass] = {
     "检察": ReporterClass.STATE_ORGAN, "法院": ReporterClass.STATE_ORGAN, "医院": ReporterClass.MEDICAL,
     "幼儿园": ReporterClass.KINDERGARTEN,
 }  # fmt: skip
+
+
+class WrittenCase(BaseModel):
+    """The outer shape of a case file; what stands inside is checked as facts."""
+
+    model_config = ConfigDict(extra="allow")
+
+    case_id: str | None = None
+    reported_at: AwareDatetime | None = None
+    reporter: dict[str, Any] = {}
+    children: list[dict[str, Any]] = []
+    family: list[dict[str, Any]] = []
+    facts: dict[str, Any] | None = None
 
 
 def facts_of_file(case_file: Mapping[str, Any]) -> ReportFacts:

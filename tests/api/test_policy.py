@@ -8,6 +8,7 @@ from sqlalchemy import delete
 
 from app.db.versions import policy_versions
 from app.domain.facts import BEIJING
+from app.policy.examples import examples
 from app.policy.loader import HERE, texts
 from tests.api.conftest import TOKENS
 from tests.api.test_explanation import shouhu
@@ -165,3 +166,35 @@ async def test_two_supervisors_publish_by_command(api, postgres, name, tmp_path)
     assert (second.returncode, "holds for new cases from" in second.stdout) == (0, True)
     nobody = shouhu(postgres, "publish", name, "--token", "nothing")
     assert (nobody.returncode, nobody.stderr.strip()) == (1, "Nobody has this token.")
+
+
+async def test_a_case_file_is_simulated_and_rehearsed_without_a_trace(api):
+    case = examples()["CN-02"]
+    said = (await api.post(OFFICER, "/v1/policy/simulations", {"case": case})).json()
+    assert (said["urgency"], said["police_branch"]) == (case["expected"]["urgency"], "A")
+    assert said["placement"].keys() == case["expected"]["placement"].keys()
+    course = (await api.post(OFFICER, "/v1/policy/rehearsals", {"case": case, "silent": ["EDU"]})).json()
+    assert course["still_open"] == ["supervision_reply:a-education-1", "closure"]
+    before = (await api.get(SUPERVISOR, "/v1/cases")).json()["items"][0]["id"]
+    assert before != "case-rehearsal"
+    bad = await api.post(OFFICER, "/v1/policy/simulations", {"case": {"facts": {"kind": "party"}}})
+    assert (bad.status_code, bad.json()["errors"][0]["at"]) == (422, "/case/facts/kind")
+    unknown = await api.post(OFFICER, "/v1/policy/rehearsals", {"case": case, "version": "nothing"})
+    assert unknown.json()["code"] == "unknown_policy"
+
+
+async def test_a_draft_is_rehearsed_before_it_is_approved(api, name):
+    slower = (
+        "times.yaml",
+        "police_accept: {normal: 4 hours, urgent: 15 minutes",
+        "police_accept: {normal: 4 hours, urgent: 45 minutes",
+    )
+    await api.post(SUPERVISOR, "/v1/policy/versions", pack(name, slower))
+    asked = {"case": examples()["CN-02"], "silent": ["POLICE"]}
+    today = (await api.post(OFFICER, "/v1/policy/rehearsals", asked)).json()
+    draft = (await api.post(OFFICER, "/v1/policy/rehearsals", {**asked, "version": name})).json()
+    first = [
+        next(one["due_at"] for one in course["happenings"] if one["subject"] == "a-police-1")
+        for course in (today, draft)
+    ]
+    assert datetime.fromisoformat(first[1]) - datetime.fromisoformat(first[0]) == timedelta(minutes=30)

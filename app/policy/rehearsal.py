@@ -1,0 +1,211 @@
+"""One case played through in virtual time: the same decisions and clocks as in life, with agencies that answer and agencies that do not."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.access import ENGINE, Actor
+from app.domain.case import BY_ACT, decide, file_report
+from app.domain.clock import Clock
+from app.domain.facts import ReportFacts
+from app.domain.fold import fold
+from app.domain.policy import Policy
+from app.domain.progress import Duty, Progress, Referral, State, next_deadline
+from app.domain.referral_events import ReferralOpened
+from app.domain.refusals import Refused
+from app.domain.terms import Agency, CloseReason, Grade, Role, Safety, Stage
+from app.domain.titles import TITLES
+
+LONGEST = timedelta(days=800)
+"""After so long the course is cut, open or not."""
+AGAIN = timedelta(days=1)
+"""When somebody who was refused tries again."""
+REPORTER = Actor(person_id="reporter", agency=Agency.COMM, desk="COMM", roles=(Role.REPORTER,), unit="rehearsal")
+REPLIES = ("supervision_reply", "supervised")
+HIDDEN = ("delivery_recorded", "note_added", "task_claimed")
+
+
+class Happening(BaseModel):
+    """One event of the course: `who` acts or is asked, `due_at` is until when."""
+
+    at: datetime
+    kind: str
+    title_zh: str
+    title_en: str
+    who: str
+    subject: str = ""
+    rung: str | None = None
+    recipients: tuple[str, ...] = ()
+    due_at: datetime | None = None
+    basis: tuple[str, ...] = ()
+
+
+class Course(BaseModel):
+    """The whole course and where it ends."""
+
+    policy: str
+    silent: tuple[Agency, ...]
+    happenings: tuple[Happening, ...]
+    stage: Stage
+    closed_reason: CloseReason | None
+    ends_at: datetime
+    still_open: tuple[str, ...]
+
+
+def rehearse(policy: Policy, facts: ReportFacts, starts_at: datetime, silent: Collection[Agency] = ()) -> Course:
+    """Whoever is not silent acts at half of the time that the rules give; the engine acts exactly when a clock rings."""
+    report = c.FileReport(by=REPORTER, facts=facts.at(starts_at), unit="rehearsal")
+    play = _Play(policy, frozenset(silent), list(file_report("case-rehearsal", report, policy, starts_at)), starts_at)
+    play.run(starts_at + LONGEST)
+    case = play.case
+    owed = [referral.id for referral in case.open_referrals] + [duty.code for duty in case.duties if duty.is_open]
+    return Course(
+        policy=policy.version, silent=tuple(sorted(silent)), happenings=tuple(_told(play.events, policy)), stage=case.stage,
+        closed_reason=case.closed_reason, ends_at=play.events[-1].at, still_open=tuple(owed),
+    )  # fmt: skip
+
+
+@dataclass
+class _Play:
+    policy: Policy
+    silent: frozenset[Agency]
+    events: list[Any]
+    now: datetime
+    refused: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.case: Progress = fold(self.events)
+
+    def run(self, until: datetime) -> None:
+        """Whatever comes first, until nothing more comes."""
+        while self.case.is_open:
+            if self._engine_moves_on():
+                continue
+            rings = next_deadline(self.case)
+            act = min(self._acts(), key=lambda act: act[0], default=None)
+            coming = [at for at in (rings, act[0] if act else None) if at is not None]
+            if not coming or min(coming) > until:
+                return
+            self.now = max(self.now, min(coming))
+            if act is None or (rings is not None and rings <= self.now):
+                self._do(c.RaiseDue(by=ENGINE))
+            else:
+                self._do(act[1])
+
+    def _engine_moves_on(self) -> bool:
+        """The next stage, as the workflow asks for it."""
+        done = {
+            Stage.REPORT: (self.case.is_secured, Stage.ASSESS),
+            Stage.ASSESS: (self.case.plan_adopted, Stage.INTERVENE),
+            Stage.INTERVENE: (self.case.is_helped, Stage.REVIEW),
+        }
+        ready, stage = done.get(self.case.stage, (False, Stage.CLOSED))
+        return ready and self.case.linked_to is None and self._do(c.EnterStage(by=ENGINE, stage=stage))
+
+    def _do(self, command: c.Command) -> bool:
+        try:
+            new = decide(self.case, command, self.policy, self.now)
+        except Refused:
+            self.refused[_name(command)] = (self.case.version, self.now + AGAIN)
+            return False
+        self.events += new
+        self.case = fold(new, self.case)
+        return bool(new)
+
+    def _acts(self) -> Iterator[tuple[datetime, c.Command]]:
+        """What those who are not silent would do next, and when."""
+        for at, command in self._possible():
+            version, again = self.refused.get(_name(command), (-1, at))
+            yield max(self.now, at, again if version == self.case.version else at), command
+
+    def _possible(self) -> Iterator[tuple[datetime, c.Command]]:
+        for referral in self.case.open_referrals:
+            if referral.agency not in self.silent:
+                yield from self._on_referral(referral)
+        for duty in self.case.duties:
+            if duty.is_open and duty.holder not in self.silent:
+                yield from ((_half(duty.clock), command) for command in self._on_duty(duty))
+
+    def _on_referral(self, referral: Referral) -> Iterator[tuple[datetime, c.Command]]:
+        who = _at(referral.agency, referral.desk)
+        if referral.state is State.SENT:
+            yield _half(referral.accept), c.AcceptReferral(by=who, referral_id=referral.id)
+        elif referral.state is State.ACCEPTED and referral.finish:
+            done = (
+                c.FileAssessment(by=who, referral_id=referral.id, grade=Grade.MEDIUM)
+                if referral.assessment
+                else c.CompleteReferral(by=who, referral_id=referral.id)
+            )
+            yield _half(referral.finish), done
+
+    def _on_duty(self, duty: Duty) -> Iterator[c.Command]:
+        who = _at(duty.holder, duty.desk)
+        match duty.code.partition(":")[0]:
+            case "confirm_safety":
+                unseen = [child.id for child in self.case.children if child.safety is Safety.UNKNOWN]
+                yield from (c.ConfirmSafety(by=who, child_id=child, safety=Safety.SAFE) for child in unseen[:1])
+            case "answer_outcome":
+                yield c.AnswerReporter(by=who, note="rehearsal")
+            case "duplicate_check":
+                yield c.ClearDuplicate(by=who)
+            case "committee_review":
+                yield c.ReviewGrade(by=who, grade=self.case.grade or Grade.MEDIUM, present=self.policy.quorum)
+            case "adopt_plan":
+                yield c.AdoptPlan(by=who)
+            case "post_assessment" | "post_assessment_later":
+                yield c.FilePostAssessment(by=who, grade=Grade.LOW)
+            case "closure" if self.case.proposed_reason:
+                yield c.ApproveClosure(by=_at(duty.holder, duty.desk, "head"))
+            case "closure":
+                yield c.ProposeClosure(by=who, reason=CloseReason.NEEDS_MET)
+            case code if code in REPLIES:
+                yield c.ReplyToSupervision(by=who, code=duty.code)
+            case code if code not in BY_ACT:
+                yield c.MeetDuty(by=who, code=duty.code)
+            case _:
+                pass
+
+
+def _at(agency: Agency, desk: str, person: str = "officer") -> Actor:
+    return Actor(person_id=f"{desk.lower()}.{person}", agency=agency, desk=desk, roles=(Role.OFFICER,))
+
+
+def _half(clock: Clock) -> datetime:
+    return clock.started_at + (clock.due_at - clock.started_at) / 2
+
+
+def _name(command: c.Command) -> str:
+    about = command.model_dump(include={"referral_id", "code", "child_id", "stage"})
+    return f"{type(command).__name__} {about}"
+
+
+def _told(events: list[Any], policy: Policy) -> Iterator[Happening]:
+    """The events as an officer reads them; whoever is asked stands with the task and its deadline."""
+    for event in events:
+        if event.kind in HIDDEN:
+            continue
+        zh, en = TITLES[event.kind]
+        who, subject, due, basis = event.by, getattr(event, "subject", getattr(event, "referral_id", "")), None, ()
+        if isinstance(event, ReferralOpened):
+            route = policy.route(event.route_id, urgent=event.urgent)
+            zh, en, who = f"{zh}：{route.title_zh}", f"{en}: {route.title_en}", event.agency.value
+            due, basis = event.accept.due_at, event.basis
+        elif isinstance(event, e.DutyOpened):
+            spec = policy.obligation(event.code.partition(":")[0], urgent=False)
+            zh, en, who, subject = f"{zh}：{spec.title_zh}", f"{en}: {spec.title_en}", event.holder.value, event.code
+            due, basis = event.clock.due_at, event.basis
+        elif isinstance(event, e.RungFired):
+            zh, en = f"{zh}：{event.rung.zh}", f"{en}: {event.rung.en}"
+        elif isinstance(event, e.StageEntered):
+            zh, en = f"{zh}：{event.stage.zh}", f"{en}: {event.stage.en}"
+        elif isinstance(event, e.DutyMet | e.DutyExpired | e.DutyDropped):
+            subject = event.code
+        yield Happening(
+            at=event.at, kind=event.kind, title_zh=zh, title_en=en, who=who, subject=subject, due_at=due, basis=basis,
+            rung=getattr(event, "rung", None), recipients=getattr(event, "recipients", ()),
+        )  # fmt: skip
