@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.messages import At, Moved, StageAt
 from app.db import tables
-from app.db.ledger import Ledger, events_since
+from app.db.ledger import Ledger, events_since, kind_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.refusals import Refused
@@ -28,6 +28,18 @@ async def news(conn: AsyncConnection, at: At) -> Moved:
     """All events that the conductor has not seen."""
     bodies = await events_since(conn, at.stream_id, at.version)
     return Moved(since=at.version, events=tuple(bodies), systems=await systems(conn))
+
+
+async def heard(conn: AsyncConnection, at: At) -> Moved:
+    """What the conductor asked for and all else that it has not seen; in one transaction with that, the relay need not tell it.
+
+    Where the stream is to be told anew meanwhile, because its conductor was given up, that stays so.
+    """
+    moved, table = await news(conn, at), kind_of(at.stream_id).table
+    told = at.version + len(moved.events)
+    knows = update(table).where(table.c.id == at.stream_id, table.c.conducted_version.between(at.version, told - 1))
+    await conn.execute(knows.values(conducted_version=told))
+    return moved
 
 
 @dataclass
@@ -62,6 +74,6 @@ class LedgerActivities:
         try:
             async with self.engine.begin() as conn:
                 await self.ledger.record(conn, at.stream_id, command, now=at.now)
-                return await news(conn, at)
+                return await heard(conn, at)
         except Refused:
             return await self.catch_up(at)

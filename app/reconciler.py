@@ -75,13 +75,15 @@ class Reconciler:
         return [*found, *self.unreadable.values()]
 
     async def _lost(self) -> list[str]:
-        """Open streams that no workflow conducts; the engine's list lags behind, so each is asked for by name."""
+        """Open streams that were told and that no workflow conducts; the engine's list lags behind, so each is asked for by name."""
         live = await self._live()
         async with self.engine.connect() as conn:
             open_ids = [
                 stream_id
                 for table in (tables.cases, tables.watches)
-                for stream_id in (await conn.execute(select(table.c.id).where(table.c.is_open))).scalars()
+                for stream_id in (
+                    await conn.execute(select(table.c.id).where(table.c.is_open, table.c.conducted_version > 0))
+                ).scalars()
             ]
         return [stream_id for stream_id in open_ids if stream_id not in live and not await self._runs(stream_id)]
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.civil_affairs import CivilAffairsActivities
 from activities.education import EducationActivities
@@ -32,13 +32,21 @@ from workflows.child_watch import ChildWatchWorkflow
 log = structlog.get_logger()
 WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow)
 RECONCILE_EVERY = timedelta(minutes=2)
+MOST_CACHED = 500
+"""Conductors kept in memory, some 50 MiB; one that left comes back from its history, which is short, for the ledger holds the rest."""
+MOST_AT_WORK = 12
+"""Workflow tasks at once, and commands of theirs to the ledger: more would wait for each other past the 10 s of a task, not go faster."""
 
 
 def worker_of(
     client: Client, engine: AsyncEngine, ledger: Ledger, gateway: Gateway, settings: Settings, *,
-    workflows: Sequence[type] = WORKFLOWS,
+    workflows: Sequence[type] = WORKFLOWS, runner: WorkflowRunner | None = None,
 ) -> Worker:  # fmt: skip
-    """A worker with every workflow and activity, pinned to the version of its code."""
+    """A worker with every workflow and activity, pinned to the version of its code.
+
+    Temporal's sandbox finds code that would not replay. It costs a quarter of the CPU of a case, so tests run in it
+    (`runner`), and the service runs what passed.
+    """
     recording = LedgerActivities(engine, ledger)
     means = (engine, ledger, gateway)
     police, civil = PoliceActivities(*means), CivilAffairsActivities(*means)
@@ -55,6 +63,10 @@ def worker_of(
         ],
         deployment_config=WorkerDeploymentConfig(version=version_of(settings), use_worker_versioning=True),
         graceful_shutdown_timeout=timedelta(seconds=5),
+        workflow_runner=runner or UnsandboxedWorkflowRunner(),
+        max_cached_workflows=MOST_CACHED,
+        max_concurrent_workflow_tasks=MOST_AT_WORK,
+        max_concurrent_local_activities=MOST_AT_WORK,
     )  # fmt: skip
 
 

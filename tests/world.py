@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.gateway import Gateway, open_client
 from app.db import tables
@@ -73,7 +74,9 @@ class World:
 
     def worker(self, build: str = "", **code) -> Worker:
         settings = self.settings.model_copy(update={"build": build})
-        return worker_of(self.env.client, self.engine, self.ledger, self.gateway, settings, **code)
+        return worker_of(
+            self.env.client, self.engine, self.ledger, self.gateway, settings, runner=SandboxedWorkflowRunner(), **code
+        )  # fmt: skip
 
     async def report(self, example="CN-02", *, facts=None, tell=True):
         case_id = f"case-{uuid.uuid4().hex}"

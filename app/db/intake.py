@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
-from sqlalchemy import CompoundSelect, bindparam, or_, select, text, union, update
+from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -316,14 +316,19 @@ def _near_ones() -> CompoundSelect[*tuple[Any, ...]]:
         child.sound_keys.overlap(bindparam("sounds", type_=child.sound_keys.type)), child.birth_date == bindparam("born"),
         child.phones.overlap(bindparam("phones", type_=child.phones.type)),
     )  # fmt: skip
-    of_open_case = (
-        select(child.case_id, child.name, child.sound_keys, child.birth_date, child.sex, child.id_no, child.phones,
-               child.division, child.school, child.filed_at.label("reported_at"))
-        .join(case, case.c.id == child.case_id)
-        .where(case.c.is_open, case.c.linked_to.is_(None))
-    )  # fmt: skip
-    newest = of_open_case.where(alike, child.filed_at > bindparam("since")).order_by(child.filed_at.desc())
-    return union(of_open_case.where(child.id_no == bindparam("id_no")), newest.limit(MOST_CANDIDATES))
+
+    def of_open_case(name: str, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+        near = (
+            select(child.case_id, child.name, child.sound_keys, child.birth_date, child.sex, child.id_no, child.phones,
+                   child.division, child.school, child.filed_at.label("reported_at"))
+            .where(*conditions)
+            .cte(name).prefix_with("MATERIALIZED")  # else a planner without statistics looks at the children of every open case
+        )  # fmt: skip
+        return select(near).join(case, case.c.id == near.c.case_id).where(case.c.is_open, case.c.linked_to.is_(None))
+
+    newest = of_open_case("alike", alike, child.filed_at > bindparam("since"))
+    newest = newest.order_by(newest.selected_columns.reported_at.desc()).limit(MOST_CANDIDATES)
+    return union(of_open_case("same_id", child.id_no == bindparam("id_no")), newest)
 
 
 NEAR = _near_ones()

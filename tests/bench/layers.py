@@ -120,8 +120,8 @@ async def _measure(stack: Stack, what: str, profiler: str, raw: Path) -> None:
 
 @contextmanager
 def _sampled(profiler: str, pid: int, raw: Path) -> Iterator[None]:
-    """Who holds the interpreter, a hundred times a second."""
-    command = [profiler, "record", "--gil", "--full-filenames", "-f", "raw", "-o", str(raw), "-p", str(pid)]
+    """What the interpreter computes, a hundred times a second; a sleeping loop is not counted."""
+    command = [profiler, "record", "--full-filenames", "-f", "raw", "-o", str(raw), "-p", str(pid)]
     process = subprocess.Popen([*command, "-d", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         yield
