@@ -5,10 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.domain.determination import ChildFound
 from app.domain.events import PlannedStep
 from app.domain.matching import Reason
 from app.domain.progress import Progress
 from app.domain.terms import Agency, Branch, Cause, Fault, Rung, Stage, Urgency
+from app.policy.basis import Citation
 
 
 class CaseRow(BaseModel):
@@ -58,6 +60,10 @@ class CaseFile(BaseModel):
     planned: list[PlannedStep]
     closing_obstacles: list[str]
     content: dict[str, Any] | None = None
+    found: list[ChildFound] | None = Field(
+        None, description="What the rules propose for each child, before those who adopt the plan."
+    )
+    sources: list[Citation] | None = Field(None, description="The clauses that `found` rests on.")
     reporter: dict[str, Any] | None = None
 
 

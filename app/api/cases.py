@@ -11,11 +11,14 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.ledger import events_since
+from app.db.past import report_of
 from app.domain.access import Action, Deny, may
 from app.domain.events import event_adapter
+from app.domain.progress import Progress
 from app.domain.stages import closing_obstacles
 from app.domain.terms import Agency, CloseReason, Stage, Urgency
 from app.domain.titles import TITLES
+from app.policy.basis import cite
 from app.policy.explanation import Explained, explain, versions_of
 
 router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
@@ -41,7 +44,7 @@ async def list_cases(
 
 
 @router.get("/cases/{case_id}", operation_id="read_case", response_model=CaseFile, response_model_exclude_unset=True)
-async def read_case(case_id: str, conn: Conn, who: Who, response: Response) -> dict[str, Any]:
+async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response: Response) -> dict[str, Any]:
     """A case with what the caller may know of it; reading personal data is on record before it leaves."""
     progress = await progress_of(conn, who, case_id)
     subject = subject_of(progress)
@@ -59,12 +62,30 @@ async def read_case(case_id: str, conn: Conn, who: Who, response: Response) -> d
     }
     if not isinstance(may(who, Action.READ_CONTENT, subject), Deny):
         answer["content"] = await _content(conn, case_id)
-        await audit_read(conn, who, "read_content", case_id, ["children", "family", "narrative"])
+        read = ["children", "family", "narrative"]
+        if not isinstance(may(who, Action.ADOPT_PLAN, subject), Deny):
+            answer |= await _proposals(conn, shouhu, progress)
+            read.append("found")
+        await audit_read(conn, who, "read_content", case_id, read)
     if not isinstance(may(who, Action.READ_REPORTER, subject), Deny):
         reporter = select(tables.reports.c.reporter).where(tables.reports.c.case_id == case_id)
         answer["reporter"] = (await conn.execute(reporter)).scalar_one_or_none()
         await audit_read(conn, who, "read_reporter", case_id, ["reporter"])
     return answer
+
+
+async def _proposals(conn: Conn, shouhu: Shouhu, progress: Progress) -> dict[str, Any]:
+    """What the rules of the case find in the facts of its report, for those who decide on it; a proposal is kept nowhere."""
+    facts = await report_of(conn, progress.case_id)
+    if facts is None:
+        return {}
+    pack = await shouhu.ledger.pack(conn, progress.policy)
+    found = pack.found(facts)
+    sources = dict.fromkeys(source for child in found for source in child.sources)
+    return {
+        "found": [child.model_dump(mode="json", exclude={"near": True, "benefits": {"near"}}) for child in found],
+        "sources": [cite(source).model_dump() for source in sources],
+    }
 
 
 async def _content(conn: Conn, case_id: str) -> dict[str, Any]:

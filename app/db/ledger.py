@@ -20,7 +20,8 @@ from app.domain import events as e
 from app.domain.access import ENGINE, Actor
 from app.domain.case import decide, file_report
 from app.domain.clock import Calendar, DayKind
-from app.domain.facts import BEIJING
+from app.domain.determination import ChildFound
+from app.domain.facts import BEIJING, ReportFacts
 from app.domain.fold import fold
 from app.domain.policy import Policy
 from app.domain.progress import Answer, Progress, next_deadline
@@ -63,6 +64,8 @@ class Pack(Protocol):
     def file(self) -> Any: ...
 
     def with_calendar(self, calendar: Calendar) -> Policy: ...
+
+    def found(self, facts: ReportFacts) -> tuple[ChildFound, ...]: ...
 
 
 class StaleVersion(Exception):

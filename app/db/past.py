@@ -7,6 +7,13 @@ from app.db import tables
 from app.domain.facts import ReportFacts
 
 
+async def report_of(conn: AsyncConnection, case_id: str) -> ReportFacts | None:
+    """The facts of one report."""
+    facts = select(cast(tables.reports.c.facts, Text)).where(tables.reports.c.case_id == case_id)
+    stored = (await conn.execute(facts)).scalar_one_or_none()
+    return None if stored is None else ReportFacts.model_validate_json(stored)
+
+
 async def past_reports(conn: AsyncConnection, newest: int | None = None) -> list[tuple[str, ReportFacts]]:
     """The facts of the newest reports, or of all; neither a name nor a narrative is read."""
     case = tables.cases.c

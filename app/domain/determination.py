@@ -158,8 +158,15 @@ class ChildFound(Frozen):
     grade: Graded
     records: tuple[str, ...]
     """Rows of the records that are owed."""
-    near: tuple[NearMiss, ...]
+    near: tuple[NearMiss, ...] = ()
     benefits: BenefitsFound = BenefitsFound()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Everything that its answers rest on."""
+        due = (*self.benefits.entitlements, *self.benefits.offers)
+        based = (*self.categories, self.placement, *self.placement.rejected, *due)
+        return tuple(dict.fromkeys([*(source for one in based for source in one.basis), *self.overlap]))
 
     def category(self, code: Category) -> CategoryFound | None:
         """How a category stands, if it is spoken of at all."""

@@ -283,6 +283,10 @@ class Pack:
         day = facts.reported_at.astimezone(BEIJING).date() if facts.reported_at else self.file.effective_from
         return determine(self.file, facts, triage, self.file.left_behind_max_age, day)
 
+    def found(self, facts: ReportFacts) -> tuple[ChildFound, ...]:
+        """The same of a report that has not been answered yet."""
+        return self.determine(facts, self.triage(facts))
+
     def asked(self, facts: ReportFacts) -> "Asked":
         """The report with all that the tables decide of it, to be asked any condition of the pack."""
         asked = self._opened(facts)
