@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from app.demo_found import ASSERTED, found_as_expected
 from app.domain.terms import Agency, Rung
 from app.policy.basis import DEFAULT, cite
 from app.policy.loader import DEMO, load
@@ -86,12 +87,16 @@ def judge(
     }
     children = expected.get("children", {})
     checks |= {f"left_behind {child}": filed["left_behind"] == said["left_behind"] for child, said in children.items()}
+    checks |= found_as_expected(example, case, filed["policy"])
+    checks |= {
+        a["check"]: ASSERTED[a["check"]](case["found"], a) for a in expected["assertions"] if a["check"] in ASSERTED
+    }
     covered = [a for a in expected["assertions"] if a["check"] in ASSERTIONS]
     checks |= {a["check"]: ASSERTIONS[a["check"]](facts) for a in covered}
     return CaseResult(
         name=name, title=example["title"], triggers=filed["triggers"], urgency=filed["urgency"], police_branch=branch,
         routing=routing, expectations=[Expectation(n, bool(met)) for n, met in checks.items()], timeline=timeline,
-        answer=shown["answer"], not_covered=[a["check"] for a in expected["assertions"] if a["check"] not in ASSERTIONS],
+        answer=shown["answer"], not_covered=[a["check"] for a in expected["assertions"] if a["check"] not in {*ASSERTIONS, *ASSERTED}],
     )  # fmt: skip
 
 
