@@ -1,5 +1,7 @@
 """The API process."""
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -8,17 +10,21 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import boards, cases, deputies, district, examples, policy, problems, reports, watches, work
 from app.api.edge import Edge
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import PROGRESS_PATH, Service
-from app.db.session import engine_of, require_durable
+from app.db.session import NotDurable, engine_of, is_away, require_durable
 from app.policy.loader import load
-from app.process import begin
+from app.process import begin, patiently
 from app.settings import Settings
 from app.web import progress
+
+AT_ONCE = 2.0
+"""Seconds that the start waits for the database before the API begins to say that it is not ready."""
 
 
 def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
@@ -31,23 +37,28 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
             yield
             return
         engine = engine_of(settings.database_url.get_secret_value())
-        await require_durable(engine)
         secret = settings.receipt_secret.get_secret_value().encode()
         if not secret:
             raise ValueError("SHOUHU_RECEIPT_SECRET is not set")
         ledger = Ledger(load, settings.policy)
         app.state.service = Service(engine, ledger, Receipts(secret), settings.public_url, settings.exit_url)
+        reaching = asyncio.create_task(_reach(app, engine))
+        await asyncio.wait({reaching}, timeout=AT_ONCE)
+        if reaching.done():
+            reaching.result()
         yield
+        reaching.cancel()
         await engine.dispose()
 
     app = FastAPI(
         title="Shouhu 守护", version="0.1.0", lifespan=lifespan,
         description="One chain for a child at risk: 监测预防 · 发现报告 · 评估转介 · 帮扶干预.",
     )  # fmt: skip
+    app.state.reached = given is not None
     if given is not None:
         app.state.service = given
     problems.install(app)
-    app.add_middleware(Edge, forms={PROGRESS_PATH: progress.refusal})
+    app.add_middleware(Edge, forms={PROGRESS_PATH: progress.refusal}, reached=lambda: app.state.reached)
     for module in (reports, cases, work, boards, deputies, watches, district, policy):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
     app.include_router(progress.router)
@@ -55,6 +66,16 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     return app
+
+
+async def _reach(app: FastAPI, engine: AsyncEngine) -> None:
+    """Answer nobody before the database is there and keeps what it acknowledges; where it does not, the process ends."""
+    try:
+        await patiently("postgresql", lambda: require_durable(engine), is_away)
+    except NotDurable:
+        signal.raise_signal(signal.SIGTERM)
+        raise
+    app.state.reached = True
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

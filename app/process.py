@@ -1,15 +1,23 @@
 """What every process of the service does as it begins: logs are JSON lines without personal data, and garbage is collected seldom."""
 
+import asyncio
 import gc
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from traceback import extract_tb
+from typing import TypeVar
 
 import structlog
 
 GARBAGE = (20_000, 20, 50)
 """A request makes some thousands of small values and keeps none: Python's own 700 would look for cycles several times in each."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 4.0
+"""Seconds between two tries to reach a server that is away."""
+Reached = TypeVar("Reached")
+log = structlog.get_logger()
 
 
 def begin(log_level: str) -> None:
@@ -31,6 +39,22 @@ def begin(log_level: str) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
+
+
+async def patiently(
+    server: str, reach: Callable[[], Awaitable[Reached]], is_away: Callable[[Exception], bool]
+) -> Reached:
+    """What `reach` brings, once that server is there: one line for each failed try, and a wait that doubles up to its bound."""
+    wait = FIRST_WAIT
+    while True:
+        try:
+            return await reach()
+        except Exception as failure:
+            if not is_away(failure):
+                raise
+            log.warning("waits_for_server", server=server, cause=type(failure).__name__, seconds=wait)
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, LONGEST_WAIT)
 
 
 class Lines(logging.Formatter):

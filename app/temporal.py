@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+from temporalio.service import RPCError, RPCStatusCode
 
 from app.settings import Settings
 
@@ -83,6 +84,13 @@ async def connect(settings: Settings) -> Client:
         namespace=settings.temporal_namespace,
         data_converter=data_converter(parse_keys(settings.payload_keys.get_secret_value())),
     )
+
+
+def is_unreached(error: Exception) -> bool:
+    """Whether Temporal is away, or not yet up; the client says RuntimeError when it cannot connect."""
+    if isinstance(error, RPCError):
+        return error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.NOT_FOUND)
+    return type(error) is RuntimeError and str(error).startswith("Failed client connect")
 
 
 async def pollers(client: Client, task_queue: str, *, within: timedelta) -> frozenset[str]:

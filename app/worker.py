@@ -19,13 +19,13 @@ from activities.ledger import LedgerActivities
 from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
 from app.db.ledger import Ledger
-from app.db.session import engine_of, require_durable
+from app.db.session import engine_of, is_away, require_durable
 from app.policy.loader import load
-from app.process import begin
+from app.process import begin, patiently
 from app.reconciler import Reconciler
 from app.relay import Relay
 from app.settings import Settings
-from app.temporal import connect, ensure_deployment, version_of
+from app.temporal import connect, ensure_deployment, is_unreached, version_of
 from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 
@@ -73,12 +73,12 @@ def worker_of(
 async def serve(settings: Settings, ready: asyncio.Event | None = None, *, client: Client | None = None) -> None:
     """Run until cancelled; `client` is given where its connection is made elsewhere."""
     engine = engine_of(settings.database_url.get_secret_value())
-    await require_durable(engine)
-    client = client or await connect(settings)
+    await patiently("postgresql", lambda: require_durable(engine), is_away)
+    client = client or await patiently("temporal", lambda: connect(settings), is_unreached)
     ledger = Ledger(load, settings.policy)
     async with open_client() as http, contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(worker_of(client, engine, ledger, Gateway(http), settings))
-        await ensure_deployment(client, settings)
+        await patiently("temporal", lambda: ensure_deployment(client, settings), is_unreached)
         reconciler = Reconciler(engine, client, version_of(settings))
         tasks = [
             asyncio.create_task(Relay(engine, client, settings.task_queue).run()),

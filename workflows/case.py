@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -14,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from app.domain.fold import apply
     from app.domain.progress import Progress, Referral, State, next_deadline
     from app.domain.terms import Agency, Stage
-    from workflows.conductor import PATIENT, Conductor
+    from workflows.conductor import PATIENT, Conductor, StreamUnknown
 
 VERBS = {
     Agency.POLICE: "police_respond",
@@ -59,10 +60,11 @@ class CaseWorkflow(Conductor[Progress]):
     @workflow.run
     async def run(self, start: Conducting) -> None:
         """The four stages, in the order of the notice."""
-        await self._secure_the_child()
-        await self._assess_and_refer()
-        await self._help_and_intervene()
-        await self._review_afterwards()
+        with suppress(StreamUnknown):
+            await self._secure_the_child()
+            await self._assess_and_refer()
+            await self._help_and_intervene()
+            await self._review_afterwards()
         await workflow.wait_condition(lambda: self.errands == 0)
 
     @workflow.signal

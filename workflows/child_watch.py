@@ -1,12 +1,14 @@
 """The watch over one child: visits by grade; a missed visit climbs the ladder."""
 
+from contextlib import suppress
+
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import Conducting, Moved
     from app.domain.watch import Watch, apply_watch, next_visit_deadline, watch_event_adapter
-    from workflows.conductor import Conductor
+    from workflows.conductor import Conductor, StreamUnknown
 
 
 @workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
@@ -25,8 +27,9 @@ class ChildWatchWorkflow(Conductor[Watch]):
     @workflow.run
     async def run(self, start: Conducting) -> None:
         """Sleep until a visit is missed or the ledger moves."""
-        while (await self.know()).is_open:
-            await self.move()
+        with suppress(StreamUnknown):
+            while (await self.know()).is_open:
+                await self.move()
 
     @workflow.signal
     def moved(self, moved: Moved) -> None:

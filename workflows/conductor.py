@@ -18,7 +18,13 @@ with workflow.unsafe.imports_passed_through():
 QUICK = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3)
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 BREATH = timedelta(seconds=1)
+ASKED = 10
+"""How often the ledger is asked for a stream that it does not know, within a quarter of an hour; then the conductor ends."""
 State = TypeVar("State")
+
+
+class StreamUnknown(Exception):
+    """The ledger does not know the stream; comes it back, the relay or the reconciler starts its conductor again."""
 
 
 class Conductor(Generic[State]):
@@ -39,6 +45,7 @@ class Conductor(Generic[State]):
         self.alarm: asyncio.Task[None] | None = None
         self.alarm_at: datetime | None = None
         self.errands = 0
+        self.unknown = 0
 
     def hear(self, moved: Moved) -> None:
         """Fold what is new; versions that were seen are ignored, a gap is fetched before the next move."""
@@ -59,10 +66,16 @@ class Conductor(Generic[State]):
             self.behind = False
             await self.ask("catch_up", self.at())
             if self.state is None:
-                # a database that was restored to an earlier state does not know the stream yet, or any more
-                self._move_on_if_time()
-                await workflow.sleep(BREATH)
+                await self._wait_for_the_stream()
         return self.state
+
+    async def _wait_for_the_stream(self) -> None:
+        """A database that was restored to an earlier state does not know the stream yet, or any more."""
+        if self.unknown == ASKED:
+            raise StreamUnknown
+        self._move_on_if_time()
+        await workflow.sleep(BREATH * 2**self.unknown)
+        self.unknown += 1
 
     async def move(self, *, may_leave: bool = True) -> None:
         """Wait for the ledger or the clock, and record what is due."""

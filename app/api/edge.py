@@ -9,8 +9,10 @@ import structlog
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import problem
+from app.api.problems import EXAMPLES, problem
 
+ALWAYS = ("/healthz", "/static/")
+"""Needs no database."""
 BODY_LIMIT = 1_048_576
 FORM = "application/x-www-form-urlencoded"
 Says = Callable[[int], ASGIApp]
@@ -22,11 +24,14 @@ log = structlog.get_logger()
 class Edge:
     """Around the whole application. The log names the route, never the path: ids and receipt codes stand in paths.
 
-    `forms` are the paths where people send forms instead of JSON, each with what answers there in place of a problem.
+    `forms` are the paths where people send forms instead of JSON, each with what answers there in place of a problem; `reached`
+    says whether the database was found yet.
     """
 
-    def __init__(self, app: ASGIApp, forms: Mapping[str, Says] | None = None) -> None:
-        self._app, self._forms = app, forms or {}
+    def __init__(
+        self, app: ASGIApp, forms: Mapping[str, Says] | None = None, reached: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._app, self._forms, self._reached = app, forms or {}, reached
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -44,7 +49,8 @@ class Edge:
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         form = self._forms.get(scope["path"])
         says = form or _problem
-        if status := _refused(dict(scope["headers"]), is_form=form is not None):
+        waits = not self._reached() and not scope["path"].startswith(ALWAYS)
+        if status := 503 if waits else _refused(dict(scope["headers"]), is_form=form is not None):
             await says(status)(scope, receive, answer)
             return
         try:
@@ -92,9 +98,11 @@ def _problem(status: int) -> ASGIApp:
             "unsupported_media_type",
             "请求内容须为未压缩的JSON · The body has to be application/json, not compressed.",
         ),
+        503: EXAMPLES[503],
         500: ("internal_error", "系统内部错误 · Something went wrong inside."),
     }[status]
-    return problem(status, code, title, facts={"limit": BODY_LIMIT} if status == 413 else None)
+    again = {"Retry-After": "2"} if status == 503 else None
+    return problem(status, code, title, facts={"limit": BODY_LIMIT} if status == 413 else None, headers=again)
 
 
 def _limited(receive: Receive) -> Receive:

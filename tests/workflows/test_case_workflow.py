@@ -4,6 +4,7 @@ import asyncio
 import os
 import uuid
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from app.domain.access import ENGINE
 from app.domain.progress import Progress
 from app.domain.terms import Role, Rung, Stage
 from tests.world import PATIENCE, World, at_desk
+from workflows.conductor import ASKED
 
 
 @pytest.fixture
@@ -123,6 +125,20 @@ async def test_the_engine_never_fails_on_a_case_that_a_person_moved_first(world)
     await world.reaches(case, Stage.ASSESS)
     await world.do(case, c.AddNote(by=ENGINE))
     assert (await world.handle(case).describe()).status.name == "RUNNING"
+
+
+@pytest.mark.parametrize(("workflow", "kind"), [("CaseWorkflow", "case"), ("ChildWatchWorkflow", "watch")])
+async def test_a_stream_that_never_comes_back_is_given_up_without_an_error(world, workflow, kind):
+    unknown = f"{kind}-{uuid.uuid4().hex}"
+    resumed = Conducting(stream_id=unknown, resumed=True)
+    queue = world.settings.task_queue
+    handle = await world.env.client.start_workflow(workflow, resumed, id=unknown, task_queue=queue)
+    await world.env.fast_forward(handle, timedelta(minutes=20))
+    async with asyncio.timeout(PATIENCE):
+        await handle.result()
+    kinds = await kinds_of(handle)
+    assert kinds[EventType.EVENT_TYPE_TIMER_FIRED] == ASKED
+    assert not kinds[EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED]
 
 
 async def test_a_resumed_case_that_the_ledger_does_not_know_waits_a_breath_between_its_questions(world):
