@@ -88,3 +88,19 @@ def test_a_dry_run_names_the_cases_that_would_have_gone_otherwise_and_how():
     assert all(hours[case_id] >= 18 or hours[case_id] < 6 for case_id in at_night)
     assert {one.what for one in found if one.case_id == "CN-05"} <= {"urgency", "route s-women"}
     assert list(dry_run(PACK, PACK, cases)) == []
+
+
+def test_other_rules_are_tried_on_the_children_of_past_cases_as_well():
+    written = texts(loader.HERE / "fengtai-2026.1")
+    written["categories.yaml"] = written["categories.yaml"].replace(
+        'when: "on_minimum_living || low_income', 'when: "low_income'
+    )
+    written["placement.yaml"] = written["placement.yaml"].replace(
+        "- {id: p-home-support, code: P_HOME_WITH_SUPPORT", "- {id: p-home-support, code: P_TO_BE_ASSESSED"
+    )
+    other = Pack("other", parse(written))
+    facts = facts_of("CN-07")
+    child = facts.children[0].child_id
+    found = {one.what: (one.before, one.after) for one in dry_run(PACK, other, [("case-1", facts)])}
+    assert found[f"{child} category D1"] == ("confirmed", None)
+    assert found[f"{child} multi_difficulty"] == (True, False)

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from app.domain.determination import ChildFound
 from app.domain.facts import ReportFacts
 from app.domain.policy import ObligationSpec, PlannedRoute, Triage
+from app.policy.determination import Tables
 from app.policy.pack import Pack
 
 SAID = ("triggers", "urgency", "branch", "left_behind", "lead", "must_not_notify", "closes_only_when_found")
@@ -21,10 +23,38 @@ class Otherwise(NamedTuple):
 
 def dry_run(before: Pack, after: Pack, cases: Iterable[tuple[str, ReportFacts]]) -> Iterator[Otherwise]:
     """All differences; a case without any is not named."""
+    same_tables = _of_children(before) == _of_children(after)
     for case_id, facts in cases:
         old, new = before.triage(facts), after.triage(facts)
         if old != new:
             yield from (Otherwise(case_id, *one) for one in _between(old, new))
+        if old != new or not same_tables:
+            found = zip(before.determine(facts, old), after.determine(facts, new), strict=True)
+            yield from (Otherwise(case_id, *one) for was, now in found for one in _of_child(was, now))
+
+
+def _of_children(pack: Pack) -> tuple[object, ...]:
+    """The tables that are asked of each child; while they are the same, only another triage changes an answer."""
+    return (pack.file.left_behind_max_age, *(getattr(pack.file, name) for name in Tables.model_fields))
+
+
+def _of_child(was: ChildFound, now: ChildFound) -> Iterator[tuple[str, Any, Any]]:
+    """What an officer would notice of a child."""
+    before, after = _answers(was), _answers(now)
+    for name in dict.fromkeys([*before, *after]):
+        if before.get(name) != after.get(name):
+            yield f"{was.child_id} {name}", before.get(name), after.get(name)
+
+
+def _answers(found: ChildFound) -> dict[str, Any]:
+    due = found.benefits.entitlements
+    return {
+        **{f"category {one.code}": one.status.value for one in found.categories},
+        "left_behind": found.left_behind.value, "multi_difficulty": found.multi_difficulty,
+        "placement": found.placement.code.value, "grade": found.grade.grade.value,
+        **{f"benefit {one.benefit}": one.result.value for one in due},
+        **{f"record {row}": "owed" for row in found.records},
+    }  # fmt: skip
 
 
 def _between(old: Triage, new: Triage) -> Iterator[tuple[str, Any, Any]]:
