@@ -69,7 +69,7 @@ def test_rows_that_never_hold_and_rows_that_hold_together_are_found_by_trying():
         )
     )  # fmt: skip
     said = [str(fault) for fault in faults]
-    assert "routes.yaml: routes row own-hotline: is never reached: it held for none of 2500 reports" in said
+    assert "routes.yaml: routes row own-hotline: is never reached: it held for none of 4000 reports" in said
     never = "is never reached: whenever it holds, a row before it has decided: u-immediate"
     assert f"triage.yaml: urgencies row u-normal: {never}" in said
     both = "holds together with u-immediate, and of this table one row may hold"

@@ -12,13 +12,13 @@ from app.domain.facts import ReportFacts
 from app.policy.conditions import conjuncts
 from app.policy.loader import BadPack, Fault, Files, parse, tables_of
 from app.policy.made import made
-from app.policy.pack import CONDITIONED, ConditionFails, Pack, PackFile
+from app.policy.pack import CONDITIONED, Asked, ConditionFails, Pack, PackFile
 
 TRIED = 1000
 """Reports that every pack is tried on."""
 BEST = 20
 """Of these, how many are bred from when a row held for none."""
-BRED = 1500
+BRED = 3000
 """How many are bred for one such row before it counts as never reached."""
 OFTEN = 100
 """A row that held so often and was beaten each time is not reached by breeding either."""
@@ -48,17 +48,19 @@ class _Trial:
     pack: Pack
     files: Files
     reports: list[ReportFacts] = field(default_factory=lambda: [made(seed) for seed in range(TRIED)])
+    asked: list[Asked] = field(default_factory=list)
+    """The reports as the tables have seen them, in the same order."""
     decided: set[Place] = field(default_factory=set)
     beaten: defaultdict[Place, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """For a row that held where the first decides: which rows decided instead."""
-    together: dict[tuple[str, str, str], ReportFacts] = field(default_factory=dict)
+    together: set[tuple[str, str, str]] = field(default_factory=set)
     """Two rows of a unique table that held for one report."""
 
     def faults(self) -> Iterator[Fault]:
         """What is wrong, each with its place."""
         try:
             for report in self.reports:
-                self._try(report)
+                self.asked.append(self._try(report))
             never = [place for place in self._rows if place not in self.decided and not self._reached(place)]
         except ConditionFails as failure:
             reason = f"when the condition fails on some reports: {failure}"
@@ -66,7 +68,7 @@ class _Trial:
                 self.files.fault(*place, reason) for place, row in self._rows.items() if row.when == failure.condition
             )
             return
-        for table, one, other in self.together:
+        for table, one, other in sorted(self.together):
             yield self.files.fault(table, other, f"holds together with {one}, and of this table one row may hold")
         yield from (self.files.fault(*place, self._why_never(place)) for place in never)
 
@@ -78,7 +80,7 @@ class _Trial:
         rows = {(table, row.id): row for table, rows in tables.items() for row in rows}
         return {place: row for place, row in rows.items() if place not in opened_by_act}
 
-    def _try(self, report: ReportFacts) -> None:
+    def _try(self, report: ReportFacts) -> Asked:
         asked = self.pack.asked(report)
         held: defaultdict[str, list[str]] = defaultdict(list)
         for (table, name), row in self._rows.items():
@@ -91,29 +93,34 @@ class _Trial:
                 if first:
                     self.beaten[table, name][names[0]] += 1
                 if table in self.pack.file.unique:
-                    self.together.setdefault((table, names[0], name), report)
+                    self.together.add((table, names[0], name))
+        return asked
 
     def _reached(self, place: Place) -> bool:
         """Breed reports for this row: those that meet most parts of its condition change one fact after the other."""
         if self.beaten[place].total() > OFTEN:
             return False
         parts, draw = conjuncts(self._rows[place].when), random.Random(place[1])
-        best = sorted(self.reports, key=lambda report: self._met(report, parts), reverse=True)[:BEST]
+        met = [(_met(asked, parts), n) for n, asked in enumerate(self.asked)]
+        best = [(count, self.reports[n]) for count, n in sorted(met, reverse=True)[:BEST]]
         for _ in range(BRED):
             n, fact = draw.randrange(BEST), draw.choice(list(ReportFacts.model_fields))
-            child = best[n].model_copy(update={fact: getattr(draw.choice(self.reports), fact)})
-            if self._met(child, parts) >= self._met(best[n], parts):
-                best[n] = child
+            count, parent = best[n]
+            child = parent.model_copy(update={fact: getattr(draw.choice(self.reports), fact)})
+            asked = self.pack.asked(child)
+            if _met(asked, parts) >= count:
+                best[n] = _met(asked, parts), child
                 self._try(child)
             if place in self.decided:
                 return True
         return False
 
-    def _met(self, report: ReportFacts, parts: tuple[str, ...]) -> int:
-        asked = self.pack.asked(report)
-        return sum(asked.holds(part) for part in parts)
-
     def _why_never(self, place: Place) -> str:
         if winners := self.beaten[place]:
             return f"is never reached: whenever it holds, a row before it has decided: {', '.join(sorted(winners))}"
         return f"is never reached: it held for none of {TRIED + BRED} reports"
+
+
+def _met(asked: Asked, parts: tuple[str, ...]) -> int:
+    """How many parts of a condition hold."""
+    return sum(asked.holds(part) for part in parts)

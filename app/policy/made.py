@@ -3,17 +3,20 @@
 import random
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from itertools import cycle
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
-from app.domain.facts import ReportFacts
+from app.domain.facts import Relation, ReportFacts
 
 DAY = datetime(2026, 4, 15, tzinfo=UTC)
 COUNTS = (0, 1, 1, 2, 3)
 """How many children, guardians or codes a report has."""
+BY_PARENTS = 0.7
+"""How many of the guardians are parents, as most are."""
 HIGHEST = 20
 """Of a number that its fact leaves open."""
 
@@ -27,6 +30,7 @@ def made(seed: int) -> ReportFacts:
 class _Maker:
     def __init__(self, draw: random.Random, said: float) -> None:
         self._draw, self._said, self._made = draw, said, 0
+        self._parents = cycle((Relation.FATHER, Relation.MOTHER))
 
     def of(self, model: type[Any]) -> Any:
         """A value of the model; most facts that may stay unknown do so with the chance that this report has."""
@@ -58,6 +62,8 @@ class _Maker:
             return None
         if kind in (datetime, AwareDatetime):
             return DAY + timedelta(hours=self._draw.randrange(24))
+        if kind is Relation and self._draw.random() < BY_PARENTS:
+            return next(self._parents)
         if issubclass(kind, Enum):
             return self._draw.choice(list(kind))
         if issubclass(kind, BaseModel):
