@@ -9,8 +9,10 @@ from pydantic_core import to_jsonable_python
 from app.db.projections import case_columns, task_rows
 from app.domain import commands as c
 from app.domain.access import Actor
+from app.domain.benefits import Benefit
 from app.domain.case import decide, file_report
 from app.domain.disclosure import for_reporter
+from app.domain.entitlement import Move
 from app.domain.fold import fold
 from app.domain.progress import next_deadline
 from app.domain.terms import Agency, Role
@@ -48,6 +50,10 @@ def examples() -> dict[str, Any]:
     seen = {**now.model_dump(mode="json"), "referrals_open": len(now.open_referrals)}
     stalled = {**tasks["a-street-1"], "cause": "not_accepted", "age": 7_260.0}
     event, (zh, en) = accepted[0], TITLES["referral_accepted"]
+    received = {"child_id": "ch-0d0f4b1e", "benefit": "TEMP_LIVING", "title_zh": Benefit.TEMP_LIVING.zh,
+                "title_en": Benefit.TEMP_LIVING.en, "yuan": "1200.00", "since": FILED.date(), "heard_on": None,
+                "comparison": None, "move": Move.STAY, "move_zh": Move.STAY.zh, "move_en": Move.STAY.en,
+                "would_be": None, "offer": []}  # fmt: skip
     answers = {
         "Receipt": {"case_id": CASE, "receipt": "8F3K-72QD-0M5T-PX1A", "findings": [
             {"child": 0, "field": "id_no", "code": "check_digit"}],
@@ -72,6 +78,8 @@ def examples() -> dict[str, Any]:
         "Tried": {"cases": 1000, "otherwise": [
             {"case_id": CASE, "what": "urgency", "before": "tonight", "after": "immediate"}]},
         "Suggestion": {"other_id": OTHER, "score": 0.93, "state": "open", "reasons": []},
+        "Received": received,
+        "TouchedCase": {"id": CASE, "number": 1024, "touched": [received]},
         "TaskRow": tasks["a-police-1"],
         "StalledRow": stalled,
         "Rate": {"agency": "POLICE", "due": 24, "on_time": 22, "rate": 0.9167},

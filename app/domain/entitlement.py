@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from app.domain.benefits import Benefit, Result, Standards, Yuan
+from app.domain.benefits import Benefit, Result, Standards, Yuan, parts_of
 from app.domain.facts import Known
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Term
@@ -176,6 +176,8 @@ class Held(Value):
     benefit: Benefit
     yuan: Yuan | None
     since: date
+    comparison: Comparison | None = None
+    """What the family signed under, where it chose."""
     heard_on: date | None = None
     """When the family was heard before it is cut or stopped."""
 
@@ -220,10 +222,14 @@ def recompute(held: Held, comparison: Comparison) -> Recomputed:
     return Recomputed(move=Move.RAISE if line.total > held.yuan else Move.STAY, yuan=paid)
 
 
-def affected(held: Iterable[tuple[Held, Comparison]]) -> tuple[tuple[Held, Recomputed], ...]:
-    """Of all decisions, those that a new standard touches."""
-    again = ((one, recompute(one, comparison)) for one, comparison in held)
-    return tuple((one, change) for one, change in again if change.move is not Move.STAY)
+def look_again(held: Held, rules: BenefitRules, today: date) -> Recomputed:
+    """A decision at the amounts of today: against all that the family chose from, else against its own standard if it has one."""
+    parts = parts_of(held.benefit)
+    own = Line(benefit=held.benefit, met=Known.YES, parts=tuple(Part(benefit=part, met=Known.YES) for part in parts))
+    if held.comparison is None and (len(parts) > 1 or rules.standards.of(held.benefit, today) is None):
+        return Recomputed(move=Move.STAY, yuan=held.yuan)
+    lines = held.comparison.lines if held.comparison else (own,)
+    return recompute(held, compare(lines, rules.standards, today))
 
 
 def change_amount(held: Held, yuan: Decimal, today: date) -> Held | None:

@@ -203,10 +203,16 @@ def _of_benefit(progress: Progress, event: e.Event) -> Change:
         case e.BenefitDecided(child_id=child, benefit=benefit, verdict=verdict):
             if verdict is Verdict.REFUSE:
                 return {}
-            held = Held(child_id=child, benefit=benefit, yuan=event.yuan, since=event.since)
+            before = progress.held(child, benefit)
+            held = Held(
+                child_id=child, benefit=benefit, yuan=event.yuan, since=event.since,
+                comparison=before.comparison if before else None,
+            )  # fmt: skip
             return _receiving(progress, child, (benefit,), *(() if verdict is Verdict.STOP else (held,)))
         case e.HighestChosen(child_id=child):
-            held = Held(child_id=child, benefit=event.benefit, yuan=event.yuan, since=event.since)
+            held = Held(
+                child_id=child, benefit=event.benefit, yuan=event.yuan, since=event.since, comparison=event.comparison
+            )
             return _receiving(progress, child, tuple(line.benefit for line in event.comparison.lines), held)
         case e.FamilyHeard(child_id=child, benefit=benefit):
             heard = {"heard_on": event.heard_on}

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain.benefits import Benefit
 from app.domain.opening import open_duty
 from app.domain.policy import Gate, Policy
 from app.domain.progress import Duty, Progress, State
@@ -109,6 +110,7 @@ def closing_obstacles(progress: Progress, reason: CloseReason) -> tuple[str, ...
         "safety_not_verified": reason not in NO_CHILD_TO_SEE
         and progress.urgency.around_the_clock
         and any(child.safety is Safety.UNKNOWN for child in progress.children),
+        "temporary_support_runs": not early and any(held.benefit is Benefit.TEMP_LIVING for held in progress.benefits),
         "referrals_open": not early and bool(progress.open_referrals),
         "duties_open": any(_still_owed(progress, duty, early=early) for duty in progress.duties),
     }

@@ -1,12 +1,39 @@
 """Benefits through the API: who decides, what the ledger keeps, what is refused with which code."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
+import httpx2
 import pytest
 
+from app.db.ledger import Ledger
+from app.db.receipts import Receipts
+from app.db.service import Service
+from app.main import create_app
+from app.policy.entitlement_rows import AmountRow
+from app.policy.loader import load
+from app.settings import Settings
+from tests.api.conftest import Api
 from tests.api.test_reports import is_problem
 
 CIVIL = "civil.officer.1"
+YUAN = {"B_DIFF": 1900, "B_DIS_LIVING": 400, "B_DIS_NURSING": 500, "B_TK": 2100}
+CHOICE = {"benefit": "B_DIFF", "signed_on": "2026-01-05", "met": ["B_DIFF", "B_DIS_LIVING", "B_DIS_NURSING"],
+          "still_open": ["B_TK"]}  # fmt: skip
+
+
+def invented(raised):
+    """Loads a pack with the invented amounts of CN-07, and these instead."""
+
+    def load_with(version, written=None):
+        rows = tuple(
+            AmountRow(id=code, benefit=code, yuan=yuan, effective_from=date(2026, 1, 1), source="test", fictional=True)
+            for code, yuan in (YUAN | raised).items()
+        )
+        pack = load(version, written)
+        return replace(pack, file=pack.file.model_copy(update={"amounts": rows}))
+
+    return load_with
 
 
 @pytest.fixture
@@ -66,3 +93,36 @@ async def test_payers_answer_in_their_order(api, case, decide):
     assert (await api.post(CIVIL, pay, first)).status_code == 200
     (bill,) = (await api.progress(case))["bills"]
     assert [(step["payer"], step["left"]) for step in bill["payments"]] == [("MED_BASIC", "4000")]
+
+
+@pytest.fixture
+async def with_amounts(engine, api):
+    """The same service under rules with the invented amounts of CN-07 and a higher living support."""
+
+    raised: dict[str, int] = {}
+    service = Service(engine, Ledger(invented(raised), "fengtai-2026.1"), Receipts(b"secret of the tests"))
+    transport = httpx2.ASGITransport(create_app(Settings(), given=service), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
+        yield Api(http, service), raised
+
+
+@pytest.mark.requirement("R017")
+async def test_a_new_standard_shows_which_decisions_it_touches_and_lowers_none(with_amounts):
+    api, raised = with_amounts
+    case = (await api.report())["case_id"]
+    child = (await api.progress(case))["children"][0]["id"]
+    assert (await api.post(CIVIL, f"/v1/cases/{case}/benefit-choice", {"child_id": child, **CHOICE})).status_code == 200
+
+    async def now(**yuan):
+        raised.clear()
+        raised.update(yuan)
+        (held,) = (await api.get(CIVIL, f"/v1/cases/{case}/benefits")).json()
+        page = (await api.get("civil.supervisor.1", "/v1/benefits/touched?limit=200")).json()
+        touched = [r["benefit"] for one in page["items"] if one["id"] == case for r in one["touched"]]
+        assert touched == ([] if held["move"] == "stay" else ["B_DIFF"])
+        return held["move"], held["yuan"], held["offer"]
+
+    assert await now() == ("stay", "1900", [])
+    assert await now(B_DIFF=2000) == ("raise", "2000", [])
+    assert await now(B_DIS_LIVING=1500) == ("offer_higher", "1900", ["B_DIS2"])
+    assert await now(B_DIFF=1800) == ("hear_before_cut", "1900", ["B_DIFF"])

@@ -6,11 +6,14 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import insert
 
 from app.db import tables
+from app.db.ledger import Ledger
+from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.terms import Fault, Grade
 from app.domain.watch import BeginWatch
 from app.main import create_app
 from app.settings import Settings
+from tests.api.test_benefits import CHOICE, invented
 from tests.api.test_stalled import later
 
 STRANGERS = ("street-110106002.officer.1", "housing.head.1", "kindergarten.reporter.1")
@@ -21,6 +24,8 @@ INSIDERS = {
     "/v1/cases/{case_id}/timeline": POLICE,
     "/v1/cases/{case_id}/suggestions": POLICE,
     "/v1/cases/{case_id}/explanation": POLICE,
+    "/v1/cases/{case_id}/benefits": POLICE,
+    "/v1/benefits/touched": SUPERVISOR,
     "/v1/tasks": "street-110106025.officer.1",
     "/v1/reports": REPORTER,
     "/v1/progress/{receipt}": REPORTER,
@@ -64,7 +69,7 @@ async def everything(api, names, at):
 
 
 async def a_case_with_all_there_is(api):
-    """In a street of its own, whose lists are short; with a watch, a notice and a finding of the reconciler."""
+    """In a street of its own, whose lists are short; with a watch, a notice, a finding of the reconciler and a choice whose amounts are gone."""
     filed = await api.report(children=[{"residence_division": "110106025"}])
     case = filed["case_id"]
     child = (await api.progress(case))["children"][0]["id"]
@@ -78,6 +83,10 @@ async def a_case_with_all_there_is(api):
     async with api.service.engine.begin() as conn:
         await api.service.ledger.begin_watch(conn, begin, datetime.now(UTC))
         await conn.execute(insert(tables.findings), wrong)
+    rules = Ledger(invented({}), "fengtai-2026.1")
+    choice = c.ChooseHighest(by=ENGINE, child_id=child, **CHOICE)
+    async with api.service.engine.begin() as conn:
+        await rules.record(conn, case, choice)
     await api.post(SUPERVISOR, f"/v1/cases/{case}/referrals/{await api.leg(case, 'STREET')}/urge")
     return {"case_id": case, "receipt": filed["receipt"]}
 

@@ -13,6 +13,8 @@ from app.domain import events as e
 from app.domain.benefits import Benefit, Result, Verdict
 from app.domain.case import decide
 from app.domain.refusals import Refused
+from app.domain.stages import closing_obstacles
+from app.domain.terms import CloseReason
 from app.policy.calendars import seed
 from app.policy.entitlement_rows import AmountRow
 from app.policy.loader import load
@@ -157,6 +159,17 @@ def test_what_is_not_received_is_not_changed_and_what_is_received_not_granted_ag
     assert family.refused(family.verdict(Verdict.GRANT, Benefit.HOME_TEACHING)) == "benefit_held"
     other = family.verdict(Verdict.GRANT, DIFF).model_copy(update={"child_id": "ch-of-nobody"})
     assert family.refused(other) == "child_not_found"
+
+
+@pytest.mark.requirement("R019", "R020")
+def test_a_case_does_not_close_while_the_temporary_support_runs() -> None:
+    family = Family()
+    family.do(family.verdict(Verdict.GRANT, Benefit.TEMP_LIVING, yuan=Decimal(800)))
+    assert "temporary_support_runs" in closing_obstacles(family.progress, CloseReason.FAMILY_REUNIFICATION)
+    assert "temporary_support_runs" not in closing_obstacles(family.progress, CloseReason.DIED)
+    family.do(family.hears(Benefit.TEMP_LIVING))
+    family.do(family.verdict(Verdict.STOP, Benefit.TEMP_LIVING, note="已回归家庭"))
+    assert "temporary_support_runs" not in closing_obstacles(family.progress, CloseReason.FAMILY_REUNIFICATION)
 
 
 @pytest.mark.requirement("R023")

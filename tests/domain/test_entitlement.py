@@ -16,10 +16,10 @@ from app.domain.entitlement import (
     Move,
     Part,
     Stacking,
-    affected,
     change_amount,
     choose,
     compare,
+    look_again,
     recompute,
 )
 from app.domain.facts import Known
@@ -196,7 +196,9 @@ def test_a_new_standard_says_which_decisions_it_touches(amounts: Standards, expe
     comparison = compare(NIANNIAN, amounts, DAY)
     found = recompute(held, comparison)
     assert (found.move, found.yuan) == expected
-    assert affected([(held, comparison)]) == (() if found.move is Move.STAY else ((held, found),))
+    signed = held.model_copy(update={"comparison": compare(NIANNIAN, OF_THE_CASE, DAY)})
+    again = look_again(signed, RULES.model_copy(update={"standards": amounts}), DAY)
+    assert again == found, "what was signed under is compared again at the amounts of today"
 
 
 def test_who_no_longer_meets_the_conditions_is_heard_before_the_stop() -> None:
