@@ -2,10 +2,12 @@
 
 import pytest
 
+from app.district import DESKS
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.facts import ReportFacts
 from app.domain.terms import Grade, Safety, Stage
+from app.policy.examples import examples, facts_of
 from app.policy.loader import load
 from tests.domain.test_case import at_desk
 from tests.domain.test_stages import Told
@@ -93,3 +95,13 @@ def test_justice_liaises_with_the_prison_of_a_sentenced_parent():
 def test_every_number_is_law_or_says_that_it_is_a_default():
     for name, row in load("fengtai-2026.1").file.times.items():
         assert any(source == "default" or source.startswith("L") for source in row.basis), name
+
+
+@pytest.mark.requirement("R071")
+@pytest.mark.parametrize("case_id", sorted(examples()))
+def test_every_leg_and_every_duty_lies_on_one_desk_of_the_agency_that_answers_for_it(case_id):
+    case = Told(facts_of(case_id))
+    owed = [(r.agency, r.desk) for r in case.progress.referrals] + [(d.holder, d.desk) for d in case.progress.duties]
+    assert owed
+    desks = {desk.id: desk.agency for desk in DESKS}
+    assert [(agency, desk) for agency, desk in owed if desks.get(desk) is not agency] == []

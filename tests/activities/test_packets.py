@@ -60,6 +60,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize("packet", TOLD, ids=lambda packet: packet.__name__)
+@pytest.mark.requirement("R133")
 def test_a_packet_holds_what_the_work_needs_and_nothing_else(packet):
     written = packet.of(Case().progress, VIEW).model_dump_json()
     assert {secret for secret in SECRETS if f'"{secret}"' in written} == TOLD[packet]

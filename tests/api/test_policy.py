@@ -82,6 +82,7 @@ async def test_a_bad_pack_or_a_day_that_has_begun_is_refused_with_every_fault(ap
     assert name not in [row["version"] for row in (await api.get(OFFICER, "/v1/policy/versions")).json()]
 
 
+@pytest.mark.requirement("R083")
 async def test_only_supervisors_change_rules_and_no_version_is_changed(api, name):
     for who in (OFFICER, "village.reporter.1", "street-110106002.officer.1"):
         assert (await api.post(who, "/v1/policy/versions", pack(name))).status_code == 403
