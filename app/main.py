@@ -86,7 +86,18 @@ def _described(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         examples.add_to(schemas)
+        _without_bodies(FastAPI.openapi(app)["paths"])
     return FastAPI.openapi(app)
+
+
+def _without_bodies(paths: dict[str, Any]) -> None:
+    """What has no body cannot have a wrong one, and a read meets no conflict."""
+    for methods in paths.values():
+        for method, operation in methods.items():
+            for status in () if "requestBody" in operation else ("413", "415"):
+                operation["responses"].pop(status, None)
+            if method == "get":
+                operation["responses"].pop("409", None)
 
 
 async def _alive() -> dict[str, str]:

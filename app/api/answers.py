@@ -12,6 +12,15 @@ from app.domain.progress import Progress
 from app.domain.terms import Agency, Branch, Cause, Fault, Rung, Stage, Urgency
 from app.policy.basis import Citation
 
+ETAG = {"ETag": {"description": "The version, for If-Match.", "schema": {"type": "string", "examples": ['"12"']}}}
+LOCATION = {
+    "Location": {
+        "description": "Where the reporter reads how the report stands.",
+        "schema": {"type": "string", "examples": ["/v1/progress/8F3K-72QD-0M5T-PX1A"]},
+    }
+}
+"""Headers of answers."""
+
 
 class CaseRow(BaseModel):
     """A case in a list: no child, no reporter."""

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from sqlalchemy import select
 
-from app.api.answers import CaseFile, CaseRow, Suggestion, TimelineEntry
+from app.api.answers import ETAG, CaseFile, CaseRow, Suggestion, TimelineEntry
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -43,7 +43,10 @@ async def list_cases(
     return await page_of(conn, query, CaseRow, by, cursor=cursor, limit=limit, newest_first=True)
 
 
-@router.get("/cases/{case_id}", operation_id="read_case", response_model=CaseFile, response_model_exclude_unset=True)
+@router.get(
+    "/cases/{case_id}", operation_id="read_case", response_model=CaseFile, response_model_exclude_unset=True,
+    responses={200: {"headers": ETAG}},
+)  # fmt: skip
 async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response: Response) -> dict[str, Any]:
     """A case with what the caller may know of it; reading personal data is on record before it leaves."""
     progress = await progress_of(conn, who, case_id)

@@ -99,6 +99,14 @@ def problem(
     return _Answer(body, status, headers=dict(headers or {}))
 
 
+AGAIN = {
+    "Retry-After": {
+        "description": "Seconds after which the same request may succeed; where it is absent, another try will not.",
+        "schema": {"type": "integer"},
+    }
+}
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """How these problems look, for the OpenAPI document."""
     found = {}
@@ -111,7 +119,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         codes = {"type": "object", "properties": {"code": {"enum": codes_of(status)}}}
         schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, codes]}
         content = {"application/problem+json": {"schema": schema, "example": example}}
-        found[status] = {"description": title, "content": content}
+        headers = {"headers": AGAIN} if status in (409, 503) else {}
+        found[status] = {"description": title, "content": content, **headers}
     return found
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from app.api.answers import ReportRow
+from app.api.answers import LOCATION, ReportRow
 from app.api.context import Conn, Shouhu, Who, require
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -36,7 +36,7 @@ class Receipt(BaseModel):
     says: str = "已收到。怀疑即可上报，无需证据。请保存回执编号。"
 
 
-@router.post("/reports", status_code=201, operation_id="file_report")
+@router.post("/reports", status_code=201, operation_id="file_report", responses={201: {"headers": LOCATION}})
 async def post_report(
     submission: Submission, conn: Conn, shouhu: Shouhu, who: Who, response: Response, idempotency_key: Key = None
 ) -> Receipt:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
+from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who, at_desk_of
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -75,7 +76,7 @@ async def watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 10
     return await page_of(conn, query, WatchRow, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
 
 
-@router.post("/watches/{watch_id}/visits", operation_id="record_visit")
+@router.post("/watches/{watch_id}/visits", operation_id="record_visit", responses={200: {"headers": ETAG}})
 async def record_visit(
     watch_id: str, visit: Visit, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
     idempotency_key: Key = None, if_match: IfMatch = None,
@@ -92,7 +93,7 @@ async def record_visit(
     return done.model_copy(update={"report": filed.case_id, "receipt": filed.receipt})
 
 
-@router.post("/watches/{watch_id}/end", operation_id="end_watch")
+@router.post("/watches/{watch_id}/end", operation_id="end_watch", responses={200: {"headers": ETAG}})
 async def end_watch(
     watch_id: str, end: WatchEnd, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
     idempotency_key: Key = None, if_match: IfMatch = None,

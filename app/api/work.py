@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, ConfigDict, create_model
 
+from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
@@ -189,8 +190,9 @@ def _route(path: str, verb: str, command: type[c.Command], action: Action, subje
         endpoint = _without_subject(endpoint)
     summary = (command.__doc__ or verb).splitlines()[0]
     router.add_api_route(
-        path, endpoint, methods=["POST"], response_model=Done, operation_id=verb.replace("-", "_"), summary=summary
-    )
+        path, endpoint, methods=["POST"], response_model=Done, operation_id=verb.replace("-", "_"), summary=summary,
+        responses={200: {"headers": ETAG}},
+    )  # fmt: skip
 
 
 def _without_subject(endpoint: Callable[..., Any]) -> Callable[..., Any]:

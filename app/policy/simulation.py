@@ -8,6 +8,7 @@ from app.domain.policy import PlannedRoute
 from app.policy.assertions import assertions
 from app.policy.benefit_answers import benefits_of, with_amounts
 from app.policy.case_file import facts_of_file, name_of
+from app.policy.child_words import asked_in_words
 from app.policy.examples import with_facts
 from app.policy.loader import load
 from app.policy.pack import Pack
@@ -51,7 +52,11 @@ def _child(found: ChildFound) -> dict[str, Any]:
     said: dict[str, Any] = {
         "categories": [
             {"code": one.code.value, "status": one.status.value, "basis": _notice(one.basis), "rows": list(one.rows)}
-            | ({"decided_by": list(one.missing)} if one.missing else {})
+            | (
+                {"decided_by": list(one.missing), "to_find_out": [_asked(fact) for fact in one.missing]}
+                if one.missing
+                else {}
+            )
             for one in found.categories
         ],
         "left_behind": found.left_behind.value == "yes",
@@ -63,6 +68,11 @@ def _child(found: ChildFound) -> dict[str, Any]:
     if found.multi_difficulty:
         said["multi_difficulty"] = True
     return said
+
+
+def _asked(fact: str) -> str:
+    words = asked_in_words(fact)
+    return f"{words.zh} {words.en}"
 
 
 def _notice(basis: tuple[str, ...]) -> list[str]:

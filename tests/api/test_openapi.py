@@ -46,6 +46,35 @@ async def test_every_problem_of_the_sources_is_documented_under_its_status(docum
                 assert {code for at, code in made if at == status} <= set(codes)
 
 
+async def test_a_read_lists_no_conflict_and_what_has_no_body_no_wrong_one(document):
+    for path, verb, op in operations(document):
+        listed = set(op["responses"]) & {"409", "413", "415"}
+        wanted = set() if verb == "get" else {"409"} | ({"413", "415"} if "requestBody" in op else set())
+        assert listed == wanted, (verb, path)
+
+
+async def test_headers_that_answers_have_are_described(document, api):
+    seen = {name: set() for name in ("ETag", "Location", "Retry-After")}
+    for path, verb, op in operations(document):
+        for status, answer in op["responses"].items():
+            for name, header in answer.get("headers", {}).items():
+                assert header["description"]
+                assert header["schema"]
+                seen[name].add((verb, path, status))
+    conflicts = {(verb, path, "409") for path, verb, op in operations(document) if "409" in op["responses"]}
+    away = {(verb, path, "503") for path, verb, _ in operations(document)}
+    assert seen["Retry-After"] == conflicts | away
+    commands = len(ON_CASE) + len(ON_DUTY) + len(ON_REFERRAL)
+    assert len(seen["ETag"]) > commands
+    report = await api.post("village.reporter.1", "/v1/reports", {"children": [{}]})
+    case = f"/v1/cases/{report.json()['case_id']}"
+    read = await api.get("civil.supervisor.1", case)
+    noted = await api.post("civil.supervisor.1", f"{case}/notes", {"note": "示例"})
+    assert ("location" in report.headers, "etag" in read.headers, "etag" in noted.headers) == (True, True, True)
+    assert ("post", "/v1/reports", "201") in seen["Location"]
+    assert seen["ETag"] >= {("get", "/v1/cases/{case_id}", "200"), ("post", "/v1/cases/{case_id}/notes", "200")}
+
+
 async def test_only_the_receipt_and_the_signed_callback_need_no_token(document):
     free = {path for path, _, op in operations(document) if not op.get("security")}
     assert free == {"/v1/progress/{receipt}", "/v1/callbacks/{agency}"}

@@ -1,5 +1,7 @@
 """What the tables see of one child: nothing is said of both parents while one is unknown, and what is settled stays settled."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.domain.facts import ChildFacts, GuardianFacts, HouseholdFacts, Known, ReportFacts
 from app.policy.child_view import NOTHING_DECIDED, ChildCondition, child_view, vocabulary
+from app.policy.child_words import asked_in_words
 from app.policy.made import made
 
 FATHER, MOTHER = {"relation": "father"}, {"relation": "mother"}
@@ -71,6 +74,13 @@ def test_a_row_may_ask_only_what_the_view_knows():
     for wrong in ("disabeld", "school_stage == 'primry'", "age > 17"):
         with pytest.raises(ValidationError):
             ask(wrong)
+
+
+def test_everything_that_the_tables_may_ask_has_words():
+    for name in vocabulary():
+        words = asked_in_words(name)
+        assert not re.search("[a-z_]", words.zh), name
+        assert "_" not in words.en
 
 
 AS_SAID = {
