@@ -141,3 +141,10 @@ def test_officers_check_and_compare_by_command(tmp_path):
 def test_the_pack_in_force_has_nothing_wrong():
     shown = CliRunner().invoke(app, ["policy", "check"])
     assert (shown.exit_code, shown.output[:2]) == (0, "ok")
+
+
+def test_a_placement_that_a_row_before_it_always_takes_is_found():
+    faults = check(changed(("placement.yaml", 'when: "orphan && (kin_offers || another_guardian)"', 'when: "orphan"')))
+    assert [str(fault) for fault in faults] == [
+        "placement.yaml: placements row p-orphan: is never reached: whenever it holds, a row before it has decided"
+    ]

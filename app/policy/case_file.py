@@ -1,4 +1,8 @@
-"""A case file, in the form of the worked cases: its structured fields and its `facts` block as facts. Narrative and notes drive no rule."""
+"""A case file, in the form of the worked cases, as facts. Narrative and notes drive no rule.
+
+Beside the structured fields a file may bring `facts`: the fields of a report (`ReportFacts`), with `children` and `guardians` in the order of
+`children` and `family`. `cases/facts.json` has those of the worked cases; what is not said is unknown, and a misspelt fact is refused.
+"""
 
 import re
 from collections.abc import Mapping

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from app.domain.facts import ReportFacts
+from app.policy.child_rows import never_reached
 from app.policy.conditions import conjuncts
 from app.policy.loader import BadPack, Fault, Files, parse, tables_of
 from app.policy.made import made
@@ -31,7 +32,15 @@ def check(written: Mapping[str, str]) -> tuple[Fault, ...]:
         file = parse(written)
     except BadPack as bad:
         return bad.faults
-    return tuple(_Trial(Pack(file.name, file), tables_of(written)).faults())
+    files = tables_of(written)
+    return (*_Trial(Pack(file.name, file), files).faults(), *_beaten_for_children(file, files))
+
+
+def _beaten_for_children(file: PackFile, files: Files) -> Iterator[Fault]:
+    """The same of the tables that are asked of each child and of which the first row decides."""
+    for table in ("placements", "tonight"):
+        for row in never_reached(getattr(file, table)):
+            yield files.fault(table, row.id, "is never reached: whenever it holds, a row before it has decided")
 
 
 def too_early(file: PackFile, files: Files, today: date) -> tuple[Fault, ...]:

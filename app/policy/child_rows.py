@@ -1,12 +1,13 @@
 """The tables that are asked of each child: categories, placement with its rejected options, the grading scale, the records owed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
 from app.domain.determination import Category, PlacementCode, Standing
 from app.domain.terms import Agency
-from app.policy.child_view import ChildCondition
+from app.policy.child_view import ChildCondition, question, vocabulary
+from app.policy.reading import Question, View
 from app.policy.rows import Basis, PackModel
 
 
@@ -86,6 +87,32 @@ class RecordRow(ChildRow):
 
     zh: str
     en: str
+
+
+def never_reached(rows: Sequence[ChildRow]) -> Iterator[ChildRow]:
+    """Of a table whose first row decides, the rows that one before them beats whenever they hold.
+
+    The less is known of a child the fewer rows hold, so each way in which a row holds is tried with all else unknown.
+    """
+    for n, row in enumerate(rows):
+        if not any(_reached(rows[:n], view) for view in _ways(question(row.when))):
+            yield row
+
+
+def _reached(before: Sequence[ChildRow], view: View) -> bool:
+    return not any(question(one.when).read(view).holds for one in before)
+
+
+def _ways(asked: Question) -> Iterator[View]:
+    """What must be known for it to hold, and no more."""
+    unknown: View = dict.fromkeys(vocabulary())
+    for values, holds in asked.table().items():
+        if holds:
+            way = dict(zip(asked.names, values, strict=True))
+            for name in asked.names:
+                less = {**way, name: None}
+                way = less if asked.read({**unknown, **less}).holds else way
+            yield {**unknown, **way}
 
 
 class ChildTables(PackModel):
