@@ -12,7 +12,7 @@ from app.domain.determination import ChildFound, Standing
 from app.policy.child_view import Answers, child_view, vocabulary
 from app.policy.entitlements import entitled
 from app.policy.examples import examples
-from app.policy.loader import load
+from app.policy.loader import HERE, BadPack, load, parse, texts
 from app.policy.made import DAY, made
 from app.policy.simulation import simulate
 
@@ -32,6 +32,7 @@ PUPIL = {
 }
 ALLOWANCE = {"on_minimum_living": "yes"}
 Case = dict[str, Any]
+AMOUNT = "{id: a-1, benefit: B_DIFF, yuan: 100, effective_from: 2026-07-01, source: test, fictional: true}"
 STANDS = {Standing.CONFIRMED: True, Standing.NOT_YET: False}
 """Whatever else a category is, it is open."""
 
@@ -282,3 +283,28 @@ def test_every_row_speaks_of_somebody() -> None:
         for child, _ in _children(seed):
             spoken |= {one.row for one in (*child.benefits.entitlements, *child.benefits.offers)}
     assert not wanted - spoken
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "reason"),
+    [
+        ("result: grant, while_open: candidate", "result: grant, while_open: grant", "an unknown fact never gives a benefit"),
+        ("- {id: s-db-tk, benefits: [B_DB, B_TK]", "- {id: s-db-tk, benefits: [B_DB, B_DIFF]", "B_TK with B_DB has no row"),
+        ("[B_DB, B_DIS2], result: notice_silent", "[B_DB, B_DIS2], result: grant", "grant is no answer on benefits together"),
+        ("part: B_TK, result: existing", "part: B_DB, result: existing", "B_DB is no part of B_TK"),
+        ("id: s-db-diff", "id: s-highest", "this id stands twice"),
+        ("payers: [MED_BASIC, MED_SERIOUS", "payers: [MED_BASIC, MED_BASIC", "each payer stands once"),
+        ("amounts: []", f"amounts: [{AMOUNT}, {AMOUNT.replace('a-1', 'a-2')}]", "B_DIFF has two amounts from 2026-07-01"),
+        ("amounts: []", f"amounts: [{AMOUNT.replace('100', '-100')}]", "greater than or equal to 0"),
+    ],
+)  # fmt: skip
+def test_a_table_of_benefits_that_contradicts_itself_is_refused_with_its_place(
+    said: str, instead: str, reason: str
+) -> None:
+    written = texts(HERE / "fengtai-2026.1")
+    assert said in written["entitlements.yaml"]
+    written["entitlements.yaml"] = written["entitlements.yaml"].replace(said, instead, 1)
+    with pytest.raises(BadPack) as refused:
+        parse(written)
+    found = [fault.reason for fault in refused.value.faults if fault.file == "entitlements.yaml"]
+    assert any(reason in one for one in found), refused.value
