@@ -20,7 +20,7 @@ Reached = TypeVar("Reached")
 log = structlog.get_logger()
 
 
-def begin(log_level: str) -> None:
+def begin(log_level: str, *, garbage: tuple[int, int, int] = GARBAGE) -> None:
     """Call once, when everything is imported."""
     level = logging.getLevelNamesMapping().get(log_level.upper(), logging.INFO)
     structlog.configure(
@@ -38,7 +38,7 @@ def begin(log_level: str) -> None:
     logging.basicConfig(handlers=[lines], level=max(level, logging.WARNING), force=True)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GARBAGE)
+    gc.set_threshold(*garbage)
 
 
 async def patiently(

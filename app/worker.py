@@ -31,6 +31,8 @@ from workflows.child_watch import ChildWatchWorkflow
 
 log = structlog.get_logger()
 WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow)
+GARBAGE = (20_000, 10, 5)
+"""A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
 RECONCILE_EVERY = timedelta(minutes=2)
 MOST_CACHED = 500
 """Conductors kept in memory, some 50 MiB; one that left comes back from its history, which is short, for the ledger holds the rest."""
@@ -107,7 +109,7 @@ def main() -> None:
     """The process: stops on SIGTERM and SIGINT within its grace."""
 
     settings = Settings()
-    begin(settings.log_level)
+    begin(settings.log_level, garbage=GARBAGE)
 
     async def until_stopped() -> None:
         task = asyncio.create_task(serve(settings))

@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 
+from tests.faults import times
 from tests.faults.rig import QUICK, Rig
 from tests.faults.traffic import Stubborn
 
@@ -53,4 +54,4 @@ def pytest_collection_modifyitems(items):
     """Faults take their time, above all on a machine that others use."""
     for item in items:
         if "tests/faults/" in item.nodeid:
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(times(300, 3600)))

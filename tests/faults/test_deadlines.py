@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from app.db import tables
+from tests.faults import times
 from tests.faults.checker import complaints, look, settled
 from tests.faults.rig import MODULES, SERVERS
 
-TIMERS, LATE = 200, timedelta(seconds=60)
+TIMERS, LATE, DOWN = 200, timedelta(seconds=60), times(8, 180)
 STEP = timedelta(hours=2)
 
 
@@ -44,10 +45,10 @@ async def planned_before(rig, people, instant):
 
 async def test_two_hundred_timers_that_fell_due_while_all_was_down_fire_once(quick_rig, quick_people):
     await asyncio.gather(*(quick_people.report() for _ in range(TIMERS // 11)))
-    due = await planned_before(quick_rig, quick_people, datetime.now(UTC) + timedelta(seconds=8))
+    due = await planned_before(quick_rig, quick_people, datetime.now(UTC) + timedelta(seconds=DOWN))
     quick_rig.kill(*MODULES, *SERVERS)
     assert len(due) >= TIMERS
-    await asyncio.sleep(8)
+    await asyncio.sleep(DOWN)
     await quick_rig.restart(*MODULES, *SERVERS)
     back = datetime.now(UTC)
     async with asyncio.timeout(LATE.total_seconds() * 2):
@@ -69,7 +70,7 @@ async def run_with_stepped_clock(rig, people, step, **inside):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         fired, found = await firings(rig, people)
-        if sum(rung == "agency_head" for *_, rung in fired) >= 15:
+        if sum(rung == "desk_head" for *_, rung in fired) >= 15:
             break
         await asyncio.sleep(0.5)
     assert [said for said in found if said.startswith(("twice", "early", "gap", "lost"))] == []
@@ -79,7 +80,7 @@ async def run_with_stepped_clock(rig, people, step, **inside):
 @pytest.mark.parametrize("step", [STEP, -STEP], ids=["forward", "back"])
 async def test_a_jump_of_the_wall_clock_moves_no_rung(quick_rig, quick_people, step):
     fired = await run_with_stepped_clock(quick_rig, quick_people, step)
-    assert len(fired) >= 3 * 5 * 3
+    assert len(fired) >= 3 * 5 * 2
     assert all(timedelta() <= written - planned <= LATE for planned, written in fired)
 
 

@@ -6,9 +6,10 @@ import time
 from sqlalchemy import func, select
 
 from app.db import tables
+from tests.faults import times
 from tests.faults.checker import settled
 
-REPORTS, CLIENTS = 500, 4
+REPORTS, CLIENTS = times(100, 500), 4
 
 
 async def behind(rig, people):
@@ -19,7 +20,7 @@ async def behind(rig, people):
         return (await conn.execute(query)).scalar_one()
 
 
-async def test_five_hundred_reports_while_temporal_is_down(rig, people):
+async def test_reports_while_temporal_is_down_are_all_conducted_once_it_is_back(rig, people):
     rig.kill("temporal")
 
     async def client():

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from app.stack import ROOT
+from tests.faults import times
 from tests.faults.checker import settled
 from tests.faults.traffic import Stubborn, crowd
 
-KILLS, CLIENTS = 10, 8
+KILLS, CLIENTS = times(4, 200), 8
 
 
 async def storm(rig, people, kills):

@@ -7,9 +7,10 @@ from sqlalchemy import bindparam, text
 from app.domain.terms import Fault
 from app.reconciler import Reconciler
 from app.temporal import version_of
+from tests.faults import times
 from tests.faults.checker import complaints, look, settled
 
-EACH = 10
+EACH = times(5, 50)
 DAMAGE = {
     Fault.TASKS_DIFFER: "delete from tasks where case_id in :cases and is_open and subject = 'a-police-1'",
     "unassigned": "update tasks set holder = null, desk = 'CIVIL' where case_id in :cases and subject = 'a-police-1'",

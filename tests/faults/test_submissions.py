@@ -11,10 +11,11 @@ from app.db.intake import Receipts
 from app.db.ledger import Ledger
 from app.main import create_app
 from app.policy.loader import load
+from tests.faults import times
 from tests.faults.checker import complaints, look, settled
 from tests.faults.traffic import REPORTER, Stubborn
 
-KEYS, TIMES = 10, 20
+KEYS, TIMES = times(5, 200), 20
 FORM = {"children": [{"residence_division": "110106101"}], "situations": ["living_alone"]}
 
 
