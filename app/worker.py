@@ -31,7 +31,7 @@ from workflows.child_watch import ChildWatchWorkflow
 
 log = structlog.get_logger()
 WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow)
-GARBAGE = (20_000, 10, 5)
+GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
 RECONCILE_EVERY = timedelta(minutes=2)
 MOST_CACHED = 500

@@ -42,7 +42,9 @@ class Changes:
         if rows:
             values = ", ".join(f"{_quoted(name)} = new.{_quoted(name)}" for name in rows[0] if name not in keys)
             same = " and ".join(f"old.{_quoted(name)} = new.{_quoted(name)}" for name in keys)
-            sql = f"update {table.name} as old set {values} from {_given(table)} as new where {same} and ({where})"
+            # told how few they are, the planner finds the old ones by their index; else it reads the whole table for a hundred
+            new = f"(select * from {_given(table)} limit {len(rows)})"
+            sql = f"update {table.name} as old set {values} from {new} as new where {same} and ({where})"
             self._parts.append(_Part(sql, rows))
 
     async def write(self, conn: AsyncConnection, channel: str) -> None:
