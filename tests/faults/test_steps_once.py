@@ -7,7 +7,7 @@ from tests.faults import times
 from tests.faults.checker import complaints, look, settled
 from tests.faults.traffic import Journey
 
-CASES, AT_ONCE, EVERY = times(3, 300), 12, times(2, 5)
+CASES, AT_ONCE, EVERY = times(3, 300), 12, times(3, 5)
 
 
 async def test_cases_reach_their_end_with_every_effect_once(rig, people):
