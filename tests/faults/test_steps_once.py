@@ -10,7 +10,8 @@ from tests.faults.traffic import Journey
 CASES, AT_ONCE, EVERY = times(3, 300), 12, times(3, 5)
 
 
-async def test_cases_reach_their_end_with_every_effect_once(rig, people):
+async def test_cases_reach_their_end_with_every_effect_once(quick_rig, quick_people):
+    rig, people = quick_rig, quick_people  # at the real pace months lie between a case's last two steps
     logs = tuple([await rig.agency(code, "accept") for code in BEHAVIOURS])
     rig.wired = {"worker"}
     await rig.restart("worker", done_but_error=0.1)
