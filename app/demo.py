@@ -45,7 +45,9 @@ class People:
         answer.raise_for_status()
         return answer.json()
 
-    async def post(self, person: str, path: str, body: dict[str, Any] | None = None, *, key: str | None = None) -> Any:
+    async def post(
+        self, person: str | None, path: str, body: dict[str, Any] | None = None, *, key: str | None = None
+    ) -> Any:
         """Act as that person; raises Refusal."""
         headers = self._signed(person) | ({"Idempotency-Key": key} if key else {})
         answer = await self.http.post(path, json=body or {}, headers=headers)
@@ -223,7 +225,7 @@ class Play:
 async def _result(play: Play, people: People, plays: dict[str, Play]) -> CaseResult:
     timeline = await people.get("civil.supervisor.1", f"/v1/cases/{play.case_id}/timeline")
     case = await people.get("civil.supervisor.1", f"/v1/cases/{play.case_id}")
-    shown = await people.get(None, f"/v1/progress/{play.receipt}")
+    shown = await people.post(None, "/v1/progress", {"receipt": play.receipt})
     if play.name == "CN-01":
         play.tried["street_sees"] = await people.get("sw.officer.1", f"/v1/cases/{play.case_id}")
     others = [other.receipt for other in plays.values() if other is not play]

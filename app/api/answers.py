@@ -13,13 +13,7 @@ from app.domain.terms import Agency, Branch, Cause, Fault, Rung, Stage, Urgency
 from app.policy.basis import Citation
 
 ETAG = {"ETag": {"description": "The version, for If-Match.", "schema": {"type": "string", "examples": ['"12"']}}}
-LOCATION = {
-    "Location": {
-        "description": "Where the reporter reads how the report stands.",
-        "schema": {"type": "string", "examples": ["/v1/progress/8F3K-72QD-0M5T-PX1A"]},
-    }
-}
-"""Headers of answers."""
+"""A header of answers."""
 
 
 class CaseRow(BaseModel):

@@ -64,7 +64,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
         "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET),
     }
     if not isinstance(may(who, Action.READ_CONTENT, subject), Deny):
-        answer["content"] = await _content(conn, case_id)
+        answer["content"] = await _content(conn, progress)
         read = ["children", "family", "narrative"]
         if not isinstance(may(who, Action.ADOPT_PLAN, subject), Deny):
             answer |= await _proposals(conn, shouhu, progress)
@@ -91,11 +91,12 @@ async def _proposals(conn: Conn, shouhu: Shouhu, progress: Progress) -> dict[str
     }
 
 
-async def _content(conn: Conn, case_id: str) -> dict[str, Any]:
+async def _content(conn: Conn, progress: Progress) -> dict[str, Any]:
     hidden = ("sound_keys", "phones", "case_id", "filed_at")
-    children = await conn.execute(
-        select(tables.children).where(tables.children.c.case_id == case_id).order_by(tables.children.c.id)
-    )
+    """The children in the order of the report, in which the rules speak of them as well."""
+    case_id, order = progress.case_id, [child.id for child in progress.children]
+    children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
+    rows = sorted(children.mappings(), key=lambda row: order.index(row["id"]))
     report = await conn.execute(
         select(tables.reports.c.narrative, tables.reports.c.family, tables.reports.c.findings).where(
             tables.reports.c.case_id == case_id
@@ -103,7 +104,7 @@ async def _content(conn: Conn, case_id: str) -> dict[str, Any]:
     )
     found = report.mappings().one_or_none()
     return {
-        "children": [{k: v for k, v in row.items() if k not in hidden} for row in children.mappings()],
+        "children": [{k: v for k, v in row.items() if k not in hidden} for row in rows],
         **(dict(found) if found else {}),
     }
 

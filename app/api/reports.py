@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Header
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from app.api.answers import LOCATION, ReportRow
+from app.api.answers import ReportRow
 from app.api.context import Conn, Shouhu, Who, require
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -19,6 +19,14 @@ from app.domain.refusals import RefusalCode, Refused
 
 router = APIRouter(prefix="/v1", tags=["reports"], route_class=StrictRoute)
 Key = Annotated[str | None, Header(max_length=200, description="The same key again gives the same receipt.")]
+
+
+class ReceiptCode(BaseModel):
+    """As on the receipt; spaces, dashes and small letters are read as well."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"receipt": "8F3K-72QD-0M5T-PX1A"}]})
+
+    receipt: str = Field(max_length=200)
 
 
 class Receipt(BaseModel):
@@ -36,23 +44,22 @@ class Receipt(BaseModel):
     says: str = "已收到。怀疑即可上报，无需证据。请保存回执编号。"
 
 
-@router.post("/reports", status_code=201, operation_id="file_report", responses={201: {"headers": LOCATION}})
+@router.post("/reports", status_code=201, operation_id="file_report")
 async def post_report(
-    submission: Submission, conn: Conn, shouhu: Shouhu, who: Who, response: Response, idempotency_key: Key = None
+    submission: Submission, conn: Conn, shouhu: Shouhu, who: Who, idempotency_key: Key = None
 ) -> Receipt:
     """A report becomes a case; police legs lie on their desk before this answers."""
     require(who, Action.FILE_REPORT)
     filed = await file(conn, shouhu.ledger, shouhu.receipts, submission, who, idempotency_key)
-    response.headers["Location"] = f"/v1/progress/{filed.receipt}"
     return Receipt(
         case_id=filed.case_id, receipt=filed.receipt, findings=filed.findings, progress_page=shouhu.progress_page
     )
 
 
-@router.get("/progress/{receipt}", operation_id="progress_by_receipt")
-async def progress_by_receipt(receipt: str, conn: Conn, shouhu: Shouhu) -> ForReporter:
-    """For whoever holds the receipt; needs no account."""
-    found = await by_receipt(conn, shouhu.receipts, receipt)
+@router.post("/progress", operation_id="progress_by_receipt")
+async def progress_by_receipt(asked: ReceiptCode, conn: Conn, shouhu: Shouhu) -> ForReporter:
+    """For whoever holds the receipt; needs no account. The code travels in the body, so that no address or log holds it."""
+    found = await by_receipt(conn, shouhu.receipts, asked.receipt)
     if found is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     return found

@@ -1,10 +1,10 @@
 """Rules change by two persons and for a day to come; running cases stay on their version until a supervisor moves them."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import update
 
 from app.db.versions import policy_versions
 from app.domain.facts import BEIJING
@@ -33,11 +33,12 @@ def pack(name, *changes, effective=None):
 
 @pytest.fixture
 async def name(api):
-    """Of a version of its own, gone afterwards, for published rules hold for every test that comes later."""
+    """Of a version of its own, which afterwards waits for a day that no test reaches: published rules hold for every later test."""
     name = f"fengtai-test.{uuid.uuid4().hex[:8]}"
     yield name
     async with api.service.engine.begin() as conn:
-        await conn.execute(delete(policy_versions).where(policy_versions.c.version == name))
+        row = update(policy_versions).where(policy_versions.c.version == name)
+        await conn.execute(row.values(effective_from=date(9999, 1, 1)))
 
 
 async def published(api, body):

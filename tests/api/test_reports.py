@@ -97,16 +97,16 @@ async def test_what_is_no_json_or_too_large_is_a_problem(api):
 
 async def test_the_receipt_shows_what_a_reporter_may_know_and_nothing_else(api):
     report = await api.report(children=[{"name": "不可见", "residence_division": "110106101"}])
-    shown = (await api.get(None, f"/v1/progress/{report['receipt'].lower().replace('-', ' ')}")).json()
+    shown = (await api.post(None, "/v1/progress", {"receipt": report["receipt"].lower().replace("-", " ")})).json()
     assert not shown["accepted"]
     leg = await api.leg(report["case_id"], "POLICE")
     await api.post("police.officer.1", f"/v1/cases/{report['case_id']}/referrals/{leg}/accept")
     await api.post("civil.officer.1", f"/v1/cases/{report['case_id']}/answer", {"note": "已处理"})
-    answer = await api.get(None, f"/v1/progress/{report['receipt']}")
+    answer = await api.post(None, "/v1/progress", {"receipt": report["receipt"]})
     assert answer.json()["accepted"]
     assert answer.json()["answer"] == "已处理"
     assert "不可见" not in answer.text
-    is_problem(await api.get(None, "/v1/progress/0000-0000-0000-0000"), 404, "case_not_found")
+    is_problem(await api.post(None, "/v1/progress", {"receipt": "0000-0000-0000-0000"}), 404, "case_not_found")
 
 
 @pytest.mark.requirement("R084")
@@ -121,7 +121,7 @@ async def test_a_second_report_is_suggested_linked_by_a_person_and_unlinked_agai
     await api.post("police.officer.1", f"{path}/link", {"primary": first["case_id"]})
     assert second["case_id"] in (await api.progress(first["case_id"]))["followers"]
     await api.post("civil.officer.1", f"/v1/cases/{first['case_id']}/answer", {"note": "孩子已找到"})
-    shown = (await api.get(None, f"/v1/progress/{second['receipt']}")).json()
+    shown = (await api.post(None, "/v1/progress", {"receipt": second["receipt"]})).json()
     assert shown["answer"] == "孩子已找到"
     await api.post("police.officer.1", f"{path}/unlink")
     assert (await api.progress(first["case_id"]))["followers"] == []

@@ -33,7 +33,7 @@ async def linked(api):
 
 
 async def shown(api, report):
-    return (await api.get(None, f"/v1/progress/{report['receipt']}")).json()
+    return (await api.post(None, "/v1/progress", {"receipt": report["receipt"]})).json()
 
 
 @pytest.mark.parametrize(

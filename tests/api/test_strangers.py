@@ -28,7 +28,6 @@ INSIDERS = {
     "/v1/benefits/touched": SUPERVISOR,
     "/v1/tasks": "street-110106025.officer.1",
     "/v1/reports": REPORTER,
-    "/v1/progress/{receipt}": REPORTER,
     "/v1/watches": "comm-110106025.officer.1",
     "/v1/stalled": "street-110106025.head.1",
     "/v1/findings": SUPERVISOR,

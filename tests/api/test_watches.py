@@ -65,7 +65,7 @@ async def test_a_risk_that_a_visit_verified_is_a_report_with_a_police_leg_and_a_
     case = await api.progress(done["report"])
     assert (case["watch"], case["reporter_class"], case["branch"]) == (watch, "committee", "A")
     assert {r["agency"] for r in case["referrals"]} >= {"POLICE", "STREET", "CIVIL"}
-    seen = (await api.get(None, f"/v1/progress/{done['receipt']}")).json()
+    seen = (await api.post(None, "/v1/progress", {"receipt": done["receipt"]})).json()
     assert (seen["stage"], seen["answered"]) == ("report", False)
     _, events = await state_of(api, watch)
     assert (events[-1]["finding"], events[-1]["report"]) == ("at_risk", done["report"])

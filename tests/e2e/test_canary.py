@@ -47,7 +47,7 @@ async def test_no_personal_data_in_temporal_or_logs(stack, people):
     await people.post("police.officer.1", f"{path}/referrals/a-police-1/accept", {"note": word["note"]})
     await people.post("civil.officer.1", f"{path}/answer", {"note": word["answer"]})
     await people.http.post("/v1/reports", json={"children": [{"name": word["name"], "sex": word["name"]}]})
-    await people.http.get(f"/v1/progress/{word['name']}")
+    await people.http.post("/v1/progress", json={"receipt": word["name"]})
     await people.http.post("/progress", data={"code": word["name"]})
     await asyncio.sleep(10)  # rungs fire, the conductor works
 

@@ -45,7 +45,7 @@ async def everything_fails(rig, people, word):
     for wrong in ({"children": [{"name": word["name"], "sex": word["name"]}]}, {"narrative": word["narrative"]}):
         await http.post("/v1/reports", json=wrong, headers=signed)
     await http.post("/v1/reports", content=b'{"narrative": "' + word["narrative"].encode(), headers=signed)
-    await http.get(f"/v1/progress/{word['path']}")
+    await http.post("/v1/progress", json={"receipt": word["path"]})
     await http.get(f"/v1/{word['path']}?name={word['name']}", headers=signed)
     filing = asyncio.create_task(people.post(REPORTER, "/v1/reports", form(word)))
     rig.kill("postgres")

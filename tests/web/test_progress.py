@@ -52,7 +52,7 @@ async def test_the_page_says_what_the_json_route_says_at_each_step_and_no_more(a
     waiting = await look_up(api, report["receipt"])
     assert waiting.status_code == 200
     assert "等待受理" in text_of(waiting)
-    due = (await api.get(None, f"/v1/progress/{report['receipt']}")).json()["answer_due_at"]
+    due = (await api.post(None, "/v1/progress", {"receipt": report["receipt"]})).json()["answer_due_at"]
     assert f'<time datetime="{due}">'.replace("Z", "+00:00") in waiting.text
 
     await api.post("police.officer.1", f"{case}/referrals/{await api.leg(report['case_id'], 'POLICE')}/accept")
@@ -71,7 +71,7 @@ async def test_the_page_says_what_the_json_route_says_at_each_step_and_no_more(a
 
 async def test_an_answer_that_is_owed_too_long_is_called_overdue(api):
     report = await api.report()
-    due = (await api.get(None, f"/v1/progress/{report['receipt']}")).json()["answer_due_at"]
+    due = (await api.post(None, "/v1/progress", {"receipt": report["receipt"]})).json()["answer_due_at"]
     late = Ledger(load, "fengtai-2026.1", clock=lambda: datetime.fromisoformat(due) + timedelta(minutes=1))
     service = Service(api.service.engine, late, api.service.receipts)
     async with at(service) as http:
@@ -94,7 +94,7 @@ async def test_a_report_without_an_answer_and_a_closed_one_are_shown_as_they_are
 
     await api.post("civil.officer.1", f"{case}/closure-proposal", {"reason": "no_risk_found"})
     await api.post("civil.head.1", f"{case}/closure-approval")
-    assert (await api.get(None, f"/v1/progress/{report['receipt']}")).json()["closed"]
+    assert (await api.post(None, "/v1/progress", {"receipt": report["receipt"]})).json()["closed"]
     closed = await look_up(api, report["receipt"])
     assert "本报告已办结" in text_of(closed)
     assert "第 5 步，共 5 步" in text_of(closed)
@@ -104,7 +104,7 @@ async def test_a_report_without_an_answer_and_a_closed_one_are_shown_as_they_are
 @pytest.mark.requirement("R084")
 async def test_each_of_two_linked_reports_is_shown_by_its_own_receipt(api):
     first, second = await api.report(), await api.report()
-    before = (await api.get(None, f"/v1/progress/{second['receipt']}")).json()["received_at"]
+    before = (await api.post(None, "/v1/progress", {"receipt": second["receipt"]})).json()["received_at"]
     await api.post("police.officer.1", f"/v1/cases/{second['case_id']}/link", {"primary": first["case_id"]})
     await api.post("civil.officer.1", f"/v1/cases/{first['case_id']}/answer", {"note": "孩子平安"})
     shown = await look_up(api, second["receipt"])
@@ -125,7 +125,7 @@ async def test_whoever_is_told_nothing_does_not_read_the_answer_to_another(api):
     await api.post("civil.officer.1", f"/v1/cases/{first['case_id']}/answer", {"note": "已送往临时住处"})
     assert "已送往临时住处" in text_of(await look_up(api, first["receipt"]))
     assert "已送往临时住处" not in (await look_up(api, second["receipt"])).text
-    assert (await api.get(None, f"/v1/progress/{second['receipt']}")).json()["answer"] is None
+    assert (await api.post(None, "/v1/progress", {"receipt": second["receipt"]})).json()["answer"] is None
 
 
 @pytest.mark.parametrize("other", [
