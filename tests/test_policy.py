@@ -51,6 +51,29 @@ def routing(triage):
     )
 
 
+@pytest.mark.requirement("R066")
+def test_nobody_is_ordered_to_return_when_both_parents_are_dead():
+    dead = [{"relation": relation, "whereabouts": "dead"} for relation in ("father", "mother")]
+    for guardians, task, returns in (
+        (dead, "secure_the_child", False),
+        ([dead[0], {"relation": "mother", "whereabouts": "missing"}], "order_return", True),
+        (dead[:1], "order_return", True),  # of the other one nothing is known
+    ):
+        triage = PACK.triage(
+            ReportFacts.model_validate(
+                {
+                    "children": [{"child_id": "c", "lives_alone": "yes"}],
+                    "guardians": guardians,
+                    "situations": ["living_alone"],
+                }
+            )
+        )
+        police = [route for route in triage.routes if route.agency == "POLICE"]
+        assert [(route.task, route.urgent, route.gate) for route in police] == [(task, True, Gate())]
+        assert ("parents_return_or_delegate" in {duty.code for duty in triage.obligations}) is returns
+        assert any(route.task == "care_tonight" for route in triage.routes)
+
+
 @pytest.mark.parametrize("case_id", sorted(examples()))
 @pytest.mark.requirement("R064")
 def test_a_worked_case_is_triaged_as_its_file_expects(case_id):

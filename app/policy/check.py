@@ -106,19 +106,23 @@ class _Trial:
         return asked
 
     def _reached(self, place: Place) -> bool:
-        """Breed reports for this row: those that meet most parts of its condition change one fact after the other."""
+        """Breed reports for this row: those that meet most parts of its condition take one fact after the other from those that meet the rest."""
         if self.beaten[place].total() > OFTEN:
             return False
         parts, draw = conjuncts(self._rows[place].when), random.Random(place[1])
-        met = [(_met(asked, parts), n) for n, asked in enumerate(self.asked)]
-        best = [(count, self.reports[n]) for count, n in sorted(met, reverse=True)[:BEST]]
+        met = [_met(asked, parts) for asked in self.asked]
+        best = [(met[n], self.reports[n]) for n in sorted(range(len(met)), key=lambda n: -len(met[n]))[:BEST]]
+        givers = {part: [n for n, those in enumerate(met) if part in those] for part in parts}
         for _ in range(BRED):
             n, fact = draw.randrange(BEST), draw.choice(list(ReportFacts.model_fields))
-            count, parent = best[n]
-            child = parent.model_copy(update={fact: getattr(draw.choice(self.reports), fact)})
+            had, parent = best[n]
+            wanted = [part for part in parts if part not in had and givers[part]]
+            others = givers[draw.choice(wanted)] if wanted else range(len(self.reports))
+            child = parent.model_copy(update={fact: getattr(self.reports[draw.choice(others)], fact)})
             asked = self.pack.asked(child)
-            if _met(asked, parts) >= count:
-                best[n] = _met(asked, parts), child
+            has = _met(asked, parts)
+            if len(has) >= len(had):
+                best[n] = has, child
                 self._try(child)
             if place in self.decided:
                 return True
@@ -130,6 +134,6 @@ class _Trial:
         return f"is never reached: it held for none of {TRIED + BRED} reports"
 
 
-def _met(asked: Asked, parts: tuple[str, ...]) -> int:
-    """How many parts of a condition hold."""
-    return sum(asked.holds(part) for part in parts)
+def _met(asked: Asked, parts: tuple[str, ...]) -> frozenset[str]:
+    """The parts of a condition that hold."""
+    return frozenset(part for part in parts if asked.holds(part))

@@ -93,6 +93,7 @@ def _of_guardians(guardians: list[dict[str, Any]]) -> dict[str, bool]:
         "sentenced": any(g["whereabouts"] in ("imprisoned", "detox") for g in guardians),
         "parents_locked_up": any(g["whereabouts"] in LOCKED_UP for g in parents)
         and all(g["whereabouts"] in CANNOT_COME for g in parents),
+        "parents_dead": len(parents) > 1 and all(g["whereabouts"] == "dead" for g in parents),
     }
 
 

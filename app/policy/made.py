@@ -10,13 +10,15 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
-from app.domain.facts import Relation, ReportFacts
+from app.domain.facts import Relation, ReportFacts, Whereabouts
 
 DAY = datetime(2026, 4, 15, tzinfo=UTC)
 COUNTS = (0, 1, 1, 2, 3)
 """How many children, guardians or codes a report has."""
 BY_PARENTS = 0.7
 """How many of the guardians are parents, as most are."""
+TOGETHER = 0.4
+"""In how many reports all guardians are in the same place or state, as parents often are."""
 HIGHEST = 20
 """Of a number that its fact leaves open."""
 
@@ -31,6 +33,7 @@ class _Maker:
     def __init__(self, draw: random.Random, said: float) -> None:
         self._draw, self._said, self._made = draw, said, 0
         self._parents = cycle((Relation.FATHER, Relation.MOTHER))
+        self._all_are = draw.choice(list(Whereabouts)) if draw.random() < TOGETHER else None
 
     def of(self, model: type[Any]) -> Any:
         """A value of the model; most facts that may stay unknown do so with the chance that this report has."""
@@ -40,7 +43,8 @@ class _Maker:
         )
 
     def _is_said(self, info: FieldInfo) -> bool:
-        return info.is_required() or self._draw.random() < self._said
+        known = info.annotation is Relation or (info.annotation is Whereabouts and self._all_are)
+        return bool(info.is_required() or known or self._draw.random() < self._said)
 
     def _fact(self, name: str, info: FieldInfo) -> Any:
         if info.annotation is str:
@@ -64,6 +68,8 @@ class _Maker:
             return DAY + timedelta(hours=self._draw.randrange(24))
         if kind is Relation and self._draw.random() < BY_PARENTS:
             return next(self._parents)
+        if kind is Whereabouts and self._all_are:
+            return self._all_are
         if issubclass(kind, Enum):
             return self._draw.choice(list(kind))
         if issubclass(kind, BaseModel):
