@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from app.demo import People, Play, Refusal
+from app.demo import BEHAVIOURS, People, Play, Refusal
 from app.policy.examples import submission_of
 
 PATIENCE = 120
@@ -107,6 +107,15 @@ class Journey(Play):
         if not self.case_id:
             first = await self.people.post(REPORTER, "/v1/reports", self.form)
             self.case_id, self.receipt, self.doing = first["case_id"], first["receipt"], "report"
+
+    async def _desk_works(self, referral: dict[str, Any]) -> None:
+        """What an agency's system took and then forgot is ended by its desk, once everybody on the ladder has been told."""
+        given_up = referral["state"] == "accepted" and not referral["finish"]["rungs"]
+        if referral["agency"] in BEHAVIOURS and given_up:
+            officer = f"{referral['desk'].lower()}.officer.1"
+            await self._act(officer, f"referrals/{referral['id']}/complete", {"note": "由本部门人员办理"})
+        else:
+            await super()._desk_works(referral)
 
     async def travel(self) -> None:
         """From the report to the closure."""
