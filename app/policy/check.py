@@ -106,7 +106,7 @@ class _Trial:
         return asked
 
     def _reached(self, place: Place) -> bool:
-        """Breed reports for this row: those that meet most parts of its condition take one fact after the other from those that meet the rest."""
+        """Breed reports for this row: those that meet most parts of its condition take single facts from those that meet the rest."""
         if self.beaten[place].total() > OFTEN:
             return False
         parts, draw = conjuncts(self._rows[place].when), random.Random(place[1])
