@@ -116,7 +116,8 @@ def test_without_an_amount_the_comparison_says_which_is_missing() -> None:
 def test_an_amount_counts_from_its_date_and_is_marked_when_it_is_invented() -> None:
     both = Standards(amounts=(*OF_THE_CASE.amounts, *standards(DAY + timedelta(days=31), B_DIFF=2000).amounts))
     assert both.of(DIFF, DAY - timedelta(days=1)) is None
-    assert [both.of(DIFF, day).yuan for day in (DAY, DAY + timedelta(days=31))] == [1900, 2000]  # type: ignore[union-attr]
+    in_force = [both.of(DIFF, day) for day in (DAY, DAY + timedelta(days=31))]
+    assert [amount and amount.yuan for amount in in_force] == [1900, 2000]
     assert all(part.fictional for part in compare(NIANNIAN, both, DAY).lines[0].parts)
     with pytest.raises(ValueError, match="two amounts from the same date: B_DIFF 2026-05-01"):
         Standards(amounts=OF_THE_CASE.amounts * 2)
@@ -132,7 +133,9 @@ def test_what_the_family_may_sign_for_is_met_and_nothing_met_is_above_it(
             chosen = choose(comparison, benefit)
             totals = [found.total for found in comparison.met]
             assert all(total is not None and total <= chosen for total in totals)
-            assert comparison.line(benefit).met is Known.YES  # type: ignore[union-attr]
+            line = comparison.line(benefit)
+            assert line
+            assert line.met is Known.YES
     assert set(comparison.highest) <= set(comparison.may_win)
 
 
