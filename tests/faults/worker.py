@@ -18,6 +18,9 @@ from temporalio import activity, client
 from temporalio.converter import DefaultFailureConverter
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.case import DECISIONS
 from app.process import begin
 from app.settings import Settings
 from app.temporal import connect
@@ -40,6 +43,8 @@ class Faults:
     """Guard removed: the engine's instants are those of this process's wall clock."""
     saying: str = ""
     """Every activity that goes out to an agency fails with this text."""
+    gullible: bool = False
+    """Guard removed: the ledger moves a case to its next stage as often as it is told to."""
     clear_failures: bool = False
     """Guard removed: failures go to Temporal in clear."""
 
@@ -91,6 +96,8 @@ async def main() -> None:
     begin(settings.log_level)
     config = (await connect(settings)).config()
     config["interceptors"] = [Saboteur(faults)]
+    if faults.gullible:
+        DECISIONS[c.EnterStage] = lambda _, told, policy, now: (e.StageEntered(at=now, stage=told.stage),)
     if faults.clear_failures:
         config["data_converter"] = dataclasses.replace(
             config["data_converter"], failure_converter_class=DefaultFailureConverter
