@@ -11,6 +11,7 @@ import cel
 from app.domain import facts as f
 from app.domain import terms
 from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
+from app.policy.family import Family
 
 UNDECIDED: dict[str, Any] = {
     "triggers": [], "branches": [], "branch": "", "police": False, "origin_unknown": False, "urgent": False,
@@ -21,9 +22,6 @@ FIELD = re.compile(r"\.(\w+)\b(?!\s*\()")
 WRITTEN = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 FAILURES = (TypeError, KeyError, ValueError, RuntimeError, IndexError, ArithmeticError)
 """What CEL raises when a condition has no answer."""
-PARENTS = ("father", "mother", "adoptive_parent")
-LOCKED_UP = ("detained", "imprisoned", "detox")
-CANNOT_COME = (*LOCKED_UP, "missing", "dead")
 
 
 @cache
@@ -37,7 +35,7 @@ def view(facts: ReportFacts, left_behind_max_age: int) -> dict[str, Any]:
     children = [child.model_dump(mode="json") for child in facts.children]
     guardians = [guardian.model_dump(mode="json") for guardian in facts.guardians]
     ticked = [str(t) for t in facts.situations]
-    hour = facts.local_hour
+    hour, family = facts.local_hour, Family(facts)
     return {
         **UNDECIDED,
         "kind": facts.kind.value,
@@ -53,9 +51,12 @@ def view(facts: ReportFacts, left_behind_max_age: int) -> dict[str, Any]:
         "possible_duplicate": facts.possible_duplicate,
         "carer": facts.household.carer_available_tonight.value,
         "housing_need": facts.household.housing_need.value,
-        "left_behind": _left_behind(children, guardians, left_behind_max_age),
+        "left_behind": family.left_behind() is True
+        and any(_may_be_below(c, left_behind_max_age) for c in facts.children),
         **_of_children(children),
         **_of_guardians(guardians),
+        "parents_locked_up": family.locked_up(),
+        "parents_dead": family.orphan() is True,
         "foundling": 6 in facts.nine_situations
         and not guardians
         and any(c["identity_known"] == "no" for c in children),
@@ -83,7 +84,6 @@ def _of_children(children: list[dict[str, Any]]) -> dict[str, bool]:
 
 
 def _of_guardians(guardians: list[dict[str, Any]]) -> dict[str, bool]:
-    parents = [g for g in guardians if g["relation"] in PARENTS]
     doubtful = ("missing", "dead", "imprisoned", "detox")
     return {
         "suspect": any(g["suspected_of_harm"] == "yes" for g in guardians),
@@ -91,10 +91,12 @@ def _of_guardians(guardians: list[dict[str, Any]]) -> dict[str, bool]:
         "carer_at_home": any(g["whereabouts"] == "home" and g["able"] != "no" for g in guardians),
         "detained": any(g["whereabouts"] == "detained" for g in guardians),
         "sentenced": any(g["whereabouts"] in ("imprisoned", "detox") for g in guardians),
-        "parents_locked_up": any(g["whereabouts"] in LOCKED_UP for g in parents)
-        and all(g["whereabouts"] in CANNOT_COME for g in parents),
-        "parents_dead": len(parents) > 1 and all(g["whereabouts"] == "dead" for g in parents),
     }
+
+
+def _may_be_below(child: ChildFacts, age: int) -> bool:
+    """Triage acts in doubt: a child whose age nobody knows may be small."""
+    return child.age_years is None or child.age_years < age
 
 
 def _out_of_school(child: dict[str, Any]) -> bool:
@@ -102,16 +104,6 @@ def _out_of_school(child: dict[str, Any]) -> bool:
     age = child["age_years"]
     compulsory = child["school_stage"] in ("primary", "junior") or (age is not None and 6 <= age < 16)
     return compulsory and child["attending"] == "no" and child["unable_to_attend"] != "yes"
-
-
-def _left_behind(children: list[dict[str, Any]], guardians: list[dict[str, Any]], max_age: int) -> bool:
-    """R011: both parents away for work, or one away and the other unable; below the age that the pack sets."""
-    parents = [g for g in guardians if g["relation"] in PARENTS]
-    away = [g for g in parents if g["whereabouts"] == "away_for_work"]
-    rest = [g for g in parents if g["whereabouts"] != "away_for_work"]
-    young = any(c["age_years"] is None or c["age_years"] < max_age for c in children)
-    unable = all(g["able"] == "no" or g["whereabouts"] in CANNOT_COME for g in rest)
-    return bool(away) and young and unable and len(parents) > 1
 
 
 def conjuncts(condition: str) -> tuple[str, ...]:

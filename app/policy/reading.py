@@ -119,26 +119,3 @@ def _faults_of_answers(condition: str, vocabulary: Vocabulary) -> Iterator[str]:
         yield f"the condition answers {other[0]!r}, not yes or no"
     elif answers == {False}:
         yield "the condition never holds, whatever the facts"
-
-
-# The three-valued logic of joint answers, with None for unknown.
-
-
-def none_or(known: Known) -> bool | None:
-    """An answer as the logic wants it."""
-    return None if known is Known.UNKNOWN else known is Known.YES
-
-
-def negation(one: bool | None) -> bool | None:
-    """Unknown stays unknown."""
-    return None if one is None else not one
-
-
-def any_of(*answers: bool | None) -> bool | None:
-    """Yes as soon as one is; no only when all are known to be no."""
-    return True if True in answers else None if None in answers else False
-
-
-def all_of(*answers: bool | None) -> bool | None:
-    """No as soon as one is; yes only when all are known to be yes."""
-    return False if False in answers else None if None in answers else True

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.domain.facts import ChildFacts, GuardianFacts, HouseholdFacts, Known, ReportFacts
 from app.policy.child_view import NOTHING_DECIDED, ChildCondition, child_view, vocabulary
 from app.policy.child_words import asked_in_words
+from app.policy.conditions import view
 from app.policy.made import made
 
 FATHER, MOTHER = {"relation": "father"}, {"relation": "mother"}
@@ -109,3 +110,23 @@ def test_what_is_settled_stays_settled_when_one_more_answer_comes_in(seed, data)
         changed = {name for name, value in before.items() if value is not None and after[name] != value}
         assert not changed - AS_SAID
         assert all(value is None or value in vocabulary()[name] for name, value in after.items())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10_000))
+def test_triage_and_the_tables_over_a_child_say_the_same_of_the_family(seed):
+    facts = made(seed)
+    asked, children = view(facts, 16), [child_view(facts, c, NOTHING_DECIDED, 16) for c in facts.children]
+    behind = {child["left_behind"] for child in children if child["age"] is not None}
+    if all(child.age_years is not None for child in facts.children):
+        assert asked["left_behind"] == (True in behind)
+    assert asked["left_behind"] >= (True in behind)
+    if children:
+        assert asked["parents_dead"] == (children[0]["orphan"] is True)
+
+
+def test_triage_acts_in_doubt_for_a_child_whose_age_nobody_knows():
+    away = [GuardianFacts.model_validate(one | {"whereabouts": "away_for_work"}) for one in (FATHER, MOTHER)]
+    for age, answer in ((None, True), (15, True), (16, False)):
+        facts = ReportFacts(children=(ChildFacts(child_id="ch-1", age_years=age),), guardians=tuple(away))
+        assert view(facts, 16)["left_behind"] is answer

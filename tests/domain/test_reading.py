@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.facts import Known
-from app.policy.reading import Question, all_of, any_of, faults, negation
+from app.policy.family import all_of, any_of, negation
+from app.policy.reading import Question, faults
 
 WORDS = {"a": (False, True), "b": (False, True), "c": (False, True), "age": (0, 1, 2, 3), "stage": ("young", "old")}
 NOTHING = dict.fromkeys(WORDS)
