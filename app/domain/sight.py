@@ -1,0 +1,132 @@
+"""Who somebody is and which cases are in their sight: roles, desk, street, unit, and the same rule as data for the reads."""
+
+from pydantic import BaseModel
+
+from app.domain.terms import Agency, Role
+
+HEADS = (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)
+DESK_STAFF = (Role.OFFICER, Role.DESK_HEAD, Role.PROCURATOR)
+STAFF = (*DESK_STAFF, Role.AGENCY_HEAD, Role.SUPERVISOR)
+OVERSIGHT = (Agency.CIVIL, Agency.CONF)
+
+
+class Actor(BaseModel, frozen=True, extra="forbid"):
+    """Who asks. A deputy carries the desk and roles of the person in `acting_for`, under the deputy's own id."""
+
+    person_id: str
+    agency: Agency
+    desk: str
+    roles: tuple[Role, ...]
+    division: str | None = None
+    unit: str | None = None
+    """The reporting unit, such as one school; what a reporter may follow hangs on it."""
+    acting_for: str | None = None
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Everybody who acts when this actor acts: two persons are needed where these must not meet."""
+        return (self.person_id,) if self.acting_for is None else (self.person_id, self.acting_for)
+
+    def has(self, *roles: Role) -> bool:
+        """Whether the actor has one of these roles."""
+        return any(role in self.roles for role in roles)
+
+    @property
+    def oversees_district(self) -> bool:
+        """The supervisors of civil affairs, and everybody who works in the joint conference office."""
+        if self.agency is Agency.CONF:
+            return self.has(*STAFF)
+        return self.agency is Agency.CIVIL and self.has(Role.SUPERVISOR)
+
+
+ENGINE = Actor(person_id="engine", agency=Agency.CONF, desk="CONF", roles=(Role.ENGINE,))
+"""The service itself."""
+
+
+class Leg(BaseModel, frozen=True, extra="forbid"):
+    """The referral or duty that an action is about."""
+
+    agency: Agency
+    desk: str
+    holder: str | None = None
+
+
+class CaseSubject(BaseModel, frozen=True, extra="forbid"):
+    """What access depends on in a case. `agencies` and `desks` have or had a referral or duty in it."""
+
+    case_id: str
+    lead: Agency
+    agencies: tuple[Agency, ...] = ()
+    desks: tuple[str, ...] = ()
+    intake_desk: str = "POLICE"
+    """The desk that the report was first addressed to; the reporter's name stays there."""
+    division: str | None = None
+    """Street or town of the case; where a street or committee leads, it is this one's."""
+    reporter_unit: str | None = None
+    at_procuratorate: bool = False
+    """The ladder has reached its top, 检察监督."""
+    leg: Leg | None = None
+    closure_proposed_by: tuple[str, ...] = ()
+    """`Actor.persons` of the proposal; empty when nobody has proposed."""
+
+    def is_led_by(self, actor: Actor) -> bool:
+        """Whether the actor's office leads the case; of the twenty-six streets, only the one of the case."""
+        own_division = not self.lead.is_territorial or actor.desk == f"{self.lead}-{self.division}"
+        return actor.agency is self.lead and own_division
+
+
+class Scope(BaseModel, frozen=True):
+    """Which cases an actor may see, as data for a WHERE clause: the union of its parts."""
+
+    everything: bool = False
+    desks: tuple[str, ...] = ()
+    agencies: tuple[Agency, ...] = ()
+    at_procuratorate: bool = False
+    reports_of_unit: str | None = None
+    """Progress only, never the case: the reports that this unit made."""
+
+    def admits(self, subject: CaseSubject) -> bool:
+        """Whether the case itself may be seen."""
+        return (
+            self.everything
+            or any(desk in subject.desks for desk in self.desks)
+            or any(agency in subject.agencies for agency in self.agencies)
+            or (self.at_procuratorate and subject.at_procuratorate)
+        )
+
+    def admits_progress(self, subject: CaseSubject) -> bool:
+        """Whether what a reporter may know of the case may be seen."""
+        own = self.reports_of_unit is not None and self.reports_of_unit == subject.reporter_unit
+        return own or self.admits(subject)
+
+
+def scope(actor: Actor) -> Scope:
+    """The cases that the actor may see; an administrator sees none, whatever else they are."""
+    if actor.has(Role.ADMIN):
+        return Scope()
+    unit = actor.unit if actor.has(Role.REPORTER, Role.MACHINE) else None
+    if actor.has(Role.ENGINE) or actor.oversees_district:
+        return Scope(everything=True, reports_of_unit=unit)
+    return Scope(
+        desks=_desks(actor),
+        agencies=_agencies(actor),
+        at_procuratorate=actor.agency is Agency.PROC and actor.has(Role.PROCURATOR),
+        reports_of_unit=unit,
+    )
+
+
+def _desks(actor: Actor) -> tuple[str, ...]:
+    if not actor.has(*STAFF, Role.MACHINE):
+        return ()
+    if actor.agency is Agency.STREET and actor.has(*HEADS):
+        return actor.desk, f"{Agency.COMM}-{actor.desk.removeprefix(f'{Agency.STREET}-')}"
+    return (actor.desk,)
+
+
+def _agencies(actor: Actor) -> tuple[Agency, ...]:
+    """The head of one street office is not the head of the other twenty-five; their one system speaks for all of them."""
+    whole = actor.has(Role.AGENCY_HEAD, Role.SUPERVISOR) and not actor.agency.is_territorial
+    whole = whole or (actor.agency is Agency.PROC and actor.has(Role.PROCURATOR))
+    whole = whole or (actor.agency is Agency.COMMITTEE and actor.has(*STAFF))
+    whole = whole or (actor.agency.is_territorial and actor.has(Role.MACHINE))
+    return (actor.agency,) if whole else ()
