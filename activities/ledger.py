@@ -8,7 +8,8 @@ from temporalio import activity
 
 from activities.messages import At, Moved, StageAt
 from app.db import tables
-from app.db.ledger import Ledger, events_since, kind_of
+from app.db.ledger import Ledger, events_since
+from app.db.streams import kind_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.refusals import Refused

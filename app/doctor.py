@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from app.db import tables
 from app.db.migrate import head, revision
 from app.db.session import DURABLE, FORGETFUL, engine_of
+from app.db.streams import STREAMS
 from app.settings import Settings
 from app.temporal import connect, pollers, version_of
 
@@ -97,7 +98,7 @@ async def _relay(conn: AsyncConnection) -> Check:
         .join(tables.events, (events.stream_id == table.c.id) & (events.version > table.c.conducted_version))
         .where(table.c.version > table.c.conducted_version)
         .group_by(table.c.id)
-        for table in (tables.cases, tables.watches)
+        for table in STREAMS
     ]
     waiting = union_all(*behind).subquery()
     streams, oldest = (await conn.execute(select(func.count(), func.min(waiting.c.at)).select_from(waiting))).one()

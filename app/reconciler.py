@@ -12,9 +12,9 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey, WorkerDeploymentVersion
 from temporalio.service import RPCError, RPCStatusCode
 
-from app.db import tables
 from app.db.findings import Finding, find, keep, rebuild_tasks
 from app.db.refold import BATCH, next_streams, refold
+from app.db.streams import STREAMS
 from app.domain.terms import Fault
 from app.relay import tell_anew
 from app.temporal import pollers
@@ -80,7 +80,7 @@ class Reconciler:
         async with self.engine.connect() as conn:
             open_ids = [
                 stream_id
-                for table in (tables.cases, tables.watches)
+                for table in STREAMS
                 for stream_id in (
                     await conn.execute(select(table.c.id).where(table.c.is_open, table.c.conducted_version > 0))
                 ).scalars()

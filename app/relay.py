@@ -16,8 +16,8 @@ from temporalio.service import RPCError
 
 from activities.ledger import systems
 from activities.messages import Conducting, Moved
-from app.db import tables
-from app.db.ledger import CHANNEL, events_since, kind_of
+from app.db.ledger import CHANNEL, events_since
+from app.db.streams import STREAMS, kind_of
 from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 
@@ -82,7 +82,7 @@ class Relay:
             async with places:
                 await self.tell(stream_id)
 
-        for table in (tables.cases, tables.watches):
+        for table in STREAMS:
             async with self.engine.connect() as conn:
                 behind = select(table.c.id).where(table.c.version > table.c.conducted_version).limit(BATCH)
                 ids = list((await conn.execute(behind)).scalars())
@@ -127,5 +127,5 @@ class Relay:
 
 async def tell_anew(conn: AsyncConnection, stream_ids: list[str]) -> None:
     """Let the relay tell these streams from their first event: how a lost workflow comes back."""
-    for table in (tables.cases, tables.watches):
+    for table in STREAMS:
         await conn.execute(update(table).where(table.c.id.in_(stream_ids)).values(conducted_version=0))

@@ -20,6 +20,7 @@ from app.api.work import Done, perform
 from app.db import tables
 from app.db.ledger import Ledger
 from app.db.people import machine_of
+from app.db.streams import STREAMS
 from app.domain import commands as c
 from app.domain.access import ENGINE, Action
 from app.domain.clock import DayKind
@@ -116,7 +117,7 @@ async def _recompute(conn: Conn, shouhu: Service, reason: str) -> Counter[str]:
     """With a ledger of its own: were this transaction rolled back, no other must remember its calendar."""
     moved: Counter[str] = Counter()
     ledger = Ledger(shouhu.ledger.load, shouhu.ledger.policy, shouhu.ledger.clock)
-    for table in (tables.cases, tables.watches):
+    for table in STREAMS:
         for stream in (await conn.execute(select(table.c.id).where(table.c.is_open).order_by(table.c.id))).scalars():
             with contextlib.suppress(Refused):  # nothing of it moves
                 await ledger.record(conn, stream, c.RecomputeDeadlines(by=ENGINE, why=reason))

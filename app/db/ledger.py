@@ -5,40 +5,27 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, Protocol
 
-from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import Select, Table, Text, bindparam, cast, func, select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
 from app.db.changes import Changes
+from app.db.streams import CASE, NEWEST_CALENDAR, WATCH, Kind, kind_of, stream_row
 from app.db.versions import IN_FORCE, written
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE, Actor
-from app.domain.case import decide, file_report
+from app.domain.case import file_report
 from app.domain.clock import Calendar, DayKind
 from app.domain.determination import ChildFound
 from app.domain.facts import BEIJING, ReportFacts
-from app.domain.fold import fold
 from app.domain.policy import Policy
-from app.domain.progress import Answer, Progress, next_deadline
+from app.domain.progress import Answer, Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason, Grade
-from app.domain.watch import (
-    BeginWatch,
-    EndReason,
-    EndWatch,
-    Watch,
-    apply_watch,
-    child_of,
-    decide_watch,
-    next_visit_deadline,
-    watch_event_adapter,
-    watch_id,
-)  # fmt: skip
+from app.domain.watch import BeginWatch, EndReason, EndWatch, Watch, child_of, decide_watch, watch_id
 
 CHANNEL = "ledger"
 Content = Mapping[Table, Sequence[Mapping[str, Any]]]
@@ -47,7 +34,6 @@ LATER = (
     .where(tables.events.c.stream_id == bindparam("stream_id"), tables.events.c.version > bindparam("seen"))
     .order_by(tables.events.c.version)
 )
-NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
 ENDS_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
 NO_WATCH = (*ENDS_WATCH, CloseReason.NO_RISK_FOUND)
 REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.ApproveClosure)
@@ -90,50 +76,6 @@ class Recorded:
     events: tuple[Any, ...]
     progress: Any
     replayed: bool = False
-
-
-def _fold_watch(events: Sequence[Any], start: Watch | None) -> Watch:
-    for event in events:
-        start = apply_watch(start, event)
-    if start is None:
-        raise ValueError("the ledger of a watch begins with watch_began")
-    return start
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of stream: its table, its state and its pure functions."""
-
-    table: Table
-    state: type[BaseModel]
-    adapter: TypeAdapter[Any]
-    decide: Callable[..., tuple[Any, ...]]
-    fold: Callable[..., Any]
-    next_deadline: Callable[[Any], datetime | None]
-    columns: Callable[[Any], dict[str, Any]]
-
-    @cached_property
-    def lock(self) -> Select[*tuple[Any, ...]]:
-        """One stream, with the number of the newest calendar."""
-        table = self.table.c
-        query = select(
-            cast(table.progress, Text).label("progress"),
-            table.policy,
-            NEWEST_CALENDAR.scalar_subquery().label("newest"),
-        )
-        return query.where(table.id == bindparam("stream_id")).with_for_update(of=self.table)
-
-
-CASE = Kind(tables.cases, Progress, e.event_adapter, decide, fold, next_deadline, projections.case_columns)
-WATCH = Kind(
-    tables.watches, Watch, watch_event_adapter, decide_watch, _fold_watch, next_visit_deadline,
-    projections.watch_columns,
-)  # fmt: skip
-
-
-def kind_of(stream_id: str) -> Kind:
-    """By the prefix of the id."""
-    return WATCH if stream_id.startswith("watch-") else CASE
 
 
 @dataclass
@@ -335,18 +277,6 @@ async def _lock_together(conn: AsyncConnection, stream_id: str, command: c.Comma
     for row in await conn.execute(linked):
         family |= {other for other in (row.linked_to, *row.followers) if other}
     await conn.execute(select(case.id).where(case.id.in_(family)).order_by(case.id).with_for_update())
-
-
-def stream_row(kind: Kind, after: Any, stream_id: str) -> dict[str, Any]:
-    """The stored fold."""
-    return {
-        "id": stream_id,
-        "version": after.version,
-        "policy": after.policy,
-        "progress": after,
-        "next_deadline_at": kind.next_deadline(after),
-        **kind.columns(after),
-    }
 
 
 def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: str) -> None:

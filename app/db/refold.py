@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import tables
 from app.db.changes import Changes
 from app.db.findings import Finding
-from app.db.ledger import CHANNEL, Kind, events_since, kind_of, stream_row
+from app.db.ledger import CHANNEL, events_since
+from app.db.streams import STREAMS, Kind, kind_of, stream_row
 from app.domain.terms import Fault
 
 BATCH = 100
@@ -17,7 +17,7 @@ BATCH = 100
 async def next_streams(conn: AsyncConnection, after: str) -> list[str]:
     """The next open streams by id; empty behind the last."""
     found: list[str] = []
-    for table in (tables.cases, tables.watches):
+    for table in STREAMS:
         query = select(table.c.id).where(table.c.is_open, table.c.id > after).order_by(table.c.id).limit(BATCH)
         found += (await conn.execute(query)).scalars()
     return sorted(found)[:BATCH]

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client
 
 from app.db import tables
-from app.db.ledger import kind_of
 from app.db.projections import task_rows
+from app.db.streams import kind_of
 from app.domain.progress import Progress
 from tests.faults.traffic import Ack
 

@@ -1,0 +1,79 @@
+"""The kinds of streams that the ledger keeps: for each its table, its state and its pure functions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import Select, Table, Text, bindparam, cast, func, select
+
+from app.db import projections, tables
+from app.domain import events as e
+from app.domain.case import decide
+from app.domain.fold import fold
+from app.domain.progress import Progress, next_deadline
+from app.domain.watch import Watch, apply_watch, decide_watch, next_visit_deadline, watch_event_adapter
+
+NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
+
+
+def _fold_watch(events: Sequence[Any], start: Watch | None) -> Watch:
+    for event in events:
+        start = apply_watch(start, event)
+    if start is None:
+        raise ValueError("the ledger of a watch begins with watch_began")
+    return start
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of stream: its table, its state and its pure functions."""
+
+    table: Table
+    state: type[BaseModel]
+    adapter: TypeAdapter[Any]
+    decide: Callable[..., tuple[Any, ...]]
+    fold: Callable[..., Any]
+    next_deadline: Callable[[Any], datetime | None]
+    columns: Callable[[Any], dict[str, Any]]
+
+    @cached_property
+    def lock(self) -> Select[*tuple[Any, ...]]:
+        """One stream, with the number of the newest calendar."""
+        table = self.table.c
+        query = select(
+            cast(table.progress, Text).label("progress"),
+            table.policy,
+            NEWEST_CALENDAR.scalar_subquery().label("newest"),
+        )
+        return query.where(table.id == bindparam("stream_id")).with_for_update(of=self.table)
+
+
+CASE = Kind(tables.cases, Progress, e.event_adapter, decide, fold, next_deadline, projections.case_columns)
+WATCH = Kind(
+    tables.watches, Watch, watch_event_adapter, decide_watch, _fold_watch, next_visit_deadline,
+    projections.watch_columns,
+)  # fmt: skip
+
+
+def kind_of(stream_id: str) -> Kind:
+    """By the prefix of the id."""
+    return WATCH if stream_id.startswith("watch-") else CASE
+
+
+STREAMS = (CASE.table, WATCH.table)
+"""What is conducted: told by the relay, watched over by the reconciler."""
+
+
+def stream_row(kind: Kind, after: Any, stream_id: str) -> dict[str, Any]:
+    """The stored fold."""
+    return {
+        "id": stream_id,
+        "version": after.version,
+        "policy": after.policy,
+        "progress": after,
+        "next_deadline_at": kind.next_deadline(after),
+        **kind.columns(after),
+    }
