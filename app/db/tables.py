@@ -1,39 +1,68 @@
-"""The tables: the ledger, its projections, content kept apart, and the district's own registers."""
+"""The tables: the ledger, its projections and content kept apart; with the registers, all that there are."""
 
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
     Date,
-    DateTime,
     Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
     Text,
     UniqueConstraint,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
+from app.db.columns import Id, Instant, metadata
+from app.db.registers import (
+    agencies,
+    calendar_days,
+    calendars,
+    deputies,
+    desks,
+    divisions,
+    endpoints,
+    people,
 )
+from app.db.trail import audit, seals
 
-Instant = DateTime(timezone=True)
-Id = String(80)
+__all__ = [
+    "LEFT_SILENT",
+    "STANDING",
+    "WAITING",
+    "Id",
+    "Instant",
+    "agencies",
+    "audit",
+    "calendar_days",
+    "calendars",
+    "cases",
+    "children",
+    "commands",
+    "deadlines",
+    "deputies",
+    "desks",
+    "divisions",
+    "endpoints",
+    "events",
+    "findings",
+    "metadata",
+    "notes",
+    "notices",
+    "people",
+    "reports",
+    "seals",
+    "submissions",
+    "suggestions",
+    "tasks",
+    "watches",
+]
 
 
 def _conducted() -> tuple[Column, ...]:
@@ -280,21 +309,6 @@ findings = Table(
     comment="What the reconciler found wrong with an open stream, until a later run no longer finds it.",
 )
 
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", BIGINT, Identity(always=True), primary_key=True),
-    Column("at", Instant, nullable=False, server_default=func.clock_timestamp()),
-    Column("person_id", Id, nullable=False),
-    Column("behalf", Id),
-    Column("agency", String(20), nullable=False),
-    Column("action", String(40), nullable=False),
-    Column("stream_id", Id),
-    Column("version", Integer),
-    Column("fields", ARRAY(String(40)), nullable=False, server_default="{}"),
-    Index(None, "stream_id", "id"),
-)
-
 submissions = Table(
     "submissions",
     metadata,
@@ -305,92 +319,4 @@ submissions = Table(
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("scope", "key"),
     comment="One submission, one case: the Idempotency-Key of a unit and the case that it made.",
-)
-
-divisions = Table(
-    "divisions",
-    metadata,
-    Column("code", String(9), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("kind", String(20), nullable=False),
-    Column("valid_from", Date, nullable=False),
-    Column("valid_to", Date),
-)
-
-agencies = Table(
-    "agencies",
-    metadata,
-    Column("code", String(20), primary_key=True),
-    Column("name_zh", Text, nullable=False),
-    Column("name_en", Text, nullable=False),
-    Column("aliases", JSONB, nullable=False),
-)
-
-endpoints = Table(
-    "endpoints",
-    metadata,
-    Column("agency", String(20), primary_key=True),
-    Column("url", Text, nullable=False),
-    Column("secret", Text, nullable=False),
-    Column("supports_lookup", Boolean, nullable=False),
-    comment="Agencies that are reached at their own system; all others work at the built-in desk.",
-)
-
-desks = Table(
-    "desks",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("agency", String(20), ForeignKey("agencies.code"), nullable=False),
-    Column("division", String(9)),
-    Column("name_zh", Text, nullable=False),
-)
-
-people = Table(
-    "people",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("agency", String(20), nullable=False),
-    Column("desk", String(40), ForeignKey("desks.id"), nullable=False),
-    Column("roles", ARRAY(String(20)), nullable=False),
-    Column("division", String(9)),
-    Column("unit", Id),
-    Column("is_active", Boolean, nullable=False, server_default="true"),
-    Column("token_hash", String(64), unique=True),
-    Index(None, "desk"),
-    Index(None, "agency"),
-)
-
-deputies = Table(
-    "deputies",
-    metadata,
-    Column("id", BIGINT, Identity(always=True), primary_key=True),
-    Column("person_id", Id, ForeignKey("people.id"), nullable=False),
-    Column("deputy_id", Id, ForeignKey("people.id"), nullable=False),
-    Column("from_at", Instant, nullable=False),
-    Column("until_at", Instant, nullable=False),
-    Column("set_by", Id, nullable=False),
-    Column("revoked_at", Instant),
-    Index(None, "deputy_id"),
-)
-
-calendar_days = Table(
-    "calendar_days",
-    metadata,
-    Column("day", Date, primary_key=True),
-    Column("kind", String(20), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("confirmed", Boolean, nullable=False),
-)
-
-calendars = Table(
-    "calendars",
-    metadata,
-    Column("version", Integer, primary_key=True),
-    Column("confirmed_until", Date, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("set_by", Id, nullable=False),
-    Column("at", Instant, nullable=False),
-    comment="Each edit of the calendar is a new version; open deadlines are recomputed for it.",
 )
