@@ -23,6 +23,15 @@ async def test_civil_affairs_sees_what_the_rules_propose_and_on_which_clause(api
     assert clauses["R042"] == "三(一)4(2)"
 
 
+@pytest.mark.requirement("R008")
+async def test_the_judgment_makes_the_lasting_category_of_the_temporary_one(api):
+    case = (await api.report("police.officer.1", **submission_of("CN-05")))["case_id"]
+    assert (await api.post("police.officer.1", f"/v1/cases/{case}/sentence")).status_code == 200
+    seen = (await api.get("civil.officer.1", f"/v1/cases/{case}")).json()
+    found = [{one["code"]: one["status"] for one in child["categories"]} for child in seen["found"]]
+    assert found and all(codes["D6"] == "confirmed" and codes.get("D5") != "confirmed" for codes in found)
+
+
 async def test_a_proposal_is_not_shown_to_a_desk_that_has_a_leg_of_the_case(api):
     case = (await api.report("police.officer.1", **submission_of("CN-05")))["case_id"]
     seen = (await api.get("police.officer.1", f"/v1/cases/{case}")).json()
