@@ -82,6 +82,8 @@ class Delivery:
             return endpoint, message | {"withdrawn": referral.state.value}
         if referral.state is not State.SENT:
             return None
+        if {order.agency.value, referral.desk} & set(progress.about):
+            return None
         told = packet.of(progress, await view_of(conn, order.stream_id))
         message |= {
             "task": referral.task,

@@ -144,6 +144,8 @@ def _people() -> tuple[Person, ...]:
     people.append(_person("conf.supervisor.1", by_id["CONF"], (Role.SUPERVISOR,)))
     people.append(_person("proc.procurator.1", by_id["PROC"], (Role.PROCURATOR, Role.OFFICER)))
     people.append(_person("admin.1", by_id["CONF"], (Role.ADMIN,)))
+    people.append(_person("security.1", by_id["CONF"], (Role.SECURITY_ADMIN,)))
+    people.append(_person("auditor.1", by_id["CONF"], (Role.AUDITOR,)))
     return tuple(people)
 
 

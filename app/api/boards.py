@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, update
 
 from app.api.answers import FindingRow, Notice, Rate, StalledRow, TaskRow
-from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
+from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -34,7 +34,7 @@ async def tasks(
 ) -> Page[TaskRow]:
     """Open tasks of the caller's desk by time left."""
     mine = {"mine": task.holder.in_(who.persons), "claimable": task.holder.is_(None), "desk": True}[view]
-    query = select(tables.tasks).where(task.is_open, at_desk_of(who, task.desk), mine)
+    query = select(tables.tasks).where(task.is_open, at_desk_of(who, task.desk), unconcerned(who, task.case_id), mine)
     by = (task.due_at, task.case_id, task.subject)
     return await page_of(conn, query, TaskRow, by, cursor=cursor, limit=limit)
 
@@ -137,7 +137,7 @@ async def findings(
 async def notices(conn: Conn, who: Who, unread: bool = True, cursor: Cursor = None, limit: Limit = 50) -> Page[Notice]:
     """What the caller was told, newest first."""
     table = tables.notices
-    query = select(table).where(table.c.person_id == who.person_id)
+    query = select(table).where(table.c.person_id == who.person_id, unconcerned(who, table.c.case_id))
     query = query.where(table.c.read_at.is_(None)) if unread else query
     return await page_of(conn, query, Notice, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
 

@@ -5,17 +5,17 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import ColumnElement, and_, false, insert, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, insert, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from app.db import tables
 from app.db.people import actor_by_token, deputy
 from app.db.service import Service
-from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
+from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Agency, Role, Rung
+from app.domain.terms import Agency, Rung
 
 BEARER = HTTPBearer(
     auto_error=False, scheme_name="token", description="The token of a person or of an agency's system."
@@ -61,8 +61,9 @@ Who = Annotated[Actor, Depends(actor, scope="function")]
 def visible(who: Actor) -> ColumnElement[bool]:
     """The access rule as a condition on `cases`: what one may not see does not exist."""
     allowed, case = scope(who), tables.cases.c
+    unconcerned = not_(case.about.overlap(list(allowed.marks))) if allowed.marks else true()
     if allowed.everything:
-        return true()
+        return unconcerned
     parts: list[ColumnElement[bool]] = []
     if allowed.desks:
         parts.append(case.desks.overlap(list(allowed.desks)))
@@ -70,12 +71,18 @@ def visible(who: Actor) -> ColumnElement[bool]:
         parts.append(case.agencies.overlap([agency.value for agency in allowed.agencies]))
     if allowed.at_procuratorate:
         parts.append(case.rung == Rung.PROCURATORATE.value)
-    return or_(*parts) if parts else false()
+    return and_(or_(*parts), unconcerned) if parts else false()
+
+
+def unconcerned(who: Actor, case_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """The case behind a row of a desk, a unit or a person is not about the actor."""
+    case = tables.cases.c
+    return case_id.not_in(select(case.id).where(case.about.overlap(list(who.marks))))
 
 
 def at_desk_of(who: Actor, desk: ColumnElement[str]) -> ColumnElement[bool]:
     """The desk whose work the actor sees, or those of its committees; a reporter or an administrator there sees none."""
-    return desk.in_([who.desk, *scope(who).desks]) if who.has(*STAFF) and not who.has(Role.ADMIN) else false()
+    return desk.in_([who.desk, *scope(who).desks]) if who.has(*STAFF) and not who.has(*ADMINS) else false()
 
 
 async def progress_of(conn: AsyncConnection, who: Actor, case_id: str) -> Progress:
@@ -94,10 +101,8 @@ def subject_of(progress: Progress, referral_id: str | None = None, duty: str | N
         leg = Leg(agency=referral.agency, desk=referral.desk, holder=referral.holder)
     if duty and (owed := progress.duty(duty)):
         leg = Leg(agency=owed.holder, desk=owed.desk)
-    agencies = [*(r.agency for r in progress.referrals), *(d.holder for d in progress.duties), progress.lead]
-    desks = [*(r.desk for r in progress.referrals), *(d.desk for d in progress.duties)]
     return CaseSubject(
-        case_id=progress.case_id, lead=progress.lead, agencies=tuple(dict.fromkeys(agencies)), desks=tuple(dict.fromkeys(desks)),
+        case_id=progress.case_id, lead=progress.lead, agencies=progress.agencies, desks=progress.desks, about=progress.about,
         division=progress.division, reporter_unit=progress.reporter_unit, at_procuratorate=progress.rung is Rung.PROCURATORATE,
         leg=leg, closure_proposed_by=progress.proposed_by, intake_desk=Agency.POLICE.value,
     )  # fmt: skip

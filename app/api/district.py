@@ -24,7 +24,8 @@ from app.db.streams import STREAMS
 from app.domain import commands as c
 from app.domain.access import ENGINE, Action
 from app.domain.clock import DayKind
-from app.domain.refusals import Refused
+from app.domain.progress import LEFT, Progress
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, DeclineReason, FailReason, ReturnReason
 
 router = APIRouter(prefix="/v1", tags=["district"], route_class=StrictRoute)
@@ -158,10 +159,20 @@ async def callback(
     if secret is None:
         raise HTTPException(404)
     said = _said(verify(SecretStr(secret), request.headers, await request.body()))
+    await _refuse_if_gone(conn, agency, said)
     return await perform(
         conn, shouhu, machine_of(agency), said.case_id, _command(agency, said), Action.WORK_REFERRAL,
         key=f"callback:{webhook_id}", if_match=None, referral_id=said.referral_id,
     )  # fmt: skip
+
+
+async def _refuse_if_gone(conn: Conn, agency: Agency, said: Callback) -> None:
+    """An agency that has left the case is still told by name that the leg which it had is another's now."""
+    case = tables.cases.c
+    stored = (await conn.execute(select(case.progress).where(case.id == said.case_id))).scalar_one_or_none()
+    leg = Progress.model_validate(stored).referral(said.referral_id) if stored else None
+    if leg and leg.agency is agency and leg.state in LEFT:
+        raise Refused(RefusalCode.REFERRAL_ENDED, state=leg.state)
 
 
 def _said(body: dict[str, Any]) -> Callback:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import Conn, Shouhu, Who, require
+from app.api.context import Conn, Shouhu, Who, require, visible
 from app.api.strict import StrictRoute
 from app.db.past import past_reports
 from app.db.service import Service
@@ -177,6 +177,6 @@ async def dry_run_policy(
     """Which of the newest cases this version would have taken otherwise; nothing is changed."""
     require(who, Action.MANAGE_POLICY)
     packs = [Pack(name, parse(await files_of(conn, name))) for name in (against, version)]
-    cases = await past_reports(conn, newest)
+    cases = await past_reports(conn, newest, visible(who))
     found = await asyncio.to_thread(lambda: list(dry_run(packs[0], packs[1], cases)))
     return Tried(cases=len(cases), otherwise=[OtherwiseRow.model_validate(one._asdict()) for one in found])

@@ -29,8 +29,6 @@ NOT_FOUND = (
     RefusalCode.CHILD_NOT_FOUND,
     RefusalCode.DUTY_NOT_FOUND,
     RefusalCode.BILL_NOT_FOUND,
-    RefusalCode.REGISTER_NOT_FOUND,
-    RefusalCode.ENTRY_NOT_FOUND,
     RefusalCode.UNKNOWN_POLICY,
 )
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER)
@@ -149,13 +147,14 @@ OWN_CODES = {
 """What the API itself refuses; the rules of a case add theirs."""
 
 
-def _status(code: RefusalCode) -> int:
+def status_of(code: RefusalCode) -> int:
+    """What the API answers to this refusal."""
     return 404 if code in NOT_FOUND else 403 if code in FORBIDDEN else 409
 
 
 def codes_of(status: int) -> list[str]:
     """Every code that a problem of this status may have."""
-    return [*OWN_CODES[status], *(code.value for code in RefusalCode if _status(code) == status)]
+    return [*OWN_CODES[status], *(code.value for code in RefusalCode if status_of(code) == status)]
 
 
 def _refused(request: Request, refusal: Exception) -> JSONResponse:
@@ -165,7 +164,7 @@ def _refused(request: Request, refusal: Exception) -> JSONResponse:
         name: value if isinstance(value, int | str | tuple | None) else str(value)
         for name, value in refusal.facts.items()
     }
-    return problem(_status(code), code.value, f"{code.zh} · {code.en}", facts=facts)
+    return problem(status_of(code), code.value, f"{code.zh} · {code.en}", facts=facts)
 
 
 def _stale(request: Request, stale: Exception) -> JSONResponse:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from app.api.answers import ReportRow
-from app.api.context import Conn, Shouhu, Who, require
+from app.api.context import Conn, Shouhu, Who, require, unconcerned
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -71,6 +71,8 @@ async def own_reports(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit 
     if who.unit is None:
         raise Refused(RefusalCode.NOT_ALLOWED)
     case = tables.cases.c
-    query = select(case.id, case.number, case.stage, case.filed_at, case.is_open).where(case.reporter_unit == who.unit)
+    query = select(case.id, case.number, case.stage, case.filed_at, case.is_open).where(
+        case.reporter_unit == who.unit, unconcerned(who, case.id)
+    )
     by = (case.filed_at, case.id)
     return await page_of(conn, query, ReportRow, by, cursor=cursor, limit=limit, newest_first=True)

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, at_desk_of
+from app.api.context import Conn, Shouhu, Who, at_desk_of, unconcerned
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
@@ -72,7 +72,9 @@ class Watched(BaseModel):
 async def watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WatchRow]:
     """The children under watch by the caller's desk, the next visit first."""
     watch = tables.watches.c
-    query = select(*(watch[name] for name in WatchRow.model_fields)).where(watch.is_open, at_desk_of(who, watch.desk))
+    query = select(*(watch[name] for name in WatchRow.model_fields)).where(
+        watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id)
+    )
     return await page_of(conn, query, WatchRow, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
 
 
@@ -107,7 +109,8 @@ async def end_watch(
 async def _at_its_desk(conn: Conn, who: Who, watch_id: str) -> None:
     """Only the staff of the desk that watches; to all others there is no such watch."""
     watch = tables.watches.c
-    desk = (await conn.execute(select(watch.desk).where(watch.id == watch_id, at_desk_of(who, watch.desk)))).scalar()
+    own = and_(watch.id == watch_id, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    desk = (await conn.execute(select(watch.desk).where(own))).scalar()
     if desk is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     if desk != who.desk or not who.has(*DESK_STAFF):

@@ -67,6 +67,7 @@ ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
     "unlink": (c.UnlinkReport, Action.LINK_REPORT),
     "clear-duplicate": (c.ClearDuplicate, Action.LINK_REPORT),
     "move-policy": (c.MovePolicy, Action.SUPERVISE),
+    "conflict": (c.DeclareConflict, Action.DECLARE_CONFLICT),
     "notes": (c.AddNote, Action.ADD_NOTE),
     "closure-proposal": (c.ProposeClosure, Action.CLOSE_PROPOSE),
     "closure-rejection": (c.RejectClosure, Action.CLOSE_REJECT),
@@ -102,6 +103,7 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     c.MovePolicy: {"version": "fengtai-2027.1"},
     c.WaiveAnswer: {"reason": "anonymous"},
     c.LinkReport: {"primary": "case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"},
+    c.DeclareConflict: {"about": ["unit-school-1"], "note": "被报告人在该校任职"},
     c.ProposeClosure: {"reason": "needs_met"},
 }
 
@@ -130,9 +132,9 @@ async def perform(
     key: str | None, if_match: str | None, referral_id: str | None = None, duty: str | None = None,
 ) -> Done:  # fmt: skip
     """See, be allowed, record."""
+    if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, None)):
+        return _done(first)  # before the access rules: what this person did then may not be theirs to do or see now
     progress = await progress_of(conn, who, case_id)
-    if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, progress)):
-        return _done(first)  # before the access rules: what this person did then may not be theirs to do again now
     owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
     require(who, action, subject_of(progress, referral_id, owed))
     if isinstance(command, c.LinkReport):

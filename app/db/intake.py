@@ -134,6 +134,8 @@ class Submission(Form):
     organised_exploitation: Known = Known.UNKNOWN
     household: HouseholdFacts = HouseholdFacts()
     narrative: LongText = ""
+    about: tuple[c.Concerned, ...] = Field(default=(), max_length=20)
+    """Codes of units, desks, agencies or persons whom the report is about, such as the school of a teacher; none of them sees it."""
     reported_at: datetime | None = None
     """When the reporter turned to the door, if that was before the entry; shown, never a start of a clock."""
 
@@ -209,7 +211,7 @@ async def file(
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
         tables.submissions: [kept] if key else [],
     }
-    command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch)
+    command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=submission.about)
     await ledger.file(conn, case_id, command, now=now, content=content)
     return Filed(case_id, code, findings)
 

@@ -1,6 +1,6 @@
 """What was reported in the past, in codes: the facts that other rules can be tried on."""
 
-from sqlalchemy import Text, cast, select
+from sqlalchemy import ColumnElement, Text, cast, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -14,12 +14,15 @@ async def report_of(conn: AsyncConnection, case_id: str) -> ReportFacts | None:
     return None if stored is None else ReportFacts.model_validate_json(stored)
 
 
-async def past_reports(conn: AsyncConnection, newest: int | None = None) -> list[tuple[str, ReportFacts]]:
+async def past_reports(
+    conn: AsyncConnection, newest: int | None = None, seen: ColumnElement[bool] | None = None
+) -> list[tuple[str, ReportFacts]]:
     """The facts of the newest reports, or of all; neither a name nor a narrative is read."""
     case = tables.cases.c
     query = (
         select(case.id, cast(tables.reports.c.facts, Text))
         .join(tables.reports, tables.reports.c.case_id == case.id)
+        .where(true() if seen is None else seen)
         .order_by(case.filed_at.desc(), case.id)
         .limit(newest)
     )

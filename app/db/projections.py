@@ -34,8 +34,6 @@ def event_rows(stream_id: str, first: int, events: Sequence[Any]) -> list[Row]:
 
 def case_columns(progress: Progress) -> Row:
     """The stored fold of a case, as columns to filter and sort by."""
-    agencies = dict.fromkeys([*(r.agency for r in progress.referrals), *(d.holder for d in progress.duties)])
-    desks = dict.fromkeys([*(r.desk for r in progress.referrals), *(d.desk for d in progress.duties)])
     return {
         "is_open": progress.is_open,
         "division": progress.division,
@@ -48,8 +46,9 @@ def case_columns(progress: Progress) -> Row:
         "linked_to": progress.linked_to,
         "filed_at": progress.filed_at,
         "closed_at": progress.closed_at,
-        "agencies": [agency.value for agency in dict.fromkeys([progress.lead, *agencies])],
-        "desks": list(desks),
+        "agencies": progress.agencies,
+        "desks": progress.desks,
+        "about": progress.about,
     }
 
 

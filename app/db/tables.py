@@ -125,10 +125,12 @@ cases = Table(
     Column("closed_at", Instant),
     Column("agencies", ARRAY(String(20)), nullable=False),
     Column("desks", ARRAY(String(40)), nullable=False),
+    Column("about", ARRAY(Id), nullable=False, server_default="{}"),
     Index("ix_cases_behind", "id", postgresql_where=text("version > conducted_version")),
     Index("ix_cases_open_next", "next_deadline_at", postgresql_where=text("is_open")),
     Index("ix_cases_desks", "desks", postgresql_using="gin"),
     Index("ix_cases_agencies", "agencies", postgresql_using="gin"),
+    Index("ix_cases_about", "about", postgresql_using="gin"),
     Index(None, "filed_at", "id"),
     Index(None, "reporter_unit", "filed_at"),
 )

@@ -7,10 +7,36 @@ from typing import Literal
 from pydantic import BaseModel
 
 from app.domain.refusals import RefusalCode
-from app.domain.sight import DESK_STAFF, ENGINE, HEADS, OVERSIGHT, STAFF, Actor, CaseSubject, Leg, Scope, scope
+from app.domain.sight import (
+    ADMINS,
+    DESK_STAFF,
+    ENGINE,
+    HEADS,
+    OVERSIGHT,
+    STAFF,
+    Actor,
+    CaseSubject,
+    Leg,
+    Relation,
+    Scope,
+    scope,
+)
 from app.domain.terms import Agency, Role
 
-__all__ = ["DESK_STAFF", "ENGINE", "HEADS", "OVERSIGHT", "STAFF", "Actor", "CaseSubject", "Leg", "Scope", "scope"]
+__all__ = [
+    "ADMINS",
+    "DESK_STAFF",
+    "ENGINE",
+    "HEADS",
+    "OVERSIGHT",
+    "STAFF",
+    "Actor",
+    "CaseSubject",
+    "Leg",
+    "Relation",
+    "Scope",
+    "scope",
+]
 """Whoever asks for access needs these as well."""
 
 
@@ -33,6 +59,7 @@ class Action(StrEnum):
     SUPERVISE = "supervise"
     REASSIGN = "reassign"
     LINK_REPORT = "link_report"
+    DECLARE_CONFLICT = "declare_conflict"
     ANSWER_REPORTER = "answer_reporter"
     CONFIRM_SAFETY = "confirm_safety"
     REVIEW_GRADE = "review_grade"
@@ -47,6 +74,8 @@ class Action(StrEnum):
     MANAGE_POLICY = "manage_policy"
     MANAGE_DEPUTIES = "manage_deputies"
     READ_AUDIT = "read_audit"
+    MANAGE_ACCOUNTS = "manage_accounts"
+    MANAGE_RIGHTS = "manage_rights"
 
 
 class Allow(BaseModel, frozen=True):
@@ -91,12 +120,12 @@ ENGINE_ACTIONS = (Action.READ_CASE, Action.READ_CONTENT, Action.READ_REPORTER, A
 
 
 def _may_file(actor: Actor) -> bool:
-    """State organs report as well (未成年人保护法 第11条), so everybody but the administrator."""
-    return not actor.has(Role.ADMIN)
+    """State organs report as well (未成年人保护法 第11条), so everybody but the administrators."""
+    return not actor.has(*ADMINS)
 
 
 def _may_read_statistics(actor: Actor) -> bool:
-    return actor.oversees_district or (not actor.has(Role.ADMIN) and actor.has(*HEADS, Role.PROCURATOR))
+    return not actor.has(*ADMINS) and (actor.oversees_district or actor.has(*HEADS, Role.PROCURATOR))
 
 
 def _may_manage_calendar(actor: Actor) -> bool:
@@ -113,7 +142,19 @@ def _may_manage_deputies(actor: Actor) -> bool:
 
 
 def _may_read_audit(actor: Actor) -> bool:
-    return not actor.has(Role.ADMIN) and actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR)
+    """The auditor's, and the supervisors' of the cases; never of whoever runs the system or gives rights."""
+    supervises = actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR)
+    return not actor.has(Role.ADMIN, Role.SECURITY_ADMIN) and (supervises or actor.has(Role.AUDITOR))
+
+
+def _may_manage_accounts(actor: Actor) -> bool:
+    """Who has an account, and whether it is in use; not what it may do."""
+    return actor.has(Role.ADMIN) and not actor.has(Role.SECURITY_ADMIN, Role.AUDITOR)
+
+
+def _may_manage_rights(actor: Actor) -> bool:
+    """Roles and machine keys, and the end of sessions; not of whoever runs the system, nor of whoever reads the audit."""
+    return actor.has(Role.SECURITY_ADMIN) and not actor.has(Role.ADMIN, Role.AUDITOR)
 
 
 OFFICE_RULES: Mapping[Action, OfficeRule] = {
@@ -123,6 +164,8 @@ OFFICE_RULES: Mapping[Action, OfficeRule] = {
     Action.MANAGE_POLICY: _may_manage_policy,
     Action.MANAGE_DEPUTIES: _may_manage_deputies,
     Action.READ_AUDIT: _may_read_audit,
+    Action.MANAGE_ACCOUNTS: _may_manage_accounts,
+    Action.MANAGE_RIGHTS: _may_manage_rights,
 }
 
 
@@ -263,6 +306,7 @@ CASE_RULES: Mapping[Action, CaseRule] = {
     Action.SUPERVISE: _district_supervisor,
     Action.REASSIGN: _district_supervisor,
     Action.LINK_REPORT: _at_intake_or_lead,
+    Action.DECLARE_CONFLICT: _at_intake_or_lead,
     Action.ANSWER_REPORTER: _answer_reporter,
     Action.CONFIRM_SAFETY: _confirm_safety,
     Action.REVIEW_GRADE: _review_grade,

@@ -33,7 +33,7 @@ BY_ACT: dict[str, Callable[[Progress], bool]] = {
 """Duties that the act itself fulfils; nobody can tick them off."""
 
 WHILE_LINKED = (
-    c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.AddNote, c.FollowPrimary, c.RaiseDue, c.RecomputeDeadlines,
+    c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.AddNote, c.DeclareConflict, c.FollowPrimary, c.RaiseDue, c.RecomputeDeadlines,
     c.RecordDelivery,
 )  # fmt: skip
 
@@ -79,6 +79,7 @@ def file_report(case_id: str, command: c.FileReport, policy: Policy, now: dateti
         duties=tuple(e.PlannedDuty(code=o.code, gate=o.gate) for o in triage.obligations),
         rows=triage.rows,
         watch=command.watch,
+        about=command.about,
     )
     return with_consequences(None, (filed,), policy, now)
 
@@ -155,6 +156,15 @@ def _add_note(progress: Progress, command: c.AddNote, policy: Policy, now: datet
     return (e.NoteAdded(**signed(command.by, now)),)
 
 
+def _declare_conflict(
+    progress: Progress, command: c.DeclareConflict, policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    new = tuple(one for one in dict.fromkeys(command.about) if one not in progress.about)
+    if not new:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    return (e.ConflictDeclared(**signed(command.by, now), about=new),)
+
+
 def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if command.primary == progress.case_id:
         raise Refused(RefusalCode.SAME_CASE)
@@ -229,6 +239,7 @@ DECISIONS: dict[type[c.Command], Decision] = {
     c.AnswerReporter: _answer_reporter,
     c.WaiveAnswer: _waive_answer,
     c.AddNote: _add_note,
+    c.DeclareConflict: _declare_conflict,
     c.LinkReport: _link,
     c.UnlinkReport: _unlink,
     c.AddFollower: _add_follower,

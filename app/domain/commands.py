@@ -26,6 +26,8 @@ from app.domain.terms import (
 )
 
 Note = Annotated[str, Field(max_length=20_000)]
+Concerned = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
+"""The code of a unit, a desk, an agency or a person."""
 
 
 class Command(Frozen):
@@ -41,6 +43,7 @@ class FileReport(Command):
     facts: ReportFacts
     unit: str
     watch: str | None = None
+    about: tuple[str, ...] = ()
 
 
 class AcceptReferral(Command):
@@ -255,6 +258,12 @@ class FollowPrimary(Command):
 
 class AddNote(Command):
     """A note for the file."""
+
+
+class DeclareConflict(Command):
+    """利益冲突: the case is about these units, desks, agencies or persons; from now on it does not exist for them."""
+
+    about: tuple[Concerned, ...] = Field(min_length=1, max_length=20)
 
 
 class ProposeClosure(Command):

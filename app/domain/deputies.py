@@ -1,6 +1,6 @@
 """Who may be set to stand in for whom: inside one office, staff for staff, and never by somebody below the seat."""
 
-from app.domain.access import STAFF, Actor
+from app.domain.access import ADMINS, STAFF, Actor
 from app.domain.terms import Role
 
 RANKS = (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)
@@ -14,7 +14,7 @@ def may_appoint(by: Actor, absent: Actor, deputy: Actor) -> bool:
     """
     if by.acting_for is not None or not _same_office(absent, deputy):
         return False
-    if not absent.has(*STAFF) or not deputy.has(*STAFF) or deputy.has(Role.ADMIN):
+    if not absent.has(*STAFF) or not deputy.has(*STAFF) or deputy.has(*ADMINS):
         return False
     if by.person_id == absent.person_id:
         return True

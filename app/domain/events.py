@@ -85,6 +85,8 @@ class ReportFiled(Fact):
     duties: tuple[PlannedDuty, ...]
     rows: tuple[str, ...]
     watch: str | None = None
+    about: tuple[str, ...] = ()
+    """Units, desks, agencies and persons whom the report is about; none of them learns of it."""
 
 
 class RungFired(Fact):
@@ -252,6 +254,13 @@ class NoteAdded(Fact):
     kind: Literal["note_added"] = "note_added"
 
 
+class ConflictDeclared(Fact):
+    """利益冲突: these units, desks, agencies or persons turned out to be what the case is about."""
+
+    kind: Literal["conflict_declared"] = "conflict_declared"
+    about: tuple[str, ...]
+
+
 class ClosureProposed(Fact):
     """办结 proposed by the first person."""
 
@@ -333,6 +342,7 @@ Event = Annotated[
     | DuplicateCleared
     | ReferralUrged
     | NoteAdded
+    | ConflictDeclared
     | ClosureProposed
     | ClosureRejected
     | CaseClosed

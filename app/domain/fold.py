@@ -53,6 +53,7 @@ def _filed(event: e.ReportFiled) -> Progress:
         possible_duplicate=event.possible_duplicate,
         steps=event.steps,
         watch=event.watch,
+        about=event.about,
     )
 
 
@@ -172,6 +173,8 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
             return {"proposed_by": tuple(p for p in (event.by, event.behalf) if p), "proposed_reason": reason}
         case e.ClosureRejected():
             return {"proposed_by": (), "proposed_reason": None}
+        case e.ConflictDeclared(about=about):
+            return {"about": (*progress.about, *about)}
         case e.CaseClosed(reason=reason):
             return {"stage": Stage.CLOSED, "closed_reason": reason, "closed_at": event.at}
         case _:

@@ -36,6 +36,10 @@ class State(StrEnum):
         return self in (State.SENT, State.RETURNED, State.ACCEPTED)
 
 
+LEFT = (State.DECLINED, State.PASSED_ON, State.REASSIGNED)
+"""An agency whose legs all stand so has left the case."""
+
+
 class Answer(StrEnum):
     """How the answer that is owed to the reporter was settled."""
 
@@ -144,6 +148,8 @@ class Progress(Frozen):
     linked_to: str | None = None
     followers: tuple[str, ...] = ()
     watch: str | None = None
+    about: tuple[str, ...] = ()
+    """Units, desks, agencies and persons whom the case is about."""
     proposed_by: tuple[str, ...] = ()
     proposed_reason: CloseReason | None = None
     closed_reason: CloseReason | None = None
@@ -181,6 +187,18 @@ class Progress(Frozen):
     def open_referrals(self) -> tuple[Referral, ...]:
         """Legs on which somebody still owes something."""
         return tuple(r for r in self.referrals if r.state.is_open)
+
+    @property
+    def agencies(self) -> tuple[Agency, ...]:
+        """Those in the case now; one whose every leg was sent away or taken away has left it."""
+        legs = (r.agency for r in self.referrals if r.state not in LEFT)
+        return tuple(dict.fromkeys([self.lead, *legs, *(d.holder for d in self.duties)]))
+
+    @property
+    def desks(self) -> tuple[str, ...]:
+        """Likewise."""
+        legs = (r.desk for r in self.referrals if r.state not in LEFT)
+        return tuple(dict.fromkeys([*legs, *(d.desk for d in self.duties)]))
 
     def referral(self, referral_id: str) -> Referral | None:
         """The leg with this id."""

@@ -1,5 +1,7 @@
 """Who somebody is and which cases are in their sight: roles, desk, street, unit, and the same rule as data for the reads."""
 
+from enum import StrEnum
+
 from pydantic import BaseModel
 
 from app.domain.terms import Agency, Role
@@ -8,6 +10,8 @@ HEADS = (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)
 DESK_STAFF = (Role.OFFICER, Role.DESK_HEAD, Role.PROCURATOR)
 STAFF = (*DESK_STAFF, Role.AGENCY_HEAD, Role.SUPERVISOR)
 OVERSIGHT = (Agency.CIVIL, Agency.CONF)
+ADMINS = (Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR)
+"""三员: who runs the system, who gives rights, who reads the audit; three persons, and none of them sees a case."""
 
 
 class Actor(BaseModel, frozen=True, extra="forbid"):
@@ -26,6 +30,13 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
     def persons(self) -> tuple[str, ...]:
         """Everybody who acts when this actor acts: two persons are needed where these must not meet."""
         return (self.person_id,) if self.acting_for is None else (self.person_id, self.acting_for)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Under which a case may be about this actor; the service itself is never concerned."""
+        if Role.ENGINE in self.roles:
+            return ()
+        return (*self.persons, self.desk, self.agency.value, *((self.unit,) if self.unit else ()))
 
     def has(self, *roles: Role) -> bool:
         """Whether the actor has one of these roles."""
@@ -52,7 +63,7 @@ class Leg(BaseModel, frozen=True, extra="forbid"):
 
 
 class CaseSubject(BaseModel, frozen=True, extra="forbid"):
-    """What access depends on in a case. `agencies` and `desks` have or had a referral or duty in it."""
+    """What access depends on in a case. `agencies` and `desks` are those in it now; one that sent its leg away has left."""
 
     case_id: str
     lead: Agency
@@ -66,6 +77,8 @@ class CaseSubject(BaseModel, frozen=True, extra="forbid"):
     at_procuratorate: bool = False
     """The ladder has reached its top, 检察监督."""
     leg: Leg | None = None
+    about: tuple[str, ...] = ()
+    """Units, desks, agencies and persons whom the report is about."""
     closure_proposed_by: tuple[str, ...] = ()
     """`Actor.persons` of the proposal; empty when nobody has proposed."""
 
@@ -84,10 +97,12 @@ class Scope(BaseModel, frozen=True):
     at_procuratorate: bool = False
     reports_of_unit: str | None = None
     """Progress only, never the case: the reports that this unit made."""
+    marks: tuple[str, ...] = ()
+    """A case about one of these is in no sight, whatever else opens it."""
 
     def admits(self, subject: CaseSubject) -> bool:
         """Whether the case itself may be seen."""
-        return (
+        return not self.is_concerned(subject) and (
             self.everything
             or any(desk in subject.desks for desk in self.desks)
             or any(agency in subject.agencies for agency in self.agencies)
@@ -97,22 +112,38 @@ class Scope(BaseModel, frozen=True):
     def admits_progress(self, subject: CaseSubject) -> bool:
         """Whether what a reporter may know of the case may be seen."""
         own = self.reports_of_unit is not None and self.reports_of_unit == subject.reporter_unit
-        return own or self.admits(subject)
+        return (own and not self.is_concerned(subject)) or self.admits(subject)
+
+    def is_concerned(self, subject: CaseSubject) -> bool:
+        """利益冲突: the case is about the actor, the actor's unit, desk or agency."""
+        return not set(self.marks).isdisjoint(subject.about)
 
 
 def scope(actor: Actor) -> Scope:
     """The cases that the actor may see; an administrator sees none, whatever else they are."""
-    if actor.has(Role.ADMIN):
+    if actor.has(*ADMINS):
         return Scope()
     unit = actor.unit if actor.has(Role.REPORTER, Role.MACHINE) else None
     if actor.has(Role.ENGINE) or actor.oversees_district:
-        return Scope(everything=True, reports_of_unit=unit)
+        return Scope(everything=True, reports_of_unit=unit, marks=actor.marks)
     return Scope(
         desks=_desks(actor),
         agencies=_agencies(actor),
         at_procuratorate=actor.agency is Agency.PROC and actor.has(Role.PROCURATOR),
         reports_of_unit=unit,
+        marks=actor.marks,
     )
+
+
+class Relation(StrEnum):
+    """What an actor is to a case; each sees what its duty needs and no more."""
+
+    OWNER = "owner"
+    CO_AGENCY = "co_agency"
+    FORMER_AGENCY = "former_agency"
+    SUPERVISOR = "supervisor"
+    REPORTER = "reporter"
+    STRANGER = "stranger"
 
 
 def _desks(actor: Actor) -> tuple[str, ...]:

@@ -167,7 +167,9 @@ class Role(Term):
     AGENCY_HEAD = "agency_head", "单位负责人", "agency head"
     SUPERVISOR = "supervisor", "督查员", "supervisor"
     PROCURATOR = "procurator", "检察官", "procurator"
-    ADMIN = "admin", "系统管理员", "administrator"
+    ADMIN = "admin", "系统管理员", "system administrator"
+    SECURITY_ADMIN = "security_admin", "安全管理员", "security administrator"
+    AUDITOR = "auditor", "审计管理员", "audit administrator"
     MACHINE = "machine", "单位系统", "agency system"
     ENGINE = "engine", "系统", "the service itself"
 

@@ -1,6 +1,10 @@
 """What each event is called when people read a timeline, in Chinese and English."""
 
 TITLES: dict[str, tuple[str, str]] = {
+    "conflict_declared": (
+        "认定利益冲突，有关单位和人员回避",
+        "conflict of interest: those concerned no longer see the case",
+    ),
     "policy_moved": ("改用另一政策版本", "moved to another version of the rules"),
     "report_filed": ("收到报告", "report received"),
     "referral_opened": ("转介", "referred"),

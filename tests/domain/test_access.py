@@ -49,6 +49,8 @@ ACTORS = {
     "reporter": at("SCHOOL", Role.REPORTER, unit="unit-school-1"),
     "other reporter": at("HOSPITAL", Role.REPORTER, unit="unit-hospital-1"),
     "administrator": at("CONF", Role.ADMIN),
+    "security administrator": at("CONF", Role.SECURITY_ADMIN),
+    "auditor": at("CONF", Role.AUDITOR),
     "engine": ENGINE,
 }
 
@@ -64,6 +66,7 @@ CASE = CaseSubject(
     closure_proposed_by=("sw.officer",),
 )
 
+ADMINISTRATORS = ("administrator", "security administrator", "auditor")
 POLICE = ("police officer", "police head", "police chief", "police system")
 SUPERVISORS = ("civil supervisor", "conference supervisor")
 STAFF_ON_THE_CASE = (
@@ -74,7 +77,7 @@ CIVIL = ("civil officer", "civil head", "civil supervisor")
 AT_INTAKE_OR_LEAD = ("police officer", "police head", "police chief", *CIVIL, "conference supervisor")
 
 TABLE = {
-    Action.FILE_REPORT: tuple(name for name in ACTORS if name != "administrator"),
+    Action.FILE_REPORT: tuple(name for name in ACTORS if name not in ADMINISTRATORS),
     Action.READ_STATISTICS: (
         "police head", "police chief", "civil head", *SUPERVISORS, "conference officer", "street head", "other street head",
         "committee chair", "procurator",
@@ -84,7 +87,9 @@ TABLE = {
     Action.MANAGE_DEPUTIES: (
         "police head", "police chief", "civil head", "street head", "other street head", "committee chair", "administrator",
     ),
-    Action.READ_AUDIT: SUPERVISORS,
+    Action.READ_AUDIT: (*SUPERVISORS, "auditor"),
+    Action.MANAGE_ACCOUNTS: ("administrator",),
+    Action.MANAGE_RIGHTS: ("security administrator",),
     Action.READ_PROGRESS: (*STAFF_ON_THE_CASE, "police system", "reporter", "engine"),
     Action.READ_CASE: (*STAFF_ON_THE_CASE, "police system", "engine"),
     Action.READ_CONTENT: (*STAFF_ON_THE_CASE, "engine"),
@@ -100,6 +105,7 @@ TABLE = {
     Action.SUPERVISE: SUPERVISORS,
     Action.REASSIGN: (*SUPERVISORS, "engine"),
     Action.LINK_REPORT: AT_INTAKE_OR_LEAD,
+    Action.DECLARE_CONFLICT: AT_INTAKE_OR_LEAD,
     Action.ANSWER_REPORTER: AT_INTAKE_OR_LEAD,
     Action.CONFIRM_SAFETY: (
         "police officer", "police head", "civil officer", "civil head", "street officer", "street head", "social worker",
@@ -131,7 +137,7 @@ def refused(actor, action, subject=CASE, **changes):
 
 
 @pytest.mark.parametrize("action", CASE_ACTIONS)
-@pytest.mark.parametrize("name", ["stranger", "other street head", "other reporter", "administrator"])
+@pytest.mark.parametrize("name", ["stranger", "other street head", "other reporter", *ADMINISTRATORS])
 def test_what_one_may_not_see_does_not_exist(name, action):
     assert refused(ACTORS[name], action) is RefusalCode.CASE_NOT_FOUND
 
@@ -150,6 +156,41 @@ def test_an_administrator_who_is_also_an_officer_still_sees_no_case():
     assert not may(both, Action.READ_AUDIT).allowed
 
 
+@pytest.mark.parametrize("second", [Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR])
+def test_whoever_has_two_of_the_three_offices_of_administration_has_neither_power(second):
+    both = at("CONF", Role.SECURITY_ADMIN, Role.ADMIN if second is Role.SECURITY_ADMIN else second)
+    assert not may(both, Action.MANAGE_RIGHTS).allowed
+    assert not may(both, Action.MANAGE_ACCOUNTS).allowed
+    assert not may(both, Action.READ_AUDIT).allowed
+    assert not may(both, Action.FILE_REPORT).allowed
+    assert not may(both, Action.READ_STATISTICS).allowed
+
+
+CONCERNED = {
+    "the desk": ("police officer", "POLICE"),
+    "the agency of a chief": ("police chief", "POLICE"),
+    "the agency's system": ("police system", "POLICE"),
+    "a supervisor in person": ("civil supervisor", "civil.supervisor"),
+    "the office of the one who sees everything": ("conference supervisor", "CONF"),
+    "the unit that reported": ("reporter", "unit-school-1"),
+    "a procurator": ("procurator", "PROC"),
+}
+
+
+@pytest.mark.parametrize("action", CASE_ACTIONS)
+@pytest.mark.parametrize("why", CONCERNED)
+def test_whoever_the_report_is_about_sees_neither_case_nor_reporter_whatever_the_role(why, action):
+    name, about = CONCERNED[why]
+    assert refused(ACTORS[name], action, about=(about, "unit-elsewhere")) is RefusalCode.CASE_NOT_FOUND
+
+
+def test_a_deputy_of_somebody_concerned_is_concerned_and_the_service_never_is():
+    deputy = at("POLICE", Role.OFFICER, person="deputy", acting_for="po")
+    assert refused(deputy, Action.READ_CASE) is None
+    assert refused(deputy, Action.READ_CASE, about=("po",)) is RefusalCode.CASE_NOT_FOUND
+    assert refused(ENGINE, Action.READ_CASE, about=("CONF", "engine")) is None
+
+
 @pytest.mark.requirement("R098")
 def test_a_case_comes_to_the_procuratorate_when_its_ladder_reaches_the_top():
     procurator = ACTORS["procurator"]
@@ -166,7 +207,7 @@ def test_the_head_of_a_street_sees_what_its_committees_do_and_no_other_streets()
     assert refused(ACTORS["other street head"], Action.READ_CASE, subject) is RefusalCode.CASE_NOT_FOUND
 
 
-def test_a_desk_that_had_a_leg_keeps_sight_of_the_case_but_cannot_work_on_the_legs_of_others():
+def test_a_desk_in_the_case_cannot_work_on_the_legs_of_others():
     assert refused(ACTORS["street officer"], Action.READ_CASE) is None
     assert refused(ACTORS["street officer"], Action.WORK_REFERRAL) is RefusalCode.NOT_YOUR_DESK
 
@@ -312,7 +353,7 @@ def subjects(draw):
 def seen_by(actor, subject):
     """The rule of sight in the words of the brief, written a second time."""
     is_one = set(actor.roles).__contains__
-    if is_one(Role.ADMIN):
+    if is_one(Role.ADMIN) or is_one(Role.SECURITY_ADMIN) or is_one(Role.AUDITOR):
         return False
     working = any(map(is_one, (Role.OFFICER, Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR, Role.PROCURATOR)))
     heads = any(map(is_one, (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)))

@@ -2,11 +2,8 @@
 
 from alembic import context
 
-from app.db import entries, versions
-from app.db.tables import metadata
+from app.db.versions import metadata
 
-KNOWN = (versions, entries)
-"""Rooms that add tables of their own."""
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=True
 )

@@ -1,0 +1,71 @@
+"""利益冲突: whoever a report is about finds it nowhere, in no page, list, count or system, whatever the role."""
+
+import pytest
+
+from tests.api.test_reports import is_problem
+
+STREET = "110106024"
+PLACES = ("/v1/tasks", "/v1/cases", "/v1/stalled", "/v1/notices", "/v1/reports", "/v1/benefits/touched", "/v1/watches")
+
+
+async def found(api, person, case_id):
+    """The places where the person comes across the case."""
+    answers = {place: await api.get(person, place) for place in PLACES}
+    answers["case"] = await api.get(person, f"/v1/cases/{case_id}")
+    return {place for place, answer in answers.items() if answer.status_code == 200 and case_id in answer.text}
+
+
+async def a_report(api, **more):
+    child = {"residence_division": STREET, "school_stage": "primary"}
+    return (await api.report(children=[child], **more))["case_id"]
+
+
+@pytest.mark.parametrize(
+    ("about", "person"),
+    [
+        ("unit-village-1", "village.reporter.1"),
+        (f"STREET-{STREET}", f"street-{STREET}.officer.1"),
+        ("EDU", "edu.officer.1"),
+        ("EDU", "edu.chief.1"),
+        ("civil.supervisor.1", "civil.supervisor.1"),
+        ("CONF", "conf.supervisor.1"),
+    ],
+)
+async def test_a_report_about_them_does_not_exist_for_them(api, about, person):
+    seen = await a_report(api)
+    hidden = await a_report(api, about=[about])
+    assert await found(api, person, seen)
+    assert not await found(api, person, hidden)
+    is_problem(
+        await api.get(person, f"/v1/cases/{hidden}/timeline"), 404, "case_not_found"
+    ) if "reporter" not in person else None
+
+
+async def test_once_declared_the_very_next_request_of_those_concerned_is_answered_as_if_there_were_no_case(api):
+    case = await a_report(api)
+    assert await found(api, "edu.officer.1", case)
+    rates = (await api.get("edu.head.1", "/v1/statistics/on-time")).json()
+    declared = await api.post(
+        "civil.supervisor.1", f"/v1/cases/{case}/conflict", {"about": ["EDU"], "note": "在该校任职"}
+    )
+    assert declared.status_code == 200, declared.text
+    assert not await found(api, "edu.officer.1", case)
+    is_problem(await api.post("edu.officer.1", f"/v1/cases/{case}/notes", {"note": "x"}), 404, "case_not_found")
+    assert (await api.get("edu.head.1", "/v1/statistics/on-time")).json() == rates
+    again = await api.post("civil.supervisor.1", f"/v1/cases/{case}/conflict", {"about": ["EDU"]})
+    is_problem(again, 409, "already_done")
+    assert await found(api, "police.officer.1", case)
+
+
+async def test_an_agency_that_sent_its_leg_away_has_left_the_case_and_may_still_repeat_its_last_word(api):
+    case = await a_report(api)
+    leg = await api.leg(case, "EDU")
+    key = {"Idempotency-Key": "declined-once"}
+    path, body = f"/v1/cases/{case}/referrals/{leg}/pass-on", {"to": "CIVIL", "reason": "not_competent"}
+    first = await api.post("edu.officer.1", path, body, key)
+    assert first.status_code == 200, first.text
+    again = await api.post("edu.officer.1", path, body, key)
+    assert again.json() == first.json() | {"replayed": True}
+    is_problem(await api.get("edu.officer.1", f"/v1/cases/{case}"), 404, "case_not_found")
+    is_problem(await api.post("edu.officer.1", path, body), 404, "case_not_found")
+    assert case not in (await api.get("edu.chief.1", "/v1/cases?limit=200")).text
