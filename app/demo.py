@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 from rich.console import Console
 
 from app.db.session import engine_of
+from app.demo_people import People, Refusal
 from app.demo_results import CaseResult, Results, judge
+from app.demo_scenes import ask_in_vain, raise_and_cut, undo_a_link
 from app.embedded import EmbeddedError, die_with_parent
 from app.endpoints import enter, new_secret, parse
 from app.policy.examples import examples, submission_of
@@ -26,39 +27,6 @@ REPORTERS = {
 SAFE = ("safe", "placed")
 PATIENCE = 100.0
 PACE = 0.35
-
-
-class Refusal(Exception):
-    """A person was refused; on the way through a case that somebody else moves too, the next look decides again."""
-
-
-@dataclass
-class People:
-    """Everybody with a token, acting through the API alone."""
-
-    http: httpx2.AsyncClient
-    tokens: dict[str, str]
-
-    async def get(self, person: str | None, path: str) -> Any:
-        """Read as that person, or as the public."""
-        answer = await self.http.get(path, headers=self._signed(person))
-        answer.raise_for_status()
-        return answer.json()
-
-    async def post(
-        self, person: str | None, path: str, body: dict[str, Any] | None = None, *, key: str | None = None
-    ) -> Any:
-        """Act as that person; raises Refusal."""
-        headers = self._signed(person) | ({"Idempotency-Key": key} if key else {})
-        answer = await self.http.post(path, json=body or {}, headers=headers)
-        if answer.status_code >= 500:
-            answer.raise_for_status()
-        if answer.is_error:
-            raise Refusal(answer.json()["code"], answer.json())
-        return answer.json()
-
-    def _signed(self, person: str | None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.tokens[person]}"} if person else {}
 
 
 async def play(stack: Stack, screen: Console) -> Results:
@@ -147,6 +115,12 @@ class Play:
         await self.report()
         if self.name == "CN-04":
             await self._link(plays["CN-03"])
+            again = (REPORTERS[self.name], submission_of(self.name), plays["CN-03"].case_id)
+            self.tried["link_undone"] = await undo_a_link(self.people, *again)
+        elif self.name == "CN-05":
+            self.tried["asked_in_vain"] = await ask_in_vain(self.people)
+        elif self.name == "CN-07":
+            self.tried |= await raise_and_cut(self.people, self.case_id, examples()[self.name])
         while not self.closed:
             case = await self.people.get("civil.supervisor.1", f"/v1/cases/{self.case_id}")
             now = case["progress"]
@@ -193,6 +167,8 @@ class Play:
 
     async def _police_look(self, now: dict[str, Any]) -> None:
         if self.name == "CN-05" and now["stage"] == "assess" and "guardian_sentenced" not in now["happened"]:
+            case = await self.people.get("civil.supervisor.1", f"/v1/cases/{self.case_id}")
+            self.tried["found_before"] = case["found"]
             await self._act("police.officer.1", "sentence")
         if now["urgency"] == "normal" or all(child["safety"] in SAFE for child in now["children"]):
             return

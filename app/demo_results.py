@@ -87,9 +87,10 @@ def judge(
     }
     children = expected.get("children", {})
     checks |= {f"left_behind {child}": filed["left_behind"] == said["left_behind"] for child, said in children.items()}
-    checks |= found_as_expected(example, case, filed["policy"])
+    first = case | {"found": tried.get("found_before", case["found"])}
+    checks |= found_as_expected(example, first, filed["policy"])
     checks |= {
-        a["check"]: ASSERTED[a["check"]](case["found"], a) for a in expected["assertions"] if a["check"] in ASSERTED
+        a["check"]: ASSERTED[a["check"]](first["found"], a) for a in expected["assertions"] if a["check"] in ASSERTED
     }
     covered = [a for a in expected["assertions"] if a["check"] in ASSERTIONS]
     checks |= {a["check"]: ASSERTIONS[a["check"]](facts) for a in covered}
@@ -134,6 +135,14 @@ def _before_committee(facts: Facts) -> bool:
     return kinds.index("referral_accepted") < reviewed and facts.at_once("POLICE", "CIVIL")
 
 
+def _transitioned(facts: Facts) -> bool:
+    """The judgment, which the police recorded, made of the temporary category the lasting one."""
+    found = [one for child in facts.case["found"] for one in child["categories"]]
+    return "guardian_sentenced" in facts.case["progress"]["happened"] and "D6" in {
+        one["code"] for one in found if one["status"] == "confirmed"
+    }
+
+
 ASSERTIONS: dict[str, Callable[[Facts], bool]] = {
     "must_not_notify": _nobody_outside_is_told,
     "must_seal": _sealed,
@@ -153,6 +162,11 @@ ASSERTIONS: dict[str, Callable[[Facts], bool]] = {
     "no_second_search_started": lambda f: {r["agency"] for r in f.opened()} <= {"HOTLINE", "POLICE"},
     "hukou_outside_district_does_not_block_emergency_care": lambda f: f.at_once("CIVIL"),
     "identity_unknown_supported": lambda f: all(c["id_no"] is None and c["birth_date"] is None for c in f.case["content"]["children"]),
+    "merge_is_reversible": lambda f: f.tried.get("link_undone", False) and bool(f.case["progress"]["linked_to"]),
+    "negative_inquiry_also_recorded": lambda f: f.tried.get("asked_in_vain", False),
+    "event_transition": _transitioned,
+    "recompute_when_standard_changes": lambda f: f.tried.get("raised", False),
+    "hear_applicant_before_reduce_or_stop": lambda f: f.tried.get("heard_first", False),
     "decision_shows_clause": lambda f: all(r["basis"] for r in f.opened()),
 }  # fmt: skip
 

@@ -12,7 +12,20 @@ from fastapi import FastAPI, Request
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api import benefits, boards, cases, deputies, district, examples, policy, problems, reports, watches, work
+from app.api import (
+    benefits,
+    boards,
+    cases,
+    deputies,
+    district,
+    examples,
+    policy,
+    problems,
+    registers,
+    reports,
+    watches,
+    work,
+)
 from app.api.edge import Edge
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
@@ -59,7 +72,7 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         app.state.service = given
     problems.install(app)
     app.add_middleware(Edge, forms={PROGRESS_PATH: progress.refusal}, reached=lambda: app.state.reached)
-    for module in (reports, cases, work, benefits, boards, deputies, watches, district, policy):
+    for module in (reports, cases, work, benefits, boards, deputies, watches, district, policy, registers):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
     app.include_router(progress.router)
     app.openapi = partial(_described, app)

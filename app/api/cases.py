@@ -78,12 +78,12 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
 
 
 async def _proposals(conn: Conn, shouhu: Shouhu, progress: Progress) -> dict[str, Any]:
-    """What the rules of the case find in the facts of its report, for those who decide on it; a proposal is kept nowhere."""
+    """What the rules of the case find in its report and in a judgment since, for those who decide on it; kept nowhere."""
     facts = await report_of(conn, progress.case_id)
     if facts is None:
         return {}
     pack = await shouhu.ledger.pack(conn, progress.policy)
-    found = pack.found(facts)
+    found = pack.found(facts.after_judgment() if "guardian_sentenced" in progress.happened else facts)
     sources = dict.fromkeys(source for child in found for source in child.sources)
     return {
         "found": [child.model_dump(mode="json", exclude={"near": True, "benefits": {"near"}}) for child in found],

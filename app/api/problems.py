@@ -29,6 +29,8 @@ NOT_FOUND = (
     RefusalCode.CHILD_NOT_FOUND,
     RefusalCode.DUTY_NOT_FOUND,
     RefusalCode.BILL_NOT_FOUND,
+    RefusalCode.REGISTER_NOT_FOUND,
+    RefusalCode.ENTRY_NOT_FOUND,
     RefusalCode.UNKNOWN_POLICY,
 )
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER)

@@ -227,6 +227,15 @@ class ReportFacts(FactsModel):
         """The hour of the day in Beijing at which the report came in."""
         return None if self.reported_at is None else self.reported_at.astimezone(BEIJING).hour
 
+    def after_judgment(self) -> Self:
+        """The same report once the guardians who were in custody have been sentenced."""
+        sentenced = {"whereabouts": Whereabouts.IMPRISONED, "sentenced": Known.YES}
+        guardians = tuple(
+            one.model_copy(update=sentenced) if one.whereabouts is Whereabouts.DETAINED else one
+            for one in self.guardians
+        )
+        return self.model_copy(update={"guardians": guardians})
+
     def at(self, instant: datetime) -> Self:
         """The same report, received at `instant`."""
         return self.model_copy(update={"reported_at": instant.astimezone(UTC)})

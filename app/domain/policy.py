@@ -1,5 +1,6 @@
 """What the policy pack tells the domain: planned routes, obligations, budgets and ladders, each with its basis."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from app.domain.clock import Budget, Calendar, TimeSpec
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import ReportFacts
+from app.domain.registers import Register
 from app.domain.terms import Agency, Branch, Rung, Stage, Trigger, Urgency
 
 
@@ -145,6 +147,11 @@ class Policy(Protocol):
     @property
     def benefits(self) -> BenefitRules:
         """Which benefits exclude or may join each other, the amounts by date, and the payers of a medical bill."""
+        ...
+
+    @property
+    def registers(self) -> Mapping[str, Register]:
+        """The registers that the district keeps, by code."""
         ...
 
     def triage(self, facts: ReportFacts) -> Triage: ...

@@ -121,6 +121,9 @@ class RefusalCode(Term):
     DATE_IN_FUTURE = "date_in_future", "日期不能晚于今天", "The date is in the future."
     BILL_NOT_FOUND = "bill_not_found", "没有此医疗费用", "There is no such bill."
     PAYER_OUT_OF_TURN = "payer_out_of_turn", "未轮到该支付方", "Another payer is asked before this one."
+    REGISTER_NOT_FOUND = "register_not_found", "没有此登记簿", "There is no such register."
+    ENTRY_NOT_FOUND = "entry_not_found", "没有此登记", "There is no such entry."
+    ENTRY_ENDED = "entry_ended", "该登记已注销", "The entry has ended."
     UNKNOWN_POLICY = "unknown_policy", "没有此政策版本", "There is no such version of the rules."
     POLICY_EXISTS = "policy_exists", "已有同名政策版本", "A version of this name exists; versions never change."
     POLICY_UNFIT = (

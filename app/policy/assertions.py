@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.determination import Category, ChildFound, PlacementCode, Standing
-from app.domain.facts import Known, ReportFacts, Whereabouts
+from app.domain.facts import Known, ReportFacts
 from app.domain.policy import Gate, PlannedRoute, Triage
 from app.domain.terms import Agency, Branch, ReportKind
 from app.policy.benefit_answers import assertions_of_benefits
@@ -118,13 +118,7 @@ def _of_duplicates(asked: _Asked) -> Iterator[Said]:
 def _of_detained(asked: _Asked) -> Iterator[Said]:
     not_yet = [child for child in asked.found if _stands(child, Category.D6) is Standing.NOT_YET]
     if not_yet:
-        judged = tuple(
-            one.model_copy(update={"whereabouts": Whereabouts.IMPRISONED, "sentenced": Known.YES})
-            if one.whereabouts is Whereabouts.DETAINED
-            else one
-            for one in asked.facts.guardians
-        )
-        _, then = asked.again(asked.facts.model_copy(update={"guardians": judged}))
+        _, then = asked.again(asked.facts.after_judgment())
         if all(_stands(child, Category.D6) is Standing.CONFIRMED for child in then):
             yield {"check": "event_transition", "on": "guardian.sentenced", "to": Category.D6.value}
     if asked.facts.kind is ReportKind.DETENTION_INQUIRY:

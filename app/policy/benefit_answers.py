@@ -18,16 +18,21 @@ LONG_AGO = date(1970, 1, 1)
 
 
 def with_amounts(pack: Pack, case_file: Mapping[str, Any]) -> Pack:
-    """The pack with the invented amounts that a case file brings for trying the rules; a bundle is entered by its parts."""
+    """The pack with the invented amounts that a case file brings for trying the rules."""
+    amounts = invented_amounts(case_file)
+    return replace(pack, file=pack.file.model_copy(update={"amounts": amounts})) if amounts else pack
+
+
+def invented_amounts(case_file: Mapping[str, Any]) -> tuple[AmountRow, ...]:
+    """The amounts that a case file brings; a bundle is entered by its parts."""
     said = case_file.get("test_amounts") or {}
     codes = {benefit.value: benefit for benefit in Benefit} | {benefit.zh: benefit for benefit in Benefit}
     whole = {name: value for name, value in said.items() if not isinstance(value, dict)}
     parts = {name: value for bundle in said.values() if isinstance(bundle, dict) for name, value in bundle.items()}
-    amounts = tuple(
+    return tuple(
         AmountRow(id=name, benefit=codes[name], yuan=value, effective_from=LONG_AGO, source="case file", fictional=True)
         for name, value in (whole | parts).items() if name in codes
     )  # fmt: skip
-    return replace(pack, file=pack.file.model_copy(update={"amounts": amounts})) if amounts else pack
 
 
 def benefits_of(names: list[str], found: Iterable[ChildFound]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A policy pack: tables with their sources and CEL conditions, validated when loaded, evaluated over the facts of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -15,7 +15,9 @@ from app.domain.entitlement import BenefitRules
 from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.ladder import faults_of
 from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, Triage
+from app.domain.registers import Register
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
+from app.policy.books import Books
 from app.policy.conditions import FAILURES, compiled, view
 from app.policy.determination import Tables, determine
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
@@ -105,7 +107,7 @@ class DutyRow(PackModel):
         return self.code
 
 
-class PackFile(Tables):
+class PackFile(Tables, Books):
     """The whole pack as it stands in its files."""
 
     name: str
@@ -167,6 +169,7 @@ class PackFile(Tables):
             yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
         yield from self.faults()
         yield from self.faults_of_benefits()
+        yield from self.faults_of_registers()
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):
                 yield table, "-", f"no row holds for every report, so one could stay without {what}"
@@ -225,6 +228,10 @@ class Pack:
     @property
     def benefits(self) -> BenefitRules:
         return self.file.benefits
+
+    @cached_property
+    def registers(self) -> Mapping[str, Register]:
+        return {register.code: register for register in self.file.registers}
 
     def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the rows that this version does not have; an item of a plan needs none."""

@@ -9,7 +9,8 @@ from app.policy.basis import citations
 from app.policy.conditions import faults
 
 
-def _known_sources(basis: tuple[str, ...]) -> tuple[str, ...]:
+def known_sources(basis: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what may not be shown as a source."""
     unknown = [source for source in basis if source not in citations()]
     if unknown or not basis:
         raise ValueError(f"no such source, or none that is law: {', '.join(unknown) or 'the basis is empty'}")
@@ -26,7 +27,7 @@ def _budget(value: object) -> object:
     return Budget.parse(value) if isinstance(value, str) else value
 
 
-Basis = Annotated[tuple[str, ...], AfterValidator(_known_sources)]
+Basis = Annotated[tuple[str, ...], AfterValidator(known_sources)]
 Condition = Annotated[str, AfterValidator(_can_be_asked)]
 Span = Annotated[Budget, BeforeValidator(_budget)]
 

@@ -5,7 +5,7 @@ import asyncio
 import httpx2
 import pytest
 
-from app.demo import People
+from app.demo_people import People
 from app.stack import Stack
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution, WorkflowFailureError
 
 from app.db import tables
 from app.db.projections import task_rows
@@ -195,11 +195,22 @@ async def _database(conn: AsyncConnection, words: set[str], cases: set[str]) -> 
 async def _engine(client: Client, seen: Seen) -> None:
     runs = [run async for run in client.list_workflows("", page_size=1000)]
     for run in sorted(runs, key=lambda run: run.start_time, reverse=True):
-        seen.workflows.setdefault(run.id, []).append(run.status.name if run.status else "?")
+        seen.workflows.setdefault(run.id, []).append(await _state(client, run))
     for stream, row in seen.stored.items():
         if row["is_open"] and "RUNNING" in seen.workflows.get(stream, []):
             progress = await client.get_workflow_handle(stream).query("progress")
             seen.conducted[stream] = progress["version"] if progress else 0
+
+
+async def _state(client: Client, run: WorkflowExecution) -> str:
+    """Its status; of one that failed also why."""
+    name = run.status.name if run.status else "?"
+    if name == "FAILED":
+        try:
+            await client.get_workflow_handle(run.id, run_id=run.run_id).result(follow_runs=False)
+        except WorkflowFailureError as failed:
+            return f"{name}: {failed.cause!r} because of {failed.cause.__cause__!r}"
+    return name
 
 
 def _lines(log: Path) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx2
 
-from app.demo import BEHAVIOURS, People, Play, Refusal
+from app.demo import BEHAVIOURS, Play
+from app.demo_people import People, Refusal
 from app.policy.examples import submission_of
 
 PATIENCE = 120

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.async_api import async_playwright
 
-from app.demo import People
+from app.demo_people import People
 from app.stack import Stack
 from tests.api.conftest import api  # noqa: F401
 

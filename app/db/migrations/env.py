@@ -2,8 +2,11 @@
 
 from alembic import context
 
-from app.db.versions import metadata
+from app.db import entries, versions
+from app.db.tables import metadata
 
+KNOWN = (versions, entries)
+"""Rooms that add tables of their own."""
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=True
 )

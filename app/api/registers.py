@@ -1,0 +1,369 @@
+"""The registers: what the desks keep of budgets, staff, shelters and activities, with every change, and what is to be looked at again."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import Numeric, cast, func, or_, select
+
+from app.api.answers import ETAG
+from app.api.context import Conn, Shouhu, Who, at_desk_of, visible
+from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.strict import StrictRoute
+from app.api.work import IfMatch, Key, version_of
+from app.db import entries as kept
+from app.db import tables
+from app.domain.access import Actor
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.registers import (
+    SUMMED,
+    EndOfEntry,
+    Entry,
+    FieldSpec,
+    FieldType,
+    Kind,
+    Register,
+    Review,
+    ended,
+    keeps,
+    sight,
+    vacancies,
+    written,
+)  # fmt: skip
+from app.domain.terms import Agency
+
+router = APIRouter(prefix="/v1/registers", tags=["registers"], route_class=StrictRoute)
+line = kept.line
+
+
+class RegisterKind(BaseModel):
+    """A register that the caller sees, with what stands in it."""
+
+    code: str
+    zh: str
+    en: str
+    keepers: list[Agency]
+    basis: list[str]
+    fields: list[FieldSpec]
+    review: Review | None
+    keeps: bool = Field(description="Whether the caller's desk writes in it.")
+
+
+class EntryRow(BaseModel):
+    """An entry as it stands; private fields only for the keeping desk and those who oversee it."""
+
+    id: str
+    version: int
+    desk: str
+    division: str
+    kind: Kind
+    reason: EndOfEntry | None
+    fields: dict[str, Any]
+    review_at: datetime | None
+    at: datetime
+    by: str
+
+
+class Given(BaseModel):
+    """The fields of an entry, as its register wants them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "fields": {"kind": "community", "title": "社区亲子阅读", "held_on": "2026-05-30", "children": 42}
+            }
+        },
+    )
+
+    fields: dict[str, Any] = Field(max_length=60)
+
+
+class NewEntry(Given):
+    """A new entry; a desk of the whole district may say for which street it is."""
+
+    division: str | None = Field(default=None, max_length=9)
+
+
+class EntryEnd(BaseModel):
+    """Why an entry ends."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "over"}})
+
+    reason: EndOfEntry
+
+
+class Entered(BaseModel):
+    """The line that a command has made."""
+
+    id: str
+    version: int
+    review_at: datetime | None
+    replayed: bool
+
+
+class DueRow(BaseModel):
+    """A review that is due, or a post without the entry that is expected."""
+
+    what: Literal["review", "vacancy"]
+    book: str = Field(description="The code of the register.")
+    zh: str
+    en: str
+    desk: str
+    division: str
+    subject: str = Field(description="The entry to be reviewed, or the street, desk or entry that lacks one.")
+    since: datetime | None
+    basis: list[str]
+
+
+class TotalRow(BaseModel):
+    """How many entries stand in a street, and the sums of their numbers."""
+
+    division: str
+    entries: int
+    sums: dict[str, float]
+
+
+@router.get("", operation_id="registers")
+async def registers(conn: Conn, who: Who, shouhu: Shouhu) -> list[RegisterKind]:
+    """The registers that the caller keeps or reads."""
+    rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
+    return [
+        RegisterKind(**{name: getattr(one, name) for name in RegisterKind.model_fields if name != "keeps"}, keeps=keeps(who, one))
+        for one in rules.registers.values() if not sight(who, one).nothing
+    ]  # fmt: skip
+
+
+@router.get("/due", operation_id="registers_due")
+async def due(
+    conn: Conn, who: Who, shouhu: Shouhu,
+    by: Annotated[AwareDatetime | None, Query(description="What will be due by then; now where it is left out.")] = None,
+) -> list[DueRow]:  # fmt: skip
+    """Reviews that are due and posts that stand empty, for the desk that keeps the register and those who oversee it."""
+    at = by or shouhu.ledger.clock()
+    rows: list[DueRow] = []
+    for register in (await shouhu.ledger.current(conn, at)).registers.values():
+        seen = sight(who, register)
+        rows += [
+            row for row in [*await _reviews(conn, register, at), *await _empty(conn, register)]
+            if seen.shows_private(row.desk)
+        ]  # fmt: skip
+    return rows
+
+
+async def _reviews(conn: Conn, register: Register, at: datetime) -> list[DueRow]:
+    if register.review is None:
+        return []
+    query = kept.newest(line.book == register.code, line.review_at <= at).order_by(line.review_at)
+    return [
+        DueRow(
+            what="review", book=register.code, zh=register.zh, en=register.en, desk=row.desk, division=row.division,
+            subject=row.id, since=row.review_at, basis=list(register.review.basis),
+        )
+        for row in await conn.execute(query)
+    ]  # fmt: skip
+
+
+async def _empty(conn: Conn, register: Register) -> list[DueRow]:
+    if not register.expects:
+        return []
+    entries = [kept.entry_of(row) for row in await conn.execute(kept.newest(line.book == register.code))]
+    found = [
+        empty
+        for expected in register.expects
+        for empty in vacancies(expected, await kept.posts_of(conn, register, expected), entries)
+    ]
+    return [
+        DueRow(
+            what="vacancy", book=register.code, zh=one.expected.zh, en=one.expected.en, desk=one.post.desk,
+            division=one.post.division, subject=one.post.id, since=one.since, basis=list(one.expected.basis),
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+@router.get("/{code}/entries", operation_id="entries")
+async def entries(
+    code: str, conn: Conn, who: Who, shouhu: Shouhu, ended: bool = False, division: str | None = None,
+    cursor: Cursor = None, limit: Limit = 100,
+) -> Page[EntryRow]:  # fmt: skip
+    """The entries that stand, or those that have ended; the newest first."""
+    register = await _register(conn, shouhu, who, code)
+    seen = sight(who, register)
+    query = kept.newest(line.book == code, kept.seen(seen), (line.kind == Kind.ENDED.value) == ended)
+    query = query.where(line.division == division) if division else query
+    page = await page_of(conn, query, _Line, (line.at, line.id), cursor=cursor, limit=limit, newest_first=True)
+    if any(seen.shows_private(row.desk) for row in page.items):
+        await kept.audit_read(conn, who, register)
+    return Page(items=[row.shown(seen.shows_private(row.desk)) for row in page.items], next=page.next)
+
+
+class _Line(EntryRow):
+    private: dict[str, Any]
+
+    def shown(self, whole: bool) -> EntryRow:
+        fields = {**self.fields, **(self.private if whole else {})}
+        return EntryRow.model_validate({**self.model_dump(exclude={"private"}), "fields": fields})
+
+
+@router.get("/{code}/entries/{entry_id}", operation_id="entry_history")
+async def history(code: str, entry_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[EntryRow]:
+    """Every line of an entry, from the first; nothing is ever overwritten."""
+    register = await _register(conn, shouhu, who, code)
+    lines = await _lines(conn, who, register, entry_id)
+    whole = sight(who, register).shows_private(lines[-1].desk)
+    if whole:
+        await kept.audit_read(conn, who, register)
+    hidden = () if whole else register.private
+    return [
+        EntryRow.model_validate({**one.model_dump(exclude={"book", "behalf", "fields"}), "fields": {
+            name: value for name, value in one.fields.items() if name not in hidden
+        }})
+        for one in lines
+    ]  # fmt: skip
+
+
+@router.post("/{code}/entries", status_code=201, operation_id="add_entry", responses={201: {"headers": ETAG}})
+async def add(
+    code: str, given: NewEntry, conn: Conn, who: Who, shouhu: Shouhu, response: Response, idempotency_key: Key = None
+) -> Entered:
+    """A new entry of the caller's desk."""
+    register = await _register(conn, shouhu, who, code)
+    entry_id = kept.id_for(code, who, idempotency_key, uuid.uuid4().hex)
+    division = given.division or who.division or await kept.district_of(conn)
+    return await _write(conn, shouhu, who, register, entry_id, given, division, response, idempotency_key, None)
+
+
+@router.post("/{code}/entries/{entry_id}/change", operation_id="change_entry", responses={200: {"headers": ETAG}})
+async def change(
+    code: str, entry_id: str, given: Given, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Entered:  # fmt: skip
+    """All fields anew; the same again says that the entry was reviewed."""
+    register = await _register(conn, shouhu, who, code)
+    await _lines(conn, who, register, entry_id)
+    return await _write(conn, shouhu, who, register, entry_id, given, "", response, idempotency_key, if_match)
+
+
+@router.post("/{code}/entries/{entry_id}/end", operation_id="end_entry", responses={200: {"headers": ETAG}})
+async def end(
+    code: str, entry_id: str, given: EntryEnd, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Entered:  # fmt: skip
+    """The entry holds no longer; its history stays."""
+    register = await _register(conn, shouhu, who, code)
+    await kept.holding(conn, entry_id)
+    lines, asked = await _lines(conn, who, register, entry_id), {"end": given.reason}
+    if first := await kept.replayed(conn, lines, who, idempotency_key, asked):
+        return _entered(first, response, replayed=True)
+    kept.require_current(lines, version_of(if_match))
+    last = ended(register, lines[-1], given.reason, who, shouhu.ledger.clock())
+    await kept.append(conn, register, last, who, idempotency_key, asked)
+    return _entered(last, response)
+
+
+@router.get("/{code}/totals", operation_id="register_totals")
+async def totals(
+    code: str, conn: Conn, who: Who, shouhu: Shouhu, field: str | None = None, value: str | None = None,
+    as_of: Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")] = None,
+) -> list[TotalRow]:  # fmt: skip
+    """By street: how many entries stood, and what their numbers add up to; where asked, only of one code of a field."""
+    register = await _register(conn, shouhu, who, code)
+    summed = [spec.code for spec in register.fields if spec.type in SUMMED and not spec.private]
+    sums = [func.coalesce(func.sum(cast(line.fields[name].astext, Numeric)), 0).label(name) for name in summed]
+    query = select(line.division, func.count().label("_entries"), *sums).where(
+        kept.standing(as_of or shouhu.ledger.clock()), line.book == code, kept.seen(sight(who, register)),
+        line.kind != Kind.ENDED.value,
+    )  # fmt: skip
+    if field is not None:
+        public = field if field not in register.private else ""
+        query = query.where(line.fields[public].astext == (value or ""))
+    rows = await conn.execute(query.group_by(line.division).order_by(line.division))
+    return [
+        TotalRow(division=row.division, entries=row._entries, sums={name: getattr(row, name) for name in summed})
+        for row in rows
+    ]
+
+
+async def _register(conn: Conn, shouhu: Shouhu, who: Actor, code: str) -> Register:
+    register = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).registers.get(code)
+    if register is None or sight(who, register).nothing:
+        raise Refused(RefusalCode.REGISTER_NOT_FOUND)
+    return register
+
+
+async def _lines(conn: Conn, who: Actor, register: Register, entry_id: str) -> list[Entry]:
+    lines, seen = await kept.lines_of(conn, entry_id), sight(who, register)
+    if not lines or lines[0].book != register.code or not (seen.everything or lines[0].desk in seen.desks):
+        raise Refused(RefusalCode.ENTRY_NOT_FOUND)
+    return lines
+
+
+async def _write(
+    conn: Conn, shouhu: Shouhu, who: Actor, register: Register, entry_id: str, given: Given, division: str,
+    response: Response, key: str | None, if_match: str | None,
+) -> Entered:  # fmt: skip
+    await kept.holding(conn, entry_id)
+    lines, asked = await kept.lines_of(conn, entry_id), given.model_dump(mode="json")
+    if first := await kept.replayed(conn, lines, who, key, asked):
+        return _entered(first, response, replayed=True)
+    if lines:
+        kept.require_current(lines, version_of(if_match))
+    now = shouhu.ledger.clock()
+    rules = await shouhu.ledger.current(conn, now)
+    try:
+        entry = written(
+            register, lines[-1] if lines else None, entry_id, given.fields, division, who, now, rules.calendar
+        )
+    except ValidationError as wrong:
+        raise _misplaced({**fault, "loc": ("body", "fields", *fault["loc"])} for fault in wrong.errors()) from None
+    await _require_known(conn, who, rules.registers, entry)
+    await kept.append(conn, register, entry, who, key, asked)
+    return _entered(entry, response)
+
+
+def _misplaced(faults: Any) -> RequestValidationError:
+    return RequestValidationError(list(faults))
+
+
+async def _require_known(conn: Conn, who: Actor, registers: Mapping[str, Register], entry: Entry) -> None:
+    """What an entry names has to be there, and be seen by whoever names it."""
+    faults = []
+    if not await conn.scalar(select(tables.divisions.c.code).where(tables.divisions.c.code == entry.division)):
+        faults.append(_unknown("division"))
+    for spec in registers[entry.book].fields:
+        named = entry.fields.get(spec.code)
+        if named is not None and not await _is_known(conn, who, registers, spec, named):
+            faults.append(_unknown("fields", spec.code))
+    if faults:
+        raise _misplaced(faults)
+
+
+def _unknown(*place: str) -> dict[str, Any]:
+    return {"type": "unknown_reference", "loc": ("body", *place), "msg": "没有此编号 · There is nothing of this id."}
+
+
+async def _is_known(conn: Conn, who: Actor, registers: Mapping[str, Register], spec: FieldSpec, named: Any) -> bool:
+    child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
+    match spec.type:
+        case FieldType.CASE:
+            query = select(case.id).where(case.id == named, visible(who))
+        case FieldType.CHILD:
+            watched = select(watch.id).where(watch.child_id == child.id, at_desk_of(who, watch.desk)).exists()
+            query = select(child.id).join(tables.cases, case.id == child.case_id)
+            query = query.where(child.id == named, or_(visible(who), watched))
+        case FieldType.ENTRY:
+            query = kept.newest(line.id == named, line.book == spec.book, line.kind != Kind.ENDED.value)
+            query = query.where(kept.seen(sight(who, registers[spec.book])))
+        case _:
+            return True
+    return (await conn.execute(query)).first() is not None
+
+
+def _entered(entry: Entry, response: Response, *, replayed: bool = False) -> Entered:
+    response.headers["ETag"] = f'"{entry.version}"'
+    return Entered(id=entry.id, version=entry.version, review_at=entry.review_at, replayed=replayed)

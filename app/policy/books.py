@@ -1,0 +1,68 @@
+"""The registers of a pack: each with its sources, and nothing in them that leads nowhere."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from app.domain.registers import DESK, DIVISION, Expected, FieldType, Register
+from app.policy.rows import PackModel, known_sources
+
+
+def _sourced(register: Register) -> Register:
+    known_sources(register.basis)
+    for part in (*register.expects, *([register.review] if register.review else ())):
+        known_sources(part.basis)
+    return register
+
+
+class Books(PackModel):
+    """What the district keeps besides its cases."""
+
+    registers: tuple[Annotated[Register, AfterValidator(_sourced)], ...] = ()
+
+    def faults_of_registers(self) -> Iterator[tuple[str, str, str]]:
+        """(table, row, reason) of doubles and of names that lead nowhere."""
+        codes = [register.code for register in self.registers]
+        for code in dict.fromkeys(codes):
+            if codes.count(code) > 1:
+                yield "registers", code, "this code stands twice"
+        for register in self.registers:
+            yield from (("registers", register.code, fault) for fault in _faults(register, codes))
+
+
+def _faults(register: Register, registers: list[str]) -> Iterator[str]:
+    fields = {spec.code: spec for spec in register.fields}
+    if len(fields) < len(register.fields):
+        yield "a field stands twice"
+    for spec in register.fields:
+        if (spec.type is FieldType.CODE) != bool(spec.choices):
+            yield f"{spec.code}: a code needs its choices, and nothing else has any"
+        if (spec.type is FieldType.ENTRY) != (spec.book in registers):
+            yield f"{spec.code}: there is no register called {spec.book or 'nothing'}"
+        if spec.past and spec.type is not FieldType.DAY:
+            yield f"{spec.code}: only a day can lie ahead"
+        yield from (f"{spec.code}: {fault}" for fault in _unknown(register, spec.required_if))
+    review = register.review
+    yield from (f"review: {fault}" for fault in _unknown(register, review.having if review else {}))
+    if review and review.since and (review.since not in fields or fields[review.since].type is not FieldType.DAY):
+        yield f"review: there is no day called {review.since}"
+    for expected in register.expects:
+        yield from _faults_of_expected(register, expected, registers)
+
+
+def _faults_of_expected(register: Register, expected: Expected, registers: list[str]) -> Iterator[str]:
+    yield from (f"expects: {fault}" for fault in _unknown(register, expected.having))
+    if expected.each in (DIVISION, DESK):
+        return
+    if expected.each not in registers:
+        yield f"expects: there is no register called {expected.each}"
+    if not any(spec.code == expected.through and spec.book == expected.each for spec in register.fields):
+        yield f"expects: no field {expected.through or 'at all'} names an entry of {expected.each}"
+
+
+def _unknown(register: Register, codes: Mapping[str, str]) -> Iterator[str]:
+    known = {spec.code: [choice.code for choice in spec.choices] for spec in register.fields}
+    for name, code in codes.items():
+        if code not in known.get(name, ()):
+            yield f"{name} is never {code}"
