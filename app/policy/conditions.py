@@ -75,6 +75,8 @@ def _of_children(children: list[dict[str, Any]]) -> dict[str, bool]:
         "out_of_school": any(_out_of_school(c) for c in children),
         "girl": any(c["sex"] == "female" for c in children),
         "working": any(c["working"] == yes for c in children),
+        "not_found": any(c["found"] == "no" for c in children),
+        "lives_alone": any(c["lives_alone"] == yes for c in children),
         "sibling_alone": any(not c["is_the_subject"] and c["alone_now"] == yes for c in children),
         "small_and_alone": any(
             (c["alone_now"] == yes or c["lives_alone"] == yes) and c["age_years"] is not None and c["age_years"] < 8

@@ -23,12 +23,13 @@ class Otherwise(NamedTuple):
 
 def dry_run(before: Pack, after: Pack, cases: Iterable[tuple[str, ReportFacts]]) -> Iterator[Otherwise]:
     """All differences; a case without any is not named."""
-    same_tables = _of_children(before) == _of_children(after)
+    same_tables, same_rows = _of_children(before) == _of_children(after), _of_triage(before) == _of_triage(after)
     for case_id, facts in cases:
         old, new = before.triage(facts), after.triage(facts)
-        if old != new:
+        changed = _in_short(old) != _in_short(new) if same_rows else old != new
+        if changed:
             yield from (Otherwise(case_id, *one) for one in _between(old, new))
-        if old != new or not same_tables:
+        if changed or not same_tables:
             found = zip(before.determine(facts, old), after.determine(facts, new), strict=True)
             yield from (Otherwise(case_id, *one) for was, now in found for one in _of_child(was, now))
 
@@ -36,6 +37,16 @@ def dry_run(before: Pack, after: Pack, cases: Iterable[tuple[str, ReportFacts]])
 def _of_children(pack: Pack) -> tuple[object, ...]:
     """The tables that are asked of each child; while they are the same, only another triage changes an answer."""
     return (pack.file.left_behind_max_age, *(getattr(pack.file, name) for name in Tables.model_fields))
+
+
+def _of_triage(pack: Pack) -> tuple[object, ...]:
+    """What a row of triage means; while it is the same, the same rows are the same answer."""
+    return tuple(getattr(pack.file, name) for name in ("routes", "duties", "times", "ladders", "never_rests"))
+
+
+def _in_short(triage: Triage) -> tuple[object, ...]:
+    """The answer by the names of its rows."""
+    return (triage.rows, *(duty.code for duty in triage.obligations), *(getattr(triage, name) for name in SAID))
 
 
 def _of_child(was: ChildFound, now: ChildFound) -> Iterator[tuple[str, Any, Any]]:

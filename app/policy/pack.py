@@ -23,6 +23,7 @@ from app.policy.determination import Tables, determine
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
 
 LADDERS = ("urgent", "normal")
+ASKED_BY_TRIAGE = ("foundling", "left_behind")
 CONDITIONED = ("triggers", "branches", "urgencies", "leads", "routes", "duties")
 """The tables whose rows have a condition."""
 
@@ -301,7 +302,14 @@ class Pack:
         return asked
 
     def _opened(self, facts: ReportFacts) -> "Asked":
-        return Asked(view(facts, self.file.left_behind_max_age))
+        known = view(facts, self.file.left_behind_max_age)
+        return Asked({name: value for name, value in known.items() if name in self._asks})
+
+    @cached_property
+    def _asks(self) -> frozenset[str]:
+        """The names in this pack's conditions: handing CEL whole children that no row asks about costs more than all the rows."""
+        whens = (row.when for table in CONDITIONED for row in getattr(self.file, table))
+        return frozenset(name for when in (*whens, *ASKED_BY_TRIAGE) for name in compiled(when).variables())
 
     def _triage(self, facts: ReportFacts, asked: "Asked") -> Triage:
         added = [row for row in self.file.triggers if asked.holds(row.when)]

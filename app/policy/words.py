@@ -49,6 +49,7 @@ NAMES = {
     "ill": Words("重病", "gravely ill"), "cannot_attend": Words("不能到校", "unable to attend"),
     "out_of_school": Words("义务教育阶段失学", "out of compulsory school"), "girl": Words("女童", "a girl"),
     "working": Words("务工", "working"), "sibling_alone": Words("同住儿童独处", "another child of the home is alone"),
+    "not_found": Words("有儿童尚未找到", "a child has not been found"), "lives_alone": Words("有儿童独居", "a child lives alone"),
     "small_and_alone": Words("不满八周岁独处", "under eight and alone"), "foundling": Words("弃婴", "a foundling"),
     "suspect": Words("监护人涉嫌加害", "a guardian is suspected of harm"),
     "guardians_in_doubt": Words("监护存疑", "guardianship in doubt"), "carer_at_home": Words("有监护人在家", "a guardian at home"),
