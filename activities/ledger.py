@@ -1,18 +1,21 @@
 """The engine's commands to the ledger: the next stage, what is due, and what was missed."""
 
+import contextlib
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
-from activities.messages import At, Moved, StageAt
+from activities.messages import At, Moved, RoundOrder, StageAt
 from app.db import tables
 from app.db.ledger import Ledger, events_since
+from app.db.rounds import begin_round
 from app.db.streams import kind_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.refusals import Refused
+from app.domain.rounds import RaiseDueRound
 from app.domain.terms import Agency
 from app.domain.watch import RaiseDueVisit
 
@@ -70,6 +73,19 @@ class LedgerActivities:
     async def raise_due_visit(self, at: At) -> Moved:
         """Record every rung of a missed visit that is due."""
         return await self._record(at, RaiseDueVisit(by=ENGINE))
+
+    @activity.defn(name="raise_due_round")
+    async def raise_due_round(self, at: At) -> Moved:
+        """Record every rung for the units that have not answered a round."""
+        return await self._record(at, RaiseDueRound(by=ENGINE))
+
+    @activity.defn(name="open_round")
+    async def open_round(self, order: RoundOrder) -> None:
+        """Ask all units, unless this day's round stands already or the rules no longer know it."""
+        now = order.now or self.ledger.clock()
+        with contextlib.suppress(Refused):
+            async with self.engine.begin() as conn:
+                await begin_round(conn, self.ledger, order.code, ENGINE, now)
 
     async def _record(self, at: At, command: c.Command) -> Moved:
         try:

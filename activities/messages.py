@@ -43,6 +43,13 @@ class StageAt(At):
     stage: Stage
 
 
+class RoundOrder(Message):
+    """A screening round that a schedule calls for; `now` is the conductor's."""
+
+    code: str
+    now: datetime | None = None
+
+
 class Order(At):
     """A referral that goes out to an agency's own system."""
 

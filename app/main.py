@@ -23,6 +23,7 @@ from app.api import (
     problems,
     registers,
     reports,
+    rounds,
     watches,
     work,
 )
@@ -72,7 +73,7 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         app.state.service = given
     problems.install(app)
     app.add_middleware(Edge, forms={PROGRESS_PATH: progress.refusal}, reached=lambda: app.state.reached)
-    for module in (reports, cases, work, benefits, boards, deputies, watches, district, policy, registers):
+    for module in (reports, cases, work, benefits, boards, deputies, watches, district, policy, registers, rounds):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
     app.include_router(progress.router)
     app.openapi = partial(_described, app)

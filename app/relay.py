@@ -20,11 +20,14 @@ from app.db.ledger import CHANNEL, events_since
 from app.db.streams import STREAMS, kind_of
 from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
+from workflows.screening_round import RoundWorkflow
 
 log = structlog.get_logger()
 POLL = timedelta(seconds=5)
 BREATH = timedelta(milliseconds=20)
 """Waited before telling, so that facts which come together are told together; no person waits for the conductor."""
+CONDUCTORS: dict[str, Any] = {"watch": ChildWatchWorkflow, "round": RoundWorkflow}
+"""By the prefix of the stream's id; all others are cases."""
 BATCH = 50
 AT_ONCE = 10
 """Each telling holds a connection, and the conductor's own commands need some too."""
@@ -111,7 +114,7 @@ class Relay:
         return Moved(since=since, events=tuple(bodies), systems=await systems(conn))
 
     async def _signal(self, stream_id: str, moved: Moved) -> None:
-        workflow: Any = ChildWatchWorkflow.run if stream_id.startswith("watch-") else CaseWorkflow.run
+        workflow: Any = CONDUCTORS.get(stream_id.partition("-")[0], CaseWorkflow).run
         await self.client.start_workflow(
             workflow,
             Conducting(stream_id=stream_id, resumed=moved.since > 0),

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -20,17 +20,20 @@ from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
 from app.db.ledger import Ledger
 from app.db.session import engine_of, is_away, require_durable
+from app.domain.policy import RoundSpec
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.reconciler import Reconciler
 from app.relay import Relay
+from app.schedules import keep_schedules
 from app.settings import Settings
 from app.temporal import connect, ensure_deployment, is_unreached, version_of
 from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
+from workflows.screening_round import OpenRoundWorkflow, RoundWorkflow
 
 log = structlog.get_logger()
-WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow)
+WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow)
 GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
 RECONCILE_EVERY = timedelta(minutes=2)
@@ -59,6 +62,7 @@ def worker_of(
         workflows=workflows,
         activities=[
             recording.catch_up, recording.enter_stage, recording.raise_due, recording.raise_due_visit,
+            recording.raise_due_round, recording.open_round,
             police.respond, police.reach_kin, police.take_note, civil.arrange_care, civil.check_support,
             education.support_schooling, education.bring_back, health.treat, health.rehabilitate,
             ReferralActivities(*means).refer,
@@ -85,6 +89,7 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
         tasks = [
             asyncio.create_task(Relay(engine, client, settings.task_queue).run()),
             asyncio.create_task(_reconcile(reconciler)),
+            asyncio.create_task(_keep_rounds(client, engine, ledger, settings.task_queue)),
         ]
         stack.callback(lambda: [task.cancel() for task in tasks])
         log.info("worker_ready", build=version_of(settings).build_id)
@@ -102,6 +107,21 @@ async def _reconcile(reconciler: Reconciler) -> None:
                 log.info("reconciled", brought_home=len(moved), findings=len(findings))
         except Exception as failure:  # tried again next time; a failing check must not end the worker
             log.warning("reconciler_waits", cause=type(failure).__name__)
+        await asyncio.sleep(RECONCILE_EVERY.total_seconds())
+
+
+async def _keep_rounds(client: Client, engine: AsyncEngine, ledger: Ledger, task_queue: str) -> None:
+    """The schedules of the rounds follow the rules in force, which change with a day."""
+    kept: Mapping[str, RoundSpec] | None = None
+    while True:
+        try:
+            async with engine.connect() as conn:
+                rounds = (await ledger.current(conn, ledger.clock())).rounds
+            if rounds != kept:
+                await keep_schedules(client, task_queue, rounds)
+                kept = rounds
+        except Exception as failure:  # tried again next time; what exists goes on
+            log.warning("rounds_wait", cause=type(failure).__name__)
         await asyncio.sleep(RECONCILE_EVERY.total_seconds())
 
 

@@ -127,7 +127,7 @@ async def findings(
     query = (
         select(found, func.coalesce(watch.case_id, found.c.stream_id).label("case_id"))
         .outerjoin(tables.watches, watch.id == found.c.stream_id)
-        .join(tables.cases, case.id == func.coalesce(watch.case_id, found.c.stream_id))
+        .outerjoin(tables.cases, case.id == func.coalesce(watch.case_id, found.c.stream_id))
         .where(visible(who), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
     )
     return await page_of(conn, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)

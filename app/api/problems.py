@@ -31,9 +31,10 @@ NOT_FOUND = (
     RefusalCode.BILL_NOT_FOUND,
     RefusalCode.REGISTER_NOT_FOUND,
     RefusalCode.ENTRY_NOT_FOUND,
+    RefusalCode.ROUND_NOT_FOUND,
     RefusalCode.UNKNOWN_POLICY,
 )
-FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER)
+FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER, RefusalCode.NOT_ASKED)
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
          409: "conflict", 413: "body_too_large", 415: "unsupported_media_type", 503: "unavailable"}  # fmt: skip
 

@@ -36,7 +36,8 @@ _QUERIES: dict[Fault, str] = {
         union all select id from watches where is_open and next_deadline_at is null""",
     Fault.ENGINE_STANDS_STILL: """
         select id from cases where is_open and next_deadline_at < :late
-        union all select id from watches where is_open and next_deadline_at < :late""",
+        union all select id from watches where is_open and next_deadline_at < :late
+        union all select id from rounds where is_open and next_deadline_at < :late""",
     Fault.NO_OWNER: f"""
         select c.id from cases c where c.is_open and c.linked_to is null
         and not exists (select 1 from tasks t where t.case_id = c.id and t.is_open)

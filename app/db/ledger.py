@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
 from app.db.changes import Changes
-from app.db.streams import CASE, NEWEST_CALENDAR, WATCH, Kind, kind_of, stream_row
+from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, WATCH, Kind, kind_of, stream_row
 from app.db.versions import IN_FORCE, written
 from app.domain import commands as c
 from app.domain import events as e
@@ -24,6 +24,7 @@ from app.domain.facts import BEIJING, ReportFacts
 from app.domain.policy import Policy
 from app.domain.progress import Answer, Progress
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.rounds import CloseRound, OpenRound, decide_round
 from app.domain.terms import CloseReason, Grade
 from app.domain.watch import BeginWatch, EndReason, EndWatch, Watch, child_of, decide_watch, watch_id
 
@@ -129,6 +130,19 @@ class Ledger:
         return await self._append(
             conn, WATCH, before, decide_watch(before, command, policy, now), command, stream, now, None
         )
+
+    async def open_round(self, conn: AsyncConnection, command: OpenRound, now: datetime) -> Recorded:
+        """Ask all units; the round before it ends, with those who never answered on record."""
+        table = tables.rounds.c
+        await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"round:{command.code}", 0))))
+        if (await conn.execute(select(table.id).where(table.id == command.round_id))).first():
+            raise Refused(RefusalCode.ALREADY_DONE)
+        for earlier in (
+            await conn.execute(select(table.id).where(table.code == command.code, table.is_open))
+        ).scalars():
+            await self.record(conn, earlier, CloseRound(by=command.by), now=now)
+        events = decide_round(None, command, await self.current(conn, now), now)
+        return await self._append(conn, ROUND, None, events, command, command.round_id, now, None)
 
     async def current(self, conn: AsyncConnection, now: datetime) -> Policy:
         """The rules for what begins now."""

@@ -13,6 +13,7 @@ from app.domain import events as e
 from app.domain.access import STAFF
 from app.domain.clock import Clock
 from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, State, running_clocks
+from app.domain.rounds import UNIT, Round, RoundOpened, RoundRungFired
 from app.domain.terms import Agency, Role
 from app.domain.watch import VisitRungFired, Watch
 
@@ -65,6 +66,33 @@ def watch_columns(watch: Watch) -> Row:
     }
 
 
+def round_columns(state: Round) -> Row:
+    """The stored fold of a screening round."""
+    return {
+        "is_open": state.is_open,
+        "division": state.division,
+        "code": state.code,
+        "organiser": state.organiser.value,
+        "opened_at": state.opened_at,
+        "due_at": state.clock.due_at,
+        "closed_at": state.closed_at,
+    }
+
+
+def unit_rows(state: Round) -> dict[str, Row]:
+    """What each unit owes in a round, by unit."""
+    rows: dict[str, Row] = {}
+    for asked in state.units:
+        done = state.returned(asked.unit)
+        rows[asked.unit] = {
+            "round_id": state.round_id, "unit": asked.unit, "desk": asked.desk, "due_at": state.clock.due_at,
+            "is_open": state.is_open, "returned_at": done.at if done else None, "late": bool(done and done.late),
+            "screened": done.screened if done else 0, "found": len(done.reports) if done else 0,
+            "joined": list(done.joined) if done else [],
+        }  # fmt: skip
+    return rows
+
+
 async def collect(
     changes: Changes, conn: AsyncConnection, before: Any, after: Any, events: Sequence[Any], first: int, now: datetime
 ) -> None:
@@ -73,6 +101,9 @@ async def collect(
         old = task_rows(before) if before else {}
         changes.upsert(tables.tasks, [row for subject, row in task_rows(after).items() if old.get(subject) != row])
         _collect_deadlines(changes, before, after, now)
+    if isinstance(after, Round):
+        asked = unit_rows(before) if before else {}
+        changes.upsert(tables.round_units, [row for unit, row in unit_rows(after).items() if asked.get(unit) != row])
     changes.insert(tables.notices, await _notices(conn, after, events, first), once=True)
 
 
@@ -212,7 +243,14 @@ async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], fir
 def _told(after: Any, event: Any) -> tuple[str, ...]:
     """Who is to know of an event: those whom it names, and whoever gets or loses a task by another's hand."""
     match event:
-        case e.RungFired() | e.ReferralUrged() | e.DeliveryRecorded() | VisitRungFired():
+        case (
+            e.RungFired()
+            | e.ReferralUrged()
+            | e.DeliveryRecorded()
+            | VisitRungFired()
+            | RoundOpened()
+            | RoundRungFired()
+        ):
             return event.recipients
         case e.TaskMoved(holder=holder):
             return (f"person:{holder}",)
@@ -227,7 +265,7 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
 
 def _whole(after: Any) -> str:
     """What a notice is about that is about no single leg or duty."""
-    return "report" if isinstance(after, Progress) else "visit"
+    return "report" if isinstance(after, Progress) else "round" if isinstance(after, Round) else "visit"
 
 
 async def _people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime) -> list[str]:
@@ -268,6 +306,8 @@ def _at(address: str) -> ColumnElement[bool]:
         case _ if where == FILER:
             report = tables.reports.c
             return people.id == select(report.filed_by).where(report.case_id == name).scalar_subquery()
+        case _ if where == UNIT:
+            return people.unit == name
         case "desk":
             return and_(people.desk == name, people.roles.overlap([role.value for role in STAFF]))
         case Role.DESK_HEAD:

@@ -14,6 +14,7 @@ from app.domain import events as e
 from app.domain.case import decide
 from app.domain.fold import fold
 from app.domain.progress import Progress, next_deadline
+from app.domain.rounds import Round, apply_round, decide_round, next_round_deadline, round_event_adapter
 from app.domain.watch import Watch, apply_watch, decide_watch, next_visit_deadline, watch_event_adapter
 
 NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
@@ -24,6 +25,14 @@ def _fold_watch(events: Sequence[Any], start: Watch | None) -> Watch:
         start = apply_watch(start, event)
     if start is None:
         raise ValueError("the ledger of a watch begins with watch_began")
+    return start
+
+
+def _fold_round(events: Sequence[Any], start: Round | None) -> Round:
+    for event in events:
+        start = apply_round(start, event)
+    if start is None:
+        raise ValueError("the ledger of a round begins with round_opened")
     return start
 
 
@@ -56,14 +65,19 @@ WATCH = Kind(
     tables.watches, Watch, watch_event_adapter, decide_watch, _fold_watch, next_visit_deadline,
     projections.watch_columns,
 )  # fmt: skip
+ROUND = Kind(
+    tables.rounds, Round, round_event_adapter, decide_round, _fold_round, next_round_deadline,
+    projections.round_columns,
+)  # fmt: skip
+BY_PREFIX = {"watch": WATCH, "round": ROUND}
 
 
 def kind_of(stream_id: str) -> Kind:
     """By the prefix of the id."""
-    return WATCH if stream_id.startswith("watch-") else CASE
+    return BY_PREFIX.get(stream_id.partition("-")[0], CASE)
 
 
-STREAMS = (CASE.table, WATCH.table)
+STREAMS = (CASE.table, WATCH.table, ROUND.table)
 """What is conducted: told by the relay, watched over by the reconciler."""
 
 

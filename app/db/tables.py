@@ -57,6 +57,8 @@ __all__ = [
     "notices",
     "people",
     "reports",
+    "round_units",
+    "rounds",
     "seals",
     "submissions",
     "suggestions",
@@ -147,6 +149,39 @@ watches = Table(
     Column("visit_due_at", Instant),
     Index("ix_watches_behind", "id", postgresql_where=text("version > conducted_version")),
     Index("ix_watches_desk_due", "desk", "visit_due_at", postgresql_where=text("is_open")),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("id", Id, primary_key=True),
+    *_conducted(),
+    Column("code", String(40), nullable=False),
+    Column("organiser", String(20), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Index("ix_rounds_behind", "id", postgresql_where=text("version > conducted_version")),
+    Index(None, "code", "opened_at"),
+    comment="Screening rounds; who is asked in each stands in round_units.",
+)
+
+round_units = Table(
+    "round_units",
+    metadata,
+    Column("round_id", Id, ForeignKey("rounds.id"), nullable=False),
+    Column("unit", Id, nullable=False),
+    Column("desk", String(40), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("returned_at", Instant),
+    Column("late", Boolean, nullable=False),
+    Column("screened", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("joined", ARRAY(String(20)), nullable=False),
+    PrimaryKeyConstraint("round_id", "unit"),
+    Index(None, "unit", "round_id"),
+    comment="What each unit owes in a round, and what it has answered.",
 )
 
 STANDING = "tasks.is_open and (tasks.paused or tasks.state = 'returned' or tasks.delivery in ('failing', 'rejected'))"

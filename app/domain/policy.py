@@ -1,9 +1,9 @@
 """What the policy pack tells the domain: planned routes, obligations, budgets and ladders, each with its basis."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.clock import Budget, Calendar, TimeSpec
 from app.domain.entitlement import BenefitRules
@@ -73,6 +73,30 @@ class ObligationSpec(Frozen):
     time: TimeSpec
     basis: tuple[str, ...]
     gate: Gate
+
+
+class Opening(Frozen):
+    """A day of the year on which a round begins, at nine in the morning."""
+
+    month: int = Field(ge=1, le=12)
+    day: int = Field(ge=1, le=28)
+
+
+class RoundSpec(Frozen):
+    """A screening round: who holds it, which units are asked and when, and by when they answer."""
+
+    code: str
+    zh: str
+    en: str
+    organiser: Agency
+    asked: Agency
+    each: Literal["desk", "unit"]
+    """Every desk of the agency asked, or every reporting unit of it, such as one school."""
+    joined: tuple[Agency, ...] = ()
+    """Who takes part at the side of the units."""
+    opens: tuple[Opening, ...]
+    time: str
+    basis: tuple[str, ...]
 
 
 class Triage(Frozen):
@@ -152,6 +176,11 @@ class Policy(Protocol):
     @property
     def registers(self) -> Mapping[str, Register]:
         """The registers that the district keeps, by code."""
+        ...
+
+    @property
+    def rounds(self) -> Mapping[str, RoundSpec]:
+        """The screening rounds, by code."""
         ...
 
     def triage(self, facts: ReportFacts) -> Triage: ...

@@ -124,6 +124,14 @@ class RefusalCode(Term):
     REGISTER_NOT_FOUND = "register_not_found", "没有此登记簿", "There is no such register."
     ENTRY_NOT_FOUND = "entry_not_found", "没有此登记", "There is no such entry."
     ENTRY_ENDED = "entry_ended", "该登记已注销", "The entry has ended."
+    ROUND_NOT_FOUND = "round_not_found", "没有此轮排查", "There is no such round."
+    ROUND_CLOSED = "round_closed", "本轮排查已结束", "The round is over."
+    NOT_ASKED = "not_asked", "本轮排查未要求该单位报送", "This unit is not asked in this round, or not by you."
+    NOTHING_SAID = (
+        "nothing_said",
+        "未列出儿童的，须明确填报“未发现”",
+        "Where no child is listed, say that nothing was found.",
+    )
     UNKNOWN_POLICY = "unknown_policy", "没有此政策版本", "There is no such version of the rules."
     POLICY_EXISTS = "policy_exists", "已有同名政策版本", "A version of this name exists; versions never change."
     POLICY_UNFIT = (

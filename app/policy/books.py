@@ -1,10 +1,11 @@
-"""The registers of a pack: each with its sources, and nothing in them that leads nowhere."""
+"""The registers and screening rounds of a pack: each with its sources, and nothing in them that leads nowhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator
 
+from app.domain.policy import RoundSpec
 from app.domain.registers import DESK, DIVISION, Expected, FieldType, Register
 from app.policy.rows import PackModel, known_sources
 
@@ -16,10 +17,27 @@ def _sourced(register: Register) -> Register:
     return register
 
 
+def _round_sourced(spec: RoundSpec) -> RoundSpec:
+    known_sources(spec.basis)
+    return spec
+
+
 class Books(PackModel):
     """What the district keeps besides its cases."""
 
     registers: tuple[Annotated[Register, AfterValidator(_sourced)], ...] = ()
+    rounds: tuple[Annotated[RoundSpec, AfterValidator(_round_sourced)], ...] = ()
+
+    def faults_of_rounds(self, times: Collection[str]) -> Iterator[tuple[str, str, str]]:
+        """The same of rounds."""
+        codes = [spec.code for spec in self.rounds]
+        for spec in self.rounds:
+            if codes.count(spec.code) > 1:
+                yield "rounds", spec.code, "this code stands twice"
+            if spec.time not in times:
+                yield "rounds", spec.code, f"there is no time called {spec.time}"
+            if not spec.opens:
+                yield "rounds", spec.code, "it never begins"
 
     def faults_of_registers(self) -> Iterator[tuple[str, str, str]]:
         """(table, row, reason) of doubles and of names that lead nowhere."""

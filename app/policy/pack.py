@@ -14,7 +14,7 @@ from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.ladder import faults_of
-from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, Triage
+from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, RoundSpec, Triage
 from app.domain.registers import Register
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.books import Books
@@ -171,6 +171,7 @@ class PackFile(Tables, Books):
         yield from self.faults()
         yield from self.faults_of_benefits()
         yield from self.faults_of_registers()
+        yield from self.faults_of_rounds(self.times)
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):
                 yield table, "-", f"no row holds for every report, so one could stay without {what}"
@@ -233,6 +234,10 @@ class Pack:
     @cached_property
     def registers(self) -> Mapping[str, Register]:
         return {register.code: register for register in self.file.registers}
+
+    @cached_property
+    def rounds(self) -> Mapping[str, RoundSpec]:
+        return {spec.code: spec for spec in self.file.rounds}
 
     def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the rows that this version does not have; an item of a plan needs none."""

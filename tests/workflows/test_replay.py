@@ -13,10 +13,10 @@ from temporalio.workflow import NondeterminismError
 
 from activities.messages import Conducting
 from app.temporal import data_converter
+from app.worker import WORKFLOWS
 from tests.conftest import KEYS
 from tests.workflows.archive import kept
 from workflows.case import CaseWorkflow
-from workflows.child_watch import ChildWatchWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
@@ -27,14 +27,14 @@ def history(path):
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_committed_history_replays(path):
-    replayer = Replayer(workflows=[CaseWorkflow, ChildWatchWorkflow], data_converter=data_converter(KEYS))
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=data_converter(KEYS))
     await replayer.replay_workflow(history(path))
 
 
 async def test_the_archived_lives_replay():
     """One by one, so that the name of the one that fails is told; the sandbox, in which the others replay, is built anew for each."""
     replayer = Replayer(
-        workflows=[CaseWorkflow, ChildWatchWorkflow], data_converter=data_converter(KEYS),
+        workflows=WORKFLOWS, data_converter=data_converter(KEYS),
         workflow_runner=UnsandboxedWorkflowRunner(),
     )  # fmt: skip
     archived = list(kept())

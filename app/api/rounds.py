@@ -1,0 +1,255 @@
+"""Screening rounds: what a unit is asked and answers, and how many have answered, unit by unit."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, func, or_, select
+
+from app.api.answers import ETAG
+from app.api.context import Conn, Shouhu, Who
+from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.strict import StrictRoute
+from app.api.work import IfMatch, Key, version_of
+from app.db import tables
+from app.db.intake import Submission
+from app.db.rounds import begin_round, report_all
+from app.domain.access import Actor
+from app.domain.policy import RoundSpec
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.rounds import ReturnRound, follows, organises
+from app.domain.terms import Agency
+
+router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
+one, unit = tables.rounds.c, tables.round_units.c
+AsOf = Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")]
+
+
+class RoundRow(BaseModel):
+    """A round with how many have answered."""
+
+    id: str
+    code: str
+    zh: str
+    en: str
+    basis: list[str]
+    organiser: Agency
+    opened_at: datetime
+    due_at: datetime
+    closed_at: datetime | None
+    is_open: bool
+    version: int
+    asked: int
+    returned: int
+    rate: float
+    screened: int
+    found: int
+
+
+class UnitRow(BaseModel):
+    """What one unit owes in a round, and what it has answered."""
+
+    round_id: str
+    unit: str
+    desk: str
+    due_at: datetime
+    returned_at: datetime | None
+    late: bool
+    screened: int
+    found: int
+    joined: list[Agency]
+
+
+class RateRow(BaseModel):
+    """How one unit has answered all rounds of a kind; its data are as old as its last answer."""
+
+    unit: str
+    desk: str
+    asked: int
+    returned: int
+    on_time: int
+    rate: float
+    last_returned_at: datetime | None
+
+
+class NewRound(BaseModel):
+    """A round out of its turn."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"code": "community_survey"}})
+
+    code: str = Field(max_length=40)
+
+
+class Answer(BaseModel):
+    """A unit's answer: what it looked at, and each child for whom it reports; that nothing was found is said in so many words."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"unit": "COMM-110106007", "screened": 312, "nothing_found": True, "joined": ["WF"]}
+        },
+    )
+
+    unit: str = Field(max_length=80)
+    screened: int = Field(ge=0, le=10**6)
+    nothing_found: bool = False
+    reports: list[Submission] = Field(default_factory=list, max_length=50)
+    joined: list[Agency] = Field(default_factory=list, max_length=10)
+    note: str = Field("", max_length=20_000)
+
+
+class Filed(BaseModel):
+    """A report that the answer became."""
+
+    case_id: str
+    receipt: str
+
+
+class AnswerTaken(BaseModel):
+    """The answer is kept; what it listed is reported."""
+
+    round_id: str
+    version: int
+    is_open: bool
+    replayed: bool
+    reports: list[Filed]
+
+
+@router.get("", operation_id="rounds")
+async def rounds(
+    conn: Conn, who: Who, shouhu: Shouhu, code: str | None = None, cursor: Cursor = None, limit: Limit = 50
+) -> Page[RoundRow]:
+    """The rounds that the caller's office holds, takes part in or oversees, newest first."""
+    specs = await _followed(conn, shouhu, who)
+    figures = (
+        select(
+            unit.round_id, func.count().label("asked"), func.count(unit.returned_at).label("returned"),
+            func.sum(unit.screened).label("screened"), func.sum(unit.found).label("found"),
+        ).group_by(unit.round_id).subquery()
+    )  # fmt: skip
+    query = select(tables.rounds, figures).join(figures, figures.c.round_id == one.id)
+    query = query.where(one.code.in_(specs if code is None else [c for c in specs if c == code]))
+    page = await page_of(conn, query, _Counted, (one.opened_at, one.id), cursor=cursor, limit=limit, newest_first=True)
+    return Page(items=[row.named(specs[row.code]) for row in page.items], next=page.next)
+
+
+class _Counted(BaseModel):
+    id: str
+    code: str
+    organiser: Agency
+    opened_at: datetime
+    due_at: datetime
+    closed_at: datetime | None
+    is_open: bool
+    version: int
+    asked: int
+    returned: int
+    screened: int
+    found: int
+
+    def named(self, spec: RoundSpec) -> RoundRow:
+        rate = round(self.returned / self.asked, 4)
+        return RoundRow(**self.model_dump(), zh=spec.zh, en=spec.en, basis=list(spec.basis), rate=rate)
+
+
+@router.get("/asked", operation_id="rounds_asked")
+async def asked(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[UnitRow]:
+    """What the caller's desk or unit still owes, the first due first."""
+    query = select(tables.round_units).where(unit.is_open, unit.returned_at.is_(None), _own(who))
+    return await page_of(conn, query, UnitRow, (unit.due_at, unit.round_id, unit.unit), cursor=cursor, limit=limit)
+
+
+@router.get("/rates", operation_id="round_rates")
+async def rates(conn: Conn, who: Who, shouhu: Shouhu, code: str, as_of: AsOf = None) -> list[RateRow]:
+    """The return rate of each unit over all rounds of a kind that had begun, the most silent first."""
+    if code not in await _followed(conn, shouhu, who):
+        raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    at = as_of or shouhu.ledger.clock()
+    back = unit.returned_at <= at
+    query = (
+        select(
+            unit.unit, unit.desk, func.count().label("asked"), func.count().filter(back).label("returned"),
+            func.count().filter(back, ~unit.late).label("on_time"),
+            func.max(unit.returned_at).filter(back).label("last_returned_at"),
+        )
+        .join(tables.rounds, one.id == unit.round_id)
+        .where(one.code == code, one.opened_at <= at)
+        .group_by(unit.unit, unit.desk)
+        .order_by(func.count().filter(back) / func.count(), unit.unit)
+    )  # fmt: skip
+    rows = (await conn.execute(query)).mappings()
+    return [RateRow.model_validate({**row, "rate": round(row["returned"] / row["asked"], 4)}) for row in rows]
+
+
+@router.get("/{round_id}/units", operation_id="round_units")
+async def units(
+    round_id: str,
+    conn: Conn,
+    who: Who,
+    shouhu: Shouhu,
+    missing: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = 200,
+) -> Page[UnitRow]:
+    """Every unit of a round with its answer; where asked, only those that are missing."""
+    await _seen(conn, shouhu, who, round_id)
+    query = select(tables.round_units).where(unit.round_id == round_id)
+    query = query.where(unit.returned_at.is_(None)) if missing else query
+    return await page_of(conn, query, UnitRow, (unit.unit,), cursor=cursor, limit=limit)
+
+
+@router.post("", status_code=201, operation_id="open_round")
+async def open_round(given: NewRound, conn: Conn, who: Who, shouhu: Shouhu) -> RoundRow:
+    """By the heads of the organiser or the district's supervisors; the round before it ends."""
+    now = shouhu.ledger.clock()
+    spec = (await shouhu.ledger.current(conn, now)).rounds.get(given.code)
+    if spec is None:
+        raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    if not organises(who, spec):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    begun = (await begin_round(conn, shouhu.ledger, given.code, who, now)).progress
+    return _Counted(
+        id=begun.round_id, code=begun.code, organiser=begun.organiser, opened_at=begun.opened_at,
+        due_at=begun.clock.due_at, closed_at=None, is_open=True, version=begun.version, asked=len(begun.units),
+        returned=0, screened=0, found=0,
+    ).named(spec)  # fmt: skip
+
+
+@router.post("/{round_id}/returns", operation_id="answer_round", responses={200: {"headers": ETAG}})
+async def answer(
+    round_id: str, given: Answer, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> AnswerTaken:  # fmt: skip
+    """What was found becomes reports and the round knows it, in one transaction."""
+    if not await conn.scalar(select(one.id).where(one.id == round_id)):
+        raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    if given.nothing_found == bool(given.reports):
+        raise Refused(RefusalCode.NOTHING_SAID)
+    once = f"{round_id}/{given.unit}/{idempotency_key}" if idempotency_key else None
+    filed = await report_all(conn, shouhu.ledger, shouhu.receipts, given.reports, who, once)
+    command = ReturnRound(
+        by=who, unit=given.unit, screened=given.screened, reports=tuple(report.case_id for report in filed),
+        joined=tuple(given.joined), note=given.note,
+    )  # fmt: skip
+    done = await shouhu.ledger.record(conn, round_id, command, key=idempotency_key, expected=version_of(if_match))
+    response.headers["ETag"] = f'"{done.version}"'
+    return AnswerTaken(
+        round_id=round_id, version=done.version, is_open=done.progress.is_open, replayed=done.replayed,
+        reports=[Filed(case_id=report.case_id, receipt=report.receipt) for report in filed],
+    )  # fmt: skip
+
+
+async def _followed(conn: Conn, shouhu: Shouhu, who: Actor) -> dict[str, RoundSpec]:
+    rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
+    return {code: spec for code, spec in rules.rounds.items() if follows(who, spec)}
+
+
+async def _seen(conn: Conn, shouhu: Shouhu, who: Actor, round_id: str) -> None:
+    code = await conn.scalar(select(one.code).where(one.id == round_id))
+    if code is None or code not in await _followed(conn, shouhu, who):
+        raise Refused(RefusalCode.ROUND_NOT_FOUND)
+
+
+def _own(who: Actor) -> ColumnElement[bool]:
+    return or_(unit.unit == who.desk, unit.unit == who.unit) if who.unit else unit.unit == who.desk

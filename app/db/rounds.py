@@ -1,0 +1,62 @@
+"""Screening rounds: which units are asked, and the reports that a unit's answer becomes in one transaction with it."""
+
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.intake import Filed, Submission, file
+from app.db.ledger import Ledger, Recorded
+from app.db.receipts import Receipts
+from app.domain.access import STAFF, Actor
+from app.domain.facts import BEIJING
+from app.domain.policy import RoundSpec
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.rounds import Asked, OpenRound, round_id
+
+
+async def begin_round(conn: AsyncConnection, ledger: Ledger, code: str, by: Actor, now: datetime) -> Recorded:
+    """A round of today."""
+    spec = (await ledger.current(conn, now)).rounds.get(code)
+    if spec is None:
+        raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    division = tables.divisions.c
+    whole = (await conn.execute(select(division.code).where(division.kind == "district"))).scalar_one()
+    opened = OpenRound(
+        by=by, round_id=round_id(code, f"{now.astimezone(BEIJING):%Y-%m-%d}"), code=code, division=whole,
+        units=await _units(conn, spec, whole),
+    )  # fmt: skip
+    return await ledger.open_round(conn, opened, now)
+
+
+async def _units(conn: AsyncConnection, spec: RoundSpec, whole: str) -> tuple[Asked, ...]:
+    """Every desk of the agency at which somebody works, or every reporting unit behind its desk."""
+    person, desk = tables.people.c, tables.desks.c
+    if spec.each == "unit":
+        query = select(person.unit, person.desk).where(
+            person.agency == spec.asked.value, person.unit.is_not(None), person.is_active
+        )
+    else:
+        staffed = person.roles.overlap([role.value for role in STAFF])
+        query = select(desk.id, desk.id).join(tables.people, person.desk == desk.id).where(
+            desk.agency == spec.asked.value, or_(desk.division.is_(None), desk.division != whole), person.is_active, staffed
+        )  # fmt: skip
+    rows = await conn.execute(query.distinct())
+    return tuple(Asked(unit=unit, desk=at) for unit, at in sorted(rows.all()))
+
+
+async def report_all(
+    conn: AsyncConnection,
+    ledger: Ledger,
+    receipts: Receipts,
+    submissions: list[Submission],
+    who: Actor,
+    once: str | None,
+) -> list[Filed]:
+    """Each listed child at risk goes through the one door; `once` names this answer, so that a repetition files nothing twice."""
+    return [
+        await file(conn, ledger, receipts, given, who, sha256(f"{once}/{n}".encode()).hexdigest() if once else None)
+        for n, given in enumerate(submissions)
+    ]

@@ -1,0 +1,64 @@
+"""The schedules that open screening rounds: as the rules in force have them, made anew where these have changed."""
+
+from collections.abc import Mapping
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleUpdate,
+)
+
+from activities.messages import RoundOrder
+from app.domain.policy import RoundSpec
+from workflows.screening_round import OpenRoundWorkflow
+
+PREFIX = "round:"
+ZONE = "Asia/Shanghai"
+HOUR = 9
+
+
+def schedule_id(task_queue: str, code: str) -> str:
+    """The one schedule of a kind of round."""
+    return f"{PREFIX}{task_queue}:{code}"
+
+
+async def keep_schedules(client: Client, task_queue: str, rounds: Mapping[str, RoundSpec]) -> None:
+    """Every kind of round has its schedule, and no schedule is left of a kind that is no more."""
+    wanted = {schedule_id(task_queue, code): _schedule(spec, task_queue) for code, spec in rounds.items()}
+    for name, schedule in wanted.items():
+        await _keep(client, name, schedule)
+    async for listed in await client.list_schedules():
+        if listed.id.startswith(schedule_id(task_queue, "")) and listed.id not in wanted:
+            await client.get_schedule_handle(listed.id).delete()
+
+
+async def _keep(client: Client, name: str, schedule: Schedule) -> None:
+    try:
+        await client.create_schedule(name, schedule)
+    except ScheduleAlreadyRunningError:
+        await client.get_schedule_handle(name).update(lambda _: ScheduleUpdate(schedule))
+
+
+def _schedule(spec: RoundSpec, task_queue: str) -> Schedule:
+    """At nine in the morning of its days; a day that was missed while the engine was away is made up for, once."""
+    days = [
+        ScheduleCalendarSpec(
+            month=[ScheduleRange(opening.month)], day_of_month=[ScheduleRange(opening.day)], hour=[ScheduleRange(HOUR)],
+            comment=spec.code,
+        )
+        for opening in spec.opens
+    ]  # fmt: skip
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            OpenRoundWorkflow.run, RoundOrder(code=spec.code), id=f"open-round-{spec.code}", task_queue=task_queue
+        ),
+        spec=ScheduleSpec(calendars=days, time_zone_name=ZONE),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE),
+    )

@@ -1,0 +1,135 @@
+"""Screening rounds over the API: a unit answers in one step, what it found is reported with it, and the return rate is seen by unit."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.db import tables
+from app.domain.access import ENGINE
+from app.domain.rounds import OpenRound
+from tests.api.test_reports import is_problem
+
+COMM, OTHER = "comm-110106007.officer.1", "comm-110106008.officer.1"
+CHILD = {"children": [{"residence_division": "110106007"}], "situations": ["living_alone"],
+         "reporter": {"class": "committee"}}  # fmt: skip
+NOTHING = {"screened": 300, "nothing_found": True}
+
+
+@pytest.fixture(scope="module")
+async def survey(api):
+    """One of the communities, opened by the supervisor of civil affairs out of its turn."""
+    opened = await api.post("civil.supervisor.1", "/v1/rounds", {"code": "community_survey"})
+    assert opened.status_code == 201, opened.text
+    return opened.json()
+
+
+async def answer(api, person, round_id, unit, body, headers=None):
+    return await api.post(person, f"/v1/rounds/{round_id}/returns", {"unit": unit, **body}, headers)
+
+
+async def units(api, round_id, query="", person="civil.officer.2"):
+    rows = await api.get("civil.supervisor.1", f"/v1/rounds/{round_id}/units?{query}")
+    return {row["unit"]: row for row in rows.json()["items"]}
+
+
+@pytest.mark.requirement("R081", "R120")
+async def test_every_community_is_asked_and_answers_even_when_it_found_nothing(api, survey):
+    assert survey["asked"] == 26
+    owed = (await api.get(COMM, "/v1/rounds/asked")).json()["items"]
+    assert [row["unit"] for row in owed if row["round_id"] == survey["id"]] == ["COMM-110106007"]
+    told = (await api.get(COMM, "/v1/notices?limit=200")).json()["items"]
+    assert (survey["id"], "round_opened", "round") in {(n["case_id"], n["kind"], n["subject"]) for n in told}
+    unclear = await answer(api, COMM, survey["id"], "COMM-110106007", {"screened": 300})
+    is_problem(unclear, 409, "nothing_said")
+    both = {**NOTHING, "reports": [CHILD]}
+    is_problem(await answer(api, COMM, survey["id"], "COMM-110106007", both), 409, "nothing_said")
+    done = await answer(api, COMM, survey["id"], "COMM-110106007", {**NOTHING, "joined": ["WF"]})
+    assert (done.status_code, done.json()["reports"], done.json()["is_open"]) == (200, [], True)
+    row = (await units(api, survey["id"]))["COMM-110106007"]
+    assert (row["screened"], row["found"], row["late"], row["joined"]) == (300, 0, False, ["WF"])
+    assert "COMM-110106007" not in await units(api, survey["id"], "missing=true")
+    assert survey["id"] not in [r["round_id"] for r in (await api.get(COMM, "/v1/rounds/asked")).json()["items"]]
+    shown = (await api.get("wf.officer.1", "/v1/rounds?code=community_survey")).json()["items"][0]
+    assert (shown["id"], shown["returned"] >= 1, shown["basis"]) == (survey["id"], True, ["R081", "R120", "default"])
+
+
+@pytest.mark.requirement("R048", "R081")
+async def test_a_child_that_an_answer_lists_is_a_report_in_the_same_transaction_once(api, survey, key):
+    body, once = {"screened": 250, "reports": [CHILD]}, {"Idempotency-Key": key}
+    first = (await answer(api, OTHER, survey["id"], "COMM-110106008", body, once)).json()
+    again = (await answer(api, OTHER, survey["id"], "COMM-110106008", body, once)).json()
+    assert (again["replayed"], again["reports"], again["version"]) == (True, first["reports"], first["version"])
+    [filed] = first["reports"]
+    assert "POLICE" in {leg["agency"] for leg in (await api.progress(filed["case_id"]))["referrals"]}
+    assert (await api.post(None, "/v1/progress", {"receipt": filed["receipt"]})).status_code == 200
+    row = (await units(api, survey["id"]))["COMM-110106008"]
+    assert (row["screened"], row["found"]) == (250, 1)
+    async with api.service.engine.connect() as conn:
+        made = text(
+            "select count(distinct xmin::text) from events where stream_id = :case or (stream_id = :round and version = :v)"
+        )
+        known = {"case": filed["case_id"], "round": survey["id"], "v": first["version"]}
+        assert await conn.scalar(made, known) == 1
+
+
+async def test_nobody_answers_for_another_and_what_they_listed_is_not_reported(api, survey):
+    before = await cases(api)
+    for person, unit in ((COMM, "COMM-110106009"), ("school.reporter.1", "COMM-110106009"), (COMM, "COMM-999")):
+        is_problem(await answer(api, person, survey["id"], unit, {"screened": 1, "reports": [CHILD]}), 403, "not_asked")
+    is_problem(await answer(api, COMM, "round-none", "COMM-110106007", NOTHING), 404, "round_not_found")
+    stale = await answer(
+        api, COMM, survey["id"], "COMM-110106007", {"screened": 1, "reports": [CHILD]}, {"If-Match": '"1"'}
+    )
+    is_problem(stale, 409, "stale_version")
+    assert await cases(api) == before
+
+
+async def cases(api):
+    async with api.service.engine.connect() as conn:
+        return await conn.scalar(select(func.count()).select_from(tables.cases))
+
+
+async def test_a_round_is_opened_by_its_organiser_once_a_day_and_seen_by_no_stranger(api, survey):
+    is_problem(await api.post("civil.officer.1", "/v1/rounds", {"code": "community_survey"}), 403, "not_allowed")
+    is_problem(await api.post("civil.supervisor.1", "/v1/rounds", {"code": "community_survey"}), 409, "already_done")
+    is_problem(await api.post("civil.supervisor.1", "/v1/rounds", {"code": "no_such"}), 404, "round_not_found")
+    for person in ("health.officer.1", COMM, "admin.1"):
+        assert (await api.get(person, "/v1/rounds")).json()["items"] == []
+        is_problem(await api.get(person, f"/v1/rounds/{survey['id']}/units"), 404, "round_not_found")
+        is_problem(await api.get(person, "/v1/rounds/rates?code=community_survey"), 404, "round_not_found")
+
+
+@pytest.mark.requirement("R049")
+async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_who_does_not(api):
+    """Three terms that lie behind; each round ends when the next begins, with the silent on record."""
+    ledger, days = api.service.ledger, ((2025, 9, 10), (2026, 3, 5), (2026, 9, 10))
+    terms = [datetime(*day, 1, tzinfo=UTC) for day in days]
+    async with api.service.engine.begin() as conn:
+        person = tables.people.c
+        query = select(person.unit, person.desk).where(person.agency == "SCHOOL", person.unit.is_not(None)).distinct()
+        schools = [{"unit": row.unit, "desk": row.desk} for row in await conn.execute(query.order_by(person.unit))]
+        rounds = []
+        for at in terms:
+            opened = OpenRound(
+                by=ENGINE, round_id=f"round-school_screening-{at:%Y-%m-%d}", code="school_screening", division="110106",
+                units=schools,
+            )  # fmt: skip
+            rounds.append((await ledger.open_round(conn, opened, at)).stream_id)
+    school = "unit-school-1"
+    last = await answer(api, "school.reporter.1", rounds[-1], school, {"screened": 900, "nothing_found": True})
+    assert last.status_code == 200, last.text
+    first = await answer(api, "school.reporter.1", rounds[0], school, {"screened": 900, "nothing_found": True})
+    is_problem(first, 409, "round_closed")
+    rates = (await api.get("edu.officer.1", "/v1/rounds/rates?code=school_screening")).json()
+    assert {row["unit"] for row in rates} == {one["unit"] for one in schools}
+    by_unit = {row["unit"]: row for row in rates}
+    assert (by_unit[school]["asked"], by_unit[school]["returned"], by_unit[school]["rate"]) == (3, 1, 0.3333)
+    assert by_unit[school]["last_returned_at"] is not None
+    assert (by_unit["unit-kindergarten-1"]["returned"], by_unit["unit-kindergarten-1"]["last_returned_at"]) == (0, None)
+    assert rates[0]["unit"] == "unit-kindergarten-1", "the most silent stand first"
+    past = f"{terms[1] + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    then = (await api.get("edu.officer.1", f"/v1/rounds/rates?code=school_screening&as_of={past}")).json()
+    assert {(row["asked"], row["returned"]) for row in then} == {(2, 0)}
+    listed = (await api.get("edu.officer.1", "/v1/rounds?code=school_screening")).json()["items"]
+    assert [(row["is_open"], row["returned"]) for row in listed] == [(True, 1), (False, 0), (False, 0)]
