@@ -195,6 +195,17 @@ def endpoint(
 
 
 @app.command()
+def access(write: Annotated[bool, typer.Option(help="Make the table of the documentation anew.")] = False) -> None:
+    """Who may call what: every route, for every role and relation to a case."""
+    from app.api.matrix import TABLE, written
+
+    if write:
+        TABLE.write_text(written(), "utf-8")
+    else:
+        console.print(written(), soft_wrap=True, highlight=False, markup=False)
+
+
+@app.command()
 def api() -> None:
     """Run the API process."""
     from app.main import main

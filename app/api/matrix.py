@@ -1,0 +1,146 @@
+"""Who may call which route: the access rules as a table that people read, of every route, role and relation to a case."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from app.api.problems import status_of
+from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
+from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Relation, may, scope
+from app.domain.sight import ADMINS
+from app.domain.terms import Agency, Role
+
+ROLES = tuple(role for role in Role if role is not Role.ENGINE)
+YES, REFUSED, NOTHING, LATER = "Y", "n", "·", "s"
+CODES = {403: REFUSED, 404: NOTHING, 409: LATER}
+SEATS = {
+    Relation.OWNER: (Agency.CIVIL, "CIVIL", None),
+    Relation.CO_AGENCY: (Agency.POLICE, "POLICE", None),
+    Relation.FORMER_AGENCY: (Agency.EDU, "EDU", None),
+    Relation.SUPERVISOR: (Agency.CONF, "CONF", None),
+    Relation.REPORTER: (Agency.HOTLINE, "HOTLINE", "unit-hotline-1"),
+    Relation.STRANGER: (Agency.HOUSING, "HOUSING", None),
+}
+"""One seat for each relation: civil affairs lead, the police have a leg, education has sent its leg away."""
+SUBJECT = CaseSubject(
+    case_id="case", lead=Agency.CIVIL, agencies=(Agency.CIVIL, Agency.POLICE), desks=("CIVIL", "POLICE"),
+    division="110106023", reporter_unit="unit-hotline-1", leg=Leg(agency=Agency.POLICE, desk="POLICE"),
+)  # fmt: skip
+Rule = Callable[[Actor], str]
+TABLE = Path(__file__).parents[2] / "docs" / "access.md"
+
+
+def seat(relation: Relation, role: Role) -> Actor:
+    """Somebody with this role where this relation is."""
+    agency, desk, unit = SEATS[relation]
+    return Actor(person_id=f"matrix.{role}.{relation}", agency=agency, desk=desk, roles=(role,), unit=unit)
+
+
+def _by(action: Action) -> Rule:
+    def asked(actor: Actor) -> str:
+        answer = may(actor, action, SUBJECT)
+        return CODES[status_of(answer.reason)] if isinstance(answer, Deny) else YES
+
+    return asked
+
+
+def _signed_in(actor: Actor) -> str:
+    return YES
+
+
+def _in_a_list(actor: Actor) -> str:
+    """A list holds the cases that may be seen, and is empty for whoever sees none."""
+    return YES if scope(actor).admits(SUBJECT) else NOTHING
+
+
+def _on_the_board(actor: Actor) -> str:
+    return _in_a_list(actor) if may(actor, Action.READ_STATISTICS).allowed else REFUSED
+
+
+def _at_the_desk(actor: Actor) -> str:
+    works = actor.has(*STAFF) and not actor.has(*ADMINS)
+    return YES if works and actor.desk in SUBJECT.desks else NOTHING
+
+
+def _of_the_unit(actor: Actor) -> str:
+    unit = scope(actor).reports_of_unit
+    return REFUSED if unit is None else YES if unit == SUBJECT.reporter_unit else NOTHING
+
+
+def _nothing(actor: Actor) -> str:
+    """Of another desk, another person or another number, which none of these seats has."""
+    return NOTHING
+
+
+RULES: dict[str, tuple[str, Rule]] = {
+    "file_report": ("file_report", _by(Action.FILE_REPORT)),
+    "own_reports": ("the unit that reported", _of_the_unit),
+    "list_cases": ("sight", _in_a_list),
+    "read_case": ("read_case", _by(Action.READ_CASE)),
+    "read_case · content": ("read_content", _by(Action.READ_CONTENT)),
+    "read_case · reporter": ("read_reporter", _by(Action.READ_REPORTER)),
+    "read_case · found": ("adopt_plan", _by(Action.ADOPT_PLAN)),
+    "read_timeline": ("read_case", _by(Action.READ_CASE)),
+    "explain_case": ("read_case", _by(Action.READ_CASE)),
+    "read_benefits": ("read_case", _by(Action.READ_CASE)),
+    "suggested_duplicates": ("link_report", _by(Action.LINK_REPORT)),
+    "touched_benefits": ("sight", _in_a_list),
+    "tasks": ("the own desk", _at_the_desk),
+    "stalled": ("read_statistics, sight", _on_the_board),
+    "on_time": ("read_statistics, sight", _on_the_board),
+    "findings": ("read_statistics, sight", _on_the_board),
+    "watches": ("the desk that watches", _nothing),
+    "record_visit": ("the desk that watches", _nothing),
+    "end_watch": ("the desk that watches", _nothing),
+    "notices": ("the own notices", _nothing),
+    "read_notice": ("the own notices", _signed_in),
+    "deputies": ("the own absences", _signed_in),
+    "revoke_deputy": ("the own absences", _nothing),
+    "confirm_year": ("manage_calendar", _by(Action.MANAGE_CALENDAR)),
+    "propose_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
+    "approve_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
+    "dry_run_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
+    **dict.fromkeys(
+        ("me", "agencies", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_changes"),
+        ("signed in", _signed_in),
+    ),
+}  # fmt: skip
+OPEN = {
+    "progress_by_receipt": "whoever holds the receipt code",
+    "callback": "an agency's system, by its signature",
+}
+"""Routes without an account, and what stands in its place."""
+
+
+def commands() -> Iterator[tuple[str, Action]]:
+    """The routes of commands, which name their action where they are made."""
+    for prefix, routes in (("referral", ON_REFERRAL), ("duty", ON_DUTY), ("case", ON_CASE)):
+        yield from ((f"{prefix}_{verb}".replace("-", "_"), action) for verb, (_, action) in routes.items())
+
+
+def matrix() -> dict[str, tuple[str, Rule]]:
+    """Every route with an account, what it asks for, and the rule that answers."""
+    return RULES | {name: (action.value, _by(action)) for name, action in commands()}
+
+
+HEAD = """# Who may call what
+
+Made by `./shouhu access --write` from the one decision function, `may()` in [app/domain/access.py](../app/domain/access.py); a test asks every
+cell of the running API, and a route without a row fails it.
+
+One row a route, one column a role. The six signs of a cell are what the role is answered as **owner** (the agency that leads
+the case), **co-agency** (it has a leg), **former agency** (it sent its leg away), **supervisor** (the joint conference office),
+**reporter** and **stranger**, in this order:
+`Y` yes · `n` refused (403) · `·` does not exist for them (404, or not in the list) · `s` yes, once the case is so far (409).
+Whoever the report is about (利益冲突) reads `······` in every row of a case, whatever the role and relation.
+"""
+
+
+def written() -> str:
+    """The table as Markdown."""
+    head = ["route", "asks for", *(role.value.replace("_", " ") for role in ROLES)]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name, (asks, rule) in matrix().items():
+        cells = ("".join(rule(seat(relation, role)) for relation in Relation) for role in ROLES)
+        lines.append(f"| {name} | {asks} | " + " | ".join(f"`{cell}`" for cell in cells) + " |")
+    without = [f"- {name}: {instead}" for name, instead in OPEN.items()]
+    return "\n".join([HEAD, *lines, "", "Without an account:", "", *without, ""])

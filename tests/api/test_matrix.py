@@ -1,0 +1,168 @@
+"""Every cell of docs/access.md is asked of the running API, no route is missing in it, and no access rule can go unnoticed."""
+
+import hashlib
+import secrets
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from sqlalchemy import delete, insert
+
+from app.api import matrix as table
+from app.api.work import EXAMPLES, ON_CASE, ON_DUTY, ON_REFERRAL
+from app.db import tables
+from app.domain import access, sight
+from app.domain.access import Action, Relation
+from app.main import create_app
+from app.settings import Settings
+
+NEVER_SO_FAR = {"If-Match": "999999999"}
+"""A version that no case has: whoever is allowed is told what has changed since, and nothing happens."""
+SEATS = [table.seat(relation, role) for role in table.ROLES for relation in Relation]
+BODIES = {
+    "file_report": {"children": [{}]},
+    "record_visit": {"finding": "well"},
+    "end_watch": {"reason": "adulthood"},
+    "confirm_year": {"year": 2099, "days": [], "reason": "x"},
+    "propose_policy": {"files": {}},
+    "simulate_case": {"case": {}},
+    "rehearse_case": {"case": {}},
+}
+KEYED = {"content": "content", "reporter": "reporter", "found": "found"}
+LISTS = ("own_reports", "list_cases", "touched_benefits", "tasks", "stalled", "findings", "watches", "notices")
+
+
+def routes():
+    """Every route that has a name in the API, by it."""
+    named = iter_route_contexts(create_app(Settings()).routes)
+    return {r.operation_id: (r.path, next(iter(r.methods))) for r in named if getattr(r, "operation_id", None)}
+
+
+def test_every_route_has_a_row_and_the_table_is_the_one_that_people_read():
+    left = {"appoint_deputy"}
+    assert {name.partition(" · ")[0] for name in table.matrix()} | set(table.OPEN) | left == set(routes())
+    assert table.TABLE.read_text("utf-8") == table.written(), "run ./shouhu access --write and read what changed"
+
+
+RULES = [(access.CASE_RULES, action) for action in access.CASE_RULES if action is not Action.READ_CASE]
+RULES += [(access.OFFICE_RULES, action) for action in access.OFFICE_RULES]
+NOT_YET_A_ROUTE = {Action.READ_AUDIT, Action.MANAGE_ACCOUNTS, Action.MANAGE_RIGHTS, Action.MANAGE_DEPUTIES}
+
+
+@pytest.mark.parametrize(("rules", "action"), RULES, ids=[action.value for _, action in RULES])
+def test_a_rule_that_is_taken_away_changes_the_table(rules, action, monkeypatch):
+    if action in NOT_YET_A_ROUTE:
+        pytest.skip("its table stands in tests/domain/test_access.py, for no route of the matrix asks it")
+    monkeypatch.setitem(
+        rules, action, (lambda actor: True) if rules is access.OFFICE_RULES else lambda actor, subject: None
+    )
+    assert table.written() != table.TABLE.read_text("utf-8")
+
+
+@pytest.mark.parametrize("part", ["_desks", "_agencies"])
+def test_a_part_of_the_sight_that_is_taken_away_changes_the_table(part, monkeypatch):
+    monkeypatch.setattr(sight, part, lambda actor: ())
+    assert table.written() != table.TABLE.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+async def seated(api):
+    """Somebody in every seat, each with a token, for as long as this takes."""
+    tokens = {who.person_id: secrets.token_hex(8) for who in SEATS}
+    rows = [
+        {
+            "id": who.person_id, "name": "", "agency": who.agency.value, "desk": who.desk, "unit": who.unit,
+            "roles": [role.value for role in who.roles], "token_hash": hashlib.sha256(tokens[who.person_id].encode()).hexdigest(),
+        }
+        for who in SEATS
+    ]  # fmt: skip
+    people = tables.people
+    async with api.service.engine.begin() as conn:
+        await conn.execute(insert(people), rows)
+    yield {person: {"Authorization": f"Bearer {token}"} for person, token in tokens.items()}
+    async with api.service.engine.begin() as conn:
+        await conn.execute(delete(people).where(people.c.id.in_(tokens)))
+
+
+@pytest.fixture(scope="module")
+async def case(api):
+    """Civil affairs lead, the police and they have legs, education sent its leg away; the hotline reported it."""
+    child = {"residence_division": "110106023", "school_stage": "primary"}
+    case_id = (await api.report("hotline.reporter.1", children=[child], situations=["living_alone"]))["case_id"]
+    leg = await api.leg(case_id, "EDU")
+    moved = await api.post(
+        "edu.officer.1", f"/v1/cases/{case_id}/referrals/{leg}/pass-on", {"to": "CIVIL", "reason": "not_competent"}
+    )
+    assert moved.status_code == 200, moved.text
+    return case_id
+
+
+def sign_of(answer):
+    """What the answer means in the table."""
+    if answer.status_code == 409 and answer.json()["code"] == "stale_version":
+        return table.YES
+    return table.CODES.get(answer.status_code, table.YES)
+
+
+class Caller:
+    """Calls a route by its name, as somebody, about the case."""
+
+    def __init__(self, api, seated, case, duty):
+        self.http, self.seated, self.case, self.names = api.http, seated, case, routes()
+        self.commands = {
+            f"{prefix}_{verb}".replace("-", "_"): command
+            for prefix, made in (("referral", ON_REFERRAL), ("duty", ON_DUTY), ("case", ON_CASE))
+            for verb, (command, _) in made.items()
+        }
+        self.duty = duty
+
+    def body(self, name):
+        if name == "case_link":
+            return {"primary": self.case}
+        return EXAMPLES.get(self.commands[name], {}) if name in self.commands else BODIES.get(name)
+
+    async def __call__(self, who, name, leg):
+        path, method = self.names[name]
+        about = {"case_id": self.case, "subject_id": self.duty if name.startswith("duty") else leg, "watch_id": "watch-none",
+                 "notice_id": 0, "deputy_row": 0, "version": "fengtai-2026.1"}  # fmt: skip
+        asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
+        asked |= {"against": "fengtai-2026.1"} if path.startswith("/v1/policy/versions/{version}/") else {}
+        headers = self.seated[who.person_id] | NEVER_SO_FAR
+        return await self.http.request(
+            method,
+            path.format(**about),
+            headers=headers,
+            params=asked,
+            json=self.body(name) if method == "POST" else None,
+        )
+
+
+async def test_the_running_api_answers_every_cell_as_the_table_says(api, seated, case):
+    progress = await api.progress(case)
+    leg = next(r["id"] for r in progress["referrals"] if r["agency"] == "POLICE")
+    duty = next(d["code"] for d in progress["duties"] if d["desk"] == "POLICE")
+    call, wrong = Caller(api, seated, case, duty), []
+    for who in SEATS:
+        pages = {}
+        for name, (_, rule) in table.matrix().items():
+            route, _, part = name.partition(" · ")
+            if route not in pages:
+                pages[route] = await call(who, route, leg)
+            answer, expected = pages[route], rule(who)
+            if route in LISTS and route not in ("touched_benefits", "findings"):
+                seen = case in answer.text
+                got = table.REFUSED if answer.status_code == 403 else table.YES if seen else table.NOTHING
+            elif part:
+                got = (
+                    sign_of(answer)
+                    if answer.status_code != 200
+                    else table.YES
+                    if part in answer.json()
+                    else table.REFUSED
+                )
+            elif route in ("touched_benefits", "findings", "on_time") and answer.status_code == 200:
+                got = expected if expected != table.REFUSED else table.YES
+            else:
+                got = sign_of(answer)
+            if got != expected:
+                wrong.append((who.person_id, name, expected, got, answer.status_code, answer.text[:120]))
+    assert not wrong, (len(wrong), wrong[:12])
