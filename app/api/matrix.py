@@ -109,6 +109,23 @@ OPEN = {
     "callback": "an agency's system, by its signature",
 }
 """Routes without an account, and what stands in its place."""
+OWN_RULES = {
+    "appoint_deputy": "inside the own office, never for a higher seat (app/domain/deputies.py)",
+    **dict.fromkeys(
+        (
+            "registers",
+            "registers_due",
+            "entries",
+            "register_totals",
+            "entry_history",
+            "add_entry",
+            "change_entry",
+            "end_entry",
+        ),
+        "no case; each register names who keeps and who sees it (app/domain/registers.py)",
+    ),
+}
+"""Routes about no case, with rules of their own that depend on other rows."""
 
 
 def commands() -> Iterator[tuple[str, Action]]:
@@ -142,5 +159,6 @@ def written() -> str:
     for name, (asks, rule) in matrix().items():
         cells = ("".join(rule(seat(relation, role)) for relation in Relation) for role in ROLES)
         lines.append(f"| {name} | {asks} | " + " | ".join(f"`{cell}`" for cell in cells) + " |")
-    without = [f"- {name}: {instead}" for name, instead in OPEN.items()]
-    return "\n".join([HEAD, *lines, "", "Without an account:", "", *without, ""])
+    without, own = ([f"- {name}: {rule}" for name, rule in some.items()] for some in (OPEN, OWN_RULES))
+    parts = ["", "Without an account:", "", *without, "", "With rules of their own:", "", *own, ""]
+    return "\n".join([HEAD, *lines, *parts])
