@@ -13,7 +13,7 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.intake import Submission, file
 from app.db.receipts import by_receipt
-from app.domain.access import Action
+from app.domain.access import Action, scope
 from app.domain.disclosure import ForReporter
 from app.domain.refusals import RefusalCode, Refused
 
@@ -68,11 +68,12 @@ async def progress_by_receipt(asked: ReceiptCode, conn: Conn, shouhu: Shouhu) ->
 @router.get("/reports", operation_id="own_reports")
 async def own_reports(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[ReportRow]:
     """The reports of the caller's own unit, newest first, without the children."""
-    if who.unit is None:
+    unit = scope(who).reports_of_unit
+    if unit is None:
         raise Refused(RefusalCode.NOT_ALLOWED)
     case = tables.cases.c
     query = select(case.id, case.number, case.stage, case.filed_at, case.is_open).where(
-        case.reporter_unit == who.unit, unconcerned(who, case.id)
+        case.reporter_unit == unit, unconcerned(who, case.id)
     )
     by = (case.filed_at, case.id)
     return await page_of(conn, query, ReportRow, by, cursor=cursor, limit=limit, newest_first=True)

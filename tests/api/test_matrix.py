@@ -15,6 +15,8 @@ from app.domain.access import Action, Relation
 from app.main import create_app
 from app.settings import Settings
 
+PASSED = ("stale_version", "unknown_policy")
+"""Codes that only somebody reads who is allowed: the rules of access are asked first."""
 NEVER_SO_FAR = {"If-Match": "999999999"}
 """A version that no case has: whoever is allowed is told what has changed since, and nothing happens."""
 SEATS = [table.seat(relation, role) for role in table.ROLES for relation in Relation]
@@ -97,7 +99,7 @@ async def case(api):
 
 def sign_of(route, part, answer, case):
     """What the answer means in the table."""
-    if answer.status_code == 409 and answer.json()["code"] == "stale_version":
+    if answer.status_code in (404, 409) and answer.json()["code"] in PASSED:
         return table.YES
     if answer.status_code != 200:
         return table.CODES.get(answer.status_code, table.YES)
@@ -126,9 +128,9 @@ class Caller:
     async def __call__(self, who, name, leg):
         path, method = self.names[name]
         about = {"case_id": self.case, "subject_id": self.duty if name.startswith("duty") else leg, "watch_id": "watch-none",
-                 "notice_id": 0, "deputy_row": 0, "version": "fengtai-2026.1"}  # fmt: skip
+                 "notice_id": 0, "deputy_row": 0, "version": "no-such"}  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
-        asked |= {"against": "fengtai-2026.1"} if path.startswith("/v1/policy/versions/{version}/") else {}
+        asked |= {"against": "no-such"} if path.startswith("/v1/policy/versions/{version}/") else {}
         headers = self.seated[who.person_id] | NEVER_SO_FAR
         return await self.http.request(
             method,
@@ -147,6 +149,8 @@ async def test_the_running_api_answers_every_cell_as_the_table_says(api, seated,
     for who in SEATS:
         pages = {}
         for name, (_, rule) in table.matrix().items():
+            if rule is table.signed_in and who.person_id.rpartition(".")[2] != Relation.OWNER:
+                continue  # asks neither for a role nor for a case
             route, _, part = name.partition(" · ")
             if route not in pages:
                 pages[route] = await call(who, route, leg)
