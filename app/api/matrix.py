@@ -125,6 +125,10 @@ OWN_RULES = {
         ),
         "no case; each register names who keeps and who sees it (app/domain/registers.py)",
     ),
+    **dict.fromkeys(
+        ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round"),
+        "no case; who organises a round, who is asked and who oversees it (app/domain/rounds.py)",
+    ),
 }
 """Routes about no case, with rules of their own that depend on other rows."""
 
