@@ -29,7 +29,8 @@ async def test_the_judgment_makes_the_lasting_category_of_the_temporary_one(api)
     assert (await api.post("police.officer.1", f"/v1/cases/{case}/sentence")).status_code == 200
     seen = (await api.get("civil.officer.1", f"/v1/cases/{case}")).json()
     found = [{one["code"]: one["status"] for one in child["categories"]} for child in seen["found"]]
-    assert found and all(codes["D6"] == "confirmed" and codes.get("D5") != "confirmed" for codes in found)
+    assert found
+    assert all(codes["D6"] == "confirmed" and codes.get("D5") != "confirmed" for codes in found)
 
 
 async def test_a_proposal_is_not_shown_to_a_desk_that_has_a_leg_of_the_case(api):
