@@ -12,7 +12,9 @@ from activities.gateway import AgencyEndpoint, AgencyRejected, AgencyUnavailable
 from activities.ledger import news
 from activities.messages import At, Moved, Order
 from app.db import tables
+from app.db.audit import on_record
 from app.db.ledger import Ledger
+from app.db.people import machine_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.disclosure import Packet, View
@@ -46,7 +48,7 @@ class Delivery:
 
     async def send(self, order: Order, packet: type[Packet]) -> Moved:
         """One try. A rejection is recorded for a person; an outage is retried by Temporal and shown after some tries."""
-        async with self.engine.connect() as conn:
+        async with self.engine.begin() as conn:
             loaded = await self._load(conn, order, packet)
         if loaded is None:
             return await self._news(order)
@@ -84,6 +86,10 @@ class Delivery:
             return None
         if {order.agency.value, referral.desk} & set(progress.about):
             return None
+        told_to = machine_of(order.agency)
+        await on_record(
+            conn, told_to, "packet_sent", order.stream_id, tuple(packet.model_fields), why=f"task:{referral.task}"[:40]
+        )
         told = packet.of(progress, await view_of(conn, order.stream_id))
         message |= {
             "task": referral.task,

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from app.audit_cli import audit
 from app.connect import database, require_database
 from app.domain.terms import Agency
 from app.embedded import EmbeddedError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", help="Shouhu 守护")
 app.add_typer(policy, name="policy")
+app.add_typer(audit, name="audit")
 console = Console()
 errors = Console(stderr=True)
 

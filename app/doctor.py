@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from app.db import tables
+from app.db.audit import ALARM_AFTER, REFUSED_AFTER, unsealed_for
 from app.db.migrate import head, revision
 from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.db.streams import STREAMS
@@ -75,7 +76,7 @@ async def _inside(conn: AsyncConnection) -> list[Check]:
         return [*checks, Check(migrated.what, False, f"{migrated.detail} instead of {newest}: run shouhu migrate")]
     today = datetime.now(UTC).date()
     until = (await conn.execute(select(func.max(tables.calendars.c.confirmed_until)))).scalar_one()
-    return [*checks, migrated, calendar_check(until, today), await _relay(conn)]
+    return [*checks, migrated, calendar_check(until, today), await _relay(conn), await _seals(conn)]
 
 
 def calendar_check(until: date | None, today: date) -> Check:
@@ -88,6 +89,16 @@ def calendar_check(until: date | None, today: date) -> Check:
         return Check(what, False, how)
     soon = until < today + CONFIRMED_AHEAD
     return Check(what, True, how if soon else f"until {until}", soon=soon)
+
+
+async def _seals(conn: AsyncConnection) -> Check:
+    """What waits for its seal could still be changed unseen."""
+    waited = round((await unsealed_for(conn)).total_seconds())
+    what, late = "the audit is sealed", waited > ALARM_AFTER.total_seconds()
+    how = f"a row has waited for {waited} s: is the worker running? Personal data is read no more after "
+    return Check(
+        what, not late, how + f"{round(REFUSED_AFTER.total_seconds())} s" if late else "nothing waits for long"
+    )
 
 
 async def _relay(conn: AsyncConnection) -> Check:

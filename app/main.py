@@ -3,16 +3,18 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
+import structlog
 import uvicorn
 from fastapi import FastAPI, Request
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import (
+    access_record,
     benefits,
     boards,
     cases,
@@ -28,10 +30,11 @@ from app.api import (
     work,
 )
 from app.api.edge import Edge
+from app.db.audit import ALARM_AFTER, unsealed_for
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import PROGRESS_PATH, Service
-from app.db.session import NotDurable, engine_of, is_away, require_durable
+from app.db.session import DATABASE_ERRORS, NotDurable, engine_of, is_away, require_durable
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
@@ -39,6 +42,10 @@ from app.web import progress
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
+
+WATCHED_EVERY = 30.0
+"""Seconds; a sealer that stopped is an alarm within two minutes and these."""
+log = structlog.get_logger()
 
 
 def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
@@ -60,8 +67,10 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         await asyncio.wait({reaching}, timeout=AT_ONCE)
         if reaching.done():
             reaching.result()
+        watching = asyncio.create_task(_watch_seals(app, engine))
         yield
         reaching.cancel()
+        watching.cancel()
         await engine.dispose()
 
     app = FastAPI(
@@ -73,7 +82,20 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         app.state.service = given
     problems.install(app)
     app.add_middleware(Edge, forms={PROGRESS_PATH: progress.refusal}, reached=lambda: app.state.reached)
-    for module in (reports, cases, work, benefits, boards, deputies, watches, district, policy, registers, rounds):
+    for module in (
+        access_record,
+        reports,
+        cases,
+        work,
+        benefits,
+        boards,
+        deputies,
+        watches,
+        district,
+        policy,
+        registers,
+        rounds,
+    ):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
     app.include_router(progress.router)
     app.openapi = partial(_described, app)
@@ -90,6 +112,17 @@ async def _reach(app: FastAPI, engine: AsyncEngine) -> None:
         signal.raise_signal(signal.SIGTERM)
         raise
     app.state.reached = True
+
+
+async def _watch_seals(app: FastAPI, engine: AsyncEngine) -> None:
+    """An alarm in the log while nobody seals the audit, whether or not somebody reads."""
+    while True:
+        await asyncio.sleep(WATCHED_EVERY)
+        with suppress(*DATABASE_ERRORS):
+            async with engine.connect() as conn:
+                waited = await unsealed_for(conn)
+            if waited > ALARM_AFTER:
+                log.error("audit_not_sealed", seconds=round(waited.total_seconds()))
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

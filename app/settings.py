@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     payload_keys: SecretStr = SecretStr("")
     """Comma-separated `id:base64` keys of 32 bytes; the first encrypts, all decrypt."""
     receipt_secret: SecretStr = SecretStr("")
+    audit_key: SecretStr = SecretStr("")
+    """32 bytes in base64: the private key that signs the seals of the audit. Only the worker needs it."""
+    audit_anchor: Path | None = None
+    """A file that another organisation keeps, to which the heads of the audit are appended."""
     policy: str = "fengtai-2026.1"
     data_dir: Path = DATA
     log_level: str = "info"

@@ -27,6 +27,18 @@ PATIENCE = 60.0
 Say = Callable[[str], None]
 
 
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+SECRETS: dict[str, Callable[[], str]] = {
+    "payload_keys": lambda: f"k1:{_key()}",
+    "receipt_secret": lambda: secrets.token_urlsafe(32),
+    "audit_key": _key,
+}
+"""What an installation must hold and never lose, each with how it is made."""
+
+
 class Stack:
     """Starts in order, stops in reverse; the data stays in its directory."""
 
@@ -103,6 +115,7 @@ class Stack:
             "SHOUHU_DATA_DIR": str(self.data),
             "SHOUHU_PAYLOAD_KEYS": stored["payload_keys"],
             "SHOUHU_RECEIPT_SECRET": stored["receipt_secret"],
+            "SHOUHU_AUDIT_KEY": stored["audit_key"],
             **({"SHOUHU_POLICY": self.policy} if self.policy else {}),
         }
 
@@ -147,12 +160,13 @@ class Stack:
         path.write_text("".join(f"{name}={value}\n" for name, value in ours.items()))
 
     def _secrets(self) -> dict[str, str]:
+        """Made where there are none yet; a folder of an older release gets those that it lacks."""
         path = self.data / "secrets.json"
-        if not path.exists():
+        known = json.loads(path.read_text()) if path.exists() else {}
+        if missing := {name: make() for name, make in SECRETS.items() if name not in known}:
             path.touch(0o600)
-            key = base64.b64encode(secrets.token_bytes(32)).decode()
-            path.write_text(json.dumps({"payload_keys": f"k1:{key}", "receipt_secret": secrets.token_urlsafe(32)}))
-        return json.loads(path.read_text())
+            path.write_text(json.dumps(known | missing))
+        return known | missing
 
     def _wait_for_api(self) -> None:
         deadline = time.monotonic() + PATIENCE

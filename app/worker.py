@@ -1,4 +1,4 @@
-"""The worker process: workflows, activities, the relay and the reconciler."""
+"""The worker process: workflows, activities, the relay, the reconciler and the sealer."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ from activities.ledger import LedgerActivities
 from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
 from app.db.ledger import Ledger
+from app.db.sealer import Sealer, SealKey
 from app.db.session import engine_of, is_away, require_durable
 from app.domain.policy import RoundSpec
 from app.policy.loader import load
@@ -79,6 +80,9 @@ def worker_of(
 async def serve(settings: Settings, ready: asyncio.Event | None = None, *, client: Client | None = None) -> None:
     """Run until cancelled; `client` is given where its connection is made elsewhere."""
     engine = engine_of(settings.database_url.get_secret_value())
+    if not settings.audit_key.get_secret_value():
+        raise ValueError("SHOUHU_AUDIT_KEY is not set")
+    sealer = Sealer(engine, SealKey.of(settings.audit_key.get_secret_value()), settings.audit_anchor)
     await patiently("postgresql", lambda: require_durable(engine), is_away)
     client = client or await patiently("temporal", lambda: connect(settings), is_unreached)
     ledger = Ledger(load, settings.policy)
@@ -90,6 +94,7 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
             asyncio.create_task(Relay(engine, client, settings.task_queue).run()),
             asyncio.create_task(_reconcile(reconciler)),
             asyncio.create_task(_keep_rounds(client, engine, ledger, settings.task_queue)),
+            asyncio.create_task(sealer.run()),
         ]
         stack.callback(lambda: [task.cancel() for task in tasks])
         log.info("worker_ready", build=version_of(settings).build_id)

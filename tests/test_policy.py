@@ -141,7 +141,11 @@ def test_no_emergency_leg_waits_for_assessment_or_committee():
         ),
         ("routes.yaml", ("reporter == 'hotline'", "size(nine)"), "row own-hotline: when the condition answers 0"),
         ("routes.yaml", ("finish: protection_order", "finish: soon"), "row c-women: there is no time called soon"),
-        ("triage.yaml", ("not_found", "children.exists(c, c.fuond == 'no')"), "row t-missing: when no fact is called fuond"),
+        (
+            "triage.yaml",
+            ("not_found", "children.exists(c, c.fuond == 'no')"),
+            "row t-missing: when no fact is called fuond",
+        ),
         (
             "triage.yaml",
             ("not_found", "children.exists(c, c.age_years < 8)"),

@@ -64,16 +64,15 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
         "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET),
     }
     if not isinstance(may(who, Action.READ_CONTENT, subject), Deny):
-        answer["content"] = await _content(conn, progress)
-        read = ["children", "family", "narrative"]
-        if not isinstance(may(who, Action.ADOPT_PLAN, subject), Deny):
-            answer |= await _proposals(conn, shouhu, progress)
-            read.append("found")
+        decides = not isinstance(may(who, Action.ADOPT_PLAN, subject), Deny)
+        read = ["children", "family", "narrative", *(["found"] if decides else [])]
         await audit_read(conn, who, "read_content", case_id, read)
+        answer["content"] = await _content(conn, progress)
+        answer |= await _proposals(conn, shouhu, progress) if decides else {}
     if not isinstance(may(who, Action.READ_REPORTER, subject), Deny):
+        await audit_read(conn, who, "read_reporter", case_id, ["reporter"])
         reporter = select(tables.reports.c.reporter).where(tables.reports.c.case_id == case_id)
         answer["reporter"] = (await conn.execute(reporter)).scalar_one_or_none()
-        await audit_read(conn, who, "read_reporter", case_id, ["reporter"])
     return answer
 
 

@@ -1,15 +1,16 @@
 """What a route needs: the ledger and a connection in one transaction, who asks, and what a case is to them."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import ColumnElement, and_, false, insert, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from app.db import tables
+from app.db.audit import before_reading
 from app.db.people import actor_by_token, deputy
 from app.db.service import Service
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
@@ -115,10 +116,9 @@ def require(who: Actor, action: Action, subject: CaseSubject | None = None) -> N
         raise Refused(answer.reason)
 
 
-async def audit_read(conn: AsyncConnection, who: Actor, action: str, case_id: str, fields: list[str]) -> None:
-    """Who read personal data; committed before it leaves, for the transaction ends before the answer."""
-    row: dict[str, Any] = {
-        "person_id": who.person_id, "behalf": who.acting_for, "agency": who.agency.value, "action": action,
-        "stream_id": case_id, "fields": fields,
-    }  # fmt: skip
-    await conn.execute(insert(tables.audit), row)
+async def audit_read(
+    conn: AsyncConnection, who: Actor, action: str, case_id: str | None, fields: list[str], *,
+    children: Sequence[str] | None = None, why: str | None = None,
+) -> None:  # fmt: skip
+    """Call it before personal data is read: it is on record before it leaves, for the transaction ends before the answer."""
+    await before_reading(conn, who, action, case_id, fields, children=children, why=why)

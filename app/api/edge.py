@@ -1,6 +1,8 @@
 """The edge: bodies are limited and of the right type, every request leaves one line in the log, no error escapes with its text."""
 
+import re
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from traceback import extract_tb
@@ -10,6 +12,7 @@ from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import EXAMPLES, problem
+from app.db.audit import TRACE
 
 ALWAYS = ("/healthz", "/static/")
 """Needs no database."""
@@ -18,6 +21,14 @@ FORM = "application/x-www-form-urlencoded"
 Says = Callable[[int], ASGIApp]
 """What answers a refusal with this status."""
 ROOT = Path(__file__).parents[2]
+TRACEPARENT = re.compile(rb"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+HEADERS = (
+    (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"), (b"x-frame-options", b"DENY"),
+)  # fmt: skip
+"""On every answer that does not say otherwise itself."""
+NO_PAGE = ((b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),)
+"""Nor may a browser make a page of what is data."""
 log = structlog.get_logger()
 
 
@@ -38,13 +49,15 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, answer = time.perf_counter(), _Answer(send)
+        trace = _trace(dict(scope["headers"]))
+        TRACE.set(trace)
+        begun, answer = time.perf_counter(), _Answer(send, trace)
         try:
             await self._guarded(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "")
             spent = round((time.perf_counter() - begun) * 1000, 1)
-            log.info("request", method=scope["method"], route=route, status=answer.status, ms=spent)
+            log.info("request", method=scope["method"], route=route, status=answer.status, ms=spent, trace=trace)
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         form = self._forms.get(scope["path"])
@@ -62,17 +75,28 @@ class Edge:
 
 
 class _Answer:
-    """Sends the answer on, remembers its status, and forbids to keep a copy of it."""
+    """Sends the answer on, remembers its status, says what no browser may make of it, and forbids to keep a copy."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, trace: str) -> None:
         self._send = send
+        self._headers = [*HEADERS, (b"x-trace-id", trace.encode())]
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), (b"cache-control", b"no-store")]}
+            given = list(message.get("headers", ()))
+            said = {name.lower(): value for name, value in given}
+            closed = NO_PAGE if said.get(b"content-type", b"").startswith(b"application/") else ()
+            more = [pair for pair in (*self._headers, *closed) if pair[0] not in said]
+            message = {**message, "headers": [*given, *more]}
         await self._send(message)
+
+
+def _trace(headers: dict[bytes, bytes]) -> str:
+    """Of the caller, as W3C Trace Context has it, or a new one."""
+    given = TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
+    return given[1].decode() if given else uuid.uuid4().hex
 
 
 def _refused(headers: dict[bytes, bytes], *, is_form: bool) -> int | None:

@@ -114,6 +114,9 @@ def examples() -> dict[str, Any]:
                     "last_returned_at": ACCEPTED},
         "AnswerTaken": {"round_id": "round-community_survey-2026-04-10", "version": 10, "is_open": True, "replayed": False,
                         "reports": [{"case_id": CASE, "receipt": "8F3K-72QD-0M5T-PX1A"}]},
+        "AccessRow": {"id": 902, "at": ACCEPTED, "person_id": "police.officer.1", "behalf": None, "agency": "POLICE",
+                      "action": "read_content", "stream_id": CASE, "version": None, "fields": ["children", "narrative"],
+                      "why": "own_desk", "outcome": "done", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"},
         "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
         "Year": {"confirmed_until": date(2026, 12, 31), "days": [
             {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from activities.gateway import BadSignature
+from app.db.audit import AuditUnavailable
 from app.db.intake import InFlight
 from app.db.ledger import KeyReused, StaleVersion
 from app.db.session import DATABASE_ERRORS, is_away, sqlstate
@@ -54,6 +55,7 @@ WRONG = {
     ("string_pattern_mismatch",): "格式不符或为空",
 }
 """In Chinese, what pydantic's words for the frequent mistakes mean."""
+NO_PRIVILEGE = "42501"
 UNREADABLE = "There was an error parsing the body"
 """FastAPI's word for a body that is no text in UTF-8 or nests too deeply."""
 
@@ -145,9 +147,13 @@ OWN_CODES = {
     409: ("stale_version", "request_in_flight"), 413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
           "year_out_of_order", "bad_pack"),
-    503: ("database_unavailable",),
+    503: ("database_unavailable", "audit_unavailable"),
 }  # fmt: skip
 """What the API itself refuses; the rules of a case add theirs."""
+
+NOT_ON_RECORD = (
+    "访问无法留痕，暂停查阅个人信息 · What cannot be put on record is not read; nothing was shown or stored."
+)
 
 
 def status_of(code: RefusalCode) -> int:
@@ -246,8 +252,16 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     if is_away(error):
         log.warning("database_unavailable", cause=type(error).__name__, state=state)
         return problem(503, *EXAMPLES[503], headers={"Retry-After": "2"})
+    if state == NO_PRIVILEGE:  # the database itself refuses, as where the audit cannot be written
+        log.error("database_refuses", state=state)
+        return problem(503, "audit_unavailable", NOT_ON_RECORD, headers={"Retry-After": "30"})
     log.error("internal_error", cause=type(error).__name__, state=state)
     return problem(500, "internal_error", "系统内部错误 · Something went wrong inside.")
+
+
+def _audit(request: Request, error: Exception) -> JSONResponse:
+    log.error("audit_unavailable", cause=type(error.__cause__ or error).__name__)
+    return problem(503, "audit_unavailable", NOT_ON_RECORD, headers={"Retry-After": "30"})
 
 
 def install(app: FastAPI) -> None:
@@ -258,6 +272,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InFlight, _in_flight)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(AuditUnavailable, _audit)
     app.add_exception_handler(BadPack, _bad_pack)
     app.add_exception_handler(BadSignature, _signature)
     for kind in DATABASE_ERRORS:

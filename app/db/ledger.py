@@ -11,6 +11,7 @@ from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
+from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, WATCH, Kind, kind_of, stream_row
 from app.db.versions import IN_FORCE, written
@@ -317,6 +318,7 @@ def _audit_row(command: c.Command, stream_id: str, version: int) -> dict[str, An
         "action": type(command).__name__,
         "stream_id": stream_id,
         "version": version,
+        "trace_id": TRACE.get(),
     }
 
 

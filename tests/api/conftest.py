@@ -1,5 +1,7 @@
 """The API in this process, on the real database, as seeded people call it."""
 
+import asyncio
+import base64
 import uuid
 
 import httpx2
@@ -7,6 +9,7 @@ import pytest
 
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
+from app.db.sealer import Sealer, SealKey
 from app.db.service import Service
 from app.district import PEOPLE
 from app.main import create_app
@@ -14,6 +17,7 @@ from app.policy.loader import load
 from app.seed import seed
 from app.settings import Settings
 
+SEAL_KEY = base64.b64encode(b"a key of tests, 32 bytes long, k").decode()
 TOKENS = {person.id: f"token-of-{person.id}" for person in PEOPLE}
 
 
@@ -55,10 +59,15 @@ async def api(engine):
     async with engine.begin() as conn:
         await seed(conn, tokens=TOKENS)
     service = Service(engine, Ledger(load, "fengtai-2026.1"), Receipts(b"secret of the tests"))
+    sealer = Sealer(engine, SealKey.of(SEAL_KEY))
+    while await sealer.seal():  # what other rooms left behind
+        pass
+    sealing = asyncio.create_task(sealer.run())
     app = create_app(Settings(), given=service)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
         yield Api(http, service)
+    sealing.cancel()
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ sys.meta_path.insert(0, Absent())
 assert "pytest" in absent and "pydantic" not in absent
 import app.cli, app.demo, app.doctor, app.endpoints, app.main, app.seed, app.stack, app.worker, deploy.simulator
 """
+KEY = base64.b64encode(bytes(32)).decode()
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def compose(image, servers, place):
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     simulator = free_port()
     values = {
-        "SHOUHU_DB_PASSWORD": "in-the-address", "SHOUHU_RECEIPT_SECRET": "r" * 32, "SIMULATOR_SECRET": new_secret(),
+        "SHOUHU_DB_PASSWORD": "in-the-address", "SHOUHU_RECEIPT_SECRET": "r" * 32, "SHOUHU_AUDIT_KEY": KEY, "SIMULATOR_SECRET": new_secret(),
         "SHOUHU_PAYLOAD_KEYS": f"k1:{base64.b64encode(os.urandom(32)).decode()}",
     }  # fmt: skip
     there = {

@@ -1,0 +1,105 @@
+"""Who read what of whom: on record before it leaves, or nothing leaves; and what a child's record of access shows."""
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import String
+
+from app.db import tables
+from app.db.session import is_away
+from app.domain.access import Actor, scope
+from app.domain.terms import Rung
+
+log = structlog.get_logger()
+TRACE: ContextVar[str] = ContextVar("trace", default="")
+"""The id of the request that is being answered; the log line, the answer and the audit carry the same."""
+ALARM_AFTER = timedelta(seconds=90)
+REFUSED_AFTER = timedelta(minutes=15)
+"""How long a row may wait for its seal, before it is an alarm and before personal data is read no more; both default."""
+WHY = """
+    case when c.desks && cast(:desks as varchar[]) then 'own_desk'
+         when c.agencies && cast(:agencies as varchar[]) then 'own_agency'
+         when :everything then 'oversight'
+         when c.rung = :top then 'procuratorate' end
+"""
+UNSEALED = """
+    select extract(epoch from clock_timestamp() - a.at)::float from audit a
+    where a.xid >= coalesce((select below from seals order by number desc limit 1), 0) order by a.xid, a.id limit 1
+"""
+READ = text(f"""
+    insert into audit (person_id, behalf, agency, action, stream_id, fields, children, why, outcome, trace_id)
+    values (:person, :behalf, :agency, :action, :stream, cast(:fields as varchar[]),
+            coalesce(cast(:children as varchar[]),
+                     (select array_agg(id order by id) from children where case_id = :stream), '{{}}'),
+            coalesce(:why, (select {WHY} from cases c where c.id = :stream), 'office'), :outcome, :trace)
+    returning coalesce(({UNSEALED}), 0) as waited
+""").bindparams(
+    bindparam("fields", type_=ARRAY(String)), bindparam("children", type_=ARRAY(String)),
+    bindparam("desks", type_=ARRAY(String)), bindparam("agencies", type_=ARRAY(String)),
+    bindparam("why", type_=String), bindparam("behalf", type_=String), bindparam("stream", type_=String),
+)  # fmt: skip
+
+
+class AuditUnavailable(Exception):
+    """What was to be read cannot be put on record, or nobody seals what is; so it is not read."""
+
+
+async def on_record(
+    conn: AsyncConnection, who: Actor, action: str, stream_id: str | None, fields: Sequence[str], *,
+    children: Sequence[str] | None = None, why: str | None = None, outcome: str = "done",
+) -> float:  # fmt: skip
+    """Write the row; how many seconds the oldest one has waited for its seal. Children of a case are found where none are named.
+
+    `why` is what opens the case to the reader, where no reason was given.
+    """
+    allowed = scope(who)
+    row: dict[str, Any] = {
+        "person": who.person_id, "behalf": who.acting_for, "agency": who.agency.value, "action": action,
+        "stream": stream_id, "fields": list(fields), "children": list(children) if children is not None else None,
+        "why": why, "outcome": outcome, "trace": TRACE.get(), "desks": list(allowed.desks), "top": Rung.PROCURATORATE.value,
+        "agencies": [agency.value for agency in allowed.agencies], "everything": allowed.everything,
+    }  # fmt: skip
+    try:
+        return float((await conn.execute(READ, row)).scalar_one())
+    except DBAPIError as failure:
+        if is_away(failure):
+            raise
+        raise AuditUnavailable from failure
+
+
+async def before_reading(
+    conn: AsyncConnection, who: Actor, action: str, stream_id: str | None, fields: Sequence[str], *,
+    children: Sequence[str] | None = None, why: str | None = None,
+) -> None:  # fmt: skip
+    """On record, or AuditUnavailable; refused as well where rows have waited too long for a seal, for they could be changed unseen."""
+    waited = timedelta(seconds=await on_record(conn, who, action, stream_id, fields, children=children, why=why))
+    if waited > ALARM_AFTER:
+        log.error("audit_not_sealed", seconds=round(waited.total_seconds()))
+    if waited > REFUSED_AFTER:
+        raise AuditUnavailable
+
+
+async def unsealed_for(conn: AsyncConnection) -> timedelta:
+    """How long the oldest row has waited for its seal."""
+    waited = (await conn.execute(text(UNSEALED))).scalar_one_or_none()
+    return timedelta(seconds=waited or 0)
+
+
+def access_to(child_id: str) -> Select[*tuple[Any, ...]]:
+    """Whoever read or changed something of this child, newest first."""
+    row, child = tables.audit.c, tables.children.c
+    case_id = select(child.case_id).where(child.id == child_id).scalar_subquery()
+    own: ColumnElement[bool] = row.children.contains([child_id])
+    changed = (row.stream_id == case_id) & (func.cardinality(row.children) == 0)
+    of_child = or_(own, changed)
+    return select(
+        row.id, row.at, row.person_id, row.behalf, row.agency, row.action, row.stream_id, row.version, row.fields, row.why,
+        row.outcome, row.trace_id,
+    ).where(of_child)  # fmt: skip

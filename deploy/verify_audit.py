@@ -1,0 +1,145 @@
+"""Check an exported audit: python verify_audit.py TRAIL --key PUBLIC [--anchors FILE]. Needs Python and cryptography, nothing else.
+
+TRAIL comes from `shouhu audit export`, PUBLIC (hexadecimal) from `shouhu audit key` when the service was set up, and FILE is
+kept by another organisation. It finds a row that was changed, removed, swapped, added or back-dated, and seals that were
+removed or drawn anew. What it cannot find: a change of rows younger than the last seal, and of seals younger than the last anchor
+by whoever holds both the database and the private key.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+ID, AT, XID = 0, 1, 13
+COLUMNS = 15
+LONGEST = 120 * 1_000_000
+"""Microseconds that a transaction may take: a row is at most so much older than what the seal before its own speaks of."""
+
+
+def sha256(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def merkle(leaves: list[bytes]) -> bytes:
+    while len(leaves) > 1:
+        pairs = [sha256(b"\1", leaves[n], leaves[n + 1]) for n in range(0, len(leaves) - 1, 2)]
+        leaves = pairs + leaves[len(pairs) * 2 :]
+    return leaves[0] if leaves else bytes(32)
+
+
+def groups(lines: Iterable[str]) -> Iterator[tuple[list[Any] | None, list[list[Any]]]]:
+    """Each seal with its rows; at the end the rows without one."""
+    seal: list[Any] | None = None
+    rows: list[list[Any]] = []
+    begun = False
+    for line in lines:
+        entry = json.loads(line)
+        if "seal" in entry:
+            if begun:
+                yield seal, rows
+            seal, rows, begun = entry["seal"], [], True
+            continue
+        if begun and seal and entry["row"][XID] >= seal[2]:  # beyond the bound of the last seal: it waits for the next
+            yield seal, rows
+            seal, rows = None, []
+        begun = True
+        rows.append(entry["row"])
+    if begun:
+        yield seal, rows
+
+
+def faults_of(
+    lines: Iterable[str], keys: list[bytes], anchors: list[tuple[int, str]]
+) -> tuple[list[str], int, int, int]:
+    """What is wrong, and how many seals, sealed rows and rows that wait there are."""
+    trusted = {hashlib.sha256(key).hexdigest()[:16]: Ed25519PublicKey.from_public_bytes(key) for key in keys}
+    faults: list[str] = []
+    before, floor, last_at, number, sealed, waiting = bytes(32), 0, 0, 0, 0, 0
+    heads: dict[int, str] = {}
+    for seal, rows in groups(lines):
+        faults += _rows(rows, floor, seal, last_at)
+        if seal is None:
+            waiting += len(rows)
+            continue
+        where = f"seal {seal[0]}"
+        if waiting:
+            faults.append(f"{where}: rows without a seal stand before it")
+        if seal[0] != number + 1:
+            faults.append(f"{where}: follows seal {number}; seals in between were removed")
+        tree = merkle([sha256(b"\0", _text(row)) for row in rows])
+        if len(rows) != seal[3] or tree.hex() != seal[4]:
+            faults.append(f"{where}: its {len(rows)} rows are not the {seal[3]} that were sealed")
+        numbers = b"".join(value.to_bytes(8) for value in seal[:4])
+        head = sha256(b"\2", before, numbers, bytes.fromhex(seal[4]))
+        if head.hex() != seal[5]:
+            faults.append(f"{where}: it is not chained to the seal before")
+        faults += _signature(where, seal, trusted)
+        number, floor, last_at, sealed = seal[0], seal[2], seal[1], sealed + len(rows)
+        before, heads[number] = bytes.fromhex(seal[5]), seal[5]
+    for anchored, head_then in anchors:
+        if anchored not in heads:
+            faults.append(f"anchor {anchored}: the seal is gone; the audit was cut off")
+        elif heads[anchored] != head_then:
+            faults.append(f"anchor {anchored}: the seal is another than the one that was anchored")
+    return faults, len(heads), sealed, waiting
+
+
+def _text(row: list[Any]) -> bytes:
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _rows(rows: list[list[Any]], floor: int, seal: list[Any] | None, last_at: int) -> list[str]:
+    """Each row lies where its transaction and its instant say."""
+    where = f"seal {seal[0]}" if seal else "without a seal"
+    found = []
+    for before, row in zip([None, *rows], rows, strict=False):
+        if len(row) != COLUMNS or row[XID] < floor or (seal and row[XID] >= seal[2]):
+            found.append(f"{where}: row {row[ID]} does not belong here")
+        elif before and before[ID] >= row[ID]:
+            found.append(f"{where}: row {row[ID]} is out of order")
+        elif row[AT] < last_at - LONGEST or (seal and row[AT] > seal[1] + LONGEST):
+            found.append(f"{where}: row {row[ID]} claims an instant that is not of its time; it was back-dated")
+    return found
+
+
+def _signature(where: str, seal: list[Any], trusted: dict[str, Ed25519PublicKey]) -> list[str]:
+    key = trusted.get(seal[6])
+    if key is None:
+        return [f"{where}: signed by an unknown key {seal[6]}"]
+    try:
+        key.verify(bytes.fromhex(seal[7]), bytes.fromhex(seal[5]))
+    except (InvalidSignature, ValueError):
+        return [f"{where}: its signature is not valid"]
+    return []
+
+
+def main() -> int:
+    """0 when all is well, 1 when it is not; one line for each fault."""
+    parser = argparse.ArgumentParser(description="Check an exported audit of Shouhu.")
+    parser.add_argument("trail", type=Path)
+    parser.add_argument(
+        "--key", action="append", required=True, help="public key, hexadecimal; more than one after a change"
+    )
+    parser.add_argument("--anchors", type=Path, help="the file of the other organisation")
+    given = parser.parse_args()
+    said = given.anchors.read_text().splitlines() if given.anchors else []
+    anchors = [(entry["number"], entry["head"]) for entry in map(json.loads, filter(None, said))]
+    with given.trail.open(encoding="utf-8") as lines:
+        faults, seals, sealed, waiting = faults_of(lines, [bytes.fromhex(key) for key in given.key], anchors)
+    for fault in faults:
+        sys.stdout.write(f"FAULT  {fault}\n")
+    held = f"{len(anchors)} anchors hold" if anchors else "no anchor was given: a recomputed chain would not be seen"
+    state = f"{len(faults)} faults" if faults else f"whole; {held}"
+    sys.stdout.write(f"{seals} seals over {sealed} rows, {waiting} rows wait for the next seal: {state}\n")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

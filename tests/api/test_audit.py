@@ -1,0 +1,173 @@
+"""What is read of a child is on record before it leaves; where it cannot be, nothing leaves."""
+
+import contextlib
+import re
+import uuid
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from app.db import audit, tables
+from app.db.sealer import Sealer, SealKey
+from app.main import create_app
+from app.settings import Settings
+from tests.api.conftest import SEAL_KEY
+
+BROKEN = {
+    "the row is refused": "create function broken() returns trigger language plpgsql as"
+    " $$ begin raise exception 'no' using errcode = 'insufficient_privilege'; end $$",
+    "the row fails": "create function broken() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$",
+}
+CHILD = {"residence_division": "110106101", "residence": "某街1号", "school": "示例小学"}
+
+
+@contextlib.asynccontextmanager
+async def _broken(engine, how):
+    """While this lasts, no row of the audit can be written."""
+    async with engine.begin() as conn:
+        await conn.execute(text(BROKEN[how]))
+        await conn.execute(text("create trigger broken before insert on audit for each row execute function broken()"))
+    try:
+        yield
+    finally:
+        async with engine.begin() as conn:
+            await conn.execute(text("drop trigger broken on audit"))
+            await conn.execute(text("drop function broken"))
+
+
+async def _report(api):
+    secret = f"canary{uuid.uuid4().hex}"
+    child = {**CHILD, "name": secret, "school": secret, "residence": secret}
+    filed = await api.report(children=[child], narrative=secret, family=[{"name": secret, "relation": "父"}],
+                             reporter={"class": "committee", "name": secret})  # fmt: skip
+    await api.post("police.officer.1", f"/v1/cases/{filed['case_id']}/notes", {"note": secret})
+    return filed["case_id"], secret
+
+
+async def _children(api, case_id):
+    async with api.service.engine.connect() as conn:
+        return list(
+            (await conn.execute(select(tables.children.c.id).where(tables.children.c.case_id == case_id))).scalars()
+        )
+
+
+async def _reads(api, case_id):
+    """Every GET of the API with the ids of this case."""
+    known = {"case_id": case_id, "child_id": (await _children(api, case_id))[0]}
+    paths = create_app(Settings(), given=api.service).openapi()["paths"]
+    routes = [path for path, methods in paths.items() if "get" in methods]
+    assert len(routes) > 15
+    for route in routes:
+        names = re.findall(r"{(\w+)}", route)
+        yield route, route.format(**{name: known.get(name, "1") for name in names})
+
+
+@pytest.mark.parametrize("how", BROKEN)
+async def test_nothing_is_read_that_cannot_be_put_on_record(api, how):
+    case_id, secret = await _report(api)
+    open_before, shut = {}, {}
+    for person in ("civil.supervisor.1", "police.officer.1"):
+        async for route, path in _reads(api, case_id):
+            open_before[person, route] = await api.get(person, path)
+    holding = {asked for asked, answer in open_before.items() if secret in answer.text}
+    assert {route for _, route in holding} >= {"/v1/cases/{case_id}", "/v1/cases/{case_id}/timeline"}
+    async with _broken(api.service.engine, how):
+        for person in ("civil.supervisor.1", "police.officer.1"):
+            async for route, path in _reads(api, case_id):
+                shut[person, route] = await api.get(person, path)
+    assert [asked for asked, answer in shut.items() if secret in answer.text] == []
+    assert {shut[asked].status_code for asked in holding} == {503}
+    assert {shut[asked].json()["code"] for asked in holding} == {"audit_unavailable"}
+    assert all(answer.headers["Retry-After"] for answer in shut.values() if answer.status_code == 503)
+
+
+async def test_a_command_that_cannot_be_put_on_record_changes_nothing(api):
+    case_id, _ = await _report(api)
+    before = (await api.progress(case_id))["version"]
+    async with _broken(api.service.engine, "the row is refused"):
+        answer = await api.post("police.officer.1", f"/v1/cases/{case_id}/notes", {"note": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "audit_unavailable")
+    assert (await api.progress(case_id))["version"] == before
+
+
+async def test_each_read_is_one_row_with_its_request_its_children_and_its_why(api):
+    case_id, _ = await _report(api)
+    children, traces = await _children(api, case_id), []
+    for _ in range(20):
+        traces.append((await api.get("police.officer.1", f"/v1/cases/{case_id}/timeline")).headers["X-Trace-Id"])
+    given = f"{uuid.uuid4().hex}"
+    answer = await api.get(
+        "civil.supervisor.1", f"/v1/cases/{case_id}/timeline", {"traceparent": f"00-{given}-00f067aa0ba902b7-01"}
+    )
+    assert answer.headers["X-Trace-Id"] == given
+    row = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        query = select(tables.audit).where(row.stream_id == case_id, row.action == "read_content").order_by(row.id)
+        rows = (await conn.execute(query)).all()
+    assert [one.trace_id for one in rows] == [*traces, given]
+    assert {(one.person_id, one.agency, one.why) for one in rows} == {
+        ("police.officer.1", "POLICE", "own_desk"), ("civil.supervisor.1", "CIVIL", "oversight"),
+    }  # fmt: skip
+    assert all(one.children == children and one.fields == ["notes"] and one.outcome == "done" for one in rows)
+
+
+async def test_a_command_is_on_record_under_the_request_that_brought_it(api):
+    case_id, _ = await _report(api)
+    answer = await api.post("police.officer.1", f"/v1/cases/{case_id}/notes", {"note": "x"})
+    row = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        query = select(row.trace_id).where(row.stream_id == case_id, row.version == answer.json()["version"])
+        assert (await conn.execute(query)).scalar_one() == answer.headers["X-Trace-Id"]
+
+
+async def test_rows_that_nobody_seals_end_the_reading(api, monkeypatch):
+    case_id, secret = await _report(api)
+    monkeypatch.setattr(audit, "REFUSED_AFTER", timedelta(seconds=-1))
+    answer = await api.get("police.officer.1", f"/v1/cases/{case_id}")
+    assert (answer.status_code, secret in answer.text) == (503, False)
+    monkeypatch.undo()
+    assert (await api.get("police.officer.1", f"/v1/cases/{case_id}")).status_code == 200
+
+
+async def test_the_oldest_unsealed_row_is_what_is_waited_for(api):
+    await Sealer(api.service.engine, SealKey.of(SEAL_KEY)).seal()
+    async with api.service.engine.connect() as conn:
+        await conn.execute(text("insert into audit (person_id, agency, action, at, xid) select 'x', 'POLICE', 'x',"
+                                " now() - interval '1 hour', below from seals order by number desc limit 1"))  # fmt: skip
+        assert await audit.unsealed_for(conn) > timedelta(minutes=59)
+        await conn.rollback()
+
+
+async def test_a_childs_record_of_access_says_who_saw_it_and_who_changed_it(api):
+    case_id, secret = await _report(api)
+    child = (await _children(api, case_id))[0]
+    seen = (await api.get("police.officer.1", f"/v1/cases/{case_id}")).headers["X-Trace-Id"]
+    path = f"/v1/children/{child}/access-record"
+    rows = (await api.get("civil.supervisor.1", path)).json()["items"]
+    assert seen in [
+        row["trace_id"] for row in rows if row["action"] == "read_content" and row["person_id"] == "police.officer.1"
+    ]
+    assert {"FileReport", "AddNote", "read_access_record"} <= {row["action"] for row in rows}
+    assert secret not in str(rows)
+    assert (await api.get("police.officer.1", path)).status_code == 403
+    assert (await api.get("civil.supervisor.1", "/v1/children/ch-none/access-record")).status_code == 404
+    table = await api.get("civil.supervisor.1", f"{path}.csv")
+    assert table.headers["Content-Disposition"].startswith("attachment")
+    assert len(table.text.strip().splitlines()) == len(rows) + 2  # its head, and the look at the record just before
+    assert seen in table.text
+
+
+@pytest.mark.parametrize("value", ["=1+1", "+x", "-x", "@x", "\tx"])
+def test_no_cell_of_an_export_is_a_formula(value):
+    from app.api.access_record import _cell
+
+    assert _cell(value) == f"'{value}"
+    assert _cell(["a", "b"]) == "a b"
+
+
+async def test_data_is_no_page_for_a_browser(api):
+    answer = await api.get("civil.supervisor.1", "/v1/me")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert (answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == ("no-store", "no-referrer")

@@ -1,0 +1,269 @@
+"""The audit is sealed as a chain: whoever changes it afterwards is found by a program that knows nothing of the service."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, text
+
+from app.db import tables
+from app.db.migrate import migrate
+from app.db.sealer import LAST, ROWS, Sealer, SealKey, head, leaf, root, trail, written
+from app.db.session import engine_of
+
+VERIFIER = Path(__file__).parents[1] / "deploy" / "verify_audit.py"
+KEY = SealKey.of(base64.b64encode(bytes(range(32))).decode())
+OWNER = "set local session_replication_role = replica"
+"""What the owner of the database can do, and nobody else: write without the trigger that lets rows only come."""
+ROW = {"person_id": "police.officer.1", "agency": "POLICE", "action": "read_content", "stream_id": "case-1"}
+
+
+@pytest.fixture(scope="module")
+async def own(postgres, place):
+    """A database of these tests alone, with three seals over thirty rows and the heads that another organisation holds.
+
+    What an attacker does is rolled back once it was found; what the service does stays.
+    """
+    name = f"sealed_{os.urandom(4).hex()}"
+    await _database(postgres, f"create database {name}")
+    engine = engine_of(_url(postgres, name), pool=8)
+    await migrate(engine)
+    sealer = Sealer(engine, KEY, place / "anchors")
+    for _ in range(3):
+        await _write(engine, 10)
+        await sealer.seal()
+    await sealer.anchor_head()
+    yield sealer
+    await engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _owner(sealer, *statements):
+    """As whoever owns the database, for as long as this lasts."""
+    async with sealer.engine.connect() as conn:
+        await conn.execute(text(OWNER))
+        for statement in statements:
+            assert (await conn.execute(text(statement))).rowcount
+        yield conn
+        await conn.rollback()
+
+
+def _url(postgres, name):
+    return postgres.url.rpartition("/")[0] + f"/{name}"
+
+
+async def _database(postgres, statement):
+    engine = engine_of(postgres.url, pool=1)
+    async with engine.connect() as conn:
+        await (await conn.execution_options(isolation_level="AUTOCOMMIT")).execute(text(statement))
+    await engine.dispose()
+
+
+async def _write(engine, rows):
+    for _ in range(rows):
+        async with engine.begin() as conn:
+            await conn.execute(insert(tables.audit), ROW)
+
+
+async def _verdict(conn, place, *anchors):
+    file = place / f"trail-{os.urandom(4).hex()}.jsonl"
+    file.write_text("\n".join([line async for line in trail(conn)]))
+    more = [part for anchor in anchors for part in ("--anchors", str(anchor))]
+    command = [sys.executable, "-I", str(VERIFIER), str(file), "--key", KEY.public.hex(), *more]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, done.stdout
+
+
+async def _now(sealer, place):
+    async with sealer.engine.connect() as conn:
+        return await _verdict(conn, place, sealer.anchor)
+
+
+async def test_what_nobody_touched_is_whole(own, place):
+    await _write(own.engine, 3)
+    code, said = await _now(own, place)
+    assert code == 0, said
+    assert "3 seals over 30 rows, 3 rows wait" in said
+    assert "1 anchors hold" in said
+
+
+ATTACKS = {
+    "an update": ["update audit set person_id = 'nobody' where id = 14"],
+    "a changed reason": ["update audit set why = 'oversight' where id = 14"],
+    "a deletion": ["delete from audit where id = 14"],
+    "a swap": ["update audit set person_id = case id when 13 then 'a' else 'b' end where id in (13, 14)"],
+    "a swap of places": [
+        "update audit set xid = (select max(xid) from audit where id = 3) where id = 14",
+    ],
+    "a back-dated insert among the old": [
+        "insert into audit (person_id, agency, action, stream_id, at, xid)"
+        " select 'x', 'POLICE', 'read_content', 'case-1', at, xid from audit where id = 14"
+    ],
+    "a removed seal": ["delete from seals where number = 2"],
+    "a removed seal with its rows": [
+        "delete from audit where id between 11 and 20",
+        "delete from seals where number = 2",
+    ],
+    "a seal that says less": ["update seals set rows = 9 where number = 2"],
+    "another signature": [
+        "update seals set signature = (select signature from seals where number = 1) where number = 2"
+    ],
+    "the last seal and its rows cut off": ["delete from audit where id > 20", "delete from seals where number = 3"],
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_an_attack_by_the_owner_of_the_database_is_found(own, place, attack):
+    async with _owner(own, *ATTACKS[attack]) as conn:
+        code, said = await _verdict(conn, place, own.anchor)
+    assert code == 1, said
+    assert "FAULT" in said
+
+
+async def test_a_row_that_is_laid_into_the_past_is_found_though_its_seal_is_new(own, place):
+    async with own.engine.connect() as conn:
+        await conn.execute(insert(tables.audit), {**ROW, "at": datetime.now(UTC) - timedelta(hours=3)})
+        code, said = await _verdict(conn, place, own.anchor)
+        await conn.rollback()
+    assert code == 1
+    assert "back-dated" in said
+
+
+async def _drawn_anew(conn, key):
+    """One seal over everything, made by whoever holds this key."""
+    await conn.execute(text("delete from seals"))
+    rows = (await conn.execute(ROWS)).all()
+    below, at = max(row.xid for row in rows) + 1, datetime.now(UTC)
+    tree = root(leaf(written(row)) for row in rows)
+    made = head(bytes(32), 1, at, below, len(rows), tree)
+    seal = {"number": 1, "at": at, "below": below, "rows": len(rows), "root": tree, "head": made, "key_id": key.id,
+            "signature": key.private.sign(made)}  # fmt: skip
+    await conn.execute(insert(tables.seals), seal)
+    return json.dumps({"number": 1, "head": made.hex()})
+
+
+async def test_the_whole_chain_drawn_anew_with_the_key_is_seen_by_the_anchor_alone(own, place):
+    async with _owner(own, "delete from audit where id = 14") as conn:
+        new_head = await _drawn_anew(conn, KEY)
+        code, said = await _verdict(conn, place)
+        assert (code, "a recomputed chain would not be seen" in said) == (0, True)
+        assert (await _verdict(conn, place, own.anchor))[0] == 1
+        both = place / "both"
+        both.write_text(json.dumps({"number": 1, "head": "00" * 32}) + "\n" + new_head)
+        code, said = await _verdict(conn, place, both)  # a new head beside the old one hides nothing
+        assert (code, "another than the one that was anchored" in said) == (1, True)
+
+
+async def test_a_chain_signed_with_another_key_is_not_ours(own, place):
+    async with _owner(own) as conn:
+        await _drawn_anew(conn, SealKey.of(base64.b64encode(bytes(32)).decode()))
+        code, said = await _verdict(conn, place)
+    assert code == 1
+    assert "unknown key" in said
+
+
+async def test_every_flipped_bit_of_a_trail_is_found(own):
+    """Of three seals with their thirty rows, every so many bits."""
+    async with own.engine.connect() as conn:
+        lines = [line async for line in trail(conn) if '"row"' in line or '"seal"' in line][:33]
+    program = VERIFIER.read_text()
+    space: dict = {"__name__": "verifier"}
+    exec(compile(program, str(VERIFIER), "exec"), space)
+    whole = "\n".join(lines)
+    assert space["faults_of"](lines, [KEY.public], [])[0] == []
+    missed = []
+    for bit in range(0, len(whole.encode()) * 8, 397):
+        raw = bytearray(whole.encode())
+        raw[bit // 8] ^= 1 << bit % 8
+        try:
+            found = space["faults_of"](raw.decode().split("\n"), [KEY.public], [])[0]
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError):
+            found = ["unreadable"]
+        if not found:
+            missed.append(bit)
+    assert missed == []
+
+
+async def test_rows_of_slow_transactions_are_all_sealed(own, place):
+    """A transaction that ends late keeps the seals from passing it: none of its rows is left out."""
+
+    async def slow(n):
+        async with own.engine.begin() as conn:
+            await conn.execute(insert(tables.audit), ROW)
+            await asyncio.sleep(0.02 * (n % 5))
+
+    async def seal_all_along():
+        while True:
+            await own.seal()
+            await asyncio.sleep(0.01)
+
+    sealing = asyncio.create_task(seal_all_along())
+    for _ in range(10):
+        await asyncio.gather(*(slow(n) for n in range(6)))
+    sealing.cancel()
+    await asyncio.gather(sealing, return_exceptions=True)
+    await own.seal()
+    code, said = await _now(own, place)
+    assert code == 0, said
+    assert "0 rows wait" in said
+
+
+async def test_two_sealers_draw_one_chain(own, place):
+    other = Sealer(own.engine, KEY)
+    for _ in range(5):
+        await _write(own.engine, 2)
+        await asyncio.gather(own.seal(), other.seal())
+    code, said = await _now(own, place)
+    assert code == 0, said
+
+
+async def test_a_large_backlog_is_sealed_in_parts_that_hold(own, place, monkeypatch):
+    monkeypatch.setattr("app.db.sealer.MOST", 7)
+    await _write(own.engine, 20)
+    while await own.seal():
+        pass
+    code, said = await _now(own, place)
+    assert code == 0, said
+    assert "0 rows wait" in said
+
+
+async def test_a_quiet_time_is_sealed_as_well(own, monkeypatch):
+    async def seals():
+        async with own.engine.connect() as conn:
+            return (await conn.execute(LAST)).one()
+
+    await own.seal()
+    before = (await seals()).number
+    await own.seal()
+    assert (await seals()).number == before
+    monkeypatch.setattr("app.db.sealer.QUIET", timedelta())
+    await own.seal()
+    assert ((await seals()).number, (await seals()).rows) == (before + 1, 0)
+
+
+@pytest.mark.parametrize(
+    "statement", ["update audit set why = ''", "delete from audit", "truncate audit", "delete from seals"]
+)
+async def test_rows_only_come(own, statement):
+    async with own.engine.begin() as conn:
+        with pytest.raises(Exception, match="only come"):
+            await conn.execute(text(statement))
+
+
+async def test_the_verifier_and_the_sealer_reckon_the_same(own):
+    """The root and head of the second seal, by the sealer's own rules, from the rows."""
+    async with own.engine.connect() as conn:
+        first, second = (await conn.execute(select(tables.seals).order_by(tables.seals.c.number).limit(2))).all()
+        lines = [json.loads(line) async for line in trail(conn)]
+    rows = [entry["row"] for entry in lines if "row" in entry and first.below <= entry["row"][13] < second.below]
+    tree = root(leaf(row) for row in rows)
+    assert (tree, head(first.head, 2, second.at, second.below, 10, tree)) == (second.root, second.head)
+    assert written([None, ["a"], 1, "x"]) == [None, ["a"], 1, "x"]
