@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi_offline import FastAPIOffline
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -73,8 +74,8 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         watching.cancel()
         await engine.dispose()
 
-    app = FastAPI(
-        title="Shouhu 守护", version="0.1.0", lifespan=lifespan,
+    app = FastAPIOffline(
+        redoc_url=None, title="Shouhu 守护", version="0.1.0", lifespan=lifespan,
         description="One chain for a child at risk: 监测预防 · 发现报告 · 评估转介 · 帮扶干预.",
     )  # fmt: skip
     app.state.reached = given is not None

@@ -108,3 +108,12 @@ async def test_every_answer_has_an_example_that_is_valid(document):
         assert [error.message for error in validator.iter_errors(example)] == [], path
         seen.add(name)
     assert {"CaseFile", "Done", "Receipt", "TimelineEntry"} <= seen
+
+
+async def test_the_pages_of_the_api_come_from_the_service_itself(api):
+    page = (await api.http.get("/docs")).text
+    named = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(named) >= 3
+    for address in named:
+        assert address.startswith("/"), "a page that fetches from elsewhere stays empty without a network"
+        assert (await api.http.get(address)).status_code == 200
