@@ -98,6 +98,8 @@ class Play:
         self.case_id = self.receipt = ""
         self.doing, self.closed = "waiting", False
         self.tried: dict[str, Any] = {}
+        self.usual: dict[str, dict[str, Any]] = {}
+        """How each step of a procedure that is owed usually ends."""
 
     async def report(self) -> None:
         """The reporter submits once; a second click gives the same receipt."""
@@ -126,6 +128,8 @@ class Play:
             now = case["progress"]
             self.doing, self.closed = now["stage"], now["stage"] == "closed"
             if not self.closed and not now["linked_to"]:
+                steps = await self.people.get("civil.supervisor.1", f"/v1/cases/{self.case_id}/procedures")
+                self.usual = {step["subject"]: step["usual"] for step in steps["open"]}
                 await self._everybody_acts(now)
             await asyncio.sleep(PACE)
 
@@ -151,6 +155,8 @@ class Play:
             elif duty["is_open"] and duty["code"].startswith("supervision_reply"):
                 note = {"note": "书面回复检察机关：已整改（演示）"}
                 await self._act(f"{duty['desk'].lower()}.officer.1", f"duties/{duty['code']}/reply", note)
+            elif duty["is_open"] and (usual := self.usual.get(duty["code"])):
+                await self._act(f"{duty['desk'].lower()}.officer.1", f"duties/{duty['code']}/outcome", usual)
         await self._police_look(now)
         await self._lead_decides(now)
 
@@ -163,7 +169,7 @@ class Play:
         elif referral["assessment"]:
             await self._act(officer, f"{leg}/assess", {"grade": "medium", "note": "入户探访后评定（演示）"})
         else:
-            await self._act(officer, f"{leg}/complete", {"note": "已办理（演示）"})
+            await self._act(officer, f"{leg}/complete", self.usual.get(referral["id"]) or {"note": "已办理（演示）"})
 
     async def _police_look(self, now: dict[str, Any]) -> None:
         if self.name == "CN-05" and now["stage"] == "assess" and "guardian_sentenced" not in now["happened"]:

@@ -34,12 +34,13 @@ async def ask_in_vain(people: People) -> bool:
     path = f"/v1/cases/{(await people.post('police.reporter.1', '/v1/reports', INQUIRY))['case_id']}"
     (leg,) = (await people.get(POLICE, path))["progress"]["referrals"]
     await people.post(POLICE, f"{path}/referrals/{leg['id']}/accept")
-    await people.post(POLICE, f"{path}/referrals/{leg['id']}/complete", NONE_ALONE)
+    none = {**NONE_ALONE, "outcome": "no_children", "record": {"asked_on": datetime.now(BEIJING).date().isoformat()}}
+    await people.post(POLICE, f"{path}/referrals/{leg['id']}/complete", none)
     await people.post(POLICE, f"{path}/answer", NONE_ALONE)
     await people.post(POLICE, f"{path}/closure-proposal", {"reason": "police_closed"})
     await people.post("police.head.1", f"{path}/closure-approval")
     timeline = await people.get(POLICE, f"{path}/timeline")
-    return any(row["note"] == NONE_ALONE["note"] for row in timeline) and timeline[-1]["kind"] == "case_closed"
+    return any(row.get("outcome") == "no_children" for row in timeline) and timeline[-1]["kind"] == "case_closed"
 
 
 async def raise_and_cut(people: People, case_id: str, example: Mapping[str, Any]) -> dict[str, bool]:

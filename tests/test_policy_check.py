@@ -60,6 +60,41 @@ def test_a_pack_in_which_a_row_waits_for_itself_or_for_nothing_is_not_loaded(cha
     assert [str(fault) for fault in refusal.value.faults if said in str(fault)]
 
 
+PROCEDURES = {
+    "a step that does not exist": (
+        ("opens: [recheck]", "opens: [rechekc]"), "step admonish: outcome admonished opens rechekc, which does not exist",
+    ),
+    "a step that nothing opens": (("opens: [police_recheck]", "opens: []"), "step police_recheck: no outcome opens it"),
+    "an unknown time": (("time: take_over, basis: [R039", "time: taek_over, basis: [R039"), "step take_over: there is no time called taek_over"),
+    "a missing basis": (("time: admonish, basis: [R035]", "time: admonish, basis: []"), "the basis is empty"),
+    "law that is not known to be law": (("basis: [R035, R093]", "basis: [R035, L45]"), "no such source, or none that is law: L45"),
+    "an unknown holder": (("holder: RESCUE", "holder: RESCEU"), "procedures row temporary_guardianship: holder"),
+    "an unknown kind of record": (("record: {done_on: date}", "record: {done_on: dtae}"), "procedures row guardian_admonition: done_on"),
+    "a course that never ends": (
+        ("opens: [confirm]},\n          {code: in_vain", "opens: [persuade]},\n          {code: in_vain"),
+        "step persuade: following the first outcomes never comes to an end",
+    ),
+    "months that nobody records": (
+        ("file: reference, months: 1..6}", "file: reference}"), "lasts as many months as it does not record: months",
+    ),
+    "a wait without an end": (("{code: elapsed, zh: \"已满\"", "{code: over, zh: \"已满\""), "a step ends by `elapsed` if it waits"),
+    "what nothing begins": (("started_by: [PROC]\n", "\n"), "procuratorial_supervision: nothing begins it"),
+    "what an act needs": (("{code: rest,", "{code: remainder,"), "acts end step medical_costs.ask by rest"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), PROCEDURES.values(), ids=PROCEDURES)
+def test_a_procedure_that_leads_nowhere_or_rests_on_nothing_is_not_loaded(change, said):
+    before, after = change
+    assert before in WRITTEN["procedures.yaml"]
+    written = WRITTEN | {"procedures.yaml": WRITTEN["procedures.yaml"].replace(before, after)}
+    with pytest.raises(BadPack) as refusal:
+        parse(written)
+    assert any(said in str(fault) and str(fault).startswith("procedures.yaml: ") for fault in refusal.value.faults), (
+        refusal.value.faults
+    )
+
+
 def test_rows_that_never_hold_and_rows_that_hold_together_are_found_by_trying():
     faults = check(
         changed(

@@ -16,6 +16,8 @@ from app.domain import commands as c
 from app.domain.access import Actor
 from app.domain.events import event_adapter
 from app.domain.fold import fold
+from app.domain.procedure import is_step, step_of
+from app.domain.procedure_work import usual, usual_end
 from app.domain.progress import Progress
 from app.domain.terms import Agency, Role
 from app.policy.examples import facts_of
@@ -151,4 +153,17 @@ class World:
             if leg.assessment:
                 await self.do(case_id, c.FileAssessment(by=who, referral_id=leg.id, grade="medium"))
             else:
-                await self.do(case_id, c.CompleteReferral(by=who, referral_id=leg.id))
+                now = await self.columns(case_id)
+                await self.do(case_id, usual_end(now, load(now.policy), self.now, leg, who))
+
+    async def end_procedures(self, case_id):
+        """Every step that a person owes ends as it usually does."""
+        while steps := [d for d in (await self.columns(case_id)).duties if d.is_open and is_step(d.code)]:
+            for duty in steps:
+                now = await self.columns(case_id)
+                step = load(now.policy).step(step_of(duty.code))
+                if step.waits:
+                    await self.sleep(case_id, seconds=(duty.clock.due_at - self.now).total_seconds() + 1)
+                else:
+                    said = usual(now, load(now.policy), self.now, step)
+                    await self.do(case_id, c.RecordOutcome(by=at_desk(duty.desk), code=duty.code, **said))

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from app.api.procedures import procedures_of
 from app.db.projections import case_columns, task_rows
 from app.domain import commands as c
 from app.domain.access import Actor
@@ -14,6 +15,7 @@ from app.domain.case import decide, file_report
 from app.domain.disclosure import for_reporter
 from app.domain.entitlement import Move
 from app.domain.fold import fold
+from app.domain.procedure_work import begin
 from app.domain.progress import next_deadline
 from app.domain.terms import Agency, Role
 from app.domain.titles import TITLES
@@ -45,6 +47,7 @@ def examples() -> dict[str, Any]:
     accept = c.AcceptReferral(by=OFFICER, referral_id="a-police-1")
     accepted = decide(fold(filed), accept, policy, ACCEPTED)
     now = fold([*filed, *accepted])
+    begun = fold([begin(now, policy, ACCEPTED, "guardian_admonition")], now)
     columns = {**case_columns(now), "id": CASE, "number": 1024, "version": now.version}
     tasks = task_rows(now)
     seen = {**now.model_dump(mode="json"), "referrals_open": len(now.open_referrals)}
@@ -80,6 +83,7 @@ def examples() -> dict[str, Any]:
         "Suggestion": {"other_id": OTHER, "score": 0.93, "state": "open", "reasons": []},
         "Received": received,
         "TouchedCase": {"id": CASE, "number": 1024, "touched": [received]},
+        "Procedures": procedures_of(begun, load("fengtai-2026.1"), Agency.POLICE, ACCEPTED),
         "TaskRow": tasks["a-police-1"],
         "StalledRow": stalled,
         "Rate": {"agency": "POLICE", "due": 24, "on_time": 22, "rate": 0.9167},

@@ -83,6 +83,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "read_timeline": ("read_case", _by(Action.READ_CASE)),
     "explain_case": ("read_case", _by(Action.READ_CASE)),
     "read_benefits": ("read_case", _by(Action.READ_CASE)),
+    "read_procedures": ("read_case", _by(Action.READ_CASE)),
     "suggested_duplicates": ("link_report", _by(Action.LINK_REPORT)),
     "touched_benefits": ("sight", _in_a_list),
     "tasks": ("the own desk", _at_the_desk),

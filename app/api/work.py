@@ -48,9 +48,11 @@ ON_REFERRAL: dict[str, tuple[type[c.Command], Action]] = {
 }
 ON_DUTY: dict[str, tuple[type[c.Command], Action]] = {
     "meet": (c.MeetDuty, Action.WORK_REFERRAL),
+    "outcome": (c.RecordOutcome, Action.WORK_REFERRAL),
     "reply": (c.ReplyToSupervision, Action.WORK_REFERRAL),
 }
 ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
+    "procedure": (c.StartProcedure, Action.START_PROCEDURE),
     "safety": (c.ConfirmSafety, Action.CONFIRM_SAFETY),
     "sentence": (c.RecordSentence, Action.CONFIRM_SAFETY),
     "grade-review": (c.ReviewGrade, Action.REVIEW_GRADE),
@@ -85,6 +87,8 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     c.PauseReferral: {"reason": "awaiting_material"},
     c.MoveTask: {"to": "police.officer.2"},
     c.ReassignReferral: {"to": "CIVIL"},
+    c.StartProcedure: {"procedure": "guardian_admonition"},
+    c.RecordOutcome: {"outcome": "admonished", "record": {"done_on": "2026-05-06"}, "note": "已当面劝诫"},
     c.ConfirmSafety: {"child_id": CHILD, "safety": "safe"},
     c.ReviewGrade: {"grade": "high", "present": 5},
     c.AdoptPlan: {"items": [{"agency": "EDU", "service": "education_support"}], "lead": "CIVIL"},

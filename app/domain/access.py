@@ -61,6 +61,7 @@ class Action(StrEnum):
     LINK_REPORT = "link_report"
     DECLARE_CONFLICT = "declare_conflict"
     ANSWER_REPORTER = "answer_reporter"
+    START_PROCEDURE = "start_procedure"
     CONFIRM_SAFETY = "confirm_safety"
     REVIEW_GRADE = "review_grade"
     ADOPT_PLAN = "adopt_plan"
@@ -308,6 +309,7 @@ CASE_RULES: Mapping[Action, CaseRule] = {
     Action.LINK_REPORT: _at_intake_or_lead,
     Action.DECLARE_CONFLICT: _at_intake_or_lead,
     Action.ANSWER_REPORTER: _answer_reporter,
+    Action.START_PROCEDURE: _staff_only,
     Action.CONFIRM_SAFETY: _confirm_safety,
     Action.REVIEW_GRADE: _review_grade,
     Action.ADOPT_PLAN: _adopt_plan,

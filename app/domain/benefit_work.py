@@ -8,11 +8,17 @@ from app.domain import events as e
 from app.domain.benefits import Benefit, Result, Verdict, parts_of
 from app.domain.entitlement import BenefitRules, Comparison, Line, Part, change_amount, choose, compare
 from app.domain.facts import BEIJING, Known
+from app.domain.fold import fold
 from app.domain.medical_costs import Bill
 from app.domain.policy import Policy
+from app.domain.procedure import step_of
+from app.domain.procedure_work import begin, follow
 from app.domain.progress import Progress
 from app.domain.referral import Events, signed
 from app.domain.refusals import RefusalCode, Refused
+
+COSTS = "medical_costs"
+"""The procedure that a bill goes through."""
 
 
 def _today(now: datetime) -> date:
@@ -125,18 +131,22 @@ def _open_bill(progress: Progress, command: c.OpenBill, policy: Policy, now: dat
     _require_child(progress, command.child_id)
     number = len(progress.bills) + 1
     bill = Bill(id=f"bill-{number}", child_id=command.child_id, yuan=command.yuan, payers=policy.benefits.payers)
-    return (e.BillOpened(**signed(command.by, now), bill=bill),)
+    opened = e.BillOpened(**signed(command.by, now), bill=bill)
+    return opened, begin(fold((opened,), progress), policy, now, COSTS, bill.id)
 
 
 def _record_payer(progress: Progress, command: c.RecordPayer, policy: Policy, now: datetime) -> Events:
     bill = progress.bill(command.bill_id)
     if bill is None:
         raise Refused(RefusalCode.BILL_NOT_FOUND)
-    bill.answered(command.payer, command.approved)
-    answered = e.PayerAnswered(
-        **signed(command.by, now), bill_id=bill.id, payer=command.payer, approved=command.approved
-    )
-    return (answered,)
+    after, head = bill.answered(command.payer, command.approved), signed(command.by, now)
+    answered = e.PayerAnswered(**head, bill_id=bill.id, payer=command.payer, approved=command.approved)
+    duty = progress.open_duty(f"{COSTS}.ask:{bill.id}")
+    if duty is None:
+        return (answered,)  # opened before bills had a clock
+    step = policy.step(step_of(duty.code))
+    ended = step.ends_by("rest" if after.unpaid_by_all else "next" if after.left else "paid")
+    return answered, *follow(progress, policy, duty.code, step, ended, head)
 
 
 BENEFIT_WORK = {

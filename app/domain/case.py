@@ -10,6 +10,8 @@ from app.domain.benefit_work import BENEFIT_WORK
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, open_duty, open_leg, ready_duties, ready_legs
 from app.domain.policy import Policy
+from app.domain.procedure import is_step
+from app.domain.procedure_work import PROCEDURE_WORK, elapsed
 from app.domain.progress import Answer, Progress, State
 from app.domain.referral import DESK_WORK, signed
 from app.domain.refusals import RefusalCode, Refused
@@ -100,9 +102,10 @@ def _consequences(state: Progress, policy: Policy, now: datetime) -> tuple[e.Eve
     told = _reporter_is_told(state, now) + _duties_settled(state, now)
     if state.linked_to:
         return told
+    over = tuple(elapsed(state, policy, now))
     legs = tuple(open_leg(state, policy, now, step) for step in ready_legs(state))
     duties = tuple(open_duty(state, policy, now, code) for code in ready_duties(state))
-    return told + legs + duties
+    return told + over + legs + duties
 
 
 def _reporter_is_told(state: Progress, now: datetime) -> tuple[e.Event, ...]:
@@ -135,7 +138,7 @@ def _record_sentence(
 def _meet_duty(progress: Progress, command: c.MeetDuty, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if not progress.open_duty(command.code):
         raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
-    if command.code in BY_ACT or command.code.startswith((REPLY, SUPERVISED)):
+    if command.code in BY_ACT or is_step(command.code) or command.code.startswith((REPLY, SUPERVISED)):
         raise Refused(RefusalCode.DUTY_MET_BY_ACT, code_of_duty=command.code)
     return (e.DutyMet(**signed(command.by, now), code=command.code),)
 
@@ -247,6 +250,7 @@ DECISIONS: dict[type[c.Command], Decision] = {
     c.ClearDuplicate: _clear_duplicate,
     c.FollowPrimary: _follow_primary,
     **DESK_WORK,
+    **PROCEDURE_WORK,
     **STAGE_WORK,
     **SUPERVISION_WORK,
     **BENEFIT_WORK,

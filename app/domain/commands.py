@@ -28,6 +28,9 @@ from app.domain.terms import (
 Note = Annotated[str, Field(max_length=20_000)]
 Concerned = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
 """The code of a unit, a desk, an agency or a person."""
+Code = Annotated[str, Field(max_length=64)]
+Record = Annotated[dict[Code, bool | int | Code], Field(max_length=20)]
+Whom = Annotated[tuple[Code, ...], Field(max_length=50)]
 
 
 class Command(Frozen):
@@ -81,9 +84,12 @@ class PassOnReferral(Command):
 
 
 class CompleteReferral(Command):
-    """完成."""
+    """完成; a leg that is the first step of a procedure needs its outcome, as in RecordOutcome."""
 
     referral_id: str
+    outcome: Code = ""
+    record: Record = Field(default_factory=dict)
+    about: Whom = ()
 
 
 class FailReferral(Command):
@@ -162,6 +168,22 @@ class MeetDuty(Command):
     """A duty of the rules is done, such as the parents' return."""
 
     code: str
+
+
+class StartProcedure(Command):
+    """启动程序, where the notice leaves it to a person; `about` names the child, agency or bill where it is about one."""
+
+    procedure: Code
+    about: str = Field(default="", max_length=64)
+
+
+class RecordOutcome(Command):
+    """记录办理结果: how a step of a procedure ended; `about` names the children or agencies that what it opens is about."""
+
+    code: str
+    outcome: Code
+    record: Record = Field(default_factory=dict)
+    about: Whom = ()
 
 
 class ConfirmSafety(Command):

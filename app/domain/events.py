@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 from app.domain.benefit_events import BenefitDecided, BillOpened, FamilyHeard, HighestChosen, PayerAnswered
 from app.domain.clock import Clock
 from app.domain.policy import Frozen, Gate
+from app.domain.procedure import Recorded
 from app.domain.referral_events import (
     ClockExtended,
     ClockPaused,
@@ -138,6 +139,16 @@ class DutyDropped(Fact):
 
     kind: Literal["duty_dropped"] = "duty_dropped"
     code: str
+
+
+class OutcomeRecorded(Fact):
+    """办理结果: a step of a procedure ended so; `subject` is its duty or its leg, the record holds dates, counts and file numbers only."""
+
+    kind: Literal["outcome_recorded"] = "outcome_recorded"
+    subject: str
+    step: str
+    outcome: str
+    record: Recorded
 
 
 class SafetyConfirmed(Fact):
@@ -325,6 +336,7 @@ Event = Annotated[
     | DutyMet
     | DutyExpired
     | DutyDropped
+    | OutcomeRecorded
     | SafetyConfirmed
     | GuardianSentenced
     | AssessmentFiled

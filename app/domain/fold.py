@@ -8,6 +8,7 @@ from app.domain.benefits import Benefit, Verdict
 from app.domain.clock import Clock
 from app.domain.entitlement import Held
 from app.domain.ladder import RUNGS
+from app.domain.procedure import Ended, happening
 from app.domain.progress import Answer, Child, ClockName, Duty, Progress, Referral, State
 from app.domain.terms import Stage
 
@@ -150,6 +151,8 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
             return _safety(progress, event)
         case e.PolicyMoved(after=version):
             return {"policy": version}
+        case e.OutcomeRecorded():
+            return _outcome(progress, event)
         case e.GuardianSentenced():
             return {"happened": (*progress.happened, "guardian_sentenced")}
         case e.GradeReviewed(grade=grade):
@@ -227,6 +230,12 @@ def _of_benefit(progress: Progress, event: e.Event) -> Change:
             return {"bills": tuple(b.answered(payer, approved) if b.id == bill_id else b for b in progress.bills)}
         case _:
             return {}
+
+
+def _outcome(progress: Progress, event: e.OutcomeRecorded) -> Change:
+    ended = Ended(subject=event.subject, step=event.step, outcome=event.outcome, record=event.record, at=event.at)
+    happened = dict.fromkeys((*progress.happened, happening(event.step, event.outcome)))
+    return {"outcomes": (*progress.outcomes, ended), "happened": tuple(happened)}
 
 
 def _receiving(progress: Progress, child_id: str, instead_of: tuple[Benefit, ...], *now: Held) -> Change:

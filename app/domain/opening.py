@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.domain import events as e
-from app.domain.clock import Clock
+from app.domain.clock import Budget, Clock
 from app.domain.policy import Gate, Policy
 from app.domain.progress import Progress, Referral, State
 from app.domain.terms import Agency, Role, Rung, Stage
@@ -97,18 +97,20 @@ def reopen_leg(
 
 
 def open_duty(
-    state: Progress, policy: Policy, now: datetime, code: str, *, holder: Agency | None = None, name: str | None = None
-) -> e.DutyOpened:
+    state: Progress, policy: Policy, now: datetime, code: str, *, holder: Agency | None = None, name: str | None = None,
+    budget: Budget | None = None,
+) -> e.DutyOpened:  # fmt: skip
     """The event that starts a duty of the holder given, else of its rule's, else of the lead agency; `name` tells several of a kind apart."""
     spec = policy.obligation(code, urgent=state.urgency.around_the_clock)
     owes = holder or spec.holder or state.lead
+    time = spec.time.model_copy(update={"budget": budget}) if budget else spec.time
     return e.DutyOpened(
         at=now,
         code=name or code,
         holder=owes,
         desk=desk_of(owes, state.division),
         basis=spec.basis,
-        clock=Clock.start(spec.time, now, policy.calendar),
+        clock=Clock.start(time, now, policy.calendar),
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.domain.clock import Budget, Calendar, TimeSpec
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import ReportFacts
+from app.domain.procedure import Procedure, Step
 from app.domain.registers import Register
 from app.domain.terms import Agency, Branch, Rung, Stage, Trigger, Urgency
 
@@ -23,6 +24,7 @@ HAPPENINGS = ("child_safe", "child_found", "guardian_sentenced", "plan_adopted",
 
 
 DUTIES_BY_ACT = ("answer_outcome", "committee_review", "closure", "supervised", "supervision_reply")
+STEPS_BY_ACT = {"medical_costs.ask": ("paid", "next", "rest")}
 TIMES_BY_ACT = ("supply", "visit_high", "visit_medium", "visit_low")
 """What the engine asks every version for by name."""
 
@@ -33,8 +35,8 @@ class Gate(Frozen):
     `or_after` opens it before its stage, once one of these routes is completed: what the law hurries waits for no plan. A step that
     nobody plans is joined at the last planned step below it.
 
-    Any one of `events` will do: one of HAPPENINGS, or a duty's code with the prefix `expired:`. An emergency route has stage REPORT and
-    neither of the others.
+    Any one of `events` will do: one of HAPPENINGS, a duty's code with the prefix `expired:`, or a step's name with `=` and its outcome.
+    An emergency route has stage REPORT and neither of the others.
     """
 
     stage: Stage = Stage.REPORT
@@ -60,6 +62,8 @@ class PlannedRoute(Frozen):
     assessment: bool = False
     fallback: Agency | None = None
     search: bool = False
+    procedure: str = ""
+    """The step that this leg is: the first of a procedure, and done when its outcome is recorded."""
 
 
 class ObligationSpec(Frozen):
@@ -114,7 +118,19 @@ class Triage(Frozen):
     rows: tuple[str, ...]
 
 
-class Policy(Protocol):
+class Courses(Protocol):
+    """The procedures of a version of the rules."""
+
+    def procedure(self, code: str) -> Procedure | None:
+        """A procedure by its code."""
+        ...
+
+    def step(self, name: str) -> Step:
+        """A step by its full name, `procedure.step`; its duty is an obligation of that name."""
+        ...
+
+
+class Policy(Courses, Protocol):
     """One effective version of the rules, with the calendar in force."""
 
     @property
@@ -195,6 +211,10 @@ class Policy(Protocol):
 
     def obligation(self, code: str, *, urgent: bool) -> ObligationSpec:
         """A named duty by its code, such as `answer_outcome`, `post_assessment`, `committee_review`, `visit`, `supervision_reply`."""
+        ...
+
+    def months(self, amount: int) -> Budget:
+        """So many months, at the pace of this version."""
         ...
 
     def time(self, name: str, *, urgent: bool) -> TimeSpec:

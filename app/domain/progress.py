@@ -11,6 +11,7 @@ from app.domain.clock import Clock
 from app.domain.entitlement import Held
 from app.domain.medical_costs import Bill
 from app.domain.policy import Frozen
+from app.domain.procedure import Ended
 from app.domain.terms import Agency, Branch, CloseReason, Grade, ReporterClass, ReportKind, Rung, Safety, Stage, Urgency
 
 ClockName = Literal["accept", "finish", "supply", "duty"]
@@ -157,6 +158,7 @@ class Progress(Frozen):
     closed_at: datetime | None = None
     benefits: tuple[Held, ...] = ()
     bills: tuple[Bill, ...] = ()
+    outcomes: tuple[Ended, ...] = ()
 
     @property
     def is_open(self) -> bool:

@@ -133,13 +133,6 @@ def _is_statutory(referral: Referral, reason: DeclineReason) -> bool:
     return referral.agency is Agency.POLICE and referral.urgent and reason not in POLICE_MAY_DECLINE
 
 
-def _complete(progress: Progress, command: c.CompleteReferral, policy: Policy, now: datetime) -> Events:
-    referral, _ = in_work(progress, command, command.referral_id)
-    if referral.assessment:
-        raise Refused(RefusalCode.NO_ASSESSMENT)
-    return (e.ReferralCompleted(**signed(command.by, now), referral_id=referral.id),)
-
-
 def _fail(progress: Progress, command: c.FailReferral, policy: Policy, now: datetime) -> Events:
     referral, _ = in_work(progress, command, command.referral_id)
     return (e.ReferralFailed(**signed(command.by, now), referral_id=referral.id, reason=command.reason),)
@@ -242,7 +235,6 @@ DESK_WORK = {
     c.SupplyMaterial: _supply,
     c.DeclineReferral: _decline,
     c.PassOnReferral: _pass_on,
-    c.CompleteReferral: _complete,
     c.FailReferral: _fail,
     c.ExtendReferral: extend,
     c.PauseReferral: _pause,

@@ -139,6 +139,19 @@ class RefusalCode(Term):
         "新版本缺少本案待办的事项",
         "That version lacks rows that this case still needs.",
     )
+    PROCEDURE_NOT_FOUND = "procedure_not_found", "没有此程序", "There is no such procedure."
+    PROCEDURE_RUNS = "procedure_runs", "该程序正在进行", "This procedure is running already."
+    OUTCOME_NEEDED = "outcome_needed", "请选择本步骤的办理结果", "Say how this step ended, by one of its outcomes."
+    RECORD_UNFIT = (
+        "record_unfit",
+        "办理结果的记录项缺少或不符",
+        "Fields of the record are missing, unknown or do not fit.",
+    )
+    WHOM_IT_IS_ABOUT = (
+        "whom_it_is_about",
+        "请指明本案中的对象",
+        "Name those whom the next step is about, and nobody where it is about the case.",
+    )
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
 
 

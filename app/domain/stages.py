@@ -7,6 +7,7 @@ from app.domain import events as e
 from app.domain.benefits import Benefit
 from app.domain.opening import open_duty
 from app.domain.policy import Gate, Policy
+from app.domain.procedure import is_step
 from app.domain.progress import Duty, Progress, State
 from app.domain.referral import Events, in_work, signed
 from app.domain.refusals import RefusalCode, Refused
@@ -19,6 +20,7 @@ ENDS_EARLY = (
 """Reasons that end a case before its post-assessment."""
 OWN_OBSTACLE = ("closure", "answer_", "post_assessment")
 REPLIES = ("supervision_reply", "supervised")
+GONE = (CloseReason.MOVED_AND_HANDED_OVER, CloseReason.ADULTHOOD, CloseReason.DIED)
 NO_CHILD_TO_SEE = (CloseReason.DIED, CloseReason.POLICE_CLOSED)
 
 
@@ -112,25 +114,29 @@ def closing_obstacles(progress: Progress, reason: CloseReason) -> tuple[str, ...
         and any(child.safety is Safety.UNKNOWN for child in progress.children),
         "temporary_support_runs": not early and any(held.benefit is Benefit.TEMP_LIVING for held in progress.benefits),
         "referrals_open": not early and bool(progress.open_referrals),
-        "duties_open": any(_still_owed(progress, duty, early=early) for duty in progress.duties),
+        "duties_open": any(_still_owed(progress, duty, reason) for duty in progress.duties),
     }
     return tuple(code for code, stands in checks.items() if stands)
 
 
-def _still_owed(progress: Progress, duty: Duty, *, early: bool) -> bool:
-    """Whether a duty stands against closing: a written reply always does, the rest where the case ran its course.
+def _still_owed(progress: Progress, duty: Duty, reason: CloseReason) -> bool:
+    """Whether a duty stands against closing: a written reply always does, a step of a procedure unless the child is gone from here,
+    the rest where the case ran its course.
 
     Those that have an obstacle of their own do not count again, nor does one whose expiry put a leg in its place.
     """
     if not duty.is_open or duty.code.startswith(OWN_OBSTACLE):
         return False
-    if duty.code.startswith(REPLIES):
+    if duty.code.startswith(REPLIES) or (is_step(duty.code) and reason not in GONE):
         return True
     replaced = duty.expired and any(f"expired:{duty.code}" in step.gate.events for step in progress.steps)
-    return not early and not replaced
+    return reason not in ENDS_EARLY and not replaced
 
 
 def _propose_closure(progress: Progress, command: c.ProposeClosure, policy: Policy, now: datetime) -> Events:
+    """Return to the family is the aim (三(二)3): that a child is placed elsewhere for long needs reasons why it cannot go home."""
+    if command.reason is CloseReason.LONG_TERM_PLACEMENT and not command.note.strip():
+        raise Refused(RefusalCode.REASONS_NEEDED)
     obstacles = closing_obstacles(progress, command.reason)
     if obstacles:
         raise Refused(RefusalCode.CANNOT_CLOSE, obstacles=obstacles)

@@ -7,6 +7,7 @@ from app.domain import events as e
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, desk_of, next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
+from app.domain.procedure import is_step, step_of
 from app.domain.progress import ClockName, Progress, State, running_clocks
 from app.domain.referral import Events, open_referral, signed
 from app.domain.refusals import RefusalCode, Refused
@@ -120,7 +121,9 @@ def _move_policy(progress: Progress, command: c.MovePolicy, policy: Policy, now:
     if progress.policy == policy.version:
         raise Refused(RefusalCode.ALREADY_DONE)
     steps = (step.route_id for step in progress.steps)
-    if lacks := policy.lacks(tuple(steps), tuple(duty.code for duty in progress.planned_duties)):
+    owed = [duty.code for duty in progress.planned_duties]
+    owed += [step_of(duty.code) for duty in progress.duties if duty.is_open and is_step(duty.code)]
+    if lacks := policy.lacks(tuple(steps), tuple(owed)):
         raise Refused(RefusalCode.POLICY_UNFIT, rows=list(lacks))
     return (e.PolicyMoved(**signed(command.by, now), before=progress.policy, after=policy.version),)
 

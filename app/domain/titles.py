@@ -30,6 +30,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "duty_met": ("义务完成", "duty met"),
     "duty_expired": ("义务逾期", "duty expired"),
     "duty_dropped": ("义务终止", "duty fell away"),
+    "outcome_recorded": ("记录办理结果", "outcome recorded"),
     "safety_confirmed": ("核实儿童安全", "safety confirmed"),
     "guardian_sentenced": ("监护人被判刑", "guardian sentenced"),
     "assessment_filed": ("评估", "assessed"),

@@ -9,11 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from app.domain.facts import ReportFacts
+from app.policy.asked import Asked, ConditionFails
 from app.policy.child_rows import never_reached
 from app.policy.conditions import conjuncts
 from app.policy.loader import BadPack, Fault, Files, parse, tables_of
 from app.policy.made import made
-from app.policy.pack import CONDITIONED, Asked, ConditionFails, Pack, PackFile
+from app.policy.pack import CONDITIONED, Pack, PackFile
 
 TRIED = 1000
 """Reports that every pack is tried on."""

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.domain import events as e
+from app.domain.procedure import is_step, step_of
 from app.domain.referral_events import ReferralOpened
 from app.domain.terms import Agency
 from app.policy.basis import Citation, cite
@@ -88,9 +89,9 @@ def _opened(file: PackFile, event: ReferralOpened | e.DutyOpened) -> Explained:
         name, table, clock, who = event.route_id, "routes", event.accept, event.agency
         told = ("期限内受理", "to be taken up in time")
     else:
-        name, table, clock, who = event.code, "duties", event.clock, event.holder
-        told = ("期限内办理", "to be done in time")
-    row = next((row for row in getattr(file, table) if row.id == name), None)
+        name, clock, who = step_of(event.code), event.clock, event.holder
+        table, told = "procedures" if is_step(name) else "duties", ("期限内办理", "to be done in time")
+    row = file.step_rows.get(name) or next((row for row in getattr(file, table) if row.id == name), None)
     zh, en = (row.zh, row.en) if row else (name, name)
     return Explained(
         at=event.at, table=table, row=name, title_zh=f"{who.zh}{told[0]}：{zh}", title_en=f"{who.value} {told[1]}: {en}",

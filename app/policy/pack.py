@@ -6,20 +6,22 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Literal, cast
 
-import cel
 from pydantic import Field
 
-from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec
+from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec, Unit
 from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.ladder import faults_of
 from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, RoundSpec, Triage
+from app.domain.procedure import Procedure, Step
 from app.domain.registers import Register
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
+from app.policy.asked import Asked
 from app.policy.books import Books
-from app.policy.conditions import FAILURES, compiled, view
+from app.policy.conditions import compiled, view
 from app.policy.determination import Tables, determine
+from app.policy.procedure_rows import ProcedureTables, StepRow
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
 
 LADDERS = ("urgent", "normal")
@@ -88,6 +90,8 @@ class RouteRow(Row):
     assessment: bool = False
     search: bool = False
     fallback: Agency | None = None
+    procedure: str = ""
+    """The procedure whose first step this leg is."""
 
 
 class DutyRow(PackModel):
@@ -108,7 +112,7 @@ class DutyRow(PackModel):
         return self.code
 
 
-class PackFile(Tables, Books):
+class PackFile(Tables, Books, ProcedureTables):
     """The whole pack as it stands in its files."""
 
     name: str
@@ -172,6 +176,7 @@ class PackFile(Tables, Books):
         yield from self.faults_of_benefits()
         yield from self.faults_of_registers()
         yield from self.faults_of_rounds(self.times)
+        yield from self.faults_of_procedures(self.times, {row.procedure for row in self.routes if row.procedure})
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):
                 yield table, "-", f"no row holds for every report, so one could stay without {what}"
@@ -241,7 +246,7 @@ class Pack:
 
     def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the rows that this version does not have; an item of a plan needs none."""
-        codes = {duty.code for duty in self.file.duties}
+        codes = {*(duty.code for duty in self.file.duties), *self.file.steps}
         missing = [name for name in routes if name not in self._routes and not name.startswith("plan:")]
         return (*missing, *(code for code in duties if code not in codes))
 
@@ -271,18 +276,34 @@ class Pack:
             id=row.id, step=row.step, agency=row.agency, task=row.task, title_zh=row.zh, title_en=row.en, basis=row.basis,
             gate=row.gate, accept=self.time(row.accept, urgent=fast), finish=self.time(row.finish, urgent=fast),
             urgent=fast, assessment=row.assessment, fallback=row.fallback, search=row.search,
+            procedure=self.file.courses[row.procedure].first if row.procedure else "",
         )  # fmt: skip
 
     def obligation(self, code: str, *, urgent: bool) -> ObligationSpec:
-        """A duty by its code."""
+        """A duty by its code, or that of a step by its full name."""
         key = ("duty", code, urgent)
         if key not in self._made:
-            row = next(duty for duty in self.file.duties if duty.code == code)
+            row = self.file.step_rows.get(code) or next(duty for duty in self.file.duties if duty.code == code)
+            time, gate = self.time(row.time, urgent=urgent), row.gate if isinstance(row, DutyRow) else None
+            if isinstance(row, StepRow) and row.waits:
+                time = time.model_copy(update={"ladder": ()})  # nobody is late while time has to pass
             self._made[key] = ObligationSpec(
-                code=row.code, holder=row.holder, title_zh=row.zh, title_en=row.en, time=self.time(row.time, urgent=urgent),
-                basis=row.basis, gate=row.gate or Gate(),
+                code=code, holder=row.holder, title_zh=row.zh, title_en=row.en, time=time, basis=row.basis,
+                gate=gate or Gate(),
             )  # fmt: skip
         return self._made[key]
+
+    def procedure(self, code: str) -> Procedure | None:
+        """A procedure by its code."""
+        return self.file.courses.get(code)
+
+    def step(self, name: str) -> Step:
+        """A step by its full name."""
+        return self.file.steps[name]
+
+    def months(self, amount: int) -> Budget:
+        """So many months; where nothing rests, seconds."""
+        return Budget(amount=amount, unit=Unit.SECONDS if self.file.never_rests else Unit.MONTHS)
 
     def triage(self, facts: ReportFacts) -> Triage:
         """The pack's answer to a report; pure, with the rows that made it.
@@ -300,13 +321,13 @@ class Pack:
         """The same of a report that has not been answered yet."""
         return self.determine(facts, self.triage(facts))
 
-    def asked(self, facts: ReportFacts) -> "Asked":
+    def asked(self, facts: ReportFacts) -> Asked:
         """The report with all that the tables decide of it, to be asked any condition of the pack."""
         asked = self._opened(facts)
         self._triage(facts, asked)
         return asked
 
-    def _opened(self, facts: ReportFacts) -> "Asked":
+    def _opened(self, facts: ReportFacts) -> Asked:
         known = view(facts, self.file.left_behind_max_age)
         return Asked({name: value for name, value in known.items() if name in self._asks})
 
@@ -316,7 +337,7 @@ class Pack:
         whens = (row.when for table in CONDITIONED for row in getattr(self.file, table))
         return frozenset(name for when in (*whens, *ASKED_BY_TRIAGE) for name in compiled(when).variables())
 
-    def _triage(self, facts: ReportFacts, asked: "Asked") -> Triage:
+    def _triage(self, facts: ReportFacts, asked: Asked) -> Triage:
         added = [row for row in self.file.triggers if asked.holds(row.when)]
         triggers = tuple(dict.fromkeys([*facts.situations, *(row.add for row in added)]))
         rescued = Trigger.RESCUED_FROM_TRAFFICKING in triggers
@@ -365,32 +386,6 @@ class Pack:
     @cached_property
     def _routes(self) -> dict[str, RouteRow]:
         return {row.id: row for row in self.file.routes}
-
-
-class ConditionFails(ValueError):
-    """A condition has no answer for some report."""
-
-    def __init__(self, condition: str, reason: str) -> None:
-        super().__init__(reason)
-        self.condition = condition
-
-
-class Asked:
-    """What is known of one report while the tables are gone through, handed to CEL once instead of once a row."""
-
-    def __init__(self, known: dict[str, Any]) -> None:
-        self._context = cel.Context(variables=known)
-
-    def learn(self, **decided: Any) -> None:
-        """Add what a table has decided."""
-        self._context.update(decided)
-
-    def holds(self, condition: str) -> bool:
-        """Whether a condition is true of the report."""
-        try:
-            return compiled(condition).execute(self._context)
-        except FAILURES as failure:
-            raise ConditionFails(condition, str(failure).splitlines()[0]) from failure
 
 
 def _plan_item(route_id: str) -> RouteRow:

@@ -15,6 +15,8 @@ from app.domain.clock import Clock
 from app.domain.facts import ReportFacts
 from app.domain.fold import fold
 from app.domain.policy import Policy
+from app.domain.procedure import is_step
+from app.domain.procedure_work import usual, usual_end
 from app.domain.progress import Duty, Progress, Referral, State, next_deadline
 from app.domain.referral_events import ReferralOpened
 from app.domain.refusals import Refused
@@ -136,12 +138,12 @@ class _Play:
         if referral.state is State.SENT:
             yield _half(referral.accept), c.AcceptReferral(by=who, referral_id=referral.id)
         elif referral.state is State.ACCEPTED and referral.finish:
-            done = (
-                c.FileAssessment(by=who, referral_id=referral.id, grade=Grade.MEDIUM)
-                if referral.assessment
-                else c.CompleteReferral(by=who, referral_id=referral.id)
-            )
-            yield _half(referral.finish), done
+            yield _half(referral.finish), self._done(who, referral)
+
+    def _done(self, who: Actor, referral: Referral) -> c.Command:
+        if referral.assessment:
+            return c.FileAssessment(by=who, referral_id=referral.id, grade=Grade.MEDIUM)
+        return usual_end(self.case, self.policy, self.now, referral, who)
 
     def _on_duty(self, duty: Duty) -> Iterator[c.Command]:
         who = _at(duty.holder, duty.desk)
@@ -165,6 +167,11 @@ class _Play:
                 yield c.ProposeClosure(by=who, reason=CloseReason.NEEDS_MET)
             case code if code in REPLIES:
                 yield c.ReplyToSupervision(by=who, code=duty.code)
+            case code if is_step(code):
+                step = self.policy.step(code)
+                if not step.waits and not step.by_act:
+                    said = usual(self.case, self.policy, self.now, step)
+                    yield c.RecordOutcome(by=who, code=duty.code, **said)
             case code if code not in BY_ACT:
                 yield c.MeetDuty(by=who, code=duty.code)
             case _:
@@ -203,6 +210,9 @@ def _told(events: list[Any], policy: Policy) -> Iterator[Happening]:
             zh, en = f"{zh}：{event.rung.zh}", f"{en}: {event.rung.en}"
         elif isinstance(event, e.StageEntered):
             zh, en = f"{zh}：{event.stage.zh}", f"{en}: {event.stage.en}"
+        elif isinstance(event, e.OutcomeRecorded):
+            ended = policy.step(event.step).ends_by(event.outcome)
+            zh, en = f"{zh}：{ended.title_zh}", f"{en}: {ended.title_en}"
         elif isinstance(event, e.DutyMet | e.DutyExpired | e.DutyDropped):
             subject = event.code
         yield Happening(

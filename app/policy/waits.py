@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from app.domain.policy import HAPPENINGS, Gate
+from app.domain.procedure import happening
 from app.policy.pack import PackFile
 
 Place = tuple[str, str]
@@ -18,9 +19,11 @@ def circles(file: PackFile) -> Iterator[tuple[str, str, str]]:
         if way and start not in seen and start[0] != "step":
             seen.update(way)
             yield *start, f"waits for itself: {' → '.join(name for _, name in way)}"
+    known = {*HAPPENINGS, *(f"{EXPIRED}{duty.code}" for duty in file.duties)}
+    known |= {happening(step.name, outcome.code) for step in file.steps.values() for outcome in step.outcomes}
     for table, row, gate in _gates(file):
         for event in gate.events:
-            if event not in HAPPENINGS and event.removeprefix(EXPIRED) not in {duty.code for duty in file.duties}:
+            if event not in known:
                 yield table, row, f"nothing that happens is called {event}"
     for row in file.routes:
         if row.fallback is row.agency:

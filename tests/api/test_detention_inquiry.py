@@ -22,9 +22,15 @@ async def test_that_a_detained_person_has_no_child_is_asked_answered_and_kept(ap
     }
     is_problem(await api.get("civil.officer.1", path), 404, "case_not_found")
     leg = f"{path}/referrals/{now['referrals'][0]['id']}"
+    assert (await api.post("police.officer.1", f"{leg}/accept")).status_code == 200
+    refused = is_problem(await api.post("police.officer.1", f"{leg}/complete", NONE_ALONE), 409, "outcome_needed")
+    assert refused["outcomes"] == ["needs_carer", "no_need", "no_children", "no_answer"], "no answer by silence"
     for person, where, body in (
-        ("police.officer.1", f"{leg}/accept", None),
-        ("police.officer.1", f"{leg}/complete", NONE_ALONE),
+        (
+            "police.officer.1",
+            f"{leg}/complete",
+            {**NONE_ALONE, "outcome": "no_children", "record": {"asked_on": "2026-03-01"}},
+        ),
         ("police.officer.1", f"{path}/answer", NONE_ALONE),
         ("police.officer.1", f"{path}/closure-proposal", {"reason": "police_closed"}),
         ("police.head.1", f"{path}/closure-approval", None),
@@ -34,8 +40,9 @@ async def test_that_a_detained_person_has_no_child_is_asked_answered_and_kept(ap
     now = await api.progress(case)
     assert (now["stage"], now["closed_reason"], now["children"]) == ("closed", "police_closed", [])
     timeline = (await api.get("police.officer.1", f"{path}/timeline")).json()
-    completed = next(entry for entry in timeline if entry["kind"] == "referral_completed")
-    assert (completed["by"], completed["note"]) == ("police.officer.1", NONE_ALONE["note"])
+    asked = next(entry for entry in timeline if entry["kind"] == "outcome_recorded")
+    assert (asked["by"], asked["note"]) == ("police.officer.1", NONE_ALONE["note"])
+    assert (asked["outcome"], asked["record"]) == ("no_children", {"asked_on": "2026-03-01"})
 
 
 @pytest.mark.requirement("R041")

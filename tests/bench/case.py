@@ -71,7 +71,14 @@ class Chain:
         for leg in legs:
             await self._do(case_id, c.AcceptReferral(by=at_desk(leg.desk), referral_id=leg.id))
         for leg in legs:
-            await self._do(case_id, c.CompleteReferral(by=at_desk(leg.desk), referral_id=leg.id))
+            asked = leg.task == "ask_detainee"
+            record = {"asked_on": "2026-01-01", "children": 1} if asked else {}
+            await self._do(
+                case_id,
+                c.CompleteReferral(
+                    by=at_desk(leg.desk), referral_id=leg.id, outcome="no_need" if asked else "", record=record, note="无需"
+                ),
+            )  # fmt: skip
         await self._do(case_id, c.ConfirmSafety(by=LEAD, child_id=progress.children[0].id, safety=Safety.SAFE))
         await self._do(case_id, c.AnswerReporter(by=LEAD, note="已核实，儿童安全。"))
         await self._do(case_id, c.ProposeClosure(by=LEAD, reason=CloseReason.NO_RISK_FOUND))

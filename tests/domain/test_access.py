@@ -107,6 +107,7 @@ TABLE = {
     Action.LINK_REPORT: AT_INTAKE_OR_LEAD,
     Action.DECLARE_CONFLICT: AT_INTAKE_OR_LEAD,
     Action.ANSWER_REPORTER: AT_INTAKE_OR_LEAD,
+    Action.START_PROCEDURE: STAFF_ON_THE_CASE,
     Action.CONFIRM_SAFETY: (
         "police officer", "police head", "civil officer", "civil head", "street officer", "street head", "social worker",
     ),

@@ -9,6 +9,8 @@ from app.domain import events as e
 from app.domain.access import ENGINE
 from app.domain.case import file_report
 from app.domain.facts import ReportFacts
+from app.domain.procedure import is_step, step_of
+from app.domain.procedure_work import usual, usual_end
 from app.domain.stages import closing_obstacles
 from app.domain.terms import Agency, CloseReason, DeclineReason, Grade, Role, Rung, Safety, Stage
 from tests.domain.test_case import POLICY, REPORTER, Case, at_desk
@@ -46,11 +48,25 @@ class Told(Case):
         if leg.assessment:
             self.do(c.FileAssessment(by=at_desk(leg.desk), referral_id=leg.id, grade=Grade.LOW))
         else:
-            self.do(c.CompleteReferral(by=at_desk(leg.desk), referral_id=leg.id))
+            self.do(usual_end(self.progress, POLICY, self.now, leg, at_desk(leg.desk)))
 
     def finish_all(self) -> None:
         while self.progress.open_referrals:
             self.finish(self.progress.open_referrals[0])
+
+    def wait_for(self, step) -> None:
+        """Until the time of a step is over."""
+        self.wait(seconds=(self.progress.open_duty(step).clock.due_at - self.now).total_seconds() + 1)
+
+    def end_procedures(self) -> None:
+        """Each step as it usually ends; those that only wait by the conductor's clock."""
+        while steps := [d.code for d in self.progress.duties if d.is_open and is_step(d.code)]:
+            step = POLICY.step(step_of(steps[0]))
+            if step.waits:
+                self.wait_for(steps[0])
+            else:
+                said = usual(self.progress, POLICY, self.now, step)
+                self.do(c.RecordOutcome(by=at_desk("CIVIL"), code=steps[0], **said))
 
     def enter(self, stage: Stage) -> None:
         self.do(c.EnterStage(by=ENGINE, stage=stage))
@@ -65,6 +81,7 @@ def reviewed(facts: ReportFacts) -> Told:
     case.do(c.AdoptPlan(by=at_desk("CIVIL"), items=(c.PlanItem(agency=Agency.EDU, service="education_support"),)))
     case.enter(Stage.INTERVENE)
     case.finish_all()
+    case.end_procedures()
     case.enter(Stage.REVIEW)
     return case
 

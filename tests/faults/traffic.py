@@ -114,7 +114,8 @@ class Journey(Play):
         given_up = referral["state"] == "accepted" and not referral["finish"]["rungs"]
         if referral["agency"] in BEHAVIOURS and given_up:
             officer = f"{referral['desk'].lower()}.officer.1"
-            await self._act(officer, f"referrals/{referral['id']}/complete", {"note": "由本部门人员办理"})
+            done = self.usual.get(referral["id"]) or {"note": "由本部门人员办理"}
+            await self._act(officer, f"referrals/{referral['id']}/complete", done)
         else:
             await super()._desk_works(referral)
 

@@ -13,9 +13,12 @@ import pytest
 from app.domain import commands as c
 from app.domain.access import Role
 from app.domain.clock import Budget
+from app.domain.procedure import is_step, step_of
+from app.domain.procedure_work import usual, usual_end
 from app.domain.progress import State
 from app.domain.refusals import Refused
 from app.policy.examples import examples
+from app.policy.loader import load
 from tests.workflows.archive import keep
 from tests.world import World, at_desk
 
@@ -29,7 +32,10 @@ async def world(engine, temporal):
         yield world
 
 
-def choices(case):
+PACK = load("fengtai-2026.1")
+
+
+def choices(case, now):
     """What somebody could do now, some of it refused by the rules."""
     for leg in case.open_referrals:
         desk, head = at_desk(leg.desk), at_desk(leg.desk, "head", Role.DESK_HEAD)
@@ -42,12 +48,16 @@ def choices(case):
             yield c.DeclineReferral(**about, reason="no_capacity")
             yield c.PassOnReferral(**about, to="CIVIL")
         else:
-            yield c.FileAssessment(**about, grade="medium") if leg.assessment else c.CompleteReferral(**about)
+            yield c.FileAssessment(**about, grade="medium") if leg.assessment else usual_end(case, PACK, now, leg, desk)
             yield from (c.PauseReferral(**about, reason="awaiting_material"), c.ResumeReferral(**about))
             longer = Budget(amount=2, unit="working_days")
             yield c.ExtendReferral(**about | {"by": head}, reason="complex_facts", by_budget=longer)
     for child in case.children:
         yield c.ConfirmSafety(by=at_desk("POLICE"), child_id=child.id, safety="safe")
+    yield c.StartProcedure(by=at_desk("CIVIL"), procedure="guardian_admonition")
+    for duty in (duty for duty in case.duties if duty.is_open and is_step(duty.code)):
+        said = usual(case, PACK, now, PACK.step(step_of(duty.code)))
+        yield c.RecordOutcome(by=at_desk(duty.desk), code=duty.code, **said)
     yield c.AddNote(by=at_desk("POLICE"))
     yield c.AnswerReporter(by=at_desk("CIVIL"), note="已处理")
     if not case.plan_adopted:
@@ -62,7 +72,7 @@ async def live(world, example, chance):
     for _ in range(ACTS):
         if chance.random() < 0.15:
             await world.sleep(case, hours=chance.choice((1, 5, 30)))
-        await attempt(world, case, chance.choice(tuple(choices(await world.columns(case)))))
+        await attempt(world, case, chance.choice(tuple(choices(await world.columns(case), world.now))))
     for closing in (
         c.AnswerReporter(by=at_desk("CIVIL"), note="已处理"),
         c.ProposeClosure(by=at_desk("CIVIL"), reason="no_risk_found"),

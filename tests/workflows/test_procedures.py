@@ -55,6 +55,7 @@ async def play(world, facts, *, grade="medium", after_report=None):
     helping = {r.agency for r in (await world.columns(case)).open_referrals}
     assert helping >= {"WF", "EDU"}, "the plan's legs run in parallel"
     await world.complete_all(case)
+    await world.end_procedures(case)
     await world.reaches(case, Stage.REVIEW)
     for days in (29, 60):
         await world.sleep(case, days=days)
@@ -127,7 +128,10 @@ async def test_that_no_child_needs_a_carer_is_an_answer_too_and_the_police_close
     case = await world.report(facts=ASKED)
     now = await world.columns(case)
     assert (now.lead, now.branch, now.children) == ("POLICE", Branch.DETAINED_PARENT, ())
-    await world.complete_all(case)
+    asked = {"by": at_desk("POLICE"), "referral_id": now.open_referrals[0].id}
+    await world.do(case, c.AcceptReferral(**asked))
+    none = {"outcome": "no_children", "record": {"asked_on": "2026-03-02"}}
+    await world.do(case, c.CompleteReferral(**asked, **none))
     await world.sleep(case, days=1)
     await world.do(case, c.AnswerReporter(by=at_desk("POLICE"), note="无未成年子女需要委托监护"))
     await world.do(case, c.ProposeClosure(by=at_desk("POLICE"), reason="police_closed"))
@@ -159,6 +163,23 @@ async def test_a_dropout_is_a_report_that_school_street_and_labour_work_on_at_on
         "back to the watch with the interval of the last grade"
     )
     assert (watch["grade"], watch["desk"], watch["case_id"]) == ("low", "COMM-110106007", case)
+
+
+@pytest.mark.requirement("R039")
+async def test_a_year_of_temporary_guardianship_passes_by_the_conductors_clock_and_late_reviews_climb(world):
+    """Nobody does anything: the step that waits ends by itself, and what is owed is heard of by the procuratorate."""
+    case = await world.report(facts=DROPOUT)
+    await world.do(case, c.StartProcedure(by=at_desk("CIVIL"), procedure="temporary_guardianship"))
+    taken = {"outcome": "taken_over", "record": {"done_on": "2026-03-02", "handed_over_in_writing": True}}
+    await world.do(case, c.RecordOutcome(by=at_desk("RESCUE"), code="temporary_guardianship.take_over", **taken))
+    await world.sleep(case, days=60)
+    rungs = [ev.rung for ev in await world.events(case) if isinstance(ev, e.RungFired) and "review" in ev.subject]
+    assert rungs[-1] == "procuratorate"
+    await world.sleep(case, days=310)
+    now = await world.columns(case)
+    ends = [done.outcome for done in now.outcomes if done.step == "temporary_guardianship.year"]
+    assert (ends, now.open_duty("temporary_guardianship.long_term").holder) == (["elapsed"], "CIVIL")
+    assert await world.fold(case) == now == await world.conducted(case)
 
 
 @pytest.mark.requirement("R084")

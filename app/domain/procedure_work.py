@@ -1,0 +1,187 @@
+"""Running procedures: a person starts one, an outcome ends a step and opens what the rules name, time ends a step that waits."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.access import Actor
+from app.domain.facts import BEIJING
+from app.domain.opening import open_duty
+from app.domain.policy import Courses, Policy
+from app.domain.procedure import ELAPSED, About, Outcome, Recorded, Step, is_step, step_of
+from app.domain.progress import Progress, Referral
+from app.domain.referral import Events, in_work, signed
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Agency
+
+
+def begin(progress: Progress, policy: Policy, now: datetime, code: str, about: str = "") -> e.DutyOpened:
+    """The first step of a procedure that does not run already about the same."""
+    procedure = policy.procedure(code)
+    if procedure is None:
+        raise Refused(RefusalCode.PROCEDURE_NOT_FOUND, procedure=code)
+    _require(progress, procedure.about, (about,) if about else ())
+    if any(duty.is_open and is_step(duty.code) and _course(duty.code) == (code, about) for duty in progress.duties):
+        raise Refused(RefusalCode.PROCEDURE_RUNS, procedure=code)
+    return _open(progress, policy, now, procedure.first, about)
+
+
+def follow(
+    progress: Progress, policy: Policy, subject: str, step: Step, ended: Outcome, head: dict[str, Any],
+    record: Recorded | None = None, about: tuple[str, ...] = (), by: Events | None = None,
+) -> Events:  # fmt: skip
+    """What the end of a step brings; `by` is what ends it, the duty unless it says so."""
+    now, record = head["at"], record or {}
+    recorded = e.OutcomeRecorded(**head, subject=subject, step=step.name, outcome=ended.code, record=record)
+    ends: Events = (e.DutyMet(**head, code=subject),) if by is None else by
+    if ended.ends:
+        ends += tuple(e.DutyDropped(**head, code=code) for code in _beside(progress, subject, step))
+    opened = tuple(
+        _open(progress, policy, now, target, whom, record)
+        for target in ended.opens
+        for whom in _whom(progress, policy, subject, step, target, about)
+        if not _runs(progress, subject, target, whom)
+    )
+    return recorded, *ends, *opened
+
+
+def _beside(progress: Progress, subject: str, step: Step) -> Iterator[str]:
+    """The other open steps of the same course."""
+    course = step.name.partition(".")[0], subject.partition(":")[2]
+    for duty in progress.duties:
+        if duty.is_open and duty.code != subject and is_step(duty.code) and _course(duty.code) == course:
+            yield duty.code
+
+
+def _course(subject: str) -> tuple[str, str]:
+    """The procedure, and whom it is about."""
+    return subject.partition(".")[0], subject.partition(":")[2]
+
+
+def _open(
+    progress: Progress, policy: Policy, now: datetime, target: str, about: str, record: Recorded | None = None
+) -> e.DutyOpened:
+    """The duty by which a step is owed, on the desk of the agency that it is about unless it names a holder."""
+    months, named = policy.step(target).months, policy.obligation(target, urgent=False).holder
+    holder = Agency(about) if _about(policy, target) is About.AGENCY else None
+    budget = policy.months(int((record or {})[months])) if months else None
+    name = f"{target}:{about}" if about else target
+    return open_duty(progress, policy, now, target, holder=named or holder, name=name, budget=budget)
+
+
+def _runs(progress: Progress, subject: str, target: str, about: str) -> bool:
+    """A step that is open already is not opened a second time; the one that ends may come again."""
+    name = f"{target}:{about}" if about else target
+    return name != subject and progress.open_duty(name) is not None
+
+
+def _whom(
+    progress: Progress, policy: Policy, subject: str, step: Step, target: str, about: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Whom the next step is about: the same as this one, or those who were named with the outcome."""
+    here, kind = (_about(policy, name) for name in (step.name, target))
+    if kind is About.CASE:
+        return ("",)
+    if here is kind:
+        return (subject.partition(":")[2],)
+    _require(progress, kind, about)
+    return tuple(dict.fromkeys(about))
+
+
+def _about(policy: Courses, step: str) -> About:
+    procedure = policy.procedure(step.partition(".")[0])
+    return procedure.about if procedure else About.CASE
+
+
+def _require(progress: Progress, kind: About, about: tuple[str, ...]) -> None:
+    """Somebody of this case is named where somebody has to be, and nobody where nobody can be."""
+    known: dict[About, Iterable[str]] = {
+        About.CASE: (),
+        About.CHILD: (child.id for child in progress.children),
+        About.AGENCY: tuple(Agency),
+        About.BILL: (bill.id for bill in progress.bills),
+    }
+    if set(about) - set(known[kind]) or bool(about) is (kind is About.CASE):
+        raise Refused(RefusalCode.WHOM_IT_IS_ABOUT, about=kind.value)
+
+
+def elapsed(progress: Progress, policy: Policy, now: datetime) -> Iterator[e.Event]:
+    """The steps that only waited, once their time is over."""
+    for duty in progress.duties:
+        if duty.is_open and duty.expired and is_step(duty.code) and (step := policy.step(step_of(duty.code))).waits:
+            yield from follow(progress, policy, duty.code, step, step.ends_by(ELAPSED), {"at": now})
+
+
+def _ended(step: Step, command: c.CompleteReferral | c.RecordOutcome, now: datetime) -> Outcome:
+    """The outcome that was recorded, with all that it needs."""
+    ended = step.ends_by(command.outcome)
+    if ended not in step.by_person:
+        raise Refused(RefusalCode.DUTY_MET_BY_ACT, code_of_duty=step.name)
+    if unfit := ended.unfit(command.record, now.astimezone(BEIJING).date()):
+        raise Refused(RefusalCode.RECORD_UNFIT, step=step.name, fields=unfit)
+    if ended.reasons and not command.note.strip():
+        raise Refused(RefusalCode.REASONS_NEEDED)
+    return ended
+
+
+def _start(progress: Progress, command: c.StartProcedure, policy: Policy, now: datetime) -> Events:
+    procedure = policy.procedure(command.procedure)
+    if procedure and command.by.agency not in procedure.started_by:
+        raise Refused(RefusalCode.NOT_ALLOWED, started_by=tuple(agency.value for agency in procedure.started_by))
+    opened = begin(progress, policy, now, command.procedure, command.about)
+    return (opened.model_copy(update=signed(command.by, now)),)
+
+
+def _record(progress: Progress, command: c.RecordOutcome, policy: Policy, now: datetime) -> Events:
+    duty = progress.open_duty(command.code) if is_step(command.code) else None
+    if duty is None:
+        raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
+    step = policy.step(step_of(duty.code))
+    ended, head = _ended(step, command, now), signed(command.by, now)
+    return follow(progress, policy, duty.code, step, ended, head, command.record, command.about)
+
+
+def _complete(progress: Progress, command: c.CompleteReferral, policy: Policy, now: datetime) -> Events:
+    """A leg is done when it is; one that is the first step of a procedure says how it ended."""
+    referral, _ = in_work(progress, command, command.referral_id)
+    if referral.assessment:
+        raise Refused(RefusalCode.NO_ASSESSMENT)
+    head = signed(command.by, now)
+    completed = (e.ReferralCompleted(**head, referral_id=referral.id),)
+    first = policy.route(referral.route_id, urgent=referral.urgent).procedure
+    if not first:
+        if command.outcome:
+            raise Refused(RefusalCode.OUTCOME_NEEDED, step="", outcomes=())
+        return completed
+    step = policy.step(first)
+    ended = _ended(step, command, now)
+    return follow(progress, policy, referral.id, step, ended, head, command.record, command.about, completed)
+
+
+def usual(progress: Progress, policy: Courses, now: datetime, step: Step) -> dict[str, Any]:
+    """The usual outcome with all that it needs, as an example and for whoever plays a case through."""
+    ended, today = step.usual, now.astimezone(BEIJING).date()
+    kinds = {_about(policy, target) for target in ended.opens} - {About.CASE, _about(policy, step.name)}
+    about = {About.CHILD: tuple(child.id for child in progress.children[:1]), About.AGENCY: (progress.lead.value,)}
+    return {
+        "outcome": ended.code,
+        "record": {name: field.example(today) for name, field in ended.record.items()},
+        "about": tuple(whom for kind in kinds for whom in about.get(kind, ())),
+        "note": step.name,
+    }
+
+
+def usual_end(progress: Progress, policy: Policy, now: datetime, referral: Referral, by: Actor) -> c.Command:
+    """How a desk usually ends a leg, assessments aside."""
+    first = policy.route(referral.route_id, urgent=referral.urgent).procedure
+    said = usual(progress, policy, now, policy.step(first)) if first else {}
+    return c.CompleteReferral(by=by, referral_id=referral.id, **said)
+
+
+PROCEDURE_WORK = {
+    c.StartProcedure: _start,
+    c.RecordOutcome: _record,
+    c.CompleteReferral: _complete,
+}
