@@ -28,6 +28,7 @@ from app.api import (
     registers,
     reports,
     rounds,
+    statistics,
     watches,
     work,
 )
@@ -98,6 +99,7 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         policy,
         registers,
         rounds,
+        statistics,
     ):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
     app.include_router(progress.router)

@@ -57,6 +57,11 @@ def _on_the_board(actor: Actor) -> str:
     return _in_a_list(actor) if may(actor, Action.READ_STATISTICS).allowed else REFUSED
 
 
+def _handed_out(actor: Actor) -> str:
+    """What leaves the district is handed out by those who oversee it."""
+    return YES if may(actor, Action.READ_STATISTICS).allowed and actor.oversees_district else REFUSED
+
+
 def _at_the_desk(actor: Actor) -> str:
     works = actor.has(*STAFF) and not actor.has(*ADMINS)
     return YES if works and actor.desk in SUBJECT.desks else NOTHING
@@ -89,6 +94,8 @@ RULES: dict[str, tuple[str, Rule]] = {
     "tasks": ("the own desk", _at_the_desk),
     "stalled": ("read_statistics, sight", _on_the_board),
     "on_time": ("read_statistics, sight", _on_the_board),
+    "outcomes": ("read_statistics", _by(Action.READ_STATISTICS)),
+    "anonymised": ("read_statistics, oversight", _handed_out),
     "findings": ("read_statistics, sight", _on_the_board),
     "watches": ("the desk that watches", _nothing),
     "record_visit": ("the desk that watches", _nothing),

@@ -138,6 +138,8 @@ class Submission(Form):
     """Codes of units, desks, agencies or persons whom the report is about, such as the school of a teacher; none of them sees it."""
     reported_at: datetime | None = None
     """When the reporter turned to the door, if that was before the entry; shown, never a start of a clock."""
+    happened_on: date | None = None
+    """The day of the event, as far as it is known."""
 
     @field_validator("children")
     @classmethod
@@ -167,6 +169,15 @@ class Submission(Form):
         if local > datetime.now(UTC) + timedelta(days=1):
             raise ValueError("时间晚于现在 · this instant lies in the future")
         return local
+
+    @field_validator("happened_on")
+    @classmethod
+    def _has_happened(cls, day: date | None) -> date | None:
+        if day and not EARLIEST <= day.year <= datetime.now(BEIJING).year:
+            raise ValueError("日期不可能 · this day is impossible")
+        if day and day > datetime.now(BEIJING).date():
+            raise ValueError("日期晚于今天 · this day lies in the future")
+        return day
 
 
 @dataclass(frozen=True)
@@ -242,7 +253,7 @@ def _facts(
     ]
     return ReportFacts(
         kind=submission.kind, reporter_class=submission.reporter.reporter_class, division=division,
-        reported_at=submission.reported_at or now,
+        reported_at=submission.reported_at or now, happened_on=submission.happened_on,
         situations=submission.situations, nine_situations=submission.nine_situations, harm_by=submission.harm_by,
         organised_exploitation=submission.organised_exploitation, children=tuple(facts),
         guardians=tuple(member.facts for member in submission.family), household=submission.household,

@@ -1,6 +1,6 @@
 """What a reporter ticks about the event, the children, the guardians and the household; *unknown* is an answer everywhere."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -203,6 +203,8 @@ class ReportFacts(FactsModel):
     reporter_class: ReporterClass = ReporterClass.PUBLIC
     division: str = Field(default="110106", pattern=r"^(\d{9}|110106)$")
     reported_at: AwareDatetime | None = None
+    happened_on: date | None = None
+    """The day of the event, where somebody knows it; it drives no rule and shows how late a child was discovered."""
     situations: Annotated[tuple[Trigger, ...], AfterValidator(_without_doubles)] = ()
     """The triggers of 三(二)4 and of the named procedures as ticked; empty means *not sure*."""
     nine_situations: Annotated[tuple[Annotated[int, Field(ge=1, le=9)], ...], AfterValidator(_without_doubles)] = ()

@@ -1,6 +1,7 @@
 """What the policy pack tells the domain: planned routes, obligations, budgets and ladders, each with its basis."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -103,6 +104,15 @@ class RoundSpec(Frozen):
     basis: tuple[str, ...]
 
 
+class FigureRules(Frozen):
+    """How outcome figures are shown."""
+
+    target: date
+    """By when the outcome of 一(二) is to be reached."""
+    smallest_shown: int
+    """Smaller numbers of children are not given to third parties."""
+
+
 class Triage(Frozen):
     """The pack's answer to a report, with the rows that made it."""
 
@@ -197,6 +207,11 @@ class Policy(Courses, Protocol):
     @property
     def rounds(self) -> Mapping[str, RoundSpec]:
         """The screening rounds, by code."""
+        ...
+
+    @property
+    def figures(self) -> FigureRules:
+        """How outcome figures are shown."""
         ...
 
     def triage(self, facts: ReportFacts) -> Triage: ...

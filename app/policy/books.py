@@ -1,11 +1,13 @@
 """The registers and screening rounds of a pack: each with its sources, and nothing in them that leads nowhere."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-from app.domain.policy import RoundSpec
+from app.domain.policy import FigureRules, RoundSpec
 from app.domain.registers import DESK, DIVISION, Expected, FieldType, Register
 from app.policy.rows import PackModel, known_sources
 
@@ -26,6 +28,10 @@ class Books(PackModel):
     """What the district keeps besides its cases."""
 
     registers: tuple[Annotated[Register, AfterValidator(_sourced)], ...] = ()
+    outcome_target: date = date(2030, 12, 31)
+    """By when the outcome of 一(二) is to be reached; the year of the notice, 2020, is past."""
+    smallest_shown: int = Field(default=5, ge=2)
+    """Smaller numbers of children are not given to third parties."""
     rounds: tuple[Annotated[RoundSpec, AfterValidator(_round_sourced)], ...] = ()
 
     def faults_of_rounds(self, times: Collection[str]) -> Iterator[tuple[str, str, str]]:
@@ -84,3 +90,21 @@ def _unknown(register: Register, codes: Mapping[str, str]) -> Iterator[str]:
     for name, code in codes.items():
         if code not in known.get(name, ()):
             yield f"{name} is never {code}"
+
+
+class Shelf:
+    """The same as the domain asks a pack for it."""
+
+    file: Any
+
+    @cached_property
+    def registers(self) -> Mapping[str, Register]:
+        return {register.code: register for register in self.file.registers}
+
+    @cached_property
+    def rounds(self) -> Mapping[str, RoundSpec]:
+        return {spec.code: spec for spec in self.file.rounds}
+
+    @property
+    def figures(self) -> FigureRules:
+        return FigureRules(target=self.file.outcome_target, smallest_shown=self.file.smallest_shown)

@@ -1,6 +1,6 @@
 """A policy pack: tables with their sources and CEL conditions, validated when loaded, evaluated over the facts of a report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -13,12 +13,11 @@ from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.ladder import faults_of
-from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, RoundSpec, Triage
+from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, Triage
 from app.domain.procedure import Procedure, Step
-from app.domain.registers import Register
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.asked import Asked
-from app.policy.books import Books
+from app.policy.books import Books, Shelf
 from app.policy.conditions import compiled, view
 from app.policy.determination import Tables, determine
 from app.policy.procedure_rows import ProcedureTables, StepRow
@@ -183,7 +182,7 @@ class PackFile(Tables, Books, ProcedureTables):
 
 
 @dataclass(frozen=True)
-class Pack:
+class Pack(Shelf):
     """A version of the rules. Satisfies the domain's Policy once it has a calendar."""
 
     version: str
@@ -235,14 +234,6 @@ class Pack:
     @property
     def benefits(self) -> BenefitRules:
         return self.file.benefits
-
-    @cached_property
-    def registers(self) -> Mapping[str, Register]:
-        return {register.code: register for register in self.file.registers}
-
-    @cached_property
-    def rounds(self) -> Mapping[str, RoundSpec]:
-        return {spec.code: spec for spec in self.file.rounds}
 
     def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the rows that this version does not have; an item of a plan needs none."""

@@ -1,0 +1,90 @@
+"""The outcome figures of the notice as of any instant, and the same for third parties, of whom nobody can be told."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel, Field
+
+from app.api.context import Conn, Shouhu, Who, require, visible
+from app.api.strict import StrictRoute
+from app.db.outcomes import cases_then, children_of, watches_then
+from app.domain.access import Action, Actor
+from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living, suppressed
+from app.domain.refusals import RefusalCode, Refused
+
+router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
+AsOf = Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")]
+
+
+class Outcomes(Figures):
+    """The figures of one instant; `before` those of an earlier one, against which children and grades should fall."""
+
+    as_of: datetime
+    target: date
+    unread: int = Field(description="Cases through which the rules have not gone yet; ask again shortly.")
+    before: Figures | None = None
+
+
+class Anonymous(BaseModel):
+    """Counts by street, with null for every number that is too small to be shown, or that would give one away."""
+
+    as_of: datetime
+    smallest_shown: int
+    categories: dict[str, dict[str, int | None]]
+    grades: dict[str, dict[str, int | None]]
+
+
+@router.get("/outcomes", operation_id="outcomes")
+async def outcomes(
+    conn: Conn, who: Who, shouhu: Shouhu, as_of: AsOf = None, before: AsOf = None, division: str | None = None
+) -> Outcomes:
+    """Children by category and grade, left-behind children with a guardian, second reports, how complete and how early."""
+    require(who, Action.READ_STATISTICS)
+    at = as_of or shouhu.ledger.clock()
+    then = await _then(conn, shouhu, who, at, division)
+    earlier = await _then(conn, shouhu, who, before, division) if before else None
+    rules = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).figures
+    return Outcomes(
+        **figures(*then).model_dump(), as_of=at, target=rules.target, unread=len(then[0]) - len(then[1]),
+        before=figures(*earlier) if earlier else None,
+    )  # fmt: skip
+
+
+@router.get("/anonymised", operation_id="anonymised")
+async def anonymised(conn: Conn, who: Who, shouhu: Shouhu, as_of: AsOf = None) -> Anonymous:
+    """For whoever monitors from outside; only those who oversee the district hand it out."""
+    require(who, Action.READ_STATISTICS)
+    if not who.oversees_district:
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    at = as_of or shouhu.ledger.clock()
+    cases, children, watches = await _then(conn, shouhu, who, at, None)
+    rules = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).figures
+    found = living(cases, children, watches)
+    by_category = _table(found, lambda _, child: (code.value for code in child.categories))
+    by_grade = _table(found, lambda case, child: (grade_of(case, child, watches),))
+    return Anonymous(
+        as_of=at, smallest_shown=rules.smallest_shown, categories=suppressed(by_category, rules.smallest_shown),
+        grades=suppressed(by_grade, rules.smallest_shown),
+    )  # fmt: skip
+
+
+Then = tuple[list[CaseThen], dict[str, tuple[ChildOutcome, ...]], dict[str, WatchThen]]
+
+
+async def _then(conn: Conn, shouhu: Shouhu, who: Actor, at: datetime, division: str | None) -> Then:
+    cases = [case for case in await cases_then(conn, at, visible(who)) if division in (None, case.division)]
+    return cases, await children_of(conn, shouhu.ledger, cases), await watches_then(conn, at)
+
+
+def _table(
+    found: Iterable[tuple[CaseThen, ChildOutcome]], codes: Callable[[CaseThen, ChildOutcome], Iterable[str]]
+) -> Mapping[str, Mapping[str, int]]:
+    """Counts by street and code, with a nought where nobody is."""
+    rows: dict[str, Counter[str]] = {}
+    for case, child in found:
+        rows.setdefault(case.division, Counter()).update(codes(case, child))
+    columns = sorted({code for row in rows.values() for code in row})
+    return {division: {code: row[code] for code in columns} for division, row in sorted(rows.items())}

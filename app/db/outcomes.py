@@ -1,0 +1,131 @@
+"""What the figures are made of: the cases and watches as their events left them at an instant, and what the rules say of each child."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ColumnElement, PrimaryKeyConstraint, String, Table, Text, cast, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.columns import Id, metadata
+from app.db.ledger import Ledger
+from app.domain.facts import ReportFacts
+from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, outcomes_of
+
+case_outcomes = Table(
+    "case_outcomes",
+    metadata,
+    Column("case_id", Id, nullable=False),
+    Column("policy", String(60), nullable=False),
+    Column("judged", Boolean, nullable=False),
+    Column("children", JSONB, nullable=False),
+    PrimaryKeyConstraint("case_id", "policy", "judged"),
+    comment="What a version of the rules finds in a report, in codes: made from the report once, and again by anybody.",
+)
+MOST = 1000
+"""Reports that one reading goes through anew, some seconds at most; each is kept, and the answer says how many are left."""
+TOLD = (
+    "report_filed", "policy_moved", "guardian_sentenced", "assessment_filed", "grade_reviewed", "referral_accepted",
+    "safety_confirmed", "report_linked", "report_unlinked", "case_closed",
+)  # fmt: skip
+
+
+async def cases_then(conn: AsyncConnection, at: datetime, seen: ColumnElement[bool]) -> list[CaseThen]:
+    """Every case that had been filed, folded from its events up to the instant."""
+    event, case = tables.events.c, tables.cases.c
+    query = (
+        select(
+            event.stream_id, event.kind, event.at, event.body, tables.reports.c.facts["happened_on"].astext.label("day")
+        )
+        .join(tables.cases, case.id == event.stream_id)
+        .outerjoin(tables.reports, tables.reports.c.case_id == case.id)
+        .where(event.kind.in_(TOLD), event.at <= at, seen)
+        .order_by(event.stream_id, event.version)
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for row in await conn.execute(query):
+        if row.kind == "report_filed":
+            found[row.stream_id] = {"case_id": row.stream_id, "filed_at": row.at, "happened_on": row.day} | {
+                name: row.body[name] for name in ("division", "policy", "watch") if row.body.get(name)
+            }
+            continue
+        found[row.stream_id] |= _said(row.kind, row.at, row.body, found[row.stream_id])
+    return [CaseThen.model_validate(case) for case in found.values()]
+
+
+def _said(kind: str, at: datetime, body: dict[str, Any], so_far: dict[str, Any]) -> dict[str, Any]:
+    match kind:
+        case "policy_moved":
+            return {"policy": body["after"]}
+        case "guardian_sentenced":
+            return {"judged": True}
+        case "assessment_filed" | "grade_reviewed":
+            return {"grade": body["grade"]}
+        case "report_linked":
+            return {"linked": True}
+        case "report_unlinked":
+            return {"linked": False, "closed_at": None}
+        case "case_closed":
+            return {"closed_at": at}
+        case _:
+            return {} if "first_action_at" in so_far else {"first_action_at": at}
+
+
+async def watches_then(conn: AsyncConnection, at: datetime) -> dict[str, WatchThen]:
+    """Every watch that had begun, by child."""
+    event, watches = tables.events.c, {}
+    kinds = ("watch_began", "visit_recorded", "watch_ended")
+    query = select(event.stream_id, event.kind, event.body["grade"].astext.label("grade")).where(
+        event.kind.in_(kinds), event.at <= at
+    )
+    for row in await conn.execute(query.order_by(event.stream_id, event.version)):
+        child = row.stream_id.removeprefix("watch-")
+        grade = row.grade or watches[child].grade
+        watches[child] = WatchThen(child_id=child, grade=grade, is_open=row.kind != "watch_ended")
+    return watches
+
+
+async def children_of(
+    conn: AsyncConnection, ledger: Ledger, cases: Iterable[CaseThen], most: int = MOST
+) -> dict[str, tuple[ChildOutcome, ...]]:
+    """What the rules find of the children of these cases; of those that were never gone through, as many as one reading may."""
+    wanted = {(case.case_id, case.policy, case.judged) for case in cases}
+    table = case_outcomes.c
+    rows = await conn.execute(select(table.case_id, table.policy, table.judged, table.children))
+    known = {(row.case_id, row.policy, row.judged): row.children for row in rows}
+    fresh = await _found(conn, ledger, sorted(wanted - known.keys())[:most])
+    return {
+        case_id: tuple(ChildOutcome.model_validate(child) for child in children)
+        for (case_id, policy, judged), children in (known | fresh).items()
+        if (case_id, policy, judged) in wanted
+    }
+
+
+async def _found(
+    conn: AsyncConnection, ledger: Ledger, wanted: list[tuple[str, str, bool]]
+) -> dict[tuple[str, str, bool], list[dict[str, Any]]]:
+    if not wanted:
+        return {}
+    report = tables.reports.c
+    rows = await conn.execute(
+        select(report.case_id, cast(report.facts, Text)).where(
+            report.case_id.in_([case_id for case_id, _, _ in wanted])
+        )
+    )
+    facts = {case_id: ReportFacts.model_validate_json(said) for case_id, said in rows}
+    packs = {policy: await ledger.pack(conn, policy) for policy in dict.fromkeys(policy for _, policy, _ in wanted)}
+    made = {}
+    for case_id, policy, judged in wanted:
+        if case_id in facts:
+            seen = facts[case_id].after_judgment() if judged else facts[case_id]
+            children = outcomes_of(seen, packs[policy].found(seen))
+            made[case_id, policy, judged] = [child.model_dump(mode="json") for child in children]
+    if made:
+        rows = [
+            {"case_id": case_id, "policy": policy, "judged": judged, "children": children}
+            for (case_id, policy, judged), children in made.items()
+        ]
+        await conn.execute(insert(case_outcomes).on_conflict_do_nothing(), rows)
+    return made

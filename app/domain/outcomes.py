@@ -1,0 +1,208 @@
+"""The outcome figures of 一(二) and 三(二)2 as of any instant, from the ledger alone, and the same for third parties without small numbers."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+
+from app.domain.determination import Category, ChildFound, Standing
+from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts, SchoolStage, Whereabouts
+from app.domain.policy import Frozen
+from app.domain.terms import Grade
+from app.domain.working_time import day_of
+
+AGAIN_WITHIN = timedelta(days=90)
+"""A report on a child so soon after a closed case is a second one; the product's default."""
+
+
+class ChildOutcome(Frozen):
+    """What a report and the rules say of one child, as far as figures need it."""
+
+    child_id: str
+    categories: tuple[Category, ...]
+    guarded: Known
+    known: int
+    asked: int
+    """Of so many facts that the notice wants known (底数清、情况明), `known` are."""
+
+
+def outcomes_of(facts: ReportFacts, found: Iterable[ChildFound]) -> tuple[ChildOutcome, ...]:
+    """Of every child of a report."""
+    return tuple(_outcome(facts, child, of) for child, of in zip(facts.children, found, strict=True))
+
+
+def _outcome(facts: ReportFacts, child: ChildFacts, found: ChildFound) -> ChildOutcome:
+    said = (
+        child.age_years is not None, child.sex is not None, child.identity_known is not Known.UNKNOWN,
+        child.hukou_in_district is not Known.UNKNOWN, child.school_stage is not SchoolStage.UNKNOWN,
+        child.attending is not Known.UNKNOWN, child.disabled is not Known.UNKNOWN, bool(facts.guardians),
+        any(g.whereabouts is not Whereabouts.UNKNOWN for g in facts.guardians),
+        any(g.able is not Known.UNKNOWN for g in facts.guardians), len(facts.division) > len("110106"),
+    )  # fmt: skip
+    settled = [one.code for one in found.categories if one.status is Standing.CONFIRMED]
+    settled += [Category.LB] if found.left_behind is Known.YES else []
+    return ChildOutcome(
+        child_id=child.child_id, categories=tuple(code for code in Category if code in settled),
+        guarded=_guarded(facts.guardians), known=sum(said), asked=len(said),
+    )  # fmt: skip
+
+
+def _guarded(guardians: Iterable[GuardianFacts]) -> Known:
+    """Whether somebody who is able, at hand or entrusted in writing, and neither suspected nor deprived, answers for the child."""
+    answers = [_answers(guardian) for guardian in guardians]
+    if Known.YES in answers:
+        return Known.YES
+    return Known.NO if answers and Known.UNKNOWN not in answers else Known.UNKNOWN
+
+
+def _answers(guardian: GuardianFacts) -> Known:
+    if Known.YES in (guardian.suspected_of_harm, guardian.revoked) or guardian.able is Known.NO:
+        return Known.NO
+    at_hand = guardian.whereabouts is Whereabouts.HOME or Known.YES in (guardian.lives_with_child, guardian.delegated)
+    if at_hand:
+        return Known.YES if guardian.able is Known.YES or guardian.fit is Known.YES else Known.UNKNOWN
+    elsewhere = guardian.whereabouts not in (Whereabouts.UNKNOWN, Whereabouts.AWAY)
+    return Known.NO if elsewhere else Known.UNKNOWN
+
+
+class CaseThen(Frozen):
+    """A case as it stood at the instant that is asked about."""
+
+    case_id: str
+    division: str
+    policy: str
+    filed_at: datetime
+    happened_on: date | None = None
+    watch: str | None = None
+    linked: bool = False
+    judged: bool = False
+    grade: Grade | None = None
+    first_action_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+class WatchThen(Frozen):
+    """A watch over a child as it stood then."""
+
+    child_id: str
+    grade: Grade
+    is_open: bool
+
+
+class Figures(Frozen):
+    """The indicators; a share is None where nothing is counted."""
+
+    children: int
+    categories: dict[str, int]
+    """Of the children whose case or watch is open, those of each category; a child may stand in several."""
+    grades: dict[str, int]
+    left_behind_guarded: float | None
+    closed_cases: int
+    reported_again: int
+    report_again_rate: float | None
+    completeness: float | None
+    days_to_discovery: float | None
+    """Median, from the event to the report, of the reports that name the day of the event."""
+    hours_to_first_action: float | None
+    """Median, from the report to the first acceptance or the first child found safe."""
+
+
+def figures(
+    cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]], watches: Mapping[str, WatchThen]
+) -> Figures:
+    """Linked reports are counted with the case that they are linked to, and nowhere else."""
+    own = [case for case in cases if not case.linked]
+    now = living(own, children, watches)
+    behind = [child.guarded for _, child in now if Category.LB in child.categories]
+    grades = Counter(grade_of(case, child, watches) for case, child in now)
+    closed = [case for case in own if case.closed_at]
+    again = _again(own, children)
+    known, asked = (sum(getattr(child, name) for _, child in now) for name in ("known", "asked"))
+    return Figures(
+        children=len(now),
+        categories={code.value: sum(code in child.categories for _, child in now) for code in Category},
+        grades={grade: grades[grade] for grade in (*(grade.value for grade in Grade), "none")},
+        left_behind_guarded=_share(behind.count(Known.YES), len(behind)),
+        closed_cases=len(closed), reported_again=again, report_again_rate=_share(again, len(closed)),
+        completeness=_share(known, asked),
+        days_to_discovery=_median([(day_of(c.filed_at) - c.happened_on).days for c in own if c.happened_on]),
+        hours_to_first_action=_median(
+            [(c.first_action_at - c.filed_at) / timedelta(hours=1) for c in own if c.first_action_at]
+        ),
+    )  # fmt: skip
+
+
+def living(
+    cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]], watches: Mapping[str, WatchThen]
+) -> list[tuple[CaseThen, ChildOutcome]]:
+    """The children of open cases and under watch, each once: one that a visit has reported counts with the open case."""
+    own = [case for case in cases if not case.linked]
+    reported_anew = {case.watch for case in own if case.watch and case.closed_at is None}
+    return [
+        (case, child)
+        for case in own for child in children.get(case.case_id, ())
+        if f"watch-{child.child_id}" not in reported_anew and _counts(case, child, watches)
+    ]  # fmt: skip
+
+
+def _counts(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThen]) -> bool:
+    watch = watches.get(child.child_id)
+    return case.closed_at is None or (watch is not None and watch.is_open)
+
+
+def grade_of(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThen]) -> str:
+    """The grade of the watch, else of the case; `none` where nobody has graded yet."""
+    watch = watches.get(child.child_id)
+    grade = watch.grade if watch else case.grade
+    return grade.value if grade else "none"
+
+
+def _again(cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]]) -> int:
+    """Reports on a watched child within the time after the case from which it came to the watch."""
+    closed = {
+        f"watch-{child.child_id}": case.closed_at
+        for case in cases if case.closed_at for child in children.get(case.case_id, ())
+    }  # fmt: skip
+    before = ((case.filed_at, closed.get(case.watch)) for case in cases if case.watch)
+    return sum(at is not None and timedelta() <= filed - at <= AGAIN_WITHIN for filed, at in before)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _median(values: list[float]) -> float | None:
+    if not values:
+        return None
+    ordered, middle = sorted(values), len(values) // 2
+    return round(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2, 2)
+
+
+def suppressed(table: Mapping[str, Mapping[str, int]], smallest: int) -> dict[str, dict[str, int | None]]:
+    """Counts that nobody can be told by: a number below `smallest` is left out, nought is not.
+
+    Where one number alone is left out of a row or of a column, the sum would give it away, so the next smallest goes as
+    well, until no line has just one.
+    """
+    shown: dict[str, dict[str, int | None]] = {
+        row: {column: None if 0 < count < smallest else count for column, count in counts.items()}
+        for row, counts in table.items()
+    }
+    rows = list(table)
+    columns = list(dict.fromkeys(column for counts in table.values() for column in counts))
+    lines = [[(row, column) for column in columns] for row in rows]
+    lines += [[(row, column) for row in rows] for column in columns]
+    while rest := next(filter(None, (_beside_one_alone(line, table, shown) for line in lines)), None):
+        _, row, column = min(rest, key=lambda one: (one[0] == 0, one))
+        shown[row][column] = None
+    return shown
+
+
+def _beside_one_alone(
+    line: Iterable[tuple[str, str]],
+    table: Mapping[str, Mapping[str, int]],
+    shown: Mapping[str, Mapping[str, int | None]],
+) -> list[tuple[int, str, str]]:
+    """Where one number of a line is left out alone: the others, of which one has to go too."""
+    cells = [(table[row][column], row, column) for row, column in line]
+    left_out = [cell for cell in cells if shown[cell[1]][cell[2]] is None]
+    return [cell for cell in cells if cell not in left_out] if len(left_out) == 1 else []

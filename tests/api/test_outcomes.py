@@ -1,0 +1,154 @@
+"""The outcome figures equal those of an independent walk over the raw events, at any instant, and third parties see no small number."""
+
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+import pytest
+from sqlalchemy import select
+
+from app.db import tables
+from app.domain.access import ENGINE
+from app.domain.determination import Category
+from app.domain.events import event_adapter
+from app.domain.facts import BEIJING, ReportFacts
+from app.domain.fold import fold
+from app.domain.watch import BeginWatch, apply_watch, watch_event_adapter
+from app.policy.loader import load
+from tests.api.test_reports import is_problem
+from tests.api.test_watches import close
+
+CIVIL = "civil.supervisor.1"
+PACK = load("fengtai-2026.1")
+
+
+def stamp(at):
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@pytest.fixture(scope="module")
+async def lives(api):
+    """Children on every way: an open case, one closed into the watch, one reported again by a visit, one linked to another."""
+    poor = {"household": {"on_minimum_living": "yes", "rural": "yes"}}
+    away = [
+        {"facts": {"relation": name, "whereabouts": "away_for_work", "able": "yes"}} for name in ("father", "mother")
+    ]
+    happened = (datetime.now(BEIJING).date() - timedelta(days=8)).isoformat()
+    child = {"residence_division": "110106022", "age_years": 7, "sex": "female"}
+    await api.report()
+    first = (await api.report(children=[child], happened_on=happened, **poor))["case_id"]
+    await api.report(children=[{**child, "age_years": 9}], family=away, **poor)
+    other = (await api.report(children=[child], family=away))["case_id"]
+    linked = await api.post("police.officer.1", f"/v1/cases/{other}/link", {"primary": first})
+    assert linked.status_code == 200, linked.text
+    leg = await api.leg(first, "POLICE")
+    await api.post("police.officer.1", f"/v1/cases/{first}/referrals/{leg}/accept")
+    between = api.service.ledger.clock()
+    await close(api, first, "no_risk_found")
+    watched = (await api.progress(first))["children"][0]["id"]
+    begin = BeginWatch(by=ENGINE, child_id=watched, case_id=first, division="110106022", grade="high")
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin_watch(conn, begin, api.service.ledger.clock())
+    visited = api.service.ledger.clock()
+    risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "x"}
+    again = await api.post("comm-110106022.officer.1", f"/v1/watches/watch-{watched}/visits", risk)
+    assert again.status_code == 200, again.text
+    return between, visited, api.service.ledger.clock()
+
+
+async def by_hand(api, at):
+    """Every stream folded by the domain itself, and the rules asked anew."""
+    event = tables.events.c
+    streams: dict[str, list] = {}
+    async with api.service.engine.connect() as conn:
+        rows = await conn.execute(
+            select(event.stream_id, event.body).where(event.at <= at).order_by(event.stream_id, event.version)
+        )
+        for row in rows:
+            streams.setdefault(row.stream_id, []).append(row.body)
+        report = tables.reports.c
+        facts = {
+            row.case_id: ReportFacts.model_validate(row.facts)
+            for row in await conn.execute(select(report.case_id, report.facts))
+        }
+    cases, watches = {}, {}
+    for name, bodies in streams.items():
+        if name.startswith("case-") and name in facts:
+            cases[name] = [event_adapter.validate_python(body) for body in bodies]
+        elif name.startswith("watch-"):
+            watch = None
+            for body in bodies:
+                watch = apply_watch(watch, watch_event_adapter.validate_python(body))
+            watches[name] = watch
+    progress = {name: fold(events) for name, events in cases.items()}
+    own = {name: one for name, one in progress.items() if one.linked_to is None}
+    busy = {one.watch for one in own.values() if one.is_open}
+    counted, known = [], []
+    for name, one in own.items():
+        sentenced = any(event.kind == "guardian_sentenced" for event in cases[name])
+        seen = facts[name].after_judgment() if sentenced else facts[name]
+        for child, found in zip(one.children, PACK.found(seen), strict=True):
+            watch = watches.get(f"watch-{child.id}")
+            if f"watch-{child.id}" in busy or not (one.is_open or (watch and watch.is_open)):
+                continue
+            grade = watch.grade if watch else one.grade
+            codes = {c.code for c in found.categories if c.status == "confirmed"}
+            counted.append((codes | ({"LB"} if found.left_behind == "yes" else set()), grade))
+            known.append(name)
+    actions = []
+    for name in own:
+        acted = [e.at for e in cases[name] if e.kind in ("referral_accepted", "safety_confirmed")]
+        if acted:
+            actions.append((acted[0] - cases[name][0].at).total_seconds() / 3600)
+    return {
+        "children": len(counted),
+        "categories": {code.value: sum(code in codes for codes, _ in counted) for code in Category},
+        "grades": {g: sum((grade or "none") == g for _, grade in counted) for g in ("high", "medium", "low", "none")},
+        "closed_cases": sum(one.closed_at is not None for one in own.values()),
+        "hours_to_first_action": round(median(actions), 2) if actions else None,
+    }  # fmt: skip
+
+
+@pytest.mark.requirement("R002", "R056")
+async def test_the_figures_are_those_of_the_raw_events_at_any_instant(api, lives):
+    for at in (lives[0] - timedelta(days=400), *lives):
+        said = await api.get(CIVIL, f"/v1/statistics/outcomes?as_of={stamp(at)}")
+        assert said.status_code == 200, said.text
+        shown = said.json()
+        assert shown["unread"] == 0
+        wanted = await by_hand(api, at)
+        assert {name: shown[name] for name in wanted} == wanted
+    assert wanted["children"] > 0
+    assert (shown["reported_again"] >= 1, shown["days_to_discovery"], shown["target"]) == (True, 8.0, "2030-12-31")
+
+
+async def test_the_figures_of_a_street_beside_those_of_an_earlier_day(api, lives):
+    between, _, last = (stamp(at) for at in lives)
+    path = f"/v1/statistics/outcomes?division=110106022&as_of={last}&before={between}"
+    now = (await api.get(CIVIL, path)).json()
+    then = (await api.get(CIVIL, f"/v1/statistics/outcomes?division=110106022&as_of={between}")).json()
+    assert now["before"] == {name: then[name] for name in now["before"]}
+    assert (then["children"], then["closed_cases"], then["categories"]["LB"]) == (2, 0, 1)
+    assert (now["children"], now["closed_cases"], now["reported_again"]) == (2, 1, 1)
+    assert (now["grades"]["none"], then["left_behind_guarded"]) == (2, 0.0)
+    assert 0 < now["completeness"] < 1
+
+
+@pytest.mark.requirement("R137")
+async def test_third_parties_are_given_no_small_number_and_only_by_those_who_oversee_the_district(api, lives):
+    given = (await api.get(CIVIL, "/v1/statistics/anonymised")).json()
+    numbers = [n for table in ("categories", "grades") for row in given[table].values() for n in row.values()]
+    assert given["smallest_shown"] == 5
+    assert all(n is None or n == 0 or n >= 5 for n in numbers)
+    assert None in given["categories"]["110106022"].values()
+    for person in ("street-110106022.head.1", "police.officer.1", "admin.1"):
+        is_problem(await api.get(person, "/v1/statistics/anonymised"), 403, "not_allowed")
+    is_problem(await api.get("police.officer.1", "/v1/statistics/outcomes"), 403, "not_allowed")
+
+
+async def test_a_head_sees_the_figures_of_the_own_sight_and_a_day_that_lies_ahead_is_refused(api, lives):
+    own = (await api.get("street-110106022.head.1", "/v1/statistics/outcomes")).json()
+    whole = (await api.get(CIVIL, "/v1/statistics/outcomes")).json()
+    assert 0 < own["children"] < whole["children"]
+    ahead = (datetime.now(BEIJING).date() + timedelta(days=1)).isoformat()
+    said = await api.post("school.reporter.1", "/v1/reports", {"children": [{}], "happened_on": ahead})
+    is_problem(said, 422, "invalid_request")
