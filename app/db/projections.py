@@ -47,9 +47,9 @@ def case_columns(progress: Progress) -> Row:
         "linked_to": progress.linked_to,
         "filed_at": progress.filed_at,
         "closed_at": progress.closed_at,
-        "agencies": progress.agencies,
-        "desks": progress.desks,
-        "about": progress.about,
+        "agencies": [agency.value for agency in progress.agencies],
+        "desks": list(progress.desks),
+        "about": list(progress.about),
     }
 
 
