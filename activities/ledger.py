@@ -14,6 +14,7 @@ from app.db.rounds import begin_round
 from app.db.streams import kind_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
+from app.domain.child_file import RaiseDueChanges
 from app.domain.refusals import Refused
 from app.domain.rounds import RaiseDueRound
 from app.domain.terms import Agency
@@ -86,6 +87,11 @@ class LedgerActivities:
         with contextlib.suppress(Refused):
             async with self.engine.begin() as conn:
                 await begin_round(conn, self.ledger, order.code, ENGINE, now)
+
+    @activity.defn(name="raise_due_changes")
+    async def raise_due_changes(self, at: At) -> Moved:
+        """Record every rung of a change of a file that waits too long."""
+        return await self._record(at, RaiseDueChanges(by=ENGINE))
 
     async def _record(self, at: At, command: c.Command) -> Moved:
         try:

@@ -19,6 +19,7 @@ from activities.messages import Conducting, Moved
 from app.db.ledger import CHANNEL, events_since
 from app.db.streams import STREAMS, kind_of
 from workflows.case import CaseWorkflow
+from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 from workflows.screening_round import RoundWorkflow
 
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 POLL = timedelta(seconds=5)
 BREATH = timedelta(milliseconds=20)
 """Waited before telling, so that facts which come together are told together; no person waits for the conductor."""
-CONDUCTORS: dict[str, Any] = {"watch": ChildWatchWorkflow, "round": RoundWorkflow}
+CONDUCTORS: dict[str, Any] = {"watch": ChildWatchWorkflow, "round": RoundWorkflow, "file": ChildFileWorkflow}
 """By the prefix of the stream's id; all others are cases."""
 BATCH = 50
 AT_ONCE = 10

@@ -30,11 +30,12 @@ from app.schedules import keep_schedules
 from app.settings import Settings
 from app.temporal import connect, ensure_deployment, is_unreached, version_of
 from workflows.case import CaseWorkflow
+from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 from workflows.screening_round import OpenRoundWorkflow, RoundWorkflow
 
 log = structlog.get_logger()
-WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow)
+WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow, ChildFileWorkflow)
 GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
 RECONCILE_EVERY = timedelta(minutes=2)
@@ -63,7 +64,7 @@ def worker_of(
         workflows=workflows,
         activities=[
             recording.catch_up, recording.enter_stage, recording.raise_due, recording.raise_due_visit,
-            recording.raise_due_round, recording.open_round,
+            recording.raise_due_round, recording.open_round, recording.raise_due_changes,
             police.respond, police.reach_kin, police.take_note, civil.arrange_care, civil.check_support,
             education.support_schooling, education.bring_back, health.treat, health.rehabilitate,
             ReferralActivities(*means).refer,

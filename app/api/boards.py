@@ -124,10 +124,14 @@ async def findings(
     """What the reconciler finds wrong: an open case without owner, deadline or live workflow; the oldest first."""
     require(who, Action.READ_STATISTICS)
     found, watch, case = tables.findings, tables.watches.c, tables.cases.c
+    file, child = tables.child_files.c, tables.children.c
+    of_case = func.coalesce(watch.case_id, child.case_id, found.c.stream_id)
     query = (
-        select(found, func.coalesce(watch.case_id, found.c.stream_id).label("case_id"))
+        select(found, of_case.label("case_id"))
         .outerjoin(tables.watches, watch.id == found.c.stream_id)
-        .outerjoin(tables.cases, case.id == func.coalesce(watch.case_id, found.c.stream_id))
+        .outerjoin(tables.child_files, file.id == found.c.stream_id)
+        .outerjoin(tables.children, child.id == file.child_id)
+        .outerjoin(tables.cases, case.id == of_case)
         .where(visible(who), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
     )
     return await page_of(conn, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)

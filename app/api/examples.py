@@ -29,6 +29,7 @@ from app.policy.simulation import simulate
 
 CASE = "case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"
 OTHER = "case-7c2b9a4d5e8f4a1b8c3d2e1f0a9b8c7d"
+CHILD = "ch-2f6d8a1c9b8c7d6e5f4a3b2c1d0e9f8a"
 FILED = datetime(2026, 3, 12, 1, 40, tzinfo=UTC)
 ACCEPTED = FILED + timedelta(minutes=6)
 REPORTER = Actor(
@@ -127,6 +128,16 @@ def examples() -> dict[str, Any]:
                      "hours_to_first_action": 0.1, "before": None},
         "Anonymous": {"as_of": FILED, "smallest_shown": 5, "categories": {"110106007": {"D1": 12, "D2": None, "D3": None}},
                       "grades": {"110106007": {"high": None, "low": 9, "medium": None}}},
+        "ChildPage": {"id": CHILD, "version": 2, "division": "110106101", "fields": {"school": {
+            "zh": "就读学校", "en": "school", "value": "示例小学（化名）", "version": 1, "by": "comm-110106101.officer.1",
+            "at": ACCEPTED}}},
+        "HistoryRow": {"version": 1, "kind": "change_entered", "title_zh": "填报变更", "title_en": "change entered",
+                       "field": "school", "change": 1, "by": "comm-110106101.officer.1", "behalf": None, "at": ACCEPTED,
+                       "value": "示例小学（化名）", "evidence": "学籍卡", "reason": None, "note": ""},
+        "WaitingRow": {"id": f"file-{CHILD}", "child_id": CHILD, "division": "110106101", "version": 1,
+                       "next_deadline_at": FILED + timedelta(days=7), "desks": ["STREET-110106101"]},
+        "FileAnswer": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101",
+                       "due_at": FILED + timedelta(days=7), "replayed": False},
         "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
         "Year": {"confirmed_until": date(2026, 12, 31), "days": [
             {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},

@@ -33,11 +33,13 @@ _NOBODY_AT = "not exists (select 1 from people p where p.desk = {desk} and p.is_
 _QUERIES: dict[Fault, str] = {
     Fault.NO_NEXT_DEADLINE: """
         select id from cases where is_open and linked_to is null and next_deadline_at is null
-        union all select id from watches where is_open and next_deadline_at is null""",
+        union all select id from watches where is_open and next_deadline_at is null
+        union all select id from child_files where is_open and next_deadline_at is null""",
     Fault.ENGINE_STANDS_STILL: """
         select id from cases where is_open and next_deadline_at < :late
         union all select id from watches where is_open and next_deadline_at < :late
-        union all select id from rounds where is_open and next_deadline_at < :late""",
+        union all select id from rounds where is_open and next_deadline_at < :late
+        union all select id from child_files where is_open and next_deadline_at < :late""",
     Fault.NO_OWNER: f"""
         select c.id from cases c where c.is_open and c.linked_to is null
         and not exists (select 1 from tasks t where t.case_id = c.id and t.is_open)
@@ -45,7 +47,8 @@ _QUERIES: dict[Fault, str] = {
         where c.is_open and c.linked_to is null and t.is_open and (
             {_NOBODY_AT.format(desk="t.desk")}
             or t.holder is not null and not exists (select 1 from people p where p.id = t.holder and p.is_active))
-        union select w.id from watches w where w.is_open and {_NOBODY_AT.format(desk="w.desk")}""",
+        union select w.id from watches w where w.is_open and {_NOBODY_AT.format(desk="w.desk")}
+        union select f.id from child_files f, unnest(f.desks) d where f.is_open and {_NOBODY_AT.format(desk="d")}""",
     Fault.TASKS_DIFFER: """
         with owed as (
             select c.id, r->>'id' as subject, r->>'desk' as desk, r->>'holder' as holder

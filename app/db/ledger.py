@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Table, bindparam, func, select
+from sqlalchemy import Table, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
-from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, WATCH, Kind, kind_of, stream_row
+from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, Kind, kind_of, stream_row
 from app.db.versions import IN_FORCE, written
 from app.domain import commands as c
 from app.domain import events as e
@@ -27,7 +27,7 @@ from app.domain.progress import Answer, Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import CloseRound, OpenRound, decide_round
 from app.domain.terms import CloseReason, Grade
-from app.domain.watch import BeginWatch, EndReason, EndWatch, Watch, child_of, decide_watch, watch_id
+from app.domain.watch import BeginWatch, EndReason, EndWatch, child_of, watch_id
 
 CHANNEL = "ledger"
 Content = Mapping[Table, Sequence[Mapping[str, Any]]]
@@ -36,6 +36,8 @@ LATER = (
     .where(tables.events.c.stream_id == bindparam("stream_id"), tables.events.c.version > bindparam("seen"))
     .order_by(tables.events.c.version)
 )
+BEGINNING = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
+"""Two who begin a stream at once go one after the other."""
 ENDS_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
 NO_WATCH = (*ENDS_WATCH, CloseReason.NO_RISK_FOUND)
 REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.ApproveClosure)
@@ -119,18 +121,23 @@ class Ledger:
         events = file_report(case_id, command, await self.current(conn, now), now)
         return await self._append(conn, CASE, None, events, command, case_id, now, None, content)
 
-    async def begin_watch(self, conn: AsyncConnection, command: BeginWatch, now: datetime) -> Recorded:
-        """Put a child under watch, or under a new grade when it is watched already."""
-        stream = watch_id(command.child_id)
-        row = await conn.execute(
-            select(tables.watches.c.progress).where(tables.watches.c.id == stream).with_for_update()
-        )
-        stored = row.scalar_one_or_none()
-        before = Watch.model_validate(stored) if stored else None
-        policy = await self.current(conn, now)
-        return await self._append(
-            conn, WATCH, before, decide_watch(before, command, policy, now), command, stream, now, None
-        )
+    async def begin(
+        self, conn: AsyncConnection, stream_id: str, command: c.Command, *, now: datetime | None = None,
+        key: str | None = None, expected: int | None = None,
+    ) -> Recorded:  # fmt: skip
+        """The same for a watch or a file, which begins with it where there is none; by the rules of today."""
+        now, kind = now or self.clock(), kind_of(stream_id)
+        stored = select(kind.table.c.progress).where(kind.table.c.id == stream_id).with_for_update()
+        if (found := (await conn.execute(stored)).scalar_one_or_none()) is None:
+            await conn.execute(BEGINNING, {"name": stream_id})
+            found = (await conn.execute(stored)).scalar_one_or_none()
+        before: Any = kind.state.model_validate(found) if found else None
+        if before and key and (replay := await self.replayed(conn, stream_id, command, key, before)):
+            return replay
+        if before and expected is not None and before.version != expected:
+            raise StaleVersion(before.version, await self._since(conn, stream_id, expected))
+        events = kind.decide(before, command, await self.current(conn, now), now)
+        return await self._append(conn, kind, before, events, command, stream_id, now, key)
 
     async def open_round(self, conn: AsyncConnection, command: OpenRound, now: datetime) -> Recorded:
         """Ask all units; the round before it ends, with those who never answered on record."""
@@ -202,11 +209,12 @@ class Ledger:
 
     async def _since(self, conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
         ledger = tables.events.c
-        query = select(ledger.version, ledger.kind, ledger.at, ledger.by).where(
+        field = ledger.body["field"].astext.label("field")
+        query = select(ledger.version, ledger.kind, ledger.at, ledger.by, field).where(
             ledger.stream_id == stream_id, ledger.version > version
         )
         rows = (await conn.execute(query.order_by(ledger.version).limit(50))).mappings()
-        return [{str(name): value for name, value in row.items()} for row in rows]
+        return [{str(name): value for name, value in row.items() if value is not None} for row in rows]
 
     async def _append(
         self, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...], command: c.Command,
@@ -226,6 +234,9 @@ class Ledger:
         if command.note:
             note = {"stream_id": stream_id, "version": first, "kind": events[0].kind, "body": command.note}
             changes.insert(tables.notes, [note])
+        if isinstance(command, c.ContentCommand):
+            content_row = {"stream_id": stream_id, "version": first, "body": command.content}
+            changes.insert(tables.contents, [content_row])
         await projections.collect(changes, conn, before, after, events, first, now)
         changes.insert(tables.audit, [_audit_row(command, stream_id, after.version)])
         for table, rows in (content or {}).items():
@@ -281,7 +292,7 @@ class Ledger:
                 by=ENGINE, child_id=child, case_id=after.case_id, division=after.division,
                 grade=after.grade or Grade.MEDIUM,
             )  # fmt: skip
-            await self.begin_watch(conn, begin, now)
+            await self.begin(conn, watch_id(child), begin, now=now)
 
 
 async def _lock_together(conn: AsyncConnection, stream_id: str, command: c.Command) -> None:

@@ -11,6 +11,7 @@ from app.db import tables
 from app.db.changes import Changes
 from app.domain import events as e
 from app.domain.access import STAFF
+from app.domain.child_file import ChangeRungFired, ChildFile, file_id
 from app.domain.clock import Clock
 from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, State, running_clocks
 from app.domain.rounds import UNIT, Round, RoundOpened, RoundRungFired
@@ -91,6 +92,16 @@ def unit_rows(state: Round) -> dict[str, Row]:
             "joined": list(done.joined) if done else [],
         }  # fmt: skip
     return rows
+
+
+def file_columns(file: ChildFile) -> Row:
+    """The stored fold of a child's file."""
+    return {
+        "is_open": file.is_open,
+        "division": file.division,
+        "child_id": file.child_id,
+        "desks": list(dict.fromkeys(change.desk for change in file.waiting)),
+    }
 
 
 async def collect(
@@ -232,7 +243,7 @@ async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], fir
         subject = getattr(event, "subject", None) or getattr(event, "referral_id", None) or _whole(after)
         rows += [
             {
-                "person_id": person, "case_id": after.case_id, "version": first + n, "kind": event.kind, "subject": subject,
+                "person_id": person, "case_id": _stream_of(after), "version": first + n, "kind": event.kind, "subject": subject,
                 "rung": rung.value if rung else None, "at": event.at,
             }
             for person in await _people_at(conn, told, event.at)
@@ -248,6 +259,7 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
             | e.ReferralUrged()
             | e.DeliveryRecorded()
             | VisitRungFired()
+            | ChangeRungFired()
             | RoundOpened()
             | RoundRungFired()
         ):
@@ -265,7 +277,13 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
 
 def _whole(after: Any) -> str:
     """What a notice is about that is about no single leg or duty."""
-    return "report" if isinstance(after, Progress) else "round" if isinstance(after, Round) else "visit"
+    kinds = ((Progress, "report"), (Round, "round"), (Watch, "visit"), (ChildFile, "child_file"))
+    return next(what for kind, what in kinds if isinstance(after, kind))
+
+
+def _stream_of(after: Any) -> str:
+    """Where whoever is told looks: the case, also behind a watch, or the file."""
+    return file_id(after.child_id) if isinstance(after, ChildFile) else after.case_id
 
 
 async def _people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime) -> list[str]:

@@ -12,12 +12,21 @@ from sqlalchemy import Select, Table, Text, bindparam, cast, func, select
 from app.db import projections, tables
 from app.domain import events as e
 from app.domain.case import decide
+from app.domain.child_file import ChildFile, apply_file, decide_file, file_event_adapter, next_file_deadline
 from app.domain.fold import fold
 from app.domain.progress import Progress, next_deadline
 from app.domain.rounds import Round, apply_round, decide_round, next_round_deadline, round_event_adapter
 from app.domain.watch import Watch, apply_watch, decide_watch, next_visit_deadline, watch_event_adapter
 
 NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
+
+
+def _fold_file(events: Sequence[Any], start: ChildFile | None) -> ChildFile:
+    for event in events:
+        start = apply_file(start, event)
+    if start is None:
+        raise ValueError("the ledger of a file begins with change_entered")
+    return start
 
 
 def _fold_watch(events: Sequence[Any], start: Watch | None) -> Watch:
@@ -69,7 +78,11 @@ ROUND = Kind(
     tables.rounds, Round, round_event_adapter, decide_round, _fold_round, next_round_deadline,
     projections.round_columns,
 )  # fmt: skip
-BY_PREFIX = {"watch": WATCH, "round": ROUND}
+FILE = Kind(
+    tables.child_files, ChildFile, file_event_adapter, decide_file, _fold_file, next_file_deadline,
+    projections.file_columns,
+)  # fmt: skip
+BY_PREFIX = {"watch": WATCH, "round": ROUND, "file": FILE}
 
 
 def kind_of(stream_id: str) -> Kind:
@@ -77,7 +90,7 @@ def kind_of(stream_id: str) -> Kind:
     return BY_PREFIX.get(stream_id.partition("-")[0], CASE)
 
 
-STREAMS = (CASE.table, WATCH.table, ROUND.table)
+STREAMS = (CASE.table, WATCH.table, ROUND.table, FILE.table)
 """What is conducted: told by the relay, watched over by the reconciler."""
 
 

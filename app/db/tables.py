@@ -19,7 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 
-from app.db.columns import Id, Instant, metadata
+from app.db.child_tables import child_files, contents
+from app.db.columns import Id, Instant, conducted, metadata
 from app.db.registers import (
     agencies,
     calendar_days,
@@ -43,8 +44,10 @@ __all__ = [
     "calendar_days",
     "calendars",
     "cases",
+    "child_files",
     "children",
     "commands",
+    "contents",
     "deadlines",
     "deputies",
     "desks",
@@ -65,19 +68,6 @@ __all__ = [
     "tasks",
     "watches",
 ]
-
-
-def _conducted() -> tuple[Column, ...]:
-    """What the relay and the reconciler need of a stream: its version, how far the conductor was told, when it is due."""
-    return (
-        Column("version", Integer, nullable=False),
-        Column("conducted_version", Integer, nullable=False, server_default="0"),
-        Column("policy", String(60), nullable=False),
-        Column("progress", JSONB, nullable=False),
-        Column("is_open", Boolean, nullable=False),
-        Column("next_deadline_at", Instant),
-        Column("division", String(9), nullable=False),
-    )
 
 
 # The ledger ---------------------------------------------------------------------------------------------------------
@@ -115,7 +105,7 @@ cases = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("number", BIGINT, Identity(always=True), nullable=False, unique=True),
-    *_conducted(),
+    *conducted(),
     Column("stage", String(20), nullable=False),
     Column("urgency", String(20), nullable=False),
     Column("branch", String(40)),
@@ -141,7 +131,7 @@ watches = Table(
     "watches",
     metadata,
     Column("id", Id, primary_key=True),
-    *_conducted(),
+    *conducted(),
     Column("child_id", Id, nullable=False, unique=True),
     Column("case_id", Id, ForeignKey("cases.id"), nullable=False),
     Column("grade", String(10), nullable=False),

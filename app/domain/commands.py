@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from app.domain.access import Actor
 from app.domain.benefits import Benefit, Verdict, Yuan
@@ -38,6 +38,12 @@ class Command(Frozen):
 
     by: Actor
     note: Note = ""
+
+
+class ContentCommand(Command):
+    """One that brings names, numbers or texts along; they are stored as content and never enter an event."""
+
+    content: dict[str, JsonValue]
 
 
 class FileReport(Command):

@@ -26,7 +26,7 @@ HAPPENINGS = ("child_safe", "child_found", "guardian_sentenced", "plan_adopted",
 
 DUTIES_BY_ACT = ("answer_outcome", "committee_review", "closure", "supervised", "supervision_reply")
 STEPS_BY_ACT = {"medical_costs.ask": ("paid", "next", "rest")}
-TIMES_BY_ACT = ("supply", "visit_high", "visit_medium", "visit_low")
+TIMES_BY_ACT = ("supply", "visit_high", "visit_medium", "visit_low", "change_verify", "change_approve")
 """What the engine asks every version for by name."""
 
 
@@ -126,6 +126,14 @@ class Triage(Frozen):
     must_not_notify: tuple[str, ...]
     closes_only_when_found: bool
     rows: tuple[str, ...]
+
+
+class ChangePath(Frozen):
+    """Who must pass a change of a child file, in their order."""
+
+    id: str
+    steps: tuple[Agency, ...]
+    basis: tuple[str, ...]
 
 
 class Courses(Protocol):
@@ -230,6 +238,10 @@ class Policy(Courses, Protocol):
 
     def months(self, amount: int) -> Budget:
         """So many months, at the pace of this version."""
+        ...
+
+    def change_path(self, field: str) -> ChangePath:
+        """Whom a change of this field of a child file goes through."""
         ...
 
     def time(self, name: str, *, urgent: bool) -> TimeSpec:

@@ -152,6 +152,13 @@ class RefusalCode(Term):
         "请指明本案中的对象",
         "Name those whom the next step is about, and nobody where it is about the case.",
     )
+    CHANGE_WAITS = (
+        "change_waits",
+        "该项已有变更待核实",
+        "A change of this field is under way; it is passed or returned first.",
+    )
+    VALUE_CHANGED = "value_changed", "该项内容已被更新", "The value has changed since you read it."
+    NO_SUCH_CHANGE = "no_such_change", "没有此项待办变更", "There is no such change under way."
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
 
 

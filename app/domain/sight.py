@@ -146,12 +146,19 @@ class Relation(StrEnum):
     STRANGER = "stranger"
 
 
+def keeps(actor: Actor) -> tuple[str, ...]:
+    """The desks whose watched children the actor keeps files and ledgers of: a street office those of its committees with them."""
+    if actor.has(*ADMINS) or not actor.has(*STAFF):
+        return ()
+    if actor.agency is Agency.STREET:
+        return actor.desk, f"{Agency.COMM}-{actor.desk.removeprefix(f'{Agency.STREET}-')}"
+    return (actor.desk,)
+
+
 def _desks(actor: Actor) -> tuple[str, ...]:
     if not actor.has(*STAFF, Role.MACHINE):
         return ()
-    if actor.agency is Agency.STREET and actor.has(*HEADS):
-        return actor.desk, f"{Agency.COMM}-{actor.desk.removeprefix(f'{Agency.STREET}-')}"
-    return (actor.desk,)
+    return keeps(actor) if actor.has(*HEADS) else (actor.desk,)
 
 
 def _agencies(actor: Actor) -> tuple[Agency, ...]:

@@ -56,5 +56,10 @@ TITLES: dict[str, tuple[str, str]] = {
     "family_heard": ("听取意见", "family heard"),
     "bill_opened": ("医疗费用衔接支付", "medical bill opened"),
     "payer_answered": ("支付方答复", "payer answered"),
+    "change_entered": ("填报变更", "change entered"),
+    "change_passed": ("核实或审批通过", "verified or approved"),
+    "change_rejected": ("退回变更", "change not taken"),
+    "change_rung_fired": ("变更逾期升级", "a waiting change escalated"),
+    "change_recomputed": ("变更时限重算", "deadline of a change recomputed"),
     "deadlines_recomputed": ("时限重算", "deadlines recomputed"),
 }

@@ -13,13 +13,23 @@ from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.ladder import faults_of
-from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate, ObligationSpec, PlannedRoute, Policy, Triage
+from app.domain.policy import (
+    DUTIES_BY_ACT,
+    TIMES_BY_ACT,
+    ChangePath,
+    Gate,
+    ObligationSpec,
+    PlannedRoute,
+    Policy,
+    Triage,
+)
 from app.domain.procedure import Procedure, Step
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.asked import Asked
 from app.policy.books import Books, Shelf
 from app.policy.conditions import compiled, view
 from app.policy.determination import Tables, determine
+from app.policy.file_rows import FileTables
 from app.policy.procedure_rows import ProcedureTables, StepRow
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
 
@@ -111,7 +121,7 @@ class DutyRow(PackModel):
         return self.code
 
 
-class PackFile(Tables, Books, ProcedureTables):
+class PackFile(Tables, Books, ProcedureTables, FileTables):
     """The whole pack as it stands in its files."""
 
     name: str
@@ -176,6 +186,7 @@ class PackFile(Tables, Books, ProcedureTables):
         yield from self.faults_of_registers()
         yield from self.faults_of_rounds(self.times)
         yield from self.faults_of_procedures(self.times, {row.procedure for row in self.routes if row.procedure})
+        yield from self.faults_of_files()
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):
                 yield table, "-", f"no row holds for every report, so one could stay without {what}"
@@ -234,6 +245,10 @@ class Pack(Shelf):
     @property
     def benefits(self) -> BenefitRules:
         return self.file.benefits
+
+    def change_path(self, field: str) -> ChangePath:
+        """Whom a change of a child file goes through."""
+        return self.file.path_of(field)
 
     def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the rows that this version does not have; an item of a plan needs none."""

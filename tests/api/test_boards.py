@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 from app.db import tables
 from app.domain.access import ENGINE
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch
+from app.domain.watch import BeginWatch, watch_id
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import rows_of
 
@@ -26,7 +26,7 @@ async def watch(api):
     child = (await api.progress(case))["children"][0]["id"]
     begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106007", grade=Grade.HIGH)
     async with api.service.engine.begin() as conn:
-        await api.service.ledger.begin_watch(conn, begin, datetime.now(UTC))
+        await api.service.ledger.begin(conn, watch_id(begin.child_id), begin)
     return f"watch-{child}"
 
 

@@ -10,7 +10,7 @@ from app.db.ledger import Ledger
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.terms import Fault, Grade
-from app.domain.watch import BeginWatch
+from app.domain.watch import BeginWatch, watch_id
 from app.main import create_app
 from app.settings import Settings
 from tests.api.test_benefits import CHOICE, invented
@@ -25,6 +25,9 @@ INSIDERS = {
     "/v1/cases/{case_id}/suggestions": POLICE,
     "/v1/cases/{case_id}/explanation": POLICE,
     "/v1/cases/{case_id}/benefits": POLICE,
+    "/v1/children/{child_id}": "comm-110106025.officer.1",
+    "/v1/children/{child_id}/history": "comm-110106025.officer.1",
+    "/v1/changes": "street-110106025.officer.1",
     "/v1/benefits/touched": SUPERVISOR,
     "/v1/tasks": "street-110106025.officer.1",
     "/v1/reports": REPORTER,
@@ -38,10 +41,11 @@ INSIDERS = {
 OF_NO_CASE = {
     "/", "/progress", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc",
     "/v1/me", "/v1/agencies", "/v1/calendar", "/v1/deputies", "/v1/policy/versions",
-    "/v1/policy/versions/{version}/changes", "/v1/policy/versions/{version}/dry-run",
+    "/v1/registers", "/v1/registers/due", "/v1/registers/{code}/entries", "/v1/registers/{code}/entries/{entry_id}",
+    "/v1/registers/{code}/totals", "/v1/policy/versions/{version}/changes", "/v1/policy/versions/{version}/dry-run",
 }  # fmt: skip
 """Routes that tell nobody anything of a case."""
-NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000"}
+NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000", "child_id": "ch-none"}
 
 
 def test_every_get_route_stands_in_the_matrix():
@@ -80,14 +84,17 @@ async def a_case_with_all_there_is(api):
         "found_at": datetime(2020, 1, 1, tzinfo=UTC),
     }
     async with api.service.engine.begin() as conn:
-        await api.service.ledger.begin_watch(conn, begin, datetime.now(UTC))
+        await api.service.ledger.begin(conn, watch_id(child), begin)
         await conn.execute(insert(tables.findings), wrong)
     rules = Ledger(invented({}), "fengtai-2026.1")
     choice = c.ChooseHighest(by=ENGINE, child_id=child, **CHOICE)
     async with api.service.engine.begin() as conn:
         await rules.record(conn, case, choice)
     await api.post(SUPERVISOR, f"/v1/cases/{case}/referrals/{await api.leg(case, 'STREET')}/urge")
-    return {"case_id": case, "receipt": filed["receipt"]}
+    changed = {"field": "school", "value": "示例小学（化名）"}
+    entered = await api.post("comm-110106025.officer.1", f"/v1/children/{child}/changes", changed)
+    assert entered.status_code == 200, entered.text
+    return {"case_id": case, "receipt": filed["receipt"], "child_id": child}
 
 
 async def test_a_stranger_is_answered_as_if_there_were_no_case(api):
@@ -102,6 +109,7 @@ async def test_a_stranger_is_answered_as_if_there_were_no_case(api):
             assert now == answer, (person, path)
             assert now[0] in ((404,) if "{" in path else (200, 403)), (person, path)
             assert case["case_id"] not in str(now), (person, path)
+            assert case["child_id"] not in str(now), (person, path)
         else:
             assert after[person, path] != answer, (person, path)
             assert after[person, path][0] == 200, (person, path)

@@ -13,7 +13,7 @@ from app.db.service import Service
 from app.domain.access import ENGINE
 from app.domain.clock import Clock
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch
+from app.domain.watch import BeginWatch, watch_id
 from app.main import create_app
 from app.policy.loader import load
 from app.settings import Settings
@@ -28,7 +28,7 @@ async def begin(api, case, grade=Grade.HIGH):
     child = (await api.progress(case))["children"][0]["id"]
     command = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106007", grade=grade)
     async with api.service.engine.begin() as conn:
-        await api.service.ledger.begin_watch(conn, command, api.service.ledger.clock())
+        await api.service.ledger.begin(conn, watch_id(child), command)
     return f"watch-{child}"
 
 

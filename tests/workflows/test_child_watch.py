@@ -26,7 +26,7 @@ async def begin(world, grade="high"):
     ledger: Ledger = world.ledger
     async with world.engine.begin() as conn:
         command = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106101", grade=grade)
-        await ledger.begin_watch(conn, command, world.now)
+        await ledger.begin(conn, watch_id(child), command, now=world.now)
     await world.relay.tell(watch_id(child))
     return watch_id(child)
 

@@ -1,0 +1,282 @@
+"""The file of a child: what is known, who entered and who passed it, and the changes that wait for a desk."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from sqlalchemy import and_, exists, false, or_, select
+
+from app.api.answers import ETAG
+from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
+from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.strict import StrictRoute
+from app.api.work import IfMatch, Key, version_of
+from app.db import tables
+from app.db.child_records import own_id, records_of
+from app.db.intake import FamilyMember, Form, LongText, Text
+from app.domain import child_file as cf
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.child_record import ChildRecord, shown
+from app.domain.child_terms import SECTION_OF, FileField, NotTaken
+from app.domain.commands import Command
+from app.domain.facts import Known, Sex
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.sight import keeps
+from app.domain.titles import TITLES
+
+router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+
+
+class Means(Form):
+    """What a family lives on."""
+
+    on_minimum_living: Known = Known.UNKNOWN
+    low_income: Known = Known.UNKNOWN
+    on_destitute_support: Known = Known.UNKNOWN
+    note: Text = ""
+
+
+DIVISION = Annotated[str, Field(pattern=r"^(\d{9}|110106)$")]
+VALUES: dict[FileField, TypeAdapter[Any]] = {
+    **{field: TypeAdapter(Text) for field in FileField},
+    FileField.SEX: TypeAdapter(Sex), FileField.BIRTH_DATE: TypeAdapter(date), FileField.HEALTH: TypeAdapter(LongText),
+    FileField.RESIDENCE_DIVISION: TypeAdapter(DIVISION), FileField.HUKOU_DIVISION: TypeAdapter(DIVISION),
+    FileField.GUARDIANS: TypeAdapter(list[FamilyMember]), FileField.MEANS: TypeAdapter(Means),
+}  # fmt: skip
+"""What each field may hold."""
+
+
+class EnteredValue(BaseModel):
+    """A new value with what shows that it is so."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"field": "school", "value": "示例小学（化名）", "seen": 0, "evidence": "学籍卡", "note": "转学"}
+        },
+    )
+
+    field: FileField
+    value: JsonValue
+    seen: int | None = Field(
+        None, ge=0, description="The version of the value that this replaces; 409 when another has come."
+    )
+    evidence: LongText = ""
+    note: LongText = ""
+
+
+class Taken(BaseModel):
+    """A step done."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"note": "已入户核实"}})
+
+    note: LongText = ""
+
+
+class Returned(BaseModel):
+    """Why the value is not taken."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "not_confirmed"}})
+
+    reason: NotTaken
+    note: LongText = ""
+
+
+class FileAnswer(BaseModel):
+    """The file after a command."""
+
+    child_id: str
+    version: int
+    change: int
+    waits_for: str | None = Field(
+        description="The desk whose step it is now; null once the value counts or was returned."
+    )
+    due_at: datetime | None
+    replayed: bool
+
+
+class ChildPage(BaseModel):
+    """The file of a child; the sections that the caller's body does not see are left out."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    version: int
+    division: str
+    fields: dict[str, Any]
+
+
+class HistoryRow(BaseModel):
+    """One entry or step of a field."""
+
+    version: int
+    kind: str
+    title_zh: str
+    title_en: str
+    field: FileField
+    change: int
+    by: str
+    behalf: str | None
+    at: datetime
+    value: JsonValue = None
+    evidence: str = ""
+    reason: NotTaken | None = None
+    note: str = ""
+
+
+class WaitingRow(BaseModel):
+    """A file in which a change waits for the caller's desk."""
+
+    id: str
+    child_id: str
+    division: str
+    version: int
+    next_deadline_at: datetime | None
+    desks: list[str]
+
+
+@router.get(
+    "/children/{child_id}", operation_id="read_child", response_model=ChildPage, responses={200: {"headers": ETAG}}
+)
+async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, response: Response) -> dict[str, Any]:
+    """All that is known of a child, by what the caller's body may see; on record before it leaves."""
+    record = await record_of(conn, who, child_id)
+    pack = await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
+    sections = pack.file.seen_by(who.agency)
+    found = (
+        next((one for one in pack.found(record.facts) if one.child_id == record.child_id), None)
+        if record.facts
+        else None
+    )
+    await audit_read(conn, who, "read_child", cf.file_id(record.child_id), [section.value for section in sections])
+    answer = shown(record, sections, found)
+    response.headers["ETag"] = f'"{answer["version"]}"'
+    return answer
+
+
+@router.get("/children/{child_id}/history", operation_id="read_child_history")
+async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[HistoryRow]:
+    """Every value that was entered, by whom, and who verified, approved or returned it, each with its time."""
+    record = await record_of(conn, who, child_id)
+    pack = await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
+    sections = pack.file.seen_by(who.agency)
+    stream = cf.file_id(record.child_id)
+    await audit_read(conn, who, "read_child", stream, ["history"])
+    ledger, note = tables.events.c, tables.notes.c
+    query = (
+        select(ledger.version, ledger.body, note.body.label("note"))
+        .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
+        .where(ledger.stream_id == stream, ledger.kind.in_(STEPS))
+        .order_by(ledger.version)
+    )
+    rows = [_history_row(record, row) for row in await conn.execute(query)]
+    return [row for row in rows if SECTION_OF[row.field] in sections]
+
+
+STEPS = ("change_entered", "change_passed", "change_rejected")
+
+
+def _history_row(record: ChildRecord, row: Any) -> HistoryRow:
+    zh, en = TITLES[row.body["kind"]]
+    entered = record.contents.get(row.version, {})
+    return HistoryRow.model_validate(
+        {
+            **{name: row.body.get(name) for name in ("kind", "field", "by", "behalf", "at", "reason")},
+            "version": row.version, "title_zh": zh, "title_en": en, "change": row.body.get("change", row.version),
+            "value": entered.get("value"), "evidence": entered.get("evidence", ""), "note": row.note or "",
+        }
+    )  # fmt: skip
+
+
+@router.get("/changes", operation_id="waiting_changes")
+async def waiting_changes(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WaitingRow]:
+    """The files in which a change waits for the caller's desk, the most urgent first."""
+    file = tables.child_files.c
+    mine = file.desks.contains([who.desk]) if keeps(who) and who.has(*DESK_STAFF) else false()
+    query = select(*(file[name] for name in WaitingRow.model_fields)).where(file.is_open, mine)
+    return await page_of(conn, query, WaitingRow, (file.next_deadline_at, file.id), cursor=cursor, limit=limit)
+
+
+@router.post("/children/{child_id}/changes", operation_id="enter_change", responses={200: {"headers": ETAG}})
+async def enter_change(
+    child_id: str, entered: EnteredValue, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> FileAnswer:  # fmt: skip
+    """填报: the value counts once it has gone its path; a second one for the same field is told of the first."""
+    record = await record_of(conn, who, child_id)
+    pack = await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
+    if not who.has(*DESK_STAFF) or SECTION_OF[entered.field] not in pack.file.seen_by(who.agency):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    value = _valid(entered)
+    command = cf.EnterChange(
+        by=who, child_id=record.child_id, division=record.division, field=entered.field, seen=entered.seen, note=entered.note,
+        moves_to=str(value) if entered.field is FileField.RESIDENCE_DIVISION else None,
+        content={"value": value, "evidence": entered.evidence},
+    )  # fmt: skip
+    return await _perform(conn, shouhu, command, record.child_id, None, response, idempotency_key, if_match)
+
+
+def _valid(entered: EnteredValue) -> JsonValue:
+    adapter = VALUES[entered.field]
+    try:
+        return adapter.dump_python(adapter.validate_python(entered.value), mode="json", exclude_defaults=True)
+    except ValidationError as wrong:
+        found = [{**one, "loc": ("body", "value", *one["loc"])} for one in wrong.errors()]
+        raise RequestValidationError(found) from None
+
+
+@router.post(
+    "/children/{child_id}/changes/{change}/pass", operation_id="pass_change", responses={200: {"headers": ETAG}}
+)
+async def pass_change(
+    child_id: str, change: int, taken: Taken, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> FileAnswer:  # fmt: skip
+    """核实 by the street, 审批 by the district where the path has it; never by a person who had a part in it before."""
+    record = await record_of(conn, who, child_id)
+    command = cf.PassChange(by=who, change=change, note=taken.note)
+    return await _perform(conn, shouhu, command, record.child_id, change, response, idempotency_key, if_match)
+
+
+@router.post(
+    "/children/{child_id}/changes/{change}/reject", operation_id="reject_change", responses={200: {"headers": ETAG}}
+)
+async def reject_change(
+    child_id: str, change: int, returned: Returned, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> FileAnswer:  # fmt: skip
+    """退回: the value is not taken, for a reason."""
+    record = await record_of(conn, who, child_id)
+    command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
+    return await _perform(conn, shouhu, command, record.child_id, change, response, idempotency_key, if_match)
+
+
+async def _perform(
+    conn: Conn, shouhu: Shouhu, command: Command, child: str, change: int | None, response: Response, key: str | None,
+    if_match: str | None,
+) -> FileAnswer:  # fmt: skip
+    done = await shouhu.ledger.begin(conn, cf.file_id(child), command, key=key, expected=version_of(if_match))
+    response.headers["ETag"] = f'"{done.version}"'
+    number = change or done.version
+    waiting = done.progress.change(number)
+    return FileAnswer(
+        child_id=child, version=done.version, change=number, waits_for=waiting.desk if waiting else None,
+        due_at=waiting.clock.due_at if waiting else None, replayed=done.replayed,
+    )  # fmt: skip
+
+
+async def record_of(conn: Conn, who: Actor, child_id: str) -> ChildRecord:
+    """The child, if the caller keeps its file, has its case, or has a step to do in it; to all others there is no such child."""
+    own = await own_id(conn, child_id)
+    child, watch, file, case = tables.children.c, tables.watches.c, tables.child_files.c, tables.cases.c
+    ways = or_(
+        exists().where(case.id == child.case_id, visible(who)),
+        exists().where(watch.child_id == child.id, watch.desk.in_(keeps(who))),
+        exists().where(file.child_id == child.id, file.desks.contains([who.desk])),
+    )
+    may_see = and_(ways, child.id == own, unconcerned(who, child.case_id)) if keeps(who) else false()
+    if (await conn.execute(select(child.id).where(may_see))).scalar_one_or_none() is None:
+        raise Refused(RefusalCode.CHILD_NOT_FOUND)
+    return (await records_of(conn, [own], visible(who)))[0]

@@ -1,0 +1,133 @@
+"""Reads children whole, many at once: the report, every case, the watch with its visits and the file, a query each."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, cast, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.domain.child_file import PREFIX, ChildFile
+from app.domain.child_record import ChildRecord, Seen
+from app.domain.child_terms import FileField
+from app.domain.facts import ReportFacts
+from app.domain.progress import Progress
+from app.domain.watch import VisitRecorded, Watch, child_of, watch_id
+
+REPORTED = (
+    FileField.NAME, FileField.SEX, FileField.BIRTH_DATE, FileField.ID_NO, FileField.PHONE, FileField.RESIDENCE,
+    FileField.HUKOU, FileField.SCHOOL, FileField.FEATURES,
+)  # fmt: skip
+KIN = ("name", "relation", "birth_date", "id_no", "phone")
+Rows = Mapping[str, Any]
+
+
+async def own_id(conn: AsyncConnection, child_id: str) -> str:
+    """The child of the watch, where this is the same child in a report that a visit of that watch made."""
+    child, case = tables.children.c, tables.cases.c
+    watch = case.progress["watch"].astext
+    query = select(watch).select_from(tables.children).join(tables.cases, case.id == child.case_id)
+    found = (await conn.execute(query.where(child.id == child_id))).scalar_one_or_none()
+    return child_of(found) if found else child_id
+
+
+async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
+    """In the order of the ids; those that there are not are left out, and so are the cases that are not `seen`."""
+    ids = list(child_ids)
+    reported = await _by_id(conn, ids)
+    files = await _folds(conn, tables.child_files, "child_id", ids)
+    watches = await _folds(conn, tables.watches, "child_id", ids)
+    contents = await _contents(conn, [f"{PREFIX}{child}" for child in files])
+    visits = await _visits(conn, [watch_id(child) for child in watches])
+    cases = await _cases(conn, reported, seen)
+    return [
+        ChildRecord(
+            child_id=child, division=_division(row, file := _file(files, child)), reported_at=row["filed_at"],
+            case_id=row["case_id"], reported=_reported(row), file=file, contents=contents[f"{PREFIX}{child}"],
+            facts=ReportFacts.model_validate_json(row["facts"]) if row["facts"] else None, cases=tuple(cases[child]),
+            watch=Watch.model_validate(watches[child]) if child in watches else None,
+            visits=tuple(visits[watch_id(child)]),
+        )
+        for child in ids if (row := reported.get(child))
+    ]  # fmt: skip
+
+
+def _file(files: Rows, child: str) -> ChildFile | None:
+    return ChildFile.model_validate(files[child]) if child in files else None
+
+
+def _division(row: Rows, file: ChildFile | None) -> str:
+    return file.division if file else row["division"]
+
+
+def _reported(row: Rows) -> dict[FileField, Any]:
+    """What the report said; the family as it was named there."""
+    born = row["birth_date"]
+    said = {field: row[field.value] for field in REPORTED}
+    known = {
+        FileField.BIRTH_DATE: born.isoformat() if born else row["birth_text"],
+        FileField.RESIDENCE_DIVISION: row["division"], FileField.GUARDIANS: [_named(one) for one in row["family"] or ()],
+    }  # fmt: skip
+    return {**said, **known}
+
+
+def _named(member: Rows) -> dict[str, Any]:
+    """Who somebody is; what is suspected of them belongs to the case."""
+    return {name: member[name] for name in KIN if member.get(name)}
+
+
+async def _by_id(conn: AsyncConnection, ids: list[str]) -> dict[str, Rows]:
+    child, report = tables.children, tables.reports
+    query = select(child, report.c.family, cast(report.c.facts, Text).label("facts"))
+    query = query.outerjoin(report, report.c.case_id == child.c.case_id).where(child.c.id.in_(ids))
+    return {row["id"]: {**row} for row in (await conn.execute(query)).mappings()}
+
+
+async def _folds(conn: AsyncConnection, table: Any, key: str, ids: list[str]) -> dict[str, Any]:
+    query = select(table.c[key], table.c.progress).where(table.c[key].in_(ids))
+    return {row[0]: row[1] for row in await conn.execute(query)}
+
+
+async def _contents(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, dict[int, Any]]:
+    table, found = tables.contents.c, defaultdict[str, dict[int, Any]](dict)
+    query = select(table.stream_id, table.version, table.body).where(table.stream_id.in_(streams))
+    for stream, version, body in await conn.execute(query):
+        found[stream][version] = body
+    return found
+
+
+async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, list[Seen]]:
+    ledger, note = tables.events.c, tables.notes.c
+    query = (
+        select(ledger.stream_id, ledger.version, ledger.body, note.body.label("note"))
+        .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
+        .where(ledger.stream_id.in_(streams), ledger.kind == "visit_recorded")
+    )
+    found = defaultdict[str, list[Seen]](list)
+    for stream, version, body, text in await conn.execute(query.order_by(ledger.stream_id, ledger.version)):
+        found[stream].append(Seen(version=version, event=VisitRecorded.model_validate(body), note=text or ""))
+    return found
+
+
+async def _cases(
+    conn: AsyncConnection, reported: Mapping[str, Rows], seen: ColumnElement[bool]
+) -> defaultdict[str, list[tuple[int, Progress]]]:
+    """The case that reported the child, those that it was linked with, and those that visits of its watch have made."""
+    case, found = tables.cases.c, defaultdict[str, list[tuple[int, Progress]]](list)
+    of_case: defaultdict[str, list[str]] = defaultdict(list)
+    for child, row in reported.items():
+        of_case[row["case_id"]].append(child)
+    watch = case.progress["watch"].astext
+    ways: list[ColumnElement[bool]] = [case.id.in_(of_case), case.linked_to.in_(of_case)]
+    query = select(case.number, case.linked_to, case.progress).where(
+        seen, or_(*ways, watch.in_([watch_id(child) for child in reported]))
+    )
+    for number, linked_to, stored in await conn.execute(query.order_by(case.filed_at, case.id)):
+        progress = Progress.model_validate(stored)
+        children = dict.fromkeys([*of_case[progress.case_id], *of_case[linked_to or ""]])
+        if progress.watch and child_of(progress.watch) in reported:
+            children[child_of(progress.watch)] = None
+        for child in children:
+            found[child].append((number, progress))
+    return found

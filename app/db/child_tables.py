@@ -1,0 +1,28 @@
+"""The child file's tables: where a file stands, and what was entered, apart from the events that say so."""
+
+from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, String, Table, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from app.db.columns import Id, conducted, metadata
+
+child_files = Table(
+    "child_files",
+    metadata,
+    Column("id", Id, primary_key=True),
+    *conducted(),
+    Column("child_id", Id, nullable=False, unique=True),
+    Column("desks", ARRAY(String(40)), nullable=False),
+    Index("ix_child_files_behind", "id", postgresql_where=text("version > conducted_version")),
+    Index("ix_child_files_desks", "desks", postgresql_using="gin", postgresql_where=text("is_open")),
+    comment="A child's file once something was entered in it; `desks` are those whose step is due.",
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("stream_id", Id, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", JSONB, nullable=False),
+    PrimaryKeyConstraint("stream_id", "version"),
+    comment="Names, numbers and texts that came with the event of that version.",
+)

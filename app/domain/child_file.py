@@ -1,0 +1,317 @@
+"""The child file: what is entered of a child goes its path, verified and where the notice asks for it approved, before it counts."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from app.domain.access import DESK_STAFF
+from app.domain.child_terms import FileField, NotTaken
+from app.domain.clock import Clock
+from app.domain.commands import Command, ContentCommand, RecomputeDeadlines
+from app.domain.opening import desk_of, recipients
+from app.domain.policy import Frozen, Policy
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Agency, Rung
+
+PREFIX = "file-"
+DIVISION = r"^\d{6}(\d{3})?$"
+
+
+class EnterChange(ContentCommand):
+    """填报: `content` holds the value and its evidence; `seen` is the version of the value that it was meant to replace."""
+
+    child_id: str
+    division: str
+    field: FileField
+    seen: int | None = None
+    moves_to: str | None = Field(default=None, pattern=DIVISION)
+    """The new street, where that is what changes: a code, which the file goes by."""
+
+
+class PassChange(Command):
+    """核实 or 审批 by the desk whose step it is."""
+
+    change: int
+
+
+class RejectChange(Command):
+    """退回 by the desk whose step it is."""
+
+    change: int
+    reason: NotTaken
+
+
+class RaiseDueChanges(Command):
+    """The engine records every rung of a change that waits too long."""
+
+
+class FileFact(Frozen):
+    """Common to all events of a file."""
+
+    at: datetime
+    by: str = "engine"
+    behalf: str | None = None
+
+
+class ChangeEntered(FileFact):
+    """A new value was entered; the value is content of this event's version."""
+
+    kind: Literal["change_entered"] = "change_entered"
+    child_id: str
+    division: str
+    policy: str
+    field: FileField
+    path: str
+    basis: tuple[str, ...]
+    steps: tuple[Agency, ...]
+    desk: str
+    clock: Clock
+    moves_to: str | None = None
+
+
+class ChangePassed(FileFact):
+    """A step is done; without a next desk the value counts from now on."""
+
+    kind: Literal["change_passed"] = "change_passed"
+    change: int
+    field: FileField
+    desk: str | None = None
+    clock: Clock | None = None
+
+
+class ChangeRejected(FileFact):
+    """The value is not taken."""
+
+    kind: Literal["change_rejected"] = "change_rejected"
+    change: int
+    field: FileField
+    reason: NotTaken
+
+
+class ChangeRungFired(FileFact):
+    """One rung of a step that nobody does, once."""
+
+    kind: Literal["change_rung_fired"] = "change_rung_fired"
+    change: int
+    rung: Rung
+    planned_at: datetime
+    recipients: tuple[str, ...]
+
+
+class ChangeRecomputed(FileFact):
+    """The calendar changed; the step's clock as it runs now."""
+
+    kind: Literal["change_recomputed"] = "change_recomputed"
+    change: int
+    calendar_version: str
+    reason: str
+    clock: Clock
+
+
+FileEvent = Annotated[
+    ChangeEntered | ChangePassed | ChangeRejected | ChangeRungFired | ChangeRecomputed, Field(discriminator="kind")
+]
+file_event_adapter: TypeAdapter[FileEvent] = TypeAdapter(FileEvent)
+
+
+class Change(Frozen):
+    """A value that waits for a step; its number is the version of the event that entered it."""
+
+    number: int
+    field: FileField
+    persons: tuple[str, ...]
+    at: datetime
+    steps: tuple[Agency, ...]
+    done: int = 0
+    desk: str
+    clock: Clock
+    moves_to: str | None = None
+
+    @property
+    def step(self) -> Agency:
+        """Whose turn it is."""
+        return self.steps[self.done]
+
+
+class Value(Frozen):
+    """Which entry counts for a field, and since when."""
+
+    version: int
+    by: str
+    at: datetime
+
+
+class ChildFile(Frozen):
+    """Where a file stands: codes only; what was entered is content under the number of its change."""
+
+    child_id: str
+    version: int = 0
+    policy: str
+    division: str
+    waiting: tuple[Change, ...] = ()
+    counts: dict[FileField, Value] = Field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody still owes a step."""
+        return bool(self.waiting)
+
+    def change(self, number: int) -> Change | None:
+        """The waiting change of that number."""
+        return next((change for change in self.waiting if change.number == number), None)
+
+    def waiting_for(self, field: FileField) -> Change | None:
+        """The change of that field that is under way."""
+        return next((change for change in self.waiting if change.field is field), None)
+
+
+def next_file_deadline(file: ChildFile) -> datetime | None:
+    """When the next rung of a waiting change is due."""
+    return min((change.clock.next_at for change in file.waiting if change.clock.next_at), default=None)
+
+
+def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
+    """The state after one more event."""
+    if isinstance(event, ChangeEntered):
+        before = file or ChildFile(child_id=event.child_id, policy=event.policy, division=event.division)
+        entered = Change(
+            number=before.version + 1, field=event.field, persons=_persons(event), at=event.at, steps=event.steps,
+            desk=event.desk, clock=event.clock, moves_to=event.moves_to,
+        )  # fmt: skip
+        update: dict[str, Any] = {"policy": event.policy, "waiting": (*before.waiting, entered)}
+        return before.model_copy(update={**update, "version": before.version + 1})
+    if file is None or (change := file.change(event.change)) is None:
+        raise ValueError("the ledger of a file begins with change_entered, and its steps name a change that waits")
+    update = {"version": file.version + 1}
+    match event:
+        case ChangePassed(desk=str() as desk, clock=Clock() as clock):
+            persons = (*change.persons, *_persons(event))
+            moved = change.model_copy(
+                update={"done": change.done + 1, "desk": desk, "clock": clock, "persons": persons}
+            )
+            update["waiting"] = _with(file, moved)
+        case ChangePassed():
+            value = Value(version=change.number, by=change.persons[0], at=event.at)
+            update |= {"waiting": _without(file, change), "counts": {**file.counts, change.field: value}}
+            update |= {"division": change.moves_to} if change.moves_to else {}
+        case ChangeRejected():
+            update["waiting"] = _without(file, change)
+        case ChangeRungFired(rung=rung):
+            update["waiting"] = _with(file, change.model_copy(update={"clock": change.clock.fire(rung)}))
+        case ChangeRecomputed(clock=clock):
+            update["waiting"] = _with(file, change.model_copy(update={"clock": clock}))
+    return file.model_copy(update=update)
+
+
+def _persons(event: FileFact) -> tuple[str, ...]:
+    return (event.by, *((event.behalf,) if event.behalf else ()))
+
+
+def _with(file: ChildFile, changed: Change) -> tuple[Change, ...]:
+    return tuple(changed if change.number == changed.number else change for change in file.waiting)
+
+
+def _without(file: ChildFile, gone: Change) -> tuple[Change, ...]:
+    return tuple(change for change in file.waiting if change.number != gone.number)
+
+
+def decide_file(file: ChildFile | None, command: Command, policy: Policy, now: datetime) -> tuple[FileEvent, ...]:
+    """The events of a command; raises Refused and changes nothing when the rules say no."""
+    head = {"at": now, "by": command.by.person_id, "behalf": command.by.acting_for}
+    if isinstance(command, EnterChange):
+        return (_entered(file, command, policy, now, head),)
+    if file is None:
+        raise Refused(RefusalCode.CHILD_NOT_FOUND)
+    match command:
+        case PassChange(change=number):
+            return (_passed(file, _mine(file, number, command), policy, now, head),)
+        case RejectChange(change=number, reason=reason):
+            change = _mine(file, number, command)
+            return (ChangeRejected(**head, change=number, field=change.field, reason=reason),)
+        case RaiseDueChanges():
+            return _late(file, now)
+        case RecomputeDeadlines(why=why):
+            return _recomputed(file, why, policy, now, head)
+        case _:
+            raise Refused(RefusalCode.WRONG_STAGE)
+
+
+def _entered(
+    file: ChildFile | None, command: EnterChange, policy: Policy, now: datetime, head: dict[str, Any]
+) -> ChangeEntered:
+    """One change of a field at a time; whoever saw an older value is told who changed it and when."""
+    field = command.field
+    waiting = file.waiting_for(field) if file else None
+    if waiting:
+        raise Refused(
+            RefusalCode.CHANGE_WAITS, field=field.value, change=waiting.number, by=waiting.persons[0], at=waiting.at
+        )
+    counts = file.counts.get(field) if file else None
+    if command.seen is not None and command.seen != (counts.version if counts else 0):
+        told = counts.model_dump(mode="json") if counts else {"version": 0}
+        raise Refused(RefusalCode.VALUE_CHANGED, field=field.value, **told)
+    path = policy.change_path(field)
+    division = file.division if file else command.division
+    return ChangeEntered(
+        **head, child_id=command.child_id, division=division, policy=policy.version, field=field, path=path.id,
+        basis=path.basis, steps=path.steps, desk=desk_of(path.steps[0], division), moves_to=command.moves_to,
+        clock=Clock.start(policy.time(TIMES[0], urgent=False), now, policy.calendar),
+    )  # fmt: skip
+
+
+TIMES = ("change_verify", "change_approve")
+"""The time of the first step, and of those after it."""
+
+
+def _mine(file: ChildFile, number: int, command: Command) -> Change:
+    """The change, if its step lies at the actor's desk and none of the actor's persons has had it before."""
+    change = file.change(number)
+    if change is None:
+        raise Refused(RefusalCode.NO_SUCH_CHANGE)
+    if command.by.desk != change.desk or not command.by.has(*DESK_STAFF):
+        raise Refused(RefusalCode.NOT_YOUR_DESK, desk=change.desk)
+    if set(command.by.persons) & set(change.persons):
+        raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
+    return change
+
+
+def _passed(file: ChildFile, change: Change, policy: Policy, now: datetime, head: dict[str, Any]) -> ChangePassed:
+    step = {**head, "change": change.number, "field": change.field}
+    if change.done + 1 == len(change.steps):
+        return ChangePassed(**step)
+    clock = Clock.start(policy.time(TIMES[1], urgent=False), now, policy.calendar)
+    return ChangePassed(**step, desk=desk_of(change.steps[change.done + 1], file.division), clock=clock)
+
+
+def _late(file: ChildFile, now: datetime) -> tuple[FileEvent, ...]:
+    fired = tuple(
+        ChangeRungFired(
+            at=now, change=change.number, rung=plan.rung, planned_at=plan.at,
+            recipients=recipients(plan.rung, change.step, change.desk, None),
+        )
+        for change in file.waiting for plan in change.clock.due_rungs(now)
+    )  # fmt: skip
+    if not fired:
+        raise Refused(RefusalCode.NOTHING_DUE)
+    return fired
+
+
+def _recomputed(
+    file: ChildFile, why: str, policy: Policy, now: datetime, head: dict[str, Any]
+) -> tuple[FileEvent, ...]:
+    moved = tuple(
+        ChangeRecomputed(
+            **head, change=change.number, calendar_version=policy.calendar.version, reason=why, clock=clock
+        )
+        for change in file.waiting
+        if (clock := change.clock.recompute(policy.calendar, now)).differs_from(change.clock)
+    )
+    if not moved:
+        raise Refused(RefusalCode.NOTHING_TO_RECOMPUTE)
+    return moved
+
+
+def file_id(child_id: str) -> str:
+    """The id of the one file of a child."""
+    return f"{PREFIX}{child_id}"

@@ -1,0 +1,145 @@
+"""All that is known of one child, read together from the report, the cases, the watch and the file; nothing of it is kept twice."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue
+
+from app.domain.child_file import Change, ChildFile
+from app.domain.child_terms import SECTION_OF, FileField, Section
+from app.domain.determination import ChildFound
+from app.domain.facts import ReportFacts
+from app.domain.policy import Frozen
+from app.domain.progress import Progress
+from app.domain.watch import VisitRecorded, Watch
+
+
+class Entry(Frozen):
+    """A value of the file; `by` is empty for what stands in the report, whose author is not the file's to name."""
+
+    value: JsonValue
+    version: int = 0
+    by: str | None = None
+    at: datetime
+
+
+class Seen(Frozen):
+    """A visit with what was written down."""
+
+    version: int
+    event: VisitRecorded
+    note: str = ""
+
+
+class ChildRecord(Frozen):
+    """One child."""
+
+    child_id: str
+    division: str
+    reported_at: datetime
+    case_id: str
+    reported: dict[FileField, JsonValue]
+    facts: ReportFacts | None = None
+    file: ChildFile | None = None
+    contents: dict[int, dict[str, JsonValue]] = {}  # noqa: RUF012  pydantic copies it
+    cases: tuple[tuple[int, Progress], ...] = ()
+    """With their numbers, the oldest first."""
+    watch: Watch | None = None
+    visits: tuple[Seen, ...] = ()
+
+    def entry(self, field: FileField) -> Entry | None:
+        """What counts for a field now."""
+        counts = self.file.counts.get(field) if self.file else None
+        if counts:
+            return Entry(value=self.contents[counts.version].get("value"), **counts.model_dump())
+        value = self.reported.get(field)
+        return None if value in (None, "", []) else Entry(value=value, at=self.reported_at)
+
+    def waiting(self, field: FileField) -> Change | None:
+        """The change of a field that is under way."""
+        return self.file.waiting_for(field) if self.file else None
+
+    @property
+    def last_case(self) -> Progress | None:
+        """The newest case of this child."""
+        return self.cases[-1][1] if self.cases else None
+
+
+def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound | None) -> dict[str, Any]:
+    """The file as a body with these sections sees it."""
+    fields = {field: _field(record, field) for field in FileField if SECTION_OF[field] in sections}
+    parts: dict[Section, Any] = {
+        Section.CATEGORIES: _categories(found),
+        Section.GRADE: _grade(record, found),
+        Section.BENEFITS: [held.model_dump(mode="json", exclude={"comparison"}) for held in _benefits(record)],
+        Section.PLACEMENT: _placement(record, found),
+        Section.CASES: [_case(number, progress) for number, progress in record.cases],
+        Section.VISITS: [_visit(seen) for seen in record.visits],
+    }
+    return {
+        "id": record.child_id,
+        "version": record.file.version if record.file else 0,
+        "division": record.division,
+        "fields": {field.value: one for field, one in fields.items() if one},
+        **{section.value: part for section, part in parts.items() if section in sections},
+    }
+
+
+def _field(record: ChildRecord, field: FileField) -> dict[str, Any] | None:
+    entry, waiting = record.entry(field), record.waiting(field)
+    if entry is None and waiting is None:
+        return None
+    said: dict[str, Any] = {"zh": field.zh, "en": field.en, "value": None, "version": 0, "by": None, "at": None}
+    said |= entry.model_dump(mode="json") if entry else {}
+    if waiting:
+        said["waiting"] = {
+            "change": waiting.number, "value": record.contents[waiting.number].get("value"), "by": waiting.persons[0],
+            "at": waiting.at.isoformat(), "desk": waiting.desk, "due_at": waiting.clock.due_at.isoformat(),
+        }  # fmt: skip
+    return said
+
+
+def _categories(found: ChildFound | None) -> list[dict[str, Any]]:
+    if found is None:
+        return []
+    ways = [(one.code, one.status, one.basis) for one in found.categories]
+    return [
+        {"code": code.value, "zh": code.zh, "en": code.en, "status": status.value, "basis": list(basis)}
+        for code, status, basis in ways
+    ]
+
+
+def _grade(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
+    """The grade that a person set, beside what the scale of the rules would say."""
+    case = record.last_case
+    decided = record.watch.grade if record.watch else case.grade if case else None
+    proposed = found.grade.model_dump(mode="json") if found else None
+    reviewed = bool(case and case.grade_reviewed)
+    return {"decided": decided.value if decided else None, "reviewed": reviewed, "proposed": proposed}
+
+
+def _benefits(record: ChildRecord) -> list[Any]:
+    return [held for _, case in record.cases for child in case.children for held in case.benefits_of(child.id)]
+
+
+def _placement(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
+    """How the child was found, and where the rules would place it; where it lives while a guardian is a suspect is not told."""
+    safety = next((child.safety for child in record.last_case.children), None) if record.last_case else None
+    proposed = found.placement.code if found else None
+    return {
+        "safety": safety.value if safety else None,
+        "proposed": {"code": proposed.value, "zh": proposed.zh, "en": proposed.en} if proposed else None,
+    }
+
+
+def _case(number: int, progress: Progress) -> dict[str, Any]:
+    return {
+        "id": progress.case_id, "number": number, "stage": progress.stage.value, "filed_at": progress.filed_at.isoformat(),
+        "closed_at": progress.closed_at.isoformat() if progress.closed_at else None,
+        "closed_reason": progress.closed_reason.value if progress.closed_reason else None,
+        "services": [referral.task for referral in progress.referrals if referral.state == "completed"],
+    }  # fmt: skip
+
+
+def _visit(seen: Seen) -> dict[str, Any]:
+    return {**seen.event.model_dump(mode="json", exclude={"kind", "visit"}), "version": seen.version, "note": seen.note}

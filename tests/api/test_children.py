@@ -1,0 +1,137 @@
+"""The child file in the API: read from what is known, changed on a path, closed to whoever has nothing to do with the child."""
+
+import pytest
+from sqlalchemy import select
+
+from app.db import tables
+from app.db.ledger import events_since
+from app.domain.access import ENGINE
+from app.domain.terms import Grade
+from app.domain.watch import BeginWatch, watch_id
+from tests.api.test_reports import is_problem
+
+COMMITTEE, STREET, CIVIL = "comm-110106007.officer.1", "street-110106007.officer.1", "civil.officer.1"
+CHILD = {
+    "residence_division": "110106007", "name": "华小满（化名）", "sex": "female", "birth_date": "2016-05-06",
+    "school": "示例三小（化名）", "residence": "示例路1号",
+}  # fmt: skip
+FAMILY = [
+    {"name": "华某（化名）", "relation": "父", "phone": "010-00001234",
+     "facts": {"relation": "father", "suspected_of_harm": "yes", "whereabouts": "away_for_work"}}
+]  # fmt: skip
+
+
+@pytest.fixture
+async def child(api):
+    """Known from a report, and under watch."""
+    case = (await api.report(children=[CHILD], family=FAMILY))["case_id"]
+    child = (await api.progress(case))["children"][0]["id"]
+    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106007", grade=Grade.HIGH)
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin(conn, watch_id(child), begin)
+    return child
+
+
+async def enter(api, child, person=COMMITTEE, headers=None, **entered):
+    return await api.post(person, f"/v1/children/{child}/changes", entered, headers)
+
+
+@pytest.mark.requirement("R053")
+async def test_the_file_is_read_from_the_report_the_cases_and_the_watch(api, child):
+    await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "needs_help", "note": "需要校服"})
+    read = await api.get(COMMITTEE, f"/v1/children/{child}")
+    file = read.json()
+    assert read.headers["ETag"] == '"0"'
+    assert (file["fields"]["name"]["value"], file["fields"]["name"]["by"]) == ("华小满（化名）", None)
+    assert file["fields"]["guardians"]["value"] == [{"name": "华某（化名）", "relation": "父", "phone": "010-00001234"}]
+    assert (file["grade"]["decided"], file["visits"][0]["finding"], file["visits"][0]["note"]) == (
+        "high",
+        "needs_help",
+        "需要校服",
+    )
+    assert file["grade"]["proposed"]["scale"] == "fengtai-default-1"
+    seen = (await api.get("civil.supervisor.1", f"/v1/children/{child}")).json()
+    assert [case["stage"] for case in seen["cases"]] == ["report"]
+
+
+@pytest.mark.requirement("R130")
+@pytest.mark.requirement("R133")
+async def test_each_body_sees_its_sections_and_what_none_may_see_is_no_child(api, child):
+    school = (await api.get("police.officer.1", f"/v1/children/{child}")).json()
+    assert {"visits", "grade", "categories"} & set(school) == set()
+    assert "school" not in school["fields"]
+    for stranger in ("comm-110106001.officer.1", "street-110106001.head.1", "school.reporter.1", "admin.1"):
+        is_problem(await api.get(stranger, f"/v1/children/{child}"), 404, "child_not_found")
+        is_problem(await enter(api, child, stranger, field="school", value="x"), 404, "child_not_found")
+    is_problem(await enter(api, child, "police.officer.1", field="school", value="x"), 403, "not_allowed")
+    async with api.service.engine.connect() as conn:
+        row = tables.audit.c
+        read = select(row.fields).where(row.stream_id == f"file-{child}", row.person_id == "police.officer.1")
+        assert (await conn.execute(read)).scalars().all() == [["identity", "residence", "family", "placement", "cases"]]
+
+
+@pytest.mark.requirement("R051")
+async def test_a_change_is_entered_verified_and_stands_in_the_history_with_author_and_time(api, child, key):
+    twice = {"Idempotency-Key": key}
+    entered = (
+        await enter(api, child, field="school", value="示例四小（化名）", evidence="转学证明", headers=twice)
+    ).json()
+    again = (
+        await enter(api, child, field="school", value="示例四小（化名）", evidence="转学证明", headers=twice)
+    ).json()
+    assert (entered["waits_for"], again["replayed"], again["change"]) == (
+        "STREET-110106007",
+        True,
+        entered["change"],
+    )
+    file = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()["fields"]["school"]
+    assert (file["value"], file["waiting"]["value"]) == ("示例三小（化名）", "示例四小（化名）")
+    waiting = (await api.get(STREET, "/v1/changes")).json()["items"]
+    assert child in {row["child_id"] for row in waiting}
+    path = f"/v1/children/{child}/changes/{entered['change']}"
+    is_problem(await api.post(COMMITTEE, f"{path}/pass"), 403, "not_your_desk")
+    passed = (await api.post(STREET, f"{path}/pass", {"note": "已见转学证明"})).json()
+    assert passed["waits_for"] is None
+    file = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()["fields"]["school"]
+    assert (file["value"], file["by"], file["version"]) == ("示例四小（化名）", COMMITTEE, entered["change"])
+    history = (await api.get(COMMITTEE, f"/v1/children/{child}/history")).json()
+    assert [(row["kind"], row["by"], row["value"], row["note"]) for row in history] == [
+        ("change_entered", COMMITTEE, "示例四小（化名）", ""),
+        ("change_passed", STREET, None, "已见转学证明"),
+    ]
+    assert child not in {row["child_id"] for row in (await api.get(STREET, "/v1/changes")).json()["items"]}
+    async with api.service.engine.connect() as conn:
+        assert "示例四小" not in str(await events_since(conn, f"file-{child}", 0))
+
+
+async def test_two_officers_edit_one_child_at_once_and_the_second_is_told_what_changed(api, child):
+    first = (await enter(api, child, field="phone", value="010-00004321", seen=0)).json()
+    told = is_problem(await enter(api, child, STREET, field="phone", value="010-00009999", seen=0), 409, "change_waits")
+    assert (told["field"], told["by"], told["change"]) == ("phone", COMMITTEE, first["change"])
+    await api.post(STREET, f"/v1/children/{child}/changes/{first['change']}/pass")
+    told = is_problem(
+        await enter(api, child, STREET, field="phone", value="010-00009999", seen=0), 409, "value_changed"
+    )
+    assert (told["version"], told["by"]) == (first["change"], COMMITTEE)
+    stale = await enter(api, child, STREET, field="school", value="示例五小（化名）", headers={"If-Match": '"1"'})
+    told = is_problem(stale, 409, "stale_version")
+    assert [(row["kind"], row["field"]) for row in told["since"]] == [("change_passed", "phone")]
+
+
+async def test_the_district_approves_where_the_path_has_it_and_may_return_it(api, child):
+    change = (await enter(api, child, field="means", value={"low_income": "yes"})).json()["change"]
+    path = f"/v1/children/{child}/changes/{change}"
+    assert (await api.post(STREET, f"{path}/pass")).json()["waits_for"] == "CIVIL"
+    returned = (await api.post(CIVIL, f"{path}/reject", {"reason": "evidence_missing"})).json()
+    assert returned["waits_for"] is None
+    assert "means" not in (await api.get(COMMITTEE, f"/v1/children/{child}")).json()["fields"]
+    wrong = is_problem(await enter(api, child, field="sex", value="none"), 422, "invalid_request")
+    assert wrong["errors"][0]["at"] == "/value"
+
+
+async def test_the_child_of_a_report_that_a_visit_made_is_the_child_of_the_watch(api, child):
+    found = {"finding": "at_risk", "situations": ["unguarded"], "note": "家中无人"}
+    case = (await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", found)).json()["report"]
+    again = (await api.progress(case))["children"][0]["id"]
+    file = (await api.get("civil.supervisor.1", f"/v1/children/{again}")).json()
+    assert (file["id"], [one["id"] for one in file["cases"]][1:]) == (child, [case])
