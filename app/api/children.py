@@ -14,13 +14,15 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
-from app.db.child_records import own_id, records_of
+from app.db.child_records import division_of, own_id, records_of
 from app.db.intake import FamilyMember, Form, LongText, Text
+from app.db.ledger import Pack
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord, shown
 from app.domain.child_terms import SECTION_OF, FileField, NotTaken
 from app.domain.commands import Command
+from app.domain.determination import ChildFound
 from app.domain.facts import Known, Sex
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import keeps
@@ -142,15 +144,10 @@ class WaitingRow(BaseModel):
 )
 async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, response: Response) -> dict[str, Any]:
     """All that is known of a child, by what the caller's body may see; on record before it leaves."""
-    record = await record_of(conn, who, child_id)
-    pack = await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
+    pack = await rules_of(conn, shouhu)
     sections = pack.file.seen_by(who.agency)
-    found = (
-        next((one for one in pack.found(record.facts) if one.child_id == record.child_id), None)
-        if record.facts
-        else None
-    )
-    await audit_read(conn, who, "read_child", cf.file_id(record.child_id), [section.value for section in sections])
+    record = await record_of(conn, who, child_id, [section.value for section in sections])
+    found = found_of(pack, record)
     answer = shown(record, sections, found)
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer
@@ -159,11 +156,9 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
 @router.get("/children/{child_id}/history", operation_id="read_child_history")
 async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[HistoryRow]:
     """Every value that was entered, by whom, and who verified, approved or returned it, each with its time."""
-    record = await record_of(conn, who, child_id)
-    pack = await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
-    sections = pack.file.seen_by(who.agency)
+    record = await record_of(conn, who, child_id, ["history"])
+    sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
     stream = cf.file_id(record.child_id)
-    await audit_read(conn, who, "read_child", stream, ["history"])
     ledger, note = tables.events.c, tables.notes.c
     query = (
         select(ledger.version, ledger.body, note.body.label("note"))
@@ -205,17 +200,17 @@ async def enter_change(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> FileAnswer:  # fmt: skip
     """填报: the value counts once it has gone its path; a second one for the same field is told of the first."""
-    record = await record_of(conn, who, child_id)
-    pack = await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
+    own = await in_sight(conn, who, child_id)
+    pack = await rules_of(conn, shouhu)
     if not who.has(*DESK_STAFF) or SECTION_OF[entered.field] not in pack.file.seen_by(who.agency):
         raise Refused(RefusalCode.NOT_ALLOWED)
     value = _valid(entered)
     command = cf.EnterChange(
-        by=who, child_id=record.child_id, division=record.division, field=entered.field, seen=entered.seen, note=entered.note,
+        by=who, child_id=own, division=await division_of(conn, own), field=entered.field, seen=entered.seen, note=entered.note,
         moves_to=str(value) if entered.field is FileField.RESIDENCE_DIVISION else None,
         content={"value": value, "evidence": entered.evidence},
     )  # fmt: skip
-    return await _perform(conn, shouhu, command, record.child_id, None, response, idempotency_key, if_match)
+    return await _perform(conn, shouhu, command, own, None, response, idempotency_key, if_match)
 
 
 def _valid(entered: EnteredValue) -> JsonValue:
@@ -235,9 +230,9 @@ async def pass_change(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> FileAnswer:  # fmt: skip
     """核实 by the street, 审批 by the district where the path has it; never by a person who had a part in it before."""
-    record = await record_of(conn, who, child_id)
+    own = await in_sight(conn, who, child_id)
     command = cf.PassChange(by=who, change=change, note=taken.note)
-    return await _perform(conn, shouhu, command, record.child_id, change, response, idempotency_key, if_match)
+    return await _perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
 
 
 @router.post(
@@ -248,9 +243,9 @@ async def reject_change(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> FileAnswer:  # fmt: skip
     """退回: the value is not taken, for a reason."""
-    record = await record_of(conn, who, child_id)
+    own = await in_sight(conn, who, child_id)
     command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
-    return await _perform(conn, shouhu, command, record.child_id, change, response, idempotency_key, if_match)
+    return await _perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
 
 
 async def _perform(
@@ -267,7 +262,25 @@ async def _perform(
     )  # fmt: skip
 
 
-async def record_of(conn: Conn, who: Actor, child_id: str) -> ChildRecord:
+async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:
+    """The rules of today, by which files and ledgers are read."""
+    return await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
+
+
+def found_of(pack: Pack, record: ChildRecord) -> ChildFound | None:
+    """What the rules find of the child in all that has been said of it."""
+    found = pack.found(record.facts) if record.facts else ()
+    return next((one for one in found if one.child_id == record.child_id), None)
+
+
+async def record_of(conn: Conn, who: Actor, child_id: str, fields: list[str]) -> ChildRecord:
+    """The child with all that is known, once it is on record that the caller reads it."""
+    own = await in_sight(conn, who, child_id)
+    await audit_read(conn, who, "read_child", cf.file_id(own), fields, children=[own])
+    return (await records_of(conn, [own], visible(who)))[0]
+
+
+async def in_sight(conn: Conn, who: Actor, child_id: str) -> str:
     """The child, if the caller keeps its file, has its case, or has a step to do in it; to all others there is no such child."""
     own = await own_id(conn, child_id)
     child, watch, file, case = tables.children.c, tables.watches.c, tables.child_files.c, tables.cases.c
@@ -279,4 +292,4 @@ async def record_of(conn: Conn, who: Actor, child_id: str) -> ChildRecord:
     may_see = and_(ways, child.id == own, unconcerned(who, child.case_id)) if keeps(who) else false()
     if (await conn.execute(select(child.id).where(may_see))).scalar_one_or_none() is None:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
-    return (await records_of(conn, [own], visible(who)))[0]
+    return own

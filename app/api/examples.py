@@ -128,6 +128,11 @@ def examples() -> dict[str, Any]:
                      "hours_to_first_action": 0.1, "before": None},
         "Anonymous": {"as_of": FILED, "smallest_shown": 5, "categories": {"110106007": {"D1": 12, "D2": None, "D3": None}},
                       "grades": {"110106007": {"high": None, "low": 9, "medium": None}}},
+        "LedgerKind": (book := {"code": "work", "zh": "工作台账", "en": "work ledger", "basis": ["R015", "R013", "R016"]})
+        | {"rows_of": "children"},
+        "LedgerPage": {**book, "masked": True, "next": None, "rows": [{"child_id": CHILD, "name": "华*", "last_visit": None}],
+                       "columns": [{"code": "name", "zh": "姓名", "en": "name"},
+                                   {"code": "last_visit", "zh": "最近走访", "en": "last visit"}]},
         "ChildPage": {"id": CHILD, "version": 2, "division": "110106101", "fields": {"school": {
             "zh": "就读学校", "en": "school", "value": "示例小学（化名）", "version": 1, "by": "comm-110106101.officer.1",
             "at": ACCEPTED}}},

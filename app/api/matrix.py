@@ -134,6 +134,11 @@ OWN_RULES = {
         "no case; each register names who keeps and who sees it (app/domain/registers.py)",
     ),
     **dict.fromkeys(
+        ("read_child", "read_child_history", "enter_change", "pass_change", "reject_change", "waiting_changes"),
+        "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
+    ),
+    **dict.fromkeys(("ledgers", "read_ledger"), "the body that keeps the book, its own children (app/api/ledgers.py)"),
+    **dict.fromkeys(
         ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round"),
         "no case; who organises a round, who is asked and who oversees it (app/domain/rounds.py)",
     ),

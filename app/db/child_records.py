@@ -32,6 +32,11 @@ async def own_id(conn: AsyncConnection, child_id: str) -> str:
     return child_of(found) if found else child_id
 
 
+async def division_of(conn: AsyncConnection, child_id: str) -> str:
+    """Where the child was reported to live; from the first change on the file says so."""
+    return (await conn.execute(select(tables.children.c.division).where(tables.children.c.id == child_id))).scalar_one()
+
+
 async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
     """In the order of the ids; those that there are not are left out, and so are the cases that are not `seen`."""
     ids = list(child_ids)

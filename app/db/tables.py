@@ -145,7 +145,7 @@ rounds = Table(
     "rounds",
     metadata,
     Column("id", Id, primary_key=True),
-    *_conducted(),
+    *conducted(),
     Column("code", String(40), nullable=False),
     Column("organiser", String(20), nullable=False),
     Column("opened_at", Instant, nullable=False),

@@ -8,10 +8,11 @@ from pydantic import JsonValue
 from app.domain.child_file import Change, ChildFile
 from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.determination import ChildFound
+from app.domain.entitlement import Held
 from app.domain.facts import ReportFacts
 from app.domain.policy import Frozen
 from app.domain.progress import Progress
-from app.domain.watch import VisitRecorded, Watch
+from app.domain.watch import VisitRecorded, Watch, watch_id
 
 
 class Entry(Frozen):
@@ -71,7 +72,7 @@ def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound 
     parts: dict[Section, Any] = {
         Section.CATEGORIES: _categories(found),
         Section.GRADE: _grade(record, found),
-        Section.BENEFITS: [held.model_dump(mode="json", exclude={"comparison"}) for held in _benefits(record)],
+        Section.BENEFITS: [held.model_dump(mode="json", exclude={"comparison"}) for _, held in held_by(record)],
         Section.PLACEMENT: _placement(record, found),
         Section.CASES: [_case(number, progress) for number, progress in record.cases],
         Section.VISITS: [_visit(seen) for seen in record.visits],
@@ -118,8 +119,14 @@ def _grade(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
     return {"decided": decided.value if decided else None, "reviewed": reviewed, "proposed": proposed}
 
 
-def _benefits(record: ChildRecord) -> list[Any]:
-    return [held for _, case in record.cases for child in case.children for held in case.benefits_of(child.id)]
+def held_by(record: ChildRecord) -> list[tuple[tuple[int, Progress], Held]]:
+    """What the child receives by decisions, each with its case; a brother's benefit in the same case is his."""
+    return [
+        ((number, case), held)
+        for number, case in record.cases
+        for held in case.benefits
+        if held.child_id == record.child_id or case.watch == watch_id(record.child_id)
+    ]
 
 
 def _placement(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:

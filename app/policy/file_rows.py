@@ -1,13 +1,18 @@
-"""The tables of the child file: whom a change goes through, and what each body sees."""
+"""The tables of the child file: whom a change goes through, what each body sees, and the books that are read from it."""
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.domain.child_terms import FileField, Section
+from app.domain.determination import Category
+from app.domain.ledgers import COLUMNS, Ledger, Line, Reach, RowsOf, view
 from app.domain.policy import ChangePath
-from app.domain.terms import Agency
+from app.domain.terms import Agency, Grade
+from app.policy.reading import TRUTH, Question, Vocabulary, faults
 from app.policy.rows import Basis, PackModel
 
 
@@ -33,11 +38,59 @@ class SightRow(FileRow):
     sections: tuple[Section, ...] = Field(min_length=1)
 
 
+LEDGER_VOCABULARY: Vocabulary = {
+    **dict.fromkeys((*(category.value for category in Category), "in_category", "watched", "has_case"), TRUTH),
+    "grade": ("", *(grade.value for grade in Grade)),
+}
+"""What the condition of a ledger may ask of a child."""
+
+
+def _can_be_asked(condition: str) -> str:
+    if found := tuple(faults(condition, LEDGER_VOCABULARY)):
+        raise ValueError("; ".join(found))
+    return condition
+
+
+def _is_a_column(code: str) -> str:
+    if code not in COLUMNS:
+        raise ValueError(f"there is no column called {code}")
+    return code
+
+
+@cache
+def _asked(condition: str) -> Question:
+    return Question(condition, LEDGER_VOCABULARY)
+
+
+class LedgerRow(FileRow):
+    """A book: whose it is, which children stand in it, and what is written of each."""
+
+    zh: str
+    en: str
+    keepers: tuple[Agency, ...] = Field(min_length=1)
+    reach: Reach = Reach.KEPT
+    rows: RowsOf = RowsOf.CHILDREN
+    when: Annotated[str, AfterValidator(_can_be_asked)] = "true"
+    columns: tuple[Annotated[str, AfterValidator(_is_a_column)], ...] = Field(min_length=1)
+
+    def ledger(self) -> Ledger:
+        """As the projector wants it."""
+        return Ledger(
+            code=self.id, zh=self.zh, en=self.en, keepers=self.keepers, reach=self.reach, rows_of=self.rows,
+            columns=self.columns, basis=self.basis,
+        )  # fmt: skip
+
+    def holds(self, line: Line) -> bool:
+        """Whether the child stands in this book."""
+        return _asked(self.when).read(view(line)).holds
+
+
 class FileTables(PackModel):
     """As they stand in the pack."""
 
     changes: tuple[ChangeRow, ...]
     sights: tuple[SightRow, ...]
+    ledgers: tuple[LedgerRow, ...]
 
     def faults_of_files(self) -> Iterator[tuple[str, str, str]]:
         """(table, row, reason) of fields without a path or with two, and of agencies that stand twice."""
@@ -49,6 +102,8 @@ class FileTables(PackModel):
                     field.value,
                     f"{fields[field]} rows say whom a change of this field goes through, not one",
                 )
+        ids = Counter(row.id for row in self.ledgers)
+        yield from (("ledgers", name, "this id stands twice") for name, times in ids.items() if times > 1)
         agencies = Counter(agency for row in self.sights for agency in row.agencies)
         yield from (("sights", agency.value, "stands twice") for agency, times in agencies.items() if times > 1)
 

@@ -1,5 +1,6 @@
 """A change in a child's file that nobody verifies climbs the ladder; once it is passed its conductor ends and the next starts anew."""
 
+import asyncio
 import uuid
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from app.db.ledger import events_since
 from app.domain.child_file import ChildFile, EnterChange, PassChange, file_id
 from app.domain.terms import Rung
-from tests.world import World, at_desk
+from tests.world import PATIENCE, World, at_desk
 
 
 @pytest.fixture
@@ -36,5 +37,8 @@ async def test_a_change_that_nobody_verifies_climbs_the_ladder_until_somebody_do
     await do(PassChange(by=at_desk("STREET-110106101"), change=first.version))
     await world.handle(stream).result()
     second = await do(enter)
-    conducted = await world.handle(stream).query("progress", result_type=ChildFile | None)
+    conducted = None
+    async with asyncio.timeout(PATIENCE):
+        while conducted is None:
+            conducted = await world.handle(stream).query("progress", result_type=ChildFile | None)
     assert conducted == second.progress

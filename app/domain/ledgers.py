@@ -1,0 +1,278 @@
+"""The books that the notice asks for, each a projection of children's files: a row is made from what is known, and kept nowhere."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from app.domain.child_record import ChildRecord, Seen, held_by
+from app.domain.child_terms import SECTION_OF, FileField, Section
+from app.domain.determination import Category, ChildFound, Standing
+from app.domain.entitlement import Held
+from app.domain.facts import BEIJING, Known
+from app.domain.identity import mask_id, mask_name, mask_phone
+from app.domain.policy import Frozen
+from app.domain.progress import Progress, State
+from app.domain.terms import Agency, Term
+
+SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING)
+
+
+class RowsOf(Term):
+    """What a row of a ledger is."""
+
+    CHILDREN = "children", "儿童", "one child"
+    VISITS = "visits", "走访", "one visit"
+    CASES = "cases", "个案", "one case"
+    BENEFITS = "benefits", "待遇", "one benefit"
+
+
+class Reach(Term):
+    """Whose children stand in the copy that a body reads."""
+
+    KEPT = "kept", "本辖区", "those whom its own desk watches or has a case of in its division"
+    CASES = "cases", "本单位个案", "those of whom it has a case"
+    DISTRICT = "district", "全区", "those of the whole district"
+
+
+class Use(Term):
+    """Why somebody needs a ledger with names and numbers in full."""
+
+    HAND_IN = "hand_in", "上报", "to be handed in"
+    VERIFY = "verify", "核对", "to be verified"
+    VISIT = "visit", "走访", "for a visit"
+    INSPECTION = "inspection", "督查", "for an inspection"
+
+
+class Line(NamedTuple):
+    """What a row is made from."""
+
+    record: ChildRecord
+    found: ChildFound | None
+    today: date
+    visit: Seen | None = None
+    case: tuple[int, Progress] | None = None
+    held: Held | None = None
+
+
+class Column(Frozen):
+    """One column: its name, the section it belongs to, how it is read and how it is masked."""
+
+    code: str
+    zh: str
+    en: str
+    section: Section
+    of: Callable[[Line], Any]
+    mask: Callable[[Any], Any] | None = None
+
+
+def view(line: Line) -> dict[str, bool | str]:
+    """What the condition of a ledger may ask."""
+    record, held = line.record, categories(line.found)
+    decided = record.watch.grade.value if record.watch else ""
+    return {
+        **{category.value: category.value in held for category in Category},
+        "in_category": any(code != Category.LB.value for code in held),
+        "watched": bool(record.watch and record.watch.is_open),
+        "has_case": bool(record.cases),
+        "grade": decided,
+    }
+
+
+def categories(found: ChildFound | None) -> tuple[str, ...]:
+    """The categories that hold or wait for whoever decides them, as codes."""
+    if found is None:
+        return ()
+    codes = tuple(one.code.value for one in found.categories if one.status in SETTLED)
+    return (*codes, *((Category.LB.value,) if found.left_behind is Known.YES else ()))
+
+
+def lines(rows_of: RowsOf, line: Line) -> Iterator[Line]:
+    """The rows of one child."""
+    record = line.record
+    match rows_of:
+        case RowsOf.CHILDREN:
+            yield line
+        case RowsOf.VISITS:
+            yield from (line._replace(visit=seen) for seen in record.visits)
+        case RowsOf.CASES:
+            yield from (line._replace(case=case) for case in record.cases)
+        case RowsOf.BENEFITS:
+            yield from (line._replace(case=case, held=held) for case, held in held_by(record))
+
+
+def row(columns: Iterable[str], line: Line, *, masked: bool) -> dict[str, Any]:
+    """One row; the pure projector of all ledgers."""
+    made = {}
+    for code in columns:
+        column = COLUMNS[code]
+        value = column.of(line)
+        made[code] = column.mask(value) if masked and column.mask and value not in (None, "", []) else value
+    return made
+
+
+def _field(field: FileField) -> Callable[[Line], Any]:
+    def read(line: Line) -> Any:
+        entry = line.record.entry(field)
+        return entry.value if entry else None
+
+    return read
+
+
+def _kin(name: str) -> Callable[[Line], list[str]]:
+    def read(line: Line) -> list[str]:
+        return [str(one.get(name) or "") for one in _field(FileField.GUARDIANS)(line) or ()]
+
+    return read
+
+
+def _age(line: Line) -> int | None:
+    born = str(_field(FileField.BIRTH_DATE)(line) or "")
+    try:
+        day = date.fromisoformat(born)
+    except ValueError:
+        return None
+    return line.today.year - day.year - ((line.today.month, line.today.day) < (day.month, day.day))
+
+
+def _grade(line: Line) -> str | None:
+    case, watch = line.record.last_case, line.record.watch
+    grade = watch.grade if watch else case.grade if case else None
+    return grade.zh if grade else None
+
+
+def _last_visit(line: Line) -> str | None:
+    return _day(line.record.visits[-1].event.at) if line.record.visits else None
+
+
+def _next_visit(line: Line) -> str | None:
+    watch = line.record.watch
+    return _day(watch.visit.due_at) if watch and watch.is_open else None
+
+
+def _day(at: Any) -> str:
+    return at.astimezone(BEIJING).date().isoformat()
+
+
+def _open_cases(line: Line) -> list[int]:
+    return [number for number, case in line.record.cases if case.is_open]
+
+
+def _services(line: Line) -> list[str]:
+    cases = [line.case] if line.case else line.record.cases
+    return [
+        f"{referral.agency.zh}：{referral.task}"
+        for _, case in cases
+        for referral in case.referrals
+        if referral.state is State.COMPLETED
+    ]
+
+
+def _of_case(read: Callable[[Progress], Any]) -> Callable[[Line], Any]:
+    return lambda line: read(line.case[1]) if line.case else None
+
+
+def _of_visit(read: Callable[[Seen], Any]) -> Callable[[Line], Any]:
+    return lambda line: read(line.visit) if line.visit else None
+
+
+def _of_benefit(read: Callable[[Held], Any]) -> Callable[[Line], Any]:
+    return lambda line: read(line.held) if line.held else None
+
+
+def _names(value: Any) -> Any:
+    return [mask_name(one) for one in value]
+
+
+def _phones(value: Any) -> Any:
+    return [mask_phone(one) for one in value]
+
+
+def _address(value: Any) -> str:
+    """Where about; the house number is nobody's who did not ask for it."""
+    return f"{str(value)[:SHOWN]}***"
+
+
+def _year(value: Any) -> str:
+    return f"{str(value)[:4]}-**-**"
+
+
+def _hidden(value: Any) -> str:
+    return "***"
+
+
+SHOWN = 3
+MASKS: Mapping[FileField, Callable[[Any], Any]] = {
+    FileField.NAME: lambda value: mask_name(str(value)), FileField.ID_NO: lambda value: mask_id(str(value)),
+    FileField.PHONE: lambda value: mask_phone(str(value)), FileField.RESIDENCE: _address, FileField.HUKOU: _address,
+    FileField.BIRTH_DATE: _year, FileField.FEATURES: _hidden, FileField.HEALTH: _hidden, FileField.HOUSEHOLD: _hidden,
+    FileField.GUARDIANS: _hidden,
+}  # fmt: skip
+
+
+def _columns() -> Iterator[Column]:
+    for field in FileField:
+        yield Column(
+            code=field.value,
+            zh=field.zh,
+            en=field.en,
+            section=SECTION_OF[field],
+            of=_field(field),
+            mask=MASKS.get(field),
+        )
+    yield from (Column(code=code, zh=zh, en=en, section=section, of=of, mask=mask) for code, zh, en, section, of, mask in (
+        ("age", "年龄", "age", Section.IDENTITY, _age, None),
+        ("guardian_names", "监护人姓名", "names of the guardians", Section.FAMILY, _kin("name"), _names),
+        ("guardian_relations", "与儿童关系", "relations to the child", Section.FAMILY, _kin("relation"), None),
+        ("guardian_phones", "监护人电话", "phones of the guardians", Section.FAMILY, _kin("phone"), _phones),
+        ("categories", "困境与留守类别", "categories", Section.CATEGORIES,
+         lambda line: [Category(code).zh for code in categories(line.found)], None),
+        ("grade", "风险等级", "grade of risk", Section.GRADE, _grade, None),
+        ("grade_scale", "评定标准版本", "scale of the grade", Section.GRADE,
+         lambda line: line.found.grade.scale if line.found else None, None),
+        ("grade_points", "评定得分", "points on the scale", Section.GRADE,
+         lambda line: line.found.grade.points if line.found else None, None),
+        ("last_visit", "最近走访", "last visit", Section.VISITS, _last_visit, None),
+        ("next_visit", "下次走访期限", "next visit is due", Section.VISITS, _next_visit, None),
+        ("visits", "走访次数", "number of visits", Section.VISITS, lambda line: len(line.record.visits), None),
+        ("open_cases", "在办个案", "open cases", Section.CASES, _open_cases, None),
+        ("services", "已提供服务", "services given", Section.CASES, _services, None),
+        ("benefits", "享受待遇", "benefits received", Section.BENEFITS,
+         lambda line: [held.benefit.zh for _, held in held_by(line.record)], None),
+        ("visited_on", "走访日期", "day of the visit", Section.VISITS, _of_visit(lambda seen: _day(seen.event.at)), None),
+        ("visitor", "走访人", "visitor", Section.VISITS, _of_visit(lambda seen: seen.event.by), None),
+        ("finding", "走访结果", "finding", Section.VISITS, _of_visit(lambda seen: seen.event.finding.zh), None),
+        ("visit_note", "走访记录", "record of the visit", Section.VISITS, _of_visit(lambda seen: seen.note), _hidden),
+        ("case_number", "个案编号", "number of the case", Section.CASES, lambda line: line.case[0] if line.case else None, None),
+        ("case_stage", "个案阶段", "stage of the case", Section.CASES, _of_case(lambda case: case.stage.zh), None),
+        ("filed_on", "接报日期", "day of the report", Section.CASES, _of_case(lambda case: _day(case.filed_at)), None),
+        ("closed_on", "办结日期", "day of the closure", Section.CASES,
+         _of_case(lambda case: _day(case.closed_at) if case.closed_at else None), None),
+        ("closed_reason", "办结原因", "reason of the closure", Section.CASES,
+         _of_case(lambda case: case.closed_reason.zh if case.closed_reason else None), None),
+        ("post_assessments", "后期评估次数", "post-assessments", Section.CASES, _of_case(lambda case: case.post_assessments), None),
+        ("benefit", "待遇名称", "benefit", Section.BENEFITS, _of_benefit(lambda held: held.benefit.zh), None),
+        ("benefit_yuan", "金额（元）", "amount in yuan", Section.BENEFITS,
+         _of_benefit(lambda held: str(held.yuan) if held.yuan is not None else None), None),
+        ("benefit_since", "起始日期", "since", Section.BENEFITS, _of_benefit(lambda held: held.since.isoformat()), None),
+    ))  # fmt: skip
+
+
+COLUMNS: Mapping[str, Column] = {column.code: column for column in _columns()}
+
+
+class Ledger(Frozen):
+    """One book as the pack defines it."""
+
+    code: str
+    zh: str
+    en: str
+    keepers: tuple[Agency, ...]
+    reach: Reach
+    rows_of: RowsOf
+    columns: tuple[str, ...]
+    basis: tuple[str, ...]
+
+    def for_sections(self, sections: Iterable[Section]) -> tuple[Column, ...]:
+        """The columns that a body with these sections sees."""
+        seen = set(sections)
+        return tuple(COLUMNS[code] for code in self.columns if COLUMNS[code].section in seen)

@@ -1,0 +1,152 @@
+"""The ledgers: each body its own, its own division's rows, its own columns; masked unless somebody says why not."""
+
+import pytest
+from sqlalchemy import select
+
+from app.db import tables
+from app.domain.access import ENGINE
+from app.domain.ledgers import COLUMNS
+from app.domain.terms import Grade
+from app.domain.watch import BeginWatch, watch_id
+from app.policy.loader import load
+from tests.api.test_reports import is_problem
+
+DIVISION = "110106022"
+COMMITTEE, STREET, WOMEN = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1", "wf.officer.1"
+CHILD = {
+    "residence_division": DIVISION, "name": "欧阳小满（化名）", "sex": "female", "birth_date": "2016-05-06",
+    "id_no": "110106201605060024", "school": "示例三小（化名）", "residence": "玉泉营示例路1号", "phone": "13800001234",
+}  # fmt: skip
+AWAY = [
+    {"name": "华某（化名）", "relation": "父", "phone": "13900005678",
+     "facts": {"relation": "father", "whereabouts": "away_for_work"}},
+    {"name": "李某（化名）", "relation": "母", "facts": {"relation": "mother", "whereabouts": "away_for_work"}},
+]  # fmt: skip
+
+
+async def watched(api, **changes):
+    child = {**CHILD, **changes.pop("child", {})}
+    case = (await api.report(children=[child], **changes))["case_id"]
+    child = (await api.progress(case))["children"][0]["id"]
+    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division=DIVISION, grade=Grade.MEDIUM)
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin(conn, watch_id(child), begin)
+    return child
+
+
+@pytest.fixture(scope="module")
+async def poor(api):
+    return await watched(api, household={"on_minimum_living": "yes"}, family=AWAY[:1])
+
+
+@pytest.fixture(scope="module")
+async def left_behind(api):
+    return await watched(api, family=AWAY, child={"name": "华小雪（化名）", "birth_date": "2017-01-02"})
+
+
+async def book(api, person, code, query=""):
+    answer = await api.get(person, f"/v1/ledgers/{code}{query}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def of(page, child):
+    return [row for row in page["rows"] if row["child_id"] == child]
+
+
+@pytest.mark.requirement("R015")
+@pytest.mark.requirement("R051")
+async def test_the_ledgers_of_a_committee_show_its_children_masked_with_visit_and_guardian(api, poor, left_behind):
+    await api.post(COMMITTEE, f"/v1/watches/{watch_id(poor)}/visits", {"finding": "needs_help", "note": "需要校服"})
+    page = await book(api, COMMITTEE, "work")
+    (row,) = of(page, poor)
+    assert page["masked"] is True
+    assert (row["name"], row["residence"], row["guardian_names"], row["guardian_phones"]) == (
+        "欧阳*",
+        "玉泉营***",
+        ["华*"],
+        ["139****5678"],
+    )
+    assert (row["categories"], row["grade"], row["visits"]) == (["家庭贫困儿童"], "中风险", 1)
+    assert row["last_visit"] < row["next_visit"]
+    assert {one["child_id"] for one in page["rows"]} == {poor, left_behind}
+    assert of(await book(api, STREET, "information"), poor)[0]["id_no"] == "110106********0024"
+    assert await book(api, "comm-110106001.officer.1", "work") | {"rows": []} == page | {"rows": []}
+    assert not of(await book(api, "comm-110106001.officer.1", "work"), poor)
+
+
+async def test_whoever_needs_names_in_full_says_why_and_it_is_on_record(api, poor):
+    page = await book(api, COMMITTEE, "information", "?use=hand_in")
+    (row,) = of(page, poor)
+    assert (page["masked"], row["name"], row["id_no"], row["residence"]) == (
+        False,
+        CHILD["name"],
+        CHILD["id_no"],
+        CHILD["residence"],
+    )
+    is_problem(await api.get(COMMITTEE, "/v1/ledgers/information?use=curiosity"), 422, "invalid_request")
+    audit = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        read = select(audit.why).where(audit.stream_id == "ledger-information", audit.person_id == COMMITTEE)
+        assert (await conn.execute(read)).scalars().all() == ["hand_in"]
+
+
+@pytest.mark.requirement("R053")
+@pytest.mark.requirement("R074")
+async def test_a_correction_that_was_passed_stands_in_every_ledger_and_no_copy_is_kept(api, poor):
+    entered = {"field": "household", "value": "祖孙三代同住，租房", "evidence": "入户"}
+    change = (await api.post(COMMITTEE, f"/v1/children/{poor}/changes", entered)).json()["change"]
+    family = await book(api, COMMITTEE, "family", "?use=verify")
+    assert of(family, poor)[0]["household"] is None
+    assert (await api.post(STREET, f"/v1/children/{poor}/changes/{change}/pass")).status_code == 200
+    assert of(await book(api, COMMITTEE, "family", "?use=verify"), poor)[0]["household"] == entered["value"]
+    assert of(await book(api, COMMITTEE, "family"), poor)[0]["household"] == "***"
+    assert of(await book(api, COMMITTEE, "personal"), poor)[0]["school"] == CHILD["school"]
+
+
+@pytest.mark.requirement("R075")
+@pytest.mark.requirement("R077")
+async def test_cases_and_benefits_have_a_row_each(api):
+    child = await watched(
+        api, household={"low_income": "yes"}, child={"name": "路小满（化名）", "birth_date": "2015-03-04"}
+    )
+    case = (await api.get("civil.supervisor.1", f"/v1/children/{child}")).json()["cases"][0]
+    granted = {"child_id": child, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00", "note": "依申请"}
+    done = await api.post("civil.officer.1", f"/v1/cases/{case['id']}/benefit", granted)
+    assert done.status_code == 200, done.text
+    (served,) = of(await book(api, STREET, "case_service"), child)
+    assert (served["case_number"], served["case_stage"], served["closed_on"]) == (case["number"], "发现报告", None)
+    (aid,) = of(await book(api, STREET, "aid"), child)
+    assert (aid["benefit"], aid["benefit_yuan"], aid["case_number"]) == ("临时性生活保障", "1000.00", case["number"])
+
+
+@pytest.mark.requirement("R121")
+@pytest.mark.requirement("R130")
+async def test_other_bodies_have_their_own_books_and_only_the_columns_of_their_sections(api, poor, left_behind):
+    kept = {one["code"] for one in (await api.get(WOMEN, "/v1/ledgers")).json()}
+    assert kept == {"left_behind"}
+    page = await book(api, WOMEN, "left_behind")
+    assert of(page, left_behind)[0]["categories"] == ["留守儿童"]
+    assert of(page, poor) == []
+    is_problem(await api.get(WOMEN, "/v1/ledgers/work"), 404, "ledger_not_found")
+    is_problem(await api.get("admin.1", "/v1/ledgers/work"), 404, "ledger_not_found")
+    assert (await api.get("committee.reporter.1", "/v1/ledgers")).json() == []
+    rules = load("fengtai-2026.1").file
+    for book_row in rules.ledgers:
+        for agency in book_row.keepers:
+            seen = {column.section for column in book_row.ledger().for_sections(rules.seen_by(agency))}
+            assert seen <= set(rules.seen_by(agency))
+    assert "visits" not in {COLUMNS[c["code"]].section for c in page["columns"]}
+
+
+async def test_pages_name_every_child_once(api, poor, left_behind):
+    rows, cursor = [], ""
+    while True:
+        page = await book(api, COMMITTEE, "work", f"?limit=1{cursor}")
+        rows += page["rows"]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    whole = (await book(api, COMMITTEE, "work"))["rows"]
+    assert [row["child_id"] for row in rows] == [row["child_id"] for row in whole]
+    assert len({row["child_id"] for row in rows}) == len(rows) >= 2

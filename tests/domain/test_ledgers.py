@@ -1,0 +1,48 @@
+"""The projector of the ledgers: every column reads from what is known, and masks what names somebody."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from app.domain.child_record import ChildRecord
+from app.domain.child_terms import FileField
+from app.domain.ledgers import COLUMNS, Line, RowsOf, lines, row, view
+from app.policy.loader import load
+
+RECORD = ChildRecord(
+    child_id="ch-1", division="110106007", reported_at=datetime(2026, 3, 1, tzinfo=UTC), case_id="case-1",
+    reported={
+        FileField.NAME: "华小满（化名）", FileField.ID_NO: "110106201605060024", FileField.BIRTH_DATE: "2016-05-06",
+        FileField.PHONE: "13800001234", FileField.RESIDENCE: "玉泉营示例路1号",
+        FileField.GUARDIANS: [{"name": "华某（化名）", "relation": "父", "phone": "13900005678"}],
+    },
+)  # fmt: skip
+LINE = Line(record=RECORD, found=None, today=date(2026, 5, 5))
+SECRETS = ("小满", "20160506", "00001234", "示例路", "华某", "00005678", "-05-06")
+
+
+def test_every_column_reads_from_a_child_of_whom_little_is_known():
+    nothing = ChildRecord(
+        child_id="ch-2", division="110106", reported_at=RECORD.reported_at, case_id="case-2", reported={}
+    )
+    made = row(COLUMNS, Line(record=nothing, found=None, today=LINE.today), masked=True)
+    assert made.keys() == COLUMNS.keys()
+    assert [code for code, value in made.items() if value not in (None, [], 0)] == []
+
+
+def test_no_masked_row_names_anybody():
+    shown, masked = row(COLUMNS, LINE, masked=False), row(COLUMNS, LINE, masked=True)
+    assert all(secret in str(shown) for secret in SECRETS)
+    assert [secret for secret in SECRETS if secret in str(masked)] == []
+    assert (masked["name"], masked["guardian_names"], masked["age"]) == ("华*", ["华*"], 9)
+
+
+@pytest.mark.parametrize("kind", RowsOf)
+def test_a_child_without_visits_cases_or_benefits_has_no_row_of_them(kind):
+    assert len(list(lines(kind, LINE))) == (1 if kind is RowsOf.CHILDREN else 0)
+
+
+def test_every_ledger_of_the_pack_can_be_asked_of_a_child_without_facts():
+    for book in load("fengtai-2026.1").file.ledgers:
+        assert not book.holds(LINE), "of no category, not watched, without a case"
+    assert view(LINE)["in_category"] is False
