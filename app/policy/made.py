@@ -1,7 +1,7 @@
 """Reports made up at random, from the types of the facts alone: what a pack is tried on before it meets a child."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from itertools import cycle
 from types import NoneType, UnionType
@@ -66,6 +66,8 @@ class _Maker:
             return None
         if kind in (datetime, AwareDatetime):
             return DAY + timedelta(hours=self._draw.randrange(24))
+        if kind is date:
+            return (DAY - timedelta(days=self._draw.randrange(400))).date()
         if kind is Relation and self._draw.random() < BY_PARENTS:
             return next(self._parents)
         if kind is Whereabouts and self._all_are:
