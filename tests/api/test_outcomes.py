@@ -12,7 +12,7 @@ from app.domain.determination import Category
 from app.domain.events import event_adapter
 from app.domain.facts import BEIJING, ReportFacts
 from app.domain.fold import fold
-from app.domain.watch import BeginWatch, apply_watch, watch_event_adapter
+from app.domain.watch import BeginWatch, apply_watch, watch_event_adapter, watch_id
 from app.policy.loader import load
 from tests.api.test_reports import is_problem
 from tests.api.test_watches import close
@@ -47,7 +47,7 @@ async def lives(api):
     watched = (await api.progress(first))["children"][0]["id"]
     begin = BeginWatch(by=ENGINE, child_id=watched, case_id=first, division="110106022", grade="high")
     async with api.service.engine.begin() as conn:
-        await api.service.ledger.begin_watch(conn, begin, api.service.ledger.clock())
+        await api.service.ledger.begin(conn, watch_id(begin.child_id), begin)
     visited = api.service.ledger.clock()
     risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "x"}
     again = await api.post("comm-110106022.officer.1", f"/v1/watches/watch-{watched}/visits", risk)
