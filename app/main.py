@@ -19,6 +19,7 @@ from app.api import (
     benefits,
     boards,
     cases,
+    catalogue,
     children,
     deputies,
     district,
@@ -104,6 +105,7 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         registers,
         rounds,
         statistics,
+        catalogue,
     ):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
     app.include_router(progress.router)

@@ -143,6 +143,9 @@ def examples() -> dict[str, Any]:
                        "next_deadline_at": FILED + timedelta(days=7), "desks": ["STREET-110106101"]},
         "FileAnswer": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101",
                        "due_at": FILED + timedelta(days=7), "replayed": False},
+        "ChildServices": {"child_id": "ch-0d0f4b1e", "services": [
+            {"service": "h-preschool", "agency": "HEALTH", "zh": "学龄前儿童健康检查", "en": "check before school", "basis": ["R024"],
+             "due": "yes", "at_months": 60, "next_months": 72, "given": [], "missing": []}]},
         "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
         "Year": {"confirmed_until": date(2026, 12, 31), "days": [
             {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},

@@ -87,6 +87,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "read_case · found": ("adopt_plan", _by(Action.ADOPT_PLAN)),
     "read_timeline": ("read_case", _by(Action.READ_CASE)),
     "explain_case": ("read_case", _by(Action.READ_CASE)),
+    "child_services": ("read_content", _by(Action.READ_CONTENT)),
     "read_benefits": ("read_case", _by(Action.READ_CASE)),
     "read_procedures": ("read_case", _by(Action.READ_CASE)),
     "suggested_duplicates": ("link_report", _by(Action.LINK_REPORT)),

@@ -1,7 +1,6 @@
 """The registers: what the desks keep of budgets, staff, shelters and activities, with every change, and what is to be looked at again."""
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,13 +10,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sqlalchemy import Numeric, cast, func, or_, select
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, at_desk_of, visible
+from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import entries as kept
 from app.db import tables
 from app.domain.access import Actor
+from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.registers import (
     SUMMED,
@@ -194,11 +194,11 @@ async def entries(
     """The entries that stand, or those that have ended; the newest first."""
     register = await _register(conn, shouhu, who, code)
     seen = sight(who, register)
+    if register.private and (seen.open_book or seen.desks):
+        await audit_read(conn, who, "read_register", f"register-{code}", list(register.private))
     query = kept.newest(line.book == code, kept.seen(seen), (line.kind == Kind.ENDED.value) == ended)
     query = query.where(line.division == division) if division else query
     page = await page_of(conn, query, _Line, (line.at, line.id), cursor=cursor, limit=limit, newest_first=True)
-    if any(seen.shows_private(row.desk) for row in page.items):
-        await kept.audit_read(conn, who, register)
     return Page(items=[row.shown(seen.shows_private(row.desk)) for row in page.items], next=page.next)
 
 
@@ -214,10 +214,11 @@ class _Line(EntryRow):
 async def history(code: str, entry_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[EntryRow]:
     """Every line of an entry, from the first; nothing is ever overwritten."""
     register = await _register(conn, shouhu, who, code)
+    seen = sight(who, register)
+    if register.private and (seen.open_book or seen.desks):
+        await audit_read(conn, who, "read_register", f"register-{code}", list(register.private))
     lines = await _lines(conn, who, register, entry_id)
-    whole = sight(who, register).shows_private(lines[-1].desk)
-    if whole:
-        await kept.audit_read(conn, who, register)
+    whole = seen.shows_private(lines[-1].desk)
     hidden = () if whole else register.private
     return [
         EntryRow.model_validate({**one.model_dump(exclude={"book", "behalf", "fields"}), "fields": {
@@ -321,7 +322,7 @@ async def _write(
         )
     except ValidationError as wrong:
         raise _misplaced({**fault, "loc": ("body", "fields", *fault["loc"])} for fault in wrong.errors()) from None
-    await _require_known(conn, who, rules.registers, entry)
+    await _require_known(conn, who, rules, entry)
     await kept.append(conn, register, entry, who, key, asked)
     return _entered(entry, response)
 
@@ -330,14 +331,14 @@ def _misplaced(faults: Any) -> RequestValidationError:
     return RequestValidationError(list(faults))
 
 
-async def _require_known(conn: Conn, who: Actor, registers: Mapping[str, Register], entry: Entry) -> None:
+async def _require_known(conn: Conn, who: Actor, rules: Policy, entry: Entry) -> None:
     """What an entry names has to be there, and be seen by whoever names it."""
     faults = []
     if not await conn.scalar(select(tables.divisions.c.code).where(tables.divisions.c.code == entry.division)):
         faults.append(_unknown("division"))
-    for spec in registers[entry.book].fields:
+    for spec in rules.registers[entry.book].fields:
         named = entry.fields.get(spec.code)
-        if named is not None and not await _is_known(conn, who, registers, spec, named):
+        if named is not None and not await _is_known(conn, who, rules, spec, named):
             faults.append(_unknown("fields", spec.code))
     if faults:
         raise _misplaced(faults)
@@ -347,7 +348,7 @@ def _unknown(*place: str) -> dict[str, Any]:
     return {"type": "unknown_reference", "loc": ("body", *place), "msg": "没有此编号 · There is nothing of this id."}
 
 
-async def _is_known(conn: Conn, who: Actor, registers: Mapping[str, Register], spec: FieldSpec, named: Any) -> bool:
+async def _is_known(conn: Conn, who: Actor, rules: Policy, spec: FieldSpec, named: Any) -> bool:
     child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
     match spec.type:
         case FieldType.CASE:
@@ -358,7 +359,9 @@ async def _is_known(conn: Conn, who: Actor, registers: Mapping[str, Register], s
             query = query.where(child.id == named, or_(visible(who), watched))
         case FieldType.ENTRY:
             query = kept.newest(line.id == named, line.book == spec.book, line.kind != Kind.ENDED.value)
-            query = query.where(kept.seen(sight(who, registers[spec.book])))
+            query = query.where(kept.seen(sight(who, rules.registers[spec.book])))
+        case FieldType.SERVICE:
+            return named in rules.catalogue
         case _:
             return True
     return (await conn.execute(query)).first() is not None

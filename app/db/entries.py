@@ -141,12 +141,6 @@ def require_current(lines: Sequence[Entry], expected: int | None) -> None:
         raise StaleVersion(lines[-1].version, since)
 
 
-async def audit_read(conn: AsyncConnection, who: Actor, register: Register) -> None:
-    """Who read the private fields of a register; committed before they leave."""
-    if register.private:
-        await _audit(conn, who, "read_register", f"register-{register.code}", None, register.private)
-
-
 async def _audit(
     conn: AsyncConnection, who: Actor, action: str, stream: str, version: int | None, fields: Sequence[str]
 ) -> None:

@@ -218,6 +218,11 @@ class Policy(Courses, Protocol):
         ...
 
     @property
+    def catalogue(self) -> tuple[str, ...]:
+        """The services for children, by code."""
+        ...
+
+    @property
     def figures(self) -> FigureRules:
         """How outcome figures are shown."""
         ...

@@ -34,7 +34,7 @@ class EndOfEntry(Term):
 
 
 class FieldType(StrEnum):
-    """What a field may hold; the last three are ids of what the service knows."""
+    """What a field may hold; the last four name what the service knows: a child, a case, an entry, a row of the catalogue."""
 
     TEXT = "text"
     COUNT = "count"
@@ -44,6 +44,7 @@ class FieldType(StrEnum):
     CHILD = "child"
     CASE = "case"
     ENTRY = "entry"
+    SERVICE = "service"
 
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -51,9 +52,9 @@ Reference = Annotated[str, Field(min_length=1, max_length=80)]
 TYPES: Mapping[FieldType, Any] = {
     FieldType.TEXT: Text, FieldType.COUNT: Annotated[int, Field(ge=0, le=10**9, strict=True)], FieldType.YUAN: Yuan,
     FieldType.DAY: date, FieldType.CHILD: Reference, FieldType.CASE: Reference, FieldType.ENTRY: Reference,
+    FieldType.SERVICE: Reference,
 }  # fmt: skip
 SUMMED = (FieldType.COUNT, FieldType.YUAN)
-REFERENCES = (FieldType.CHILD, FieldType.CASE, FieldType.ENTRY)
 
 
 class Choice(Value):

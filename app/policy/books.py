@@ -105,6 +105,10 @@ class Shelf:
     def rounds(self) -> Mapping[str, RoundSpec]:
         return {spec.code: spec for spec in self.file.rounds}
 
+    @cached_property
+    def catalogue(self) -> tuple[str, ...]:
+        return tuple(row.id for row in self.file.catalogue)
+
     @property
     def figures(self) -> FigureRules:
         return FigureRules(target=self.file.outcome_target, smallest_shown=self.file.smallest_shown)

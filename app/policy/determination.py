@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import combinations
 
+from app.domain.catalogue import Served
 from app.domain.determination import (
     Category,
     CategoryFound,
@@ -18,6 +19,7 @@ from app.domain.determination import (
 from app.domain.facts import ChildFacts, Known, ReportFacts
 from app.domain.policy import Triage
 from app.domain.terms import Grade
+from app.policy.catalogue import Catalogue
 from app.policy.child_rows import CategoryRow, ChildRow, ChildTables, PlacementRow, Scale
 from app.policy.child_view import CATEGORIES, Answers, child_view, question
 from app.policy.entitlement_rows import BenefitTables
@@ -27,7 +29,7 @@ from app.policy.reading import Reading
 SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING, Standing.ASSESS)
 
 
-class Tables(ChildTables, BenefitTables):
+class Tables(ChildTables, BenefitTables, Catalogue):
     """All that is asked of each child."""
 
 
@@ -38,6 +40,20 @@ def determine(
     return tuple(
         _found(tables, child, child_view(facts, child, triage, left_behind_max_age), day) for child in facts.children
     )
+
+
+def served(tables: Tables, child: ChildFacts, view: Answers) -> tuple[Served, ...]:
+    """Every service of the catalogue, and whether it fits the child once all tables have spoken."""
+    one = _Child(tables, view)
+    one.found(child)
+    readings = [(row, question(row.when).read(one.view)) for row in tables.catalogue]
+    return tuple(
+        Served(
+            service=row.id, agency=row.agency, zh=row.zh, en=row.en, basis=row.basis, from_months=row.from_months,
+            until_months=row.until_months, at_months=row.at_months, fits=reading.answer, missing=reading.missing,
+        )
+        for row, reading in readings
+    )  # fmt: skip
 
 
 def _found(tables: Tables, child: ChildFacts, view: Answers, day: date) -> ChildFound:

@@ -16,7 +16,7 @@ from app.policy.waits import circles
 HERE = Path(__file__).parent
 FILES = (
     "triage.yaml", "times.yaml", "routes.yaml", "entitlements.yaml", "categories.yaml", "placement.yaml", "grading.yaml",
-    "records.yaml", "procedures.yaml", "registers.yaml", "rounds.yaml", "ledgers.yaml",
+    "records.yaml", "procedures.yaml", "registers.yaml", "rounds.yaml", "ledgers.yaml", "catalogue.yaml",
 )  # fmt: skip
 DEMO = "+demo"
 STEP = 2

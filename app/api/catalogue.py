@@ -1,0 +1,73 @@
+"""The catalogue of services for the children of a case: what is due by age and facts, what was given, by which clause."""
+
+from datetime import date
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
+from app.api.strict import StrictRoute
+from app.db import entries, tables
+from app.db.past import report_of
+from app.domain.access import Action
+from app.domain.catalogue import Born, Due, due_of
+from app.domain.facts import BEIJING
+from app.domain.registers import Kind
+from app.policy.checklist import checklist
+
+router = APIRouter(prefix="/v1", tags=["services"], route_class=StrictRoute)
+SERVICES = "services"
+"""The register in which the agencies enter what they gave."""
+
+
+class ChildServices(BaseModel):
+    """The checklist of one child."""
+
+    child_id: str
+    services: list[Due]
+
+
+@router.get("/cases/{case_id}/services", operation_id="child_services")
+async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[ChildServices]:
+    """Due, open until the named facts are known, or given; what a child has outgrown or not reached is left out."""
+    progress = await progress_of(conn, who, case_id)
+    require(who, Action.READ_CONTENT, subject_of(progress))
+    await audit_read(conn, who, "read_services", case_id, ["birth_date", SERVICES])
+    facts = await report_of(conn, case_id)
+    if facts is None:
+        return []
+    pack = await shouhu.ledger.pack(conn, progress.policy)
+    child = tables.children.c
+    births = await conn.execute(select(child.id, child.birth_date).where(child.case_id == case_id))
+    born = {row.id: row.birth_date for row in births}
+    today = shouhu.ledger.clock().astimezone(BEIJING).date()
+    seen_on = progress.filed_at.astimezone(BEIJING).date()
+    given = await _given(conn, [one.child_id for one in facts.children])
+    judged = facts.after_judgment() if "guardian_sentenced" in progress.happened else facts
+    fits = checklist(pack.file, judged)
+    return [
+        ChildServices(
+            child_id=one.child_id,
+            services=list(
+                due_of(
+                    fits[one.child_id], Born.of(born.get(one.child_id), one.age_years, seen_on),
+                    given.get(one.child_id, {}), today,
+                )
+            ),
+        )
+        for one in facts.children
+    ]  # fmt: skip
+
+
+async def _given(conn: Conn, children: list[str]) -> dict[str, dict[str, list[date]]]:
+    """What the agencies have entered, by child and service."""
+    line = entries.line
+    kept = entries.newest(
+        line.book == SERVICES, line.kind != Kind.ENDED.value, line.private["child"].astext.in_(children)
+    )
+    found: dict[str, dict[str, list[date]]] = {}
+    for row in await conn.execute(kept):
+        of_child = found.setdefault(row.private["child"], {})
+        of_child.setdefault(row.fields["service"], []).append(date.fromisoformat(row.fields["given_on"]))
+    return found
