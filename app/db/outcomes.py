@@ -30,15 +30,16 @@ TOLD = (
     "report_filed", "policy_moved", "guardian_sentenced", "assessment_filed", "grade_reviewed", "referral_accepted",
     "safety_confirmed", "report_linked", "report_unlinked", "case_closed",
 )  # fmt: skip
+SAID = ("division", "policy", "watch", "after", "grade")
+"""What these say that figures need; the events are long, and the rest of them is not fetched."""
 
 
 async def cases_then(conn: AsyncConnection, at: datetime, seen: ColumnElement[bool]) -> list[CaseThen]:
     """Every case that had been filed, folded from its events up to the instant."""
     event, case = tables.events.c, tables.cases.c
+    said = [event.body[name].astext.label(name) for name in SAID]
     query = (
-        select(
-            event.stream_id, event.kind, event.at, event.body, tables.reports.c.facts["happened_on"].astext.label("day")
-        )
+        select(event.stream_id, event.kind, event.at, *said, tables.reports.c.facts["happened_on"].astext.label("day"))
         .join(tables.cases, case.id == event.stream_id)
         .outerjoin(tables.reports, tables.reports.c.case_id == case.id)
         .where(event.kind.in_(TOLD), event.at <= at, seen)
@@ -47,30 +48,31 @@ async def cases_then(conn: AsyncConnection, at: datetime, seen: ColumnElement[bo
     found: dict[str, dict[str, Any]] = {}
     for row in await conn.execute(query):
         if row.kind == "report_filed":
-            found[row.stream_id] = {"case_id": row.stream_id, "filed_at": row.at, "happened_on": row.day} | {
-                name: row.body[name] for name in ("division", "policy", "watch") if row.body.get(name)
-            }
+            found[row.stream_id] = {
+                "case_id": row.stream_id, "filed_at": row.at, "happened_on": row.day, "division": row.division,
+                "policy": row.policy, "watch": row.watch,
+            }  # fmt: skip
             continue
-        found[row.stream_id] |= _said(row.kind, row.at, row.body, found[row.stream_id])
+        found[row.stream_id] |= _said(row, found[row.stream_id])
     return [CaseThen.model_validate(case) for case in found.values()]
 
 
-def _said(kind: str, at: datetime, body: dict[str, Any], so_far: dict[str, Any]) -> dict[str, Any]:
-    match kind:
+def _said(row: Any, so_far: dict[str, Any]) -> dict[str, Any]:
+    match row.kind:
         case "policy_moved":
-            return {"policy": body["after"]}
+            return {"policy": row.after}
         case "guardian_sentenced":
             return {"judged": True}
         case "assessment_filed" | "grade_reviewed":
-            return {"grade": body["grade"]}
+            return {"grade": row.grade}
         case "report_linked":
             return {"linked": True}
         case "report_unlinked":
             return {"linked": False, "closed_at": None}
         case "case_closed":
-            return {"closed_at": at}
+            return {"closed_at": row.at}
         case _:
-            return {} if "first_action_at" in so_far else {"first_action_at": at}
+            return {} if "first_action_at" in so_far else {"first_action_at": row.at}
 
 
 async def watches_then(conn: AsyncConnection, at: datetime) -> dict[str, WatchThen]:
