@@ -32,6 +32,7 @@ from app.api import (
     reports,
     rounds,
     statistics,
+    surveys,
     watches,
     work,
 )
@@ -105,6 +106,7 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         registers,
         rounds,
         statistics,
+        surveys,
         catalogue,
     ):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))

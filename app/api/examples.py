@@ -146,6 +146,13 @@ def examples() -> dict[str, Any]:
         "ChildServices": {"child_id": "ch-0d0f4b1e", "services": [
             {"service": "h-preschool", "agency": "HEALTH", "zh": "学龄前儿童健康检查", "en": "check before school", "basis": ["R024"],
              "due": "yes", "at_months": 60, "next_months": 72, "given": [], "missing": []}]},
+        "Questionnaire": {"code": "satisfaction", "zh": "社会公众满意度调查", "en": "how satisfied the public is", "questions": [
+            {"code": "overall", "zh": "总体满意度", "en": "satisfied on the whole"}]},
+        "Codes": {"survey": "satisfaction", "codes": ["8F3K-72QD-0M5T-PX1A"]},
+        "Thanks": {"says": "已收到，谢谢。您的回答不与任何个人信息关联。"},
+        "Results": {"survey": "satisfaction", "smallest_shown": 5, "questions": [
+            {"code": "overall", "zh": "总体满意度", "en": "satisfied on the whole", "answered": 43, "mean": 4.26,
+             "marks": {"1": 0, "2": 0, "3": 8, "4": 16, "5": 19}}]},
         "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
         "Year": {"confirmed_until": date(2026, 12, 31), "days": [
             {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},

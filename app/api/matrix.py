@@ -57,6 +57,10 @@ def _on_the_board(actor: Actor) -> str:
     return _in_a_list(actor) if may(actor, Action.READ_STATISTICS).allowed else REFUSED
 
 
+def _overseer(actor: Actor) -> str:
+    return YES if actor.oversees_district and not actor.has(Role.ADMIN) else REFUSED
+
+
 def _handed_out(actor: Actor) -> str:
     """What leaves the district is handed out by those who oversee it."""
     return YES if may(actor, Action.READ_STATISTICS).allowed and actor.oversees_district else REFUSED
@@ -97,6 +101,8 @@ RULES: dict[str, tuple[str, Rule]] = {
     "on_time": ("read_statistics, sight", _on_the_board),
     "outcomes": ("read_statistics", _by(Action.READ_STATISTICS)),
     "anonymised": ("read_statistics, oversight", _handed_out),
+    "survey_results": ("oversight", _overseer),
+    "invite_to_survey": ("oversight", _overseer),
     "findings": ("read_statistics, sight", _on_the_board),
     "watches": ("the desk that watches", _nothing),
     "record_visit": ("the desk that watches", _nothing),
@@ -110,12 +116,13 @@ RULES: dict[str, tuple[str, Rule]] = {
     "approve_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     "dry_run_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     **dict.fromkeys(
-        ("me", "agencies", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_changes"),
+        ("me", "agencies", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_changes", "surveys"),
         ("signed in", signed_in),
     ),
 }  # fmt: skip
 OPEN = {
     "progress_by_receipt": "whoever holds the receipt code",
+    "answer_survey": "whoever holds a one-time code of a survey",
     "callback": "an agency's system, by its signature",
 }
 """Routes without an account, and what stands in its place."""

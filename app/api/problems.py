@@ -33,6 +33,8 @@ NOT_FOUND = (
     RefusalCode.REGISTER_NOT_FOUND,
     RefusalCode.ENTRY_NOT_FOUND,
     RefusalCode.ROUND_NOT_FOUND,
+    RefusalCode.SURVEY_NOT_FOUND,
+    RefusalCode.INVITATION_NOT_FOUND,
     RefusalCode.UNKNOWN_POLICY,
     RefusalCode.PROCEDURE_NOT_FOUND,
     RefusalCode.NO_SUCH_CHANGE,

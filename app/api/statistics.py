@@ -12,8 +12,9 @@ from app.api.context import Conn, Shouhu, Who, require, visible
 from app.api.strict import StrictRoute
 from app.db.outcomes import cases_then, children_of, watches_then
 from app.domain.access import Action, Actor
-from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living, suppressed
+from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.small_numbers import suppressed
 
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
 AsOf = Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")]

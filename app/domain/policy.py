@@ -11,6 +11,7 @@ from app.domain.entitlement import BenefitRules
 from app.domain.facts import ReportFacts
 from app.domain.procedure import Procedure, Step
 from app.domain.registers import Register
+from app.domain.surveys import SurveySpec
 from app.domain.terms import Agency, Branch, Rung, Stage, Trigger, Urgency
 
 
@@ -215,6 +216,11 @@ class Policy(Courses, Protocol):
     @property
     def rounds(self) -> Mapping[str, RoundSpec]:
         """The screening rounds, by code."""
+        ...
+
+    @property
+    def surveys(self) -> Mapping[str, SurveySpec]:
+        """The questionnaires, by code."""
         ...
 
     @property

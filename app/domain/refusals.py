@@ -132,6 +132,8 @@ class RefusalCode(Term):
         "未列出儿童的，须明确填报“未发现”",
         "Where no child is listed, say that nothing was found.",
     )
+    SURVEY_NOT_FOUND = "survey_not_found", "没有此问卷", "There is no such survey."
+    INVITATION_NOT_FOUND = "invitation_not_found", "问卷码无效或已使用", "This code is wrong, or was used."
     UNKNOWN_POLICY = "unknown_policy", "没有此政策版本", "There is no such version of the rules."
     POLICY_EXISTS = "policy_exists", "已有同名政策版本", "A version of this name exists; versions never change."
     POLICY_UNFIT = (

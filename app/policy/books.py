@@ -3,13 +3,16 @@
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field
 
 from app.domain.policy import FigureRules, RoundSpec
 from app.domain.registers import DESK, DIVISION, Expected, FieldType, Register
+from app.domain.surveys import SurveySpec
 from app.policy.rows import PackModel, known_sources
+
+T = TypeVar("T", RoundSpec, SurveySpec)
 
 
 def _sourced(register: Register) -> Register:
@@ -19,7 +22,7 @@ def _sourced(register: Register) -> Register:
     return register
 
 
-def _round_sourced(spec: RoundSpec) -> RoundSpec:
+def _spec_sourced(spec: T) -> T:
     known_sources(spec.basis)
     return spec
 
@@ -32,7 +35,16 @@ class Books(PackModel):
     """By when the outcome of 一(二) is to be reached; the year of the notice, 2020, is past."""
     smallest_shown: int = Field(default=5, ge=2)
     """Smaller numbers of children are not given to third parties."""
-    rounds: tuple[Annotated[RoundSpec, AfterValidator(_round_sourced)], ...] = ()
+    rounds: tuple[Annotated[RoundSpec, AfterValidator(_spec_sourced)], ...] = ()
+
+    surveys: tuple[Annotated[SurveySpec, AfterValidator(_spec_sourced)], ...] = ()
+
+    def faults_of_surveys(self) -> Iterator[tuple[str, str, str]]:
+        """The same of questionnaires."""
+        for spec in self.surveys:
+            asked = [question.code for question in spec.questions]
+            if not asked or len(set(asked)) < len(asked):
+                yield "surveys", spec.code, "it asks nothing, or something twice"
 
     def faults_of_rounds(self, times: Collection[str]) -> Iterator[tuple[str, str, str]]:
         """The same of rounds."""
@@ -104,6 +116,10 @@ class Shelf:
     @cached_property
     def rounds(self) -> Mapping[str, RoundSpec]:
         return {spec.code: spec for spec in self.file.rounds}
+
+    @cached_property
+    def surveys(self) -> Mapping[str, SurveySpec]:
+        return {spec.code: spec for spec in self.file.surveys}
 
     @cached_property
     def catalogue(self) -> tuple[str, ...]:

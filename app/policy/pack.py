@@ -184,7 +184,7 @@ class PackFile(Tables, Books, ProcedureTables, FileTables):
         yield from self.faults()
         yield from self.faults_of_benefits()
         yield from self.faults_of_registers()
-        yield from self.faults_of_rounds(self.times)
+        yield from (*self.faults_of_rounds(self.times), *self.faults_of_surveys())
         yield from self.faults_of_procedures(self.times, {row.procedure for row in self.routes if row.procedure})
         yield from self.faults_of_files()
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.determination import Category
-from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, figures, outcomes_of, suppressed
+from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, figures, outcomes_of
+from app.domain.small_numbers import suppressed
 from app.policy.examples import facts_of
 from app.policy.loader import load
 

@@ -1,0 +1,131 @@
+"""The survey of the public: codes are handed out, whoever holds one answers without an account, and results name nobody."""
+
+import secrets
+from datetime import date
+
+from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.api.context import Conn, Shouhu, Who
+from app.api.strict import StrictRoute
+from app.db import surveys
+from app.domain.access import Actor
+from app.domain.facts import BEIJING
+from app.domain.policy import Policy
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.surveys import Result, SurveySpec, results_of
+from app.domain.terms import Role
+
+router = APIRouter(prefix="/v1/surveys", tags=["surveys"], route_class=StrictRoute)
+
+
+class Wanted(BaseModel):
+    """How many codes are to be handed out."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"count": 50}})
+
+    count: int = Field(ge=1, le=500)
+
+
+class Codes(BaseModel):
+    """The codes, shown this once; only their hashes are kept."""
+
+    survey: str
+    codes: list[str]
+
+
+class Questionnaire(BaseModel):
+    """What is asked."""
+
+    code: str
+    zh: str
+    en: str
+    questions: list[dict[str, str]]
+
+
+class FilledIn(BaseModel):
+    """The code stands in the body, so that no address or log holds it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"code": "8F3K-72QD-0M5T-PX1A", "marks": {"reporting": 5, "response": 4}}},
+    )
+
+    code: str = Field(max_length=200)
+    marks: dict[str, int] = Field(max_length=40)
+
+
+class Thanks(BaseModel):
+    """The answer is kept, and the code is worth nothing any more."""
+
+    says: str = "已收到，谢谢。您的回答不与任何个人信息关联。"
+
+
+class Results(BaseModel):
+    """Every question; null where a number would be too small to tell."""
+
+    survey: str
+    smallest_shown: int
+    questions: list[Result]
+
+
+@router.get("", operation_id="surveys")
+async def questionnaires(conn: Conn, who: Who, shouhu: Shouhu) -> list[Questionnaire]:
+    """The questionnaires of the rules in force."""
+    rules = await _rules(conn, shouhu)
+    return [Questionnaire.model_validate(spec.model_dump(exclude={"basis"})) for spec in rules.surveys.values()]
+
+
+@router.post("/{survey}/invitations", status_code=201, operation_id="invite_to_survey")
+async def invite(survey: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) -> Codes:
+    """By those who oversee the district; whoever hands the codes out keeps no list."""
+    _require(who)
+    spec = await _survey(conn, shouhu, survey)
+    codes = [shouhu.receipts.code(f"survey-{secrets.token_hex(16)}") for _ in range(wanted.count)]
+    today = shouhu.ledger.clock().astimezone(BEIJING).date()
+    await surveys.issue(conn, spec.code, [shouhu.receipts.hash(code) for code in codes], who.person_id, today)
+    return Codes(survey=spec.code, codes=codes)
+
+
+@router.post("/answers", status_code=201, operation_id="answer_survey")
+async def answer(given: FilledIn, conn: Conn, shouhu: Shouhu) -> Thanks:
+    """For whoever holds a code; a code that is wrong and one that was used are refused alike."""
+    survey = await surveys.redeem(conn, shouhu.receipts.hash(given.code))
+    if survey is None:
+        raise Refused(RefusalCode.INVITATION_NOT_FOUND)
+    spec = await _survey(conn, shouhu, survey)
+    try:
+        marks = spec.read(given.marks)
+    except ValidationError as wrong:
+        faults = [{**fault, "loc": ("body", "marks", *fault["loc"])} for fault in wrong.errors()]
+        raise RequestValidationError(faults) from None
+    await surveys.keep(conn, survey, marks, shouhu.ledger.clock().astimezone(BEIJING).date())
+    return Thanks()
+
+
+@router.get("/{survey}/results", operation_id="survey_results")
+async def results(
+    survey: str, conn: Conn, who: Who, shouhu: Shouhu, first: date | None = None, last: date | None = None
+) -> Results:
+    """For those who oversee the district and whom they show it to."""
+    _require(who)
+    spec, smallest = await _survey(conn, shouhu, survey), (await _rules(conn, shouhu)).figures.smallest_shown
+    answers = await surveys.answers_of(conn, survey, first, last)
+    return Results(survey=survey, smallest_shown=smallest, questions=list(results_of(spec, answers, smallest)))
+
+
+def _require(who: Actor) -> None:
+    if not who.oversees_district or who.has(Role.ADMIN):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+
+
+async def _rules(conn: Conn, shouhu: Shouhu) -> Policy:
+    return await shouhu.ledger.current(conn, shouhu.ledger.clock())
+
+
+async def _survey(conn: Conn, shouhu: Shouhu, code: str) -> SurveySpec:
+    spec = (await _rules(conn, shouhu)).surveys.get(code)
+    if spec is None:
+        raise Refused(RefusalCode.SURVEY_NOT_FOUND)
+    return spec
