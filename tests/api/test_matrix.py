@@ -28,6 +28,7 @@ BODIES = {
     "propose_policy": {"files": {}},
     "simulate_case": {"case": {}},
     "rehearse_case": {"case": {}},
+    "invite_to_survey": {"count": 1},
 }
 LISTS = ("own_reports", "list_cases", "tasks", "stalled", "watches", "notices")
 COUNTS = ("touched_benefits", "findings", "on_time")
@@ -127,7 +128,7 @@ class Caller:
     async def __call__(self, who, name, leg):
         path, method = self.names[name]
         about = {"case_id": self.case, "subject_id": self.duty if name.startswith("duty") else leg, "watch_id": "watch-none",
-                 "notice_id": 0, "deputy_row": 0, "version": "no-such"}  # fmt: skip
+                 "notice_id": 0, "deputy_row": 0, "version": "no-such", "survey": "satisfaction"}  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
         asked |= {"against": "no-such"} if path.startswith("/v1/policy/versions/{version}/") else {}
         headers = self.seated[who.person_id] | NEVER_SO_FAR
