@@ -84,6 +84,9 @@ def examples() -> dict[str, Any]:
         "Suggestion": {"other_id": OTHER, "score": 0.93, "state": "open", "reasons": []},
         "Received": received,
         "TouchedCase": {"id": CASE, "number": 1024, "touched": [received]},
+        "SealedRecord": {"case_id": CASE, "closed_at": ACCEPTED, "closed_reason": "needs_met", "outcomes": [
+            {"subject": "juvenile_diversion.seal", "step": "juvenile_diversion.seal", "outcome": "sealed",
+             "record": {"sealed_on": "2026-03-12"}, "at": ACCEPTED}]},
         "Procedures": procedures_of(begun, load("fengtai-2026.1"), Agency.POLICE, ACCEPTED),
         "TaskRow": tasks["a-police-1"],
         "StalledRow": stalled,

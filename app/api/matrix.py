@@ -150,6 +150,7 @@ OWN_RULES = {
         ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round"),
         "no case; who organises a round, who is asked and who oversees it (app/domain/rounds.py)",
     ),
+    "open_sealed": "procurators and the heads of procuratorate and court, on a ground of law (app/domain/compartment.py)",
 }
 """Routes about no case, with rules of their own that depend on other rows."""
 

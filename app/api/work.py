@@ -12,13 +12,16 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db.intake import decide_suggestions
 from app.db.ledger import Recorded
+from app.db.past import report_of
 from app.db.people import actors_of
 from app.domain import commands as c
 from app.domain.access import DESK_STAFF, Action, Actor
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Grade
 
 router = APIRouter(prefix="/v1", tags=["work"], route_class=StrictRoute)
+SET_BY_SERVICE = ("by", "proposed")
 LONGEST_VERSION = 9
 Key = Annotated[
     str | None, Header(max_length=200, description="The same key again changes nothing and answers the same.")
@@ -82,7 +85,7 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     c.DeclineReferral: {"reason": "not_competent"},
     c.PassOnReferral: {"to": "CIVIL", "reason": "not_competent"},
     c.FailReferral: {"reason": "family_moved"},
-    c.FileAssessment: {"grade": "medium", "note": "评估报告全文"},
+    c.FileAssessment: {"grade": "medium", "override": "mitigated", "note": "评估报告全文"},
     c.ExtendReferral: {"reason": "complex_facts", "by_budget": {"amount": 5, "unit": "working_days"}},
     c.PauseReferral: {"reason": "awaiting_material"},
     c.MoveTask: {"to": "police.officer.2"},
@@ -145,10 +148,23 @@ async def perform(
         await progress_of(conn, who, command.primary)
     if isinstance(command, c.MoveTask):
         await _require_colleague(conn, progress, command)
+    if isinstance(command, c.Grading):
+        command = command.model_copy(update={"proposed": await _by_the_scale(conn, shouhu, progress)})
     recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
     return _done(recorded)
+
+
+async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress) -> c.Proposed | None:
+    """The highest grade that the scale of the case's own rules proposes for one of its children."""
+    facts = await report_of(conn, progress.case_id)
+    if facts is None:
+        return None
+    found = (await shouhu.ledger.pack(conn, progress.policy)).found(facts)
+    grades = tuple(Grade)
+    highest = min((child.grade for child in found), key=lambda one: grades.index(one.grade), default=None)
+    return c.Proposed(scale=highest.scale, grade=highest.grade) if highest else None
 
 
 def _done(recorded: Recorded) -> Done:
@@ -169,7 +185,7 @@ def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:
     fields: dict[str, Any] = {
         name: (field.annotation, field)
         for name, field in command.model_fields.items()
-        if name not in ("by", *set_by_path)
+        if name not in (*SET_BY_SERVICE, *set_by_path)
     }
     config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLES.get(command, {"note": "已电话告知"})})
     return create_model(f"{command.__name__}Body", __config__=config, __doc__=command.__doc__, **fields)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
-from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, or_, select, text, union, update
+from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -203,7 +203,8 @@ async def file(
     children = [child.model_copy(update={"child_id": f"ch-{uuid.uuid4().hex}"}) for child in submission.children]
     of_family = [member.phone for member in submission.family]
     candidates = [_candidate(case_id, child, of_family, now) for child in children]
-    matches = await _matches(conn, candidates, now)
+    sealed = submission.kind is ReportKind.JUVENILE
+    matches = {} if sealed else await _matches(conn, candidates, now)
     facts = _facts(submission, children, now, possible_duplicate=bool(matches))
     findings = _findings(children)
     code = receipts.code(case_id)
@@ -295,7 +296,15 @@ async def _matches(conn: AsyncConnection, candidates: list[Candidate], now: date
             match = score(candidate, other)
             if match.suggest and (other.case_id not in best or match.score > best[other.case_id].score):
                 best[other.case_id] = match
-    return best
+    return await _without_sealed(conn, best) if best else best
+
+
+async def _without_sealed(conn: AsyncConnection, best: dict[str, Match]) -> dict[str, Match]:
+    """A sealed case is found by no search, not even by one of the service's own."""
+    case = tables.cases.c
+    inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0)
+    sealed = set((await conn.execute(select(case.id).where(case.id.in_(best), inside > 0))).scalars())
+    return {case_id: match for case_id, match in best.items() if case_id not in sealed}
 
 
 async def _near(conn: AsyncConnection, candidate: Candidate, now: datetime) -> list[Candidate]:

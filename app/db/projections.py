@@ -237,6 +237,8 @@ def _standing(progress: Progress) -> dict[tuple[str, str], Row]:
 
 async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], first: int) -> list[Row]:
     rows: list[Row] = []
+    sealed = isinstance(after, Progress) and after.sealed_for
+    instead = f"desk:{Agency.PROC}" if sealed else f"{Role.SUPERVISOR}:{Agency.CIVIL}"
     for n, event in enumerate(events):
         told = _told(after, event)
         rung = getattr(event, "rung", None)
@@ -246,7 +248,7 @@ async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], fir
                 "person_id": person, "case_id": _stream_of(after), "version": first + n, "kind": event.kind, "subject": subject,
                 "rung": rung.value if rung else None, "at": event.at,
             }
-            for person in await _people_at(conn, told, event.at)
+            for person in await _people_at(conn, told, event.at, instead)
         ]  # fmt: skip
     return rows
 
@@ -286,16 +288,16 @@ def _stream_of(after: Any) -> str:
     return file_id(after.child_id) if isinstance(after, ChildFile) else after.case_id
 
 
-async def _people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime) -> list[str]:
+async def _people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime, instead: str) -> list[str]:
     """The active people behind addresses such as `desk:POLICE`, and their deputies at that time.
 
-    Where a seat is empty, the supervisors of civil affairs are told instead; a reporter's word is for the reporter alone.
+    Where a seat is empty, others are told `instead`, such as the supervisors of civil affairs; a reporter's word is for the reporter alone.
     """
     people: dict[str, None] = {}
     for address in addresses:
         found = await _ids(conn, _at(address))
         if not found and not address.startswith(FILER):
-            found = await _ids(conn, _at(f"{Role.SUPERVISOR}:{Agency.CIVIL}"))
+            found = await _ids(conn, _at(instead))
         people |= dict.fromkeys(found)
     return [*people, *(await _deputies_of(conn, list(people), at) if people else ())]
 

@@ -7,6 +7,7 @@ from typing import Any
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.benefit_work import BENEFIT_WORK
+from app.domain.compartment import outside, require_inside, require_unsealed
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, open_duty, open_leg, ready_duties, ready_legs
 from app.domain.policy import Policy
@@ -49,7 +50,7 @@ def decide(progress: Progress | None, command: c.Command, policy: Policy, now: d
     if progress is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     ended_with_another = progress.linked_to and isinstance(command, c.UnlinkReport)
-    if not progress.is_open and not ended_with_another:
+    if not progress.is_open and not ended_with_another and not _goes_on(progress, command):
         raise Refused(RefusalCode.CASE_CLOSED, closed_reason=progress.closed_reason)
     if progress.linked_to and not isinstance(command, WHILE_LINKED):
         raise Refused(RefusalCode.CASE_LINKED, primary=progress.linked_to)
@@ -57,9 +58,23 @@ def decide(progress: Progress | None, command: c.Command, policy: Policy, now: d
     return with_consequences(progress, first, policy, now)
 
 
+def _goes_on(progress: Progress, command: c.Command) -> bool:
+    """What a child receives outlives its case: there it is changed and stopped, by the amounts of the day; what is new is a new case."""
+    match command:
+        case c.DecideBenefit() | c.HearFamily():
+            return progress.held(command.child_id, command.benefit) is not None
+        case c.ChooseHighest():
+            return bool(progress.benefits_of(command.child_id))
+        case c.MovePolicy():
+            return bool(progress.benefits)
+        case _:
+            return False
+
+
 def file_report(case_id: str, command: c.FileReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     """The first events of a case: the report, and every leg and duty that opens with it."""
     facts, triage = command.facts, policy.triage(command.facts)
+    require_inside(triage.sealed_for, command.by.agency)
     filed = e.ReportFiled(
         **signed(command.by, now),
         case_id=case_id,
@@ -81,7 +96,8 @@ def file_report(case_id: str, command: c.FileReport, policy: Policy, now: dateti
         duties=tuple(e.PlannedDuty(code=o.code, gate=o.gate) for o in triage.obligations),
         rows=triage.rows,
         watch=command.watch,
-        about=command.about,
+        about=(*command.about, *outside(triage.sealed_for)),
+        sealed_for=triage.sealed_for,
     )
     return with_consequences(None, (filed,), policy, now)
 
@@ -171,6 +187,7 @@ def _declare_conflict(
 def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if command.primary == progress.case_id:
         raise Refused(RefusalCode.SAME_CASE)
+    require_unsealed(progress.sealed_for)
     if progress.followers:
         raise Refused(RefusalCode.LINK_CHAIN)
     withdrawn = tuple(
@@ -199,6 +216,7 @@ def _unlink(progress: Progress, command: c.UnlinkReport, policy: Policy, now: da
 
 
 def _add_follower(progress: Progress, command: c.AddFollower, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    require_unsealed(progress.sealed_for)
     return (e.FollowerAdded(**signed(command.by, now), case_id=command.case_id),)
 
 

@@ -17,6 +17,7 @@ from app.domain.terms import (
     ExtendReason,
     FailReason,
     Grade,
+    OverrideReason,
     PauseReason,
     ReturnReason,
     Safety,
@@ -203,17 +204,30 @@ class RecordSentence(Command):
     """A guardian was sentenced."""
 
 
-class FileAssessment(Command):
-    """评估报告 with the proposed grade; completes the assessment leg."""
+class Proposed(Frozen):
+    """The grade that a scale proposes of the facts, by the name of the scale."""
+
+    scale: str
+    grade: Grade
+
+
+class Grading(Command):
+    """等级评定 by a person; another grade than the scale's needs a reason. `proposed` is set by the service, never by the caller."""
+
+    grade: Grade
+    override: OverrideReason | None = None
+    proposed: Proposed | None = None
+
+
+class FileAssessment(Grading):
+    """评估报告 with the grade; completes the assessment leg."""
 
     referral_id: str
-    grade: Grade
 
 
-class ReviewGrade(Command):
+class ReviewGrade(Grading):
     """审议 by the committee."""
 
-    grade: Grade
     present: int = Field(ge=0, le=99)
     recused: int = Field(default=0, ge=0, le=99)
 

@@ -36,6 +36,7 @@ from app.domain.terms import (
     Branch,
     CloseReason,
     Grade,
+    OverrideReason,
     ReporterClass,
     ReportKind,
     Rung,
@@ -87,7 +88,8 @@ class ReportFiled(Fact):
     rows: tuple[str, ...]
     watch: str | None = None
     about: tuple[str, ...] = ()
-    """Units, desks, agencies and persons whom the report is about; none of them learns of it."""
+    """Units, desks, agencies and persons whom the report is about, and those outside of a sealed case; none of them learns of it."""
+    sealed_for: tuple[Agency, ...] = ()
 
 
 class RungFired(Fact):
@@ -166,11 +168,14 @@ class GuardianSentenced(Fact):
 
 
 class AssessmentFiled(Fact):
-    """评估: the social worker's report and proposed grade."""
+    """评估: the social worker's report and grade, beside what the scale proposed and why it is another."""
 
     kind: Literal["assessment_filed"] = "assessment_filed"
     referral_id: str
     grade: Grade
+    scale: str = ""
+    proposed: Grade | None = None
+    override: OverrideReason | None = None
 
 
 class GradeReviewed(Fact):
@@ -178,6 +183,9 @@ class GradeReviewed(Fact):
 
     kind: Literal["grade_reviewed"] = "grade_reviewed"
     grade: Grade
+    scale: str = ""
+    proposed: Grade | None = None
+    override: OverrideReason | None = None
     present: int
     recused: int
 

@@ -55,6 +55,7 @@ def _filed(event: e.ReportFiled) -> Progress:
         steps=event.steps,
         watch=event.watch,
         about=event.about,
+        sealed_for=event.sealed_for,
     )
 
 
@@ -179,7 +180,8 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
         case e.ConflictDeclared(about=about):
             return {"about": (*progress.about, *about)}
         case e.CaseClosed(reason=reason):
-            return {"stage": Stage.CLOSED, "closed_reason": reason, "closed_at": event.at}
+            about = (*progress.about, *(agency.value for agency in progress.sealed_for))
+            return {"stage": Stage.CLOSED, "closed_reason": reason, "closed_at": event.at, "about": about}
         case _:
             return _of_link(progress, event) or _of_benefit(progress, event)
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from app.domain import events as e
 from app.domain.clock import Budget, Clock
+from app.domain.compartment import Sealed, inside, require_inside
 from app.domain.policy import Gate, Policy
 from app.domain.progress import Progress, Referral, State
 from app.domain.terms import Agency, Role, Rung, Stage
@@ -53,7 +54,7 @@ def open_leg(state: Progress, policy: Policy, now: datetime, step: e.PlannedStep
     """The event that puts a planned leg on its agency's desk; one that was withdrawn goes back to whoever had it last."""
     route = policy.route(step.route_id, urgent=state.urgency.around_the_clock)
     before = next((r for r in reversed(state.referrals) if r.route_id == step.route_id), None)
-    agency = before.agency if before else step.agency
+    agency = inside(state.sealed_for, before.agency if before else step.agency, state.lead)
     return e.ReferralOpened(
         at=now,
         referral_id=_next_id(state, step.route_id),
@@ -76,6 +77,7 @@ def reopen_leg(
     state: Progress, policy: Policy, now: datetime, old: Referral, to: Agency, *, refused: bool = True
 ) -> e.ReferralOpened:
     """The event that puts the leg of one agency on the desk of another, because it refused, fell silent, or was relieved."""
+    require_inside(state.sealed_for, to)
     route = policy.route(old.route_id, urgent=state.urgency.around_the_clock)
     return e.ReferralOpened(
         at=now,
@@ -102,7 +104,7 @@ def open_duty(
 ) -> e.DutyOpened:  # fmt: skip
     """The event that starts a duty of the holder given, else of its rule's, else of the lead agency; `name` tells several of a kind apart."""
     spec = policy.obligation(code, urgent=state.urgency.around_the_clock)
-    owes = holder or spec.holder or state.lead
+    owes = inside(state.sealed_for, holder or spec.holder or state.lead, state.lead)
     time = spec.time.model_copy(update={"budget": budget}) if budget else spec.time
     return e.DutyOpened(
         at=now,
@@ -124,12 +126,18 @@ def next_agency(state: Progress, policy: Policy, old: Referral) -> Agency | None
     else:
         fallback = policy.route(old.route_id, urgent=state.urgency.around_the_clock).fallback
         choices = (fallback, state.lead, Agency.CONF)
-    return next((agency for agency in choices if agency and agency not in old.visited), None)
+    kept = [agency for agency in choices if agency and inside(state.sealed_for, agency, state.lead) is agency]
+    return next((agency for agency in kept if agency not in old.visited), None)
 
 
-def recipients(rung: Rung, agency: Agency, desk: str, holder: str | None) -> tuple[str, ...]:
-    """Who is told on a rung, as addresses that the notices resolve to people: always somebody who can act."""
+def recipients(rung: Rung, agency: Agency, desk: str, holder: str | None, sealed_for: Sealed = ()) -> tuple[str, ...]:
+    """Who is told on a rung, as addresses that the notices resolve to people: always somebody who can act, and in a sealed case
+    the procuratorate instead of all who are outside."""
     match rung:
+        case Rung.AGENCY_HEAD if sealed_for:
+            return (f"{Role.AGENCY_HEAD}:{agency}",)
+        case Rung.SUPERVISION if sealed_for:
+            return (f"desk:{Agency.PROC}",)
         case Rung.REMIND:
             return (f"person:{holder}",) if holder else (f"desk:{desk}",)
         case Rung.DESK_HEAD:

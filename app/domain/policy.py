@@ -127,6 +127,8 @@ class Triage(Frozen):
     must_not_notify: tuple[str, ...]
     closes_only_when_found: bool
     rows: tuple[str, ...]
+    sealed_for: tuple[Agency, ...] = ()
+    """The agencies inside of a sealed compartment; empty when the case is none."""
 
 
 class ChangePath(Frozen):

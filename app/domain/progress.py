@@ -150,7 +150,8 @@ class Progress(Frozen):
     followers: tuple[str, ...] = ()
     watch: str | None = None
     about: tuple[str, ...] = ()
-    """Units, desks, agencies and persons whom the case is about."""
+    """Units, desks, agencies and persons whom the case is about, and those outside of a sealed case."""
+    sealed_for: tuple[Agency, ...] = ()
     proposed_by: tuple[str, ...] = ()
     proposed_reason: CloseReason | None = None
     closed_reason: CloseReason | None = None

@@ -57,6 +57,11 @@ class RefusalCode(Term):
         "等待委员会审议",
         "The committee has not reviewed the grade yet.",
     )
+    OVERRIDE_NEEDS_REASON = (
+        "override_needs_reason",
+        "与量表提出的等级不同，请说明理由",
+        "This is not the grade that the scale proposes; say why.",
+    )
     QUORUM_NOT_MET = "quorum_not_met", "未达法定人数", "The quorum is not met."
     PLAN_ALREADY_ADOPTED = "plan_already_adopted", "帮扶方案已确定", "The plan is already adopted."
     ALREADY_DONE = "already_done", "该事项已完成", "This has already been done."
@@ -140,6 +145,11 @@ class RefusalCode(Term):
         "policy_unfit",
         "新版本缺少本案待办的事项",
         "That version lacks rows that this case still needs.",
+    )
+    CASE_SEALED = (
+        "case_sealed",
+        "封存案件只由指定单位办理，不得转出或并案",
+        "A sealed case stays with the agencies that it is sealed for and is joined with no other.",
     )
     PROCEDURE_NOT_FOUND = "procedure_not_found", "没有此程序", "There is no such procedure."
     PROCEDURE_RUNS = "procedure_runs", "该程序正在进行", "This procedure is running already."

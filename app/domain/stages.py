@@ -1,10 +1,12 @@
 """From assessment to closure: grade, committee review, plan with one lead agency, post-assessments, two persons to close."""
 
 from datetime import datetime
+from typing import Any
 
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.benefits import Benefit
+from app.domain.compartment import require_inside
 from app.domain.opening import open_duty
 from app.domain.policy import Gate, Policy
 from app.domain.procedure import is_step
@@ -35,11 +37,21 @@ def _enter_stage(progress: Progress, command: c.EnterStage, policy: Policy, now:
     return (e.StageEntered(**signed(command.by, now), stage=command.stage),)
 
 
+def _graded(command: c.Grading) -> dict[str, Any]:
+    """The grade of a person beside that of the scale: a proposal is never overruled without saying why."""
+    said = command.proposed
+    differs = said is not None and said.grade is not command.grade
+    if said and differs and command.override is None:
+        raise Refused(RefusalCode.OVERRIDE_NEEDS_REASON, scale=said.scale, proposed=said.grade.value)
+    beside = {"scale": said.scale, "proposed": said.grade} if said else {}
+    return {"grade": command.grade, **beside, "override": command.override if differs else None}
+
+
 def _file_assessment(progress: Progress, command: c.FileAssessment, policy: Policy, now: datetime) -> Events:
     referral, _ = in_work(progress, command, command.referral_id)
     if not referral.assessment:
         raise Refused(RefusalCode.NO_ASSESSMENT)
-    filed = e.AssessmentFiled(**signed(command.by, now), referral_id=referral.id, grade=command.grade)
+    filed = e.AssessmentFiled(**signed(command.by, now), referral_id=referral.id, **_graded(command))
     if progress.duty("committee_review"):
         return (filed,)
     return filed, open_duty(progress, policy, now, "committee_review")
@@ -51,7 +63,7 @@ def _review_grade(progress: Progress, command: c.ReviewGrade, policy: Policy, no
     if command.present - command.recused < policy.quorum:
         raise Refused(RefusalCode.QUORUM_NOT_MET, quorum=policy.quorum)
     head = signed(command.by, now)
-    return (e.GradeReviewed(**head, grade=command.grade, present=command.present, recused=command.recused),)
+    return (e.GradeReviewed(**head, **_graded(command), present=command.present, recused=command.recused),)
 
 
 def _adopt_plan(progress: Progress, command: c.AdoptPlan, policy: Policy, now: datetime) -> Events:
@@ -64,6 +76,9 @@ def _adopt_plan(progress: Progress, command: c.AdoptPlan, policy: Policy, now: d
     waits = progress.open_duty("committee_review") and not progress.urgency.around_the_clock
     if waits:
         raise Refused(RefusalCode.COMMITTEE_REVIEW_PENDING)
+    require_inside(
+        progress.sealed_for, *(item.agency for item in command.items), *((command.lead,) if command.lead else ())
+    )
     last = max((step.step for step in progress.steps), default=0)
     added = tuple(
         e.PlannedStep(

@@ -34,7 +34,7 @@ def _due_rungs(progress: Progress, now: datetime) -> list[e.RungFired]:
     for subject, name, clock in running_clocks(progress):
         agency, desk, holder = _whose(progress, subject, name)
         for plan in clock.due_rungs(now):
-            told = recipients(plan.rung, agency, desk, holder)
+            told = recipients(plan.rung, agency, desk, holder, progress.sealed_for)
             fired.append(
                 e.RungFired(at=now, subject=subject, clock=name, rung=plan.rung, planned_at=plan.at, recipients=told)
             )

@@ -39,6 +39,7 @@ class ReportKind(Term):
     DROPOUT = "dropout", "辍学", "dropout"
     APPLICATION = "application", "申请", "application for support"
     HOTLINE = "hotline", "热线来电", "hotline call"
+    JUVENILE = "juvenile", "涉罪帮教", "guidance after an offence"
 
 
 class Trigger(Term):
@@ -81,6 +82,7 @@ class Branch(Term):
     DETAINED_PARENT = "DETAINED_PARENT", "拘留父母询问", "detained-parent inquiry"
     DROPOUT = "DROPOUT", "控辍保学", "dropout control"
     APPLICATION = "APPLICATION", "一门受理", "one-door application"
+    JUVENILE_DIVERSION = "JUVENILE_DIVERSION", "涉罪未成年人帮教", "juvenile diversion"
 
     @property
     def is_police(self) -> bool:
@@ -262,6 +264,15 @@ class Grade(Term):
     HIGH = "high", "高风险", "high"
     MEDIUM = "medium", "中风险", "medium"
     LOW = "low", "低风险", "low"
+
+
+class OverrideReason(Term):
+    """Why a person grades otherwise than the scale proposes."""
+
+    NEW_FACTS = "new_facts", "入户查明新情况", "the visit showed what the report did not say"
+    MITIGATED = "mitigated", "已有保护措施或保护因素", "the risk is already met"
+    AGGRAVATED = "aggravated", "风险叠加，高于量表所见", "risks add up to more than the scale sees"
+    SCALE_UNFIT = "scale_unfit", "量表未涵盖此情形", "the scale does not know this situation"
 
 
 class Safety(Term):

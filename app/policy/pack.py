@@ -49,6 +49,8 @@ class BranchRow(Row):
     """Names the branch or procedure; the first that holds."""
 
     branch: Branch
+    sealed_for: tuple[Agency, ...] = ()
+    """Its case is a compartment sealed for these agencies, in which no other branch holds."""
 
 
 class UrgencyRow(Row):
@@ -349,6 +351,8 @@ class Pack(Shelf):
         rescued = Trigger.RESCUED_FROM_TRAFFICKING in triggers
         asked.learn(triggers=[str(t) for t in triggers], origin_unknown=rescued or asked.holds("foundling"))
         branches = [row for row in self.file.branches if asked.holds(row.when)]
+        sealed = [row for row in branches if row.sealed_for][:1]
+        branches = sealed or branches
         branch = branches[0].branch if branches else None
         asked.learn(
             branches=[str(row.branch) for row in branches], branch=str(branch or ""),
@@ -373,6 +377,7 @@ class Pack(Shelf):
             ),
             closes_only_when_found=branch is Branch.B,
             rows=tuple(row.id for row in (*added, *branches, urgency, lead, *routes)),
+            sealed_for=sealed[0].sealed_for if sealed else (),
         )
 
     def _gated(self, row: RouteRow, facts: ReportFacts, urgent: bool) -> PlannedRoute:

@@ -61,7 +61,9 @@ class Course(BaseModel):
 
 def rehearse(policy: Policy, facts: ReportFacts, starts_at: datetime, silent: Collection[Agency] = ()) -> Course:
     """Whoever is not silent acts at half of the time that the rules give; the engine acts exactly when a clock rings."""
-    report = c.FileReport(by=REPORTER, facts=facts.at(starts_at), unit="rehearsal")
+    inside = policy.triage(facts).sealed_for
+    by = _at(inside[0], inside[0]) if inside else REPORTER
+    report = c.FileReport(by=by, facts=facts.at(starts_at), unit="rehearsal")
     play = _Play(policy, frozenset(silent), list(file_report("case-rehearsal", report, policy, starts_at)), starts_at)
     play.run(starts_at + LONGEST)
     case = play.case

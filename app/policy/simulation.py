@@ -93,6 +93,7 @@ def _leg(route: PlannedRoute) -> dict[str, Any]:
     return {
         "step": route.step, "agency": route.agency.value, "task": route.title_zh, "basis": _notice(route.basis),
         "legal": _beside(route.basis), "row": route.id,
+        **({"procedure": route.procedure.partition(".")[0]} if route.procedure else {}),
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import pytest
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.facts import ReportFacts
+from app.domain.procedure import is_step
 from app.domain.procedure_work import begin
 from app.domain.stages import closing_obstacles
 from app.domain.terms import CloseReason, Rung
@@ -66,7 +67,7 @@ class Run(Told):
     @property
     def owed(self):
         """The open steps, each with the agency that owes it."""
-        return {d.code: d.holder.value for d in self.progress.duties if d.is_open and "." in d.code}
+        return {d.code: d.holder.value for d in self.progress.duties if d.is_open and is_step(d.code)}
 
     def time_for(self, step):
         return str(self.progress.open_duty(step).clock.spec.budget)

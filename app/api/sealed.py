@@ -1,0 +1,55 @@
+"""A record that is sealed: in no list, search or count, and opened by the procuratorate or the court on a ground of law alone."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+
+from app.api.context import Conn, Who, audit_read
+from app.api.strict import StrictRoute
+from app.db import tables
+from app.domain.compartment import Ground, may_open
+from app.domain.procedure import Ended
+from app.domain.progress import Progress
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import CloseReason
+
+router = APIRouter(prefix="/v1", tags=["sealed"], route_class=StrictRoute)
+
+
+class OnGround(BaseModel):
+    """Why a sealed record is opened; the number is that of the request or of the case for which it is needed."""
+
+    ground: Ground
+    request: str = Field(min_length=4, max_length=64)
+
+    model_config = {"json_schema_extra": {"example": {"ground": "case_handling", "request": "（2026）京0106刑初88号"}}}
+
+
+class SealedRecord(BaseModel):
+    """What a sealed record holds: how its steps ended."""
+
+    case_id: str
+    closed_at: datetime
+    closed_reason: CloseReason
+    outcomes: list[Ended]
+
+
+@router.post("/sealed/{case_id}", operation_id="open_sealed")
+async def open_sealed(case_id: str, asked: OnGround, conn: Conn, who: Who) -> SealedRecord:
+    """The look is on record with its ground before anything leaves; for all others the record does not exist."""
+    case = tables.cases.c
+    sealed = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0) > 0
+    query = select(case.progress).where(case.id == case_id, sealed, case.is_open.is_(False))
+    stored = (await conn.execute(query)).scalar_one_or_none() if may_open(who) else None
+    if stored is None:
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
+    await audit_read(conn, who, "open_sealed", case_id, ["outcomes"], why=f"{asked.ground}: {asked.request}")
+    progress = Progress.model_validate(stored)
+    if progress.closed_at is None or progress.closed_reason is None:
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
+    return SealedRecord(
+        case_id=case_id, closed_at=progress.closed_at, closed_reason=progress.closed_reason,
+        outcomes=list(progress.outcomes),
+    )  # fmt: skip

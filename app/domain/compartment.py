@@ -1,0 +1,47 @@
+"""A sealed case: the agencies that it is sealed for work in it, no other is in it or learns of it, and once closed nobody finds it.
+
+Whoever is outside stands among those whom the case must not reach (`about`), so that lists, counts, searches and packets need no rule
+of their own.
+"""
+
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.sight import HEADS, Actor
+from app.domain.terms import Agency, Role, Term
+
+Sealed = tuple[Agency, ...]
+"""The agencies inside; empty for a case that is not sealed."""
+
+
+class Ground(Term):
+    """On which a sealed record may be opened: the two of 刑事诉讼法 第286条."""
+
+    CASE_HANDLING = "case_handling", "司法机关办案需要", "a court or prosecutor needs it for a case"
+    STATE_PROVISION = "state_provision", "有关单位根据国家规定查询", "a unit asks under a provision of the state"
+
+
+def may_open(actor: Actor) -> bool:
+    """Procurators, and the heads of procuratorate and court."""
+    head = actor.agency in (Agency.PROC, Agency.COURT) and actor.has(*HEADS)
+    return head or (actor.agency is Agency.PROC and actor.has(Role.PROCURATOR))
+
+
+def outside(sealed_for: Sealed) -> tuple[str, ...]:
+    """Whom a sealed case must not reach."""
+    return tuple(agency.value for agency in Agency if agency not in sealed_for) if sealed_for else ()
+
+
+def inside(sealed_for: Sealed, agency: Agency, lead: Agency) -> Agency:
+    """Who does what this agency would: in a sealed case, the lead agency for all that are outside."""
+    return lead if sealed_for and agency not in sealed_for else agency
+
+
+def require_inside(sealed_for: Sealed, *agencies: Agency) -> None:
+    """Nobody lets an agency in that is outside."""
+    if sealed_for and set(agencies) - set(sealed_for):
+        raise Refused(RefusalCode.CASE_SEALED)
+
+
+def require_unsealed(sealed_for: Sealed) -> None:
+    """A sealed case is joined with no other."""
+    if sealed_for:
+        raise Refused(RefusalCode.CASE_SEALED)

@@ -1,0 +1,122 @@
+"""Guidance of a child after an offence runs in a sealed compartment: its steps, its set period, and nobody from outside."""
+
+import pytest
+
+from app.domain import commands as c
+from app.domain import events as e
+from app.domain.case import file_report
+from app.domain.facts import ReportFacts
+from app.domain.refusals import Refused
+from app.domain.terms import Agency, Stage
+from tests.domain.test_case import MORNING, POLICY
+from tests.domain.test_procedures import DAY, Run
+from tests.world import at_desk
+
+OFFENCE = ReportFacts.model_validate(
+    {
+        "kind": "juvenile",
+        "reporter_class": "state_organ",
+        "situations": ["living_alone"],
+        "children": [{"child_id": "ch-1", "age_years": 16, "lives_alone": "yes", "not_prosecuted": "yes"}],
+        "guardians": [{"relation": "father", "whereabouts": "away_for_work"}],
+    }
+)
+INSIDE = {"PROC", "COURT", "JUSTICE", "POLICE"}
+NUMBER = "丰检未附不诉〔2026〕0008号"
+
+
+class Sealed(Run):
+    """Filed by the procuratorate."""
+
+    def __init__(self):
+        self.now = MORNING
+        report = c.FileReport(by=at_desk("PROC"), facts=OFFENCE, unit="PROC")
+        self.events = list(file_report("case-1", report, POLICY, self.now))
+
+
+def everybody(case):
+    progress = case.progress
+    told = {to for event in case.events if isinstance(event, e.RungFired) for to in event.recipients}
+    return {*progress.agencies, *progress.desks, *(one.rpartition(":")[2] for one in told)}
+
+
+@pytest.mark.requirement("R096")
+def test_a_child_under_conditions_is_guided_for_the_months_that_the_law_allows():
+    case = Sealed()
+    decided = {"decided_on": DAY, "file": NUMBER}
+    leg = case.leg("PROC")
+    case.accept(leg)
+    for months in (5, 13):
+        asked = c.CompleteReferral(
+            by=at_desk("PROC"), referral_id=leg.id, outcome="conditional_non_prosecution", record=decided | {"months": months}
+        )  # fmt: skip
+        assert case.refused(asked) == "record_unfit"
+    case.leg_ends("juvenile_diversion", "conditional_non_prosecution", months=8, **decided)
+    period = case.progress.open_duty("juvenile_diversion.probation").clock
+    assert (str(period.spec.budget), period.spec.basis) == ("8 months", ("L80",))
+    assert case.time_for("juvenile_diversion.serve") == "3 days"
+    case.end("juvenile_diversion.serve", "served", served_on=DAY)
+    case.wait_for("juvenile_diversion.probation")
+    case.end("juvenile_diversion.conclude", "not_prosecuted", **decided)
+    case.end("juvenile_diversion.seal", "sealed", sealed_on=DAY)
+    assert {step.partition(".")[0] for step in case.owed} == {"reintegration"}
+
+
+@pytest.mark.requirement("R096")
+@pytest.mark.parametrize(
+    "why", ["convicted_not_arrested", "relative_non_prosecution", "released", "non_local", "suspended_sentence"]
+)
+def test_each_reason_to_take_a_child_in_opens_the_help(why):
+    case = Sealed()
+    file = {} if why in ("released", "non_local") else {"file": NUMBER}
+    case.leg_ends("juvenile_diversion", why, decided_on=DAY, **file)
+    after = "correction" if why == "suspended_sentence" else "seal"
+    assert set(case.owed) == {"reintegration.plan", f"juvenile_diversion.{after}"}
+
+
+@pytest.mark.requirement("R097")
+@pytest.mark.requirement("R107")
+@pytest.mark.requirement("R104")
+def test_the_child_is_helped_back_and_the_correction_plan_stays_where_it_is():
+    case = Sealed()
+    case.leg_ends("juvenile_diversion", "suspended_sentence", decided_on=DAY, file=NUMBER)
+    case.end("reintegration.plan", "planned", made_on=DAY, note="方案全文")
+    assert {step: holder for step, holder in case.owed.items() if step.startswith("reintegration")} == {
+        "reintegration.living": "PROC", "reintegration.training": "JUSTICE", "reintegration.counselling": "PROC",
+    }  # fmt: skip
+    case.end("juvenile_diversion.correction", "linked", plan="丰矫〔2026〕0031号", ends_on="2027-01-01")
+    assert case.progress.outcomes[-1].record == {"plan": "丰矫〔2026〕0031号", "ends_on": "2027-01-01"}
+    case.start("legal_aid_defence", "PROC")
+    assert case.time_for("legal_aid_defence.notify") == "3 days"
+    case.end("legal_aid_defence.notify", "notified", "ch-1", notified_on=DAY)
+    assert (case.owed["legal_aid.assign:ch-1"], case.time_for("legal_aid.assign:ch-1")) == ("JUSTICE", "3 days")
+
+
+@pytest.mark.requirement("R101")
+def test_nobody_from_outside_is_asked_told_or_let_in_however_long_it_is_silent():
+    case = Sealed()
+    assert set(case.progress.about) == {agency.value for agency in Agency} - INSIDE
+    case.wait(days=120)
+    assert everybody(case) == {"PROC"}, "what others would owe elsewhere is owed by the agency that leads"
+    case = Sealed()
+    case.leg_ends("juvenile_diversion", "released", decided_on=DAY)
+    case.enter(Stage.ASSESS)
+    leg = case.progress.referrals[0].id
+    for command in (
+        c.AdoptPlan(by=at_desk("PROC"), items=(c.PlanItem(agency="EDU", service="education_support"),)),
+        c.AdoptPlan(by=at_desk("PROC"), lead=Agency.CIVIL),
+        c.LinkReport(by=at_desk("PROC"), primary="case-2"),
+        c.AddFollower(by=at_desk("PROC"), case_id="case-2"),
+    ):
+        assert case.refused(command) == "case_sealed"
+    case.start("guardian_admonition", "POLICE")
+    assert case.owed["guardian_admonition.admonish"] == "PROC", "the committee never learns of it"
+    again = Sealed()
+    away = c.ReassignReferral(by=at_desk("PROC"), referral_id=leg, to="STREET")
+    assert again.refused(away) == "case_sealed"
+
+
+def test_a_compartment_is_opened_from_inside():
+    for desk in ("CIVIL", "COMM-110106101", "SCHOOL"):
+        with pytest.raises(Refused, match="case_sealed"):
+            file_report("case-1", c.FileReport(by=at_desk(desk), facts=OFFENCE, unit=desk), POLICY, MORNING)
