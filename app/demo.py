@@ -167,7 +167,9 @@ class Play:
         if referral["state"] == "sent":
             await self._act(officer, f"{leg}/accept")
         elif referral["assessment"]:
-            await self._act(officer, f"{leg}/assess", {"grade": "medium", "note": "入户探访后评定（演示）"})
+            await self._act(
+                officer, f"{leg}/assess", {"grade": "medium", "override": "mitigated", "note": "入户探访后评定（演示）"}
+            )
         else:
             await self._act(officer, f"{leg}/complete", self.usual.get(referral["id"]) or {"note": "已办理（演示）"})
 
@@ -187,7 +189,11 @@ class Play:
     async def _lead_decides(self, now: dict[str, Any]) -> None:
         owed = {duty["code"] for duty in now["duties"] if duty["is_open"]}
         if "committee_review" in owed:
-            await self._act("committee.officer.1", "grade-review", {"grade": "medium", "present": 5, "recused": 1})
+            await self._act(
+                "committee.officer.1",
+                "grade-review",
+                {"grade": "medium", "override": "mitigated", "present": 5, "recused": 1},
+            )
         if now["stage"] == "assess" and not now["plan_adopted"] and not now["referrals_open"]:
             items = [{"agency": "WF", "service": "psychological_help"}]
             await self._act("civil.officer.1", "plan", {"items": items})

@@ -67,10 +67,10 @@ async def read_benefits(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
 async def touched_benefits(
     conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TouchedCase]:
-    """Open cases in which a new standard raises, offers or would lower something; a page may be short, the last one says so."""
+    """Cases, closed ones too, in which a new standard raises, offers or would lower something; a page may be short, the last says so."""
     case = tables.cases.c
     query = select(case.id, case.number, case.filed_at, case.policy, case.progress).where(
-        visible(who), case.is_open, func.jsonb_array_length(case.progress["benefits"]) > 0
+        visible(who), func.jsonb_array_length(case.progress["benefits"]) > 0
     )
     page = await page_of(conn, query, _Stored, (case.filed_at, case.id), cursor=cursor, limit=limit)
     found = []

@@ -263,7 +263,7 @@ class Ledger:
                 case e.CaseClosed(reason=reason):
                     for follower in after.followers:
                         await self._follow(conn, follower, after, now)
-                    if after.linked_to is None:
+                    if after.linked_to is None and not after.sealed_for:  # nothing of an offence reaches a committee
                         await self._back_to_the_watch(conn, after, reason, now)
                 case _:
                     pass
@@ -316,7 +316,7 @@ def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: st
 
 def _digest(command: c.Command) -> str:
     """What was asked, by whom and for whom; the same question has the same digest."""
-    asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude={'by'})}"
+    asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude={'by', 'proposed'})}"
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

@@ -14,7 +14,7 @@ from app.domain.benefits import Benefit, Result, Verdict
 from app.domain.case import decide
 from app.domain.refusals import Refused
 from app.domain.stages import closing_obstacles
-from app.domain.terms import CloseReason
+from app.domain.terms import CloseReason, Role
 from app.policy.calendars import seed
 from app.policy.entitlement_rows import AmountRow
 from app.policy.loader import load
@@ -69,6 +69,25 @@ class Family(Case):
     @property
     def receives(self) -> dict[Benefit, int | None]:
         return {held.benefit: held.yuan and int(held.yuan) for held in self.progress.benefits}
+
+
+def test_what_a_child_receives_is_decided_after_its_case_is_closed_and_nothing_new_is_given_there():
+    family = Family()
+    family.do(family.verdict(Verdict.GRANT, DB, yuan=Decimal(1400)))
+    proposed = c.ProposeClosure(by=OFFICER, reason="moved_and_handed_over")
+    family.do(c.AnswerReporter(by=OFFICER, note="已答复"))
+    family.do(proposed)
+    family.do(c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
+    assert not family.progress.is_open
+    assert family.refused(family.verdict(Verdict.GRANT, DIFF, yuan=Decimal(100))) == "case_closed"
+    assert family.refused(c.AddNote(by=OFFICER)) == "case_closed"
+    family.do(family.verdict(Verdict.CHANGE, DB, yuan=Decimal(1500)))
+    cut = family.verdict(Verdict.STOP, DB, note="已年满十八周岁")
+    assert family.refused(cut) == "hearing_needed"
+    family.do(family.hears(DB))
+    family.do(cut)
+    assert (family.receives, family.progress.is_open) == ({}, False)
+    assert family.refused(family.hears(DB)) == "case_closed"
 
 
 @pytest.mark.requirement("R017")

@@ -165,3 +165,35 @@ def test_a_table_with_a_bad_row_is_refused(table, change, reason):
 def test_tables_that_contradict_themselves_are_found(table, change, reason):
     tables = ChildTables.model_validate(changed(table, **change))
     assert any(reason in why for _, _, why in tables.faults())
+
+
+KIN = {
+    "relation": "grandparent", "willing": "yes", "able": "yes", "reachable": "yes", "fit": "yes",
+    "suspected_of_harm": "no", "lives_with_suspect": "no", "whereabouts": "home",
+}  # fmt: skip
+CAUSES = {
+    "dead": {"whereabouts": "dead"},
+    "detained": {"whereabouts": "detained"},
+    "imprisoned": {"whereabouts": "imprisoned", "sentenced": "yes"},
+    "unable": {"able": "no", "whereabouts": "home"},
+}
+INSTITUTIONS = (PlacementCode.P_INSTITUTION, PlacementCode.P_HUKOU_INSTITUTION, PlacementCode.P_ENTRUST_INSTITUTION)
+
+
+@pytest.mark.requirement("R001")
+@pytest.mark.parametrize("cause", CAUSES)
+def test_the_family_comes_before_the_state_whatever_keeps_the_parents_from_caring(cause):
+    """The same case with and without a grandparent who is willing, able and vetted."""
+    parents = [{"relation": parent, "suspected_of_harm": "no"} | CAUSES[cause] for parent in ("father", "mother")]
+    codes = {}
+    for kin in ((), (KIN,)):
+        facts = ReportFacts.model_validate(
+            {
+                "children": [{"child_id": "ch-1", "age_years": 9, "harmed": "no", "injured": "no"}],
+                "guardians": [*parents, *kin],
+                "household": {"another_guardian": "no", "carer_available_tonight": "yes"},
+            }
+        )
+        (codes[len(kin)],) = (child.placement.code for child in found_in(facts))
+    assert codes[1] in WITH_KIN
+    assert codes[0] in INSTITUTIONS
