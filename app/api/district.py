@@ -140,6 +140,10 @@ class Callback(BaseModel):
     verb: Literal["accept", "return", "decline", "complete", "fail"]
     reason: str | None = Field(default=None, max_length=40)
     note: str = Field(default="", max_length=20_000)
+    outcome: c.Code = ""
+    """Of a leg that is the first step of a procedure: how it ended, with its record."""
+    record: c.Record = Field(default_factory=dict)
+    about: c.Whom = ()
 
 
 CALLBACK_BODY = {"required": True, "content": {"application/json": {"schema": Callback.model_json_schema()}}}
@@ -189,7 +193,7 @@ def _command(agency: Agency, said: Callback) -> c.Command:
             case "accept":
                 return c.AcceptReferral(**head)
             case "complete":
-                return c.CompleteReferral(**head)
+                return c.CompleteReferral(**head, outcome=said.outcome, record=said.record, about=said.about)
             case "return":
                 return c.ReturnReferral(**head, reason=ReturnReason(said.reason))
             case "decline":

@@ -135,6 +135,10 @@ def _is_statutory(referral: Referral, reason: DeclineReason) -> bool:
 
 def _fail(progress: Progress, command: c.FailReferral, policy: Policy, now: datetime) -> Events:
     referral, _ = in_work(progress, command, command.referral_id)
+    if first := policy.route(referral.route_id, urgent=referral.urgent).procedure:
+        raise Refused(
+            RefusalCode.OUTCOME_NEEDED, step=first, outcomes=tuple(o.code for o in policy.step(first).by_person)
+        )
     return (e.ReferralFailed(**signed(command.by, now), referral_id=referral.id, reason=command.reason),)
 
 

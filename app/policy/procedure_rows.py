@@ -124,7 +124,7 @@ class ProcedureTables(PackModel):
 
     def faults_of_procedures(self, times: dict[str, Any], started: set[str]) -> Iterator[Found]:
         """What no single row shows; `started` are the procedures that routes begin."""
-        for name, ends in STEPS_BY_ACT.items():
+        for name, ends in STEPS_BY_ACT.items() if self.procedures else ():
             known = {one.code for one in self.steps[name].outcomes} if name in self.steps else set[str]()
             if missing := sorted(set(ends) - known):
                 yield TABLE, name.partition(".")[0], f"acts end step {name} by {', '.join(missing)}, which it lacks"

@@ -129,3 +129,16 @@ async def close_early(api, case):
     ):
         answer = await api.post(person, f"/v1/cases/{case}/{what}", body)
         assert answer.status_code == 200, answer.text
+
+
+async def test_a_system_says_how_a_step_ended_or_is_told_which_outcomes_there_are(api, systems):
+    child = {"residence_division": "110106101", "school_stage": "primary", "attending": "no"}
+    report = await api.report(kind="dropout", children=[child], situations=[])
+    case, system = report["case_id"], System(api, "EDU")
+    leg = await api.leg(case, "EDU")
+    assert (await system.says(case, leg, "accept")).status_code == 200
+    told = is_problem(await system.says(case, leg, "complete"), 409, "outcome_needed")
+    assert told["outcomes"] == ["notified", "back_already"]
+    back = {"outcome": "back_already", "record": {"back_on": "2026-03-02"}}
+    said = await system.says(case, leg, "complete", **back)
+    assert said.json()["events"][:2] == ["outcome_recorded", "referral_completed"]

@@ -1,17 +1,19 @@
 """Procedures of the notice: each step has a holder and a clock, each outcome its record, and what it opens is what the rules name."""
 
+import re
 from datetime import timedelta
 
 import pytest
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain.case import decide
 from app.domain.facts import ReportFacts
 from app.domain.procedure import is_step
 from app.domain.procedure_work import begin
 from app.domain.stages import closing_obstacles
 from app.domain.terms import CloseReason, Rung
-from app.policy.loader import load
+from app.policy.loader import HERE, load, texts
 from tests.domain.test_case import POLICY
 from tests.domain.test_stages import Told, reviewed
 from tests.world import at_desk
@@ -212,6 +214,27 @@ def test_a_dropout_is_told_to_family_street_police_and_civil_affairs_and_ends_on
     case.end("dropout_control.confirm", "returned", seen_on=DAY)
     assert "dropout_control.confirm=returned" in case.progress.happened
     assert "duties_open" not in closing_obstacles(case.progress, CloseReason.NO_RISK_FOUND)
+
+
+def test_a_leg_that_is_a_step_ends_by_one_of_its_outcomes_and_by_nothing_else():
+    case = Run(DROPOUT)
+    leg = case.leg("EDU")
+    case.accept(leg)
+    gone = c.FailReferral(by=at_desk("EDU"), referral_id=leg.id, reason="not_possible")
+    assert case.refused(gone) == "outcome_needed"
+    street = case.leg("STREET")
+    case.accept(street)
+    told = c.CompleteReferral(by=at_desk(street.desk), referral_id=street.id, outcome="notified")
+    assert case.refused(told) == "outcome_needed", "the leg of the street is a step of nothing"
+
+
+def test_a_version_from_before_procedures_loads_and_its_bills_have_no_clock():
+    written = {name: text for name, text in texts(HERE / "fengtai-2026.1").items() if name != "procedures.yaml"}
+    written["routes.yaml"] = re.sub(r", procedure: \w+", "", written["routes.yaml"])
+    old = load("fengtai-2025.1", written).with_calendar(POLICY.calendar)
+    case = Run(ALONE)
+    events = decide(case.progress, c.OpenBill(by=at_desk("CIVIL"), child_id="ch-1", yuan="100"), old, case.now)
+    assert [event.kind for event in events] == ["bill_opened"]
 
 
 @pytest.mark.requirement("R030")
