@@ -16,6 +16,7 @@ from app.db.audit import ALARM_AFTER, REFUSED_AFTER, unsealed_for
 from app.db.migrate import head, revision
 from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.db.streams import STREAMS
+from app.db.walls import ROLES, WALLED
 from app.settings import Settings
 from app.temporal import connect, pollers, version_of
 
@@ -76,7 +77,14 @@ async def _inside(conn: AsyncConnection) -> list[Check]:
         return [*checks, Check(migrated.what, False, f"{migrated.detail} instead of {newest}: run shouhu migrate")]
     today = datetime.now(UTC).date()
     until = (await conn.execute(select(func.max(tables.calendars.c.confirmed_until)))).scalar_one()
-    return [*checks, migrated, calendar_check(until, today), await _relay(conn), await _seals(conn)]
+    return [
+        *checks,
+        migrated,
+        *await _walls(conn),
+        calendar_check(until, today),
+        await _relay(conn),
+        await _seals(conn),
+    ]
 
 
 def calendar_check(until: date | None, today: date) -> Check:
@@ -99,6 +107,31 @@ async def _seals(conn: AsyncConnection) -> Check:
     return Check(
         what, not late, how + f"{round(REFUSED_AFTER.total_seconds())} s" if late else "nothing waits for long"
     )
+
+
+async def _walls(conn: AsyncConnection) -> list[Check]:
+    """Row-level security, and the roles of the API and the worker, which must own nothing and pass no wall by themselves."""
+    shut = text("select relname from pg_class where relname = any(:names) and relrowsecurity and relforcerowsecurity")
+    found = set((await conn.execute(shut, {"names": list(WALLED)})).scalars())
+    open_ones = [name for name in WALLED if name not in found]
+    strong = text(
+        "select rolname from pg_roles where rolname = any(:names) and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb"
+        " or rolinherit or exists (select from pg_class where relowner = pg_roles.oid))"
+    )
+    there = set((await conn.execute(text("select rolname from pg_roles"))).scalars())
+    wrong = [*(await conn.execute(strong, {"names": list(ROLES)})).scalars(), *(r for r in ROLES if r not in there)]
+    return [
+        Check(
+            "every walled table is shut",
+            not open_ones,
+            f"not shut: {', '.join(open_ones)}" if open_ones else f"{len(WALLED)} tables",
+        ),
+        Check(
+            "the roles own nothing",
+            not wrong,
+            f"missing or too strong: {', '.join(wrong)}" if wrong else ", ".join(ROLES),
+        ),
+    ]
 
 
 async def _relay(conn: AsyncConnection) -> Check:

@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import hmac
 import os
 import pwd
 import secrets
@@ -170,7 +171,18 @@ class Postgres(Server):
     @property
     def url(self) -> str:
         """The address for SQLAlchemy."""
-        return f"postgresql+asyncpg://shouhu:{self._password_file.read_text()}@127.0.0.1:{self.port}/postgres"
+        return self._url("shouhu", self._password_file.read_text())
+
+    def url_as(self, role: str) -> str:
+        """The same for a role that owns nothing."""
+        return self._url(role, self.password_of(role))
+
+    def password_of(self, role: str) -> str:
+        """Made from the owner's, which it does not tell."""
+        return hmac.digest(self._password_file.read_bytes(), role.encode(), "sha256").hex()
+
+    def _url(self, role: str, password: str) -> str:
+        return f"postgresql+asyncpg://{role}:{password}@127.0.0.1:{self.port}/postgres"
 
     @property
     def _password_file(self) -> Path:

@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import IO
 
 import httpx2
+from sqlalchemy import make_url
 
 from app.db.migrate import migrate
 from app.db.session import engine_of
+from app.db.walls import APP, WORKER, let_in
 from app.embedded import EmbeddedError, Postgres, Temporal, die_with_parent, free_port, lock_directory, require_free
 from app.seed import seed, tokens_for
 from app.settings import SETTINGS_FILE
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0
+ROLES = {"app.main": APP, "app.worker": WORKER}
 Say = Callable[[str], None]
 
 
@@ -90,7 +93,7 @@ class Stack:
         with (self.data / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
-                cwd=ROOT, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                cwd=ROOT, env=self._environment_of(module), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
                 preexec_fn=die_with_parent(signal.SIGTERM),
             )  # fmt: skip
         self._processes[name] = process
@@ -119,6 +122,16 @@ class Stack:
             **({"SHOUHU_POLICY": self.policy} if self.policy else {}),
         }
 
+    def _environment_of(self, module: str) -> dict[str, str]:
+        """The API and the worker sign in to the database as roles that own nothing."""
+        found, role = self.environment(), ROLES.get(module)
+        if role and self.postgres:
+            address = make_url(found["SHOUHU_DATABASE_URL"]).set(
+                username=role, password=self.postgres.password_of(role)
+            )
+            found["SHOUHU_DATABASE_URL"] = address.render_as_string(hide_password=False)
+        return found
+
     def dead(self) -> str | None:
         """The name of a process that has ended, if one has."""
         servers = {server.directory.name: server.process for server in (self.postgres, self.temporal) if server}
@@ -144,10 +157,13 @@ class Stack:
             self._lock = None
 
     async def _prepare(self) -> None:
-        engine = engine_of(self.postgres.url if self.postgres else "")
+        if self.postgres is None:
+            raise EmbeddedError("the servers are not started")
+        engine = engine_of(self.postgres.url)
         try:
             await migrate(engine)
             async with engine.begin() as conn:
+                await let_in(conn, {role: self.postgres.password_of(role) for role in (APP, WORKER)})
                 await seed(conn, tokens=self.tokens)
         finally:
             await engine.dispose()

@@ -11,6 +11,7 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from app.db.migrate import migrate
 from app.db.session import engine_of
+from app.db.walls import APP, WORKER, let_in
 from app.embedded import Postgres
 from app.seed import seed
 from app.temporal import data_converter
@@ -46,9 +47,26 @@ async def engine(postgres):
     engine = engine_of(postgres.url)
     await migrate(engine)
     async with engine.begin() as conn:
+        await let_in(conn, {role: postgres.password_of(role) for role in (APP, WORKER)})
         await seed(conn, tokens={})
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+async def walled(postgres, engine):
+    """As the API's role, which sees what its person may see and nothing without one."""
+    walled = engine_of(postgres.url_as(APP))
+    yield walled
+    await walled.dispose()
+
+
+@pytest.fixture(scope="session")
+async def worker_engine(postgres, engine):
+    """As the worker's role."""
+    ours = engine_of(postgres.url_as(WORKER))
+    yield ours
+    await ours.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -140,11 +140,14 @@ def test_what_is_written_is_on_a_volume(services: dict[str, dict[str, Any]]) -> 
     assert "postgres:/var/lib/postgresql" in services["postgres"]["volumes"]
 
 
+PASSWORDS = {"SHOUHU_DB_PASSWORD", "SHOUHU_APP_DB_PASSWORD", "SHOUHU_WORKER_DB_PASSWORD", "TEMPORAL_DB_PASSWORD"}
+
+
 def test_other_images_are_given_only_what_they_read(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         if "build" not in service:
             known = set(READ_BY[service["image"].partition(":")[0]].split())
-            ours_there = {"SHOUHU_DB_PASSWORD", "TEMPORAL_DB_PASSWORD"} if name == "postgres" else set()
+            ours_there = PASSWORDS if name == "postgres" else set()
             assert service["environment"].keys() <= known | ours_there, name
 
 

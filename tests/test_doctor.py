@@ -53,6 +53,27 @@ async def test_an_unmigrated_an_unsafe_and_an_unseeded_database_are_each_told(ot
     assert not found["the calendar is confirmed"].ok
 
 
+async def test_a_wall_that_was_opened_and_a_role_that_may_pass_it_are_told(other, engine):
+    ours = engine_of(other)
+    await migrate(ours)
+    found = await verdicts(other)
+    assert found["every walled table is shut"].ok
+    assert found["the roles own nothing"].ok
+    async with ours.begin() as conn:
+        await conn.execute(text("alter table children no force row level security"))
+        await conn.execute(text("alter role shouhu_door bypassrls"))
+    try:
+        found = await verdicts(other)
+    finally:
+        async with engine.begin() as conn:
+            await conn.execute(text("alter role shouhu_door nobypassrls"))
+        await ours.dispose()
+    assert "children" in found["every walled table is shut"].detail
+    assert not found["every walled table is shut"].ok
+    assert "shouhu_door" in found["the roles own nothing"].detail
+    assert not found["the roles own nothing"].ok
+
+
 async def test_a_conductor_that_is_not_told_is_late(other, temporal):
     ours = engine_of(other)
     await migrate(ours)

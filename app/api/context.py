@@ -13,6 +13,7 @@ from app.db import tables
 from app.db.audit import before_reading
 from app.db.people import actor_by_token, deputy
 from app.db.service import Service
+from app.db.walls import concerns, through_the_door
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -77,8 +78,7 @@ def visible(who: Actor) -> ColumnElement[bool]:
 
 def unconcerned(who: Actor, case_id: ColumnElement[str]) -> ColumnElement[bool]:
     """The case behind a row of a desk, a unit or a person is not about the actor."""
-    case = tables.cases.c
-    return case_id.not_in(select(case.id).where(case.about.overlap(list(who.marks))))
+    return not_(concerns(who, case_id))
 
 
 def at_desk_of(who: Actor, desk: ColumnElement[str]) -> ColumnElement[bool]:
@@ -86,9 +86,10 @@ def at_desk_of(who: Actor, desk: ColumnElement[str]) -> ColumnElement[bool]:
     return desk.in_([who.desk, *scope(who).desks]) if who.has(*STAFF) and not who.has(*ADMINS) else false()
 
 
-async def progress_of(conn: AsyncConnection, who: Actor, case_id: str) -> Progress:
-    """Where a visible case stands; CASE_NOT_FOUND for all others."""
+async def progress_of(conn: AsyncConnection, who: Actor, case_id: str, *, to_act: bool = False) -> Progress:
+    """Where a visible case stands; CASE_NOT_FOUND for all others. Whoever sees it `to_act` on it has passed the door."""
     query = select(tables.cases.c.progress).where(and_(tables.cases.c.id == case_id, visible(who)))
+    query = query.add_columns(through_the_door()) if to_act else query
     stored = (await conn.execute(query)).scalar_one_or_none()
     if stored is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)

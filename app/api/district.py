@@ -21,6 +21,7 @@ from app.db import tables
 from app.db.ledger import Ledger
 from app.db.people import machine_of
 from app.db.streams import STREAMS
+from app.db.walls import open_door
 from app.domain import commands as c
 from app.domain.access import ENGINE, Action
 from app.domain.clock import DayKind
@@ -117,6 +118,7 @@ async def _enter_days(conn: Conn, given: Confirmation) -> None:
 async def _recompute(conn: Conn, shouhu: Service, reason: str) -> Counter[str]:
     """With a ledger of its own: were this transaction rolled back, no other must remember its calendar."""
     moved: Counter[str] = Counter()
+    await open_door(conn)
     ledger = Ledger(shouhu.ledger.load, shouhu.ledger.policy, shouhu.ledger.clock)
     for table in STREAMS:
         for stream in (await conn.execute(select(table.c.id).where(table.c.is_open).order_by(table.c.id))).scalars():
@@ -163,6 +165,7 @@ async def callback(
     if secret is None:
         raise HTTPException(404)
     said = _said(verify(SecretStr(secret), request.headers, await request.body()))
+    await open_door(conn)
     await _refuse_if_gone(conn, agency, said)
     return await perform(
         conn, shouhu, machine_of(agency), said.case_id, _command(agency, said), Action.WORK_REFERRAL,

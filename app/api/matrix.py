@@ -66,6 +66,10 @@ def _handed_out(actor: Actor) -> str:
     return YES if may(actor, Action.READ_STATISTICS).allowed and actor.oversees_district else REFUSED
 
 
+def _on_record(actor: Actor) -> str:
+    return _in_a_list(actor) if may(actor, Action.READ_AUDIT).allowed else REFUSED
+
+
 def _at_the_desk(actor: Actor) -> str:
     works = actor.has(*STAFF) and not actor.has(*ADMINS)
     return YES if works and actor.desk in SUBJECT.desks else NOTHING
@@ -96,6 +100,8 @@ RULES: dict[str, tuple[str, Rule]] = {
     "read_procedures": ("read_case", _by(Action.READ_CASE)),
     "suggested_duplicates": ("link_report", _by(Action.LINK_REPORT)),
     "touched_benefits": ("sight", _in_a_list),
+    "access_record": ("read_audit, sight", _on_record),
+    "export_access_record": ("read_audit, sight", _on_record),
     "tasks": ("the own desk", _at_the_desk),
     "stalled": ("read_statistics, sight", _on_the_board),
     "on_time": ("read_statistics, sight", _on_the_board),

@@ -14,6 +14,7 @@ from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.ledger import Recorded
 from app.db.visits import Seen, report_of_visit
+from app.db.walls import through_the_door
 from app.domain.access import DESK_STAFF
 from app.domain.commands import Command
 from app.domain.refusals import RefusalCode, Refused
@@ -110,7 +111,7 @@ async def _at_its_desk(conn: Conn, who: Who, watch_id: str) -> None:
     """Only the staff of the desk that watches; to all others there is no such watch."""
     watch = tables.watches.c
     own = and_(watch.id == watch_id, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
-    desk = (await conn.execute(select(watch.desk).where(own))).scalar()
+    desk = (await conn.execute(select(watch.desk, through_the_door()).where(own))).scalar()
     if desk is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     if desk != who.desk or not who.has(*DESK_STAFF):

@@ -141,7 +141,7 @@ async def perform(
     """See, be allowed, record."""
     if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, None)):
         return _done(first)  # before the access rules: what this person did then may not be theirs to do or see now
-    progress = await progress_of(conn, who, case_id)
+    progress = await progress_of(conn, who, case_id, to_act=True)
     owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
     require(who, action, subject_of(progress, referral_id, owed))
     if isinstance(command, c.LinkReport):

@@ -14,6 +14,7 @@ from app.db import tables
 from app.db.ledger import KeyReused, Ledger
 from app.db.receipts import Receipts
 from app.db.sounds import sound_keys
+from app.db.walls import open_door
 from app.domain import commands as c
 from app.domain.access import Actor
 from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
@@ -197,6 +198,7 @@ async def file(
     """Raises InFlight, KeyReused, Refused; nothing is half done."""
     now, unit = ledger.clock(), actor.unit or actor.desk
     body_hash = hashlib.sha256(submission.model_dump_json().encode()).hexdigest() if key else ""
+    await open_door(conn)
     if key and (before := await _submitted(conn, receipts, unit, key, body_hash)):
         return before
     case_id = f"case-{uuid.uuid4().hex}"

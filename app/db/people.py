@@ -4,31 +4,23 @@ import hashlib
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import tables
+from app.db import tables, walls
 from app.domain.access import Actor
 from app.domain.terms import Agency, Role
 
-BY_TOKEN = select(tables.people).where(tables.people.c.token_hash == bindparam("digest"), tables.people.c.is_active)
-
 
 async def actor_by_token(conn: AsyncConnection, token: str) -> Actor | None:
-    """The active person with this token."""
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    row = (await conn.execute(BY_TOKEN, {"digest": digest})).one_or_none()
+    """The active person with this token; the transaction sees from now on what that person may see."""
+    row = await walls.entered(conn, hashlib.sha256(token.encode()).hexdigest())
     return _actor(row) if row else None
 
 
 async def deputy(conn: AsyncConnection, actor: Actor, absent: str, now: datetime) -> Actor | None:
     """The actor in the seat of the absent person, if a deputyship is in force now."""
-    rows, people = tables.deputies.c, tables.people
-    query = select(people).join(tables.deputies, rows.person_id == people.c.id).where(
-        rows.person_id == absent, rows.deputy_id == actor.person_id, rows.from_at <= now, rows.until_at > now,
-        rows.revoked_at.is_(None), people.c.is_active,
-    )  # fmt: skip
-    row = (await conn.execute(query.limit(1))).one_or_none()
+    row = await walls.seated(conn, {"absent": absent, "deputy": actor.person_id, "at": now})
     if row is None:
         return None
     return _actor(row).model_copy(update={"person_id": actor.person_id, "acting_for": absent})

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.walls import open_door
 from app.domain.disclosure import ForReporter, for_reporter
 from app.domain.progress import Answer, Progress
 
@@ -54,6 +55,7 @@ def grouped(meant: str) -> str:
 
 async def by_receipt(conn: AsyncConnection, receipts: Receipts, code: str) -> ForReporter | None:
     """Where the report with this receipt stands, as its reporter may know it; the one source for programs and people."""
+    await open_door(conn)
     query = select(tables.cases.c.progress).join(tables.reports, tables.reports.c.case_id == tables.cases.c.id)
     stored = await conn.execute(query.where(tables.reports.c.receipt_hash == receipts.hash(code)))
     found = stored.scalar_one_or_none()

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import uuid
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -55,7 +56,7 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-async def api(engine):
+async def api(engine, walled):
     async with engine.begin() as conn:
         await seed(conn, tokens=TOKENS)
     service = Service(engine, Ledger(load, "fengtai-2026.1"), Receipts(b"secret of the tests"))
@@ -63,7 +64,9 @@ async def api(engine):
     while await sealer.seal():  # what other rooms left behind
         pass
     sealing = asyncio.create_task(sealer.run())
-    app = create_app(Settings(), given=service)
+    app = create_app(
+        Settings(), given=replace(service, engine=walled)
+    )  # tests prepare rows as the owner, the API is walled
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
         yield Api(http, service)

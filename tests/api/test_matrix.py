@@ -111,8 +111,8 @@ def sign_of(route, part, answer, case):
 class Caller:
     """Calls a route by its name, as somebody, about the case."""
 
-    def __init__(self, api, seated, case, duty):
-        self.http, self.seated, self.case, self.names = api.http, seated, case, routes()
+    def __init__(self, api, seated, case, child, duty):
+        self.http, self.seated, self.case, self.child, self.names = api.http, seated, case, child, routes()
         self.commands = {
             f"{prefix}_{verb}".replace("-", "_"): command
             for prefix, made in (("referral", ON_REFERRAL), ("duty", ON_DUTY), ("case", ON_CASE))
@@ -127,8 +127,11 @@ class Caller:
 
     async def __call__(self, who, name, leg):
         path, method = self.names[name]
-        about = {"case_id": self.case, "subject_id": self.duty if name.startswith("duty") else leg, "watch_id": "watch-none",
-                 "notice_id": 0, "deputy_row": 0, "version": "no-such", "survey": "satisfaction"}  # fmt: skip
+        subject = self.duty if name.startswith("duty") else leg
+        about = {
+            "case_id": self.case, "child_id": self.child, "subject_id": subject, "watch_id": "watch-none", "notice_id": 0,
+            "deputy_row": 0, "version": "no-such", "survey": "satisfaction",
+        }  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
         asked |= {"against": "no-such"} if path.startswith("/v1/policy/versions/{version}/") else {}
         headers = self.seated[who.person_id] | NEVER_SO_FAR
@@ -145,7 +148,7 @@ async def test_the_running_api_answers_every_cell_as_the_table_says(api, seated,
     progress = await api.progress(case)
     leg = next(r["id"] for r in progress["referrals"] if r["agency"] == "POLICE")
     duty = next(d["code"] for d in progress["duties"] if d["desk"] == "POLICE")
-    call, wrong = Caller(api, seated, case, duty), []
+    call, wrong = Caller(api, seated, case, progress["children"][0]["id"], duty), []
     for who in SEATS:
         pages = {}
         for name, (_, rule) in table.matrix().items():

@@ -1,5 +1,6 @@
 """The image without a container engine: each process of the Compose file, with its command and its settings, from what the Dockerfile copies."""
 
+import asyncio
 import base64
 import json
 import os
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import time
 
+import asyncpg
 import pytest
 import yaml
 
+from app.db.walls import APP, WORKER
 from app.embedded import Postgres, Temporal, free_port
 from app.endpoints import new_secret
 from app.stack import ROOT
@@ -56,11 +59,24 @@ def servers(place):
     postgres, temporal = Postgres(place / "compose" / "postgres"), Temporal(place / "compose" / "temporal")
     try:
         postgres.start()
+        asyncio.run(_roles(postgres))
         temporal.start()
         yield postgres, temporal
     finally:
         temporal.stop()
         postgres.stop()
+
+
+async def _roles(postgres):
+    """The lines of the Compose file's own script about the roles that own nothing; the owner is there already."""
+    script = (ROOT / "deploy" / "postgres" / "10-roles.sql").read_text()
+    lines = [line for line in script.splitlines() if re.match(r"(CREATE ROLE|GRANT) shouhu_", line)]
+    connection = await asyncpg.connect(postgres.url.replace("+asyncpg", ""))
+    for line in lines:
+        name = re.search(r":'(\w+)_password'", line)
+        password = postgres.password_of(f"shouhu_{name[1]}") if name else ""
+        await connection.execute(re.sub(r":'\w+_password'", f"'{password}'", line))
+    await connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +86,15 @@ def compose(image, servers, place):
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     simulator = free_port()
     values = {
-        "SHOUHU_DB_PASSWORD": "in-the-address", "SHOUHU_RECEIPT_SECRET": "r" * 32, "SHOUHU_AUDIT_KEY": KEY, "SIMULATOR_SECRET": new_secret(),
+        "SHOUHU_DB_PASSWORD": "in-the-address", "SHOUHU_APP_DB_PASSWORD": "in-the-address",
+        "SHOUHU_WORKER_DB_PASSWORD": "in-the-address",
+        "SHOUHU_RECEIPT_SECRET": "r" * 32, "SHOUHU_AUDIT_KEY": KEY, "SIMULATOR_SECRET": new_secret(),
         "SHOUHU_PAYLOAD_KEYS": f"k1:{base64.b64encode(os.urandom(32)).decode()}",
     }  # fmt: skip
     there = {
-        "postgresql+asyncpg://shouhu:in-the-address@postgres:5432/shouhu": postgres.url, "temporal:7233": f"127.0.0.1:{temporal.port}",
+        "postgresql+asyncpg://shouhu:in-the-address@postgres:5432/shouhu": postgres.url,
+        **{f"postgresql+asyncpg://{role}:in-the-address@postgres:5432/shouhu": postgres.url_as(role) for role in (APP, WORKER)},
+        "temporal:7233": f"127.0.0.1:{temporal.port}",
         "0.0.0.0": "127.0.0.1", "8100": str(simulator), "/var/lib/shouhu": str(place / "tokens"),
     }  # fmt: skip
     api = free_port()

@@ -1,0 +1,69 @@
+"""The second wall: row-level security by which PostgreSQL itself shows a request only what its person may see.
+
+A request enters with its token, and the database works out from its own rows what that person sees; with no context there are no rows.
+Commands pass a door: once a person was found to see the case, or to file a report, the ledger writes for the service.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Row, cast, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import String
+
+from app.db.session import PLANS
+from app.domain.access import Actor
+
+APP, WORKER, WIDE, DOOR = "shouhu_app", "shouhu_worker", "shouhu_wide", "shouhu_door"
+"""Roles: the API signs in as the first and the worker as the second; the API becomes the third or the fourth for one transaction."""
+ROLES = (APP, WORKER, WIDE, DOOR)
+WALLED = (
+    "cases",
+    "reports",
+    "children",
+    "notes",
+    "suggestions",
+    "tasks",
+    "watches",
+    "notices",
+    "people",
+    "child_files",
+    "contents",
+)
+ENTER = text("select * from shouhu_enter(:digest)")
+SIT = text("select * from shouhu_sit(:absent, :deputy, :at)")
+
+
+def through_the_door() -> ColumnElement[str]:
+    """In the list of what a query selects: whoever finds a row opens the door for the rest of the transaction.
+
+    A plan of what a person sees fits that person; from here on plans are the same for all, and are kept.
+    """
+    return func.concat(func.set_config("role", DOOR, True), func.set_config("plan_cache_mode", PLANS, True))
+
+
+async def open_door(conn: AsyncConnection) -> None:
+    """The service itself goes on from here, until the transaction ends."""
+    await conn.execute(select(through_the_door()))
+
+
+async def entered(conn: AsyncConnection, digest: str) -> Row[Any] | None:
+    """The person with this token, whose sight the transaction has from now on."""
+    return (await conn.execute(ENTER, {"digest": digest})).one_or_none()
+
+
+async def seated(conn: AsyncConnection, seat: Mapping[str, Any]) -> Row[Any] | None:
+    """The absent person in whose seat the deputy sits now, with the sight of that seat."""
+    return (await conn.execute(SIT, seat)).one_or_none()
+
+
+async def let_in(conn: AsyncConnection, passwords: Mapping[str, str]) -> None:
+    """The roles sign in with these passwords, which PostgreSQL keeps as SCRAM verifiers."""
+    for role, password in passwords.items():
+        await conn.execute(text(f"alter role {role} login password '{password}'"))
+
+
+def concerns(who: Actor, case_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a case is about the actor, also one that is not in the actor's sight."""
+    return func.shouhu_concerned(case_id, cast(list(who.marks), ARRAY(String)), type_=Boolean)
