@@ -115,14 +115,7 @@ class Play:
     async def run(self, plays: dict[str, "Play"]) -> None:
         """Look, let everybody do what is theirs, look again."""
         await self.report()
-        if self.name == "CN-04":
-            await self._link(plays["CN-03"])
-            again = (REPORTERS[self.name], submission_of(self.name), plays["CN-03"].case_id)
-            self.tried["link_undone"] = await undo_a_link(self.people, *again)
-        elif self.name == "CN-05":
-            self.tried["asked_in_vain"] = await ask_in_vain(self.people)
-        elif self.name == "CN-07":
-            self.tried |= await raise_and_cut(self.people, self.case_id, examples()[self.name])
+        await self.scenes(plays)
         while not self.closed:
             case = await self.people.get("civil.supervisor.1", f"/v1/cases/{self.case_id}")
             now = case["progress"]
@@ -132,6 +125,17 @@ class Play:
                 self.usual = {step["subject"]: step["usual"] for step in steps["open"]}
                 await self._everybody_acts(now)
             await asyncio.sleep(PACE)
+
+    async def scenes(self, plays: dict[str, "Play"]) -> None:
+        """What is shown of this case beside its main course, once a system."""
+        if self.name == "CN-04":
+            await self._link(plays["CN-03"])
+            again = (REPORTERS[self.name], submission_of(self.name), plays["CN-03"].case_id)
+            self.tried["link_undone"] = await undo_a_link(self.people, *again)
+        elif self.name == "CN-05":
+            self.tried["asked_in_vain"] = await ask_in_vain(self.people)
+        elif self.name == "CN-07":
+            self.tried |= await raise_and_cut(self.people, self.case_id, examples()[self.name])
 
     async def _link(self, primary: "Play") -> None:
         while not (found := await self.people.get("police.officer.1", f"/v1/cases/{self.case_id}/suggestions")):

@@ -112,11 +112,12 @@ async def night(minutes: float, seed: int) -> tuple[Night, Seen, list[str]]:
         async with httpx2.AsyncClient(base_url=rig.wires["api"].url, timeout=15) as http:
             run = Night(rig, Stubborn(http, rig.tokens), random.Random(seed))
             until = time.monotonic() + minutes * 60
-            lives = [asyncio.create_task(run.lives()) for _ in range(AT_ONCE)]
-            await asyncio.gather(run.breaks(until), run.says(until))
-            print("The faults are over; the cases go on to their end ...", flush=True)
-            await rig.heal()
-            await asyncio.gather(*lives)
+            async with asyncio.TaskGroup() as lives:  # a case that ends with an error ends the night
+                for _ in range(AT_ONCE):
+                    lives.create_task(run.lives())
+                await asyncio.gather(run.breaks(until), run.says(until))
+                print("The faults are over; the cases go on to their end ...", flush=True)
+                await rig.heal()
             print("Now the checker reads everything ...", flush=True)
             seen, found = await settled(rig, run.people, within=CATCHING_UP, logs=logs)
     return run, seen, found

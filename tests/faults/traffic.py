@@ -119,6 +119,9 @@ class Journey(Play):
         else:
             await super()._desk_works(referral)
 
+    async def scenes(self, plays: dict[str, Play]) -> None:
+        """None: rules are published once a system, not once a case."""
+
     async def travel(self) -> None:
         """From the report to the closure."""
         await self.run({})
