@@ -83,7 +83,7 @@ async def test_two_of_the_group_are_refused_and_a_choice_waits_for_the_amounts(a
 
 
 async def test_payers_answer_in_their_order(api, case, decide):
-    assert (await decide("bill", yuan="10000")).json()["events"] == ["bill_opened"]
+    assert (await decide("bill", yuan="10000")).json()["events"] == ["bill_opened", "duty_opened"]
     pay = f"/v1/cases/{case}/bill-payer"
     first = {"bill_id": "bill-1", "payer": "MED_BASIC", "approved": "6000"}
     is_problem(await api.post("police.officer.1", pay, first), 403, "not_allowed")
@@ -93,6 +93,8 @@ async def test_payers_answer_in_their_order(api, case, decide):
     assert (await api.post(CIVIL, pay, first)).status_code == 200
     (bill,) = (await api.progress(case))["bills"]
     assert [(step["payer"], step["left"]) for step in bill["payments"]] == [("MED_BASIC", "4000")]
+    (asked,) = (await api.get(CIVIL, f"/v1/cases/{case}/procedures")).json()["open"]
+    assert (asked["subject"], asked["outcomes"]) == ("medical_costs.ask:bill-1", []), "the payers' answers end it"
 
 
 @pytest.fixture
