@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from app.api.context import Conn, Who, audit_read
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.walls import open_door
 from app.domain.compartment import Ground, may_open
 from app.domain.procedure import Ended
 from app.domain.progress import Progress
@@ -39,10 +40,13 @@ class SealedRecord(BaseModel):
 @router.post("/sealed/{case_id}", operation_id="open_sealed")
 async def open_sealed(case_id: str, asked: OnGround, conn: Conn, who: Who) -> SealedRecord:
     """The look is on record with its ground before anything leaves; for all others the record does not exist."""
+    if not may_open(who):
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
+    await open_door(conn)  # nobody's sight reaches it any more; the ground does
     case = tables.cases.c
     sealed = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0) > 0
     query = select(case.progress).where(case.id == case_id, sealed, case.is_open.is_(False))
-    stored = (await conn.execute(query)).scalar_one_or_none() if may_open(who) else None
+    stored = (await conn.execute(query)).scalar_one_or_none()
     if stored is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     await audit_read(conn, who, "open_sealed", case_id, ["outcomes"], why=f"{asked.ground}: {asked.request}")

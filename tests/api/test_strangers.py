@@ -27,6 +27,7 @@ INSIDERS = {
     "/v1/cases/{case_id}/suggestions": POLICE,
     "/v1/cases/{case_id}/explanation": POLICE,
     "/v1/cases/{case_id}/benefits": POLICE,
+    "/v1/cases/{case_id}/procedures": POLICE,
     "/v1/children/{child_id}": "comm-110106025.officer.1",
     "/v1/children/{child_id}/history": "comm-110106025.officer.1",
     LEDGER: "comm-110106025.officer.1",
