@@ -156,6 +156,8 @@ def examples() -> dict[str, Any]:
         "Results": {"survey": "satisfaction", "smallest_shown": 5, "questions": [
             {"code": "overall", "zh": "总体满意度", "en": "satisfied on the whole", "answered": 43, "mean": 4.26,
              "marks": {"1": 0, "2": 0, "3": 8, "4": 16, "5": 19}}]},
+        "Card": {"division": "110106007", "reports": 14, "answered": 13, "hours_to_safety": 5.2, "rungs": {"remind": 6, "desk_head": 1},
+                 "visits": 31, "visits_missed": 1, "asked": 2, "returned": 2},
         "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
         "Year": {"confirmed_until": date(2026, 12, 31), "days": [
             {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},

@@ -106,6 +106,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "stalled": ("read_statistics, sight", _on_the_board),
     "on_time": ("read_statistics, sight", _on_the_board),
     "outcomes": ("read_statistics", _by(Action.READ_STATISTICS)),
+    "scorecard": ("read_statistics", _by(Action.READ_STATISTICS)),
     "anonymised": ("read_statistics, oversight", _handed_out),
     "survey_results": ("oversight", _overseer),
     "invite_to_survey": ("oversight", _overseer),

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from app.api.context import Conn, Shouhu, Who, require, visible
 from app.api.strict import StrictRoute
 from app.db.outcomes import cases_then, children_of, watches_then
+from app.db.scorecard import scorecard as counted
 from app.domain.access import Action, Actor
 from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living
 from app.domain.refusals import RefusalCode, Refused
@@ -52,6 +53,30 @@ async def outcomes(
         **figures(*then).model_dump(), as_of=at, target=rules.target, unread=len(then[0]) - len(then[1]),
         before=figures(*earlier) if earlier else None,
     )  # fmt: skip
+
+
+class Card(BaseModel):
+    """What a street has done in the period."""
+
+    division: str
+    reports: int = 0
+    answered: int = Field(0, description="Of these reports, those whose reporter has an answer or cannot be given one.")
+    hours_to_safety: float | None = Field(None, description="Median, until the first child of a report was found safe.")
+    rungs: dict[str, int] = Field(description="How often a silence reached each rung.")
+    visits: int = 0
+    visits_missed: int = 0
+    asked: int = Field(0, description="Desks that a screening round asked, of the rounds that fell due.")
+    returned: int = 0
+
+
+@router.get("/scorecard", operation_id="scorecard")
+async def scorecard(
+    conn: Conn, who: Who, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
+) -> list[Card]:
+    """督查考核, street by street, of any period as it stood at its end."""
+    require(who, Action.READ_STATISTICS)
+    found = await counted(conn, since, until, visible(who))
+    return [Card(division=division, **found[division]) for division in sorted(found)]
 
 
 @router.get("/anonymised", operation_id="anonymised")

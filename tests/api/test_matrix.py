@@ -133,6 +133,7 @@ class Caller:
             "deputy_row": 0, "version": "no-such", "survey": "satisfaction",
         }  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
+        asked |= {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"} if name == "scorecard" else {}
         asked |= {"against": "no-such"} if path.startswith("/v1/policy/versions/{version}/") else {}
         headers = self.seated[who.person_id] | NEVER_SO_FAR
         return await self.http.request(

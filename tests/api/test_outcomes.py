@@ -1,5 +1,6 @@
-"""The outcome figures equal those of an independent walk over the raw events, at any instant, and third parties see no small number."""
+"""Outcome figures and scorecard equal those of an independent walk over the raw events, at any time; third parties see no small number."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
@@ -152,3 +153,75 @@ async def test_a_head_sees_the_figures_of_the_own_sight_and_a_day_that_lies_ahea
     ahead = (datetime.now(BEIJING).date() + timedelta(days=1)).isoformat()
     said = await api.post("school.reporter.1", "/v1/reports", {"children": [{}], "happened_on": ahead})
     is_problem(said, 422, "invalid_request")
+
+
+async def cards_by_hand(api, since, until):
+    async with api.service.engine.connect() as conn:
+        event = tables.events.c
+        rows = (
+            await conn.execute(select(event.stream_id, event.kind, event.at, event.body).order_by(event.version))
+        ).all()
+        desks = (await conn.execute(select(tables.round_units))).mappings().all()
+    division, filed, safe, answered, cards = {}, {}, {}, set(), {}
+
+    def card(street):
+        return cards.setdefault(street, {"rungs": Counter(), "hours": [], "n": Counter()})
+
+    for row in rows:
+        if row.kind in ("report_filed", "watch_began"):
+            division[row.stream_id] = row.body["division"]
+        if row.at > until or not row.stream_id.startswith(("case-", "watch-")):
+            continue
+        inside = row.at >= since
+        match row.kind:
+            case "report_filed" if inside:
+                filed[row.stream_id] = row.at
+            case "safety_confirmed":
+                safe.setdefault(row.stream_id, row.at)
+            case "reporter_answered" | "answer_waived":
+                answered.add(row.stream_id)
+            case "rung_fired" if inside:
+                card(division[row.stream_id])["rungs"][row.body["rung"]] += 1
+            case "visit_recorded" if inside:
+                card(division[row.stream_id])["n"]["visits"] += 1
+            case "visit_rung_fired" if inside and row.body["rung"] == "desk_head":
+                card(division[row.stream_id])["n"]["visits_missed"] += 1
+    for stream, at in filed.items():
+        mine = card(division[stream])
+        mine["n"]["reports"] += 1
+        mine["n"]["answered"] += stream in answered
+        if stream in safe:
+            mine["hours"].append((safe[stream] - at).total_seconds() / 3600)
+    for row in desks:
+        street = row["desk"].partition("-")[2]
+        if street in cards and since <= row["due_at"] <= until:
+            cards[street]["n"]["asked"] += 1
+            cards[street]["n"]["returned"] += row["returned_at"] is not None and row["returned_at"] <= until
+    return cards
+
+
+@pytest.mark.requirement("R136")
+async def test_the_scorecard_is_that_of_the_raw_events(api, lives):
+    now, year = api.service.ledger.clock(), timedelta(days=365)
+    for since, until in ((now - year, now), (lives[1], now), (now - year, lives[0]), (now - year, now + year)):
+        shown = (await api.get(CIVIL, f"/v1/statistics/scorecard?since={stamp(since)}&until={stamp(until)}")).json()
+        wanted = await cards_by_hand(api, since, until)
+        for street in shown:
+            mine = wanted[street["division"]]
+            for name in ("reports", "answered", "visits", "visits_missed", "asked", "returned"):
+                assert street[name] == mine["n"][name], (street["division"], name)
+            assert street["rungs"] == mine["rungs"]
+            hours = median(mine["hours"]) if mine["hours"] else None
+            assert street["hours_to_safety"] == (None if hours is None else pytest.approx(hours, abs=1e-6))
+        assert {row["division"] for row in shown} >= {name for name, mine in wanted.items() if mine["n"]["reports"]}
+    street = next(row for row in shown if row["division"] == "110106022")
+    assert (street["reports"], street["visits"], street["answered"] >= 1) == (4, 1, True)
+
+
+async def test_a_street_sees_its_own_card_alone_and_a_period_is_needed(api, lives):
+    now = stamp(datetime.now(UTC))
+    asked = f"/v1/statistics/scorecard?since=2026-01-01T00:00:00Z&until={now}"
+    own = (await api.get("street-110106022.head.1", asked)).json()
+    assert {row["division"] for row in own} == {"110106022"}
+    is_problem(await api.get("police.officer.1", asked), 403, "not_allowed")
+    is_problem(await api.get(CIVIL, "/v1/statistics/scorecard?since=2026-01-01T00:00:00Z"), 422, "invalid_request")

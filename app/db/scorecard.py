@@ -1,0 +1,94 @@
+"""The scorecard of 督查考核, street by street, counted from the ledger alone for any period, as it stood at the period's end."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.domain.terms import Rung
+
+ANSWERS = ("reporter_answered", "answer_waived")
+event, case = tables.events.c, tables.cases.c
+
+
+async def scorecard(
+    conn: AsyncConnection, since: datetime, until: datetime, seen: ColumnElement[bool]
+) -> dict[str, dict[str, Any]]:
+    """By street, every indicator that is not nought; what happened after the period is not known to it."""
+    found: dict[str, dict[str, Any]] = {}
+    for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen):
+        for row in (await conn.execute(query)).mappings():
+            street = found.setdefault(row["division"], {"rungs": {}})
+            rung = row.get("rung")
+            if rung is not None:
+                street["rungs"][rung] = row["fired"]
+            else:
+                street |= {name: value for name, value in row.items() if name != "division"}
+    return found
+
+
+def _queries(
+    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool]
+) -> Iterator[Select[*tuple[Any, ...]]]:
+    rung = event.body["rung"].astext
+    fired = select(case.division, rung.label("rung"), func.count().label("fired"))
+    fired = fired.join(tables.events, event.stream_id == case.id).where(event.kind == "rung_fired", within, seen)
+    yield _reports(within, until, seen)
+    yield fired.group_by(case.division, rung)
+    yield _visits(within, seen)
+    yield _screening(since, until, seen)
+
+
+def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Of the reports of the period: how many, how soon the first child was found safe, how many reporters have their answer."""
+    later = tables.events.alias("later").c
+
+    def first(*kinds: str) -> ColumnElement[Any]:
+        found = select(func.min(later.at)).where(later.stream_id == case.id, later.kind.in_(kinds), later.at <= until)
+        return found.correlate(tables.cases).scalar_subquery()
+
+    filed = (
+        select(
+            case.division, (func.extract("epoch", first("safety_confirmed") - event.at) / 3600).label("hours"),
+            first(*ANSWERS).label("answered"),
+        )
+        .join(tables.events, event.stream_id == case.id)
+        .where(event.kind == "report_filed", within, seen)
+        .subquery()
+    )  # fmt: skip
+    return select(
+        filed.c.division, func.count().label("reports"), func.count(filed.c.answered).label("answered"),
+        func.percentile_cont(0.5).within_group(filed.c.hours).label("hours_to_safety"),
+    ).group_by(filed.c.division)  # fmt: skip
+
+
+def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Visits that were made, and those whose day passed: the desk's head is told then."""
+    watch, missed = tables.watches.c, event.body["rung"].astext == Rung.DESK_HEAD.value
+    return (
+        select(
+            watch.division, func.count().filter(event.kind == "visit_recorded").label("visits"),
+            func.count().filter(event.kind == "visit_rung_fired", missed).label("visits_missed"),
+        )
+        .join(tables.events, event.stream_id == watch.id)
+        .join(tables.cases, case.id == watch.case_id)
+        .where(event.kind.in_(("visit_recorded", "visit_rung_fired")), within, seen)
+        .group_by(watch.division)
+    )  # fmt: skip
+
+
+def _screening(since: datetime, until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Of the rounds that fell due in the period, the desks of streets and committees that were asked and those that had answered."""
+    unit, street = tables.round_units.c, func.split_part(tables.round_units.c.desk, "-", 2)
+    shown = select(case.id).where(case.division == street, seen).correlate(tables.round_units).exists()
+    return (
+        select(
+            street.label("division"), func.count().label("asked"),
+            func.count().filter(unit.returned_at <= until).label("returned"),
+        )
+        .where(unit.due_at.between(since, until), street != "", shown)
+        .group_by(street)
+    )  # fmt: skip
