@@ -125,6 +125,7 @@ cases = Table(
     Index("ix_cases_about", "about", postgresql_using="gin"),
     Index(None, "filed_at", "id"),
     Index(None, "reporter_unit", "filed_at"),
+    Index("ix_cases_procuratorate", "filed_at", postgresql_where=text("rung = 'procuratorate'")),
 )
 
 watches = Table(
