@@ -28,6 +28,7 @@ from app.domain.facts import Known, Sex
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import keeps
 from app.domain.titles import TITLES
+from app.domain.visit import FactsSeen
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
 
@@ -268,9 +269,10 @@ async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:
     return await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
 
 
-def found_of(pack: Pack, record: ChildRecord) -> ChildFound | None:
-    """What the rules find of the child in all that has been said of it."""
-    found = pack.found(record.facts) if record.facts else ()
+def found_of(pack: Pack, record: ChildRecord, seen: FactsSeen | None = None) -> ChildFound | None:
+    """What the rules find of the child in all that has been said of it, and in what is seen right now."""
+    facts = record.facts_with(seen)
+    found = pack.found(facts) if facts else ()
     return next((one for one in found if one.child_id == record.child_id), None)
 
 

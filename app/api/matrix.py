@@ -113,7 +113,10 @@ RULES: dict[str, tuple[str, Rule]] = {
     "findings": ("read_statistics, sight", _on_the_board),
     "watches": ("the desk that watches", _nothing),
     "record_visit": ("the desk that watches", _nothing),
-    "end_watch": ("the desk that watches", _nothing),
+    **dict.fromkeys(
+        ("end_watch", "verify_warning", "arrange_care", "record_contact", "record_return"),
+        ("the desk that watches", _nothing),
+    ),
     "notices": ("the own notices", _nothing),
     "read_notice": ("the own notices", signed_in),
     "deputies": ("the own absences", signed_in),

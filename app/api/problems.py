@@ -38,6 +38,7 @@ NOT_FOUND = (
     RefusalCode.UNKNOWN_POLICY,
     RefusalCode.PROCEDURE_NOT_FOUND,
     RefusalCode.NO_SUCH_CHANGE,
+    RefusalCode.NO_SUCH_WARNING,
 )
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER, RefusalCode.NOT_ASKED)
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",

@@ -1,25 +1,32 @@
 """The watch over children, 监测预防: visits that are due at a desk, what they found, and the end of the watch."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import and_, select
+from sqlalchemy import and_, select, true
 
 from app.api.answers import ETAG
+from app.api.children import found_of, rules_of
 from app.api.context import Conn, Shouhu, Who, at_desk_of, unconcerned
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
+from app.db.child_records import records_of
+from app.db.intake import Text
 from app.db.ledger import Recorded
 from app.db.visits import Seen, report_of_visit
 from app.db.walls import through_the_door
 from app.domain.access import DESK_STAFF
+from app.domain.arrangement import ArrangeCare, Ground, RecordContact, RecordReturn
 from app.domain.commands import Command
+from app.domain.facts import Relation
+from app.domain.ledgers import categories
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
-from app.domain.watch import EndReason, EndWatch, Finding, RecordVisit
+from app.domain.visit import FactsSeen, Finding, Outcome, VisitForm
+from app.domain.watch import EndReason, EndWatch, RecordVisit, VerifyWarning, Watch, child_of
 
 router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)
 
@@ -33,8 +40,72 @@ class Visit(BaseModel):
 
     finding: Finding
     grade: Grade | None = None
+    form: VisitForm | None = None
     situations: tuple[Trigger, ...] = Field((), description="What a child at risk is reported for.")
     note: str = Field("", max_length=20_000)
+
+
+class Verified(BaseModel):
+    """How a warning turned out; a risk is a report at once."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"outcome": "no_risk", "note": "已入户核实，祖母在家照料"}}
+    )
+
+    outcome: Outcome
+    situations: tuple[Trigger, ...] = Field((), description="What a child at risk is reported for.")
+    note: str = Field("", max_length=20_000)
+
+
+class Delegate(BaseModel):
+    """Whom the parents entrust, and where they go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text
+    phone: Text = ""
+    address: Text = ""
+    parents_at: Text = ""
+
+
+class Arranged(BaseModel):
+    """外出前监护安排: who cares, whether the law lets them, and from when to when."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "delegate": {"name": "示例祖母（化名）", "phone": "010-00001234"}, "relation": "grandparent", "is_adult": True,
+                "is_able": True, "leaves_on": "2027-02-20", "returns_on": "2027-12-31", "told_school": True,
+            }
+        },
+    )  # fmt: skip
+
+    delegate: Delegate
+    relation: Relation
+    is_adult: bool
+    is_able: bool
+    grounds: tuple[Ground, ...] = Field((), description="What forbids to entrust this person (未成年人保护法 第22条).")
+    leaves_on: date
+    returns_on: date | None = None
+    told_school: bool = False
+    note: str = Field("", max_length=20_000)
+
+
+class Noted(BaseModel):
+    """Nothing to say but that it is so."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"note": "视频通话"}})
+
+    note: str = Field("", max_length=20_000)
+
+
+class OpenWarning(BaseModel):
+    """A finding that has to be verified in time."""
+
+    number: int
+    rule: str
+    due_at: datetime
 
 
 class WatchEnd(BaseModel):
@@ -56,6 +127,10 @@ class WatchRow(BaseModel):
     desk: str
     visit_due_at: datetime | None
     version: int
+    warnings: list[OpenWarning] = []
+    contact_due_at: datetime | None = Field(
+        None, description="When parents who are away owe the next word with the child."
+    )
 
 
 class Watched(BaseModel):
@@ -65,6 +140,7 @@ class Watched(BaseModel):
     visit_due_at: datetime | None
     is_open: bool
     replayed: bool
+    warnings: list[OpenWarning] = []
     report: str | None = Field(default=None, description="The case that the visit's report of a child at risk became.")
     receipt: str | None = None
 
@@ -73,10 +149,30 @@ class Watched(BaseModel):
 async def watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WatchRow]:
     """The children under watch by the caller's desk, the next visit first."""
     watch = tables.watches.c
-    query = select(*(watch[name] for name in WatchRow.model_fields)).where(
-        watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id)
+    stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at")]
+    query = select(*(watch[name] for name in stored), watch.progress)
+    query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    page = await page_of(conn, query, _Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    return Page(items=[_row(one) for one in page.items], next=page.next)
+
+
+class _Stored(WatchRow):
+    progress: Watch
+
+
+def _row(stored: _Stored) -> WatchRow:
+    arrangement = stored.progress.arrangement
+    return WatchRow.model_validate(
+        {
+            **stored.model_dump(exclude={"progress"}),
+            "warnings": _warnings(stored.progress),
+            "contact_due_at": arrangement.contact.due_at if arrangement else None,
+        }
     )
-    return await page_of(conn, query, WatchRow, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+
+
+def _warnings(watch: Watch) -> list[OpenWarning]:
+    return [OpenWarning(number=one.number, rule=one.rule, due_at=one.clock.due_at) for one in watch.warnings]
 
 
 @router.post("/watches/{watch_id}/visits", operation_id="record_visit", responses={200: {"headers": ETAG}})
@@ -86,13 +182,79 @@ async def record_visit(
 ) -> Watched:  # fmt: skip
     """走访: the next one is planned by the grade; a child at risk is a report at once."""
     await _at_its_desk(conn, who, watch_id)
-    command = RecordVisit(by=who, finding=visit.finding, grade=visit.grade, note=visit.note)
+    command = RecordVisit(by=who, finding=visit.finding, grade=visit.grade, note=visit.note, form=visit.form)
+    if visit.form:
+        command = command.model_copy(update={"categories": await _categories(conn, shouhu, watch_id, visit.form.facts)})
     if visit.finding is not Finding.AT_RISK:
         return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
     seen = Seen(watch_id=watch_id, situations=visit.situations, narrative=visit.note)
-    filed = await report_of_visit(conn, shouhu.ledger, shouhu.receipts, seen, who, idempotency_key)
+    return await _reported(conn, shouhu, who, command, seen, response, idempotency_key, if_match)
+
+
+async def _categories(conn: Conn, shouhu: Shouhu, watch_id: str, seen: FactsSeen) -> tuple[str, ...]:
+    """The categories are asked anew at each visit, of all that is known with what was seen now."""
+    (record,) = await records_of(conn, [child_of(watch_id)], true())
+    return categories(found_of(await rules_of(conn, shouhu), record, seen))
+
+
+@router.post(
+    "/watches/{watch_id}/warnings/{number}/verify", operation_id="verify_warning", responses={200: {"headers": ETAG}}
+)
+async def verify_warning(
+    watch_id: str, number: int, verified: Verified, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Watched:  # fmt: skip
+    """核实预警: no risk, help, or a risk, which is a report in the same step."""
+    await _at_its_desk(conn, who, watch_id)
+    command = VerifyWarning(by=who, warning=number, outcome=verified.outcome, note=verified.note)
+    if verified.outcome is not Outcome.RISK:
+        return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
+    seen = Seen(watch_id=watch_id, situations=verified.situations, narrative=verified.note)
+    return await _reported(conn, shouhu, who, command, seen, response, idempotency_key, if_match)
+
+
+@router.post("/watches/{watch_id}/arrangement", operation_id="arrange_care", responses={200: {"headers": ETAG}})
+async def arrange_care(
+    watch_id: str, arranged: Arranged, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Watched:  # fmt: skip
+    """外出前监护安排: a delegate whom the law does not exclude, with dates; from then on a word with the child is due every week."""
+    await _at_its_desk(conn, who, watch_id)
+    said = arranged.model_dump(exclude={"delegate"})
+    command = ArrangeCare(by=who, content=arranged.delegate.model_dump(), **said)
+    return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
+
+
+@router.post("/watches/{watch_id}/contacts", operation_id="record_contact", responses={200: {"headers": ETAG}})
+async def record_contact(
+    watch_id: str, noted: Noted, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Watched:  # fmt: skip
+    """The parents have spoken with the child; the next word is due a week from now."""
+    await _at_its_desk(conn, who, watch_id)
+    command = RecordContact(by=who, note=noted.note)
+    return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
+
+
+@router.post("/watches/{watch_id}/return", operation_id="record_return", responses={200: {"headers": ETAG}})
+async def record_return(
+    watch_id: str, noted: Noted, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Watched:  # fmt: skip
+    """A parent is back: the arrangement ends."""
+    await _at_its_desk(conn, who, watch_id)
+    command = RecordReturn(by=who, note=noted.note)
+    return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
+
+
+async def _reported(
+    conn: Conn, shouhu: Shouhu, who: Who, command: RecordVisit | VerifyWarning, seen: Seen, response: Response,
+    key: str | None, if_match: str | None,
+) -> Watched:  # fmt: skip
+    """The report and what found it are one transaction."""
+    filed = await report_of_visit(conn, shouhu.ledger, shouhu.receipts, seen, who, key)
     command = command.model_copy(update={"report": filed.case_id})
-    done = await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
+    done = await _perform(conn, shouhu, command, seen.watch_id, response, key, if_match)
     return done.model_copy(update={"report": filed.case_id, "receipt": filed.receipt})
 
 
@@ -125,4 +287,7 @@ async def _perform(
     done: Recorded = await shouhu.ledger.record(conn, watch_id, command, key=key, expected=version_of(if_match))
     response.headers["ETag"] = f'"{done.version}"'
     now = done.progress
-    return Watched(version=done.version, visit_due_at=now.visit.due_at, is_open=now.is_open, replayed=done.replayed)
+    return Watched(
+        version=done.version, visit_due_at=now.visit.due_at, is_open=now.is_open, replayed=done.replayed,
+        warnings=_warnings(now),
+    )  # fmt: skip

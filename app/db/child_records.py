@@ -13,7 +13,8 @@ from app.domain.child_record import ChildRecord, Seen
 from app.domain.child_terms import FileField
 from app.domain.facts import ReportFacts
 from app.domain.progress import Progress
-from app.domain.watch import VisitRecorded, Watch, child_of, watch_id
+from app.domain.visit import VisitRecorded
+from app.domain.watch import Watch, child_of, watch_id
 
 REPORTED = (
     FileField.NAME, FileField.SEX, FileField.BIRTH_DATE, FileField.ID_NO, FileField.PHONE, FileField.RESIDENCE,
@@ -43,7 +44,7 @@ async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: Co
     reported = await _by_id(conn, ids)
     files = await _folds(conn, tables.child_files, "child_id", ids)
     watches = await _folds(conn, tables.watches, "child_id", ids)
-    contents = await _contents(conn, [f"{PREFIX}{child}" for child in files])
+    contents = await _contents(conn, [*(f"{PREFIX}{child}" for child in files), *map(watch_id, watches)])
     visits = await _visits(conn, [watch_id(child) for child in watches])
     cases = await _cases(conn, reported, seen)
     return [
@@ -51,7 +52,7 @@ async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: Co
             child_id=child, division=_division(row, file := _file(files, child)), reported_at=row["filed_at"],
             case_id=row["case_id"], reported=_reported(row), file=file, contents=contents[f"{PREFIX}{child}"],
             facts=ReportFacts.model_validate_json(row["facts"]) if row["facts"] else None, cases=tuple(cases[child]),
-            watch=Watch.model_validate(watches[child]) if child in watches else None,
+            watch=(watch := _watch(watches, child)), entrusted=_entrusted(contents[watch_id(child)], watch),
             visits=tuple(visits[watch_id(child)]),
         )
         for child in ids if (row := reported.get(child))
@@ -60,6 +61,15 @@ async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: Co
 
 def _file(files: Rows, child: str) -> ChildFile | None:
     return ChildFile.model_validate(files[child]) if child in files else None
+
+
+def _watch(watches: Rows, child: str) -> Watch | None:
+    return Watch.model_validate(watches[child]) if child in watches else None
+
+
+def _entrusted(contents: Mapping[int, Any], watch: Watch | None) -> dict[str, Any]:
+    arrangement = watch.arrangement if watch else None
+    return contents.get(arrangement.number, {}) if arrangement else {}
 
 
 def _division(row: Rows, file: ChildFile | None) -> str:

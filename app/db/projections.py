@@ -16,6 +16,7 @@ from app.domain.clock import Clock
 from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, State, running_clocks
 from app.domain.rounds import UNIT, Round, RoundOpened, RoundRungFired
 from app.domain.terms import Agency, Role
+from app.domain.visit import WatchRungFired
 from app.domain.watch import VisitRungFired, Watch
 
 Row = dict[str, Any]
@@ -261,6 +262,7 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
             | e.ReferralUrged()
             | e.DeliveryRecorded()
             | VisitRungFired()
+            | WatchRungFired()
             | ChangeRungFired()
             | RoundOpened()
             | RoundRungFired()

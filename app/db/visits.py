@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.child_records import records_of
 from app.db.intake import FamilyMember, Filed, ReportedChild, Reporter, Submission, file
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.domain.access import Actor
+from app.domain.child_record import ChildRecord
+from app.domain.child_terms import FileField
 from app.domain.terms import ReporterClass, Trigger
 from app.domain.watch import child_of
 
@@ -27,18 +30,34 @@ class Seen:
     narrative: str
 
 
+async def _row(conn: AsyncConnection, child_id: str) -> Any:
+    child, report = tables.children, tables.reports
+    query = select(child, report.c.family.label("family")).join(report, report.c.case_id == child.c.case_id)
+    return (await conn.execute(query.where(child.c.id == child_id))).mappings().one()
+
+
+def _corrected(record: ChildRecord) -> dict[str, Any]:
+    """What has been passed into the file since the child was first reported."""
+    counts = record.file.counts if record.file else {}
+    entries = {field: record.entry(field) for field in counts if field.value in KNOWN}
+    return {field.value: entry.value for field, entry in entries.items() if entry}
+
+
 async def report_of_visit(
     conn: AsyncConnection, ledger: Ledger, receipts: Receipts, seen: Seen, actor: Actor, key: str | None
 ) -> Filed:
     """Who the child and the family are is known; what is the matter with them is what was seen now, not what was once reported."""
-    child, report = tables.children, tables.reports
-    query = select(child, report.c.family.label("family")).join(report, report.c.case_id == child.c.case_id)
-    row: Any = (await conn.execute(query.where(child.c.id == child_of(seen.watch_id)))).mappings().one()
-    known = {name: row[name] or None for name in KNOWN}
-    members = [{**one, "facts": {"relation": one["facts"]["relation"]}} for one in row["family"]]
+    (record,) = await records_of(conn, [child_of(seen.watch_id)], true())
+    row = await _row(conn, record.child_id)
+    known = {name: row[name] or None for name in KNOWN} | _corrected(record)
+    counts = record.file.counts if record.file else {}
+    if guardians := record.entry(FileField.GUARDIANS) if FileField.GUARDIANS in counts else None:
+        members: Any = guardians.value
+    else:
+        members = [{**one, "facts": {"relation": one["facts"]["relation"]}} for one in row["family"]]
     submission = Submission(
         reporter=Reporter.model_validate({"class": ReporterClass.COMMITTEE, "org": actor.desk}),
-        children=[ReportedChild.model_validate({**known, "residence_division": row["division"]})],
+        children=[ReportedChild.model_validate({**known, "residence_division": record.division})],
         family=[FamilyMember.model_validate(member) for member in members],
         situations=seen.situations,
         narrative=seen.narrative,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from app.domain.child_file import Change, ChildFile
 from app.domain.child_terms import SECTION_OF, FileField, Section
@@ -12,7 +12,8 @@ from app.domain.entitlement import Held
 from app.domain.facts import ReportFacts
 from app.domain.policy import Frozen
 from app.domain.progress import Progress
-from app.domain.watch import VisitRecorded, Watch, watch_id
+from app.domain.visit import FactsSeen, VisitRecorded
+from app.domain.watch import Watch, watch_id
 
 
 class Entry(Frozen):
@@ -42,11 +43,13 @@ class ChildRecord(Frozen):
     reported: dict[FileField, JsonValue]
     facts: ReportFacts | None = None
     file: ChildFile | None = None
-    contents: dict[int, dict[str, JsonValue]] = {}  # noqa: RUF012  pydantic copies it
+    contents: dict[int, dict[str, JsonValue]] = Field(default_factory=dict)
     cases: tuple[tuple[int, Progress], ...] = ()
     """With their numbers, the oldest first."""
     watch: Watch | None = None
     visits: tuple[Seen, ...] = ()
+    entrusted: dict[str, JsonValue] = Field(default_factory=dict)
+    """What was entered of the delegate whom the parents have entrusted."""
 
     def entry(self, field: FileField) -> Entry | None:
         """What counts for a field now."""
@@ -60,10 +63,27 @@ class ChildRecord(Frozen):
         """The change of a field that is under way."""
         return self.file.waiting_for(field) if self.file else None
 
+    def facts_with(self, now: FactsSeen | None = None) -> ReportFacts | None:
+        """What was reported, and of this child and the family what each visit saw to be otherwise, the newest last."""
+        facts = self.facts
+        for seen in (*(visit.event.form.facts for visit in self.visits if visit.event.form), *((now,) if now else ())):
+            facts = _seen(facts, self.child_id, seen) if facts else None
+        return facts
+
     @property
     def last_case(self) -> Progress | None:
         """The newest case of this child."""
         return self.cases[-1][1] if self.cases else None
+
+
+def _seen(facts: ReportFacts, child_id: str, seen: FactsSeen) -> ReportFacts:
+    children = tuple(
+        child.model_validate({**child.model_dump(), **seen.child}) if child.child_id == child_id else child
+        for child in facts.children
+    )
+    household = facts.household.model_validate({**facts.household.model_dump(), **seen.household})
+    guardians = facts.guardians if seen.guardians is None else seen.guardians
+    return facts.model_copy(update={"children": children, "household": household, "guardians": guardians})
 
 
 def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound | None) -> dict[str, Any]:
@@ -149,4 +169,5 @@ def _case(number: int, progress: Progress) -> dict[str, Any]:
 
 
 def _visit(seen: Seen) -> dict[str, Any]:
-    return {**seen.event.model_dump(mode="json", exclude={"kind", "visit"}), "version": seen.version, "note": seen.note}
+    hidden = {"kind": True, "visit": True, "form": {"facts"}} if seen.event.form else {"kind", "visit"}
+    return {**seen.event.model_dump(mode="json", exclude=hidden), "version": seen.version, "note": seen.note}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
+from app.domain.arrangement import Arrangement
 from app.domain.child_record import ChildRecord, Seen, held_by
 from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.determination import Category, ChildFound, Standing
@@ -179,6 +180,36 @@ def _of_benefit(read: Callable[[Held], Any]) -> Callable[[Line], Any]:
     return lambda line: read(line.held) if line.held else None
 
 
+def _of_form(name: str) -> Callable[[Line], Any]:
+    """An answer of the visit that is the row, or of the newest that gave one."""
+
+    def read(line: Line) -> Any:
+        asked = [line.visit] if line.visit else list(reversed(line.record.visits))
+        given = (getattr(seen.event.form, name) for seen in asked if seen.event.form)
+        said = next((answer for answer in given if answer), None)
+        return [one.zh for one in said] if isinstance(said, tuple) else said.zh if said else None
+
+    return read
+
+
+def _of_arrangement(read: Callable[[Arrangement], Any]) -> Callable[[Line], Any]:
+    def value(line: Line) -> Any:
+        arrangement = line.record.watch.arrangement if line.record.watch else None
+        return read(arrangement) if arrangement else None
+
+    return value
+
+
+def _delegate(name: str) -> Callable[[Line], Any]:
+    """Whom the parents have entrusted, as it was entered with the arrangement."""
+
+    def value(line: Line) -> Any:
+        arrangement = line.record.watch.arrangement if line.record.watch else None
+        return line.record.entrusted.get(name) if arrangement else None
+
+    return value
+
+
 def _names(value: Any) -> Any:
     return [mask_name(one) for one in value]
 
@@ -242,6 +273,21 @@ def _columns() -> Iterator[Column]:
         ("visitor", "走访人", "visitor", Section.VISITS, _of_visit(lambda seen: seen.event.by), None),
         ("finding", "走访结果", "finding", Section.VISITS, _of_visit(lambda seen: seen.event.finding.zh), None),
         ("visit_note", "走访记录", "record of the visit", Section.VISITS, _of_visit(lambda seen: seen.note), _hidden),
+        ("guardian_met", "见到监护人", "guardian met", Section.VISITS,
+         _of_visit(lambda seen: seen.event.form.guardian_met if seen.event.form else None), None),
+        ("guardianship", "家庭监护情况", "guardianship of the household", Section.FAMILY, _of_form("guardianship"), None),
+        ("supervision", "督促履责情况", "supervision of the guardians", Section.FAMILY, _of_form("supervision"), None),
+        ("acknowledged", "监护责任确认", "acknowledgement of the duty", Section.FAMILY, _of_form("acknowledged"), None),
+        ("parent_contact", "父母联系频次", "contact of the parents", Section.FAMILY, _of_form("parent_contact"), None),
+        ("needs", "帮扶需求", "needs", Section.VISITS, _of_form("needs"), None),
+        ("delegate_name", "受委托人姓名", "name of the delegate", Section.FAMILY, _delegate("name"), mask_name),
+        ("delegate_phone", "受委托人电话", "phone of the delegate", Section.FAMILY, _delegate("phone"), mask_phone),
+        ("delegate_relation", "受委托人与儿童关系", "relation of the delegate", Section.FAMILY,
+         _of_arrangement(lambda arranged: arranged.relation.zh), None),
+        ("leaves_on", "父母外出日期", "the parents leave on", Section.FAMILY,
+         _of_arrangement(lambda arranged: arranged.leaves_on.isoformat()), None),
+        ("contact_due", "下次联系期限", "next contact is due", Section.FAMILY,
+         _of_arrangement(lambda arranged: _day(arranged.contact.due_at)), None),
         ("case_number", "个案编号", "number of the case", Section.CASES, lambda line: line.case[0] if line.case else None, None),
         ("case_stage", "个案阶段", "stage of the case", Section.CASES, _of_case(lambda case: case.stage.zh), None),
         ("filed_on", "接报日期", "day of the report", Section.CASES, _of_case(lambda case: _day(case.filed_at)), None),

@@ -27,7 +27,16 @@ HAPPENINGS = ("child_safe", "child_found", "guardian_sentenced", "plan_adopted",
 
 DUTIES_BY_ACT = ("answer_outcome", "committee_review", "closure", "supervised", "supervision_reply")
 STEPS_BY_ACT = {"medical_costs.ask": ("paid", "next", "rest")}
-TIMES_BY_ACT = ("supply", "visit_high", "visit_medium", "visit_low", "change_verify", "change_approve")
+TIMES_BY_ACT = (
+    "supply",
+    "visit_high",
+    "visit_medium",
+    "visit_low",
+    "change_verify",
+    "change_approve",
+    "warning_verify",
+    "parent_contact",
+)
 """What the engine asks every version for by name."""
 
 
@@ -129,6 +138,14 @@ class Triage(Frozen):
     rows: tuple[str, ...]
     sealed_for: tuple[Agency, ...] = ()
     """The agencies inside of a sealed compartment; empty when the case is none."""
+
+
+class WarningSpec(Frozen):
+    """A rule of early warning that holds; an urgent one is verified around the clock."""
+
+    id: str
+    urgent: bool
+    basis: tuple[str, ...]
 
 
 class ChangePath(Frozen):
@@ -251,6 +268,10 @@ class Policy(Courses, Protocol):
 
     def months(self, amount: int) -> Budget:
         """So many months, at the pace of this version."""
+        ...
+
+    def warnings(self, answers: Mapping[str, bool | str]) -> tuple[WarningSpec, ...]:
+        """The rules of early warning that a visit with these answers meets."""
         ...
 
     def change_path(self, field: str) -> ChangePath:

@@ -170,6 +170,23 @@ class RefusalCode(Term):
         "A change of this field is under way; it is passed or returned first.",
     )
     VALUE_CHANGED = "value_changed", "该项内容已被更新", "The value has changed since you read it."
+    NO_SUCH_WARNING = "no_such_warning", "没有此项待核实预警", "There is no such warning to verify."
+    CHILD_NOT_SEEN = (
+        "child_not_seen",
+        "未见到儿童本人；发现危险请直接报告",
+        "The child was not seen; a danger is reported at the one door.",
+    )
+    NO_ARRANGEMENT = "no_arrangement", "没有外出监护安排", "Nothing is arranged for an absence of the parents."
+    DELEGATE_UNFIT = (
+        "delegate_unfit",
+        "依法不得作为被委托人",
+        "By law this person must not be entrusted with the child.",
+    )
+    RETURN_BEFORE_LEAVING = (
+        "return_before_leaving",
+        "返回日期早于外出日期",
+        "The parents would return before they leave.",
+    )
     NO_SUCH_CHANGE = "no_such_change", "没有此项待办变更", "There is no such change under way."
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
 

@@ -1,24 +1,46 @@
 """The watch over a child, 监测预防: visits by grade, a missed visit that climbs the ladder, the end of the watch."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from app.domain.clock import Clock
+from app.domain.arrangement import (
+    ArrangeCare,
+    Arrangement,
+    CareArranged,
+    ContactRecorded,
+    ParentsReturned,
+    RecordContact,
+    RecordReturn,
+    contact_clock,
+    decide_arrangement,
+)
+from app.domain.clock import Clock, RungPlan
 from app.domain.commands import Command, RecomputeDeadlines
+from app.domain.determination import Category
 from app.domain.opening import desk_of, recipients
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Rung, Term
+from app.domain.visit import (
+    Finding,
+    Outcome,
+    ParentContact,
+    VisitAttempted,
+    VisitForm,
+    VisitRecorded,
+    Warned,
+    WarningOpened,
+    WarningVerified,
+    WatchFact,
+    WatchRungFired,
+    warned,
+)
 
-
-class Finding(Term):
-    """What a visit found; the child was seen in person or it is not a visit."""
-
-    WELL = "well", "情况良好", "the child is well"
-    NEEDS_HELP = "needs_help", "需要帮扶", "needs help"
-    AT_RISK = "at_risk", "存在风险", "at risk: a report follows"
+VISIT, CONTACT, WARNING = "visit", "contact", "warning:"
+"""What a clock of a watch is about; a warning has its number behind."""
 
 
 class EndReason(Term):
@@ -45,6 +67,16 @@ class RecordVisit(Command):
     finding: Finding
     grade: Grade | None = None
     report: str | None = None
+    form: VisitForm | None = None
+    categories: tuple[str, ...] = ()
+
+
+class VerifyWarning(Command):
+    """核实预警; a risk is a report by then, `report` is its case."""
+
+    warning: int
+    outcome: Outcome
+    report: str | None = None
 
 
 class EndWatch(Command):
@@ -55,14 +87,6 @@ class EndWatch(Command):
 
 class RaiseDueVisit(Command):
     """The engine records every rung of a missed visit that is due."""
-
-
-class WatchFact(Frozen):
-    """Common to all events of a watch."""
-
-    at: datetime
-    by: str = "engine"
-    behalf: str | None = None
 
 
 class WatchBegan(WatchFact):
@@ -79,16 +103,6 @@ class WatchBegan(WatchFact):
     visit: Clock
 
 
-class VisitRecorded(WatchFact):
-    """The child was seen; the next visit is planned."""
-
-    kind: Literal["visit_recorded"] = "visit_recorded"
-    finding: Finding
-    grade: Grade
-    visit: Clock
-    report: str | None = None
-
-
 class VisitRecomputed(WatchFact):
     """The calendar changed; the visit's clock as it runs now."""
 
@@ -96,6 +110,8 @@ class VisitRecomputed(WatchFact):
     calendar_version: str
     reason: str
     visit: Clock
+    warnings: tuple[Clock, ...] = ()
+    contact: Clock | None = None
 
 
 class VisitRungFired(WatchFact):
@@ -115,8 +131,10 @@ class WatchEnded(WatchFact):
 
 
 WatchEvent = Annotated[
-    WatchBegan | VisitRecorded | VisitRecomputed | VisitRungFired | WatchEnded, Field(discriminator="kind")
-]
+    WatchBegan | VisitRecorded | VisitAttempted | VisitRecomputed | VisitRungFired | WatchEnded | WarningOpened
+    | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned,
+    Field(discriminator="kind"),
+]  # fmt: skip
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
 
 
@@ -134,11 +152,25 @@ class Watch(Frozen):
     visit: Clock
     visits: int = 0
     is_open: bool = True
+    warnings: tuple[Warned, ...] = ()
+    arrangement: Arrangement | None = None
+
+    def warning(self, number: int) -> Warned | None:
+        """The open warning of that number."""
+        return next((warning for warning in self.warnings if warning.number == number), None)
+
+    def clocks(self) -> Iterator[tuple[str, Clock]]:
+        """All that may ring, by what it is about."""
+        yield VISIT, self.visit
+        yield from ((f"{WARNING}{warning.number}", warning.clock) for warning in self.warnings)
+        if self.arrangement:
+            yield CONTACT, self.arrangement.contact
 
 
 def next_visit_deadline(watch: Watch) -> datetime | None:
-    """When the next rung of a missed visit is due."""
-    return watch.visit.next_at if watch.is_open else None
+    """When the next rung of a missed visit, a warning or a contact is due."""
+    instants = [clock.next_at for _, clock in watch.clocks() if clock.next_at]
+    return min(instants, default=None) if watch.is_open else None
 
 
 def apply_watch(watch: Watch | None, event: WatchEvent) -> Watch:
@@ -151,16 +183,53 @@ def apply_watch(watch: Watch | None, event: WatchEvent) -> Watch:
         )
     if watch is None:
         raise ValueError("the ledger of a watch begins with watch_began")
+    return watch.model_copy(update={**_changed(watch, event), "version": watch.version + 1})
+
+
+def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
     match event:
         case VisitRecorded():
-            change: dict[str, object] = {"visit": event.visit, "grade": event.grade, "visits": watch.visits + 1}
+            return {"visit": event.visit, "grade": event.grade, "visits": watch.visits + 1}
         case VisitRecomputed():
-            change = {"visit": event.visit}
+            clocks = event.warnings or tuple(warning.clock for warning in watch.warnings)
+            moved = zip(watch.warnings, clocks, strict=True)
+            warnings = tuple(warning.model_copy(update={"clock": clock}) for warning, clock in moved)
+            return {"visit": event.visit, "warnings": warnings, "arrangement": _contacted(watch, event.contact)}
         case VisitRungFired():
-            change = {"visit": watch.visit.fire(event.rung)}
+            return {"visit": watch.visit.fire(event.rung)}
+        case WatchRungFired(about=about, rung=rung) if about == CONTACT and watch.arrangement:
+            return {"arrangement": _contacted(watch, watch.arrangement.contact.fire(rung))}
+        case WatchRungFired(about=about, rung=rung):
+            return {"warnings": tuple(_rung(warning, about, rung) for warning in watch.warnings)}
+        case WarningOpened():
+            opened = Warned(number=watch.version + 1, rule=event.rule, opened_at=event.at, clock=event.clock)
+            return {"warnings": (*watch.warnings, opened)}
+        case WarningVerified(warning=number):
+            return {"warnings": tuple(warning for warning in watch.warnings if warning.number != number)}
+        case CareArranged():
+            given = event.model_dump(include={"relation", "leaves_on", "returns_on", "told_school"})
+            return {"arrangement": Arrangement(number=watch.version + 1, contact=event.contact, **given)}
+        case ContactRecorded(contact=contact):
+            return {"arrangement": _contacted(watch, contact)}
+        case ParentsReturned():
+            return {"arrangement": None}
         case WatchEnded():
-            change = {"is_open": False}
-    return watch.model_copy(update={**change, "version": watch.version + 1})
+            return {"is_open": False}
+        case _:
+            return {}
+
+
+def _contacted(watch: Watch, contact: Clock | None) -> Arrangement | None:
+    return (
+        watch.arrangement.model_copy(update={"contact": contact})
+        if watch.arrangement and contact
+        else watch.arrangement
+    )
+
+
+def _rung(warning: Warned, about: str, rung: Rung) -> Warned:
+    mine = about == f"{WARNING}{warning.number}"
+    return warning.model_copy(update={"clock": warning.clock.fire(rung)}) if mine else warning
 
 
 def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: datetime) -> tuple[WatchEvent, ...]:
@@ -174,7 +243,13 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
         raise Refused(RefusalCode.CASE_CLOSED)
     match command:
         case RecordVisit():
-            return (_visited(watch, command, policy, now, head),)
+            return _visited(watch, command, policy, now, head)
+        case VerifyWarning():
+            return (_verified(watch, command, head),)
+        case ArrangeCare() | RecordContact() | RecordReturn():
+            return (
+                watch_event_adapter.validate_python(decide_arrangement(watch.arrangement, command, policy, now, head)),
+            )
         case EndWatch(reason=reason):
             return (WatchEnded(**head, reason=reason),)
         case RaiseDueVisit():
@@ -199,21 +274,53 @@ def _begun(command: BeginWatch, policy: Policy, now: datetime, head: dict[str, A
     )
 
 
-def _visited(watch: Watch, command: RecordVisit, policy: Policy, now: datetime, head: dict[str, Any]) -> VisitRecorded:
-    """The next visit is planned by the grade; a risk is never noted without its report."""
+def _visited(
+    watch: Watch, command: RecordVisit, policy: Policy, now: datetime, head: dict[str, Any]
+) -> tuple[WatchEvent, ...]:
+    """The next visit is planned by the grade; a risk is never noted without its report; what meets a warning is verified."""
     if (command.finding is Finding.AT_RISK) != (command.report is not None):
         raise Refused(RefusalCode.RISK_NOT_REPORTED)
+    form = command.form or VisitForm()
+    if not form.seen_in_person:
+        if command.finding is Finding.AT_RISK:
+            raise Refused(RefusalCode.CHILD_NOT_SEEN)
+        return (VisitAttempted(**head, form=form),)
     grade = command.grade or watch.grade
-    return VisitRecorded(
-        **head, finding=command.finding, grade=grade, visit=_visit(policy, now, grade), report=command.report
+    events: list[WatchEvent] = [
+        VisitRecorded(
+            **head, finding=command.finding, grade=grade, visit=_visit(policy, now, grade), report=command.report,
+            form=command.form, categories=command.categories,
+        )
+    ]  # fmt: skip
+    if watch.arrangement and form.parent_contact is ParentContact.WEEKLY:
+        events.append(ContactRecorded(**head, contact=contact_clock(policy, now)))
+    if command.form and not command.report:
+        left_behind = watch.arrangement is not None or Category.LB.value in command.categories
+        open_rules = tuple(warning.rule for warning in watch.warnings)
+        events += warned(command.finding, form, left_behind, open_rules, policy, now)
+    return tuple(events)
+
+
+def _verified(watch: Watch, command: VerifyWarning, head: dict[str, Any]) -> WarningVerified:
+    """A risk is never noted without its report."""
+    warning = watch.warning(command.warning)
+    if warning is None:
+        raise Refused(RefusalCode.NO_SUCH_WARNING)
+    if (command.outcome is Outcome.RISK) != (command.report is not None):
+        raise Refused(RefusalCode.RISK_NOT_REPORTED)
+    return WarningVerified(
+        **head, warning=warning.number, rule=warning.rule, outcome=command.outcome, report=command.report
     )
 
 
 def _recomputed(watch: Watch, why: str, policy: Policy, now: datetime, head: dict[str, Any]) -> VisitRecomputed:
-    visit = watch.visit.recompute(policy.calendar, now)
-    if not visit.differs_from(watch.visit):
+    moved = {about: clock.recompute(policy.calendar, now) for about, clock in watch.clocks()}
+    if not any(moved[about].differs_from(clock) for about, clock in watch.clocks()):
         raise Refused(RefusalCode.NOTHING_TO_RECOMPUTE)
-    return VisitRecomputed(**head, calendar_version=policy.calendar.version, reason=why, visit=visit)
+    return VisitRecomputed(
+        **head, calendar_version=policy.calendar.version, reason=why, visit=moved[VISIT], contact=moved.get(CONTACT),
+        warnings=tuple(clock for about, clock in moved.items() if about.startswith(WARNING)),
+    )  # fmt: skip
 
 
 def _visit(policy: Policy, now: datetime, grade: Grade) -> Clock:
@@ -221,16 +328,16 @@ def _visit(policy: Policy, now: datetime, grade: Grade) -> Clock:
 
 
 def _missed(watch: Watch, now: datetime) -> tuple[WatchEvent, ...]:
-    fired = tuple(
-        VisitRungFired(
-            at=now, rung=plan.rung, planned_at=plan.at,
-            recipients=recipients(plan.rung, Agency.COMM, watch.desk, None),
-        )
-        for plan in watch.visit.due_rungs(now)
-    )  # fmt: skip
+    fired = tuple(_fired(watch, about, plan, now) for about, clock in watch.clocks() for plan in clock.due_rungs(now))
     if not fired:
         raise Refused(RefusalCode.NOTHING_DUE)
     return fired
+
+
+def _fired(watch: Watch, about: str, plan: RungPlan, now: datetime) -> WatchEvent:
+    told = {"at": now, "rung": plan.rung, "planned_at": plan.at}
+    told |= {"recipients": recipients(plan.rung, Agency.COMM, watch.desk, None)}
+    return VisitRungFired(**told) if about == VISIT else WatchRungFired(**told, about=about)
 
 
 def watch_id(child_id: str) -> str:

@@ -16,7 +16,6 @@ from app.domain.ladder import faults_of
 from app.domain.policy import (
     DUTIES_BY_ACT,
     TIMES_BY_ACT,
-    ChangePath,
     Gate,
     ObligationSpec,
     PlannedRoute,
@@ -29,7 +28,7 @@ from app.policy.asked import Asked
 from app.policy.books import Books, Shelf
 from app.policy.conditions import compiled, view
 from app.policy.determination import Tables, determine
-from app.policy.file_rows import FileTables
+from app.policy.file_rows import Cabinet, FileTables
 from app.policy.procedure_rows import ProcedureTables, StepRow
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
 
@@ -195,7 +194,7 @@ class PackFile(Tables, Books, ProcedureTables, FileTables):
 
 
 @dataclass(frozen=True)
-class Pack(Shelf):
+class Pack(Shelf, Cabinet):
     """A version of the rules. Satisfies the domain's Policy once it has a calendar."""
 
     version: str
@@ -247,10 +246,6 @@ class Pack(Shelf):
     @property
     def benefits(self) -> BenefitRules:
         return self.file.benefits
-
-    def change_path(self, field: str) -> ChangePath:
-        """Whom a change of a child file goes through."""
-        return self.file.path_of(field)
 
     def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the rows that this version does not have; an item of a plan needs none."""

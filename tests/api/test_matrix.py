@@ -24,6 +24,16 @@ BODIES = {
     "file_report": {"children": [{}]},
     "record_visit": {"finding": "well"},
     "end_watch": {"reason": "adulthood"},
+    "verify_warning": {"outcome": "no_risk"},
+    "record_contact": {},
+    "record_return": {},
+    "arrange_care": {
+        "delegate": {"name": "x"},
+        "relation": "grandparent",
+        "is_adult": True,
+        "is_able": True,
+        "leaves_on": "2099-01-01",
+    },
     "confirm_year": {"year": 2099, "days": [], "reason": "x"},
     "propose_policy": {"files": {}},
     "simulate_case": {"case": {}},
@@ -129,7 +139,7 @@ class Caller:
         path, method = self.names[name]
         subject = self.duty if name.startswith("duty") else leg
         about = {
-            "case_id": self.case, "child_id": self.child, "subject_id": subject, "watch_id": "watch-none", "notice_id": 0,
+            "case_id": self.case, "child_id": self.child, "subject_id": subject, "watch_id": "watch-none", "notice_id": 0, "number": 0,
             "deputy_row": 0, "version": "no-such", "survey": "satisfaction",
         }  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}

@@ -1,5 +1,6 @@
 """What must be true of every determination, whatever the report: held on reports made up at random."""
 
+from dataclasses import replace
 from enum import Enum
 
 import pytest
@@ -197,3 +198,17 @@ def test_the_family_comes_before_the_state_whatever_keeps_the_parents_from_carin
         (codes[len(kin)],) = (child.placement.code for child in found_in(facts))
     assert codes[1] in WITH_KIN
     assert codes[0] in INSTITUTIONS
+
+
+@pytest.mark.requirement("R050")
+def test_the_scale_of_risk_is_a_version_of_its_own_and_a_grade_says_by_which_it_was_made():
+    """Another scale grades the same child otherwise; each grade names its scale and the factors that made its points."""
+    facts = ReportFacts.model_validate({"children": [{"child_id": "ch-1", "age_years": 5, "gravely_ill": "yes"}]})
+    triage = PACK.triage(facts)
+    scale = PACK.file.grading.model_copy(update={"name": "fengtai-2027", "medium_from": 1, "high_from": 2})
+    other = replace(PACK, file=PACK.file.model_copy(update={"grading": scale}))
+    (now,), (then,) = PACK.determine(facts, triage), other.determine(facts, triage)
+    assert (now.grade.scale, then.grade.scale) == ("fengtai-default-1", "fengtai-2027")
+    assert (now.grade.points, now.grade.rows) == (then.grade.points, then.grade.rows)
+    assert now.grade.grade is not then.grade.grade
+    assert sum(factor.points for factor in scale.factors if factor.id in now.grade.rows) == now.grade.points

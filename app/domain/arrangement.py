@@ -1,0 +1,111 @@
+"""What parents arrange before they go away to work: a fit delegate, dates, a word with the child every week; their return ends it."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from app.domain.clock import Clock
+from app.domain.commands import Command, ContentCommand
+from app.domain.facts import BEIJING, Relation
+from app.domain.policy import Frozen, Policy
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Term
+from app.domain.visit import WatchFact
+
+
+class Ground(Term):
+    """Who must not be entrusted with a child, 未成年人保护法 第22条."""
+
+    VIOLENCE = (
+        "violence",
+        "曾实施性侵害、虐待、遗弃、拐卖、暴力伤害等违法犯罪行为",
+        "has harmed a child or been violent",
+    )
+    ADDICTION = "addiction", "有吸毒、酗酒、赌博等恶习", "takes drugs, drinks or gambles"
+    NEGLECT = "neglect", "曾拒不履行或者长期怠于履行监护、照护职责", "has neglected a child before"
+    UNSUITABLE = "unsuitable", "其他不适宜担任被委托人的情形", "unsuitable for another reason"
+
+
+class ArrangeCare(ContentCommand):
+    """外出前监护安排: `content` names the delegate and where the parents go."""
+
+    relation: Relation
+    is_adult: bool
+    is_able: bool
+    grounds: tuple[Ground, ...] = ()
+    leaves_on: date
+    returns_on: date | None = None
+    told_school: bool = False
+
+
+class RecordContact(Command):
+    """The parents have spoken with the child."""
+
+
+class RecordReturn(Command):
+    """A parent is back and cares for the child."""
+
+
+class CareArranged(WatchFact):
+    """A delegate who was found fit cares from the day of leaving; `late` when that day had passed."""
+
+    kind: Literal["care_arranged"] = "care_arranged"
+    relation: Relation
+    leaves_on: date
+    returns_on: date | None
+    told_school: bool
+    late: bool
+    contact: Clock
+
+
+class ContactRecorded(WatchFact):
+    """The parents' next word with the child is due a week from now."""
+
+    kind: Literal["contact_recorded"] = "contact_recorded"
+    contact: Clock
+
+
+class ParentsReturned(WatchFact):
+    """The arrangement has ended."""
+
+    kind: Literal["parents_returned"] = "parents_returned"
+
+
+class Arrangement(Frozen):
+    """Where it stands; its number is the version of the event that made it."""
+
+    number: int
+    relation: Relation
+    leaves_on: date
+    returns_on: date | None
+    told_school: bool
+    contact: Clock
+
+
+def decide_arrangement(
+    arrangement: Arrangement | None, command: Command, policy: Policy, now: datetime, head: dict[str, Any]
+) -> WatchFact:
+    """The event of a command about it."""
+    if isinstance(command, ArrangeCare):
+        return _arranged(command, policy, now, head)
+    if arrangement is None:
+        raise Refused(RefusalCode.NO_ARRANGEMENT)
+    if isinstance(command, RecordReturn):
+        return ParentsReturned(**head)
+    return ContactRecorded(**head, contact=contact_clock(policy, now))
+
+
+def _arranged(command: ArrangeCare, policy: Policy, now: datetime, head: dict[str, Any]) -> CareArranged:
+    """Nobody is entrusted who is no capable grown-up, or to whom one of the four grounds applies (L32)."""
+    unfit = tuple(ground.value for ground in command.grounds)
+    if unfit or not command.is_adult or not command.is_able:
+        raise Refused(RefusalCode.DELEGATE_UNFIT, grounds=unfit)
+    if command.returns_on and command.returns_on < command.leaves_on:
+        raise Refused(RefusalCode.RETURN_BEFORE_LEAVING)
+    given = command.model_dump(include={"relation", "leaves_on", "returns_on", "told_school"})
+    late = command.leaves_on < now.astimezone(BEIJING).date()
+    return CareArranged(**head, **given, late=late, contact=contact_clock(policy, now))
+
+
+def contact_clock(policy: Policy, now: datetime) -> Clock:
+    """Parents who are away speak with the child once a week at least (L33)."""
+    return Clock.start(policy.time("parent_contact", urgent=False), now, policy.calendar)

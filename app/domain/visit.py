@@ -1,0 +1,183 @@
+"""The visit to a child, 走访探视: what the form asks, what it finds, and the warnings that must be verified within their time."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from app.domain.clock import Clock
+from app.domain.facts import ChildFacts, GuardianFacts, HouseholdFacts
+from app.domain.policy import Frozen, Policy
+from app.domain.terms import Grade, Rung, Service, Term
+
+
+class Finding(Term):
+    """What a visit found; the child was seen in person or it is not a visit."""
+
+    WELL = "well", "情况良好", "the child is well"
+    NEEDS_HELP = "needs_help", "需要帮扶", "needs help"
+    AT_RISK = "at_risk", "存在风险", "at risk: a report follows"
+
+
+class ParentContact(Term):
+    """How often parents who are away speak with the child (未成年人保护法 第23条: once a week at least)."""
+
+    AT_HOME = "at_home", "父母在家", "the parents are at home"
+    WEEKLY = "weekly", "每周至少一次", "once a week at least"
+    SELDOM = "seldom", "少于每周一次", "less than once a week"
+    NONE = "none", "没有联系", "none"
+
+
+class Guardianship(Term):
+    """Who in fact looks after the child, 家庭监护情况."""
+
+    PARENTS = "parents", "父母监护", "both parents"
+    ONE_PARENT = "one_parent", "父母一方监护", "one parent"
+    DELEGATED = "delegated", "委托照护", "somebody whom the parents have entrusted"
+    KIN = "kin", "亲属照料（未委托）", "relatives, not entrusted"
+    INSTITUTION = "institution", "机构照料", "an institution"
+    NOBODY = "nobody", "无人监护", "nobody"
+
+
+class Supervision(Term):
+    """What the committee did about the guardians, 督促履责."""
+
+    FULFILLED = "fulfilled", "履责正常", "they fulfil their duty"
+    URGED = "urged", "当场督促", "urged on the spot"
+    ADMONISHED = "admonished", "劝诫、制止", "admonished"
+    REPORTED = "reported", "报告公安机关", "reported to the police"
+
+
+class Acknowledgement(Term):
+    """Whether the guardians have signed that they know their duty, 监护责任确认书."""
+
+    SIGNED = "signed", "已签署", "signed"
+    REFUSED = "refused", "拒绝签署", "refused"
+    ABSENT = "absent", "监护人不在场", "the guardians were absent"
+
+
+class FactsSeen(Frozen):
+    """What the visitor saw to be otherwise than was known, in codes; a family that is given stands for the one before."""
+
+    child: dict[str, Any] = Field(default_factory=dict)
+    household: dict[str, Any] = Field(default_factory=dict)
+    guardians: tuple[GuardianFacts, ...] | None = None
+
+    @model_validator(mode="after")
+    def _are_facts(self) -> "FactsSeen":
+        ChildFacts.model_validate({"child_id": "anybody", **self.child})
+        HouseholdFacts.model_validate(self.household)
+        if "child_id" in self.child:
+            raise ValueError("a visit changes no id")
+        return self
+
+
+class VisitForm(Frozen):
+    """What a visitor answers besides the finding; nothing need be known."""
+
+    seen_in_person: bool = True
+    guardian_met: bool = False
+    parent_contact: ParentContact | None = None
+    guardianship: Guardianship | None = None
+    supervision: Supervision | None = None
+    acknowledged: Acknowledgement | None = None
+    needs: tuple[Service, ...] = ()
+    facts: FactsSeen = FactsSeen()
+
+
+class Outcome(Term):
+    """How a warning turned out when it was verified (R055)."""
+
+    NO_RISK = "no_risk", "核实无风险", "no risk: a false alarm"
+    HELP = "help", "需要帮扶", "help according to what was found"
+    RISK = "risk", "核实存在风险", "a risk: a report follows"
+
+
+class Warned(Frozen):
+    """A warning that waits to be verified; its number is the version of the event that opened it."""
+
+    number: int
+    rule: str
+    opened_at: datetime
+    clock: Clock
+
+
+class WatchFact(Frozen):
+    """Common to all events of a watch."""
+
+    at: datetime
+    by: str = "engine"
+    behalf: str | None = None
+
+
+class VisitAttempted(WatchFact):
+    """Nobody was met, or not the child: the visit is owed as before."""
+
+    kind: Literal["visit_attempted"] = "visit_attempted"
+    form: VisitForm
+
+
+class VisitRecorded(WatchFact):
+    """The child was seen; the next visit is planned. `categories` are those that the rules find on what is known now."""
+
+    kind: Literal["visit_recorded"] = "visit_recorded"
+    finding: Finding
+    grade: Grade
+    visit: Clock
+    report: str | None = None
+    form: VisitForm | None = None
+    categories: tuple[str, ...] = ()
+
+
+class WarningOpened(WatchFact):
+    """A finding meets a rule of early warning."""
+
+    kind: Literal["warning_opened"] = "warning_opened"
+    rule: str
+    basis: tuple[str, ...]
+    clock: Clock
+
+
+class WarningVerified(WatchFact):
+    """Somebody looked; a risk is a report by then."""
+
+    kind: Literal["warning_verified"] = "warning_verified"
+    warning: int
+    rule: str
+    outcome: Outcome
+    report: str | None = None
+
+
+class WatchRungFired(WatchFact):
+    """One rung of a warning that nobody verifies or of a contact that parents owe, once."""
+
+    kind: Literal["watch_rung_fired"] = "watch_rung_fired"
+    about: str
+    rung: Rung
+    planned_at: datetime
+    recipients: tuple[str, ...]
+
+
+def answers(finding: Finding, form: VisitForm, left_behind: bool) -> dict[str, bool | str]:
+    """What the condition of a warning may ask of a visit."""
+    return {
+        "finding": finding.value,
+        "left_behind": left_behind,
+        "guardian_met": form.guardian_met,
+        "parent_contact": form.parent_contact or "",
+        "guardianship": form.guardianship or "",
+        "supervision": form.supervision or "",
+        "acknowledged": form.acknowledged or "",
+        "has_needs": bool(form.needs),
+    }
+
+
+def warned(
+    finding: Finding, form: VisitForm, left_behind: bool, open_rules: tuple[str, ...], policy: Policy, now: datetime
+) -> Iterator[WarningOpened]:
+    """A warning for each rule that holds and has none open yet."""
+    for spec in policy.warnings(answers(finding, form, left_behind)):
+        if spec.id not in open_rules:
+            clock = Clock.start(policy.time("warning_verify", urgent=spec.urgent), now, policy.calendar)
+            yield WarningOpened(at=now, rule=spec.id, basis=spec.basis, clock=clock)

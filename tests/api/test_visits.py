@@ -1,0 +1,118 @@
+"""A visit in the API: the form, the categories asked anew, a warning verified into a report, and care arranged before parents leave."""
+
+import pytest
+
+from app.domain.watch import watch_id
+from tests.api.test_ledgers import AWAY, COMMITTEE, DIVISION, STREET, WOMEN, book, of, watched
+from tests.api.test_reports import is_problem
+
+FORM = {"guardian_met": True, "guardianship": "kin", "supervision": "urged", "acknowledged": "signed",
+        "parent_contact": "weekly", "needs": ["psychological_help"]}  # fmt: skip
+
+
+@pytest.fixture
+async def poor(api):
+    return await watched(api, household={"on_minimum_living": "yes"}, family=AWAY[:1], child={"name": "方小雨（化名）"})
+
+
+async def visit(api, child, **body):
+    answer = await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "needs_help", **body})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.requirement("R045", "R046", "R076")
+async def test_what_the_form_says_stands_in_the_ledgers_of_guardianship(api, poor):
+    await visit(api, poor, form=FORM, note="祖母照料，已督促")
+    (row,) = of(await book(api, STREET, "guardianship"), poor)
+    assert (row["guardianship"], row["supervision"], row["acknowledged"]) == (
+        "亲属照料（未委托）",
+        "当场督促",
+        "已签署",
+    )
+    (row,) = of(await book(api, COMMITTEE, "guardianship_supervision", "?use=inspection"), poor)
+    assert (row["guardian_met"], row["visitor"], row["needs"], row["visit_note"]) == (
+        True,
+        COMMITTEE,
+        ["心理疏导"],
+        "祖母照料，已督促",
+    )
+
+
+@pytest.mark.requirement("R011", "R051")
+async def test_the_categories_are_asked_anew_at_each_visit(api, poor):
+    async def now():
+        file = (await api.get(COMMITTEE, f"/v1/children/{poor}")).json()
+        return {one["code"] for one in file["categories"]}, file["visits"]
+
+    before, _ = await now()
+    assert "D1" in before
+    away = (
+        {"relation": "father", "whereabouts": "away_for_work"},
+        {"relation": "mother", "whereabouts": "away_for_work"},
+    )
+    done = await visit(api, poor, form={**FORM, "facts": {"guardians": away, "household": {"on_minimum_living": "no"}}})
+    assert {warning["rule"] for warning in done["warnings"]} == {"a-not-entrusted"}, "kin, and nobody entrusted"
+    after, visits = await now()
+    assert "D1" not in after
+    assert visits[-1]["categories"] == ["LB"]
+    assert of(await book(api, WOMEN, "left_behind"), poor)[0]["categories"] == ["留守儿童"]
+
+
+@pytest.mark.requirement("R055")
+async def test_a_warning_that_is_verified_as_a_risk_is_a_report_in_one_step(api, poor, key):
+    done = await visit(api, poor, form={"guardianship": "nobody"})
+    (warning,) = done["warnings"]
+    listed = {row["child_id"]: row for row in (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]}
+    assert listed[poor]["warnings"] == [warning]
+    path = f"/v1/watches/{watch_id(poor)}/warnings/{warning['number']}/verify"
+    is_problem(await api.post(STREET, path, {"outcome": "no_risk"}), 404, "case_not_found")
+    risk = {"outcome": "risk", "situations": ["unguarded"], "note": "夜间无人照料"}
+    first = (await api.post(COMMITTEE, path, risk, {"Idempotency-Key": key})).json()
+    again = (await api.post(COMMITTEE, path, risk, {"Idempotency-Key": key})).json()
+    assert (again["report"], again["replayed"], first["warnings"]) == (first["report"], True, [])
+    case = await api.progress(first["report"])
+    assert (case["watch"], case["branch"]) == (watch_id(poor), "A")
+    is_problem(await api.post(COMMITTEE, path, risk), 404, "no_such_warning")
+
+
+@pytest.mark.requirement("R052", "R033")
+async def test_care_is_arranged_before_the_parents_leave_and_ends_when_they_are_back(api, poor):
+    path = f"/v1/watches/{watch_id(poor)}"
+    body = {"delegate": {"name": "方祖母（化名）", "phone": "13700001111"}, "relation": "grandparent", "is_adult": True,
+            "is_able": True, "leaves_on": "2099-02-20", "told_school": True}  # fmt: skip
+    is_problem(
+        await api.post(COMMITTEE, f"{path}/arrangement", {**body, "grounds": ["neglect"]}), 409, "delegate_unfit"
+    )
+    is_problem(await api.post(COMMITTEE, f"{path}/contacts"), 409, "no_arrangement")
+    assert (await api.post(COMMITTEE, f"{path}/arrangement", body)).status_code == 200
+    away = (
+        {"relation": "father", "whereabouts": "away_for_work"},
+        {"relation": "mother", "whereabouts": "away_for_work"},
+    )
+    await visit(api, poor, form={"parent_contact": "weekly", "facts": {"guardians": away}})
+    (row,) = of(await book(api, WOMEN, "left_behind"), poor)
+    assert (row["delegate_name"], row["delegate_phone"], row["leaves_on"]) == ("方*", "137****1111", "2099-02-20")
+    listed = {one["child_id"]: one for one in (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]}
+    assert listed[poor]["contact_due_at"]
+    assert (await api.post(COMMITTEE, f"{path}/contacts", {"note": "视频通话"})).status_code == 200
+    assert (await api.post(COMMITTEE, f"{path}/return")).status_code == 200
+    (row,) = of(await book(api, WOMEN, "left_behind"), poor)
+    assert (row["delegate_name"], row["contact_due"]) == (None, None)
+
+
+async def test_a_report_of_a_visit_names_the_child_as_the_file_has_it_now(api, poor):
+    entered = {"field": "name", "value": "方小雪（化名）", "evidence": "户口簿"}
+    change = (await api.post(COMMITTEE, f"/v1/children/{poor}/changes", entered)).json()["change"]
+    for person in (STREET, "civil.officer.1"):
+        assert (await api.post(person, f"/v1/children/{poor}/changes/{change}/pass")).status_code == 200
+    risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "家中无人"}
+    case = (await visit(api, poor, **risk))["report"]
+    content = (await api.get("police.officer.1", f"/v1/cases/{case}")).json()["content"]
+    assert (content["children"][0]["name"], content["children"][0]["division"]) == ("方小雪（化名）", DIVISION)
+
+
+async def test_a_visit_that_did_not_meet_the_child_stays_owed(api, poor):
+    before = (await visit(api, poor))["visit_due_at"]
+    missed = await visit(api, poor, form={"seen_in_person": False}, note="门锁，邻居称外出")
+    assert missed["visit_due_at"] == before

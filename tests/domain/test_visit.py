@@ -1,0 +1,173 @@
+"""The visit form: what it answers, which warnings it opens, and what parents arrange before they leave."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from app.domain import arrangement as a
+from app.domain import visit as v
+from app.domain import watch as w
+from app.domain.access import ENGINE
+from app.domain.facts import Relation
+from app.domain.refusals import Refused
+from app.domain.terms import Grade, Rung
+from app.policy.loader import load
+from tests.domain.test_case import MORNING, POLICY, at_desk
+
+COMM = "COMM-110106007"
+LEAVES = date(2026, 5, 1)
+
+
+class Watched:
+    """A child under watch, and the hour."""
+
+    def __init__(self, grade=Grade.LOW):
+        self.state, self.now, self.events = None, MORNING, []
+        begin = w.BeginWatch(by=ENGINE, child_id="ch-1", case_id="case-1", division="110106007", grade=grade)
+        self.do(begin)
+
+    def do(self, command):
+        made = w.decide_watch(self.state, command, POLICY, self.now)
+        for event in made:
+            self.state = w.apply_watch(self.state, w.watch_event_adapter.validate_json(event.model_dump_json()))
+            self.events.append(event)
+        return made
+
+    def visit(self, finding="well", categories=(), **form):
+        given = v.VisitForm(**form) if form else None
+        return self.do(w.RecordVisit(by=at_desk(COMM), finding=finding, form=given, categories=categories))
+
+    def arrange(self, **more):
+        said = {"relation": Relation.GRANDPARENT, "is_adult": True, "is_able": True, "leaves_on": LEAVES, **more}
+        return self.do(a.ArrangeCare(by=at_desk(COMM), content={"name": "示例祖母（化名）"}, **said))
+
+    def refused(self, act):
+        before = self.state
+        with pytest.raises(Refused) as refusal:
+            act()
+        assert self.state == before
+        return refusal.value
+
+    def climb(self):
+        fired = []
+        while (due := w.next_visit_deadline(self.state)) and due < self.now + timedelta(days=80):
+            self.now = due
+            fired += self.do(w.RaiseDueVisit(by=ENGINE))
+        return fired
+
+
+def opened(events):
+    return [event.rule for event in events if isinstance(event, v.WarningOpened)]
+
+
+@pytest.mark.parametrize(
+    ("form", "rules"),
+    [
+        ({"guardianship": "nobody"}, ["a-nobody"]),
+        ({"supervision": "admonished"}, ["a-neglect"]),
+        ({"acknowledged": "refused"}, ["a-refused"]),
+        ({"parent_contact": "seldom"}, []),
+        ({"guardianship": "parents", "supervision": "fulfilled", "acknowledged": "signed"}, []),
+    ],
+)
+@pytest.mark.requirement("R032", "R045", "R046", "R055")
+def test_what_a_visit_finds_opens_the_warnings_of_the_pack(form, rules):
+    watched = Watched()
+    assert opened(watched.visit("needs_help", **form)) == rules
+    assert [one.rule for one in watched.state.warnings] == rules
+    assert opened(watched.visit("needs_help", **form)) == [], "one that is open is not opened twice"
+
+
+@pytest.mark.requirement("R034")
+def test_parents_of_a_left_behind_child_who_do_not_keep_in_touch_are_a_warning():
+    watched = Watched()
+    assert opened(watched.visit(categories=("LB",), parent_contact="none")) == ["a-contact"]
+    other = Watched()
+    other.arrange()
+    assert opened(other.visit(parent_contact="seldom")) == ["a-contact"]
+
+
+def test_a_visit_without_the_child_is_an_attempt_and_the_visit_stays_owed():
+    watched = Watched()
+    due = watched.state.visit
+    (attempt,) = watched.visit(seen_in_person=False)
+    assert (attempt.kind, watched.state.visit, watched.state.visits) == ("visit_attempted", due, 0)
+    at_risk = w.RecordVisit(
+        by=at_desk(COMM), finding="at_risk", report="case-2", form=v.VisitForm(seen_in_person=False)
+    )
+    assert watched.refused(lambda: watched.do(at_risk)).code == "child_not_seen"
+
+
+@pytest.mark.requirement("R055")
+def test_a_warning_that_nobody_verifies_climbs_the_ladder_and_one_that_is_verified_does_not():
+    watched = Watched()
+    watched.visit(guardianship="nobody")
+    (warning,) = watched.state.warnings
+    assert warning.clock.due_at == watched.now + timedelta(hours=24), "urgent: around the clock"
+    fired = [event for event in watched.climb() if isinstance(event, v.WatchRungFired)]
+    assert [event.rung for event in fired] == list(Rung)
+    assert {event.about for event in fired} == {f"warning:{warning.number}"}
+    verify = w.VerifyWarning(by=at_desk(COMM), warning=warning.number, outcome="risk")
+    assert watched.refused(lambda: watched.do(verify)).code == "risk_not_reported"
+    watched.do(verify.model_copy(update={"report": "case-2"}))
+    assert watched.state.warnings == ()
+    assert watched.refused(lambda: watched.do(verify)).code == "no_such_warning"
+
+
+@pytest.mark.requirement("R052")
+@pytest.mark.parametrize("ground", a.Ground)
+def test_nobody_is_entrusted_whom_the_law_excludes(ground):
+    watched = Watched()
+    refusal = watched.refused(lambda: watched.arrange(grounds=(ground,)))
+    assert (refusal.code, refusal.facts["grounds"]) == ("delegate_unfit", (ground.value,))
+    for unfit in ({"is_adult": False}, {"is_able": False}):
+        assert watched.refused(lambda unfit=unfit: watched.arrange(**unfit)).code == "delegate_unfit"
+
+
+@pytest.mark.requirement("R033", "R034")
+def test_an_arrangement_owes_a_word_every_week_until_the_parents_are_back():
+    watched = Watched()
+    assert watched.refused(lambda: watched.do(a.RecordReturn(by=at_desk(COMM)))).code == "no_arrangement"
+    (made,) = watched.arrange(returns_on=date(2026, 12, 31))
+    assert not made.late
+    due = watched.state.arrangement.contact.due_at
+    assert timedelta(days=7) <= due - watched.now < timedelta(days=8)
+    watched.now += timedelta(days=3)
+    watched.visit(parent_contact="weekly")
+    spoken = watched.state.arrangement.contact
+    assert (spoken.started_at, spoken.due_at > due) == (watched.now, True)
+    watched.now += timedelta(days=2)
+    watched.do(a.RecordContact(by=at_desk(COMM)))
+    assert watched.state.arrangement.contact.started_at == watched.now
+    fired = [event for event in watched.climb() if isinstance(event, v.WatchRungFired)]
+    assert [event.rung for event in fired] == list(Rung)
+    watched.do(a.RecordReturn(by=at_desk(COMM)))
+    assert watched.state.arrangement is None
+    early = date(2026, 4, 1)
+    assert watched.refused(lambda: watched.arrange(returns_on=early)).code == "return_before_leaving"
+    assert watched.arrange(leaves_on=early)[0].late
+
+
+@pytest.mark.requirement("R034")
+def test_the_week_between_two_words_is_the_laws():
+    assert load("fengtai-2026.1").file.times["parent_contact"].basis == ("L33", "R034")
+    assert str(load("fengtai-2026.1").file.times["parent_contact"].normal) == "7 days"
+
+
+def test_no_event_names_the_delegate():
+    watched = Watched()
+    watched.arrange()
+    assert "示例祖母" not in "".join(event.model_dump_json() for event in watched.events)
+
+
+def test_facts_that_a_visit_saw_are_facts():
+    v.FactsSeen(
+        child={"attending": "no"}, household={"low_income": "yes"}, guardians=[{"whereabouts": "away_for_work"}]
+    )
+    for wrong in (
+        {"child": {"atending": "no"}},
+        {"household": {"low_income": "rich"}},
+        {"child": {"child_id": "ch-2"}},
+    ):
+        with pytest.raises(ValueError, match=r"1 validation error|changes no id"):
+            v.FactsSeen(**wrong)
