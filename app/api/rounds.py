@@ -15,6 +15,7 @@ from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.intake import Submission
 from app.db.rounds import begin_round, report_all
+from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
@@ -208,6 +209,7 @@ async def open_round(given: NewRound, conn: Conn, who: Who, shouhu: Shouhu) -> R
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
     if not organises(who, spec):
         raise Refused(RefusalCode.NOT_ALLOWED)
+    await open_door(conn)
     begun = (await begin_round(conn, shouhu.ledger, given.code, who, now)).progress
     return _Counted(
         id=begun.round_id, code=begun.code, organiser=begun.organiser, opened_at=begun.opened_at,
@@ -226,6 +228,7 @@ async def answer(
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
     if given.nothing_found == bool(given.reports):
         raise Refused(RefusalCode.NOTHING_SAID)
+    await open_door(conn)
     once = f"{round_id}/{given.unit}/{idempotency_key}" if idempotency_key else None
     filed = await report_all(conn, shouhu.ledger, shouhu.receipts, given.reports, who, once)
     command = ReturnRound(
