@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,6 +88,7 @@ def _welcome(stack: "Stack") -> None:
     places = {
         "API and its documentation": f"{stack.url}/docs",
         "Progress by receipt code": f"{stack.url}{PROGRESS_PATH}",
+        "Sign-in page": f"{stack.url}/sign-in, with what ./shouhu account PERSON gives",
         "Temporal's pages": stack.temporal.ui_url if stack.temporal else "",
         "Data and logs": f"{stack.data}",
         "Tokens of all people": f"{stack.data}/tokens.json",
@@ -192,6 +194,28 @@ def endpoint(
                 console.print(made, soft_wrap=True, highlight=False)
             for line in await listed(conn):
                 console.print(line, soft_wrap=True, highlight=False)
+
+    asyncio.run(run(settings_of(data)))
+
+
+@app.command()
+def account(
+    person: Annotated[str, typer.Argument(help="As in police.officer.1")], data: Data = DATA,
+) -> None:  # fmt: skip
+    """Give somebody a new password and authenticator for the pages; what they had before ends."""
+    from app.db.accounts import make_account
+
+    async def run(settings: Settings) -> None:
+        async with database(settings) as engine, engine.begin() as conn:
+            made = await make_account(conn, person, datetime.now(UTC))
+        if made is None:
+            errors.print(f"Nobody who is active is called {person}.", highlight=False)
+            raise typer.Exit(2)
+        for what, value in (("Account", person), ("Password", made.password), ("Authenticator", made.authenticator)):
+            console.print(f"  {what:<14} {value}", soft_wrap=True, highlight=False)
+        console.print(
+            "  Shown this once. An authenticator app takes the address as it stands, or from a QR code of it."
+        )
 
     asyncio.run(run(settings_of(data)))
 

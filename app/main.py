@@ -46,7 +46,7 @@ from app.db.session import DATABASE_ERRORS, NotDurable, engine_of, is_away, requ
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
-from app.web import progress
+from app.web import frame, progress, sign_in
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
@@ -89,7 +89,11 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
     if given is not None:
         app.state.service = given
     problems.install(app)
-    app.add_middleware(Edge, forms={PROGRESS_PATH: progress.refusal}, reached=lambda: app.state.reached)
+    app.add_middleware(
+        Edge,
+        forms={PROGRESS_PATH: progress.refusal, **dict.fromkeys(sign_in.FORMS, sign_in.refusal)},
+        reached=lambda: app.state.reached,
+    )
     for module in (
         access_record,
         reports,
@@ -112,7 +116,8 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         catalogue,
     ):
         app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
-    app.include_router(progress.router)
+    for pages in (frame, progress, sign_in):
+        app.include_router(pages.router)
     app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)

@@ -1,7 +1,9 @@
 """What a route needs: the ledger and a connection in one transaction, who asks, and what a case is to them."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -9,9 +11,10 @@ from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
+from app.api.problems import Problem
 from app.db import tables
 from app.db.audit import before_reading
-from app.db.people import actor_by_token, deputy
+from app.db.people import actor_by_session, actor_by_token, deputy
 from app.db.service import Service
 from app.db.walls import concerns, through_the_door
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
@@ -39,19 +42,44 @@ Conn = Annotated[AsyncConnection, Depends(connection, scope="function")]
 Shouhu = Annotated[Service, Depends(service)]
 
 
+SESSION = "__Host-session"
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def is_same_origin(request: Request) -> bool:
+    """Whether a page of this service sent the request; a browser that does not say so is not believed."""
+    if said := request.headers.get("sec-fetch-site"):  # of a page that sends no Referer, the Origin is `null`
+        return said == "same-origin"
+    return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+
+
+async def by_session(request: Request, conn: AsyncConnection, now: datetime) -> Actor | None:
+    """The person of the browser's session; what changes something has to come from a page of this service."""
+    token = request.cookies.get(SESSION)
+    if token is None:
+        return None
+    if request.method not in SAFE and not is_same_origin(request):
+        raise Problem(
+            403, "cross_site", "请求不是从本系统页面发出 · The request does not come from a page of this service."
+        )
+    return await actor_by_session(conn, token, now)
+
+
 async def actor(
+    request: Request,
     conn: Conn,
     shouhu: Shouhu,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
     x_acting_for: Annotated[str | None, Header(description="The absent person whose deputy acts.")] = None,
 ) -> Actor:
-    """The person behind the bearer token, in the seat of whom they stand in for."""
-    found = await actor_by_token(conn, bearer.credentials) if bearer else None
+    """The person behind the bearer token or the session, in the seat of whom they stand in for."""
+    now = shouhu.ledger.clock()
+    found = await (actor_by_token(conn, bearer.credentials) if bearer else by_session(request, conn, now))
     if found is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     if x_acting_for is None:
         return found
-    standing_in = await deputy(conn, found, x_acting_for, shouhu.ledger.clock())
+    standing_in = await deputy(conn, found, x_acting_for, now)
     if standing_in is None:
         raise Refused(RefusalCode.NOT_ALLOWED)
     return standing_in

@@ -2,20 +2,36 @@
 
 import hashlib
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables, walls
 from app.domain.access import Actor
+from app.domain.sign_in import ABSOLUTE, IDLE
 from app.domain.terms import Agency, Role
+
+FRESH = timedelta(minutes=1)
+"""A session is written as seen at most so often."""
 
 
 async def actor_by_token(conn: AsyncConnection, token: str) -> Actor | None:
     """The active person with this token; the transaction sees from now on what that person may see."""
     row = await walls.entered(conn, hashlib.sha256(token.encode()).hexdigest())
     return _actor(row) if row else None
+
+
+async def actor_by_session(conn: AsyncConnection, token: str, now: datetime) -> Actor | None:
+    """The active person whose session this is, which is seen again; their sight likewise."""
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    row = await walls.resumed(conn, {"digest": digest, "seen_after": now - IDLE, "began_after": now - ABSOLUTE})
+    if row is None:
+        return None
+    session = tables.sessions.c
+    seen = update(tables.sessions).where(session.token_hash == digest, session.seen_at < now - FRESH)
+    await conn.execute(seen.values(seen_at=now))
+    return _actor(row)
 
 
 async def deputy(conn: AsyncConnection, actor: Actor, absent: str, now: datetime) -> Actor | None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 
+from app.db.account_tables import accounts, sessions
 from app.db.child_tables import child_files, contents
 from app.db.columns import Id, Instant, conducted, metadata
 from app.db.registers import (
@@ -39,6 +40,7 @@ __all__ = [
     "WAITING",
     "Id",
     "Instant",
+    "accounts",
     "agencies",
     "audit",
     "calendar_days",
@@ -63,6 +65,7 @@ __all__ = [
     "round_units",
     "rounds",
     "seals",
+    "sessions",
     "submissions",
     "suggestions",
     "tasks",

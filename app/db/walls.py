@@ -32,6 +32,7 @@ WALLED = (
     "contents",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
+RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")
 SIT = text("select * from shouhu_sit(:absent, :deputy, :at)")
 
 
@@ -51,6 +52,11 @@ async def open_door(conn: AsyncConnection) -> None:
 async def entered(conn: AsyncConnection, digest: str) -> Row[Any] | None:
     """The person with this token, whose sight the transaction has from now on."""
     return (await conn.execute(ENTER, {"digest": digest})).one_or_none()
+
+
+async def resumed(conn: AsyncConnection, session: Mapping[str, Any]) -> Row[Any] | None:
+    """The person whose session it is, while it is good: likewise."""
+    return (await conn.execute(RESUME, session)).one_or_none()
 
 
 async def seated(conn: AsyncConnection, seat: Mapping[str, Any]) -> Row[Any] | None:

@@ -1,34 +1,21 @@
 """The progress page for whoever holds a receipt code; the code travels in bodies only, never in an address, a log or a Referer."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
-from fastapi.templating import Jinja2Templates
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.db.receipts import LENGTH, by_receipt, grouped, is_whole, plain
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import DATABASE_ERRORS, is_away
-from app.domain.facts import BEIJING
 from app.domain.terms import Stage
+from app.web.frame import STRICT, page
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
-ROOM = Path(__file__).parent
-templates = Jinja2Templates(ROOM / "templates")
-STATIC = {"app.css": "text/css", "icon.svg": "image/svg+xml"}
-STRICT = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
 STEPS = tuple(Stage)
 NEXT = {
     Stage.REPORT: (
@@ -72,13 +59,6 @@ WRONG = {
 EMPTY = ("请填写回执编号", "Please enter the receipt code.")
 
 
-def _local(at: datetime) -> str:
-    return at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
-
-
-templates.env.filters["local"] = _local
-
-
 @router.get("/")
 async def home() -> Response:
     """A person who comes with the bare address wants to know how a report stands."""
@@ -118,14 +98,6 @@ async def show(request: Request) -> Response:
     return _page(request, "standing.html", facts)
 
 
-@router.get("/static/{name}")
-async def static(name: str) -> Response:
-    """The style sheet and the icon."""
-    if name not in STATIC:
-        raise HTTPException(404)
-    return FileResponse(ROOM / "static" / name, media_type=STATIC[name], headers=STRICT)
-
-
 def refusal(status: int) -> ASGIApp:
     """What the edge answers here instead of a problem for programs."""
 
@@ -163,6 +135,5 @@ def _page(
     status: int = 200,
     more: Mapping[str, str] | None = None,
 ) -> Response:
-    shouhu: Service = request.app.state.service
-    shown = {"path": PROGRESS_PATH, "exit_url": shouhu.exit_url, **facts}
-    return templates.TemplateResponse(request, name, shown, status_code=status, headers={**STRICT, **(more or {})})
+    exit_url = request.app.state.service.exit_url
+    return page(request, name, {"path": PROGRESS_PATH, "exit_url": exit_url, **facts}, status=status, more=more)

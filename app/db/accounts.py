@@ -1,0 +1,123 @@
+"""Accounts and sessions: passwords as argon2 hashes, one-time codes that count once, sessions that live on the server and end there."""
+
+import asyncio
+import hashlib
+import secrets
+import unicodedata
+from datetime import datetime, timedelta
+from functools import cache
+from typing import NamedTuple
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from pyotp import random_base32
+from pyotp.totp import TOTP
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.account_tables import accounts, sessions
+from app.db.people import actor_by_session
+from app.domain.sign_in import ABSOLUTE, IDLE, Guarded, steps_at
+
+ISSUER = "Shouhu 守护"
+HASHER = PasswordHasher()
+
+
+class NewAccount(NamedTuple):
+    """What is shown once, to whoever made it."""
+
+    password: str
+    authenticator: str
+    """The address that an authenticator reads from a QR code."""
+
+
+class Tried(NamedTuple):
+    """How a try ended: the token of the new session, or how long the next try has to wait, or neither."""
+
+    token: str = ""
+    wait: timedelta | None = None
+
+
+async def make_account(conn: AsyncConnection, person_id: str, now: datetime) -> NewAccount | None:
+    """A new password and authenticator for somebody who is known; what they had ends. None for a stranger."""
+    people = tables.people.c
+    known = select(people.id).where(people.id == person_id, people.is_active)
+    if (await conn.execute(known)).scalar_one_or_none() is None:
+        return None
+    password, secret = secrets.token_urlsafe(12), random_base32()
+    row = {
+        "password_hash": await asyncio.to_thread(HASHER.hash, password), "totp_secret": secret, "failures": 0,
+        "waits_until": None, "last_step": 0, "made_at": now,
+    }  # fmt: skip
+    made = upsert(accounts).values(person_id=person_id, **row)
+    await conn.execute(made.on_conflict_do_update(index_elements=["person_id"], set_=row))
+    await end_sessions(conn, person_id, now)
+    return NewAccount(password, TOTP(secret).provisioning_uri(name=person_id, issuer_name=ISSUER))
+
+
+async def sign_in(conn: AsyncConnection, person_id: str, password: str, code: str, now: datetime) -> Tried:
+    """One try; the transaction has to be committed however it ends, for wrong tries are counted."""
+    mine = accounts.c.person_id == person_id
+    row = (await conn.execute(select(accounts).where(mine).with_for_update())).one_or_none()
+    guarded = Guarded(failures=row.failures, waits_until=row.waits_until, last_step=row.last_step) if row else Guarded()
+    if wait := guarded.wait(now):
+        return Tried(wait=wait)
+    right = await asyncio.to_thread(_is_right, row.password_hash if row else _nobody(), password)
+    if row is None:
+        return Tried()
+    step = _step_of(row.totp_secret, code, now, row.last_step) if right else None
+    after = guarded.failed(now) if step is None else guarded.succeeded(step)
+    await conn.execute(update(accounts).where(mine).values(after.model_dump()))
+    if step is None:
+        return Tried(wait=after.wait(now))
+    token = await _begin(conn, person_id, now)
+    return Tried(token) if await actor_by_session(conn, token, now) else Tried()
+
+
+async def _begin(conn: AsyncConnection, person_id: str, now: datetime) -> str:
+    token = secrets.token_urlsafe(32)
+    row = {"token_hash": _digest(token), "person_id": person_id, "began_at": now, "seen_at": now}
+    await conn.execute(sessions.insert(), row)
+    return token
+
+
+async def end_session(conn: AsyncConnection, token: str, now: datetime) -> None:
+    """It is not good any more, here and everywhere."""
+    mine = update(sessions).where(sessions.c.token_hash == _digest(token), sessions.c.ended_at.is_(None))
+    await conn.execute(mine.values(ended_at=now))
+
+
+async def end_sessions(conn: AsyncConnection, person_id: str, now: datetime) -> int:
+    """All of one person; how many were good."""
+    mine = update(sessions).where(
+        sessions.c.person_id == person_id, sessions.c.ended_at.is_(None), sessions.c.seen_at > now - IDLE,
+        sessions.c.began_at > now - ABSOLUTE,
+    )  # fmt: skip
+    return (await conn.execute(mine.values(ended_at=now))).rowcount
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _is_right(stored: str, password: str) -> bool:
+    try:
+        return HASHER.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobody() -> str:
+    """So that it takes as long to be refused for an account that does not exist."""
+    return HASHER.hash(secrets.token_urlsafe(12))
+
+
+def _step_of(secret: str, code: str, now: datetime, last_step: int) -> int | None:
+    """Which unused step the code belongs to."""
+    said, of = "".join(unicodedata.normalize("NFKC", code).split()), TOTP(secret)
+    unused = steps_at(now, last_step) if said.isascii() else ()
+    good = [step for step in unused if secrets.compare_digest(of.generate_otp(step), said)]
+    return good[0] if good else None

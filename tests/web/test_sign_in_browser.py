@@ -1,0 +1,100 @@
+"""Signing in with a real browser: by keyboard, with and without scripts, on a desk and on a phone."""
+
+import time
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from pyotp.totp import TOTP
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.api.context import SESSION
+from app.db.accounts import make_account
+from app.web.sign_in import ACCOUNT, SIGN_IN
+from tests.web.test_browser import DESK, EVERY_WIDTH, WCAG, Visit
+
+pytestmark = pytest.mark.browser
+PERSON = "health.officer.1"
+
+
+@pytest.fixture
+async def account(stack):
+    engine = create_async_engine(stack.postgres.url)
+    async with engine.begin() as conn:
+        made = await make_account(conn, PERSON, datetime.now(UTC))
+    await engine.dispose()
+    return made
+
+
+def code(account):
+    """What the authenticator shows now."""
+    return TOTP(parse_qs(urlsplit(account.authenticator).query)["secret"][0]).at(time.time())
+
+
+@pytest.fixture
+async def visit(browser, stack):
+    contexts = []
+
+    async def begin(size=DESK, **options):
+        context = await browser.new_context(viewport=size, locale="zh-CN", **options)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        return await Visit(await context.new_page(), stack.url + SIGN_IN).open()
+
+    yield begin
+    for context in contexts:
+        await context.close()
+
+
+@EVERY_WIDTH
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+async def test_in_and_out_by_keyboard_alone(visit, account, stack, size, scripts):
+    here = await visit(size, java_script_enabled=scripts)
+    await here.tab_to("#person")
+    await here.page.keyboard.type(PERSON)
+    await here.tab_to("#password")
+    await here.page.keyboard.type("not it")
+    await here.tab_to("#code")
+    await here.page.keyboard.type("000000")
+    assert await here.submit() == 422
+    assert "不正确" in await here.says()
+    assert await here.page.locator("#person").input_value() == PERSON
+    assert await here.page.locator("#password").input_value() == ""
+    await here.tab_to("#password")
+    await here.page.keyboard.type(account.password)
+    await here.tab_to("#code")
+    await here.page.keyboard.type(code(account))
+    assert await here.submit() == 200
+    assert here.page.url == stack.url + ACCOUNT
+    assert PERSON in await here.says()
+    assert await here.overflow() == 0
+    (kept,) = await here.page.context.cookies()
+    assert (kept["name"], kept["httpOnly"], kept["secure"], kept["sameSite"]) == (SESSION, True, True, "Strict")
+    await here.tab_to("main button")
+    assert await here.submit() == 200
+    assert here.page.url == stack.url + SIGN_IN
+    await here.page.goto(stack.url + ACCOUNT)
+    assert here.page.url == stack.url + SIGN_IN
+    log = (stack.data / "api.log").read_text()
+    assert account.password not in log
+    assert PERSON not in log
+
+
+@EVERY_WIDTH
+async def test_no_page_has_a_barrier_or_is_wider_than_the_screen(visit, account, size):
+    here = await visit(size)
+    for filled, status in (
+        ({}, 422),
+        ({"#person": PERSON, "#password": account.password, "#code": code(account)}, 200),
+    ):
+        await here.open()
+        for field, text in filled.items():
+            await here.page.locator(field).fill(text)
+        await here.page.locator("#code").focus()
+        assert await here.submit() == status
+        assert await here.overflow() == 0
+        found = await Axe().run(here.page, options={"runOnly": {"type": "tag", "values": WCAG}})
+        assert found.violations_count == 0, found.generate_report()
+        for box in [await one.bounding_box() for one in await here.page.locator("input:visible, .btn").all()]:
+            assert min(box["height"], box["width"]) >= 44
