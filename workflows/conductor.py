@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import TypeAdapter
@@ -20,6 +20,8 @@ PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=ti
 BREATH = timedelta(seconds=1)
 ASKED = 10
 """How often the ledger is asked for a stream that it does not know, within a quarter of an hour; then the conductor ends."""
+FAILED_IN_PLACE = (ActivityError, ApplicationError, TimeoutError)
+"""The engine wraps a local activity's failure as it happens, and hands it out bare when it is read from the history."""
 State = TypeVar("State")
 
 
@@ -102,7 +104,7 @@ class Conductor(Generic[State]):
             answer = await workflow.execute_local_activity(
                 name, argument, result_type=Moved, start_to_close_timeout=timedelta(seconds=10), retry_policy=QUICK
             )
-        except ActivityError:
+        except FAILED_IN_PLACE:
             answer = await workflow.execute_activity(
                 name, argument, result_type=Moved, start_to_close_timeout=timedelta(seconds=30), retry_policy=PATIENT
             )

@@ -6,9 +6,12 @@ import uuid
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from temporalio import activity, client
 from temporalio.api.enums.v1 import EventType
+from temporalio.worker import ActivityInboundInterceptor, Interceptor
 
 from activities.messages import Conducting, Moved
 from app.db.ledger import events_since
@@ -125,6 +128,38 @@ async def test_the_engine_never_fails_on_a_case_that_a_person_moved_first(world)
     await world.reaches(case, Stage.ASSESS)
     await world.do(case, c.AddNote(by=ENGINE))
     assert (await world.handle(case).describe()).status.name == "RUNNING"
+
+
+class LocalFails(client.Interceptor, Interceptor):
+    """What the engine asks in place always fails, as while the database is away."""
+
+    def intercept_activity(self, next):
+        return FailsInPlace(next)
+
+
+class FailsInPlace(ActivityInboundInterceptor):
+    async def execute_activity(self, input):
+        if activity.info().is_local:
+            raise ConnectionError("away")
+        return await super().execute_activity(input)
+
+
+async def test_what_failed_in_place_fails_alike_for_a_worker_that_reads_it_from_the_history(
+    engine, temporal, monkeypatch
+):
+    monkeypatch.setattr("app.worker.MOST_CACHED", 0)  # nothing is remembered: each task replays all that was before
+    world = World(engine, temporal)
+    failing = client.Client(**{**temporal.client.config(), "interceptors": [LocalFails()]})
+    monkeypatch.setattr(world, "env", SimpleNamespace(client=failing, fast_forward=temporal.fast_forward))
+    async with world.open():
+        case = await world.report("CN-07")
+        await world.reaches(case, Stage.ASSESS)
+        await same_everywhere(world, case)
+        kinds = await kinds_of(world.handle(case))
+        assert kinds[EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED]
+        assert not kinds[EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED]
+        assert (await world.handle(case).describe()).status.name == "RUNNING"
+        await world.handle(case).terminate("the test is over")
 
 
 @pytest.mark.parametrize(("workflow", "kind"), [("CaseWorkflow", "case"), ("ChildWatchWorkflow", "watch")])
