@@ -15,6 +15,7 @@ from app.domain.policy import Triage
 from app.policy.case_file import facts_of_file
 from app.policy.child_view import child_view, vocabulary
 from app.policy.conditions import compiled, view
+from app.policy.determination import Tables
 from app.policy.dry_run import dry_run
 from app.policy.examples import examples, with_facts
 from app.policy.loader import load
@@ -76,7 +77,7 @@ def _bare(pack: Pack, facts: ReportFacts) -> Callable[[], None]:
 
 
 def _of_children(pack: Pack) -> list[Any]:
-    tables = [getattr(pack.file, name) for name in type(pack.file).model_fields if name not in CONDITIONED]
+    tables = [getattr(pack.file, name) for name in Tables.model_fields]
     rows = [row for table in tables if isinstance(table, tuple) for row in table if hasattr(row, "when")]
     return [compiled(row.when) for row in rows]
 

@@ -85,7 +85,15 @@ def _ledger(seen: Seen) -> Iterator[str]:
         for event in events:
             if event["kind"].endswith("rung_fired") and _instant(event["at"]) < _instant(event["planned_at"]):
                 yield f"early: {event['rung']} in {stream}"
-    yield from (f"twice: notice {what}" for what, times in seen.notices.items() if times > 1)
+    fired = Counter(  # a leg may be reminded of twice: to accept it, and to finish it
+        (stream, e["subject"], e["rung"])
+        for stream, events in seen.events.items()
+        for e in events
+        if e["kind"] == "rung_fired"
+    )
+    for (person, stream, kind, subject, rung), times in seen.notices.items():
+        if times > max(1, fired[stream, subject, rung]):
+            yield f"twice: notice {(person, stream, kind, subject, rung)}"
 
 
 def _instant(text: str) -> datetime:
