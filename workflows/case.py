@@ -67,16 +67,6 @@ class CaseWorkflow(Conductor[Progress]):
             await self._review_afterwards()
         await workflow.wait_condition(lambda: self.errands == 0)
 
-    @workflow.signal
-    def moved(self, moved: Moved) -> None:
-        """The relay tells what the ledger has recorded."""
-        self.hear(moved)
-
-    @workflow.query
-    def progress(self) -> Progress | None:
-        """The cached fold, for tests and operators."""
-        return self.state
-
     async def _secure_the_child(self) -> None:
         await self._until(lambda case: case.is_secured)
 

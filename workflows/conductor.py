@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -37,6 +38,7 @@ class Conductor(Generic[State]):
     next_deadline: Callable[[Any], datetime | None]
     raise_due: str
 
+    @workflow.init
     def __init__(self, start: Conducting) -> None:
         self.stream_id = start.stream_id
         self.resumed = start.resumed
@@ -48,6 +50,22 @@ class Conductor(Generic[State]):
         self.alarm_at: datetime | None = None
         self.errands = 0
         self.unknown = 0
+
+    @workflow.signal
+    def moved(self, moved: Moved) -> None:
+        """The relay tells what the ledger has recorded."""
+        self.hear(moved)
+
+    @workflow.query
+    def progress(self) -> Any:
+        """The cached fold, for tests and operators."""
+        return self.state
+
+    async def conduct(self) -> None:
+        """Wait for the ledger or the clock until the stream has ended, or is given up."""
+        with suppress(StreamUnknown):
+            while cast(Any, await self.know()).is_open:
+                await self.move()
 
     def hear(self, moved: Moved) -> None:
         """Fold what is new; versions that were seen are ignored, a gap is fetched before the next move."""

@@ -1,15 +1,14 @@
 """Screening rounds: a schedule opens one, and its conductor chases the units that have not answered."""
 
-from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import Conducting, Moved, RoundOrder
+    from activities.messages import Conducting, RoundOrder
     from app.domain.rounds import Round, apply_round, next_round_deadline, round_event_adapter
-    from workflows.conductor import PATIENT, Conductor, StreamUnknown
+    from workflows.conductor import PATIENT, Conductor
 
 
 @workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
@@ -34,23 +33,7 @@ class RoundWorkflow(Conductor[Round]):
     next_deadline = staticmethod(next_round_deadline)
     raise_due = "raise_due_round"
 
-    @workflow.init
-    def __init__(self, start: Conducting) -> None:
-        super().__init__(start)
-
     @workflow.run
     async def run(self, start: Conducting) -> None:
         """Sleep until a rung is due or the ledger moves."""
-        with suppress(StreamUnknown):
-            while (await self.know()).is_open:
-                await self.move()
-
-    @workflow.signal
-    def moved(self, moved: Moved) -> None:
-        """The relay tells what the ledger has recorded."""
-        self.hear(moved)
-
-    @workflow.query
-    def progress(self) -> Round | None:
-        """The cached fold, for tests and operators."""
-        return self.state
+        await self.conduct()

@@ -21,28 +21,17 @@ from app.domain.watch import Watch, apply_watch, decide_watch, next_visit_deadli
 NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
 
 
-def _fold_file(events: Sequence[Any], start: ChildFile | None) -> ChildFile:
-    for event in events:
-        start = apply_file(start, event)
-    if start is None:
-        raise ValueError("the ledger of a file begins with change_entered")
-    return start
+def _folding(apply: Callable[[Any, Any], Any], first: str) -> Callable[..., Any]:
+    """The fold of a kind of stream, whose ledger begins with that event."""
 
+    def folded(events: Sequence[Any], start: Any) -> Any:
+        for event in events:
+            start = apply(start, event)
+        if start is None:
+            raise ValueError(f"this ledger begins with {first}")
+        return start
 
-def _fold_watch(events: Sequence[Any], start: Watch | None) -> Watch:
-    for event in events:
-        start = apply_watch(start, event)
-    if start is None:
-        raise ValueError("the ledger of a watch begins with watch_began")
-    return start
-
-
-def _fold_round(events: Sequence[Any], start: Round | None) -> Round:
-    for event in events:
-        start = apply_round(start, event)
-    if start is None:
-        raise ValueError("the ledger of a round begins with round_opened")
-    return start
+    return folded
 
 
 @dataclass(frozen=True)
@@ -71,15 +60,15 @@ class Kind:
 
 CASE = Kind(tables.cases, Progress, e.event_adapter, decide, fold, next_deadline, projections.case_columns)
 WATCH = Kind(
-    tables.watches, Watch, watch_event_adapter, decide_watch, _fold_watch, next_visit_deadline,
+    tables.watches, Watch, watch_event_adapter, decide_watch, _folding(apply_watch, "watch_began"), next_visit_deadline,
     projections.watch_columns,
 )  # fmt: skip
 ROUND = Kind(
-    tables.rounds, Round, round_event_adapter, decide_round, _fold_round, next_round_deadline,
+    tables.rounds, Round, round_event_adapter, decide_round, _folding(apply_round, "round_opened"), next_round_deadline,
     projections.round_columns,
 )  # fmt: skip
 FILE = Kind(
-    tables.child_files, ChildFile, file_event_adapter, decide_file, _fold_file, next_file_deadline,
+    tables.child_files, ChildFile, file_event_adapter, decide_file, _folding(apply_file, "change_entered"), next_file_deadline,
     projections.file_columns,
 )  # fmt: skip
 BY_PREFIX = {"watch": WATCH, "round": ROUND, "file": FILE}
