@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client, WorkflowExecution, WorkflowFailureError
+from temporalio.service import RPCError, RPCStatusCode
 
 from app.db import tables
 from app.db.projections import task_rows
@@ -32,6 +33,8 @@ ONCE = {
 """Events that may stand once in a case for each of these fields."""
 CATCHES_UP = ("untold", "no workflow", "not conducted", "not ended", "taken, not recorded")
 """Complaints that time may still answer."""
+ANSWERS = timedelta(seconds=15)
+NO_ANSWER = (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE)
 ENDED_WELL = ("RUNNING", "COMPLETED", "CONTINUED_AS_NEW")
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -50,7 +53,7 @@ class Seen:
     notices: Counter = field(default_factory=Counter)
     workflows: dict[str, list[str]] = field(default_factory=dict)
     """The states of all runs by id; the newest first."""
-    conducted: dict[str, int] = field(default_factory=dict)
+    conducted: dict[str, int | None] = field(default_factory=dict)
     """The version that each open case's workflow knows."""
     received: list[dict[str, Any]] = field(default_factory=list)
     """What the agencies' systems say that they received."""
@@ -204,10 +207,21 @@ async def _engine(client: Client, seen: Seen) -> None:
     runs = [run async for run in client.list_workflows("", page_size=1000)]
     for run in sorted(runs, key=lambda run: run.start_time, reverse=True):
         seen.workflows.setdefault(run.id, []).append(await _state(client, run))
-    for stream, row in seen.stored.items():
-        if row["is_open"] and "RUNNING" in seen.workflows.get(stream, []):
-            progress = await client.get_workflow_handle(stream).query("progress")
-            seen.conducted[stream] = progress["version"] if progress else 0
+    running = [
+        stream for stream, row in seen.stored.items() if row["is_open"] and "RUNNING" in seen.workflows.get(stream, [])
+    ]
+    seen.conducted.update(zip(running, await asyncio.gather(*(_knows(client, run) for run in running)), strict=True))
+
+
+async def _knows(client: Client, stream: str) -> int | None:
+    """The version at which the workflow stands; None of one that does not answer, which is a complaint unless it does in time."""
+    try:
+        progress = await client.get_workflow_handle(stream).query("progress", rpc_timeout=ANSWERS)
+    except RPCError as silent:
+        if silent.status not in NO_ANSWER:
+            raise
+        return None
+    return progress["version"] if progress else 0
 
 
 async def _state(client: Client, run: WorkflowExecution) -> str:
