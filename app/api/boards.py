@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, true, update
 
 from app.api.answers import FindingRow, Notice, Rate, StalledRow, TaskRow
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned, visible
@@ -126,13 +126,14 @@ async def findings(
     found, watch, case = tables.findings, tables.watches.c, tables.cases.c
     file, child = tables.child_files.c, tables.children.c
     of_case = func.coalesce(watch.case_id, child.case_id, found.c.stream_id)
+    of_no_case = and_(case.id.is_(None), true() if who.oversees_district else at_desk_of(who, watch.desk))
     query = (
         select(found, of_case.label("case_id"))
         .outerjoin(tables.watches, watch.id == found.c.stream_id)
         .outerjoin(tables.child_files, file.id == found.c.stream_id)
         .outerjoin(tables.children, child.id == file.child_id)
         .outerjoin(tables.cases, case.id == of_case)
-        .where(visible(who), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
+        .where(or_(visible(who), of_no_case), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
     )
     return await page_of(conn, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
-from sqlalchemy import and_, exists, false, or_, select
+from sqlalchemy import and_, exists, false, or_, select, true
 
 from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
@@ -26,7 +26,7 @@ from app.domain.commands import Command
 from app.domain.determination import ChildFound
 from app.domain.facts import Known, Sex
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import keeps
+from app.domain.sight import divisions, keeps
 from app.domain.titles import TITLES
 from app.domain.visit import FactsSeen
 
@@ -204,7 +204,11 @@ async def enter_change(
     """填报: the value counts once it has gone its path; a second one for the same field is told of the first."""
     own = await in_sight(conn, who, child_id)
     pack = await rules_of(conn, shouhu)
-    if not who.has(*DESK_STAFF) or SECTION_OF[entered.field] not in pack.file.seen_by(who.agency):
+    if (
+        entered.field is FileField.REGISTRATION
+        or not who.has(*DESK_STAFF)
+        or SECTION_OF[entered.field] not in pack.file.seen_by(who.agency)
+    ):
         raise Refused(RefusalCode.NOT_ALLOWED)
     value = _valid(entered)
     command = cf.EnterChange(
@@ -212,7 +216,7 @@ async def enter_change(
         moves_to=str(value) if entered.field is FileField.RESIDENCE_DIVISION else None,
         content={"value": value, "evidence": entered.evidence},
     )  # fmt: skip
-    return await _perform(conn, shouhu, command, own, None, response, idempotency_key, if_match)
+    return await perform(conn, shouhu, command, own, None, response, idempotency_key, if_match)
 
 
 def _valid(entered: EnteredValue) -> JsonValue:
@@ -234,7 +238,7 @@ async def pass_change(
     """核实 by the street, 审批 by the district where the path has it; never by a person who had a part in it before."""
     own = await in_sight(conn, who, child_id)
     command = cf.PassChange(by=who, change=change, note=taken.note)
-    return await _perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+    return await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
 
 
 @router.post(
@@ -247,13 +251,14 @@ async def reject_change(
     """退回: the value is not taken, for a reason."""
     own = await in_sight(conn, who, child_id)
     command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
-    return await _perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+    return await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
 
 
-async def _perform(
+async def perform(
     conn: Conn, shouhu: Shouhu, command: Command, child: str, change: int | None, response: Response, key: str | None,
     if_match: str | None,
 ) -> FileAnswer:  # fmt: skip
+    """Record it in the file of the child."""
     done = await shouhu.ledger.begin(conn, cf.file_id(child), command, key=key, expected=version_of(if_match))
     response.headers["ETag"] = f'"{done.version}"'
     number = change or done.version
@@ -284,14 +289,17 @@ async def record_of(conn: Conn, who: Actor, child_id: str, fields: list[str]) ->
 
 
 async def in_sight(conn: Conn, who: Actor, child_id: str) -> str:
-    """The child, if the caller keeps its file, has its case, or has a step to do in it; to all others there is no such child."""
+    """The child, if the caller keeps its file, registered it, has its case, or has a step to do in it; to all others there is none."""
     await open_door(conn)  # whoever keeps a file need not see its case; the ways are weighed here
     own = await own_id(conn, child_id)
     child, watch, file, case = tables.children.c, tables.watches.c, tables.child_files.c, tables.cases.c
+    asked = tables.children.alias("asked").c
     ways = or_(
         exists().where(case.id == child.case_id, visible(who)),
+        exists().where(asked.id == child_id, case.id == asked.case_id, visible(who)),
         exists().where(watch.child_id == child.id, watch.desk.in_(keeps(who))),
         exists().where(file.child_id == child.id, file.desks.contains([who.desk])),
+        and_(child.case_id.is_(None), true() if who.oversees_district else child.division.in_(divisions(who))),
     )
     may_see = and_(ways, child.id == own, unconcerned(who, child.case_id)) if keeps(who) else false()
     if (await conn.execute(select(child.id).where(may_see))).scalar_one_or_none() is None:

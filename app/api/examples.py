@@ -146,6 +146,8 @@ def examples() -> dict[str, Any]:
                        "next_deadline_at": FILED + timedelta(days=7), "desks": ["STREET-110106101"]},
         "FileAnswer": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101",
                        "due_at": FILED + timedelta(days=7), "replayed": False},
+        "Registered": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101", "proposed": "low",
+                       "due_at": FILED + timedelta(days=7), "means_change": None, "replayed": False},
         "ChildServices": {"child_id": "ch-0d0f4b1e", "services": [
             {"service": "h-preschool", "agency": "HEALTH", "zh": "学龄前儿童健康检查", "en": "check before school", "basis": ["R024"],
              "due": "yes", "at_months": 60, "next_months": 72, "given": [], "missing": []}]},

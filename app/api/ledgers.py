@@ -106,7 +106,11 @@ def _is_keeper(who: Actor, ledger: Ledger) -> bool:
 def _within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
     """Each child once, under the id of its watch, of those whom the book of this body reaches."""
     child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
-    first = exists().where(case.id == child.case_id, case.progress["watch"].astext.is_(None), case.linked_to.is_(None))
+    reported = exists().where(
+        case.id == child.case_id, case.progress["watch"].astext.is_(None), case.linked_to.is_(None)
+    )
+    verified = child.case_id.is_(None) & exists().where(watch.child_id == child.id)
+    first = or_(reported, verified)
     of_case = exists().where(case.id == child.case_id, visible(who))
     match ledger.reach:
         case Reach.KEPT:

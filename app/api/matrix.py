@@ -155,6 +155,7 @@ OWN_RULES = {
         ("read_child", "read_child_history", "enter_change", "pass_change", "reject_change", "waiting_changes"),
         "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
     ),
+    "register_child": "staff of a committee or street, in their own street (app/api/registration.py)",
     **dict.fromkeys(("ledgers", "read_ledger"), "the body that keeps the book, its own children (app/api/ledgers.py)"),
     **dict.fromkeys(
         ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round"),

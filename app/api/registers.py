@@ -357,7 +357,7 @@ async def _is_known(conn: Conn, who: Actor, rules: Policy, spec: FieldSpec, name
             query = select(case.id).where(case.id == named, visible(who))
         case FieldType.CHILD:
             watched = select(watch.id).where(watch.child_id == child.id, at_desk_of(who, watch.desk)).exists()
-            query = select(child.id).join(tables.cases, case.id == child.case_id)
+            query = select(child.id).outerjoin(tables.cases, case.id == child.case_id)
             query = query.where(child.id == named, or_(visible(who), watched))
         case FieldType.ENTRY:
             query = kept.newest(line.id == named, line.book == spec.book, line.kind != Kind.ENDED.value)

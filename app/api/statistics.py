@@ -7,9 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy import true
 
-from app.api.context import Conn, Shouhu, Who, require, visible
+from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
 from app.api.strict import StrictRoute
+from app.db import tables
 from app.db.outcomes import cases_then, children_of, watches_then
 from app.db.scorecard import scorecard as counted
 from app.domain.access import Action, Actor
@@ -75,7 +77,8 @@ async def scorecard(
 ) -> list[Card]:
     """督查考核, street by street, of any period as it stood at its end."""
     require(who, Action.READ_STATISTICS)
-    found = await counted(conn, since, until, visible(who))
+    kept = true() if who.oversees_district else at_desk_of(who, tables.watches.c.desk)
+    found = await counted(conn, since, until, visible(who), kept)
     return [Card(division=division, **found[division]) for division in sorted(found)]
 
 

@@ -121,7 +121,7 @@ class WatchRow(BaseModel):
     """A watch and its next visit."""
 
     id: str
-    case_id: str
+    case_id: str | None = Field(description="Null where the child was registered without a report.")
     child_id: str
     grade: Grade
     desk: str

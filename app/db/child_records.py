@@ -50,8 +50,8 @@ async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: Co
     return [
         ChildRecord(
             child_id=child, division=_division(row, file := _file(files, child)), reported_at=row["filed_at"],
-            case_id=row["case_id"], reported=_reported(row), file=file, contents=contents[f"{PREFIX}{child}"],
-            facts=ReportFacts.model_validate_json(row["facts"]) if row["facts"] else None, cases=tuple(cases[child]),
+            case_id=row["case_id"], reported=_reported(row, first := registered(contents[f"{PREFIX}{child}"])), file=file,
+            registered_by=_registrar(file), contents=contents[f"{PREFIX}{child}"], facts=_facts(row, first), cases=tuple(cases[child]),
             watch=(watch := _watch(watches, child)), entrusted=_entrusted(contents[watch_id(child)], watch),
             visits=tuple(visits[watch_id(child)]),
         )
@@ -76,13 +76,32 @@ def _division(row: Rows, file: ChildFile | None) -> str:
     return file.division if file else row["division"]
 
 
-def _reported(row: Rows) -> dict[FileField, Any]:
-    """What the report said; the family as it was named there."""
+def registered(contents: Mapping[int, Any]) -> Rows:
+    """What was said of the family of a child that was registered without a report, and the facts of both."""
+    return next((body for body in contents.values() if "facts" in body), {})
+
+
+def _registrar(file: ChildFile | None) -> str | None:
+    if file is None:
+        return None
+    field = FileField.REGISTRATION
+    counts, waiting = file.counts.get(field), file.waiting_for(field)
+    return counts.by if counts else waiting.persons[0] if waiting else None
+
+
+def _facts(row: Rows, first: Rows) -> ReportFacts | None:
+    if row["facts"]:
+        return ReportFacts.model_validate_json(row["facts"])
+    return ReportFacts.model_validate(first["facts"]) if first else None
+
+
+def _reported(row: Rows, first: Rows) -> dict[FileField, Any]:
+    """What the report or the registration said; the family as it was named there."""
     born = row["birth_date"]
     said = {field: row[field.value] for field in REPORTED}
     known = {
         FileField.BIRTH_DATE: born.isoformat() if born else row["birth_text"],
-        FileField.RESIDENCE_DIVISION: row["division"], FileField.GUARDIANS: [_named(one) for one in row["family"] or ()],
+        FileField.RESIDENCE_DIVISION: row["division"], FileField.GUARDIANS: [_named(one) for one in row["family"] or first.get("family", ())],
     }  # fmt: skip
     return {**said, **known}
 
@@ -132,7 +151,8 @@ async def _cases(
     case, found = tables.cases.c, defaultdict[str, list[tuple[int, Progress]]](list)
     of_case: defaultdict[str, list[str]] = defaultdict(list)
     for child, row in reported.items():
-        of_case[row["case_id"]].append(child)
+        if row["case_id"]:
+            of_case[row["case_id"]].append(child)
     watch = case.progress["watch"].astext
     ways: list[ColumnElement[bool]] = [case.id.in_(of_case), case.linked_to.in_(of_case)]
     query = select(case.number, case.linked_to, case.progress).where(

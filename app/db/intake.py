@@ -204,10 +204,10 @@ async def file(
     case_id = f"case-{uuid.uuid4().hex}"
     children = [child.model_copy(update={"child_id": f"ch-{uuid.uuid4().hex}"}) for child in submission.children]
     of_family = [member.phone for member in submission.family]
-    candidates = [_candidate(case_id, child, of_family, now) for child in children]
+    candidates = [candidate_of(case_id, child, of_family, now) for child in children]
     sealed = submission.kind is ReportKind.JUVENILE
     matches = {} if sealed else await _matches(conn, candidates, now)
-    facts = _facts(submission, children, now, possible_duplicate=bool(matches))
+    facts = facts_of(submission, children, now, possible_duplicate=bool(matches))
     findings = _findings(children)
     code = receipts.code(case_id)
     report = {
@@ -219,7 +219,7 @@ async def file(
     content = {
         tables.reports: [report],
         tables.children: [
-            _child_row(case_id, child, now, facts.division, candidate)
+            child_row(case_id, child, now, facts.division, candidate)
             for child, candidate in zip(children, candidates, strict=True)
         ],
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
@@ -246,9 +246,10 @@ async def _submitted(conn: AsyncConnection, receipts: Receipts, scope: str, key:
     return Filed(row.case_id, receipts.code(row.case_id), (await conn.execute(findings)).scalar_one(), replayed=True)
 
 
-def _facts(
-    submission: Submission, children: list[ReportedChild], now: datetime, *, possible_duplicate: bool
+def facts_of(
+    submission: Submission, children: list[ReportedChild], now: datetime, *, possible_duplicate: bool = False
 ) -> ReportFacts:
+    """What the rules see: codes alone."""
     division = next((child.residence_division for child in children if child.residence_division), "110106")
     facts = [
         ChildFacts.model_validate(child.model_dump(exclude=set(CHILD_CONTENT)) | {"age_years": _age(child, now)})
@@ -281,7 +282,8 @@ def _findings(children: list[ReportedChild]) -> list[dict[str, Any]]:
     return found
 
 
-def _candidate(case_id: str, child: ReportedChild, of_family: list[str | None], now: datetime) -> Candidate:
+def candidate_of(case_id: str, child: ReportedChild, of_family: list[str | None], now: datetime) -> Candidate:
+    """What is compared of a child with others."""
     name = clean_name(child.name or "")
     return Candidate(
         case_id=case_id, name=name, sound_keys=sound_keys(name), birth_date=child.birth_date,
@@ -358,9 +360,10 @@ def _near_ones() -> CompoundSelect[*tuple[Any, ...]]:
 NEAR = _near_ones()
 
 
-def _child_row(
-    case_id: str, child: ReportedChild, now: datetime, division: str, candidate: Candidate
+def child_row(
+    case_id: str | None, child: ReportedChild, now: datetime, division: str, candidate: Candidate
 ) -> dict[str, Any]:
+    """The content of a child as it was first named; without a case where nobody has reported it."""
     return {
         "id": child.child_id, "case_id": case_id, "name": child.name or "", "sex": child.sex.value if child.sex else None,
         "birth_date": child.birth_date, "birth_text": child.birth_text,

@@ -19,6 +19,7 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE, Actor
 from app.domain.case import file_report
+from app.domain.child_file import ChangePassed
 from app.domain.clock import Calendar, DayKind
 from app.domain.determination import ChildFound
 from app.domain.facts import BEIJING, ReportFacts
@@ -246,7 +247,7 @@ class Ledger:
         return Recorded(stream_id, after.version, events, after)
 
     async def _echo(self, conn: AsyncConnection, after: Any, events: tuple[Any, ...], now: datetime) -> None:
-        """What a fact of one stream means for another: links, followers, and the watch after a case."""
+        """What a fact of one stream means for another: links, followers, and the watch after a case or a registration."""
         for event in events:
             match event:
                 case e.ReportLinked(primary=primary):
@@ -265,6 +266,9 @@ class Ledger:
                         await self._follow(conn, follower, after, now)
                     if after.linked_to is None and not after.sealed_for:  # nothing of an offence reaches a committee
                         await self._back_to_the_watch(conn, after, reason, now)
+                case ChangePassed(watch_begins=Grade() as grade):
+                    begin = BeginWatch(by=ENGINE, child_id=after.child_id, division=after.division, grade=grade)
+                    await self.begin(conn, watch_id(after.child_id), begin, now=now)
                 case _:
                     pass
 

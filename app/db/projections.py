@@ -286,8 +286,10 @@ def _whole(after: Any) -> str:
 
 
 def _stream_of(after: Any) -> str:
-    """Where whoever is told looks: the case, also behind a watch, or the file."""
-    return file_id(after.child_id) if isinstance(after, ChildFile) else after.case_id
+    """Where whoever is told looks: the case, also behind a watch that a case began, the watch, or the file."""
+    if isinstance(after, ChildFile):
+        return file_id(after.child_id)
+    return after.case_id or after.watch_id if isinstance(after, Watch) else after.case_id
 
 
 async def _people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime, instead: str) -> list[str]:

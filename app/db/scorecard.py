@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -15,11 +15,14 @@ event, case = tables.events.c, tables.cases.c
 
 
 async def scorecard(
-    conn: AsyncConnection, since: datetime, until: datetime, seen: ColumnElement[bool]
+    conn: AsyncConnection, since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool]
 ) -> dict[str, dict[str, Any]]:
-    """By street, every indicator that is not nought; what happened after the period is not known to it."""
+    """By street, every indicator that is not nought; what happened after the period is not known to it.
+
+    `seen` is the access rule over cases, `kept` that over watches, which counts where no case began one.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen):
+    for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen, kept):
         for row in (await conn.execute(query)).mappings():
             street = found.setdefault(row["division"], {"rungs": {}})
             rung = row.get("rung")
@@ -31,14 +34,14 @@ async def scorecard(
 
 
 def _queries(
-    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool]
+    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool]
 ) -> Iterator[Select[*tuple[Any, ...]]]:
     rung = event.body["rung"].astext
     fired = select(case.division, rung.label("rung"), func.count().label("fired"))
     fired = fired.join(tables.events, event.stream_id == case.id).where(event.kind == "rung_fired", within, seen)
     yield _reports(within, until, seen)
     yield fired.group_by(case.division, rung)
-    yield _visits(within, seen)
+    yield _visits(within, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
     yield _screening(since, until, seen)
 
 
@@ -74,7 +77,7 @@ def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*t
             func.count().filter(event.kind == "visit_rung_fired", missed).label("visits_missed"),
         )
         .join(tables.events, event.stream_id == watch.id)
-        .join(tables.cases, case.id == watch.case_id)
+        .outerjoin(tables.cases, case.id == watch.case_id)
         .where(event.kind.in_(("visit_recorded", "visit_rung_fired")), within, seen)
         .group_by(watch.division)
     )  # fmt: skip

@@ -8,7 +8,7 @@ from sqlalchemy import select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.child_records import records_of
+from app.db.child_records import records_of, registered
 from app.db.intake import FamilyMember, Filed, ReportedChild, Reporter, Submission, file
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
@@ -32,7 +32,7 @@ class Seen:
 
 async def _row(conn: AsyncConnection, child_id: str) -> Any:
     child, report = tables.children, tables.reports
-    query = select(child, report.c.family.label("family")).join(report, report.c.case_id == child.c.case_id)
+    query = select(child, report.c.family.label("family")).outerjoin(report, report.c.case_id == child.c.case_id)
     return (await conn.execute(query.where(child.c.id == child_id))).mappings().one()
 
 
@@ -54,7 +54,8 @@ async def report_of_visit(
     if guardians := record.entry(FileField.GUARDIANS) if FileField.GUARDIANS in counts else None:
         members: Any = guardians.value
     else:
-        members = [{**one, "facts": {"relation": one["facts"]["relation"]}} for one in row["family"]]
+        family = row["family"] or registered(record.contents).get("family", ())
+        members = [{**one, "facts": {"relation": one.get("facts", {}).get("relation", "unknown")}} for one in family]
     submission = Submission(
         reporter=Reporter.model_validate({"class": ReporterClass.COMMITTEE, "org": actor.desk}),
         children=[ReportedChild.model_validate({**known, "residence_division": record.division})],

@@ -6,16 +6,23 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from app.domain.access import DESK_STAFF
-from app.domain.child_terms import FileField, NotTaken
+from app.domain.child_terms import FileField, Found, NotTaken
 from app.domain.clock import Clock
 from app.domain.commands import Command, ContentCommand, RecomputeDeadlines
 from app.domain.opening import desk_of, recipients
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Agency, Rung
+from app.domain.terms import Agency, Grade, Rung
 
 PREFIX = "file-"
 DIVISION = r"^\d{6}(\d{3})?$"
+
+
+class Registration(Frozen):
+    """Why a child without a report is registered, and by which grade it will be watched."""
+
+    found: Found
+    grade: Grade
 
 
 class EnterChange(ContentCommand):
@@ -27,6 +34,8 @@ class EnterChange(ContentCommand):
     seen: int | None = None
     moves_to: str | None = Field(default=None, pattern=DIVISION)
     """The new street, where that is what changes: a code, which the file goes by."""
+    registration: Registration | None = None
+    """With the field of that name, and never without it."""
 
 
 class PassChange(Command):
@@ -68,16 +77,18 @@ class ChangeEntered(FileFact):
     desk: str
     clock: Clock
     moves_to: str | None = None
+    registration: Registration | None = None
 
 
 class ChangePassed(FileFact):
-    """A step is done; without a next desk the value counts from now on."""
+    """A step is done; without a next desk the value counts from now on, and of a registration the watch begins."""
 
     kind: Literal["change_passed"] = "change_passed"
     change: int
     field: FileField
     desk: str | None = None
     clock: Clock | None = None
+    watch_begins: Grade | None = None
 
 
 class ChangeRejected(FileFact):
@@ -127,6 +138,7 @@ class Change(Frozen):
     desk: str
     clock: Clock
     moves_to: str | None = None
+    registration: Registration | None = None
 
     @property
     def step(self) -> Agency:
@@ -177,7 +189,7 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
         before = file or ChildFile(child_id=event.child_id, policy=event.policy, division=event.division)
         entered = Change(
             number=before.version + 1, field=event.field, persons=_persons(event), at=event.at, steps=event.steps,
-            desk=event.desk, clock=event.clock, moves_to=event.moves_to,
+            desk=event.desk, clock=event.clock, moves_to=event.moves_to, registration=event.registration,
         )  # fmt: skip
         update: dict[str, Any] = {"policy": event.policy, "waiting": (*before.waiting, entered)}
         return before.model_copy(update={**update, "version": before.version + 1})
@@ -242,6 +254,8 @@ def _entered(
 ) -> ChangeEntered:
     """One change of a field at a time; whoever saw an older value is told who changed it and when."""
     field = command.field
+    if (field is FileField.REGISTRATION) != (command.registration is not None):
+        raise Refused(RefusalCode.WRONG_STAGE)
     waiting = file.waiting_for(field) if file else None
     if waiting:
         raise Refused(
@@ -256,6 +270,7 @@ def _entered(
     return ChangeEntered(
         **head, child_id=command.child_id, division=division, policy=policy.version, field=field, path=path.id,
         basis=path.basis, steps=path.steps, desk=desk_of(path.steps[0], division), moves_to=command.moves_to,
+        registration=command.registration,
         clock=Clock.start(policy.time(TIMES[0], urgent=False), now, policy.calendar),
     )  # fmt: skip
 
@@ -279,7 +294,7 @@ def _mine(file: ChildFile, number: int, command: Command) -> Change:
 def _passed(file: ChildFile, change: Change, policy: Policy, now: datetime, head: dict[str, Any]) -> ChangePassed:
     step = {**head, "change": change.number, "field": change.field}
     if change.done + 1 == len(change.steps):
-        return ChangePassed(**step)
+        return ChangePassed(**step, watch_begins=change.registration.grade if change.registration else None)
     clock = Clock.start(policy.time(TIMES[1], urgent=False), now, policy.calendar)
     return ChangePassed(**step, desk=desk_of(change.steps[change.done + 1], file.division), clock=clock)
 

@@ -39,8 +39,10 @@ class ChildRecord(Frozen):
     child_id: str
     division: str
     reported_at: datetime
-    case_id: str
+    case_id: str | None
+    """The case that reported it; none of a child that was registered without one."""
     reported: dict[FileField, JsonValue]
+    registered_by: str | None = None
     facts: ReportFacts | None = None
     file: ChildFile | None = None
     contents: dict[int, dict[str, JsonValue]] = Field(default_factory=dict)
@@ -57,7 +59,7 @@ class ChildRecord(Frozen):
         if counts:
             return Entry(value=self.contents[counts.version].get("value"), **counts.model_dump())
         value = self.reported.get(field)
-        return None if value in (None, "", []) else Entry(value=value, at=self.reported_at)
+        return None if value in (None, "", []) else Entry(value=value, by=self.registered_by, at=self.reported_at)
 
     def waiting(self, field: FileField) -> Change | None:
         """The change of a field that is under way."""

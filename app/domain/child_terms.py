@@ -39,6 +39,7 @@ class FileField(Term):
     GUARDIANS = "guardians", "父母及监护人", "parents and guardians"
     HOUSEHOLD = "household", "家庭成员及住房", "household and home"
     MEANS = "means", "家庭收入及救助", "income of the family and its support"
+    REGISTRATION = "registration", "建档登记", "the child as it was registered, all fields at once"
 
 
 SECTION_OF = {
@@ -48,7 +49,17 @@ SECTION_OF = {
     FileField.HUKOU: Section.RESIDENCE, FileField.HUKOU_DIVISION: Section.RESIDENCE, FileField.SCHOOL: Section.SCHOOL,
     FileField.SCHOOL_CLASS: Section.SCHOOL, FileField.HEALTH: Section.HEALTH, FileField.GUARDIANS: Section.FAMILY,
     FileField.HOUSEHOLD: Section.FAMILY, FileField.MEANS: Section.MEANS,
+    FileField.REGISTRATION: Section.IDENTITY,
 }  # fmt: skip
+
+
+class Found(Term):
+    """How a child that nobody has reported came to be registered."""
+
+    LEFT_BEHIND = "left_behind", "排查发现留守儿童", "a left-behind child was found"
+    IN_DIFFICULTY = "in_difficulty", "走访发现困境儿童", "a child in difficulty was found"
+    MOVED_IN = "moved_in", "家庭迁入", "a household has moved in"
+    APPLIED = "applied", "家庭申请", "the family asked for it"
 
 
 class NotTaken(Term):

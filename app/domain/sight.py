@@ -155,6 +155,11 @@ def keeps(actor: Actor) -> tuple[str, ...]:
     return (actor.desk,)
 
 
+def divisions(actor: Actor) -> tuple[str, ...]:
+    """The street in which the actor registers children and sees those that nobody has reported."""
+    return (actor.division,) if actor.agency.is_territorial and actor.division and keeps(actor) else ()
+
+
 def _desks(actor: Actor) -> tuple[str, ...]:
     if not actor.has(*STAFF, Role.MACHINE):
         return ()

@@ -53,10 +53,10 @@ class EndReason(Term):
 
 
 class BeginWatch(Command):
-    """A closed case gives the child back to the watch."""
+    """A closed case gives the child back to the watch, or its registration was verified: then there is no case."""
 
     child_id: str
-    case_id: str
+    case_id: str | None = None
     division: str
     grade: Grade
 
@@ -95,7 +95,7 @@ class WatchBegan(WatchFact):
     kind: Literal["watch_began"] = "watch_began"
     watch_id: str
     child_id: str
-    case_id: str
+    case_id: str | None = None
     division: str
     policy: str
     grade: Grade
@@ -145,7 +145,7 @@ class Watch(Frozen):
     version: int = 0
     policy: str
     child_id: str
-    case_id: str
+    case_id: str | None = None
     division: str
     grade: Grade
     desk: str

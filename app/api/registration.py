@@ -1,0 +1,129 @@
+"""建档: a child whom nobody has reported is registered where it lives; once the street has verified it, the watch begins by its grade."""
+
+import hashlib
+import uuid
+from datetime import datetime
+
+from fastapi import APIRouter, Response
+from pydantic import ConfigDict, Field
+from sqlalchemy import false, insert
+
+from app.api.answers import ETAG
+from app.api.children import Means, found_of, perform, rules_of
+from app.api.context import Conn, Shouhu, Who
+from app.api.strict import StrictRoute
+from app.api.work import Key
+from app.db import tables
+from app.db.child_records import records_of
+from app.db.intake import (
+    FamilyMember,
+    Form,
+    LongText,
+    ReportedChild,
+    Reporter,
+    Submission,
+    candidate_of,
+    child_row,
+    facts_of,
+)  # fmt: skip
+from app.db.walls import open_door
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.child_file import EnterChange, Registration
+from app.domain.child_terms import FileField, Found
+from app.domain.facts import HouseholdFacts
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.sight import divisions
+from app.domain.terms import Grade, ReporterClass
+
+router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+MEANS = ("on_minimum_living", "low_income", "on_destitute_support")
+"""What civil affairs recognise (R003): a change of its own, which the district approves as well."""
+EXAMPLE = {
+    "child": {"name": "示例乙（化名）", "sex": "male", "birth_date": "2018-09-01", "residence": "示例村12号"},
+    "family": [{"name": "示例父（化名）", "relation": "父", "facts": {"relation": "father", "whereabouts": "away_for_work"}}],
+    "found": "left_behind", "grade": "medium", "evidence": "入户排查",
+}  # fmt: skip
+
+
+class NewChild(Form):
+    """A child with the family, as it was found."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
+
+    child: ReportedChild
+    family: list[FamilyMember] = Field(default_factory=list, max_length=50)
+    household: HouseholdFacts = HouseholdFacts()
+    found: Found
+    grade: Grade = Field(
+        description="By which it will be watched; the answer says what the scale of the rules proposes."
+    )
+    evidence: LongText = ""
+    note: LongText = ""
+
+
+class Registered(Form):
+    """The child has a file; it is watched once the registration is verified."""
+
+    child_id: str
+    version: int
+    change: int
+    waits_for: str | None
+    due_at: datetime | None
+    means_change: int | None = Field(
+        description="The change that carries the means of the family on their longer path."
+    )
+    proposed: Grade | None = Field(description="What the scale of the rules would say.")
+    replayed: bool
+
+
+@router.post("/children", status_code=201, operation_id="register_child", responses={201: {"headers": ETAG}})
+async def register_child(
+    given: NewChild, conn: Conn, who: Who, shouhu: Shouhu, response: Response, idempotency_key: Key = None
+) -> Registered:
+    """建档登记: entered by the committee or the street, verified by the street; the means of the family go on to the district."""
+    if not divisions(who) or not who.has(*DESK_STAFF):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    await open_door(conn)
+    now, (division,) = shouhu.ledger.clock(), divisions(who)
+    child = given.child.model_copy(update={"child_id": _id_for(who, idempotency_key), "residence_division": division})
+    facts = facts_of(_as_submission(given, child), [child], now).model_copy(update={"reported_at": None})
+    command = EnterChange(
+        by=who, child_id=child.child_id, division=division, field=FileField.REGISTRATION, seen=0, note=given.note,
+        registration=Registration(found=given.found, grade=given.grade),
+        content={
+            "facts": facts.model_dump(mode="json"), "evidence": given.evidence,
+            "family": [member.model_dump(mode="json", exclude_none=True) for member in given.family],
+        },
+    )  # fmt: skip
+    done = last = await perform(conn, shouhu, command, child.child_id, None, response, idempotency_key, None)
+    if not done.replayed:
+        candidate = candidate_of("", child, [member.phone for member in given.family], now)
+        await conn.execute(insert(tables.children), child_row(None, child, now, division, candidate))
+    if (known := _means(given.household)) != Means():
+        once = f"{idempotency_key}/means" if idempotency_key else None
+        means = EnterChange(
+            by=who, child_id=child.child_id, division=division, field=FileField.MEANS,
+            content={"value": known.model_dump(mode="json", exclude_defaults=True), "evidence": given.evidence},
+        )  # fmt: skip
+        last = await perform(conn, shouhu, means, child.child_id, None, response, once, None)
+    (record,) = await records_of(conn, [child.child_id], false())
+    found = found_of(await rules_of(conn, shouhu), record)
+    return Registered(
+        **done.model_dump(exclude={"version"}), version=last.version, means_change=last.change if last is not done else None,
+        proposed=found.grade.grade if found else None,
+    )  # fmt: skip
+
+
+def _means(household: HouseholdFacts) -> Means:
+    return Means.model_validate({name: getattr(household, name) for name in MEANS})
+
+
+def _id_for(who: Actor, key: str | None) -> str:
+    """The same key of the same person means the same child."""
+    return f"ch-{hashlib.sha256(f'{who.person_id}/{key}'.encode()).hexdigest()[:32] if key else uuid.uuid4().hex}"
+
+
+def _as_submission(given: NewChild, child: ReportedChild) -> Submission:
+    """The rules read a registration as they read a report of the committee."""
+    reporter = Reporter.model_validate({"class": ReporterClass.COMMITTEE})
+    return Submission(reporter=reporter, children=[child], family=given.family, household=given.household)

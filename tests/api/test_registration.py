@@ -1,0 +1,90 @@
+"""A child whom nobody has reported: registered where it lives, verified by the street, then watched like any other."""
+
+import pytest
+
+from app.domain.terms import Grade
+from app.domain.watch import watch_id
+from tests.api.test_ledgers import AWAY, book, of
+from tests.api.test_reports import is_problem
+
+DIVISION = "110106023"
+COMMITTEE, STREET, CIVIL = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1", "civil.officer.1"
+CHILD = {"name": "单小禾（化名）", "sex": "male", "birth_date": "2017-03-04", "residence": "看丹示例路5号"}
+FOUND = {"child": CHILD, "family": AWAY, "found": "left_behind", "grade": "high", "evidence": "入户排查"}
+
+
+async def register(api, person=COMMITTEE, headers=None, **changes):
+    return await api.post(person, "/v1/children", {**FOUND, **changes}, headers)
+
+
+async def watched(api, desk=COMMITTEE):
+    return {row["child_id"]: row for row in (await api.get(desk, "/v1/watches?limit=200")).json()["items"]}
+
+
+@pytest.mark.requirement("R013", "R051", "R080")
+async def test_a_left_behind_child_is_registered_verified_and_watched_by_its_grade(api, key):
+    once = {"Idempotency-Key": key}
+    first = (await register(api, headers=once)).json()
+    again = (await register(api, headers=once)).json()
+    child = first["child_id"]
+    assert (again["child_id"], again["replayed"], first["waits_for"]) == (child, True, f"STREET-{DIVISION}")
+    assert first["proposed"] in [grade.value for grade in Grade]
+    assert child not in await watched(api)
+    assert not of(await book(api, COMMITTEE, "work"), child), "what nobody has verified stands in no ledger"
+    file = (await api.get(STREET, f"/v1/children/{child}")).json()
+    assert (file["fields"]["name"]["value"], file["fields"]["name"]["by"]) == ("单小禾（化名）", COMMITTEE)
+    assert file["fields"]["registration"]["waiting"]["change"] == first["change"]
+    path = f"/v1/children/{child}/changes/{first['change']}/pass"
+    is_problem(await api.post(COMMITTEE, path), 403, "not_your_desk")
+    assert (await api.post(STREET, path, {"note": "已入户核实"})).status_code == 200
+    row = (await watched(api))[child]
+    assert (row["grade"], row["desk"], row["case_id"]) == ("high", f"COMM-{DIVISION}", None)
+    (line,) = of(await book(api, COMMITTEE, "work"), child)
+    assert (line["categories"], line["guardian_names"], line["grade"]) == (["留守儿童"], ["华*", "李*"], "高风险")
+    history = (await api.get(STREET, f"/v1/children/{child}/history")).json()
+    assert [(one["kind"], one["by"]) for one in history] == [("change_entered", COMMITTEE), ("change_passed", STREET)]
+
+
+@pytest.mark.requirement("R003", "R053")
+async def test_what_the_district_recognises_goes_on_to_the_district_while_the_watch_has_begun(api):
+    given = await register(api, STREET, found="moved_in", household={"on_minimum_living": "yes"}, grade="low")
+    assert given.status_code == 201, given.text
+    entered = given.json()
+    child, path = entered["child_id"], f"/v1/children/{given.json()['child_id']}/changes"
+    is_problem(await api.post(STREET, f"{path}/{entered['change']}/pass"), 409, "second_person_needed")
+    head = f"street-{DIVISION}.head.1"
+    assert (await api.post(head, f"{path}/{entered['change']}/pass")).status_code == 200
+    assert (await watched(api))[child]["grade"] == "low"
+    assert (await api.post(head, f"{path}/{entered['means_change']}/pass")).json()["waits_for"] == "CIVIL"
+    assert (await api.post(CIVIL, f"{path}/{entered['means_change']}/pass")).json()["waits_for"] is None
+    file = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()
+    assert file["fields"]["means"]["value"] == {"on_minimum_living": "yes"}
+
+
+@pytest.mark.requirement("R055")
+async def test_a_registered_child_at_risk_is_a_report_in_one_step_with_all_that_is_known(api):
+    entered = (await register(api, child={**CHILD, "name": "单小麦（化名）"})).json()
+    await api.post(STREET, f"/v1/children/{entered['child_id']}/changes/{entered['change']}/pass")
+    risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "夜间独自在家"}
+    visit = await api.post(COMMITTEE, f"/v1/watches/{watch_id(entered['child_id'])}/visits", risk)
+    assert visit.status_code == 200, visit.text
+    content = (await api.get("police.officer.1", f"/v1/cases/{visit.json()['report']}")).json()["content"]
+    assert (content["children"][0]["name"], content["children"][0]["division"]) == ("单小麦（化名）", DIVISION)
+    seen = (await api.get("civil.supervisor.1", f"/v1/children/{entered['child_id']}")).json()
+    assert [case["id"] for case in seen["cases"]] == [visit.json()["report"]]
+
+
+async def test_a_registration_that_is_not_taken_begins_nothing_and_is_no_strangers(api):
+    entered = (await register(api)).json()
+    child, path = entered["child_id"], f"/v1/children/{entered['child_id']}"
+    for stranger in ("comm-110106001.officer.1", "street-110106001.head.1", "school.reporter.1", "admin.1"):
+        is_problem(await api.get(stranger, path), 404, "child_not_found")
+    rejected = await api.post(STREET, f"{path}/changes/{entered['change']}/reject", {"reason": "not_confirmed"})
+    assert rejected.status_code == 200, rejected.text
+    assert child not in await watched(api)
+    assert (await api.get(COMMITTEE, path)).status_code == 200
+    for person in ("police.officer.1", "civil.officer.1", "village.reporter.1"):
+        is_problem(await register(api, person), 403, "not_allowed")
+    is_problem(
+        await api.post(COMMITTEE, f"{path}/changes", {"field": "registration", "value": "x"}), 403, "not_allowed"
+    )
