@@ -112,7 +112,9 @@ def demo(
 
     folder = tempfile.mkdtemp(prefix="shouhu-demo-")
     os.chmod(folder, 0o711)
-    stack = Stack(Path(folder) / "data", api_port=0, temporal_port=0, ui_port=0, policy="fengtai-2026.1+demo")
+    stack = Stack(
+        Path(folder) / "data", api_port=0, temporal_port=0, ui_port=0, policy="fengtai-2026.1+demo", limits=100
+    )
     screen = errors if as_json else console
     try:
         with _stoppable(stack):

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -39,7 +41,9 @@ from app.api import (
     work,
 )
 from app.api.edge import Edge
+from app.api.limits import Limits, described
 from app.db.audit import ALARM_AFTER, unsealed_for
+from app.db.guesses import forget
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import PROGRESS_PATH, Service
@@ -57,8 +61,8 @@ WATCHED_EVERY = 30.0
 log = structlog.get_logger()
 
 
-def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
-    """The application; `given` is for tests that hold the engine themselves."""
+def create_app(settings: Settings, *, given: Service | None = None, limits: Limits | None = None) -> FastAPI:
+    """The application; `given` is for tests that hold the engine themselves, and limits nobody unless it is told to."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -76,7 +80,7 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         await asyncio.wait({reaching}, timeout=AT_ONCE)
         if reaching.done():
             reaching.result()
-        watching = asyncio.create_task(_watch_seals(app, engine))
+        watching = asyncio.create_task(_watch(engine))
         yield
         reaching.cancel()
         watching.cancel()
@@ -84,8 +88,9 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
 
     app = FastAPIOffline(
         redoc_url=None, title="Shouhu 守护", version="0.1.0", lifespan=lifespan,
-        description="One chain for a child at risk: 监测预防 · 发现报告 · 评估转介 · 帮扶干预.",
+        description=f"One chain for a child at risk: 监测预防 · 发现报告 · 评估转介 · 帮扶干预.\n\n{described()}",
     )  # fmt: skip
+    app.state.limits = limits or Limits(settings.limits if given is None else 0)
     app.state.reached = given is not None
     if given is not None:
         app.state.service = given
@@ -94,6 +99,7 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         Edge,
         forms={PROGRESS_PATH: progress.refusal, **dict.fromkeys(sign_in.FORMS, sign_in.refusal)},
         reached=lambda: app.state.reached,
+        limits=app.state.limits,
     )
     for module in (
         access_record,
@@ -117,7 +123,9 @@ def create_app(settings: Settings, *, given: Service | None = None) -> FastAPI:
         surveys,
         catalogue,
     ):
-        app.include_router(module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 503))
+        app.include_router(
+            module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+        )
     for pages in (frame, progress, sign_in):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)
@@ -136,8 +144,8 @@ async def _reach(app: FastAPI, engine: AsyncEngine) -> None:
     app.state.reached = True
 
 
-async def _watch_seals(app: FastAPI, engine: AsyncEngine) -> None:
-    """An alarm in the log while nobody seals the audit, whether or not somebody reads."""
+async def _watch(engine: AsyncEngine) -> None:
+    """An alarm in the log while nobody seals the audit, whether or not somebody reads; addresses of old guesses are forgotten."""
     while True:
         await asyncio.sleep(WATCHED_EVERY)
         with suppress(*DATABASE_ERRORS):
@@ -145,6 +153,7 @@ async def _watch_seals(app: FastAPI, engine: AsyncEngine) -> None:
                 waited = await unsealed_for(conn)
             if waited > ALARM_AFTER:
                 log.error("audit_not_sealed", seconds=round(waited.total_seconds()))
+            await forget(engine, datetime.now(UTC))
 
 
 def _described(app: FastAPI) -> dict[str, Any]:
@@ -179,18 +188,30 @@ async def _ready(request: Request) -> dict[str, str]:
     return {"status": "ready"}
 
 
-def main() -> None:
-    """Serve until stopped. Requests are not logged: their paths may hold receipt codes."""
-    settings = Settings()
-    begin(settings.log_level)
-    uvicorn.run(
-        create_app(settings),
+def serving(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    """How the API is served: requests are not logged, and who the client is, is believed of the named proxies alone."""
+    return uvicorn.Config(
+        app,
         host=settings.api_host,
         port=settings.api_port,
         log_level=settings.log_level,
         access_log=False,
         log_config=None,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
     )
+
+
+def main() -> None:
+    """Serve until stopped."""
+    settings = Settings()
+    begin(settings.log_level)
+    server = uvicorn.Server(serving(settings, create_app(settings)))
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(3)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: str = ""
+    """Addresses or networks of the reverse proxies whose X-Forwarded-For is believed, by commas; nobody's where it is empty."""
+    limits: float = 1.0
+    """Multiplies every limit of requests; 0 takes them away, for measuring."""
     exit_url: str = "https://www.beijing.gov.cn/"
     """Where 快速离开 on reporters' pages leads: a site that says nothing about what was read here."""
     payload_keys: SecretStr = SecretStr("")

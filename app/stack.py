@@ -46,9 +46,10 @@ class Stack:
     """Starts in order, stops in reverse; the data stays in its directory."""
 
     def __init__(
-        self, data: Path, *, api_port: int, temporal_port: int, ui_port: int, policy: str | None = None
-    ) -> None:
-        self.data = data.absolute()
+        self, data: Path, *, api_port: int, temporal_port: int, ui_port: int, policy: str | None = None,
+        limits: float | None = None,
+    ) -> None:  # fmt: skip
+        self.data, self.limits = data.absolute(), limits
         self.api_port = api_port or free_port()
         self.policy = policy
         self._lock: IO[str] | None = None
@@ -120,6 +121,7 @@ class Stack:
             "SHOUHU_RECEIPT_SECRET": stored["receipt_secret"],
             "SHOUHU_AUDIT_KEY": stored["audit_key"],
             **({"SHOUHU_POLICY": self.policy} if self.policy else {}),
+            **({"SHOUHU_LIMITS": str(self.limits)} if self.limits is not None else {}),
         }
 
     def _environment_of(self, module: str) -> dict[str, str]:

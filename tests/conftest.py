@@ -16,6 +16,7 @@ from app.embedded import Postgres
 from app.seed import seed
 from app.temporal import data_converter
 
+os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
 DYNAMIC = (

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
+from app.api.limits import spend_as
 from app.api.problems import Problem
 from app.db import tables
 from app.db.audit import before_reading
@@ -77,6 +78,7 @@ async def actor(
     found = await (actor_by_token(conn, bearer.credentials) if bearer else by_session(request, conn, now))
     if found is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    spend_as(request, found)
     if x_acting_for is None:
         return found
     standing_in = await deputy(conn, found, x_acting_for, now)

@@ -6,20 +6,39 @@ import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from traceback import extract_tb
+from typing import NamedTuple
 
 import structlog
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import EXAMPLES, problem
+from app.api.limits import Limits
+from app.api.problems import EXAMPLES, OVERLOADED, again_after, problem
 from app.db.audit import TRACE
 
 ALWAYS = ("/healthz", "/static/")
 """Needs no database."""
 BODY_LIMIT = 1_048_576
 FORM = "application/x-www-form-urlencoded"
-Says = Callable[[int], ASGIApp]
-"""What answers a refusal with this status."""
+AGAIN_SOON = 2
+"""Seconds after which a process that is full, or has no database yet, may be asked again."""
+
+
+class Refusal(NamedTuple):
+    """What is said instead of an answer."""
+
+    status: int
+    code: str
+    title: str
+    wait: int | None = None
+
+
+Says = Callable[[Refusal], ASGIApp]
+WRONG = {
+    413: Refusal(413, "body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB."),
+    415: Refusal(415, *EXAMPLES[415]),
+    500: Refusal(500, "internal_error", "系统内部错误 · Something went wrong inside."),
+}
 ROOT = Path(__file__).parents[2]
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 HEADERS = (
@@ -36,13 +55,14 @@ class Edge:
     """Around the whole application. The log names the route, never the path: ids and receipt codes stand in paths.
 
     `forms` are the paths where people send forms instead of JSON, each with what answers there in place of a problem; `reached`
-    says whether the database was found yet.
+    says whether the database was found yet; `limits` what each has used up.
     """
 
     def __init__(
-        self, app: ASGIApp, forms: Mapping[str, Says] | None = None, reached: Callable[[], bool] = lambda: True
-    ) -> None:
-        self._app, self._forms, self._reached = app, forms or {}, reached
+        self, app: ASGIApp, forms: Mapping[str, Says] | None = None, reached: Callable[[], bool] = lambda: True,
+        limits: Limits | None = None,
+    ) -> None:  # fmt: skip
+        self._app, self._forms, self._reached, self._limits = app, forms or {}, reached, limits or Limits(0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -62,16 +82,31 @@ class Edge:
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         form = self._forms.get(scope["path"])
         says = form or _problem
-        waits = not self._reached() and not scope["path"].startswith(ALWAYS)
-        if status := 503 if waits else _refused(dict(scope["headers"]), is_form=form is not None):
-            await says(status)(scope, receive, answer)
+        if refusal := self._refusal(scope, is_form=form is not None):
+            await says(refusal)(scope, receive, answer)
             return
+        self._limits.inside += 1
         try:
             await self._app(scope, _limited(receive), answer)
         except Exception as error:
             log.error("internal_error", cause=type(error).__name__, at=_places(error))
             if answer.status is None:
-                await says(500)(scope, receive, answer)
+                await says(WRONG[500])(scope, receive, answer)
+        finally:
+            self._limits.inside -= 1
+
+    def _refusal(self, scope: Scope, *, is_form: bool) -> Refusal | None:
+        """Before anything was read or looked up."""
+        headers, path = dict(scope["headers"]), scope["path"]
+        if not path.startswith(ALWAYS):
+            if not self._reached():
+                return Refusal(503, *EXAMPLES[503], AGAIN_SOON)
+            if wait := self._limits.at_the_edge((scope.get("client") or (None,))[0], headers):
+                return Refusal(429, *EXAMPLES[429], wait)
+            if self._limits.is_full(path):
+                return Refusal(503, *OVERLOADED, AGAIN_SOON)
+        status = _refused(headers, is_form=is_form)
+        return WRONG[status] if status else None
 
 
 class _Answer:
@@ -115,18 +150,9 @@ def _is_json(media_type: str) -> bool:
     return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
-def _problem(status: int) -> ASGIApp:
-    code, title = {
-        413: ("body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB."),
-        415: (
-            "unsupported_media_type",
-            "请求内容须为未压缩的JSON · The body has to be application/json, not compressed.",
-        ),
-        503: EXAMPLES[503],
-        500: ("internal_error", "系统内部错误 · Something went wrong inside."),
-    }[status]
-    again = {"Retry-After": "2"} if status == 503 else None
-    return problem(status, code, title, facts={"limit": BODY_LIMIT} if status == 413 else None, headers=again)
+def _problem(refusal: Refusal) -> ASGIApp:
+    facts = {"limit": BODY_LIMIT} if refusal.status == 413 else None
+    return problem(refusal.status, refusal.code, refusal.title, facts=facts, headers=again_after(refusal.wait))
 
 
 def _limited(receive: Receive) -> Receive:

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from activities.gateway import BadSignature
 from app.db.audit import AuditUnavailable
+from app.db.guesses import TooManyGuesses
 from app.db.intake import InFlight
 from app.db.ledger import KeyReused, StaleVersion
 from app.db.session import DATABASE_ERRORS, is_away, sqlstate
@@ -42,7 +43,7 @@ NOT_FOUND = (
 )
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER, RefusalCode.NOT_ASKED)
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
-         409: "conflict", 413: "body_too_large", 415: "unsupported_media_type", 503: "unavailable"}  # fmt: skip
+         409: "conflict", 413: "body_too_large", 415: "unsupported_media_type", 429: "too_many_requests", 503: "unavailable"}  # fmt: skip
 
 WRONG = {
     ("missing",): "必填",
@@ -68,9 +69,9 @@ UNREADABLE = "There was an error parsing the body"
 class Problem(Exception):
     """A refusal of the API itself, before the rules of a case are asked."""
 
-    def __init__(self, status: int, code: str, title: str) -> None:
+    def __init__(self, status: int, code: str, title: str, *, wait: int | None = None) -> None:
         super().__init__(code)
-        self.status, self.code, self.title = status, code, title
+        self.status, self.code, self.title, self.wait = status, code, title, wait
 
 
 class Shown(BaseModel):
@@ -129,7 +130,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         codes = {"type": "object", "properties": {"code": {"enum": codes_of(status)}}}
         schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, codes]}
         content = {"application/problem+json": {"schema": schema, "example": example}}
-        headers = {"headers": AGAIN} if status in (409, 503) else {}
+        headers = {"headers": AGAIN} if status in (409, 429, 503) else {}
         found[status] = {"description": title, "content": content, **headers}
     return found
 
@@ -143,6 +144,7 @@ EXAMPLES = {
     413: ("body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB."),
     415: ("unsupported_media_type", "请求内容须为未压缩的JSON · The body has to be application/json, not compressed."),
     422: ("invalid_request", "请求内容有误 · Something in the request is wrong."),
+    429: ("too_many_requests", "请求过于频繁，请稍后再试 · Too many requests; please wait."),
     503: ("database_unavailable", "数据库暂不可用，内容未保存，请稍后重试 · The database is away; nothing was stored."),
 }
 
@@ -152,10 +154,12 @@ OWN_CODES = {
     409: ("stale_version", "request_in_flight"), 413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
           "year_out_of_order", "bad_pack"),
-    503: ("database_unavailable", "audit_unavailable"),
+    429: ("too_many_requests", "too_many_guesses"), 503: ("database_unavailable", "audit_unavailable", "overloaded"),
 }  # fmt: skip
 """What the API itself refuses; the rules of a case add theirs."""
 
+TOO_MANY_GUESSES = "此网络地址输错次数过多，请稍后再试 · Too many wrong codes came from this address; please wait."
+OVERLOADED = ("overloaded", "系统繁忙，请稍后重试，内容未保存 · Too many requests at once; nothing was stored.")
 NOT_ON_RECORD = (
     "访问无法留痕，暂停查阅个人信息 · What cannot be put on record is not read; nothing was shown or stored."
 )
@@ -227,7 +231,17 @@ def _pointer(place: Sequence[Any]) -> str:
 
 def _own(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return problem(error.status, error.code, error.title)
+    return problem(error.status, error.code, error.title, headers=again_after(error.wait))
+
+
+def again_after(seconds: int | None) -> dict[str, str]:
+    """The header for whoever may come back."""
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+def _guesses(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TooManyGuesses)
+    return problem(429, "too_many_guesses", TOO_MANY_GUESSES, headers=again_after(error.seconds))
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
@@ -283,3 +297,4 @@ def install(app: FastAPI) -> None:
     for kind in DATABASE_ERRORS:
         app.add_exception_handler(kind, _database)
     app.add_exception_handler(Problem, _own)
+    app.add_exception_handler(TooManyGuesses, _guesses)

@@ -1,18 +1,22 @@
 """Reports at the one door, and what a reporter may know of them."""
 
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from app.api.answers import ReportRow
 from app.api.context import Conn, Shouhu, Who, require, unconcerned
+from app.api.limits import address_of
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.guesses import guess, key_of
 from app.db.intake import Submission, file
 from app.db.receipts import by_receipt
+from app.db.service import Service
 from app.domain.access import Action, scope
 from app.domain.disclosure import ForReporter
 from app.domain.refusals import RefusalCode, Refused
@@ -57,12 +61,22 @@ async def post_report(
 
 
 @router.post("/progress", operation_id="progress_by_receipt")
-async def progress_by_receipt(asked: ReceiptCode, conn: Conn, shouhu: Shouhu) -> ForReporter:
-    """For whoever holds the receipt; needs no account. The code travels in the body, so that no address or log holds it."""
-    found = await by_receipt(conn, shouhu.receipts, asked.receipt)
+async def progress_by_receipt(asked: ReceiptCode, request: Request, shouhu: Shouhu) -> ForReporter:
+    """For whoever holds the receipt; needs no account. The code travels in the body, so that no address or log holds it.
+
+    Five wrong codes an hour from one address, then 429 with Retry-After also for right ones; a right code uses up nothing.
+    """
+    found = await guessed(shouhu, address_of(request), asked.receipt)
     if found is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     return found
+
+
+async def guessed(shouhu: Service, address: str | None, code: str) -> ForReporter | None:
+    """What this code opens for whoever asks from this address, programs and people alike; TooManyGuesses after too many wrong ones."""
+    key = key_of(shouhu.receipts, shouhu.codes, address)
+    look = partial(by_receipt, receipts=shouhu.receipts, code=code)
+    return await guess(shouhu.engine, key, shouhu.codes, shouhu.ledger.clock(), look)
 
 
 @router.get("/reports", operation_id="own_reports")

@@ -3,13 +3,17 @@
 import secrets
 from datetime import date
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Conn, Shouhu, Who
+from app.api.limits import address_of
 from app.api.strict import StrictRoute
 from app.db import surveys
+from app.db.guesses import guess, key_of
+from app.db.service import Service
 from app.domain.access import Actor
 from app.domain.facts import BEIJING
 from app.domain.policy import Policy
@@ -89,11 +93,22 @@ async def invite(survey: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shou
 
 
 @router.post("/answers", status_code=201, operation_id="answer_survey")
-async def answer(given: FilledIn, conn: Conn, shouhu: Shouhu) -> Thanks:
-    """For whoever holds a code; a code that is wrong and one that was used are refused alike."""
-    survey = await surveys.redeem(conn, shouhu.receipts.hash(given.code))
-    if survey is None:
+async def answer(given: FilledIn, request: Request, shouhu: Shouhu) -> Thanks:
+    """For whoever holds a code; a code that is wrong and one that was used are refused alike, and counted as guesses."""
+    key = key_of(shouhu.receipts, shouhu.codes, address_of(request))
+
+    async def take(conn: AsyncConnection) -> Thanks | None:
+        survey = await surveys.redeem(conn, shouhu.receipts.hash(given.code))
+        return None if survey is None else await _keep(conn, shouhu, survey, given)
+
+    thanks = await guess(shouhu.engine, key, shouhu.codes, shouhu.ledger.clock(), take)
+    if thanks is None:
         raise Refused(RefusalCode.INVITATION_NOT_FOUND)
+    return thanks
+
+
+async def _keep(conn: AsyncConnection, shouhu: Service, survey: str, given: FilledIn) -> Thanks:
+    """Marks that do not fit leave the code unused."""
     spec = await _survey(conn, shouhu, survey)
     try:
         marks = spec.read(given.marks)

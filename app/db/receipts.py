@@ -32,6 +32,10 @@ class Receipts:
         """What is stored."""
         return self._mac(f"lookup:{plain(code)}").hex()
 
+    def alias(self, said: str) -> str:
+        """Of what is counted and must not be read back, such as an address."""
+        return self._mac(f"alias:{said}").hex()
+
     def _mac(self, message: str) -> bytes:
         return hmac.digest(self.secret, message.encode(), "sha256")
 

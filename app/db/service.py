@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
+from app.domain.guessing import CODES, Allowance
 
 PROGRESS_PATH = "/progress"
 
@@ -19,6 +20,8 @@ class Service:
     receipts: Receipts
     public_url: str = ""
     exit_url: str = ""
+    codes: Allowance = CODES
+    """Wrong codes from one address."""
 
     @property
     def progress_page(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -49,3 +50,14 @@ def page(
     """A template with its facts, under the headers of all pages."""
     headers = {**STRICT, **(more or {})}
     return templates.TemplateResponse(request, name, dict(facts), status_code=status, headers=headers)
+
+
+def waiting(said: tuple[str, str] | None, seconds: int | None) -> tuple[str, str] | None:
+    """A sentence in both languages, with how long somebody has to wait where it says so."""
+    if said is None:
+        return None
+    minutes = ceil((seconds or 0) / 60)
+    few = seconds is not None and seconds < 60
+    zh = f" {seconds} 秒" if few else f" {minutes} 分钟"
+    en = f"{seconds} seconds" if few else "a minute" if minutes == 1 else f"{minutes} minutes"
+    return said[0].format(zh=zh), said[1].format(en=en)

@@ -8,11 +8,16 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.db.receipts import LENGTH, by_receipt, grouped, is_whole, plain
+from app.api.edge import Refusal
+from app.api.limits import address_of
+from app.api.problems import again_after
+from app.api.reports import guessed
+from app.db.guesses import TooManyGuesses
+from app.db.receipts import LENGTH, grouped, is_whole, plain
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.terms import Stage
-from app.web.frame import STRICT, page
+from app.web.frame import STRICT, page, waiting
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
@@ -50,12 +55,15 @@ WRONG = {
     ),
     413: ("提交的内容过大", "What was sent is too large."),
     415: ("请用本页的表单查询", "Please use the form on this page."),
+    429: ("尝试过于频繁，请{zh}后再试", "Too many tries; please wait {en}."),
     500: ("系统出错，请稍后再试", "Something went wrong on our side. Please try again later."),
     503: (
         "暂时无法查询，请稍后再试。这不表示报告没有收到",
         "Progress cannot be looked up just now; please try again soon. It does not mean that the report was lost.",
     ),
 }
+AWAY = 5
+"""Seconds."""
 EMPTY = ("请填写回执编号", "Please enter the receipt code.")
 
 
@@ -82,15 +90,16 @@ async def show(request: Request) -> Response:
         return _form(request, typed, status=422, wrong=_misshapen(typed))
     shouhu: Service = request.app.state.service
     try:
-        async with shouhu.engine.connect() as conn:
-            found = await by_receipt(conn, shouhu.receipts, typed)
+        found = await guessed(shouhu, address_of(request), typed)
+    except TooManyGuesses as refusal:
+        return _form(request, typed, status=429, wait=refusal.seconds)
     except DATABASE_ERRORS as error:
         if not is_away(error):
             raise
         log.warning("database_unavailable", cause=type(error).__name__)
-        return _form(request, typed, status=503, wrong=WRONG[503])
+        return _form(request, typed, status=503)
     if found is None:
-        return _form(request, typed, status=404, wrong=WRONG[404])
+        return _form(request, typed, status=404)
     facts = {
         "report": found, "code": grouped(plain(typed)), "steps": STEPS, "at": STEPS.index(found.stage),
         "next": NEXT[found.stage] if found.accepted or found.closed else WAITING, "now": shouhu.ledger.clock(),
@@ -98,11 +107,11 @@ async def show(request: Request) -> Response:
     return _page(request, "standing.html", facts)
 
 
-def refusal(status: int) -> ASGIApp:
+def refusal(said: Refusal) -> ASGIApp:
     """What the edge answers here instead of a problem for programs."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await _form(Request(scope), status=status, wrong=WRONG[status])(scope, receive, send)
+        await _form(Request(scope), status=said.status, wait=said.wait)(scope, receive, send)
 
     return answer
 
@@ -122,9 +131,12 @@ def _misshapen(typed: str) -> tuple[str, str]:
     )
 
 
-def _form(request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None) -> Response:
-    again = {"Retry-After": "5"} if status == 503 else {}
-    return _page(request, "progress.html", {"typed": typed, "wrong": wrong}, status=status, more=again)
+def _form(
+    request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None, wait: int | None = None
+) -> Response:  # fmt: skip
+    wait = AWAY if status == 503 and wait is None else wait
+    said = wrong or waiting(WRONG.get(status), wait)
+    return _page(request, "progress.html", {"typed": typed, "wrong": said}, status=status, more=again_after(wait))
 
 
 def _page(

@@ -1,6 +1,5 @@
 """Signing in with an account of this service, and out again; the page says the same whatever was wrong."""
 
-from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
@@ -11,9 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.context import SESSION, Conn, Shouhu, by_session, is_same_origin
+from app.api.edge import Refusal
+from app.api.limits import address_of
+from app.api.problems import again_after
 from app.db.accounts import end_session, end_sessions, sign_in
+from app.db.guesses import TooManyGuesses, count_wrong, key_of, require_patience
 from app.db.session import DATABASE_ERRORS, is_away
-from app.web.frame import STRICT, page
+from app.domain.guessing import PASSWORDS
+from app.web.frame import STRICT, page, waiting
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
@@ -29,6 +33,7 @@ WRONG = {
     403: ("请从本页登录", "Please sign in from this page."),
     413: ("提交的内容过大", "What was sent is too large."),
     415: ("请用本页的表单登录", "Please use the form on this page."),
+    429: ("请等待{zh}后再试", "Please wait {en} before the next try."),
     500: ("系统出错，请稍后再试", "Something went wrong on our side. Please try again later."),
     503: ("暂时无法登录，请稍后再试", "Signing in is not possible just now; please try again soon."),
 }
@@ -45,7 +50,7 @@ async def ask(request: Request) -> Response:
 async def enter(request: Request, shouhu: Shouhu) -> Response:
     """A new session, with a token of its own whatever the browser had before, or the form again."""
     if not is_same_origin(request):
-        return _form(request, status=403, wrong=WRONG[403])
+        return _form(request, status=403)
     try:
         said = {name: str(value) for name, value in (await request.form()).items()}
     except HTTPException as unreadable:
@@ -56,22 +61,26 @@ async def enter(request: Request, shouhu: Shouhu) -> Response:
     now, before = shouhu.ledger.clock(), request.cookies.get(SESSION)
     try:
         async with shouhu.engine.begin() as conn:
+            key = key_of(shouhu.receipts, PASSWORDS, address_of(request))
+            await require_patience(conn, key, PASSWORDS, now)
             tried = await sign_in(conn, person.strip(), password, code, now)
             if tried.token and before:
                 await end_session(conn, before, now)
+            if not tried.token:
+                await count_wrong(conn, key, now)
+    except TooManyGuesses as refusal:
+        return _form(request, person, status=429, wait=refusal.seconds)
     except DATABASE_ERRORS as error:
         if not is_away(error):
             raise
         log.warning("database_unavailable", cause=type(error).__name__)
-        return _form(request, person, status=503, wrong=WRONG[503])
+        return _form(request, person, status=503)
     if tried.token:
         inside = RedirectResponse(ACCOUNT, 303, headers=STRICT)
         inside.set_cookie(SESSION, tried.token, **COOKIE)
         return inside
     if tried.wait:
-        seconds = ceil(tried.wait.total_seconds())
-        wait = (f"请等待 {_span(seconds)[0]}后再试", f"Please wait {_span(seconds)[1]} before the next try.")
-        return _form(request, person, status=429, wrong=wait, more={"Retry-After": str(seconds)})
+        return _form(request, person, status=429, wait=ceil(tried.wait.total_seconds()))
     return _form(request, person, status=422, wrong=NOT_RIGHT)
 
 
@@ -97,24 +106,17 @@ async def account(request: Request, conn: Conn, shouhu: Shouhu) -> Response:
     return page(request, "account.html", {"who": who, "sign_out": SIGN_OUT})
 
 
-def refusal(status: int) -> ASGIApp:
+def refusal(said: Refusal) -> ASGIApp:
     """What the edge answers here instead of a problem for programs."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await _form(Request(scope), status=status, wrong=WRONG[status])(scope, receive, send)
+        await _form(Request(scope), status=said.status, wait=said.wait)(scope, receive, send)
 
     return answer
 
 
-def _span(seconds: int) -> tuple[str, str]:
-    if seconds < 60:
-        return f"{seconds} 秒", f"{seconds} seconds"
-    minutes = ceil(seconds / 60)
-    return f"{minutes} 分钟", "a minute" if minutes == 1 else f"{minutes} minutes"
-
-
 def _form(
-    request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None,
-    more: Mapping[str, str] | None = None,
+    request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None, wait: int | None = None
 ) -> Response:  # fmt: skip
-    return page(request, "sign_in.html", {"path": SIGN_IN, "typed": typed, "wrong": wrong}, status=status, more=more)
+    facts = {"path": SIGN_IN, "typed": typed, "wrong": wrong or waiting(WRONG.get(status), wait)}
+    return page(request, "sign_in.html", facts, status=status, more=again_after(wait))

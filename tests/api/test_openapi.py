@@ -62,7 +62,7 @@ async def test_headers_that_answers_have_are_described(document, api):
                 assert header["schema"]
                 seen[name].add((verb, path, status))
     conflicts = {(verb, path, "409") for path, verb, op in operations(document) if "409" in op["responses"]}
-    away = {(verb, path, "503") for path, verb, _ in operations(document)}
+    away = {(verb, path, status) for path, verb, _ in operations(document) for status in ("429", "503")}
     assert seen["Retry-After"] == conflicts | away
     commands = len(ON_CASE) + len(ON_DUTY) + len(ON_REFERRAL)
     assert len(seen["ETag"]) > commands

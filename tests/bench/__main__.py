@@ -52,7 +52,7 @@ def run(
 def _on_a_system_of_its_own(bench: Bench, say: Say) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="shouhu-bench-") as place:
         Path(place).chmod(0o755)
-        stack = Stack(Path(place) / "system", api_port=0, temporal_port=0, ui_port=0)
+        stack = Stack(Path(place) / "system", api_port=0, temporal_port=0, ui_port=0, limits=1000)
         try:
             stack.start(say)
             return asyncio.run(bench(stack, say))

@@ -94,7 +94,7 @@ def main(what: Annotated[str, typer.Argument(help=f"One of: {', '.join(LOADS)}."
         raise typer.BadParameter("py-spy is not on the PATH: pip install py-spy, outside this project's environment")
     with tempfile.TemporaryDirectory(prefix="shouhu-layers-") as place:
         Path(place).chmod(0o755)
-        stack = Stack(Path(place) / "system", api_port=0, temporal_port=0, ui_port=0)
+        stack = Stack(Path(place) / "system", api_port=0, temporal_port=0, ui_port=0, limits=1000)
         try:
             stack.start(lambda _: None)
             asyncio.run(_measure(stack, what, profiler, Path(place) / "raw"))

@@ -33,7 +33,7 @@ class Rig(Stack):
     """The service as processes. Wires stand before the API, and behind the processes that are `wired` from their next start on."""
 
     def __init__(self, data: Path, *, policy: str = REAL) -> None:
-        super().__init__(data, api_port=0, temporal_port=0, ui_port=0, policy=policy)
+        super().__init__(data, api_port=0, temporal_port=0, ui_port=0, policy=policy, limits=1000)
         self.wired: set[str] = set()
         self._starting, self._workers_before = "", 0
         self.inside: dict[str, Any] = {}
