@@ -223,6 +223,31 @@ def account(
 
 
 @app.command()
+def identity(
+    person: Annotated[str, typer.Argument(help="As in police.officer.1")],
+    subject: Annotated[
+        str, typer.Argument(help="What the identity provider calls the person: the `sub` of its tokens")
+    ],
+    data: Data = DATA,
+) -> None:
+    """Say which account at the identity provider is which person here."""
+    from app.db.identities import bind
+
+    async def run(settings: Settings) -> None:
+        if not settings.oidc_issuer:
+            errors.print("There is no identity provider: SHOUHU_OIDC_ISSUER is not set.")
+            raise typer.Exit(2)
+        async with database(settings) as engine, engine.begin() as conn:
+            bound = await bind(conn, person, settings.oidc_issuer, subject)
+        if not bound:
+            errors.print(f"Nobody who is active is called {person}.", highlight=False)
+            raise typer.Exit(2)
+        console.print(f"  {subject} at {settings.oidc_issuer} is {person}.", soft_wrap=True, highlight=False)
+
+    asyncio.run(run(settings_of(data)))
+
+
+@app.command()
 def access(write: Annotated[bool, typer.Option(help="Make the table of the documentation anew.")] = False) -> None:
     """Who may call what: every route, for every role and relation to a case."""
     from app.api.matrix import TABLE, written

@@ -48,10 +48,11 @@ from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import DATABASE_ERRORS, NotDurable, engine_of, is_away, require_durable
+from app.oidc import Client, Provider
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
-from app.web import frame, progress, sign_in
+from app.web import frame, oidc, progress, sign_in
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
@@ -75,7 +76,11 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         if not secret:
             raise ValueError("SHOUHU_RECEIPT_SECRET is not set")
         ledger = Ledger(load, settings.policy)
-        app.state.service = Service(engine, ledger, Receipts(secret), settings.public_url, settings.exit_url)
+        provider = _provider_of(settings)
+        app.state.service = Service(
+            engine, ledger, Receipts(secret), settings.public_url, settings.exit_url, provider=provider,
+            local_accounts=settings.local_accounts,
+        )  # fmt: skip
         reaching = asyncio.create_task(_reach(app, engine))
         await asyncio.wait({reaching}, timeout=AT_ONCE)
         if reaching.done():
@@ -84,6 +89,8 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         yield
         reaching.cancel()
         watching.cancel()
+        if provider:
+            await provider.close()
         await engine.dispose()
 
     app = FastAPIOffline(
@@ -126,12 +133,23 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.include_router(
             module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
         )
-    for pages in (frame, progress, sign_in):
+    for pages in (frame, progress, sign_in, oidc):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     return app
+
+
+def _provider_of(settings: Settings) -> Provider | None:
+    """Who vouches for people, where one is named; ValueError where nobody could sign in."""
+    if not settings.oidc_issuer:
+        if not settings.local_accounts:
+            raise ValueError("Nobody could sign in: SHOUHU_LOCAL_ACCOUNTS is off and SHOUHU_OIDC_ISSUER is not set")
+        return None
+    secret, back = settings.oidc_client_secret.get_secret_value(), settings.public_url.rstrip("/") + oidc.BACK
+    client = Client(settings.oidc_issuer, settings.oidc_client_id, secret, back)
+    return Provider(client, settings.receipt_secret.get_secret_value().encode())
 
 
 async def _reach(app: FastAPI, engine: AsyncEngine) -> None:

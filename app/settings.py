@@ -40,6 +40,12 @@ class Settings(BaseSettings):
     """32 bytes in base64: the private key that signs the seals of the audit. Only the worker needs it."""
     audit_anchor: Path | None = None
     """A file that another organisation keeps, to which the heads of the audit are appended."""
+    oidc_issuer: str = ""
+    """The identity provider, as it names itself; empty where people have accounts of this service alone."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    local_accounts: bool = True
+    """Whether passwords of this service let people in; switch it off once everybody comes from the identity provider."""
     policy: str = "fengtai-2026.1"
     data_dir: Path = DATA
     log_level: str = "info"

@@ -37,6 +37,7 @@ NO_WALL = {
     "rounds": "codes and ids of rounds and units",
     "round_units": "codes and ids of rounds and units",
     "case_outcomes": "what the rules find in a report, in codes",
+    "identities": "subjects of an identity provider, asked for before anybody is known",
     "accounts": "hashes, asked for before anybody is known",
     "sessions": "hashes, likewise",
     "register_entries": "about offices and services; who sees an entry is the register's own rule",

@@ -1,4 +1,4 @@
-"""The accounts of people who sign in here, and their sessions."""
+"""The accounts of people who sign in here, their accounts at an identity provider, and their sessions."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 from sqlalchemy.dialects.postgresql import BIGINT
@@ -15,6 +15,14 @@ accounts = Table(
     Column("waits_until", Instant),
     Column("last_step", BIGINT, nullable=False, server_default="0"),
     Column("made_at", Instant, nullable=False),
+)
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("person_id", Id, ForeignKey("people.id"), nullable=False),
+    Index(None, "person_id"),
 )
 sessions = Table(
     "sessions",

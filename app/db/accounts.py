@@ -72,15 +72,15 @@ async def sign_in(conn: AsyncConnection, person_id: str, password: str, code: st
     await conn.execute(update(accounts).where(mine).values(after.model_dump()))
     if step is None:
         return Tried(wait=after.wait(now))
-    token = await _begin(conn, person_id, now)
-    return Tried(token) if await actor_by_session(conn, token, now) else Tried()
+    return Tried(await begin_session(conn, person_id, now))
 
 
-async def _begin(conn: AsyncConnection, person_id: str, now: datetime) -> str:
+async def begin_session(conn: AsyncConnection, person_id: str, now: datetime) -> str:
+    """The token of a new session for somebody who has proved who they are; empty for whoever was shut out."""
     token = secrets.token_urlsafe(32)
     row = {"token_hash": _digest(token), "person_id": person_id, "began_at": now, "seen_at": now}
     await conn.execute(sessions.insert(), row)
-    return token
+    return token if await actor_by_session(conn, token, now) else ""
 
 
 async def end_session(conn: AsyncConnection, token: str, now: datetime) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.domain.guessing import CODES, Allowance
+from app.oidc import Provider
 
 PROGRESS_PATH = "/progress"
 
@@ -22,6 +23,9 @@ class Service:
     exit_url: str = ""
     codes: Allowance = CODES
     """Wrong codes from one address."""
+    provider: Provider | None = None
+    """Who vouches for the people that sign in, where it is not this service itself."""
+    local_accounts: bool = True
 
     @property
     def progress_page(self) -> str:

@@ -37,27 +37,30 @@ WRONG = {
     500: ("系统出错，请稍后再试", "Something went wrong on our side. Please try again later."),
     503: ("暂时无法登录，请稍后再试", "Signing in is not possible just now; please try again soon."),
 }
+ELSEWHERE = ("请用统一身份认证登录", "Please sign in with the identity provider.")
 MISSING = ("请填写账号、口令和动态码", "Please fill in the account, the password and the code.")
 
 
 @router.get(SIGN_IN)
 async def ask(request: Request) -> Response:
     """The form."""
-    return _form(request)
+    return form(request)
 
 
 @router.post(SIGN_IN)
 async def enter(request: Request, shouhu: Shouhu) -> Response:
     """A new session, with a token of its own whatever the browser had before, or the form again."""
     if not is_same_origin(request):
-        return _form(request, status=403)
+        return form(request, status=403)
+    if not shouhu.local_accounts:
+        return form(request, status=403, wrong=ELSEWHERE)
     try:
         said = {name: str(value) for name, value in (await request.form()).items()}
     except HTTPException as unreadable:
-        return _form(request, status=unreadable.status_code, wrong=WRONG.get(unreadable.status_code, MISSING))
+        return form(request, status=unreadable.status_code, wrong=WRONG.get(unreadable.status_code, MISSING))
     person, password, code = (said.get(name, "") for name in ("person", "password", "code"))
     if not (person.strip() and password and code.strip()):
-        return _form(request, person, status=422, wrong=MISSING)
+        return form(request, person, status=422, wrong=MISSING)
     now, before = shouhu.ledger.clock(), request.cookies.get(SESSION)
     try:
         async with shouhu.engine.begin() as conn:
@@ -69,19 +72,19 @@ async def enter(request: Request, shouhu: Shouhu) -> Response:
             if not tried.token:
                 await count_wrong(conn, key, now)
     except TooManyGuesses as refusal:
-        return _form(request, person, status=429, wait=refusal.seconds)
+        return form(request, person, status=429, wait=refusal.seconds)
     except DATABASE_ERRORS as error:
         if not is_away(error):
             raise
         log.warning("database_unavailable", cause=type(error).__name__)
-        return _form(request, person, status=503)
+        return form(request, person, status=503)
     if tried.token:
         inside = RedirectResponse(ACCOUNT, 303, headers=STRICT)
         inside.set_cookie(SESSION, tried.token, **COOKIE)
         return inside
     if tried.wait:
-        return _form(request, person, status=429, wait=ceil(tried.wait.total_seconds()))
-    return _form(request, person, status=422, wrong=NOT_RIGHT)
+        return form(request, person, status=429, wait=ceil(tried.wait.total_seconds()))
+    return form(request, person, status=422, wrong=NOT_RIGHT)
 
 
 @router.post(SIGN_OUT)
@@ -110,13 +113,18 @@ def refusal(said: Refusal) -> ASGIApp:
     """What the edge answers here instead of a problem for programs."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await _form(Request(scope), status=said.status, wait=said.wait)(scope, receive, send)
+        await form(Request(scope), status=said.status, wait=said.wait)(scope, receive, send)
 
     return answer
 
 
-def _form(
+def form(
     request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None, wait: int | None = None
 ) -> Response:  # fmt: skip
-    facts = {"path": SIGN_IN, "typed": typed, "wrong": wrong or waiting(WRONG.get(status), wait)}
+    """The page of the sign-in, with what was typed, what was wrong, and the seconds to wait."""
+    shouhu = request.app.state.service
+    facts = {
+        "path": SIGN_IN, "typed": typed, "wrong": wrong or waiting(WRONG.get(status), wait),
+        "provider": shouhu.provider is not None, "local": shouhu.local_accounts,
+    }  # fmt: skip
     return page(request, "sign_in.html", facts, status=status, more=again_after(wait))
