@@ -11,14 +11,14 @@ import typer
 from rich.console import Console
 
 from app.stack import Stack
-from tests.bench import case, limits, lists, many, policy, receipt
+from tests.bench import case, limits, lists, many, match, policy, receipt
 from tests.bench.figures import Figure, compare, save, show
 
 console, progress = Console(), Console(stderr=True)
 Say = Callable[[str], None]
 Bench = Callable[[Stack, Say], Awaitable[list[Figure]]]
 BENCHES: dict[str, Bench] = {
-    "policy": policy.measure,
+    "policy": policy.measure, "match": match.measure,
     "limits": limits.measure, "receipt": receipt.measure, "case": case.measure, "lists": lists.measure, "many": many.measure,
 }  # fmt: skip
 
