@@ -197,6 +197,7 @@ def _case(path: Path) -> dict[str, Any]:
 def explain(case: str, data: Data = DATA, as_json: AsJson = False) -> None:
     """Why a case runs as it does: every decision with its row, its condition in words, the clause and the law."""
     from app.db.ledger import events_since
+    from app.db.past import is_sealed
     from app.db.versions import written
     from app.domain.events import event_adapter
     from app.policy.explanation import explain as why
@@ -205,6 +206,8 @@ def explain(case: str, data: Data = DATA, as_json: AsJson = False) -> None:
 
     async def run() -> "list[Explained]":
         async with database(settings_of(data)) as engine, engine.connect() as conn:
+            if await is_sealed(conn, case):
+                return []
             events = [event_adapter.validate_python(body) for body in await events_since(conn, case, 0)]
             names = versions_of(events)
             return why({name: load(name, await written(conn, name)).file for name in names}, events)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import func, select
 
 from app.api.context import Conn, Who, audit_read
@@ -11,7 +11,7 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.walls import open_door
 from app.domain.compartment import Ground, may_open
-from app.domain.procedure import Ended
+from app.domain.procedure import REFERENCE, Ended
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason
@@ -23,9 +23,19 @@ class OnGround(BaseModel):
     """Why a sealed record is opened; the number is that of the request or of the case for which it is needed."""
 
     ground: Ground
-    request: str = Field(min_length=4, max_length=64)
+    request: str = Field(
+        min_length=4, max_length=23, description="At least four digits and no space: a file's number, not a name."
+    )
 
     model_config = {"json_schema_extra": {"example": {"ground": "case_handling", "request": "（2026）京0106刑初88号"}}}
+
+    @field_validator("request")
+    @classmethod
+    def _is_a_number(cls, request: str) -> str:
+        """It stands in the audit, which holds no names."""
+        if not REFERENCE.fullmatch(request):
+            raise ValueError("须为文书或案件编号 · the number of a request or of a case")
+        return request
 
 
 class SealedRecord(BaseModel):

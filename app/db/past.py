@@ -1,10 +1,21 @@
 """What was reported in the past, in codes: the facts that other rules can be tried on."""
 
-from sqlalchemy import ColumnElement, Text, cast, select, true
+from sqlalchemy import ColumnElement, Text, cast, func, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.domain.facts import ReportFacts
+
+
+def _unsealed() -> ColumnElement[bool]:
+    """A sealed case is in no comparison and no explanation, whoever asks."""
+    return func.coalesce(func.jsonb_array_length(tables.cases.c.progress["sealed_for"]), 0) == 0
+
+
+async def is_sealed(conn: AsyncConnection, case_id: str) -> bool:
+    """Whether a case is a compartment."""
+    query = select(tables.cases.c.id).where(tables.cases.c.id == case_id, not_(_unsealed()))
+    return (await conn.execute(query)).scalar_one_or_none() is not None
 
 
 async def report_of(conn: AsyncConnection, case_id: str) -> ReportFacts | None:
@@ -22,7 +33,7 @@ async def past_reports(
     query = (
         select(case.id, cast(tables.reports.c.facts, Text))
         .join(tables.reports, tables.reports.c.case_id == case.id)
-        .where(true() if seen is None else seen)
+        .where(_unsealed(), true() if seen is None else seen)
         .order_by(case.filed_at.desc(), case.id)
         .limit(newest)
     )

@@ -66,6 +66,8 @@ async def by_receipt(conn: AsyncConnection, receipts: Receipts, code: str) -> Fo
     if found is None:
         return None
     progress = Progress.model_validate(found)
+    if progress.sealed_for and not progress.is_open:
+        return None  # a sealed record is found on a ground of law alone
     return for_reporter(progress, await _answer(conn, progress))
 
 
