@@ -64,7 +64,7 @@ PROCEDURES = {
     "a step that does not exist": (
         ("opens: [recheck]", "opens: [rechekc]"), "step admonish: outcome admonished opens rechekc, which does not exist",
     ),
-    "a step that nothing opens": (("opens: [police_recheck]", "opens: []"), "step police_recheck: no outcome opens it"),
+    "a step that nothing opens": (("opens: [recheck]", "opens: []"), "step recheck: no outcome opens it"),
     "an unknown time": (("time: take_over, basis: [R039", "time: taek_over, basis: [R039"), "step take_over: there is no time called taek_over"),
     "a missing basis": (("time: admonish, basis: [R035]", "time: admonish, basis: []"), "the basis is empty"),
     "law that is not known to be law": (("basis: [R035, R093]", "basis: [R035, L45]"), "no such source, or none that is law: L45"),
@@ -76,6 +76,9 @@ PROCEDURES = {
     ),
     "months that nobody records": (
         ("file: reference, months: 1..6}", "file: reference}"), "lasts as many months as it does not record: months",
+    ),
+    "fewer than a count that nobody records": (
+        ("recused: 0..<agencies_present", "recused: 0..<members"), "records recused below members, which is no count of it",
     ),
     "a wait without an end": (("{code: elapsed, zh: \"已满\"", "{code: over, zh: \"已满\""), "a step ends by `elapsed` if it waits"),
     "what nothing begins": (("started_by: [PROC]\n", "\n"), "procuratorial_supervision: nothing begins it"),

@@ -52,6 +52,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
     progress = await progress_of(conn, who, case_id)
     subject = subject_of(progress)
     require(who, Action.READ_CASE, subject)
+    rules = await shouhu.ledger.rules(conn, progress.policy)
     response.headers["ETag"] = f'"{progress.version}"'
     answer: dict[str, Any] = {
         "id": case_id,
@@ -61,7 +62,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
             "referrals_open": len(progress.open_referrals),
         },
         "planned": [step.model_dump(mode="json") for step in progress.steps],
-        "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET),
+        "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules),
     }
     if not isinstance(may(who, Action.READ_CONTENT, subject), Deny):
         decides = not isinstance(may(who, Action.ADOPT_PLAN, subject), Deny)

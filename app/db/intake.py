@@ -17,6 +17,7 @@ from app.db.sounds import sound_keys
 from app.db.walls import open_door
 from app.domain import commands as c
 from app.domain.access import Actor
+from app.domain.compartment import tells_offence, without_offence
 from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
 from app.domain.identity import clean_name, id_findings, known_name, normal_id, normal_phones
 from app.domain.matching import Candidate, Match, score
@@ -205,17 +206,21 @@ async def file(
     children = [child.model_copy(update={"child_id": f"ch-{uuid.uuid4().hex}"}) for child in submission.children]
     of_family = [member.phone for member in submission.family]
     candidates = [candidate_of(case_id, child, of_family, now) for child in children]
-    sealed = submission.kind is ReportKind.JUVENILE
-    matches = {} if sealed else await _matches(conn, candidates, now)
-    facts = facts_of(submission, children, now, possible_duplicate=bool(matches))
-    findings = _findings(children)
+    rules, facts, findings = await ledger.current(conn, now), facts_of(submission, children, now), _findings(children)
+    if not rules.sealed_for(facts):
+        findings += _offence_left_out(facts)
+        matches = await _matches(conn, candidates, now)
+        kept = tuple(map(without_offence, facts.children))
+        facts = facts.model_copy(update={"children": kept, "possible_duplicate": bool(matches)})
+    else:
+        matches = {}
     code = receipts.code(case_id)
     report = {
         "case_id": case_id, "receipt_hash": receipts.hash(code), "filed_by": actor.person_id, "reporter_unit": unit,
         "reporter": submission.reporter, "narrative": submission.narrative, "family": submission.family, "facts": facts,
         "findings": findings,
     }  # fmt: skip
-    kept = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
+    submitted = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
     content = {
         tables.reports: [report],
         tables.children: [
@@ -223,10 +228,10 @@ async def file(
             for child, candidate in zip(children, candidates, strict=True)
         ],
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
-        tables.submissions: [kept] if key else [],
+        tables.submissions: [submitted] if key else [],
     }
     command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=submission.about)
-    await ledger.file(conn, case_id, command, now=now, content=content)
+    await ledger.file(conn, case_id, command, now=now, content=content, rules=rules)
     return Filed(case_id, code, findings)
 
 
@@ -261,7 +266,6 @@ def facts_of(
         situations=submission.situations, nine_situations=submission.nine_situations, harm_by=submission.harm_by,
         organised_exploitation=submission.organised_exploitation, children=tuple(facts),
         guardians=tuple(member.facts for member in submission.family), household=submission.household,
-        possible_duplicate=possible_duplicate,
     )  # fmt: skip
 
 
@@ -280,6 +284,12 @@ def _findings(children: list[ReportedChild]) -> list[dict[str, Any]]:
             codes = id_findings(child.id_no, child.birth_date, child.sex.value if child.sex else None)
             found += [{"child": n, "field": "id_no", "code": code} for code in codes]
     return found
+
+
+def _offence_left_out(facts: ReportFacts) -> list[dict[str, Any]]:
+    """Nothing is refused for it, and the reporter is told where it belongs."""
+    told = ((n, field) for n, child in enumerate(facts.children) for field in tells_offence(child))
+    return [{"child": n, "field": field, "code": "kept_in_sealed_cases_only"} for n, field in told]
 
 
 def candidate_of(case_id: str, child: ReportedChild, of_family: list[str | None], now: datetime) -> Candidate:

@@ -115,11 +115,11 @@ class Ledger:
 
     async def file(
         self, conn: AsyncConnection, case_id: str, command: c.FileReport, *, now: datetime | None = None,
-        content: Content | None = None,
+        content: Content | None = None, rules: Policy | None = None,
     ) -> Recorded:  # fmt: skip
-        """The first events of a new case, with the rows of its content."""
+        """The first events of a new case, with the rows of its content; by the rules of today unless they are at hand."""
         now = now or self.clock()
-        events = file_report(case_id, command, await self.current(conn, now), now)
+        events = file_report(case_id, command, rules or await self.current(conn, now), now)
         return await self._append(conn, CASE, None, events, command, case_id, now, None, content)
 
     async def begin(
@@ -250,8 +250,9 @@ class Ledger:
         """What a fact of one stream means for another: links, followers, and the watch after a case or a registration."""
         for event in events:
             match event:
-                case e.ReportLinked(primary=primary):
-                    added = await self.record(conn, primary, c.AddFollower(by=ENGINE, case_id=after.case_id), now=now)
+                case e.ReportLinked(primary=primary, procedures=owed):
+                    follow = c.AddFollower(by=ENGINE, case_id=after.case_id, procedures=owed)
+                    added = await self.record(conn, primary, follow, now=now)
                     await self._follow(conn, after.case_id, added.progress, now)
                 case e.ReportUnlinked(primary=primary):
                     if (await self._progress_of(conn, primary)).is_open:

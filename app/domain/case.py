@@ -11,8 +11,8 @@ from app.domain.compartment import outside, require_inside, require_unsealed
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, open_duty, open_leg, ready_duties, ready_legs
 from app.domain.policy import Policy
-from app.domain.procedure import is_step
-from app.domain.procedure_work import PROCEDURE_WORK, elapsed
+from app.domain.procedure import is_step, step_of
+from app.domain.procedure_work import PROCEDURE_WORK, elapsed, handed_over, lost_by_link, taken_over
 from app.domain.progress import Answer, Progress, State
 from app.domain.referral import DESK_WORK, signed
 from app.domain.refusals import RefusalCode, Refused
@@ -198,7 +198,8 @@ def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: dateti
         for d in progress.duties
         if d.is_open and not d.code.startswith("answer_")
     )
-    linked = e.ReportLinked(**signed(command.by, now), primary=command.primary)
+    owed = handed_over(progress, policy)
+    linked = e.ReportLinked(**signed(command.by, now), primary=command.primary, procedures=owed)
     informed = () if progress.informed else (e.ReporterInformed(at=now),)
     return (*withdrawn, *dropped, linked, *informed)
 
@@ -210,14 +211,18 @@ def _unlink(progress: Progress, command: c.UnlinkReport, policy: Policy, now: da
     if not progress.is_open and Role.SUPERVISOR not in command.by.roles:
         raise Refused(RefusalCode.NOT_ALLOWED)
     unlinked = e.ReportUnlinked(**signed(command.by, now), primary=progress.linked_to)
+    again = taken_over(progress, policy, now, lost_by_link(progress))
     if progress.answer is not Answer.FOLLOWED:
-        return (unlinked,)
-    return unlinked, open_duty(progress, policy, now, "answer_outcome")
+        return (unlinked, *again)
+    return unlinked, *again, open_duty(progress, policy, now, "answer_outcome")
 
 
 def _add_follower(progress: Progress, command: c.AddFollower, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     require_unsealed(progress.sealed_for)
-    return (e.FollowerAdded(**signed(command.by, now), case_id=command.case_id),)
+    if missing := policy.lacks((), tuple(map(step_of, command.procedures))):
+        raise Refused(RefusalCode.POLICY_UNFIT, rows=list(missing))
+    added = e.FollowerAdded(**signed(command.by, now), case_id=command.case_id)
+    return (added, *taken_over(progress, policy, now, command.procedures))
 
 
 def _remove_follower(

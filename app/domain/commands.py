@@ -276,9 +276,10 @@ class UnlinkReport(Command):
 
 
 class AddFollower(Command):
-    """The other side of a link."""
+    """The other side of a link; `procedures` are the steps that the linked case owed."""
 
     case_id: str
+    procedures: tuple[str, ...] = ()
 
 
 class RemoveFollower(Command):

@@ -4,6 +4,7 @@ Whoever is outside stands among those whom the case must not reach (`about`), so
 of their own.
 """
 
+from app.domain.facts import ChildFacts, Known
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import HEADS, Actor
 from app.domain.terms import Agency, Role, Term
@@ -17,6 +18,20 @@ class Ground(Term):
 
     CASE_HANDLING = "case_handling", "司法机关办案需要", "a court or prosecutor needs it for a case"
     STATE_PROVISION = "state_provision", "有关单位根据国家规定查询", "a unit asks under a provision of the state"
+
+
+OFFENCE = ("not_prosecuted", "procuratorate_confirms")
+"""What is known of a child's offence: it stands in a sealed case or nowhere (预防未成年人犯罪法 第59条)."""
+
+
+def without_offence(child: ChildFacts) -> ChildFacts:
+    """The child as a case may know it that is not sealed."""
+    return child.model_copy(update=dict.fromkeys(OFFENCE, Known.UNKNOWN))
+
+
+def tells_offence(child: ChildFacts) -> tuple[str, ...]:
+    """The facts that only a sealed case may hold, as far as something is said."""
+    return tuple(name for name in OFFENCE if getattr(child, name) is not Known.UNKNOWN)
 
 
 def may_open(actor: Actor) -> bool:

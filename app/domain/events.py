@@ -238,6 +238,8 @@ class ReportLinked(Fact):
 
     kind: Literal["report_linked"] = "report_linked"
     primary: str
+    procedures: tuple[str, ...] = ()
+    """Steps that were owed here; the other case owes them from now on."""
 
 
 class ReportUnlinked(Fact):

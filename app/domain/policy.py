@@ -254,6 +254,10 @@ class Policy(Courses, Protocol):
 
     def triage(self, facts: ReportFacts) -> Triage: ...
 
+    def sealed_for(self, facts: ReportFacts) -> tuple[Agency, ...]:
+        """For which agencies alone a report with these facts is a compartment; nobody where it is none."""
+        ...
+
     def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the rows that this version does not have."""
         ...

@@ -46,11 +46,12 @@ class Kind(StrEnum):
 
 
 class RecordField(Value):
-    """One field that an outcome needs; `low` and `high` bound a count."""
+    """One field that an outcome needs; `low` and `high` bound a count, and `below` names another count that is greater."""
 
     kind: Kind
     low: int = 0
     high: int = 100_000
+    below: str = ""
 
     def fits(self, value: object, today: date) -> bool:
         """Whether this may be written in it."""
@@ -67,8 +68,9 @@ class RecordField(Value):
 
     def example(self, today: date) -> bool | int | str:
         """Something that fits."""
+        count = self.low if self.below else max(self.low, 1)
         examples: dict[Kind, bool | int | str] = {
-            Kind.CONFIRMED: True, Kind.COUNT: max(self.low, 1), Kind.REFERENCE: "2026-0001",
+            Kind.CONFIRMED: True, Kind.COUNT: count, Kind.REFERENCE: "2026-0001",
         }  # fmt: skip
         return examples.get(self.kind, today.isoformat())
 
@@ -92,11 +94,18 @@ class Outcome(Value):
     opens: tuple[str, ...] = ()
     ends: bool = False
     """It ends the whole procedure: steps that are open beside this one fall away."""
+    of_children: bool = False
+    """The children that it is about have to stand in the case."""
 
     def unfit(self, record: Mapping[str, object], today: date) -> tuple[str, ...]:
         """The fields that are missing, unknown or not what they should be."""
-        right = (name for name, field in self.record.items() if name in record and field.fits(record[name], today))
-        return tuple(sorted({*self.record, *record} - set(right)))
+        fits = (name for name, field in self.record.items() if name in record and field.fits(record[name], today))
+        right = {name for name in fits if self._is_below(name, record)}
+        return tuple(sorted({*self.record, *record} - right))
+
+    def _is_below(self, name: str, record: Mapping[str, object]) -> bool:
+        small, great = record[name], record.get(self.record[name].below)
+        return not (isinstance(small, int) and isinstance(great, int)) or small < great
 
 
 class Step(Value):

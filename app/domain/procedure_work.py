@@ -23,9 +23,59 @@ def begin(progress: Progress, policy: Policy, now: datetime, code: str, about: s
     if procedure is None:
         raise Refused(RefusalCode.PROCEDURE_NOT_FOUND, procedure=code)
     _require(progress, procedure.about, (about,) if about else ())
-    if any(duty.is_open and is_step(duty.code) and _course(duty.code) == (code, about) for duty in progress.duties):
+    if _is_running(progress, code, about) or _has_leg(progress, policy, procedure.first):
         raise Refused(RefusalCode.PROCEDURE_RUNS, procedure=code)
     return _open(progress, policy, now, procedure.first, about)
+
+
+def _is_running(progress: Progress, code: str, about: str) -> bool:
+    return any(d.is_open and is_step(d.code) and _course(d.code) == (code, about) for d in progress.duties)
+
+
+def _has_leg(progress: Progress, policy: Policy, first: str) -> bool:
+    """A leg is this first step, or will be: it is open, or planned and not yet asked for."""
+    urgent = progress.urgency.around_the_clock
+    asked = {leg.route_id for leg in progress.referrals}
+    coming = (step.route_id for step in progress.steps if step.route_id not in (*asked, *progress.dropped_steps))
+    legs = (*(leg.route_id for leg in progress.open_referrals), *coming)
+    return any(policy.route(route_id, urgent=urgent).procedure == first for route_id in legs)
+
+
+def handed_over(progress: Progress, policy: Policy) -> tuple[str, ...]:
+    """The steps that are owed here, legs that are such steps among them: who links this case elsewhere does not end them."""
+    urgent = progress.urgency.around_the_clock
+    legs = (policy.route(leg.route_id, urgent=urgent).procedure for leg in progress.open_referrals)
+    duties = (duty.code for duty in progress.duties if duty.is_open and is_step(duty.code))
+    return tuple(dict.fromkeys((*(first for first in legs if first), *duties)))
+
+
+def taken_over(progress: Progress, policy: Policy, now: datetime, steps: Iterable[str]) -> tuple[e.DutyOpened, ...]:
+    """The same steps in the case that the other was linked to, unless its procedure runs here as well."""
+    return tuple(
+        open_duty(progress, policy, now, step_of(step), name=step, holder=_named_agency(policy, step))
+        for step in steps
+        if not _is_running(progress, *_course(step)) and not _has_leg(progress, policy, _first(policy, step))
+    )
+
+
+def _first(policy: Courses, step: str) -> str:
+    procedure = policy.procedure(step.partition(".")[0])
+    return procedure.first if procedure else ""
+
+
+def lost_by_link(progress: Progress) -> tuple[str, ...]:
+    """Steps that a link took away: none of their outcomes did, and nothing has begun them again."""
+    ended = {(done.step.partition(".")[0], done.at) for done in progress.outcomes}
+    codes = dict.fromkeys(duty.code for duty in progress.duties if is_step(duty.code))
+    newest = (duty for code in codes if (duty := progress.duty(code)))
+    return tuple(d.code for d in newest if d.dropped and (_course(d.code)[0], d.clock.met_at) not in ended)
+
+
+def _named_agency(policy: Policy, step: str) -> Agency | None:
+    """Whom the step is about, where that is an agency, unless its row names who owes it."""
+    name, _, about = step.partition(":")
+    named = policy.obligation(name, urgent=False).holder
+    return named or (Agency(about) if _about(policy, name) is About.AGENCY else None)
 
 
 def follow(
@@ -36,13 +86,13 @@ def follow(
     now, record = head["at"], record or {}
     recorded = e.OutcomeRecorded(**head, subject=subject, step=step.name, outcome=ended.code, record=record)
     ends: Events = (e.DutyMet(**head, code=subject),) if by is None else by
-    if ended.ends:
-        ends += tuple(e.DutyDropped(**head, code=code) for code in _beside(progress, subject, step))
+    over = {subject, *(_beside(progress, subject, step) if ended.ends else ())}
+    ends += tuple(e.DutyDropped(**head, code=code) for code in sorted(over - {subject}))
     opened = tuple(
         _open(progress, policy, now, target, whom, record)
         for target in ended.opens
         for whom in _whom(progress, policy, subject, step, target, about)
-        if not _runs(progress, subject, target, whom)
+        if not _runs(progress, over, target, whom)
     )
     return recorded, *ends, *opened
 
@@ -64,17 +114,16 @@ def _open(
     progress: Progress, policy: Policy, now: datetime, target: str, about: str, record: Recorded | None = None
 ) -> e.DutyOpened:
     """The duty by which a step is owed, on the desk of the agency that it is about unless it names a holder."""
-    months, named = policy.step(target).months, policy.obligation(target, urgent=False).holder
-    holder = Agency(about) if _about(policy, target) is About.AGENCY else None
+    months = policy.step(target).months
     budget = policy.months(int((record or {})[months])) if months else None
     name = f"{target}:{about}" if about else target
-    return open_duty(progress, policy, now, target, holder=named or holder, name=name, budget=budget)
+    return open_duty(progress, policy, now, target, holder=_named_agency(policy, name), name=name, budget=budget)
 
 
-def _runs(progress: Progress, subject: str, target: str, about: str) -> bool:
-    """A step that is open already is not opened a second time; the one that ends may come again."""
+def _runs(progress: Progress, over: set[str], target: str, about: str) -> bool:
+    """A step that is open already is not opened a second time; those that end with this outcome may come again."""
     name = f"{target}:{about}" if about else target
-    return name != subject and progress.open_duty(name) is not None
+    return name not in over and progress.open_duty(name) is not None
 
 
 def _whom(
@@ -114,9 +163,11 @@ def elapsed(progress: Progress, policy: Policy, now: datetime) -> Iterator[e.Eve
             yield from follow(progress, policy, duty.code, step, step.ends_by(ELAPSED), {"at": now})
 
 
-def _ended(step: Step, command: c.CompleteReferral | c.RecordOutcome, now: datetime) -> Outcome:
+def _ended(progress: Progress, step: Step, command: c.CompleteReferral | c.RecordOutcome, now: datetime) -> Outcome:
     """The outcome that was recorded, with all that it needs."""
     ended = step.ends_by(command.outcome)
+    if ended.of_children and not progress.children:
+        raise Refused(RefusalCode.CHILDREN_NOT_REPORTED)
     if ended not in step.by_person:
         raise Refused(RefusalCode.DUTY_MET_BY_ACT, code_of_duty=step.name)
     if unfit := ended.unfit(command.record, now.astimezone(BEIJING).date()):
@@ -139,7 +190,7 @@ def _record(progress: Progress, command: c.RecordOutcome, policy: Policy, now: d
     if duty is None:
         raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
     step = policy.step(step_of(duty.code))
-    ended, head = _ended(step, command, now), signed(command.by, now)
+    ended, head = _ended(progress, step, command, now), signed(command.by, now)
     return follow(progress, policy, duty.code, step, ended, head, command.record, command.about)
 
 
@@ -156,7 +207,7 @@ def _complete(progress: Progress, command: c.CompleteReferral, policy: Policy, n
             raise Refused(RefusalCode.OUTCOME_NEEDED, step="", outcomes=())
         return completed
     step = policy.step(first)
-    ended = _ended(step, command, now)
+    ended = _ended(progress, step, command, now)
     return follow(progress, policy, referral.id, step, ended, head, command.record, command.about, completed)
 
 

@@ -159,6 +159,11 @@ class RefusalCode(Term):
         "办理结果的记录项缺少或不符",
         "Fields of the record are missing, unknown or do not fit.",
     )
+    CHILDREN_NOT_REPORTED = (
+        "children_not_reported",
+        "本案没有儿童：请先就需照料的儿童提交报告，再将本案与之关联",
+        "No child stands in this case: report the children who need care, then link this case to that report.",
+    )
     WHOM_IT_IS_ABOUT = (
         "whom_it_is_about",
         "请指明本案中的对象",

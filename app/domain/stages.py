@@ -1,5 +1,6 @@
 """From assessment to closure: grade, committee review, plan with one lead agency, post-assessments, two persons to close."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from app.domain.compartment import require_inside
 from app.domain.opening import open_duty
 from app.domain.policy import Gate, Policy
 from app.domain.procedure import is_step
+from app.domain.procedure_work import handed_over
 from app.domain.progress import Duty, Progress, State
 from app.domain.referral import Events, in_work, signed
 from app.domain.refusals import RefusalCode, Refused
@@ -117,7 +119,7 @@ def _file_post_assessment(progress: Progress, command: c.FilePostAssessment, pol
     return filed, open_duty(progress, policy, now, "closure")
 
 
-def closing_obstacles(progress: Progress, reason: CloseReason) -> tuple[str, ...]:
+def closing_obstacles(progress: Progress, reason: CloseReason, policy: Policy) -> tuple[str, ...]:
     """What still stands against closing for this reason, as stable codes."""
     early = reason in ENDS_EARLY
     checks = {
@@ -129,9 +131,16 @@ def closing_obstacles(progress: Progress, reason: CloseReason) -> tuple[str, ...
         and any(child.safety is Safety.UNKNOWN for child in progress.children),
         "temporary_support_runs": not early and any(held.benefit is Benefit.TEMP_LIVING for held in progress.benefits),
         "referrals_open": not early and bool(progress.open_referrals),
+        "procedures_open": early and reason not in GONE and any(_is_first_step(progress, policy)),
         "duties_open": any(_still_owed(progress, duty, reason) for duty in progress.duties),
     }
     return tuple(code for code, stands in checks.items() if stands)
+
+
+def _is_first_step(progress: Progress, policy: Policy) -> Iterator[bool]:
+    """Of each open leg; nobody ends a procedure by closing the case before its first answer."""
+    urgent = progress.urgency.around_the_clock
+    return (bool(policy.route(leg.route_id, urgent=urgent).procedure) for leg in progress.open_referrals)
 
 
 def _still_owed(progress: Progress, duty: Duty, reason: CloseReason) -> bool:
@@ -149,10 +158,14 @@ def _still_owed(progress: Progress, duty: Duty, reason: CloseReason) -> bool:
 
 
 def _propose_closure(progress: Progress, command: c.ProposeClosure, policy: Policy, now: datetime) -> Events:
-    """Return to the family is the aim (三(二)3): that a child is placed elsewhere for long needs reasons why it cannot go home."""
-    if command.reason is CloseReason.LONG_TERM_PLACEMENT and not command.note.strip():
-        raise Refused(RefusalCode.REASONS_NEEDED)
-    obstacles = closing_obstacles(progress, command.reason)
+    """Return to the family is the aim (三(二)3): that a child is placed elsewhere for long needs reasons why it cannot go home.
+
+    Whoever closes over open steps, for the child is gone from here, says what becomes of them.
+    """
+    steps = [step for step in handed_over(progress, policy) if command.reason in GONE]
+    if (command.reason is CloseReason.LONG_TERM_PLACEMENT or steps) and not command.note.strip():
+        raise Refused(RefusalCode.REASONS_NEEDED, open=steps)
+    obstacles = closing_obstacles(progress, command.reason, policy)
     if obstacles:
         raise Refused(RefusalCode.CANNOT_CLOSE, obstacles=obstacles)
     return (e.ClosureProposed(**signed(command.by, now), reason=command.reason),)
@@ -170,7 +183,7 @@ def _approve_closure(progress: Progress, command: c.ApproveClosure, policy: Poli
         raise Refused(RefusalCode.CLOSURE_NOT_PROPOSED)
     if {command.by.person_id, command.by.acting_for} & set(progress.proposed_by):
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
-    obstacles = closing_obstacles(progress, reason)
+    obstacles = closing_obstacles(progress, reason, policy)
     if obstacles:
         raise Refused(RefusalCode.CANNOT_CLOSE, obstacles=obstacles)
     head = signed(command.by, now)

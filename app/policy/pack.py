@@ -34,6 +34,8 @@ from app.policy.rows import Basis, Condition, PackModel, Row, Span
 
 LADDERS = ("urgent", "normal")
 ASKED_BY_TRIAGE = ("foundling", "left_behind")
+LEARNT = frozenset({"triggers", "origin_unknown"})
+"""What a branch may ask that is decided before it."""
 CONDITIONED = ("triggers", "branches", "urgencies", "leads", "routes", "duties")
 """The tables whose rows have a condition."""
 
@@ -290,6 +292,8 @@ class Pack(Shelf, Cabinet):
             time, gate = self.time(row.time, urgent=urgent), row.gate if isinstance(row, DutyRow) else None
             if isinstance(row, StepRow) and row.waits:
                 time = time.model_copy(update={"ladder": ()})  # nobody is late while time has to pass
+            if isinstance(row, StepRow) and row.remind and not self.file.never_rests:
+                time = time.model_copy(update={"ladder": tuple(_sooner(rung, row.remind) for rung in time.ladder)})
             self._made[key] = ObligationSpec(
                 code=code, holder=row.holder, title_zh=row.zh, title_en=row.en, time=time, basis=row.basis,
                 gate=gate or Gate(),
@@ -314,6 +318,14 @@ class Pack(Shelf, Cabinet):
         One branch leads; the legs of the others that hold open beside it where their rows say so.
         """
         return self._triage(facts, self._opened(facts))
+
+    def sealed_for(self, facts: ReportFacts) -> tuple[Agency, ...]:
+        """For which agencies alone a report with these facts is a compartment; asks no more rows than it needs."""
+        rows = [row for row in self.file.branches if row.sealed_for]
+        if any(not LEARNT.isdisjoint(compiled(row.when).variables()) for row in rows):
+            return self.triage(facts).sealed_for
+        asked = self._opened(facts) if rows else None
+        return next((row.sealed_for for row in rows if asked and asked.holds(row.when)), ())
 
     def determine(self, facts: ReportFacts, triage: Triage) -> tuple[ChildFound, ...]:
         """What the tables find of each child of the report, in its order."""
@@ -392,6 +404,10 @@ class Pack(Shelf, Cabinet):
     @cached_property
     def _routes(self) -> dict[str, RouteRow]:
         return {row.id: row for row in self.file.routes}
+
+
+def _sooner(rung: RungSpec, offset: Budget) -> RungSpec:
+    return rung.model_copy(update={"offset": offset}) if rung.rung is Rung.REMIND else rung
 
 
 def _plan_item(route_id: str) -> RouteRow:

@@ -9,17 +9,19 @@ from pydantic import BeforeValidator, Field
 from app.domain.policy import STEPS_BY_ACT
 from app.domain.procedure import ELAPSED, About, Kind, Outcome, Procedure, RecordField, Step
 from app.domain.terms import Agency
-from app.policy.rows import Basis, PackModel
+from app.policy.rows import Basis, PackModel, Span
 
 Found = tuple[str, str, str]
 TABLE = "procedures"
 
 
 def _field(value: Any) -> Any:
-    """As officers write it: a kind, or the bounds of a count such as `6..12`."""
+    """As officers write it: a kind, or the bounds of a count such as `6..12`, or `0..<other` for fewer than the other field says."""
     low, between, high = str(value).partition("..")
     if between and low.isdecimal() and high.isdecimal() and int(low) <= int(high):
         return RecordField(kind=Kind.COUNT, low=int(low), high=int(high))
+    if between and low.isdecimal() and high.startswith("<"):
+        return RecordField(kind=Kind.COUNT, low=int(low), below=high.removeprefix("<"))
     if isinstance(value, str):
         return RecordField(kind=Kind(value))
     return value
@@ -35,12 +37,14 @@ class OutcomeRow(PackModel):
     reasons: bool = False
     opens: tuple[str, ...] = ()
     ends: bool = False
+    of_children: bool = False
 
 
 class StepRow(PackModel):
     """Who owes what in which time; without a holder the agency that it is about owes it, or the lead agency.
 
     A step that `waits` ends by itself when its time is over; `months` names the field of the outcome before it that says how long.
+    Of a long one, `remind` says how long before its end its holder is reminded.
     """
 
     id: str
@@ -51,6 +55,7 @@ class StepRow(PackModel):
     basis: Basis
     waits: bool = False
     months: str = ""
+    remind: Span | None = None
     by_act: bool = False
     interpretation: str = ""
     outcomes: tuple[OutcomeRow, ...] = Field(min_length=1)
@@ -110,6 +115,7 @@ class ProcedureTables(PackModel):
                 outcomes=tuple(
                     Outcome(
                         code=one.code, title_zh=one.zh, title_en=one.en, record=one.record, reasons=one.reasons, ends=one.ends,
+                        of_children=one.of_children,
                         opens=tuple(self._first(row.named(target)) for target in one.opens),
                     )
                     for one in step.outcomes
@@ -163,6 +169,9 @@ class ProcedureTables(PackModel):
             yield from (f"{here}{fault}" for one in step.outcomes for fault in self._faults_of_outcome(row, one))
 
     def _faults_of_outcome(self, row: ProcedureRow, one: OutcomeRow) -> Iterator[str]:
+        for name, field in one.record.items():
+            if field.below and one.record.get(field.below, RecordField(kind=Kind.DAY)).kind is not Kind.COUNT:
+                yield f"outcome {one.code} records {name} below {field.below}, which is no count of it"
         for target in one.opens:
             full = self._first(row.named(target))
             if full not in self.step_rows:

@@ -49,6 +49,14 @@ async def test_that_a_detained_person_has_no_child_is_asked_answered_and_kept(ap
 async def test_the_police_who_asked_close_the_case_by_two_persons_of_whom_one_is_a_head(api):
     path = f"/v1/cases/{(await api.report('police.reporter.1', **INQUIRY))['case_id']}"
     assert (await api.post("police.head.1", f"{path}/answer", NONE_ALONE)).status_code == 200
+    leg = f"{path}/referrals/{(await api.progress(path.rpartition('/')[2]))['referrals'][0]['id']}"
+    unasked = is_problem(
+        await api.post("police.officer.1", f"{path}/closure-proposal", {"reason": "police_closed"}), 409, "cannot_close"
+    )
+    assert unasked["obstacles"] == ["procedures_open"], "no answer is kept before it was given"
+    assert (await api.post("police.officer.2", f"{leg}/accept")).status_code == 200
+    none = {"outcome": "no_children", "record": {"asked_on": "2026-03-01"}}
+    assert (await api.post("police.officer.2", f"{leg}/complete", none)).status_code == 200
     is_problem(await api.post("police.head.1", f"{path}/closure-approval"), 409, "closure_not_proposed")
     body = {"reason": "police_closed"}
     is_problem(await api.post("street-110106007.officer.1", f"{path}/closure-proposal", body), 404, "case_not_found")

@@ -39,7 +39,7 @@ async def test_an_officer_begins_a_procedure_and_its_steps_lie_on_the_desks_that
 
 async def test_a_procedure_is_begun_by_the_agencies_that_the_rules_name(api):
     case = await case_of(api)
-    refused = await api.post("civil.officer.1", f"{case}/procedure", {"procedure": "housing"})
+    refused = await api.post("civil.officer.1", f"{case}/procedure", {"procedure": "dropout_control"})
     is_problem(refused, 403, "not_allowed")
     is_problem(
         await api.post("civil.officer.1", f"{case}/procedure", {"procedure": "magic"}), 404, "procedure_not_found"

@@ -4,7 +4,13 @@ import pytest
 from sqlalchemy import select
 
 from app.db import tables
+from app.db.intake import Submission, file
+from app.db.ledger import Ledger
+from app.db.past import past_reports, report_of
+from app.domain.facts import Known
+from app.policy.loader import HERE, load, texts
 from tests.api.test_reports import is_problem
+from tests.world import at_desk
 
 OFFENCE = {
     "kind": "juvenile",
@@ -32,7 +38,8 @@ async def found_by(api, person, case):
 @pytest.mark.requirement("R096")
 @pytest.mark.requirement("R101")
 async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground_of_law_alone(api):
-    case = (await api.report("proc.officer.1", **OFFENCE))["case_id"]
+    filed = await api.report("proc.officer.1", **OFFENCE)
+    case = filed["case_id"]
     path = f"/v1/cases/{case}"
     for person in OUTSIDE:
         assert not await found_by(api, person, case), person
@@ -45,7 +52,7 @@ async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground
         (f"{leg}/accept", None),
         (f"{leg}/complete", released),
         (f"{path}/answer", {"note": "已纳入帮教"}),
-        (f"{path}/closure-proposal", {"reason": "adulthood"}),
+        (f"{path}/closure-proposal", {"reason": "adulthood", "note": "已成年，移送成年社区矫正"}),
     ):
         done = await api.post("proc.officer.1", where, body)
         assert done.status_code == 200, done.text
@@ -53,6 +60,7 @@ async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground
     assert closed.status_code == 200, closed.text
     for person in (*OUTSIDE, "proc.officer.1", "proc.head.1", "justice.officer.1"):
         assert not await found_by(api, person, case), person
+    is_problem(await api.post(None, "/v1/progress", {"receipt": filed["receipt"]}), 404, "case_not_found")
     asked = {"ground": "case_handling", "request": "（2026）京0106刑初88号"}
     for person in (*OUTSIDE, "justice.officer.1"):
         is_problem(await api.post(person, f"/v1/sealed/{case}", asked), 404, "case_not_found")
@@ -61,14 +69,25 @@ async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground
         422,
         "invalid_request",
     )
+    for request in (
+        "王某某申请查询记录",
+        "2026 0001",
+        "（2026）京0106刑初88号（2026）京0106刑初99号（2026）京0106刑初77号",
+    ):
+        named = {"ground": "state_provision", "request": request}
+        is_problem(await api.post("proc.head.1", f"/v1/sealed/{case}", named), 422, "invalid_request")
     is_problem(await api.post("proc.head.1", f"/v1/sealed/{same['case_id']}", asked), 404, "case_not_found")
+    longest = {"ground": "state_provision", "request": "丰检未附不诉〔2026〕0008号之一之二补充"}
+    assert (await api.post("proc.head.1", f"/v1/sealed/{case}", longest)).status_code == 200, "the audit holds it whole"
     record = (await api.post("proc.head.1", f"/v1/sealed/{case}", asked)).json()
     assert [(one["step"], one["outcome"]) for one in record["outcomes"]] == [("juvenile_diversion.intake", "released")]
     async with api.service.engine.connect() as conn:
         looked = select(tables.audit.c.why).where(
             tables.audit.c.stream_id == case, tables.audit.c.action == "open_sealed"
         )
-        assert (await conn.execute(looked)).scalars().all() == ["case_handling: （2026）京0106刑初88号"]
+        assert (await conn.execute(looked)).scalars().all() == [
+            f"state_provision: {longest['request']}", "case_handling: （2026）京0106刑初88号",
+        ]  # fmt: skip
         watched = select(tables.watches.c.id).where(tables.watches.c.case_id == case)
         assert (await conn.execute(watched)).all() == [], "nothing of an offence reaches a committee"
 
@@ -76,3 +95,72 @@ async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground
 async def test_nobody_opens_a_compartment_from_outside(api):
     answer = await api.post("school.reporter.1", "/v1/reports", OFFENCE)
     is_problem(answer, 409, "case_sealed")
+
+
+MOVES = ("as_of", "age", "unread")
+"""What differs from one look to the next whatever happens."""
+ASKED = {"/v1/statistics/scorecard": "?since=2026-01-01T00:00:00Z&until=2030-01-01T00:00:00Z"}
+
+
+def still(answer):
+    if isinstance(answer, dict):
+        return {name: still(value) for name, value in answer.items() if name not in MOVES}
+    return [still(one) for one in answer] if isinstance(answer, list) else answer
+
+
+async def world_of(api, person):
+    """All that anybody is told without naming a case: every list, count, register and book."""
+    paths = (await api.get(None, "/openapi.json")).json()["paths"]
+    lists = [path for path, verbs in paths.items() if path.startswith("/v1/") and "get" in verbs and "{" not in path]
+    lists += [f"/v1/{kind}/{row['code']}{more}" for kind, more in (("ledgers", ""), ("registers", "/entries"))
+              for row in (await api.get(person, f"/v1/{kind}")).json()]  # fmt: skip
+    told = {}
+    for path in lists:
+        answer = await api.get(person, f"{path}{ASKED.get(path, '')}")
+        told[path] = still(answer.json()) if answer.status_code == 200 else answer.status_code
+    return told
+
+
+@pytest.mark.requirement("R101")
+async def test_the_world_of_everybody_outside_is_the_same_before_and_after(api):
+    before = {person: await world_of(api, person) for person in OUTSIDE}
+    assert sum(not isinstance(told, int) for told in before["civil.supervisor.1"].values()) > 15, "much is looked at"
+    case = (await api.report("proc.officer.1", **OFFENCE))["case_id"]
+    given = {"procedure": "joint_conference", "note": "议题"}
+    assert (await api.post("proc.officer.1", f"/v1/cases/{case}/procedure", given)).status_code in (200, 403)
+    for person in OUTSIDE:
+        after = await world_of(api, person)
+        assert {path: told for path, told in after.items() if told != before[person][path]} == {}, person
+    async with api.service.engine.connect() as conn:
+        assert case not in {tried for tried, _ in await past_reports(conn)}, "no dry run shows it"
+
+
+@pytest.mark.requirement("R101")
+async def test_an_offence_that_is_told_with_any_other_report_is_not_kept_in_it(api):
+    """预防未成年人犯罪法 第59条: the street that works on the report would read it."""
+    told = {"not_prosecuted": "yes", "procuratorate_confirms": "yes", "residence_division": "110106101"}
+    filed = await api.report("village.reporter.1", children=[told], situations=["living_alone"])
+    assert [(one["child"], one["field"], one["code"]) for one in filed["findings"]] == [
+        (0, "not_prosecuted", "kept_in_sealed_cases_only"), (0, "procuratorate_confirms", "kept_in_sealed_cases_only"),
+    ]  # fmt: skip
+    async with api.service.engine.connect() as conn:
+        kept = await report_of(conn, filed["case_id"])
+        sealed = await report_of(conn, (await api.report("proc.officer.1", **OFFENCE))["case_id"])
+    assert (kept.children[0].not_prosecuted, kept.children[0].procuratorate_confirms) == (Known.UNKNOWN, Known.UNKNOWN)
+    assert sealed.children[0].not_prosecuted is Known.YES
+    found = (await api.get("civil.supervisor.1", f"/v1/cases/{filed['case_id']}")).json()["found"]
+    assert "D7" not in {one["code"] for child in found for one in child["categories"]}
+
+
+async def test_intake_asks_the_rules_which_reports_are_sealed_and_looks_for_no_other_case_of_their_children(api):
+    child = {"name": "重名童", "birth_date": "2011-02-03", "residence_division": "110106101"}
+    await api.report("village.reporter.1", children=[child])
+    written = texts(HERE / "fengtai-2026.1")
+    other = written | {"triage.yaml": written["triage.yaml"].replace("kind == 'juvenile'", "kind == 'application'", 1)}
+    ledger = Ledger(lambda version, _: load(version, other), "fengtai-other")
+    async with api.service.engine.begin() as conn:
+        for kind, alike in (("application", False), ("juvenile", True)):
+            submission = Submission.model_validate({"kind": kind, "children": [child]})
+            filed = await file(conn, ledger, api.service.receipts, submission, at_desk("PROC"), None)
+            assert (await report_of(conn, filed.case_id)).possible_duplicate is alike, kind
+        await conn.rollback()

@@ -184,11 +184,15 @@ def test_what_is_not_received_is_not_changed_and_what_is_received_not_granted_ag
 def test_a_case_does_not_close_while_the_temporary_support_runs() -> None:
     family = Family()
     family.do(family.verdict(Verdict.GRANT, Benefit.TEMP_LIVING, yuan=Decimal(800)))
-    assert "temporary_support_runs" in closing_obstacles(family.progress, CloseReason.FAMILY_REUNIFICATION)
-    assert "temporary_support_runs" not in closing_obstacles(family.progress, CloseReason.DIED)
+    assert "temporary_support_runs" in closing_obstacles(
+        family.progress, CloseReason.FAMILY_REUNIFICATION, family.policy
+    )
+    assert "temporary_support_runs" not in closing_obstacles(family.progress, CloseReason.DIED, family.policy)
     family.do(family.hears(Benefit.TEMP_LIVING))
     family.do(family.verdict(Verdict.STOP, Benefit.TEMP_LIVING, note="已回归家庭"))
-    assert "temporary_support_runs" not in closing_obstacles(family.progress, CloseReason.FAMILY_REUNIFICATION)
+    assert "temporary_support_runs" not in closing_obstacles(
+        family.progress, CloseReason.FAMILY_REUNIFICATION, family.policy
+    )
 
 
 @pytest.mark.requirement("R023")

@@ -198,13 +198,13 @@ def test_the_four_stages_end_with_two_persons_and_an_answer():
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.FAMILY_REUNIFICATION)
     assert case.refused(close) == "cannot_close"
     owed = ["reporter_not_answered", "post_assessment_missing", "duties_open"]
-    assert list(closing_obstacles(case.progress, close.reason)) == owed
+    assert list(closing_obstacles(case.progress, close.reason, POLICY)) == owed
     case.do(c.AnswerReporter(by=at_desk("CIVIL"), note="The child is safe."))
     case.do(c.ReviewGrade(by=at_desk("COMMITTEE"), grade=Grade.MEDIUM, present=5))
-    assert list(closing_obstacles(case.progress, close.reason)) == owed[1:]
+    assert list(closing_obstacles(case.progress, close.reason, POLICY)) == owed[1:]
     for code, desk in (("interim_adult_present", "CIVIL"), ("parents_return_or_delegate", "POLICE")):
         case.do(c.MeetDuty(by=at_desk(desk), code=code))
-    assert list(closing_obstacles(case.progress, close.reason)) == owed[1:2]
+    assert list(closing_obstacles(case.progress, close.reason, POLICY)) == owed[1:2]
     case.wait(days=30)
     case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
     case.do(close)

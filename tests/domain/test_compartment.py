@@ -7,7 +7,8 @@ from app.domain import events as e
 from app.domain.case import file_report
 from app.domain.facts import ReportFacts
 from app.domain.refusals import Refused
-from app.domain.terms import Agency, Stage
+from app.domain.terms import Agency, ReportKind, Stage
+from app.policy.loader import HERE, load, texts
 from tests.domain.test_case import MORNING, POLICY
 from tests.domain.test_procedures import DAY, Run
 from tests.world import at_desk
@@ -23,6 +24,11 @@ OFFENCE = ReportFacts.model_validate(
 )
 INSIDE = {"PROC", "COURT", "JUSTICE", "POLICE"}
 NUMBER = "丰检未附不诉〔2026〕0008号"
+AFTER = {
+    "convicted_not_arrested": ("juvenile_diversion.proceedings", "legal_aid_defence.notify"),
+    "suspended_sentence": ("juvenile_diversion.correction", "juvenile_diversion.seal_conviction"),
+    "released": ("juvenile_diversion.seal_conviction",),
+}
 
 
 class Sealed(Run):
@@ -70,8 +76,8 @@ def test_each_reason_to_take_a_child_in_opens_the_help(why):
     case = Sealed()
     file = {} if why in ("released", "non_local") else {"file": NUMBER}
     case.leg_ends("juvenile_diversion", why, decided_on=DAY, **file)
-    after = "correction" if why == "suspended_sentence" else "seal"
-    assert set(case.owed) == {"reintegration.plan", f"juvenile_diversion.{after}"}
+    after = AFTER.get(why, ("juvenile_diversion.seal",))
+    assert set(case.owed) == {"reintegration.plan", *after}
 
 
 @pytest.mark.requirement("R097")
@@ -84,8 +90,12 @@ def test_the_child_is_helped_back_and_the_correction_plan_stays_where_it_is():
     assert {step: holder for step, holder in case.owed.items() if step.startswith("reintegration")} == {
         "reintegration.living": "PROC", "reintegration.training": "JUSTICE", "reintegration.counselling": "PROC",
     }  # fmt: skip
-    case.end("juvenile_diversion.correction", "linked", plan="丰矫〔2026〕0031号", ends_on="2027-01-01")
-    assert case.progress.outcomes[-1].record == {"plan": "丰矫〔2026〕0031号", "ends_on": "2027-01-01"}
+    case.end("juvenile_diversion.correction", "linked", plan="丰矫〔2026〕0031号", months=10)
+    assert case.progress.outcomes[-1].record == {"plan": "丰矫〔2026〕0031号", "months": 10}
+    correction = case.progress.open_duty("juvenile_diversion.corrected").clock.spec
+    assert (str(correction.budget), correction.basis) == ("10 months", ("R107", "default")), (
+        "by its own length, no other law"
+    )
     case.start("legal_aid_defence", "PROC")
     assert case.time_for("legal_aid_defence.notify") == "3 days"
     case.end("legal_aid_defence.notify", "notified", "ch-1", notified_on=DAY)
@@ -120,3 +130,40 @@ def test_a_compartment_is_opened_from_inside():
     for desk in ("CIVIL", "COMM-110106101", "SCHOOL"):
         with pytest.raises(Refused, match="case_sealed"):
             file_report("case-1", c.FileReport(by=at_desk(desk), facts=OFFENCE, unit=desk), POLICY, MORNING)
+
+
+@pytest.mark.requirement("R101")
+@pytest.mark.requirement("R096")
+def test_what_was_prosecuted_after_all_is_tried_defended_and_sealed_by_the_court():
+    case = Sealed()
+    case.leg_ends("juvenile_diversion", "conditional_non_prosecution", decided_on=DAY, file=NUMBER, months=6)
+    case.end("juvenile_diversion.probation", "revoked", revoked_on=DAY, file=NUMBER, note="再次犯罪")
+    assert case.owed["juvenile_diversion.trial"] == "COURT"
+    assert case.owed["legal_aid_defence.notify"] == "PROC"
+    assert "juvenile_diversion.seal" not in case.owed, "nothing is sealed as not prosecuted that is"
+    case.end("juvenile_diversion.trial", "suspended", decided_on=DAY, file="（2026）京0106刑初88号")
+    assert case.owed["juvenile_diversion.seal_conviction"] == "COURT", "R101 is the court's"
+    assert case.owed["juvenile_diversion.correction"] == "JUSTICE"
+
+
+@pytest.mark.requirement("R096")
+def test_that_a_child_is_not_for_this_guidance_is_an_answer_with_its_reasons():
+    case = Sealed()
+    leg = case.leg("PROC")
+    case.accept(leg)
+    said = c.CompleteReferral(
+        by=at_desk("PROC"), referral_id=leg.id, outcome="not_taken_in", record={"decided_on": DAY}
+    )
+    assert case.refused(said) == "reasons_needed"
+    case.leg_ends("juvenile_diversion", "not_taken_in", decided_on=DAY, note="本地未实施犯罪行为")
+    assert case.owed == {}
+
+
+@pytest.mark.parametrize("when", ["kind == 'application'", "'application' in triggers"])
+def test_which_reports_are_sealed_says_the_pack_and_nothing_else(when):
+    written = texts(HERE / "fengtai-2026.1")
+    other = written | {"triage.yaml": written["triage.yaml"].replace("kind == 'juvenile'", when, 1)}
+    pack, application = load("fengtai-x", other), OFFENCE.model_copy(update={"kind": ReportKind.APPLICATION})
+    assert pack.sealed_for(application) == pack.triage(application).sealed_for == ("PROC", "COURT", "JUSTICE", "POLICE")
+    assert pack.sealed_for(OFFENCE) == pack.triage(OFFENCE).sealed_for == ()
+    assert set(load("fengtai-2026.1").sealed_for(OFFENCE)) == INSIDE

@@ -222,6 +222,9 @@ def test_a_case_stays_open_while_an_agency_owes_a_written_reply_to_the_procurato
     assert case.refused(close) == "cannot_close"
     for duty in [d for d in case.progress.duties if d.is_open and d.code.startswith("supervision_reply")]:
         case.do(c.ReplyToSupervision(by=at_desk(duty.desk), code=duty.code))
+    assert closing_obstacles(case.progress, close.reason, POLICY) == ("procedures_open",)
+    case.finish(next(r for r in case.progress.open_referrals if r.task == "dropout_control"))
+    case.end_procedures()
     case.do(close)
     assert case.refused(c.ApproveClosure(by=at_desk("CIVIL"))) == "second_person_needed"
     deputy = at_desk("CIVIL", "head", Role.DESK_HEAD).model_copy(update={"acting_for": "civil.officer"})
@@ -248,9 +251,9 @@ def test_parents_who_never_came_do_not_keep_the_case_of_a_placed_child_open():
     assert case.progress.open_duty("parents_return_or_delegate").expired
     duty = case.progress.open_duty("parents_return_or_delegate")
     alone = case.progress.model_copy(update={"duties": (duty,)})
-    assert "duties_open" not in closing_obstacles(alone, CloseReason.LONG_TERM_PLACEMENT)
+    assert "duties_open" not in closing_obstacles(alone, CloseReason.LONG_TERM_PLACEMENT, POLICY)
     running = alone.model_copy(update={"duties": (duty.model_copy(update={"expired": False}),)})
-    assert "duties_open" in closing_obstacles(running, CloseReason.LONG_TERM_PLACEMENT)
+    assert "duties_open" in closing_obstacles(running, CloseReason.LONG_TERM_PLACEMENT, POLICY)
 
 
 @pytest.mark.requirement("R102")

@@ -170,7 +170,10 @@ async def test_a_year_of_temporary_guardianship_passes_by_the_conductors_clock_a
     """Nobody does anything: the step that waits ends by itself, and what is owed is heard of by the procuratorate."""
     case = await world.report(facts=DROPOUT)
     await world.do(case, c.StartProcedure(by=at_desk("CIVIL"), procedure="temporary_guardianship"))
-    taken = {"outcome": "taken_over", "record": {"done_on": "2026-03-02", "handed_over_in_writing": True}}
+    taken = {
+        "outcome": "taken_over",
+        "record": {"done_on": "2026-03-02", "ground_of_article_92": 4, "handed_over_in_writing": True},
+    }
     await world.do(case, c.RecordOutcome(by=at_desk("RESCUE"), code="temporary_guardianship.take_over", **taken))
     await world.sleep(case, days=60)
     rungs = [ev.rung for ev in await world.events(case) if isinstance(ev, e.RungFired) and "review" in ev.subject]

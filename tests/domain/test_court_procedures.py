@@ -1,0 +1,132 @@
+"""Procedures before courts and bodies: legal aid, prosecution, protection order, joint conference, supervision."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.domain import commands as c
+from app.domain.procedure_work import begin
+from app.domain.terms import Rung
+from tests.domain.test_case import POLICY
+from tests.domain.test_procedures import ALONE, BEATEN, DAY, Run
+from tests.world import at_desk
+
+
+@pytest.mark.requirement("R100")
+@pytest.mark.requirement("R104")
+def test_legal_aid_is_decided_in_seven_days_and_a_lawyer_assigned_in_three_by_law():
+    case = Run(ALONE)
+    case.start("legal_aid", "SW", "ch-1")
+    assert case.refused(c.StartProcedure(by=at_desk("SW"), procedure="legal_aid", about="ch-1")) == "procedure_runs"
+    case.start("legal_aid", "SW", "ch-2")
+    assert case.time_for("legal_aid.examine:ch-1") == "7 days"
+    case.end("legal_aid.examine:ch-1", "granted", decided_on=DAY)
+    assert case.time_for("legal_aid.assign:ch-1") == "3 days"
+    assert case.progress.open_duty("legal_aid.assign:ch-1").clock.spec.basis == ("L84", "L85")
+    case.end("legal_aid.assign:ch-1", "assigned", assigned_on=DAY, file="丰援2026-0007")
+    assert case.refused(case.outcome("legal_aid.examine:ch-2", "refused", decided_on=DAY)) == "reasons_needed"
+
+
+@pytest.mark.requirement("R099")
+@pytest.mark.requirement("R100")
+def test_what_a_court_does_is_kept_as_a_number_and_a_status_and_a_child_before_it_has_legal_aid():
+    case = Run(BEATEN)
+    case.leg_ends("stop_violence", "")
+    case.leg_ends("prosecute", "prosecuted", "ch-1", file="丰检刑诉〔2026〕0033号")
+    assert case.owed == {"prosecution.trial": "COURT", "legal_aid.examine:ch-1": "JUSTICE"}
+    for wrong in ("张三", "123", "110106201501019991", "判决认定其父打伤其左臂"):
+        assert case.refused(case.outcome("prosecution.trial", "decided", decided_on=DAY, file=wrong)) == "record_unfit"
+    case.end("prosecution.trial", "decided", decided_on=DAY, file="（2026）京0106刑初88号")
+    last = case.progress.outcomes[-1]
+    assert (last.outcome, last.record) == ("decided", {"decided_on": DAY, "file": "（2026）京0106刑初88号"})
+
+
+@pytest.mark.requirement("R093")
+def test_a_protection_order_is_in_force_for_its_months_at_most_six_and_then_looked_at_again():
+    case = Run(ALONE)
+    case.events.append(begin(case.progress, POLICY, case.now, "protection_order"))
+    ruling = {"ruled_on": DAY, "file": "（2026）京0106民保令5号"}
+    for months in (0, 7):
+        assert case.refused(case.outcome("protection_order.rule", "issued", months=months, **ruling)) == "record_unfit"
+    case.end("protection_order.rule", "issued", months=2, **ruling)
+    order = case.progress.open_duty("protection_order.in_force")
+    assert (str(order.clock.spec.budget), order.clock.spec.basis) == ("2 months", ("L20",))
+    renew = case.progress.open_duty("protection_order.renew").clock
+    assert renew.due_at == order.clock.due_at
+    assert order.clock.due_at - renew.rungs[0].at == timedelta(days=15), "while the order can still be renewed"
+    case.end("protection_order.renew", "applied", applied_on=DAY)
+    case.end("protection_order.rule", "issued", months=3, **ruling)
+    longer = case.progress.open_duty("protection_order.in_force").clock
+    assert (str(longer.spec.budget), longer.due_at > order.clock.due_at) == ("3 months", True)
+    assert set(case.owed) == {"protection_order.in_force", "protection_order.renew"}, "each once"
+    case.end("protection_order.renew", "applied", applied_on=DAY)
+    case.end("protection_order.rule", "refused", ruled_on=DAY, note="危险已消除")
+    assert case.time_for("protection_order.reconsider") == "5 days"
+
+
+@pytest.mark.requirement("R057")
+@pytest.mark.requirement("R010")
+def test_the_joint_conference_has_an_agenda_a_resolution_minutes_and_a_task_for_each_agency_that_it_names():
+    case = Run(ALONE)
+    case.start("joint_conference", "EDU")
+    assert case.refused(case.outcome("joint_conference.agenda", "set", meets_on=DAY, items=2)) == "reasons_needed"
+    case.end("joint_conference.agenda", "set", meets_on="2026-12-01", items=2, note="一、认定；二、分工")
+    held = {"met_on": DAY, "agencies_present": 7, "recused": 1}
+    nobody = case.outcome("joint_conference.meet", "recognised", note="决议全文", **held)
+    assert case.refused(nobody) == "whom_it_is_about"
+    case.end("joint_conference.meet", "recognised", "EDU", "HEALTH", note="决议全文", **held)
+    assert case.owed == {
+        "joint_conference.minutes": "CONF", "resolution.carry_out:EDU": "EDU", "resolution.carry_out:HEALTH": "HEALTH",
+    }  # fmt: skip
+    case.end("joint_conference.minutes", "sent", sent_on=DAY)
+    case.end("resolution.carry_out:EDU", "done", done_on=DAY)
+    case.end("resolution.carry_out:HEALTH", "not_done", note="床位不足")
+    assert case.owed == {"resolution.answer:HEALTH": "CONF"}
+    case.end("resolution.answer:HEALTH", "again")
+    case.wait(days=30)
+    fired = case.progress.open_duty("resolution.carry_out:HEALTH").clock.fired
+    assert fired[-1] is Rung.PROCURATORATE, "a resolution climbs the ladder of any task"
+
+
+@pytest.mark.requirement("R098")
+def test_an_agency_replies_to_the_procuratorate_within_a_month_until_the_reply_is_enough():
+    case = Run(ALONE)
+    not_theirs = c.StartProcedure(by=at_desk("CIVIL"), procedure="procuratorial_supervision", about="EDU")
+    assert case.refused(not_theirs) == "not_allowed"
+    case.start("procuratorial_supervision", "PROC", "EDU")
+    reply = "procuratorial_supervision.reply:EDU"
+    assert (case.owed, case.time_for(reply)) == ({reply: "EDU"}, "1 month")
+    assert case.progress.open_duty(reply).clock.spec.basis == ("L86",)
+    assert case.refused(case.outcome(reply, "replied", replied_on=DAY)) == "reasons_needed", "in writing"
+    case.end(reply, "replied", replied_on=DAY, note="书面回复全文")
+    case.end("procuratorial_supervision.weigh:EDU", "not_enough", note="未说明整改时限")
+    assert case.owed == {reply: "EDU"}
+
+
+@pytest.mark.requirement("R093")
+def test_an_order_that_is_revoked_needs_no_renewal_and_each_body_of_the_law_may_apply_in_a_running_case():
+    for agency in ("POLICE", "WF", "COMM-110106101", "RESCUE"):
+        case = Run(ALONE)
+        case.start("protection_order", agency)
+        assert case.owed == {"protection_order.rule": "COURT"}
+    case.end("protection_order.rule", "issued", ruled_on=DAY, file="（2026）京0106民保令5号", months=6)
+    case.end("protection_order.in_force", "revoked", revoked_on=DAY)
+    assert case.owed == {}
+    case.start("prosecution", "POLICE")
+    assert case.owed == {"prosecution.examine": "PROC"}
+
+
+@pytest.mark.requirement("R010")
+@pytest.mark.parametrize("recused", [7, 8, 60])
+def test_nobody_resolves_where_all_are_recused_and_a_refusal_to_recognise_a_child_is_an_answer(recused):
+    case = Run(ALONE)
+    case.start("joint_conference", "EDU")
+    case.end("joint_conference.agenda", "set", meets_on="2026-12-01", items=1, note="一、认定")
+    held = {"met_on": DAY, "agencies_present": 7, "recused": recused}
+    for outcome, about in (("recognised", ("EDU",)), ("resolved", ("EDU",)), ("not_recognised", ())):
+        assert (
+            case.refused(case.outcome("joint_conference.meet", outcome, *about, note="决议", **held)) == "record_unfit"
+        )
+    case.end("joint_conference.meet", "not_recognised", note="不符合认定条件", **held | {"recused": 6})
+    assert case.owed == {"joint_conference.minutes": "CONF"}
+    assert "joint_conference.meet=not_recognised" in case.progress.happened
