@@ -30,6 +30,7 @@ from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_file import EnterChange, Registration
 from app.domain.child_terms import FileField, Found
+from app.domain.compartment import without_offence
 from app.domain.facts import HouseholdFacts
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions
@@ -86,7 +87,8 @@ async def register_child(
     await open_door(conn)
     now, (division,) = shouhu.ledger.clock(), divisions(who)
     child = given.child.model_copy(update={"child_id": _id_for(who, idempotency_key), "residence_division": division})
-    facts = facts_of(_as_submission(given, child), [child], now).model_copy(update={"reported_at": None})
+    facts = facts_of(_as_submission(given, child), [child], now)
+    facts = facts.model_copy(update={"reported_at": None, "children": tuple(map(without_offence, facts.children))})
     command = EnterChange(
         by=who, child_id=child.child_id, division=division, field=FileField.REGISTRATION, seen=0, note=given.note,
         registration=Registration(found=given.found, grade=given.grade),

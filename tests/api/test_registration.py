@@ -88,3 +88,14 @@ async def test_a_registration_that_is_not_taken_begins_nothing_and_is_no_strange
     is_problem(
         await api.post(COMMITTEE, f"{path}/changes", {"field": "registration", "value": "x"}), 403, "not_allowed"
     )
+
+
+@pytest.mark.requirement("R101")
+async def test_an_offence_stands_in_no_registration_and_in_no_ledger(api):
+    offence = {**CHILD, "name": "单小谷（化名）", "not_prosecuted": "yes", "procuratorate_confirms": "yes"}
+    entered = (await register(api, child=offence)).json()
+    child = entered["child_id"]
+    await api.post(STREET, f"/v1/children/{child}/changes/{entered['change']}/pass")
+    (line,) = of(await book(api, COMMITTEE, "work"), child)
+    assert line["categories"] == ["留守儿童"]
+    assert "D7" not in (await api.get(COMMITTEE, f"/v1/children/{child}")).text
