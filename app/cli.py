@@ -22,6 +22,7 @@ from app.audit_cli import audit
 from app.connect import database, require_database
 from app.domain.terms import Agency
 from app.embedded import EmbeddedError
+from app.keys_cli import key
 from app.policy_cli import policy
 from app.settings import DATA, Settings, settings_of
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", help="Shouhu 守护")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
+app.command()(key)
 console = Console()
 errors = Console(stderr=True)
 

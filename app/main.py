@@ -26,6 +26,7 @@ from app.api import (
     deputies,
     district,
     examples,
+    keys,
     ledgers,
     policy,
     problems,
@@ -129,6 +130,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         statistics,
         surveys,
         catalogue,
+        keys,
     ):
         app.include_router(
             module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)

@@ -15,16 +15,18 @@ from app.api.limits import spend_as
 from app.api.problems import Problem
 from app.db import tables
 from app.db.audit import before_reading
-from app.db.people import actor_by_session, actor_by_token, deputy
+from app.db.keys import PREFIX
+from app.db.people import actor_by_key, actor_by_session, actor_by_token, deputy
 from app.db.service import Service
 from app.db.walls import concerns, through_the_door
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
+from app.domain.keys import opens
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Rung
 
 BEARER = HTTPBearer(
-    auto_error=False, scheme_name="token", description="The token of a person or of an agency's system."
+    auto_error=False, scheme_name="token", description="The token of a person, or the key of a unit's system."
 )
 
 
@@ -66,6 +68,15 @@ async def by_session(request: Request, conn: AsyncConnection, now: datetime) -> 
     return await actor_by_session(conn, token, now)
 
 
+async def _by_bearer(conn: AsyncConnection, said: str, now: datetime) -> Actor | None:
+    return await (actor_by_key(conn, said, now) if said.startswith(PREFIX) else actor_by_token(conn, said))
+
+
+def route_of(request: Request) -> str:
+    """The name of the route in the API."""
+    return getattr(request.scope.get("route"), "operation_id", None) or ""
+
+
 async def actor(
     request: Request,
     conn: Conn,
@@ -75,10 +86,12 @@ async def actor(
 ) -> Actor:
     """The person behind the bearer token or the session, in the seat of whom they stand in for."""
     now = shouhu.ledger.clock()
-    found = await (actor_by_token(conn, bearer.credentials) if bearer else by_session(request, conn, now))
+    found = await (_by_bearer(conn, bearer.credentials, now) if bearer else by_session(request, conn, now))
     if found is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     spend_as(request, found)
+    if found.scopes is not None and not opens(found.scopes, route_of(request)):
+        raise Refused(RefusalCode.SCOPE_MISSING)
     if x_acting_for is None:
         return found
     standing_in = await deputy(conn, found, x_acting_for, now)

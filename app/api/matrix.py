@@ -6,8 +6,9 @@ from pathlib import Path
 from app.api.problems import status_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Relation, may, scope
+from app.domain.keys import opens
 from app.domain.sight import ADMINS
-from app.domain.terms import Agency, Role
+from app.domain.terms import Agency, KeyScope, Role
 
 ROLES = tuple(role for role in Role if role is not Role.ENGINE)
 YES, REFUSED, NOTHING, LATER = "Y", "n", "·", "s"
@@ -32,7 +33,10 @@ TABLE = Path(__file__).parents[2] / "docs" / "access.md"
 def seat(relation: Relation, role: Role) -> Actor:
     """Somebody with this role where this relation is."""
     agency, desk, unit = SEATS[relation]
-    return Actor(person_id=f"matrix.{role}.{relation}", agency=agency, desk=desk, roles=(role,), unit=unit)
+    scopes = tuple(KeyScope) if role is Role.MACHINE else None
+    return Actor(
+        person_id=f"matrix.{role}.{relation}", agency=agency, desk=desk, roles=(role,), unit=unit, scopes=scopes
+    )
 
 
 def _by(action: Action) -> Rule:
@@ -161,6 +165,10 @@ OWN_RULES = {
         ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round"),
         "no case; who organises a round, who is asked and who oversees it (app/domain/rounds.py)",
     ),
+    **dict.fromkeys(
+        ("keys", "issue_key", "rotate_key", "revoke_key"),
+        "no case; people of the unit, heads of the desk, administrators of system and security (app/domain/keys.py)",
+    ),
     "open_sealed": "procurators and the heads of procuratorate and court, on a ground of law (app/domain/compartment.py)",
 }
 """Routes about no case, with rules of their own that depend on other rows."""
@@ -174,7 +182,17 @@ def commands() -> Iterator[tuple[str, Action]]:
 
 def matrix() -> dict[str, tuple[str, Rule]]:
     """Every route with an account, what it asks for, and the rule that answers."""
-    return RULES | {name: (action.value, _by(action)) for name, action in commands()}
+    rules = RULES | {name: (action.value, _by(action)) for name, action in commands()}
+    return {name: (asks, _by_key(name.partition(" ")[0], rule)) for name, (asks, rule) in rules.items()}
+
+
+def _by_key(route: str, rule: Rule) -> Rule:
+    """A key is asked first whether its scopes open the route."""
+
+    def asked(actor: Actor) -> str:
+        return rule(actor) if actor.scopes is None or opens(actor.scopes, route) else REFUSED
+
+    return asked
 
 
 HEAD = """# Who may call what
@@ -186,6 +204,7 @@ One row a route, one column a role. The six signs of a cell are what the role is
 the case), **co-agency** (it has a leg), **former agency** (it sent its leg away), **supervisor** (the joint conference office),
 **reporter** and **stranger**, in this order:
 `Y` yes · `n` refused (403) · `·` does not exist for them (404, or not in the list) · `s` yes, once the case is so far (409).
+A **machine** has a key with every scope; a key opens the routes of its scopes alone (app/domain/keys.py).
 Whoever the report is about (利益冲突) reads `······` in every row of a case, whatever the role and relation.
 """
 

@@ -40,8 +40,11 @@ NOT_FOUND = (
     RefusalCode.PROCEDURE_NOT_FOUND,
     RefusalCode.NO_SUCH_CHANGE,
     RefusalCode.NO_SUCH_WARNING,
+    RefusalCode.KEY_NOT_FOUND,
+    RefusalCode.UNIT_NOT_FOUND,
 )
-FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER, RefusalCode.NOT_ASKED)
+FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER, RefusalCode.NOT_ASKED,
+             RefusalCode.SCOPE_MISSING)  # fmt: skip
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_allowed", 404: "not_found", 405: "method_not_allowed",
          409: "conflict", 413: "body_too_large", 415: "unsupported_media_type", 429: "too_many_requests", 503: "unavailable"}  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""The accounts of people who sign in here, their accounts at an identity provider, and their sessions."""
+"""The accounts of people who sign in here or at an identity provider, their sessions, and the keys of machines."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
-from sqlalchemy.dialects.postgresql import BIGINT
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 
 from app.db.columns import Id, Instant, metadata
 
@@ -33,4 +33,24 @@ sessions = Table(
     Column("seen_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Index(None, "person_id"),
+)
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("unit", Id, nullable=False),
+    Column("agency", String(20), nullable=False),
+    Column("desk", String(40), ForeignKey("desks.id"), nullable=False),
+    Column("division", String(9)),
+    Column("scopes", ARRAY(String(20)), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("made_by", Id, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("replaced_by", Id),
+    Column("last_used_at", Instant),
+    Index(None, "unit"),
+    comment="Keys of machines by the hash of each; a unit is a reporting unit, or the desk itself.",
 )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables, walls
 from app.domain.access import Actor
 from app.domain.sign_in import ABSOLUTE, IDLE
-from app.domain.terms import Agency, Role
+from app.domain.terms import Agency, KeyScope, Role
 
 FRESH = timedelta(minutes=1)
 """A session is written as seen at most so often."""
@@ -20,6 +20,17 @@ async def actor_by_token(conn: AsyncConnection, token: str) -> Actor | None:
     """The active person with this token; the transaction sees from now on what that person may see."""
     row = await walls.entered(conn, hashlib.sha256(token.encode()).hexdigest())
     return _actor(row) if row else None
+
+
+async def actor_by_key(conn: AsyncConnection, secret: str, now: datetime) -> Actor | None:
+    """The system with this key, while it is good; it has one name through all its keys, so that it can repeat what it sent."""
+    row = await walls.entered_by_key(conn, hashlib.sha256(secret.encode()).hexdigest(), now)
+    if row is None:
+        return None
+    return Actor(
+        person_id=f"{row.unit.lower()}.machine", agency=Agency(row.agency), desk=row.desk, roles=(Role.MACHINE,),
+        division=row.division, unit=None if row.unit == row.desk else row.unit, scopes=tuple(KeyScope(one) for one in row.scopes),
+    )  # fmt: skip
 
 
 async def actor_by_session(conn: AsyncConnection, token: str, now: datetime) -> Actor | None:

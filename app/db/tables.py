@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 
-from app.db.account_tables import accounts, sessions
+from app.db.account_tables import accounts, api_keys, sessions
 from app.db.child_tables import child_files, contents
 from app.db.columns import Id, Instant, conducted, metadata
 from app.db.registers import (
@@ -42,6 +42,7 @@ __all__ = [
     "Instant",
     "accounts",
     "agencies",
+    "api_keys",
     "audit",
     "calendar_days",
     "calendars",

@@ -5,6 +5,7 @@ Commands pass a door: once a person was found to see the case, or to file a repo
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Row, cast, func, select, text
@@ -30,9 +31,11 @@ WALLED = (
     "people",
     "child_files",
     "contents",
+    "api_keys",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")
+ENTER_KEY = text("select * from shouhu_enter_key(:digest, :at)")
 SIT = text("select * from shouhu_sit(:absent, :deputy, :at)")
 
 
@@ -52,6 +55,11 @@ async def open_door(conn: AsyncConnection) -> None:
 async def entered(conn: AsyncConnection, digest: str) -> Row[Any] | None:
     """The person with this token, whose sight the transaction has from now on."""
     return (await conn.execute(ENTER, {"digest": digest})).one_or_none()
+
+
+async def entered_by_key(conn: AsyncConnection, digest: str, at: datetime) -> Row[Any] | None:
+    """The good key with this digest, which is seen to be used; the transaction has the sight of its unit and scopes."""
+    return (await conn.execute(ENTER_KEY, {"digest": digest, "at": at})).one_or_none()
 
 
 async def resumed(conn: AsyncConnection, session: Mapping[str, Any]) -> Row[Any] | None:

@@ -21,7 +21,7 @@ from app.domain.sight import (
     Scope,
     scope,
 )
-from app.domain.terms import Agency, Role
+from app.domain.terms import Agency, KeyScope, Role
 
 __all__ = [
     "ADMINS",
@@ -94,7 +94,7 @@ class Deny(BaseModel, frozen=True):
 
 def may(actor: Actor, action: Action, subject: CaseSubject | None = None) -> Allow | Deny:
     """The one answer. Every action on a case needs its `subject`; those on a leg need `subject.leg` as well."""
-    refusal = _refusal(actor, action, subject)
+    refusal = _refusal(actor, action, subject) or _beyond_the_key(actor, action)
     return Allow() if refusal is None else Deny(reason=refusal)
 
 
@@ -111,6 +111,21 @@ def _refusal(actor: Actor, action: Action, subject: CaseSubject | None) -> Refus
     if actor.has(Role.ENGINE):
         return None if action in ENGINE_ACTIONS else RefusalCode.NOT_ALLOWED
     return CASE_RULES[action](actor, subject)
+
+
+KEY_ACTIONS: Mapping[KeyScope, tuple[Action, ...]] = {
+    KeyScope.REPORT_CREATE: (Action.FILE_REPORT,),
+    KeyScope.REPORT_READ_OWN: (Action.READ_PROGRESS,),
+    KeyScope.ROUND_ANSWER: (),
+    KeyScope.TASK_READ: (Action.READ_PROGRESS, Action.READ_CASE),
+    KeyScope.TASK_WORK: (Action.READ_PROGRESS, Action.READ_CASE, Action.WORK_REFERRAL),
+}
+"""A key does what its scopes name, of what a machine may do."""
+
+
+def _beyond_the_key(actor: Actor, action: Action) -> RefusalCode | None:
+    named = actor.scopes is None or any(action in KEY_ACTIONS[scope] for scope in actor.scopes)
+    return None if named else RefusalCode.NOT_ALLOWED
 
 
 OfficeRule = Callable[[Actor], bool]
@@ -154,7 +169,7 @@ def _may_manage_accounts(actor: Actor) -> bool:
 
 
 def _may_manage_rights(actor: Actor) -> bool:
-    """Roles and machine keys, and the end of sessions; not of whoever runs the system, nor of whoever reads the audit."""
+    """Roles, and the end of sessions and keys (app/domain/keys.py); not of whoever runs the system, nor of whoever reads the audit."""
     return actor.has(Role.SECURITY_ADMIN) and not actor.has(Role.ADMIN, Role.AUDITOR)
 
 

@@ -193,6 +193,11 @@ class RefusalCode(Term):
         "The parents would return before they leave.",
     )
     NO_SUCH_CHANGE = "no_such_change", "没有此项待办变更", "There is no such change under way."
+    KEY_NOT_FOUND = "key_not_found", "密钥不存在", "There is no such key."
+    KEY_ENDED = "key_ended", "密钥已失效或已更换", "The key has ended or was replaced."
+    TOO_MANY_KEYS = "too_many_keys", "该单位有效密钥过多，请先停用", "The unit has enough keys; revoke one first."
+    UNIT_NOT_FOUND = "unit_not_found", "没有此单位", "There is no such unit."
+    SCOPE_MISSING = "scope_missing", "密钥没有此项权限", "The key does not open this."
     NOTHING_TO_RECOMPUTE = "nothing_to_recompute", "没有需要重新计算的时限", "No deadline changes."
 
 

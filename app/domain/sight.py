@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
-from app.domain.terms import Agency, Role
+from app.domain.terms import Agency, KeyScope, Role
 
 HEADS = (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)
 DESK_STAFF = (Role.OFFICER, Role.DESK_HEAD, Role.PROCURATOR)
@@ -25,6 +25,8 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
     unit: str | None = None
     """The reporting unit, such as one school; what a reporter may follow hangs on it."""
     acting_for: str | None = None
+    scopes: tuple[KeyScope, ...] | None = None
+    """Of a machine's key; None for a person, and for a system that signs what it says."""
 
     @property
     def persons(self) -> tuple[str, ...]:
@@ -41,6 +43,12 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
     def has(self, *roles: Role) -> bool:
         """Whether the actor has one of these roles."""
         return any(role in self.roles for role in roles)
+
+    @property
+    def sees_cases(self) -> bool:
+        """Whether the scopes of a key show cases, and the key is a desk's: one school among many at a desk sees none."""
+        of_cases = (KeyScope.TASK_READ, KeyScope.TASK_WORK)
+        return self.scopes is None or (self.unit is None and any(scope in of_cases for scope in self.scopes))
 
     @property
     def oversees_district(self) -> bool:
@@ -161,7 +169,7 @@ def divisions(actor: Actor) -> tuple[str, ...]:
 
 
 def _desks(actor: Actor) -> tuple[str, ...]:
-    if not actor.has(*STAFF, Role.MACHINE):
+    if not actor.has(*STAFF, Role.MACHINE) or not actor.sees_cases:
         return ()
     return keeps(actor) if actor.has(*HEADS) else (actor.desk,)
 
@@ -171,5 +179,10 @@ def _agencies(actor: Actor) -> tuple[Agency, ...]:
     whole = actor.has(Role.AGENCY_HEAD, Role.SUPERVISOR) and not actor.agency.is_territorial
     whole = whole or (actor.agency is Agency.PROC and actor.has(Role.PROCURATOR))
     whole = whole or (actor.agency is Agency.COMMITTEE and actor.has(*STAFF))
-    whole = whole or (actor.agency.is_territorial and actor.has(Role.MACHINE))
-    return (actor.agency,) if whole else ()
+    whole = whole or (actor.agency.is_territorial and actor.has(Role.MACHINE) and not _is_of_one_street(actor))
+    return (actor.agency,) if whole and actor.sees_cases else ()
+
+
+def _is_of_one_street(actor: Actor) -> bool:
+    """By a key; a street has a statistics code of nine digits, the district of six."""
+    return actor.scopes is not None and len(actor.division or "") == 9

@@ -176,6 +176,16 @@ class Role(Term):
     ENGINE = "engine", "系统", "the service itself"
 
 
+class KeyScope(Term):
+    """What a machine's key opens."""
+
+    REPORT_CREATE = "report:create", "上报", "file reports"
+    REPORT_READ_OWN = "report:read-own", "查询本单位报告", "see the unit's own reports"
+    ROUND_ANSWER = "round:answer", "填报排查", "answer screening rounds"
+    TASK_READ = "task:read", "查询本单位案件", "see the desk's cases"
+    TASK_WORK = "task:work", "办理本单位事项", "work on the desk's tasks"
+
+
 class Rung(Term):
     """The ladder: who is told of a silence, rung by rung; the top is 三(三)2(4) 检察监督."""
 

@@ -56,7 +56,7 @@ OF_NO_CASE = {
     "/", "/progress", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect",
     "/v1/me", "/v1/agencies", "/v1/calendar", "/v1/deputies", "/v1/policy/versions",
     "/v1/registers", "/v1/registers/due", "/v1/registers/{code}/entries", "/v1/registers/{code}/entries/{entry_id}",
-    "/v1/registers/{code}/totals", "/v1/policy/versions/{version}/changes", "/v1/policy/versions/{version}/dry-run",
+    "/v1/registers/{code}/totals", "/v1/keys", "/v1/policy/versions/{version}/changes", "/v1/policy/versions/{version}/dry-run",
 }  # fmt: skip
 """Routes that tell nobody anything of a case."""
 NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000", "child_id": "ch-none", "code": "work"}
