@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: up test soak faults bench demo install lint lock
+.PHONY: up test soak faults bench demo install lint lock browser screenshots
 up: install
 	@./shouhu up
 demo: install
@@ -16,6 +16,12 @@ soak: install
 # The fault tests at the length that was promised (200 kills, 200 keys, 300 cases, 3 minutes of silence): some hours.
 faults: install
 	@SHOUHU_LONG=1 $(BIN)/python -m pytest tests/faults $(TEST_ARGS)
+# Every page at desk and phone width, in the folder screenshots.
+screenshots: install browser
+	@SHOUHU_SCREENSHOTS=screenshots $(BIN)/python -m pytest tests/web/test_every_page.py
+# The browser that the tests drive and a Chinese font, by apt-get where that is allowed; elsewhere it says what is missing.
+browser:
+	@deploy/browser.sh
 bench: install
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 lint: install

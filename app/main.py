@@ -41,7 +41,7 @@ from app.api import (
     watches,
     work,
 )
-from app.api.edge import Edge
+from app.api.edge import Edge, Says
 from app.api.limits import Limits, described
 from app.db.audit import ALARM_AFTER, unsealed_for
 from app.db.guesses import forget
@@ -53,7 +53,7 @@ from app.oidc import Client, Provider
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
-from app.web import frame, oidc, progress, sign_in
+from app.web import frame, oidc, progress, sign_in, staff, tasks, wrong
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
@@ -103,12 +103,8 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
     if given is not None:
         app.state.service = given
     problems.install(app)
-    app.add_middleware(
-        Edge,
-        forms={PROGRESS_PATH: progress.refusal, **dict.fromkeys(sign_in.FORMS, sign_in.refusal)},
-        reached=lambda: app.state.reached,
-        limits=app.state.limits,
-    )
+    wrong.install(app)
+    app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits)
     for module in (
         access_record,
         reports,
@@ -135,7 +131,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.include_router(
             module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
         )
-    for pages in (frame, progress, sign_in, oidc):
+    for pages in (frame, staff, progress, sign_in, oidc, tasks):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
@@ -152,6 +148,14 @@ def _provider_of(settings: Settings) -> Provider | None:
     secret, back = settings.oidc_client_secret.get_secret_value(), settings.public_url.rstrip("/") + oidc.BACK
     client = Client(settings.oidc_issuer, settings.oidc_client_id, secret, back)
     return Provider(client, settings.receipt_secret.get_secret_value().encode())
+
+
+SAYS = {PROGRESS_PATH: progress.refusal, **dict.fromkeys(sign_in.FORMS, sign_in.refusal)}
+
+
+def _says(path: str) -> Says | None:
+    """What answers people there when the edge refuses; None where programs ask."""
+    return SAYS.get(path, wrong.refusal) if wrong.is_page(path) else None
 
 
 async def _reach(app: FastAPI, engine: AsyncEngine) -> None:

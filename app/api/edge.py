@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from traceback import extract_tb
 from typing import NamedTuple
@@ -54,15 +54,15 @@ log = structlog.get_logger()
 class Edge:
     """Around the whole application. The log names the route, never the path: ids and receipt codes stand in paths.
 
-    `forms` are the paths where people send forms instead of JSON, each with what answers there in place of a problem; `reached`
-    says whether the database was found yet; `limits` what each has used up.
+    `forms` says for a path where people send forms instead of JSON what answers there in place of a problem; `reached` says
+    whether the database was found yet; `limits` what each has used up.
     """
 
     def __init__(
-        self, app: ASGIApp, forms: Mapping[str, Says] | None = None, reached: Callable[[], bool] = lambda: True,
+        self, app: ASGIApp, forms: Callable[[str], Says | None] = lambda _: None, reached: Callable[[], bool] = lambda: True,
         limits: Limits | None = None,
     ) -> None:  # fmt: skip
-        self._app, self._forms, self._reached, self._limits = app, forms or {}, reached, limits or Limits(0)
+        self._app, self._forms, self._reached, self._limits = app, forms, reached, limits or Limits(0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -80,7 +80,7 @@ class Edge:
             log.info("request", method=scope["method"], route=route, status=answer.status, ms=spent, trace=trace)
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        form = self._forms.get(scope["path"])
+        form = self._forms(scope["path"])
         says = form or _problem
         if refusal := self._refusal(scope, is_form=form is not None):
             await says(refusal)(scope, receive, answer)

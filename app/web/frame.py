@@ -1,27 +1,63 @@
-"""What all pages share: the templates, the headers that let no foreign thing in, the style sheet and the icon."""
+"""What all pages share: templates, two languages, headers that let no foreign thing in, static files."""
 
+import gzip
+import hashlib
+import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from app.domain.facts import BEIJING
+from app.web.words import left, lights, speech
 
 router = APIRouter(include_in_schema=False)
 ROOM = Path(__file__).parent
 templates = Jinja2Templates(ROOM / "templates")
-STATIC = {"app.css": "text/css", "icon.svg": "image/svg+xml"}
+LANGUAGE, TEXT = "__Host-lang", "__Host-text"
+"""Cookies of a person's choice: `en`, and `large` for 大字."""
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+POLICY = "default-src 'none'; {scripts}style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+LIVE = "script-src 'nonce-{nonce}'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types htmx; "
 STRICT = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": POLICY.format(scripts=""),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+
+
+class Kept(NamedTuple):
+    """A static file as it is sent."""
+
+    body: bytes
+    packed: bytes
+    media_type: str
+
+
+def _read() -> tuple[dict[str, str], dict[str, Kept]]:
+    """The name under which each file is served, which changes with its content, and what is sent under it."""
+    names: dict[str, str] = {}
+    files: dict[str, Kept] = {}
+    for path in sorted((ROOM / "static").iterdir()):
+        if media_type := TYPES.get(path.suffix):
+            body = path.read_bytes()
+            names[path.name] = f"{path.stem}.{hashlib.sha256(body).hexdigest()[:12]}{path.suffix}"
+            files[names[path.name]] = Kept(body, gzip.compress(body, mtime=0), media_type)
+    return names, files
+
+
+NAMES, FILES = _read()
+
+
+def address(name: str) -> str:
+    """Where a static file is."""
+    return f"/static/{NAMES[name]}"
 
 
 def _local(at: datetime) -> str:
@@ -29,27 +65,49 @@ def _local(at: datetime) -> str:
 
 
 templates.env.filters["local"] = _local
+templates.env.globals.update(static=address, left=left, lights=lights)
 
 
 @router.get("/static/{name}")
-async def static(name: str) -> Response:
-    """The style sheet and the icon."""
-    if name not in STATIC:
+async def static(name: str, request: Request) -> Response:
+    """A style sheet, a script, the icon; the name holds for this content alone and may be kept for ever."""
+    if (kept := FILES.get(name)) is None:
         raise HTTPException(404)
-    return FileResponse(ROOM / "static" / name, media_type=STATIC[name], headers=STRICT)
+    packs = "gzip" in request.headers.get("accept-encoding", "")
+    headers = {**STRICT, **FOREVER, **({"Content-Encoding": "gzip"} if packs else {})}
+    return Response(kept.packed if packs else kept.body, media_type=kept.media_type, headers=headers)
+
+
+def language(request: Request) -> str:
+    """`zh` unless the person chose English."""
+    return "en" if request.cookies.get(LANGUAGE) == "en" else "zh"
+
+
+def now(request: Request) -> datetime:
+    """The service's own time."""
+    service = getattr(request.app.state, "service", None) if "app" in request.scope else None
+    return service.ledger.clock() if service else datetime.now(UTC)
 
 
 def page(
-    request: Request,
-    name: str,
-    facts: Mapping[str, object],
-    *,
-    status: int = 200,
-    more: Mapping[str, str] | None = None,
-) -> Response:
-    """A template with its facts, under the headers of all pages."""
-    headers = {**STRICT, **(more or {})}
-    return templates.TemplateResponse(request, name, dict(facts), status_code=status, headers=headers)
+    request: Request, name: str, facts: Mapping[str, object], *, status: int = 200,
+    more: Mapping[str, str] | None = None, live: bool = False,
+) -> Response:  # fmt: skip
+    """A template with its facts, under the headers of all pages; a `live` one runs the scripts of this service and no others."""
+    nonce = secrets.token_urlsafe(16) if live else ""
+    policy = POLICY.format(scripts=LIVE.format(nonce=nonce) if live else "")
+    spoken = language(request)
+    shared = {
+        "lang": spoken, "large": request.cookies.get(TEXT) == "large", "nonce": nonce, "now": now(request), "here": _here(request),
+        **speech(spoken),
+    }  # fmt: skip
+    headers = {**STRICT, "Content-Security-Policy": policy, "Vary": "Cookie", **(more or {})}
+    return templates.TemplateResponse(request, name, {**shared, **facts}, status_code=status, headers=headers)
+
+
+def _here(request: Request) -> str:
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def waiting(said: tuple[str, str] | None, seconds: int | None) -> tuple[str, str] | None:

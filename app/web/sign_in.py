@@ -1,5 +1,6 @@
 """Signing in with an account of this service, and out again; the page says the same whatever was wrong."""
 
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -18,10 +19,12 @@ from app.db.guesses import TooManyGuesses, count_wrong, key_of, require_patience
 from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.guessing import PASSWORDS
 from app.web.frame import STRICT, page, waiting
+from app.web.staff import SEAT, Signed, show
+from app.web.wrong import SIGN_IN, inside
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
-SIGN_IN, SIGN_OUT, ACCOUNT = "/sign-in", "/sign-out", "/account"
+SIGN_OUT, ACCOUNT = "/sign-out", "/account"
 FORMS = (SIGN_IN, SIGN_OUT)
 COOKIE: Any = {"path": "/", "secure": True, "httponly": True, "samesite": "strict"}
 NOT_RIGHT = (
@@ -42,9 +45,9 @@ MISSING = ("请填写账号、口令和动态码", "Please fill in the account, 
 
 
 @router.get(SIGN_IN)
-async def ask(request: Request) -> Response:
-    """The form."""
-    return form(request)
+async def ask(request: Request, then: str = "") -> Response:
+    """The form; `then` is where the person wanted to go."""
+    return form(request, then=inside(then, ""))
 
 
 @router.post(SIGN_IN)
@@ -59,8 +62,10 @@ async def enter(request: Request, shouhu: Shouhu) -> Response:
     except HTTPException as unreadable:
         return form(request, status=unreadable.status_code, wrong=WRONG.get(unreadable.status_code, MISSING))
     person, password, code = (said.get(name, "") for name in ("person", "password", "code"))
+    then = inside(said.get("then", ""), "")
+    again = partial(form, request, person, then=then)
     if not (person.strip() and password and code.strip()):
-        return form(request, person, status=422, wrong=MISSING)
+        return again(status=422, wrong=MISSING)
     now, before = shouhu.ledger.clock(), request.cookies.get(SESSION)
     try:
         async with shouhu.engine.begin() as conn:
@@ -72,19 +77,19 @@ async def enter(request: Request, shouhu: Shouhu) -> Response:
             if not tried.token:
                 await count_wrong(conn, key, now)
     except TooManyGuesses as refusal:
-        return form(request, person, status=429, wait=refusal.seconds)
+        return again(status=429, wait=refusal.seconds)
     except DATABASE_ERRORS as error:
         if not is_away(error):
             raise
         log.warning("database_unavailable", cause=type(error).__name__)
-        return form(request, person, status=503)
+        return again(status=503)
     if tried.token:
-        inside = RedirectResponse(ACCOUNT, 303, headers=STRICT)
-        inside.set_cookie(SESSION, tried.token, **COOKIE)
-        return inside
+        entered = RedirectResponse(then or ACCOUNT, 303, headers=STRICT)
+        entered.set_cookie(SESSION, tried.token, **COOKIE)
+        return entered
     if tried.wait:
-        return form(request, person, status=429, wait=ceil(tried.wait.total_seconds()))
-    return form(request, person, status=422, wrong=NOT_RIGHT)
+        return again(status=429, wait=ceil(tried.wait.total_seconds()))
+    return again(status=422, wrong=NOT_RIGHT)
 
 
 @router.post(SIGN_OUT)
@@ -96,17 +101,15 @@ async def leave(request: Request, conn: Conn, shouhu: Shouhu) -> Response:
         await end_sessions(conn, who.person_id, now)
     await end_session(conn, request.cookies.get(SESSION, ""), now)
     outside = RedirectResponse(SIGN_IN, 303, headers=STRICT)
-    outside.delete_cookie(SESSION, **COOKIE)
+    for cookie in (SESSION, SEAT):
+        outside.delete_cookie(cookie, **COOKIE)
     return outside
 
 
 @router.get(ACCOUNT)
-async def account(request: Request, conn: Conn, shouhu: Shouhu) -> Response:
+async def account(request: Request, conn: Conn, who: Signed) -> Response:
     """Who is signed in, and for which desk."""
-    who = await by_session(request, conn, shouhu.ledger.clock())
-    if who is None:
-        return RedirectResponse(SIGN_IN, 303, headers=STRICT)
-    return page(request, "account.html", {"who": who, "sign_out": SIGN_OUT})
+    return await show(request, conn, who, "account.html", {"sign_out": SIGN_OUT})
 
 
 def refusal(said: Refusal) -> ASGIApp:
@@ -118,13 +121,9 @@ def refusal(said: Refusal) -> ASGIApp:
     return answer
 
 
-def form(
-    request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None, wait: int | None = None
+def _form(
+    request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None, wait: int | None = None,
+    then: str = "",
 ) -> Response:  # fmt: skip
-    """The page of the sign-in, with what was typed, what was wrong, and the seconds to wait."""
-    shouhu = request.app.state.service
-    facts = {
-        "path": SIGN_IN, "typed": typed, "wrong": wrong or waiting(WRONG.get(status), wait),
-        "provider": shouhu.provider is not None, "local": shouhu.local_accounts,
-    }  # fmt: skip
+    facts = {"path": SIGN_IN, "typed": typed, "wrong": wrong or waiting(WRONG.get(status), wait), "then": then}
     return page(request, "sign_in.html", facts, status=status, more=again_after(wait))

@@ -17,6 +17,7 @@ from app.db.session import engine_of
 from app.main import create_app
 from app.policy.loader import load
 from app.settings import Settings
+from app.web.frame import address
 
 POLICY = {
     "default-src 'none'", "style-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
@@ -170,15 +171,16 @@ async def test_every_answer_is_strict_and_kept_by_nobody(api):
         "unknown": await look_up(api, "0" * 16),
         "too large": await look_up(api, "x" * BODY_LIMIT),
         "no form": await api.http.post(PROGRESS_PATH, json={"code": receipt}),
-        "style": await api.http.get("/static/app.css"),
-        "icon": await api.http.get("/static/icon.svg"),
+        "style": await api.http.get(address("app.css")),
+        "icon": await api.http.get(address("icon.svg")),
     }
     assert [answer.status_code for answer in answers.values()] == [200, 200, 422, 404, 413, 415, 200, 200]
     for what, answer in answers.items():
         assert set(answer.headers["content-security-policy"].split("; ")) == POLICY, what
         assert answer.headers["x-content-type-options"] == "nosniff", what
         assert answer.headers["referrer-policy"] == "no-referrer", what
-        assert answer.headers["cache-control"] == "no-store", what
+        kept = "public, max-age=31536000, immutable" if what in ("style", "icon") else "no-store"
+        assert answer.headers["cache-control"] == kept, what
         assert "set-cookie" not in answer.headers, what
         if what not in ("style", "icon"):
             assert answer.headers["content-type"] == "text/html; charset=utf-8", what

@@ -76,7 +76,7 @@ async def test_a_session_is_a_cookie_that_no_script_and_no_other_site_can_use(ap
 
 
 async def test_without_a_session_a_page_leads_to_the_sign_in_and_the_api_says_so(browser):
-    assert (await browser.http.get(ACCOUNT)).headers["location"] == SIGN_IN
+    assert (await browser.http.get(ACCOUNT)).headers["location"] == f"{SIGN_IN}?then=%2Faccount"
     assert (await browser.http.get("/v1/me")).status_code == 401
 
 

@@ -1,0 +1,103 @@
+"""The frame of the pages for staff: who is signed in, the navigation of their roles, and the choices that a person keeps."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+
+from app.api.context import Conn, Shouhu, by_session, is_same_origin
+from app.db import tables
+from app.db.people import deputy
+from app.domain.access import STAFF, Actor
+from app.domain.sight import ADMINS
+from app.web.frame import LANGUAGE, STRICT, TEXT, page
+from app.web.wrong import inside
+
+router = APIRouter(include_in_schema=False)
+SEAT = "__Host-seat"
+"""A cookie: the absent person in whose seat the deputy works."""
+KEPT: Any = {"path": "/", "secure": True, "httponly": True, "samesite": "strict", "max_age": 365 * 86_400}
+Count = Callable[[AsyncConnection, Actor], Awaitable[int]]
+
+
+def works(who: Actor) -> bool:
+    """At a desk, with cases in sight."""
+    return who.has(*STAFF) and not who.has(*ADMINS)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the navigation: for whom, with which number beside it, and whether in the bar of a phone."""
+
+    path: str
+    zh: str
+    en: str
+    group: tuple[str, str]
+    shown: Callable[[Actor], bool]
+    count: Count | None = None
+    on_phone: bool = False
+
+
+MY_WORK, OVERSIGHT, SYSTEM = ("我的工作", "My work"), ("监督管理", "Oversight"), ("系统", "System")
+ENTRIES: list[Entry] = []
+"""Each module of pages adds its own at its import; groups stand in the order in which they are first named."""
+
+
+async def person(request: Request, conn: Conn, shouhu: Shouhu) -> Actor:
+    """Whoever is signed in, in the seat of whom they stand in for; everybody else is sent to sign in and comes back."""
+    now = shouhu.ledger.clock()
+    found = await by_session(request, conn, now)
+    if found is None:
+        raise HTTPException(401)
+    seat = request.cookies.get(SEAT)
+    return (await deputy(conn, found, seat, now) if seat else None) or found
+
+
+Signed = Annotated[Actor, Depends(person, scope="function")]
+
+
+async def show(
+    request: Request, conn: AsyncConnection, who: Actor, name: str, facts: Mapping[str, object], *, status: int = 200
+) -> Response:
+    """A page in the frame of the staff."""
+    frame = {"who": who, "called": await _called(conn, who), "nav": await _navigation(conn, who)}
+    return page(request, name, {**frame, **facts}, status=status, live=True)
+
+
+async def _called(conn: AsyncConnection, who: Actor) -> Mapping[str, Any]:
+    people, desks = tables.people.c, tables.desks.c
+    query = select(people.name, desks.name_zh.label("desk")).join(tables.desks, desks.id == people.desk)
+    row = (await conn.execute(query.where(people.id == who.persons[-1]))).mappings().one_or_none()
+    return {"name": row["name"], "desk": row["desk"]} if row else {"name": who.person_id, "desk": who.desk}
+
+
+async def _navigation(conn: AsyncConnection, who: Actor) -> dict[tuple[str, str], list[tuple[Entry, int]]]:
+    groups: dict[tuple[str, str], list[tuple[Entry, int]]] = {}
+    for entry in sorted(ENTRIES, key=lambda one: (MY_WORK, OVERSIGHT, SYSTEM).index(one.group)):
+        if entry.shown(who):
+            number = await entry.count(conn, who) if entry.count else 0
+            groups.setdefault(entry.group, []).append((entry, number))
+    return groups
+
+
+async def how_many(conn: AsyncConnection, query: Any, most: int = 99) -> int:
+    """Rows of a query, counted no further than one past `most`."""
+    return (await conn.execute(select(func.count()).select_from(query.limit(most + 1).subquery()))).scalar_one()
+
+
+@router.post("/preferences")
+async def choose(request: Request) -> Response:
+    """Language and size of text, kept in the browser for a year; back to where the person was."""
+    if not is_same_origin(request):
+        raise HTTPException(403)
+    said = await request.form()
+    answer = RedirectResponse(inside(str(said.get("back", "/")), "/"), 303, headers=STRICT)
+    for field, cookie, choices in (("lang", LANGUAGE, ("zh", "en")), ("text", TEXT, ("normal", "large"))):
+        if (value := said.get(field)) in choices:
+            answer.set_cookie(cookie, str(value), **KEPT)
+    return answer

@@ -1,0 +1,72 @@
+"""Cases of the pages' tests in several states, made through the API by the people of the district; late ones were filed in the past."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+
+from app.db.ledger import Ledger
+from app.db.receipts import Receipts
+from app.db.service import Service
+from app.demo_people import People
+from app.main import create_app
+from app.policy.loader import load
+from app.settings import Settings
+
+POLICE, CIVIL = "police.officer.1", "civil.officer.1"
+LONG_NAME = "阿卜杜热合曼·买买提依明·图尔荪江（化名，姓名很长，用来看版面）"
+LONG_TEXT = "已连续三天无人接送，电话无人接听，邻居称父母外出务工未归。" * 40 + "https://example.invalid/" + "x" * 160
+INERT = '<img src=x onerror="document.title=1"><b hx-get="/v1/me" hx-trigger="load">x</b>'
+"""Typed by somebody who means ill; every page has to show it as the text that it is."""
+
+
+def report(name="示例甲（化名）", **changes):
+    """A report of a school about one child."""
+    child = {"name": name, "sex": "female", "birth_date": "2016-03-04", "residence_division": "110106017", "alone_now": "yes",
+             "school": "示例小学（化名）", "school_stage": "primary"}  # fmt: skip
+    mother = {
+        "relation": "母",
+        "name": "示例母（化名）",
+        "facts": {"relation": "mother", "whereabouts": "missing", "reachable": "no"},
+    }
+    return {
+        "reporter": {"class": "school", "org": "示例小学（化名）", "name": "示例老师（化名）", "phone": "010-00001234"},
+        "children": [child], "family": [mother], "situations": ["unguarded", "living_alone"],
+        "narrative": "连续三天无人接送，电话无人接听。", **changes,
+    }  # fmt: skip
+
+
+def in_the_past(stack, owner, ago):
+    """People who act on the running service's database at that time before now."""
+    receipts = Receipts(stack.environment()["SHOUHU_RECEIPT_SECRET"].encode())
+    ledger = Ledger(load, "fengtai-2026.1", clock=lambda: datetime.now(UTC) - ago)
+    app = create_app(Settings(), given=Service(owner, ledger, receipts))
+    http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://shouhu.test")
+    return People(http, stack.tokens)
+
+
+async def leg_of(people, case_id, agency, person="civil.supervisor.1"):
+    """The newest leg of an agency."""
+    progress = (await people.get(person, f"/v1/cases/{case_id}"))["progress"]
+    return [leg["id"] for leg in progress["referrals"] if leg["agency"] == agency][-1]
+
+
+async def seed_cases(stack, people, owner):
+    """By name: case_id and receipt of a case that waits, is accepted, was returned, is late, is long, means ill, is answered."""
+    made = {}
+
+    async def filed(name, form, by=people):
+        made[name] = await by.post("school.reporter.1", "/v1/reports", form)
+        return f"/v1/cases/{made[name]['case_id']}", await leg_of(by, made[name]["case_id"], "POLICE")
+
+    await filed("waiting", report("示例甲（化名）"))
+    case, leg = await filed("accepted", report("示例乙（化名）"))
+    await people.post(POLICE, f"{case}/referrals/{leg}/accept")
+    case, leg = await filed("returned", report("示例丙（化名）"))
+    await people.post(POLICE, f"{case}/referrals/{leg}/return", {"reason": "missing_contact", "note": "请补充联系电话"})
+    await filed("late", report("示例丁（化名）"), in_the_past(stack, owner, timedelta(days=3, hours=2)))
+    await filed("long", report(LONG_NAME, narrative=LONG_TEXT))
+    await filed("inert", report(INERT, narrative=INERT))
+    case, leg = await filed("answered", report("示例戊（化名）"))
+    await people.post(POLICE, f"{case}/referrals/{leg}/accept")
+    await people.post(CIVIL, f"{case}/answer", {"note": "孩子已安全，后续帮扶已落实。感谢您的报告。"})
+    return made

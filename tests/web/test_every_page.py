@@ -1,0 +1,90 @@
+"""Every page at three widths in both languages: no barrier, no sideways scroll, no broken policy, nothing from elsewhere.
+
+With SHOUHU_SCREENSHOTS=folder (make screenshots) each is drawn there at desk and phone width.
+"""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from app.main import create_app
+from app.settings import Settings
+from app.web.frame import LANGUAGE, ROOM
+from app.web.wrong import is_page
+from tests.web.conftest import DESK, PHONE, SIZES, keep
+from tests.web.pages import NO_PAGE, PAGES
+
+DRAWN = os.environ.get("SHOUHU_SCREENSHOTS")
+
+
+def test_every_page_route_is_looked_at():
+    app = create_app(Settings())
+    routes = {route.path for route in _routes(app) if is_page(route.path)}
+    assert routes == {page.route for page in PAGES if page.route} | set(NO_PAGE)
+    assert len({page.name for page in PAGES}) == len(PAGES)
+
+
+def _routes(app):
+    """Also of routers that were included."""
+    for route in app.routes:
+        inner = getattr(route, "original_router", None)
+        yield from _routes(inner) if inner is not None else (route,) if hasattr(route, "path") else ()
+
+
+def test_what_is_vendored_is_what_was_published():
+    lines = [line.split() for line in (ROOM / "static" / "vendored.sha256").read_text().splitlines() if line[0] != "#"]
+    assert {name for _, name in lines} == {"htmx.min.js", "hx-csp.min.js"}
+    for digest, name in lines:
+        assert hashlib.sha256((ROOM / "static" / name).read_bytes()).hexdigest() == digest, name
+
+
+def test_no_template_has_a_style_a_script_or_an_address_of_its_own():
+    for path in (ROOM / "templates").glob("*.html"):
+        text = path.read_text()
+        assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:|https?://", text), path.name
+        for script in re.findall(r"<script[^>]*>", text):
+            assert re.fullmatch(r'<script nonce="{{ nonce }}" src="[^"]+" defer>', script), path.name
+        for element in re.findall(r"<[^<>]*\shx-(?!nonce)[^<>]*>", re.sub(r"\{#.*?#\}", "", text, flags=re.S)):
+            assert "hx-nonce" in element or "ui.live()" in element, (path.name, element)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+async def test_a_page_has_no_barrier_in_either_language_at_any_width(visitor, stack, seeded, page):
+    path = page.path.format(**{name: made["case_id"] for name, made in seeded.items()})
+    here = await visitor(page.person)
+    for language in ("zh", "en"):
+        if language == "en":
+            await keep(here.page.context, stack, LANGUAGE, "en")
+        await here.page.set_viewport_size(DESK)
+        await here.open(path)
+        status = await _post(here, page.post) if page.post else here.answer.status
+        assert status == page.status
+        assert here.page.url == here.url, "led elsewhere"
+        for size in SIZES:
+            await here.page.set_viewport_size(size)
+            assert await here.overflow() == 0, (language, size)
+            assert await here.barriers() == [], (language, size)
+            if size["width"] < 800:
+                assert await here.small_targets() == [], (language, size)
+            if DRAWN and (language == "zh" or size is DESK) and size in (DESK, PHONE):
+                await _draw(here, f"{page.name}.{language}.{'desk' if size is DESK else 'phone'}.png")
+    here.is_quiet()
+
+
+async def _post(here, fields):
+    """Fill the main form of the page and send it; the status of the answer."""
+    for name, value in fields.items():
+        await here.page.locator(f"main [name={name}]").fill(value)
+    async with here.page.expect_navigation() as navigation:
+        await here.page.locator("main form button[type=submit]").first.click()
+    return (await navigation.value).status
+
+
+async def _draw(here, name):
+    folder = Path(DRAWN)
+    folder.mkdir(parents=True, exist_ok=True)
+    await here.page.screenshot(path=folder / name, full_page=True)
