@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from app.api.context import Conn, Shouhu, by_session, is_same_origin
+from app.api.limits import spend_as
 from app.db import tables
 from app.db.people import deputy
 from app.domain.access import STAFF, Actor
@@ -54,6 +55,7 @@ async def person(request: Request, conn: Conn, shouhu: Shouhu) -> Actor:
     found = await by_session(request, conn, now)
     if found is None:
         raise HTTPException(401)
+    spend_as(request, found)
     seat = request.cookies.get(SEAT)
     return (await deputy(conn, found, seat, now) if seat else None) or found
 

@@ -12,10 +12,12 @@ import axe_playwright_python
 import httpx2
 import pytest
 from playwright.async_api import async_playwright
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.api.context import SESSION
 from app.db.accounts import begin_session
+from app.db.guesses import guesses
 from app.demo_people import People
 from app.stack import Stack
 from app.web.frame import LANGUAGE, NAMES
@@ -151,9 +153,11 @@ class Visit:
 
 
 @pytest.fixture
-async def visitor(browser, stack):
-    """Opens visits: of somebody who is signed in, or of nobody; and closes them."""
+async def visitor(browser, stack, owner):
+    """Opens visits: of somebody who is signed in, or of nobody; and closes them. Nobody has guessed at a code before."""
     contexts = []
+    async with owner.begin() as conn:
+        await conn.execute(delete(guesses))
 
     async def begin(person=None, *, size=DESK, language="zh", **options):
         context = await browser.new_context(viewport=size, locale="zh-CN", **options)
