@@ -27,5 +27,5 @@ PAGES = (
     PageOf("tasks-claimable", "/tasks", "/tasks?view=claimable", POLICE),
     PageOf("tasks-empty", "/tasks", "/tasks", "culture.officer.1"),
 )
-NO_PAGE = ("/", "/preferences", "/sign-out")
+NO_PAGE = ("/", "/preferences", "/sign-out", "/sign-in/provider", "/sign-in/back")
 """Routes that show nothing themselves."""
