@@ -121,9 +121,14 @@ def refusal(said: Refusal) -> ASGIApp:
     return answer
 
 
-def _form(
+def form(
     request: Request, typed: str = "", *, status: int = 200, wrong: tuple[str, str] | None = None, wait: int | None = None,
     then: str = "",
 ) -> Response:  # fmt: skip
-    facts = {"path": SIGN_IN, "typed": typed, "wrong": wrong or waiting(WRONG.get(status), wait), "then": then}
+    """The page of the sign-in, with what was typed, what was wrong, the seconds to wait, and where the person wanted to go."""
+    shouhu = request.app.state.service
+    facts = {
+        "path": SIGN_IN, "typed": typed, "wrong": wrong or waiting(WRONG.get(status), wait), "then": then,
+        "provider": shouhu.provider is not None, "local": shouhu.local_accounts,
+    }  # fmt: skip
     return page(request, "sign_in.html", facts, status=status, more=again_after(wait))
