@@ -196,7 +196,7 @@ async def test_a_provider_that_is_away_is_said_so_and_nothing_is_lost(api):
         answer = await http.get(LEAVE)
     await provider.close()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert "identity provider cannot be reached" in answer.text
+    assert "统一身份认证暂时无法使用" in answer.text
 
 
 async def test_passwords_can_be_switched_off_once_everybody_comes_from_the_provider(service):
