@@ -25,9 +25,7 @@ from app.api import (
     children,
     deputies,
     district,
-    entry_links,
     examples,
-    files,
     keys,
     ledgers,
     policy,
@@ -55,7 +53,7 @@ from app.oidc import Client, Provider
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
-from app.web import frame, oidc, progress, sign_in, staff, tasks, wrong
+from app.web import case, frame, oidc, progress, sign_in, staff, steps, tasks, wrong
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
@@ -82,7 +80,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         provider = _provider_of(settings)
         app.state.service = Service(
             engine, ledger, Receipts(secret), settings.public_url, settings.exit_url, provider=provider,
-            local_accounts=settings.local_accounts, scanner=settings.clamav,
+            local_accounts=settings.local_accounts,
         )  # fmt: skip
         reaching = asyncio.create_task(_reach(app, engine))
         await asyncio.wait({reaching}, timeout=AT_ONCE)
@@ -106,9 +104,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.state.service = given
     problems.install(app)
     wrong.install(app)
-    app.add_middleware(
-        Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=(files.UPLOAD,)
-    )
+    app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits)
     for module in (
         access_record,
         reports,
@@ -131,13 +127,11 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         surveys,
         catalogue,
         keys,
-        files,
-        entry_links,
     ):
         app.include_router(
             module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
         )
-    for pages in (frame, staff, progress, sign_in, oidc, tasks):
+    for pages in (frame, staff, progress, sign_in, oidc, tasks, case, steps):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)

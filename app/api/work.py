@@ -1,10 +1,11 @@
 """Commands of people: one way from a request to the ledger, whatever the command."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, ConfigDict, create_model
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
@@ -16,7 +17,7 @@ from app.db.past import report_of
 from app.db.people import actors_of
 from app.domain import commands as c
 from app.domain.access import DESK_STAFF, Action, Actor
-from app.domain.progress import Progress
+from app.domain.progress import ClockName, Progress, running_clocks
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade
 
@@ -28,6 +29,10 @@ Key = Annotated[
 ]
 IfMatch = Annotated[
     str | None, Header(description="The ETag that was read; 409 with what changed when it is no longer so.")
+]
+
+DryRun = Annotated[
+    bool, Query(description="Try it and say what it would do: the events, the deadlines that move, who is told.")
 ]
 
 ON_REFERRAL: dict[str, tuple[type[c.Command], Action]] = {
@@ -115,6 +120,22 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
 }
 
 
+class Moved(BaseModel):
+    """A clock of a leg or a duty that the command starts, moves, stops or ends."""
+
+    subject: str
+    clock: ClockName
+    before: datetime | None = Field(description="When it was due; null for one that begins.")
+    after: datetime | None = Field(description="When it is due now; null for one that has ended or stands still.")
+
+
+class Foreseen(BaseModel):
+    """What a command would make of the case, by the rules themselves; nothing of it was kept."""
+
+    deadlines: list[Moved]
+    told: list[str] = Field(description="Desks, roles and persons who would be told.", examples=[["desk:POLICE"]])
+
+
 class Done(BaseModel):
     """What the command made of the case."""
 
@@ -122,6 +143,7 @@ class Done(BaseModel):
     version: int
     events: list[str]
     replayed: bool
+    foreseen: Foreseen | None = Field(None, description="Of a dry run: the command was tried and undone.")
 
 
 def version_of(if_match: str | None) -> int | None:
@@ -134,13 +156,51 @@ def version_of(if_match: str | None) -> int | None:
     return int(plain)
 
 
+async def foresee(
+    conn: Conn, shouhu: Shouhu, who: Actor, case_id: str, command: c.Command, action: Action, *,
+    if_match: str | None = None, referral_id: str | None = None, duty: str | None = None,
+) -> Done:  # fmt: skip
+    """The same as `perform`, undone before it answers; the same refusals."""
+    before = _clocks(await progress_of(conn, who, case_id))
+    tried = await conn.begin_nested()
+    try:
+        recorded = await _recorded(
+            conn, shouhu, who, case_id, command, action, None, if_match, referral_id=referral_id, duty=duty
+        )
+    finally:
+        await tried.rollback()
+    after = _clocks(recorded.progress)
+    moved = [
+        Moved(subject=subject, clock=clock, before=before.get((subject, clock)), after=after.get((subject, clock)))
+        for subject, clock in dict.fromkeys([*after, *before])
+        if before.get((subject, clock)) != after.get((subject, clock))
+    ]
+    told = dict.fromkeys(whom for event in recorded.events for whom in getattr(event, "recipients", ()))
+    return _done(recorded).model_copy(update={"foreseen": Foreseen(deadlines=moved, told=list(told))})
+
+
+def _clocks(progress: Progress) -> dict[tuple[str, ClockName], datetime]:
+    """When each clock that runs is due."""
+    running = running_clocks(progress)
+    return {(subject, name): clock.due_at for subject, name, clock in running if clock.paused_at is None}
+
+
 async def perform(
     conn: Conn, shouhu: Shouhu, who: Actor, case_id: str, command: c.Command, action: Action, *,
     key: str | None, if_match: str | None, referral_id: str | None = None, duty: str | None = None,
 ) -> Done:  # fmt: skip
     """See, be allowed, record."""
+    return _done(
+        await _recorded(conn, shouhu, who, case_id, command, action, key, if_match, referral_id=referral_id, duty=duty)
+    )
+
+
+async def _recorded(
+    conn: Conn, shouhu: Shouhu, who: Actor, case_id: str, command: c.Command, action: Action, key: str | None,
+    if_match: str | None, *, referral_id: str | None, duty: str | None,
+) -> Recorded:  # fmt: skip
     if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, None)):
-        return _done(first)  # before the access rules: what this person did then may not be theirs to do or see now
+        return first  # before the access rules: what this person did then may not be theirs to do or see now
     progress = await progress_of(conn, who, case_id, to_act=True)
     owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
     require(who, action, subject_of(progress, referral_id, owed))
@@ -153,7 +213,7 @@ async def perform(
     recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
-    return _done(recorded)
+    return recorded
 
 
 async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress) -> c.Proposed | None:
@@ -169,7 +229,9 @@ async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress) -> c.Pro
 
 def _done(recorded: Recorded) -> Done:
     kinds = [event.kind for event in recorded.events]
-    return Done(case_id=recorded.stream_id, version=recorded.version, events=kinds, replayed=recorded.replayed)
+    return Done(
+        case_id=recorded.stream_id, version=recorded.version, events=kinds, replayed=recorded.replayed, foreseen=None
+    )  # fmt: skip
 
 
 async def _require_colleague(conn: Conn, progress: Progress, command: c.MoveTask) -> None:
@@ -197,12 +259,14 @@ def _route(path: str, verb: str, command: type[c.Command], action: Action, subje
 
     async def endpoint(
         case_id: str, body: Any, conn: Conn, shouhu: Shouhu, who: Who, response: Response, subject_id: str = "",
-        idempotency_key: Key = None, if_match: IfMatch = None,
+        idempotency_key: Key = None, if_match: IfMatch = None, dry_run: DryRun = False,
     ) -> Done:  # fmt: skip
         given = {name: getattr(body, name) for name in type(body).model_fields}
         named = {subject: subject_id} if subject else {}
         asked = command(by=who, **named, **given)
         about = {"referral_id": subject_id} if subject == "referral_id" else {"duty": subject_id} if subject else {}
+        if dry_run:
+            return await foresee(conn, shouhu, who, case_id, asked, action, if_match=if_match, **about)
         done = await perform(conn, shouhu, who, case_id, asked, action, key=idempotency_key, if_match=if_match, **about)
         response.headers["ETag"] = f'"{done.version}"'
         return done

@@ -10,7 +10,6 @@ from app.domain.guessing import CODES, Allowance
 from app.oidc import Provider
 
 PROGRESS_PATH = "/progress"
-REPORT_PATH = "/report"
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,6 @@ class Service:
     provider: Provider | None = None
     """Who vouches for the people that sign in, where it is not this service itself."""
     local_accounts: bool = True
-    scanner: str = ""
-    """`unix:/path` or `tcp:host:port` of ClamAV's daemon; files are not scanned where it is empty."""
 
     @property
     def progress_page(self) -> str:

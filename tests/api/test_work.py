@@ -97,3 +97,33 @@ async def test_a_supervisor_sees_urges_and_reassigns_what_stalls(api, case):
     assert (await api.post("civil.supervisor.1", f"{path}/reassign", {"to": "CIVIL"})).status_code == 200
     assert (await api.get("civil.supervisor.1", "/v1/statistics/on-time?by=agency")).status_code == 200
     is_problem(await api.get("police.officer.1", "/v1/stalled"), 403, "not_allowed")
+
+
+async def test_a_dry_run_says_what_would_come_and_keeps_nothing(api, key):
+    case = (await api.report())["case_id"]
+    leg, before = await api.leg(case, "POLICE"), await api.progress(case)
+    path = f"/v1/cases/{case}/referrals/{leg}"
+    tried = await api.post("police.officer.1", f"{path}/accept?dry_run=true", headers={"Idempotency-Key": key})
+    assert tried.status_code == 200, tried.text
+    said = tried.json()
+    assert await api.progress(case) == before
+    moved = {(one["subject"], one["clock"]): (one["before"], one["after"]) for one in said["foreseen"]["deadlines"]}
+    done = await api.post("police.officer.1", f"{path}/accept", headers={"Idempotency-Key": key})
+    assert (done.json()["events"], done.json()["version"]) == (said["events"], said["version"])
+    assert done.json()["foreseen"] is None
+    after = next(one for one in (await api.progress(case))["referrals"] if one["id"] == leg)
+    assert moved[leg, "accept"][1] is None
+    assert abs(
+        datetime.fromisoformat(moved[leg, "finish"][1]) - datetime.fromisoformat(after["finish"]["due_at"])
+    ) < timedelta(seconds=5)
+
+
+async def test_a_dry_run_is_refused_as_the_command_would_be(api):
+    case = (await api.report())["case_id"]
+    leg = await api.leg(case, "POLICE")
+    path = f"/v1/cases/{case}/referrals/{leg}"
+    assert (await api.post("edu.officer.1", f"{path}/accept?dry_run=true")).status_code in (403, 404)
+    declined = await api.post("police.officer.1", f"{path}/decline?dry_run=true", {"reason": "no_capacity"})
+    is_problem(declined, 409, "must_not_decline")
+    stale = await api.post("police.officer.1", f"{path}/accept?dry_run=true", headers={"If-Match": '"1"'})
+    is_problem(stale, 409, "stale_version")

@@ -16,6 +16,7 @@ class PageOf:
 
 
 CIVIL, POLICE, HEAD, SUPERVISOR = "civil.officer.1", "police.officer.1", "police.head.1", "conf.supervisor.1"
+AUDITS = "civil.supervisor.1"
 PAGES = (
     PageOf("progress", "/progress", "/progress"),
     PageOf("progress-wrong", "/progress", "/progress", post={"code": "x"}, status=422),
@@ -25,6 +26,33 @@ PAGES = (
     PageOf("not-found", "", "/nowhere", status=404),
     PageOf("tasks-mine", "/tasks", "/tasks", POLICE),
     PageOf("tasks-claimable", "/tasks", "/tasks?view=claimable", POLICE),
+    PageOf("case", "/cases/{case_id}", "/cases/{accepted}", POLICE),
+    PageOf("case-late", "/cases/{case_id}", "/cases/{late}", SUPERVISOR),
+    PageOf("case-long", "/cases/{case_id}", "/cases/{long}", POLICE),
+    PageOf("case-people", "/cases/{case_id}/people", "/cases/{waiting}/people", CIVIL),
+    PageOf("case-report", "/cases/{case_id}/report", "/cases/{inert}/report", POLICE),
+    PageOf("case-report-long", "/cases/{case_id}/report", "/cases/{long}/report", SUPERVISOR),
+    PageOf("case-history", "/cases/{case_id}/history", "/cases/{answered}/history", POLICE),
+    PageOf("case-access", "/cases/{case_id}/access", "/cases/{waiting}/access", AUDITS),
+    PageOf("leg", "/cases/{case_id}/legs/{leg_id}", "/cases/{waiting}/legs/a-police-1", POLICE),
+    PageOf("duty", "/cases/{case_id}/duties/{code}", "/cases/{accepted}/duties/answer_outcome", CIVIL),
+    PageOf("accept", "/cases/{case_id}/legs/{leg_id}/{verb}", "/cases/{waiting}/legs/a-police-1/accept", POLICE),
+    PageOf(
+        "return-empty",
+        "/cases/{case_id}/legs/{leg_id}/{verb}",
+        "/cases/{waiting}/legs/a-police-1/return",
+        POLICE,
+        post={"note": "x"},
+        status=422,
+    ),
+    PageOf(
+        "duty-met",
+        "/cases/{case_id}/duties/{code}/{verb}",
+        "/cases/{accepted}/duties/parents_return_or_delegate/meet",
+        POLICE,
+    ),
+    PageOf("answer", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/answer", CIVIL),
+    PageOf("plan", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/plan", CIVIL),
     PageOf("tasks-empty", "/tasks", "/tasks", "culture.officer.1"),
 )
 NO_PAGE = ("/", "/preferences", "/sign-out", "/sign-in/provider", "/sign-in/back")

@@ -1,0 +1,269 @@
+"""The page of a case: who it is about, whose clock runs, what each agency owes, what happened and why, who has looked."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api import access_record, cases
+from app.api.context import Conn, Shouhu, progress_of, subject_of
+from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
+from app.db.service import Service
+from app.domain.access import Action, Actor, Deny, may
+from app.domain.clock import Clock
+from app.domain.opening import REPLY, SUPERVISED
+from app.domain.policy import Policy
+from app.domain.procedure import is_step
+from app.domain.progress import Duty, Progress, Referral, State
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Agency, Role, Rung, Stage
+from app.web import asks
+from app.web.said import code_of, fact_name, fact_value, moment, obstacle
+from app.web.staff import Signed, show
+from app.web.words import Pair
+
+router = APIRouter(include_in_schema=False)
+STATES: dict[State, tuple[str, Pair]] = {
+    State.SENT: ("a", ("待受理", "to be accepted")),
+    State.RETURNED: ("a", ("退回补正中", "returned for completion")),
+    State.ACCEPTED: ("x", ("办理中", "in work")),
+    State.COMPLETED: ("g", ("已完成", "done")),
+    State.FAILED: ("r", ("未完成", "ended without result")),
+    State.DECLINED: ("x", ("不受案", "declined")),
+    State.PASSED_ON: ("x", ("已再转", "passed on")),
+    State.REASSIGNED: ("x", ("已改派", "reassigned")),
+    State.SILENT: ("r", ("逾期无人受理", "left silent")),
+    State.WITHDRAWN: ("x", ("已撤回", "withdrawn")),
+}
+
+
+class Owed(NamedTuple):
+    """A leg or a duty as a row: where its page is, what it is called, who owes it, and the clock that runs."""
+
+    href: str
+    title: Pair
+    agency: Agency
+    desk: str
+    holder: str | None
+    light: str
+    state: Pair
+    clock: Clock | None
+    is_open: bool
+    is_mine: bool
+    basis: tuple[str, ...]
+
+    @property
+    def paused(self) -> bool:
+        """It stands still."""
+        return self.clock is not None and self.clock.paused_at is not None
+
+
+class Opened(NamedTuple):
+    """A case that the person may see, with its rules."""
+
+    id: str
+    progress: Progress
+    policy: Policy
+    who: Actor
+
+    @property
+    def path(self) -> str:
+        """Where its pages begin."""
+        return f"/cases/{self.id}"
+
+    def owed(self) -> list[Owed]:
+        """All legs and duties: what is open and mine first, then what is open, by time left; then what has ended."""
+        rows = [*map(self.leg, self.progress.referrals), *map(self.duty, self.progress.duties)]
+        late = datetime.max.replace(tzinfo=self.progress.filed_at.tzinfo)
+        return sorted(rows, key=lambda row: (not row.is_open, not row.is_mine, row.clock.due_at if row.clock else late))
+
+    def leg(self, leg: Referral) -> Owed:
+        """A leg as a row."""
+        route = self.policy.route(leg.route_id, urgent=leg.urgent)
+        clock = next((clock for _, clock in leg.clocks()), None)
+        light, state = STATES[leg.state]
+        return Owed(
+            f"{self.path}/legs/{leg.id}", (route.title_zh, route.title_en), leg.agency, leg.desk, leg.holder, light, state, clock,
+            leg.state.is_open and self.progress.is_open, leg.desk == self.who.desk and leg.state.is_open, leg.basis,
+        )  # fmt: skip
+
+    def duty(self, duty: Duty) -> Owed:
+        """A duty as a row."""
+        owes = duty.is_open and self.progress.is_open
+        ended: tuple[str, Pair] = ("x", ("已终止", "fell away")) if duty.dropped else ("g", ("已完成", "done"))
+        light, state = (
+            ("r", ("已逾期", "overdue")) if owes and duty.expired else ("x", ("待办", "owed")) if owes else ended
+        )
+        return Owed(
+            f"{self.path}/duties/{duty.code}", self.duty_title(duty.code), duty.holder, duty.desk, None, light, state,
+            duty.clock if owes else None, owes, owes and duty.desk == self.who.desk, duty.basis,
+        )  # fmt: skip
+
+    def duty_title(self, code: str) -> Pair:
+        """What a duty is called; a supervision's reply has no row of its own."""
+        named = self.policy.obligation(code.partition(":")[0], urgent=False)
+        return named.title_zh, named.title_en
+
+    def title_of(self, subject: str) -> Pair:
+        """What a leg or a duty is called."""
+        leg = self.progress.referral(subject)
+        return self.leg(leg).title if leg else self.duty_title(subject)
+
+    def called(self, subject: str) -> Pair:
+        """The same; the code itself of something that is neither."""
+        known = self.progress.referral(subject) or self.progress.duty(subject)
+        return self.title_of(subject) if known else (subject, subject)
+
+    def allows(self, action: Action, *, leg: str | None = None, duty: str | None = None) -> bool:
+        """Whether the person may do it here."""
+        return not isinstance(may(self.who, action, subject_of(self.progress, leg, duty)), Deny)
+
+    def offers(self) -> Iterator[tuple[str, asks.Ask]]:
+        """What the person may do with the case as it stands, each with its address."""
+        for verb, ask in asks.ON_CASE.items():
+            duty = "answer_outcome" if ON_CASE[verb][1] is Action.ANSWER_REPORTER else None
+            if ask.fits(self.progress, None) and self.allows(ON_CASE[verb][1], duty=duty):
+                yield f"{self.path}/do/{verb}", ask
+
+    def offers_on(self, leg: Referral) -> Iterator[tuple[str, asks.Ask]]:
+        """The same for a leg."""
+        first = self.policy.route(leg.route_id, urgent=leg.urgent).procedure
+        for verb, ask in asks.ON_LEG.items():
+            if ask.fits(self.progress, leg) and self.allows(ON_REFERRAL[verb][1], leg=leg.id) and self.progress.is_open:
+                yield f"{self.path}/legs/{leg.id}/{'outcome' if first and verb == 'complete' else verb}", ask
+
+    def offers_on_duty(self, duty: Duty) -> Iterator[tuple[str, asks.Ask]]:
+        """The same for a duty."""
+        if not (duty.is_open and self.progress.is_open and self.allows(ON_DUTY["meet"][1], duty=duty.code)):
+            return
+        if is_step(duty.code):
+            yield f"{self.path}/duties/{duty.code}/outcome", asks.ON_LEG["complete"]
+        else:
+            verb = "reply" if duty.code.startswith((REPLY, SUPERVISED)) else "meet"
+            yield f"{self.path}/duties/{duty.code}/{verb}", asks.ON_DUTY[verb]
+
+
+async def opened(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str) -> Opened:
+    """A case that may be seen; CASE_NOT_FOUND for all others."""
+    progress = await progress_of(conn, who, case_id)
+    return Opened(case_id, progress, await shouhu.ledger.rules(conn, progress.policy), who)
+
+
+async def facts_of(conn: AsyncConnection, case: Opened, shouhu: Service, tab: str) -> dict[str, Any]:
+    """What every page of a case shows, from the API's own answer."""
+    file = await cases.read_case(case.id, conn, case.who, shouhu, Response())
+    owed = case.owed()
+    mine = next((row for row in owed if row.is_mine and row.clock), None)
+    return {
+        "fact_name": fact_name, "fact_value": fact_value, "code_of": code_of, "obstacle": obstacle, "moment": moment, "title_of": case.called,
+        "case": case, "progress": case.progress, "file": file, "owed": owed, "mine": mine, "tab": tab,
+        "offers": [(href, ask) for href, ask in case.offers()], "stages": tuple(Stage), "at": tuple(Stage).index(case.progress.stage),
+        "may_see_access": not isinstance(may(case.who, Action.READ_AUDIT), Deny),
+        "next": mine or next((row for row in owed if row.is_open and row.clock), None),
+    }  # fmt: skip
+
+
+@router.get("/cases/{case_id}")
+async def work(
+    case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, done: str = ""
+) -> Response:  # fmt: skip
+    """办理: what everybody owes, and what happened last."""
+    case = await opened(conn, who, shouhu, case_id)
+    facts = await facts_of(conn, case, shouhu, "")
+    timeline = await cases.read_timeline(case_id, conn, who, shouhu)
+    every = {**asks.ON_LEG, **asks.ON_DUTY, **asks.ON_CASE}
+    more = {"timeline": timeline[::-1][:8], "done": every[done].words if done in every else None}
+    return await show(request, conn, who, "case_work.html", {**facts, **more})
+
+
+@router.get("/cases/{case_id}/people")
+async def people(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """未成年人与家庭, with what the rules propose for each child."""
+    case = await opened(conn, who, shouhu, case_id)
+    return await show(request, conn, who, "case_people.html", await facts_of(conn, case, shouhu, "people"))
+
+
+@router.get("/cases/{case_id}/report")
+async def report(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """上报内容 in the reporter's words; who reported is for intake and supervisors alone."""
+    case = await opened(conn, who, shouhu, case_id)
+    return await show(request, conn, who, "case_report.html", await facts_of(conn, case, shouhu, "report"))
+
+
+@router.get("/cases/{case_id}/history")
+async def history(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """流转记录: everything that happened, and why each decision was made."""
+    case = await opened(conn, who, shouhu, case_id)
+    facts = await facts_of(conn, case, shouhu, "history")
+    timeline = await cases.read_timeline(case_id, conn, who, shouhu)
+    why = await cases.explain_case(case_id, conn, who, shouhu)
+    return await show(request, conn, who, "case_history.html", {**facts, "timeline": timeline[::-1], "why": why})
+
+
+@router.get("/cases/{case_id}/access")
+async def access(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """访问记录 of each child, for those who audit."""
+    case = await opened(conn, who, shouhu, case_id)
+    facts = await facts_of(conn, case, shouhu, "access")
+    seen = [(child.id, await access_record.access_record(child.id, conn, who)) for child in case.progress.children]
+    return await show(request, conn, who, "case_access.html", {**facts, "seen": seen})
+
+
+@router.get("/cases/{case_id}/legs/{leg_id}")
+async def leg(case_id: str, leg_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """One agency's task: its clock and its ladder, what may be done with it, why it is theirs."""
+    case = await opened(conn, who, shouhu, case_id)
+    found = case.progress.referral(leg_id)
+    if found is None:
+        raise Refused(RefusalCode.REFERRAL_NOT_FOUND)
+    return await _owed_page(request, conn, shouhu, case, case.leg(found), list(case.offers_on(found)), leg_id)
+
+
+@router.get("/cases/{case_id}/duties/{code}")
+async def duty(case_id: str, code: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """The same for a duty of the rules."""
+    case = await opened(conn, who, shouhu, case_id)
+    found = case.progress.duty(code)
+    if found is None:
+        raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=code)
+    return await _owed_page(request, conn, shouhu, case, case.duty(found), list(case.offers_on_duty(found)), code)
+
+
+async def _owed_page(
+    request: Request, conn: AsyncConnection, shouhu: Service, case: Opened, row: Owed, offers: list[Any], subject: str
+) -> Response:  # fmt: skip
+    facts = await facts_of(conn, case, shouhu, "")
+    why = await cases.explain_case(case.id, conn, case.who, shouhu)
+    mine = case.progress.referral(subject)
+    name = mine.route_id if mine else subject.partition(":")[0]
+    timeline = await cases.read_timeline(case.id, conn, case.who, shouhu)
+    of_it = [e for e in timeline if subject in (e.get("referral_id"), e.get("code"), e.get("subject"))]
+    more = {
+        "row": row, "does": offers, "why": [one for one in why if one.row == name], "timeline": of_it[::-1],
+        "rungs": [(rung, rung in row.clock.fired, _planned(row.clock, rung)) for rung in _ladder(row.clock)] if row.clock else [],
+    }  # fmt: skip
+    return await show(request, conn, case.who, "case_leg.html", {**facts, **more})
+
+
+def _ladder(clock: Clock) -> list[Rung]:
+    known = {*clock.fired, *(plan.rung for plan in clock.rungs)}
+    return [rung for rung in Rung if rung in known]
+
+
+def _planned(clock: Clock, rung: Rung) -> datetime | None:
+    return next((plan.at for plan in clock.rungs if plan.rung is rung), None)
+
+
+def whom(recipient: str) -> Pair:
+    """Somebody who is told, in words: `desk:POLICE`, `supervisor:CIVIL`, a person's account."""
+    kind, colon, where = recipient.partition(":")
+    code = where.partition("-")[0]
+    agency = Agency(code) if code in Agency._value2member_map_ else None
+    named = (agency.zh, agency.en) if agency else (where, where)
+    if not colon:
+        return recipient, recipient
+    if kind in Role._value2member_map_:
+        return f"{named[0]}{Role(kind).zh}", f"{Role(kind).en}, {named[1]}"
+    return named if kind == "desk" else (recipient, recipient)

@@ -1,0 +1,226 @@
+"""One form for each command on a case: filled in, tried by the rules so that its consequence and new deadline are seen, then confirmed."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+
+from app.api.context import Conn, Shouhu
+from app.api.procedures import OpenStep, read_procedures
+from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL, foresee
+from app.db.service import Service
+from app.domain import commands as c
+from app.domain.access import Action, Actor
+from app.domain.procedure import Kind, Outcome
+from app.domain.refusals import RefusalCode
+from app.domain.terms import Agency
+from app.domain.terms import Service as Help
+from app.domain.titles import TITLES
+from app.web.asks import ITEMS, Ask
+from app.web.asks import ON_CASE as CASE_ASKS
+from app.web.asks import ON_DUTY as DUTY_ASKS
+from app.web.asks import ON_LEG as LEG_ASKS
+from app.web.case import Opened, facts_of, opened, whom
+from app.web.forms import OVERALL, Form
+from app.web.frame import STRICT
+from app.web.staff import Signed, show
+from app.web.words import Pair
+
+router = APIRouter(include_in_schema=False)
+BESIDE = {
+    RefusalCode.REASONS_NEEDED: "note", RefusalCode.OVERRIDE_NEEDS_REASON: "override", RefusalCode.PERSON_NOT_AT_DESK: "to",
+    RefusalCode.EXTENSION_TOO_LONG: "days", RefusalCode.EXTENSION_CAP: "days", RefusalCode.OUTCOME_NEEDED: "outcome",
+    RefusalCode.QUORUM_NOT_MET: "present", RefusalCode.SAME_CASE: "primary", RefusalCode.LINK_CHAIN: "primary",
+    RefusalCode.RECORD_UNFIT: "outcome", RefusalCode.WHOM_IT_IS_ABOUT: "about",
+}  # fmt: skip
+
+
+CLOCKS: dict[str, Pair] = {
+    "accept": ("受理时限", "time to accept"), "finish": ("办理时限", "time to finish"), "supply": ("补正时限", "time to supply"),
+    "duty": ("时限", "deadline"),
+}  # fmt: skip
+
+
+class Doing(NamedTuple):
+    """A command that somebody is about to give: its words, the class behind it, and what it is about."""
+
+    case: Opened
+    ask: Ask
+    command: type[c.Command]
+    action: Action
+    named: Mapping[str, str]
+    about: Mapping[str, str]
+    back: str
+    step: OpenStep | None = None
+
+
+@router.get("/cases/{case_id}/legs/{leg_id}/{verb}")
+@router.post("/cases/{case_id}/legs/{leg_id}/{verb}")
+async def on_leg(
+    case_id: str, leg_id: str, verb: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu
+) -> Response:
+    """A command on an agency's task."""
+    case = await opened(conn, who, shouhu, case_id)
+    step = await _step_of(conn, who, shouhu, case_id, leg_id) if verb == "outcome" else None
+    name = "complete" if verb == "outcome" else verb
+    if name not in LEG_ASKS or case.progress.referral(leg_id) is None or (verb == "outcome" and step is None):
+        raise HTTPException(404)
+    command, action = ON_REFERRAL[name]
+    about = {"referral_id": leg_id}
+    back = f"{case.path}/legs/{leg_id}"
+    return await _answer(
+        request, conn, shouhu, Doing(case, LEG_ASKS[name], command, action, about, about, back, step), name
+    )
+
+
+@router.get("/cases/{case_id}/duties/{code}/{verb}")
+@router.post("/cases/{case_id}/duties/{code}/{verb}")
+async def on_duty(
+    case_id: str, code: str, verb: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu
+) -> Response:
+    """A command on a duty of the rules, or on a step of a procedure."""
+    case = await opened(conn, who, shouhu, case_id)
+    step = await _step_of(conn, who, shouhu, case_id, code) if verb == "outcome" else None
+    ask = LEG_ASKS["complete"] if step else DUTY_ASKS.get(verb)
+    if ask is None or case.progress.duty(code) is None:
+        raise HTTPException(404)
+    command, action = ON_DUTY[verb]
+    doing = Doing(case, ask, command, action, {"code": code}, {"duty": code}, f"{case.path}/duties/{code}", step)
+    return await _answer(request, conn, shouhu, doing, "complete" if step else verb)
+
+
+@router.get("/cases/{case_id}/do/{verb}")
+@router.post("/cases/{case_id}/do/{verb}")
+async def on_case(case_id: str, verb: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """A command on the case as a whole."""
+    case = await opened(conn, who, shouhu, case_id)
+    if verb not in CASE_ASKS:
+        raise HTTPException(404)
+    command, action = ON_CASE[verb]
+    about = {"duty": "answer_outcome"} if action is Action.ANSWER_REPORTER else {}
+    return await _answer(
+        request, conn, shouhu, Doing(case, CASE_ASKS[verb], command, action, {}, about, case.path), verb
+    )
+
+
+async def _step_of(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str, subject: str) -> OpenStep | None:
+    known = await read_procedures(case_id, conn, who, shouhu)
+    return next((step for step in known.open if step.subject == subject), None)
+
+
+async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doing: Doing, verb: str) -> Response:
+    """The form, the form with what it would do, or the case once it is done."""
+    case = doing.case
+    if request.method == "GET":
+        form = Form(version=case.progress.version)
+        first = not (doing.ask.takes or doing.ask.needs_note or doing.step)
+        return await _page(
+            request, conn, shouhu, doing, form, await _tried(conn, shouhu, doing, form) if first else None
+        )
+    form = await Form.of(request)
+    asked = _built(doing, form)
+    if form.one("go") != "yes" and asked is not None:
+        return await _page(request, conn, shouhu, doing, form, await _tried(conn, shouhu, doing, form, asked))
+    done = await form.perform(
+        conn, shouhu, case.who, case.id, asked, doing.action, beside=BESIDE,
+        referral_id=doing.about.get("referral_id"), duty=doing.about.get("duty"),
+    )  # fmt: skip
+    if done is None:
+        return await _page(request, conn, shouhu, doing, form, None)
+    return RedirectResponse(f"{case.path}?done={verb}", 303, headers=STRICT)
+
+
+async def _tried(
+    conn: AsyncConnection, shouhu: Service, doing: Doing, form: Form, asked: c.Command | None = None
+) -> dict[str, Any] | None:
+    """What the rules make of it, in words; None with the refusal in the form."""
+    case = doing.case
+    asked = asked or _built(doing, form)
+    if asked is None:
+        return None
+    done = await form.attempt(
+        conn,
+        lambda: foresee(
+            conn, shouhu, case.who, case.id, asked, doing.action, if_match=str(form.version) if form.version is not None else None,
+            **doing.about,
+        ),
+        BESIDE,
+    )  # fmt: skip
+    if done is None:
+        return None
+    return {
+        "events": [TITLES[kind] for kind in dict.fromkeys(done.events)],
+        "clocks": [
+            (_title(case, one.subject), CLOCKS[one.clock], one.before, one.after) for one in done.foreseen.deadlines
+        ],
+        "told": [whom(recipient) for recipient in done.foreseen.told],
+    }
+
+
+def _title(case: Opened, subject: str) -> tuple[str, str]:
+    """A leg that the command opens is not in the case yet."""
+    if case.progress.referral(subject) or case.progress.duty(subject):
+        return case.title_of(subject)
+    return ("接办单位的新任务", "the new task of the agency that takes it")
+
+
+def _built(doing: Doing, form: Form) -> c.Command | None:
+    for name, words in _needed(doing):
+        if not form.one(name):
+            form.wrong(name, f"请填写或选择“{words[0]}”", f"Please fill in or choose: {words[1]}")
+    plain = {
+        asked.name: form.one(asked.name) for asked in doing.ask.takes if asked.kind != "plan" and asked.name != "days"
+    }
+    special = {**doing.ask.fields(form), **(_outcome(doing.step, form) if doing.step else {})}
+    if form.errors:
+        return None
+    return form.built(doing.command, by=doing.case.who, note=form.one("note"), **doing.named, **{**plain, **special})
+
+
+def _needed(doing: Doing) -> list[tuple[str, tuple[str, str]]]:
+    """Fields without which there is nothing to try."""
+    chosen = [
+        (one.name, one.words)
+        for one in doing.ask.takes
+        if one.kind in ("select", "child", "text") and one.name != "override"
+    ]
+    noted = [("note", doing.ask.needs_note)] if doing.ask.needs_note and not doing.step else []
+    return [*chosen, *noted]
+
+
+def _outcome(step: OpenStep, form: Form) -> dict[str, Any]:
+    """How a step ended, with the fields that this outcome asks for."""
+    chosen = next((one for one in step.outcomes if one.code == form.one("outcome")), None)
+    if chosen is None:
+        form.wrong("outcome", "请选择办理结果", "Please choose how it ended.")
+        return {}
+    if chosen.reasons and not form.one("note"):
+        form.wrong("note", "这一结果须说明理由", "This outcome needs its reasons.")
+    record = {name: _value(form, chosen, name) for name in chosen.record}
+    return {"outcome": chosen.code, "record": {name: value for name, value in record.items() if value is not None}}
+
+
+def _value(form: Form, chosen: Outcome, name: str) -> bool | int | str | None:
+    typed, kind = form.one(f"{chosen.code}.{name}"), chosen.record[name].kind
+    if kind is Kind.CONFIRMED:
+        typed = "yes" if typed else ""
+    if not typed or (kind is Kind.COUNT and not typed.isdecimal()):
+        form.wrong(f"{chosen.code}.{name}", "请填写此项", "Please fill this in.")
+        return None
+    return True if kind is Kind.CONFIRMED else int(typed) if kind is Kind.COUNT else typed
+
+
+async def _page(
+    request: Request, conn: AsyncConnection, shouhu: Service, doing: Doing, form: Form, tried: dict[str, Any] | None
+) -> Response:
+    facts = await facts_of(conn, doing.case, shouhu, "")
+    subject = doing.about.get("referral_id") or (doing.named.get("code") and doing.about.get("duty"))
+    more = {
+        "doing": doing, "form": form, "tried": tried, "subject": doing.case.title_of(subject) if subject else None, "overall": OVERALL,
+        "agencies": tuple(Agency), "services": tuple(Help), "lines": ITEMS, "kinds": Kind,
+        "child_options": [(child["id"], child["name"]) for child in (facts["file"].get("content") or {}).get("children", [])],
+    }  # fmt: skip
+    return await show(request, conn, doing.case.who, "step.html", {**facts, **more}, status=form.status)

@@ -1,0 +1,95 @@
+"""An officer works on a case in the real browser: takes a task, returns one, meets a colleague's change, with and without scripts."""
+
+import pytest
+
+from tests.web.conftest import DESK, PHONE
+from tests.web.seeded import leg_of, report
+
+pytestmark = pytest.mark.browser
+POLICE = "police.officer.1"
+
+
+@pytest.fixture
+async def case(people):
+    """A case of its own that waits for the police; its address and the leg's."""
+    made = await people.post("school.reporter.1", "/v1/reports", report("示例己（化名）"))
+    return f"/cases/{made['case_id']}", await leg_of(people, made["case_id"], "POLICE")
+
+
+async def state_of(people, case, leg):
+    progress = (await people.get("civil.supervisor.1", f"/v1{case}"))["progress"]
+    return next(one for one in progress["referrals"] if one["id"] == leg)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+async def test_a_task_is_taken_after_its_new_deadline_was_seen(visitor, people, case, scripts):
+    path, leg = case
+    here = await (await visitor(POLICE, size=PHONE, java_script_enabled=scripts)).open(path)
+    await here.page.click(f"main a[href='{path}/legs/{leg}']")
+    await here.page.click("main a.btn.p:has-text('受理')")
+    foreseen = here.page.locator("section[role=status]")
+    assert "告知报告人已受理" in await foreseen.inner_text()
+    promised = await foreseen.locator("b time").first.get_attribute("datetime")
+    assert (await state_of(people, path, leg))["state"] == "sent"  # looking at it did nothing
+    await here.page.click("button[value=yes]")
+    assert "已办：受理" in await here.says()
+    taken = await state_of(people, path, leg)
+    assert (taken["state"], taken["holder"]) == ("accepted", POLICE)
+    assert promised[:16] == taken["finish"]["due_at"][:16].replace("Z", "")
+    here.is_quiet()
+
+
+async def test_what_is_missing_is_said_beside_its_field_and_what_was_typed_stays(visitor, people, case):
+    path, leg = case
+    here = await (await visitor(POLICE, size=DESK)).open(f"{path}/legs/{leg}/return")
+    await here.page.fill("#note", "请补充联系电话")
+    await here.page.click("button[value=check]")
+    assert await here.page.locator(".sum a[href='#reason']").count() == 1
+    assert await here.page.input_value("#note") == "请补充联系电话"
+    await here.page.check("input[value=missing_contact]")
+    await here.page.click("button[value=check]")
+    await here.page.click("button[value=yes]")
+    assert (await state_of(people, path, leg))["state"] == "returned"
+
+
+async def test_a_colleagues_change_is_shown_and_nothing_typed_is_lost(visitor, people, case):
+    path, leg = case
+    here = await (await visitor(POLICE, size=DESK)).open(f"{path}/legs/{leg}/return")
+    await here.page.check("input[value=missing_contact]")
+    await here.page.fill("#note", "请补充联系电话")
+    await people.post("civil.officer.1", f"/v1{path}/notes", {"note": "已电话告知"})
+    await here.page.click("button[value=check]")
+    says = await here.says()
+    assert "案件已有更新" in says
+    assert "civil.officer.1" in says
+    assert await here.page.input_value("#note") == "请补充联系电话"
+    await here.page.click("button[value=check]")  # now on what is shown
+    await here.page.click("button[value=yes]")
+    assert (await state_of(people, path, leg))["state"] == "returned"
+
+
+async def test_who_was_too_late_is_told_whose_it_is(visitor, people, case):
+    path, leg = case
+    here = await (await visitor(POLICE)).open(f"{path}/legs/{leg}/accept")
+    await people.post("police.officer.2", f"/v1{path}/referrals/{leg}/accept")
+    await here.page.click("button[value=yes]")
+    assert "同事正在办理" in await here.says()
+    assert (await state_of(people, path, leg))["holder"] == "police.officer.2"
+
+
+async def test_the_whole_of_it_by_keyboard(visitor, people, case):
+    path, leg = case
+    here = await (await visitor(POLICE, size=DESK)).open(f"{path}/legs/{leg}/accept")
+    await here.tab_to("button[value=yes]")
+    await here.page.keyboard.press("Enter")
+    await here.page.wait_for_url(f"**{path}?done=accept")
+    assert (await state_of(people, path, leg))["state"] == "accepted"
+
+
+async def test_a_stranger_finds_no_page_and_an_officer_elsewhere_no_button(visitor, case):
+    path, leg = case
+    there = await visitor("housing.officer.1")
+    for address in (path, f"{path}/people", f"{path}/legs/{leg}", f"{path}/legs/{leg}/accept"):
+        assert (await there.page.goto(there.root + address)).status == 404
+    civil = await (await visitor("civil.officer.1")).open(f"{path}/legs/{leg}")
+    assert await civil.page.locator("main a.btn:has-text('受理')").count() == 0
