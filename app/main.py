@@ -25,7 +25,9 @@ from app.api import (
     children,
     deputies,
     district,
+    entry_links,
     examples,
+    files,
     keys,
     ledgers,
     policy,
@@ -80,7 +82,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         provider = _provider_of(settings)
         app.state.service = Service(
             engine, ledger, Receipts(secret), settings.public_url, settings.exit_url, provider=provider,
-            local_accounts=settings.local_accounts,
+            local_accounts=settings.local_accounts, scanner=settings.clamav,
         )  # fmt: skip
         reaching = asyncio.create_task(_reach(app, engine))
         await asyncio.wait({reaching}, timeout=AT_ONCE)
@@ -104,7 +106,9 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.state.service = given
     problems.install(app)
     wrong.install(app)
-    app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits)
+    app.add_middleware(
+        Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=(files.UPLOAD,)
+    )
     for module in (
         access_record,
         reports,
@@ -127,6 +131,8 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         surveys,
         catalogue,
         keys,
+        files,
+        entry_links,
     ):
         app.include_router(
             module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr = SecretStr("")
     local_accounts: bool = True
     """Whether passwords of this service let people in; switch it off once everybody comes from the identity provider."""
+    clamav: str = ""
+    """`unix:/run/clamav/clamd.ctl` or `tcp:host:3310`: every upload is scanned there, and none is taken while it is away."""
     policy: str = "fengtai-2026.1"
     data_dir: Path = DATA
     log_level: str = "info"

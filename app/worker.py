@@ -18,9 +18,10 @@ from activities.health import HealthActivities
 from activities.ledger import LedgerActivities
 from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
+from app.db.drafts import forget
 from app.db.ledger import Ledger
 from app.db.sealer import Sealer, SealKey
-from app.db.session import engine_of, is_away, require_durable
+from app.db.session import DATABASE_ERRORS, engine_of, is_away, require_durable
 from app.domain.policy import RoundSpec
 from app.policy.loader import load
 from app.process import begin, patiently
@@ -39,6 +40,7 @@ WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow,
 GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
 RECONCILE_EVERY = timedelta(minutes=2)
+FORGET_EVERY = timedelta(minutes=10)
 MOST_CACHED = 500
 """Conductors kept in memory, some 50 MiB; one that left comes back from its history, which is short, for the ledger holds the rest."""
 MOST_AT_WORK = 12
@@ -94,6 +96,7 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
         tasks = [
             asyncio.create_task(Relay(engine, client, settings.task_queue).run()),
             asyncio.create_task(_reconcile(reconciler)),
+            asyncio.create_task(_forget(engine, ledger)),
             asyncio.create_task(_keep_rounds(client, engine, ledger, settings.task_queue)),
             asyncio.create_task(sealer.run()),
         ]
@@ -114,6 +117,16 @@ async def _reconcile(reconciler: Reconciler) -> None:
         except Exception as failure:  # tried again next time; a failing check must not end the worker
             log.warning("reconciler_waits", cause=type(failure).__name__)
         await asyncio.sleep(RECONCILE_EVERY.total_seconds())
+
+
+async def _forget(engine: AsyncEngine, ledger: Ledger) -> None:
+    """Drafts and files that nobody went on with leave the database."""
+    while True:
+        with contextlib.suppress(*DATABASE_ERRORS):
+            async with engine.begin() as conn:
+                if gone := await forget(conn, ledger.clock()):
+                    log.info("forgotten", drafts_and_files=gone)
+        await asyncio.sleep(FORGET_EVERY.total_seconds())
 
 
 async def _keep_rounds(client: Client, engine: AsyncEngine, ledger: Ledger, task_queue: str) -> None:

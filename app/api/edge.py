@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from traceback import extract_tb
 from typing import NamedTuple
@@ -19,7 +19,10 @@ from app.db.audit import TRACE
 ALWAYS = ("/healthz", "/static/")
 """Needs no database."""
 BODY_LIMIT = 1_048_576
+UPLOAD_LIMIT = 32 * BODY_LIMIT
+"""Where files are sent: several photos of one page at once."""
 FORM = "application/x-www-form-urlencoded"
+FORM_WITH_FILES = "multipart/form-data"
 AGAIN_SOON = 2
 """Seconds after which a process that is full, or has no database yet, may be asked again."""
 
@@ -54,15 +57,16 @@ log = structlog.get_logger()
 class Edge:
     """Around the whole application. The log names the route, never the path: ids and receipt codes stand in paths.
 
-    `forms` says for a path where people send forms instead of JSON what answers there in place of a problem; `reached` says
-    whether the database was found yet; `limits` what each has used up.
+    `forms` says for a path where people send forms instead of JSON what answers there in place of a problem; `uploads` are those
+    where files come, in a form or as the body itself; `reached` says whether the database was found yet; `limits` what each has used up.
     """
 
     def __init__(
         self, app: ASGIApp, forms: Callable[[str], Says | None] = lambda _: None, reached: Callable[[], bool] = lambda: True,
-        limits: Limits | None = None,
+        limits: Limits | None = None, uploads: Collection[str] = (),
     ) -> None:  # fmt: skip
         self._app, self._forms, self._reached, self._limits = app, forms, reached, limits or Limits(0)
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -80,14 +84,16 @@ class Edge:
             log.info("request", method=scope["method"], route=route, status=answer.status, ms=spent, trace=trace)
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        form = self._forms(scope["path"])
-        says = form or _problem
-        if refusal := self._refusal(scope, is_form=form is not None):
+        path = scope["path"]
+        form, files = self._forms(path), path in self._uploads
+        says, limit = form or _problem, UPLOAD_LIMIT if files else BODY_LIMIT
+        fits = _is_form(files=files) if form else _is_any if files else _is_json
+        if refusal := self._refusal(scope, fits, limit):
             await says(refusal)(scope, receive, answer)
             return
         self._limits.inside += 1
         try:
-            await self._app(scope, _limited(receive), answer)
+            await self._app(scope, _limited(receive, limit), answer)
         except Exception as error:
             log.error("internal_error", cause=type(error).__name__, at=_places(error))
             if answer.status is None:
@@ -95,7 +101,7 @@ class Edge:
         finally:
             self._limits.inside -= 1
 
-    def _refusal(self, scope: Scope, *, is_form: bool) -> Refusal | None:
+    def _refusal(self, scope: Scope, fits: Callable[[str], bool], limit: int) -> Refusal | None:
         """Before anything was read or looked up."""
         headers, path = dict(scope["headers"]), scope["path"]
         if not path.startswith(ALWAYS):
@@ -105,7 +111,7 @@ class Edge:
                 return Refusal(429, *EXAMPLES[429], wait)
             if self._limits.is_full(path):
                 return Refusal(503, *OVERLOADED, AGAIN_SOON)
-        status = _refused(headers, is_form=is_form)
+        status = _refused(headers, fits, limit)
         return WRONG[status] if status else None
 
 
@@ -134,16 +140,24 @@ def _trace(headers: dict[bytes, bytes]) -> str:
     return given[1].decode() if given else uuid.uuid4().hex
 
 
-def _refused(headers: dict[bytes, bytes], *, is_form: bool) -> int | None:
+def _refused(headers: dict[bytes, bytes], fits: Callable[[str], bool], limit: int) -> int | None:
     """The status of what can be refused before a byte of the body is read."""
     length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length) > BODY_LIMIT:
+    if not length.isdigit() or int(length) > limit:
         return 413
     has_body = int(length) > 0 or b"transfer-encoding" in headers
     media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
-    fits = media_type == FORM if is_form else _is_json(media_type)
     plain = headers.get(b"content-encoding", b"identity") == b"identity"
-    return 415 if has_body and not (fits and plain) else None
+    return 415 if has_body and not (fits(media_type) and plain) else None
+
+
+def _is_form(*, files: bool) -> Callable[[str], bool]:
+    return (FORM, FORM_WITH_FILES).__contains__ if files else FORM.__eq__
+
+
+def _is_any(media_type: str) -> bool:
+    """A file's type is told by its content, whatever is said of it."""
+    return True
 
 
 def _is_json(media_type: str) -> bool:
@@ -155,7 +169,7 @@ def _problem(refusal: Refusal) -> ASGIApp:
     return problem(refusal.status, refusal.code, refusal.title, facts=facts, headers=again_after(refusal.wait))
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, limit: int) -> Receive:
     """The same body, but no more of it than the limit, whatever its length claims."""
     taken = 0
 
@@ -163,7 +177,7 @@ def _limited(receive: Receive) -> Receive:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > BODY_LIMIT:
+        if taken > limit:
             raise HTTPException(413)
         return message
 

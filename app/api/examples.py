@@ -160,6 +160,13 @@ def examples() -> dict[str, Any]:
              "marks": {"1": 0, "2": 0, "3": 8, "4": 16, "5": 19}}]},
         "Card": {"division": "110106007", "reports": 14, "answered": 13, "hours_to_safety": 5.2, "rungs": {"remind": 6, "desk_head": 1},
                  "visits": 31, "visits_missed": 1, "asked": 2, "returned": 2},
+        "Kept": (kept := {"id": "upload-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "name": "照片.jpg", "media_type": "image/jpeg",
+                          "size": 482113}),
+        "FileRow": {**kept, "version": 1, "added_at": FILED},
+        "NewLink": {"id": "link-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "code": "7Q2M-4KXA-90TD",
+                    "address": "http://127.0.0.1:8000/report#7Q2M-4KXA-90TD"},
+        "LinkRow": {"id": "link-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "unit": "unit-school-1", "agency": "SCHOOL",
+                    "reporter_class": "school", "made_by": "security.1", "made_at": FILED, "ended_at": None},
         "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
         "Year": {"confirmed_until": date(2026, 12, 31), "days": [
             {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},

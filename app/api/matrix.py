@@ -84,6 +84,11 @@ def _of_the_unit(actor: Actor) -> str:
     return REFUSED if unit is None else YES if unit == SUBJECT.reporter_unit else NOTHING
 
 
+def _rights_of_none(actor: Actor) -> str:
+    """Of a link that does not exist."""
+    return NOTHING if may(actor, Action.MANAGE_RIGHTS).allowed else REFUSED
+
+
 def _nothing(actor: Actor) -> str:
     """Of another desk, another person or another number, which none of these seats has."""
     return NOTHING
@@ -92,6 +97,11 @@ def _nothing(actor: Actor) -> str:
 RULES: dict[str, tuple[str, Rule]] = {
     "file_report": ("file_report", _by(Action.FILE_REPORT)),
     "own_reports": ("the unit that reported", _of_the_unit),
+    "add_file": ("add_file", _by(Action.ADD_FILE)),
+    "case_files": ("read_content", _by(Action.READ_CONTENT)),
+    "read_file": ("read_content", _by(Action.READ_CONTENT)),
+    **dict.fromkeys(("entry_links", "make_entry_link"), ("manage_rights", _by(Action.MANAGE_RIGHTS))),
+    "end_entry_link": ("manage_rights", _rights_of_none),
     "list_cases": ("sight", _in_a_list),
     "read_case": ("read_case", _by(Action.READ_CASE)),
     "read_case · content": ("read_content", _by(Action.READ_CONTENT)),

@@ -22,6 +22,7 @@ from app.db.intake import InFlight
 from app.db.ledger import KeyReused, StaleVersion
 from app.db.session import DATABASE_ERRORS, is_away, sqlstate
 from app.domain.refusals import RefusalCode, Refused
+from app.files.kinds import BadFile, FileFault
 from app.policy.loader import BadPack
 
 log = structlog.get_logger()
@@ -29,6 +30,8 @@ NOT_FOUND = (
     RefusalCode.CASE_NOT_FOUND,
     RefusalCode.REFERRAL_NOT_FOUND,
     RefusalCode.CHILD_NOT_FOUND,
+    RefusalCode.FILE_NOT_FOUND,
+    RefusalCode.LINK_NOT_FOUND,
     RefusalCode.DUTY_NOT_FOUND,
     RefusalCode.BILL_NOT_FOUND,
     RefusalCode.REGISTER_NOT_FOUND,
@@ -156,8 +159,9 @@ OWN_CODES = {
     400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (), 404: ("not_found", "ledger_not_found"),
     409: ("stale_version", "request_in_flight"), 413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
-          "year_out_of_order", "bad_pack"),
-    429: ("too_many_requests", "too_many_guesses"), 503: ("database_unavailable", "audit_unavailable", "overloaded"),
+          "year_out_of_order", "bad_pack", *(fault.value for fault in FileFault if fault is not FileFault.NOT_SCANNED)),
+    429: ("too_many_requests", "too_many_guesses"),
+    503: ("database_unavailable", "audit_unavailable", "overloaded", FileFault.NOT_SCANNED.value),
 }  # fmt: skip
 """What the API itself refuses; the rules of a case add theirs."""
 
@@ -281,6 +285,14 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     return problem(500, "internal_error", "系统内部错误 · Something went wrong inside.")
 
 
+def _bad_file(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BadFile)
+    fault = error.fault
+    away = fault is FileFault.NOT_SCANNED
+    again = {"Retry-After": "30"} if away else None
+    return problem(503 if away else 422, fault.value, f"{fault.zh} · {fault.en}", headers=again)
+
+
 def _audit(request: Request, error: Exception) -> JSONResponse:
     log.error("audit_unavailable", cause=type(error.__cause__ or error).__name__)
     return problem(503, "audit_unavailable", NOT_ON_RECORD, headers={"Retry-After": "30"})
@@ -295,6 +307,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(AuditUnavailable, _audit)
+    app.add_exception_handler(BadFile, _bad_file)
     app.add_exception_handler(BadPack, _bad_pack)
     app.add_exception_handler(BadSignature, _signature)
     for kind in DATABASE_ERRORS:

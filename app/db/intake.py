@@ -142,6 +142,8 @@ class Submission(Form):
     """When the reporter turned to the door, if that was before the entry; shown, never a start of a clock."""
     happened_on: date | None = None
     """The day of the event, as far as it is known."""
+    files: tuple[c.FileId, ...] = Field(default=(), max_length=10)
+    """Ids of uploads by whoever reports."""
 
     @field_validator("children")
     @classmethod
@@ -230,7 +232,9 @@ async def file(
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
         tables.submissions: [submitted] if key else [],
     }
-    command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=submission.about)
+    command = c.FileReport(
+        by=actor, facts=facts, unit=unit, watch=watch, about=submission.about, files=submission.files
+    )
     await ledger.file(conn, case_id, command, now=now, content=content, rules=rules)
     return Filed(case_id, code, findings)
 

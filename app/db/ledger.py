@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
+from app.db.files import bring
 from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, Kind, kind_of, stream_row
 from app.db.versions import IN_FORCE, written
 from app.domain import commands as c
@@ -243,6 +244,8 @@ class Ledger:
         for table, rows in (content or {}).items():
             changes.insert(table, rows)
         await changes.write(conn, CHANNEL)
+        if command.files:
+            await bring(conn, command.files, command.by.person_id, stream_id, first)
         await self._echo(conn, after, events, now)
         return Recorded(stream_id, after.version, events, after)
 
@@ -321,7 +324,8 @@ def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: st
 
 def _digest(command: c.Command) -> str:
     """What was asked, by whom and for whom; the same question has the same digest."""
-    asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude={'by', 'proposed'})}"
+    left_out = {"by", "proposed", *(() if command.files else ("files",))}
+    asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude=left_out)}"
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

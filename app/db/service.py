@@ -10,6 +10,7 @@ from app.domain.guessing import CODES, Allowance
 from app.oidc import Provider
 
 PROGRESS_PATH = "/progress"
+REPORT_PATH = "/report"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Service:
     provider: Provider | None = None
     """Who vouches for the people that sign in, where it is not this service itself."""
     local_accounts: bool = True
+    scanner: str = ""
+    """`unix:/path` or `tcp:host:port` of ClamAV's daemon; files are not scanned where it is empty."""
 
     @property
     def progress_page(self) -> str:

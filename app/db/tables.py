@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 from app.db.account_tables import accounts, api_keys, sessions
 from app.db.child_tables import child_files, contents
 from app.db.columns import Id, Instant, conducted, metadata
+from app.db.file_tables import drafts, entry_links, files
 from app.db.registers import (
     agencies,
     calendar_days,
@@ -55,8 +56,11 @@ __all__ = [
     "deputies",
     "desks",
     "divisions",
+    "drafts",
     "endpoints",
+    "entry_links",
     "events",
+    "files",
     "findings",
     "metadata",
     "notes",

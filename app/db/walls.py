@@ -32,6 +32,8 @@ WALLED = (
     "child_files",
     "contents",
     "api_keys",
+    "files",
+    "drafts",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")

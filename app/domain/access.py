@@ -44,6 +44,7 @@ class Action(StrEnum):
     """What somebody may want to do."""
 
     FILE_REPORT = "file_report"
+    ADD_FILE = "add_file"
     READ_PROGRESS = "read_progress"
     READ_CASE = "read_case"
     READ_CONTENT = "read_content"
@@ -175,6 +176,7 @@ def _may_manage_rights(actor: Actor) -> bool:
 
 OFFICE_RULES: Mapping[Action, OfficeRule] = {
     Action.FILE_REPORT: _may_file,
+    Action.ADD_FILE: _may_file,
     Action.READ_STATISTICS: _may_read_statistics,
     Action.MANAGE_CALENDAR: _may_manage_calendar,
     Action.MANAGE_POLICY: _may_manage_policy,

@@ -34,11 +34,15 @@ Record = Annotated[dict[Code, bool | int | Code], Field(max_length=20)]
 Whom = Annotated[tuple[Code, ...], Field(max_length=50)]
 
 
+FileId = Annotated[str, Field(pattern=r"^upload-[0-9a-f]{32}$")]
+
+
 class Command(Frozen):
-    """Common to all: who asks. `note` is free text; it is stored as content and never enters an event."""
+    """Common to all: who asks. `note` is free text and `files` are ids of uploads; both are content and never enter an event."""
 
     by: Actor
     note: Note = ""
+    files: Annotated[tuple[FileId, ...], Field(max_length=10)] = ()
 
 
 class ContentCommand(Command):

@@ -27,11 +27,15 @@ OPENS: Mapping[str, KeyScope] = {
     **dict.fromkeys(TASK_WORK, KeyScope.TASK_WORK),
 }
 """By the name of the route; a route that stands neither here nor in OPEN_TO_ALL is shut for every key."""
+BRINGS_FILES = (KeyScope.REPORT_CREATE, KeyScope.TASK_WORK)
+"""A file shows nothing to whoever brings it, and comes with a report as with a step of work."""
 OPEN_TO_ALL = ("me", "agencies", "calendar")
 
 
 def opens(scopes: Collection[KeyScope], route: str) -> bool:
     """Whether a key with these scopes may call this route at all; `may()` is asked as well."""
+    if route == "add_file":
+        return any(scope in scopes for scope in BRINGS_FILES)
     return route in OPEN_TO_ALL or OPENS.get(route) in scopes
 
 

@@ -50,6 +50,8 @@ class RefusalCode(Term):
         "代理期限超过上限",
         "Nobody stands in for so long; a later appointment may follow.",
     )
+    FILE_NOT_FOUND = "file_not_found", "文件不存在", "There is no such file."
+    LINK_NOT_FOUND = "link_not_found", "上报链接不存在", "There is no such link."
     CHILD_NOT_FOUND = "child_not_found", "该案件没有此儿童", "There is no such child in this case."
     NO_ASSESSMENT = "no_assessment", "评估尚未完成", "The assessment is not finished."
     COMMITTEE_REVIEW_PENDING = (

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import uuid
 from dataclasses import replace
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -18,9 +19,11 @@ from app.main import create_app
 from app.policy.loader import load
 from app.seed import seed
 from app.settings import Settings
+from tests.files.corpus import image
 
 UNHEEDED = Allowance(what="tests", most=1000)
 """Wrong codes; tests/api/test_limits.py has the real allowance."""
+PHOTO = image()
 SEAL_KEY = base64.b64encode(b"a key of tests, 32 bytes long, k").decode()
 TOKENS = {person.id: f"token-of-{person.id}" for person in PEOPLE}
 
@@ -56,6 +59,14 @@ class Api:
 
     async def leg(self, case_id, agency):
         return next(r["id"] for r in (await self.progress(case_id))["referrals"] if r["agency"] == agency)
+
+
+async def upload(api, person, content=PHOTO, name="照片.jpg"):
+    """A file of somebody's, which no case has yet."""
+    headers = {"Content-Type": "application/octet-stream", "X-File-Name": quote(name)}
+    kept = await api.http.post("/v1/files", content=content, headers=api._headers(person, headers))
+    assert kept.status_code == 201, kept.text
+    return kept.json()["id"]
 
 
 @pytest.fixture(scope="session")

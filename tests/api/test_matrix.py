@@ -17,6 +17,7 @@ from app.domain.access import Action, Relation
 from app.domain.terms import Role
 from app.main import create_app
 from app.settings import Settings
+from tests.api.conftest import upload
 
 PASSED = ("stale_version", "unknown_policy")
 """Codes that only somebody reads who is allowed: the rules of access are asked first."""
@@ -42,6 +43,7 @@ BODIES = {
     "simulate_case": {"case": {}},
     "rehearse_case": {"case": {}},
     "invite_to_survey": {"count": 1},
+    "make_entry_link": {"unit": "unit-matrix", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"},
 }
 LISTS = ("own_reports", "list_cases", "tasks", "stalled", "watches", "notices")
 COUNTS = ("touched_benefits", "findings", "on_time")
@@ -130,6 +132,15 @@ async def case(api):
     return case_id
 
 
+@pytest.fixture(scope="module")
+async def photo(api, case):
+    """A file of the case."""
+    ours = await upload(api, "police.officer.1")
+    noted = await api.post("police.officer.1", f"/v1/cases/{case}/notes", {"files": [ours]})
+    assert noted.status_code == 200, noted.text
+    return ours
+
+
 def sign_of(route, part, answer, case):
     """What the answer means in the table."""
     if answer.status_code in (404, 409) and answer.json()["code"] in PASSED:
@@ -144,14 +155,14 @@ def sign_of(route, part, answer, case):
 class Caller:
     """Calls a route by its name, as somebody, about the case."""
 
-    def __init__(self, api, seated, case, child, duty):
+    def __init__(self, api, seated, case, child, duty, photo):
         self.http, self.seated, self.case, self.child, self.names = api.http, seated, case, child, routes()
         self.commands = {
             f"{prefix}_{verb}".replace("-", "_"): command
             for prefix, made in (("referral", ON_REFERRAL), ("duty", ON_DUTY), ("case", ON_CASE))
             for verb, (command, _) in made.items()
         }
-        self.duty = duty
+        self.duty, self.photo = duty, photo
 
     def body(self, name):
         if name == "case_link":
@@ -163,7 +174,7 @@ class Caller:
         subject = self.duty if name.startswith("duty") else leg
         about = {
             "case_id": self.case, "child_id": self.child, "subject_id": subject, "watch_id": "watch-none", "notice_id": 0, "number": 0,
-            "deputy_row": 0, "version": "no-such", "survey": "satisfaction",
+            "deputy_row": 0, "version": "no-such", "survey": "satisfaction", "file_id": self.photo, "link_id": "link-none",
         }  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
         asked |= {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"} if name == "scorecard" else {}
@@ -180,11 +191,11 @@ class Caller:
             asked["cursor"] = cursor  # other tests leave more than a page behind
 
 
-async def test_the_running_api_answers_every_cell_as_the_table_says(api, seated, case):
+async def test_the_running_api_answers_every_cell_as_the_table_says(api, seated, case, photo):
     progress = await api.progress(case)
     leg = next(r["id"] for r in progress["referrals"] if r["agency"] == "POLICE")
     duty = next(d["code"] for d in progress["duties"] if d["desk"] == "POLICE")
-    call, wrong = Caller(api, seated, case, progress["children"][0]["id"], duty), []
+    call, wrong = Caller(api, seated, case, progress["children"][0]["id"], duty, photo), []
     for who in SEATS:
         pages = {}
         for name, (_, rule) in table.matrix().items():

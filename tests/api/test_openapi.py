@@ -85,6 +85,8 @@ async def test_every_example_of_a_body_is_valid(document):
     for path, _, op in operations(document):
         if "requestBody" not in op:
             continue
+        if "application/octet-stream" in op["requestBody"]["content"]:
+            continue  # a file
         given = op["requestBody"]["content"]["application/json"]["schema"]
         schema = document["components"]["schemas"][given["$ref"].rpartition("/")[2]] if "$ref" in given else given
         examples = schema.get("examples") or [schema["example"]]

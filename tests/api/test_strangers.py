@@ -13,6 +13,7 @@ from app.domain.terms import Fault, Grade
 from app.domain.watch import BeginWatch, watch_id
 from app.main import create_app
 from app.settings import Settings
+from tests.api.conftest import upload
 from tests.api.test_benefits import CHOICE, invented
 from tests.api.test_stalled import later
 
@@ -47,19 +48,22 @@ INSIDERS = {
     "/v1/findings": SUPERVISOR,
     "/v1/statistics/on-time": SUPERVISOR,
     "/v1/notices": "street-110106025.officer.1",
+    "/v1/cases/{case_id}/files": POLICE,
+    "/v1/files/{file_id}": POLICE,
 }
 """Whom each route tells something of the case."""
 QUERIES = {"/v1/statistics/scorecard": "?since=2026-01-01T00:00:00Z&until=2030-01-01T00:00:00Z"}
 OF_NO_CASE = {
     "/v1/ledgers", "/v1/rounds", "/v1/rounds/asked", "/v1/rounds/rates", "/v1/rounds/{round_id}/units",
     "/v1/statistics/anonymised", "/v1/surveys", "/v1/surveys/{survey}/results", "/sign-in", "/account",
-    "/", "/progress", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect",
+    "/v1/entry-links", "/", "/progress", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect",
     "/v1/me", "/v1/agencies", "/v1/calendar", "/v1/deputies", "/v1/policy/versions",
     "/v1/registers", "/v1/registers/due", "/v1/registers/{code}/entries", "/v1/registers/{code}/entries/{entry_id}",
     "/v1/registers/{code}/totals", "/v1/keys", "/v1/policy/versions/{version}/changes", "/v1/policy/versions/{version}/dry-run",
 }  # fmt: skip
 """Routes that tell nobody anything of a case."""
-NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000", "child_id": "ch-none", "code": "work"}
+NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000", "child_id": "ch-none", "code": "work",
+         "file_id": "upload-none"}  # fmt: skip
 
 
 def test_every_get_route_stands_in_the_matrix():
@@ -87,7 +91,8 @@ async def everything(api, names, at):
 
 async def a_case_with_all_there_is(api):
     """In a street of its own, whose lists are short; with a watch, a notice, a finding of the reconciler and a choice whose amounts are gone."""
-    filed = await api.report(children=[{"residence_division": "110106025"}])
+    photo = await upload(api, REPORTER)
+    filed = await api.report(children=[{"residence_division": "110106025"}], files=[photo])
     case = filed["case_id"]
     child = (await api.progress(case))["children"][0]["id"]
     begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106025", grade=Grade.HIGH)
@@ -108,7 +113,7 @@ async def a_case_with_all_there_is(api):
     changed = {"field": "school", "value": "示例小学（化名）"}
     entered = await api.post("comm-110106025.officer.1", f"/v1/children/{child}/changes", changed)
     assert entered.status_code == 200, entered.text
-    return {"case_id": case, "receipt": filed["receipt"], "child_id": child, "code": "work"}
+    return {"case_id": case, "receipt": filed["receipt"], "child_id": child, "code": "work", "file_id": photo}
 
 
 async def test_a_stranger_is_answered_as_if_there_were_no_case(api):

@@ -78,6 +78,7 @@ AT_INTAKE_OR_LEAD = ("police officer", "police head", "police chief", *CIVIL, "c
 
 TABLE = {
     Action.FILE_REPORT: tuple(name for name in ACTORS if name not in ADMINISTRATORS),
+    Action.ADD_FILE: tuple(name for name in ACTORS if name not in ADMINISTRATORS),
     Action.READ_STATISTICS: (
         "police head", "police chief", "civil head", *SUPERVISORS, "conference officer", "street head", "other street head",
         "committee chair", "procurator",

@@ -1,0 +1,93 @@
+"""Files: uploaded first, brought into a case by the report or the step of work that names them, and handed out as attachments."""
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import quote, unquote
+
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
+from app.api.strict import StrictRoute
+from app.db import tables
+from app.db.audit import on_record
+from app.db.files import content_of, keep
+from app.db.walls import open_door
+from app.domain.access import Action
+from app.domain.refusals import RefusalCode, Refused
+from app.files.examine import examine
+
+router = APIRouter(tags=["files"], route_class=StrictRoute)
+UPLOAD = "/v1/files"
+AS_ATTACHMENT = {
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Download-Options": "noopen",
+}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+FileName = Annotated[
+    str, Header(max_length=1000, description="The file's name, percent-encoded; no address and no log holds it.")
+]
+
+
+class Kept(BaseModel):
+    """A file as it is kept: cleaned, under a name that is safe."""
+
+    id: str = Field(description="Name it in `files` of a report or of a step of work, within a day.")
+    name: str
+    media_type: str = Field(description="Told by the content.")
+    size: int = Field(description="Bytes of what is kept, which are never those that came.")
+
+
+class FileRow(Kept):
+    """A file of a case, and the fact that brought it."""
+
+    version: int
+    added_at: datetime
+
+
+@router.post(UPLOAD, status_code=201, operation_id="add_file", openapi_extra=BODY)
+async def add_file(request: Request, conn: Conn, shouhu: Shouhu, who: Who, x_file_name: FileName = "") -> Kept:
+    """The body is the file: a photo, PDF, docx or xlsx of at most 10 MB. Macros are refused; places, authors and scripts are taken out."""
+    require(who, Action.ADD_FILE)
+    taken = await examine(unquote(x_file_name), await request.body(), shouhu.scanner)
+    await on_record(conn, who, "add_file", None, ["file"], children=[])
+    await open_door(conn)
+    return Kept(**await keep(conn, who.person_id, taken, shouhu.ledger.clock()))
+
+
+@router.get("/v1/cases/{case_id}/files", operation_id="case_files")
+async def case_files(case_id: str, conn: Conn, who: Who) -> list[FileRow]:
+    """The files of a case, in the order in which they came."""
+    progress = await progress_of(conn, who, case_id)
+    require(who, Action.READ_CONTENT, subject_of(progress))
+    await audit_read(conn, who, "read_content", case_id, ["files"])
+    row = tables.files.c
+    query = select(row.id, row.name, row.media_type, row.size, row.version, row.added_at).where(
+        row.stream_id == case_id
+    )
+    found = (await conn.execute(query.order_by(row.version, row.added_at, row.id))).mappings()
+    return [FileRow(**one) for one in found]
+
+
+@router.get("/v1/files/{file_id}", operation_id="read_file", response_class=Response)
+async def read_file(file_id: str, conn: Conn, who: Who) -> Response:
+    """The file itself, never as a page of this service."""
+    row = tables.files.c
+    of = (await conn.execute(select(row.stream_id).where(row.id == file_id))).scalar_one_or_none()
+    if of is None:
+        raise Refused(RefusalCode.FILE_NOT_FOUND)
+    progress = await progress_of(conn, who, of)
+    require(who, Action.READ_CONTENT, subject_of(progress))
+    await audit_read(conn, who, "read_file", of, [file_id])
+    found = await content_of(conn, file_id)
+    if found is None:
+        raise Refused(RefusalCode.FILE_NOT_FOUND)
+    named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"}
+    return Response(found.content, media_type=found.media_type, headers=AS_ATTACHMENT | named)

@@ -1,0 +1,159 @@
+"""Files from the upload to the reader: whose they are, which fact brought them, who sees them, and that it is on record."""
+
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.db import tables
+from app.db.drafts import forget
+from app.db.files import MOST_WAITING, WAITS
+from tests.api.conftest import PHOTO, upload
+from tests.files.corpus import BAD, NEUTRALISED
+
+REPORTER, POLICE, STRANGER = "village.reporter.1", "police.officer.1", "housing.officer.1"
+
+
+async def test_a_photo_of_a_report_reaches_the_desk_as_an_attachment_and_nobody_else(api):
+    photo = await upload(api, REPORTER, name="../孩子.JPG")
+    case = (await api.report(files=[photo]))["case_id"]
+    (row,) = (await api.get(POLICE, f"/v1/cases/{case}/files")).json()
+    assert (row["id"], row["name"], row["media_type"], row["version"]) == (photo, "孩子.jpg", "image/jpeg", 1)
+    file = await api.get(POLICE, f"/v1/files/{photo}")
+    assert file.status_code == 200
+    assert file.headers["content-type"] == "image/jpeg"
+    assert unquote(file.headers["content-disposition"]) == "attachment; filename*=UTF-8''孩子.jpg"
+    assert file.headers["x-content-type-options"] == "nosniff"
+    assert file.headers["content-security-policy"] == "default-src 'none'; sandbox; frame-ancestors 'none'"
+    assert file.headers["cache-control"] == "no-store"
+    assert file.content.startswith(b"\xff\xd8\xff")
+    for person, said in ((STRANGER, 404), (REPORTER, 404), ("admin.1", 404), (None, 401)):
+        assert (await api.get(person, f"/v1/files/{photo}")).status_code == said
+        assert (await api.get(person, f"/v1/cases/{case}/files")).status_code == said
+
+
+async def test_who_read_a_file_is_on_record_before_it_leaves(api):
+    photo = await upload(api, REPORTER)
+    case = (await api.report(files=[photo]))["case_id"]
+    assert (await api.get(POLICE, f"/v1/files/{photo}")).status_code == 200
+    row = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        found = await conn.execute(
+            select(row.person_id, row.fields).where(row.stream_id == case, row.action == "read_file")
+        )
+        assert [tuple(one) for one in found] == [(POLICE, [photo])]
+    async with api.service.engine.begin() as conn:
+        await conn.execute(text("revoke insert on audit from shouhu_app, shouhu_wide, shouhu_door"))
+    try:
+        unread = await api.get(POLICE, f"/v1/files/{photo}")
+        assert (unread.status_code, unread.json()["code"]) == (503, "audit_unavailable")
+    finally:
+        async with api.service.engine.begin() as conn:
+            await conn.execute(text("grant insert on audit to shouhu_app, shouhu_wide, shouhu_door"))
+
+
+async def test_a_step_of_work_brings_its_files_and_the_same_key_brings_them_once(api):
+    case = (await api.report())["case_id"]
+    leg = await api.leg(case, "POLICE")
+    photo = await upload(api, POLICE)
+    headers = {"Idempotency-Key": "with a photo"}
+    path = f"/v1/cases/{case}/referrals/{leg}/accept"
+    first, again = [await api.post(POLICE, path, {"files": [photo]}, headers) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json()["replayed"]
+    (row,) = (await api.get(POLICE, f"/v1/cases/{case}/files")).json()
+    brought = first.json()
+    assert (row["id"], row["version"]) == (photo, brought["version"] - len(brought["events"]) + 1)
+
+
+async def test_nobody_brings_a_file_of_somebody_else_nor_one_twice(api):
+    case = (await api.report())["case_id"]
+    theirs, mine = await upload(api, STRANGER), await upload(api, POLICE)
+    before = (await api.progress(case))["version"]
+    for files in ([theirs], [mine, theirs], ["upload-" + "0" * 32]):
+        refused = await api.post(POLICE, f"/v1/cases/{case}/notes", {"files": files})
+        assert (refused.status_code, refused.json()["code"]) == (404, "file_not_found")
+    assert (await api.post(POLICE, f"/v1/cases/{case}/notes", {"files": [mine]})).status_code == 200
+    assert (await api.post(POLICE, f"/v1/cases/{case}/notes", {"files": [mine]})).status_code == 404
+    assert (await api.progress(case))["version"] == before + 1
+    assert (await api.post(POLICE, f"/v1/cases/{case}/notes", {"files": [mine] * 11})).status_code == 422
+
+
+async def test_a_file_that_no_case_has_is_read_by_nobody(api):
+    photo = await upload(api, POLICE)
+    for person in (POLICE, "civil.supervisor.1", "conf.officer.1"):
+        assert (await api.get(person, f"/v1/files/{photo}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["eicar.jpg", "macro.xlsx", "drawing.svg", "pixels.png", "nothing.jpg", "too-large.pdf"]
+)
+async def test_a_hostile_file_is_refused_in_words_and_nothing_of_it_is_kept(api, name):
+    content, fault = BAD[name]
+    async with api.service.engine.connect() as conn:
+        before = (await conn.execute(select(func.count()).select_from(tables.files))).scalar_one()
+    headers = {"Content-Type": "image/jpeg", "X-File-Name": name}
+    refused = await api.http.post("/v1/files", content=content, headers=api._headers(POLICE, headers))
+    assert (refused.status_code, refused.json()["code"]) == (422, fault.value)
+    async with api.service.engine.connect() as conn:
+        assert (await conn.execute(select(func.count()).select_from(tables.files))).scalar_one() == before
+
+
+async def test_what_is_kept_is_never_what_came(api):
+    content, harm = NEUTRALISED["place.jpg"]
+    photo = await upload(api, POLICE, content)
+    async with api.service.engine.connect() as conn:
+        kept = (await conn.execute(select(tables.files.c.content).where(tables.files.c.id == photo))).scalar_one()
+    assert harm not in kept
+    assert harm in content
+
+
+async def test_a_body_without_end_is_cut_off(api):
+    async def endless():
+        for _ in range(40):
+            yield b"\xff" * 1_048_576
+
+    headers = {"Content-Type": "image/jpeg", "X-File-Name": "a.jpg"}
+    refused = await api.http.post("/v1/files", content=endless(), headers=api._headers(POLICE, headers))
+    assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+
+
+async def test_what_nobody_goes_on_with_is_forgotten_and_what_a_case_has_stays(api):
+    photo, left = await upload(api, REPORTER), await upload(api, REPORTER)
+    case = (await api.report(files=[photo]))["case_id"]
+    async with api.service.engine.begin() as conn:
+        assert await forget(conn, api.service.ledger.clock()) == 0
+        assert await forget(conn, api.service.ledger.clock() + WAITS + timedelta(minutes=1)) >= 1
+    refused = await api.post(POLICE, f"/v1/cases/{case}/notes", {"files": [left]})
+    assert refused.status_code == 404
+    assert (await api.get(POLICE, f"/v1/files/{photo}")).status_code == 200
+
+
+async def test_nobody_fills_the_store_with_files_that_no_case_has(api):
+    person = "rescue.reporter.1"
+    async with api.service.engine.begin() as conn:
+        row = {
+            "owner": person,
+            "name": "x",
+            "media_type": "image/jpeg",
+            "size": 1,
+            "content": b"x",
+            "added_at": api.service.ledger.clock(),
+        }
+        await conn.execute(tables.files.insert(), [{**row, "id": f"upload-full-{n}"} for n in range(MOST_WAITING)])
+    headers = {"Content-Type": "image/jpeg", "X-File-Name": "a.jpg"}
+    refused = await api.http.post("/v1/files", content=PHOTO, headers=api._headers(person, headers))
+    assert (refused.status_code, refused.json()["code"]) == (422, "too_many_files")
+
+
+async def test_a_link_of_a_unit_is_shown_once_and_ends_when_it_is_ended(api):
+    asked = {"unit": "unit-school-9", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"}
+    made = (await api.post("security.1", "/v1/entry-links", asked)).json()
+    assert made["address"].endswith("/report#" + made["code"])
+    listed = await api.get("security.1", "/v1/entry-links")
+    assert made["id"] in listed.text
+    assert made["code"] not in listed.text
+    assert (await api.post("security.1", f"/v1/entry-links/{made['id']}/end")).status_code == 204
+    assert (await api.post("security.1", f"/v1/entry-links/{made['id']}/end")).status_code == 404
+    assert (await api.post("admin.1", "/v1/entry-links", asked)).status_code == 403
