@@ -38,6 +38,7 @@ from app.api import (
     reports,
     rounds,
     sealed,
+    sheets,
     statistics,
     surveys,
     watches,
@@ -106,9 +107,8 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.state.service = given
     problems.install(app)
     wrong.install(app)
-    app.add_middleware(
-        Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=(files.UPLOAD,)
-    )
+    uploads = (files.UPLOAD, sheets.UPLOAD)
+    app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=uploads)
     for module in (
         access_record,
         reports,
@@ -123,6 +123,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         children,
         registration,
         ledgers,
+        sheets,
         district,
         policy,
         registers,

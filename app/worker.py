@@ -1,4 +1,4 @@
-"""The worker process: workflows, activities, the relay, the reconciler and the sealer."""
+"""The worker process: workflows, activities, the relay, the reconciler, the sealer and the bookkeeper."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,7 @@ from activities.health import HealthActivities
 from activities.ledger import LedgerActivities
 from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
+from app.bookkeeper import Bookkeeper
 from app.db.drafts import forget
 from app.db.ledger import Ledger
 from app.db.sealer import Sealer, SealKey
@@ -99,6 +100,7 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
             asyncio.create_task(_forget(engine, ledger)),
             asyncio.create_task(_keep_rounds(client, engine, ledger, settings.task_queue)),
             asyncio.create_task(sealer.run()),
+            asyncio.create_task(Bookkeeper(engine, ledger).run()),
         ]
         stack.callback(lambda: [task.cancel() for task in tasks])
         log.info("worker_ready", build=version_of(settings).build_id)

@@ -15,6 +15,7 @@ from app.db.migrate import migrate
 from app.db.people import actor_by_token, deputy
 from app.db.receipts import Receipts
 from app.db.session import engine_of
+from app.db.sheet_jobs import sheet_jobs, sheet_parts
 from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE
 from app.district import PEOPLE
 from app.domain.access import Actor, scope
@@ -309,6 +310,17 @@ async def of_all(engine):
         draft = {"id": f"draft-{case}", "token_hash": case, "said": {}, "case_id": case, "began_at": datetime.now(UTC),
                  "seen_at": datetime.now(UTC)}  # fmt: skip
         await conn.execute(insert(tables.drafts), draft)
+        for person in ("police.officer.1", "conf.officer.1"):
+            job = {
+                "id": f"sheet-{person}",
+                "step": "export",
+                "book": case,
+                "person_id": person,
+                "actor": {},
+                "state": "done",
+            }
+            await conn.execute(insert(sheet_jobs), job | {"at": datetime.now(UTC)})
+            await conn.execute(insert(sheet_parts), {"job_id": job["id"], "name": "made", "number": 0, "body": b"x"})
     yield case
     async with engine.begin() as conn:
         await conn.execute(tables.api_keys.delete())
@@ -349,6 +361,8 @@ OF_CASE = {
     "files": "stream_id",
     "notes": "stream_id",
     "people": "'police.officer.1'",
+    "sheet_jobs": "book",
+    "sheet_parts": "(select book from sheet_jobs where id = job_id)",
 }
 NOBODYS = ("contents", "drafts")
 """Tables of which no person sees a row, only the service."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
-from sqlalchemy import and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
 from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
@@ -292,6 +292,15 @@ async def in_sight(conn: Conn, who: Actor, child_id: str) -> str:
     """The child, if the caller keeps its file, registered it, has its case, or has a step to do in it; to all others there is none."""
     await open_door(conn)  # whoever keeps a file need not see its case; the ways are weighed here
     own = await own_id(conn, child_id)
+    child = tables.children.c
+    may_see = and_(child.id == own, sighted(who, child_id))
+    if (await conn.execute(select(child.id).where(may_see))).scalar_one_or_none() is None:
+        raise Refused(RefusalCode.CHILD_NOT_FOUND)
+    return own
+
+
+def sighted(who: Actor, child_id: str | None = None) -> ColumnElement[bool]:
+    """The same as a condition on `children`; `child_id` may be the same child under the id of a later report."""
     child, watch, file, case = tables.children.c, tables.watches.c, tables.child_files.c, tables.cases.c
     asked = tables.children.alias("asked").c
     ways = or_(
@@ -301,7 +310,4 @@ async def in_sight(conn: Conn, who: Actor, child_id: str) -> str:
         exists().where(file.child_id == child.id, file.desks.contains([who.desk])),
         and_(child.case_id.is_(None), true() if who.oversees_district else child.division.in_(divisions(who))),
     )
-    may_see = and_(ways, child.id == own, unconcerned(who, child.case_id)) if keeps(who) else false()
-    if (await conn.execute(select(child.id).where(may_see))).scalar_one_or_none() is None:
-        raise Refused(RefusalCode.CHILD_NOT_FOUND)
-    return own
+    return and_(ways, unconcerned(who, child.case_id)) if keeps(who) else false()

@@ -1,21 +1,26 @@
 """The books that the notice asks for: read from the children's files by the body that keeps them, masked unless somebody says why not."""
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.children import found_of, rules_of
+from app.api.children import rules_of
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
 from app.api.pages import Cursor, Limit, page_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.child_records import records_of
+from app.db.ledger import Pack
 from app.db.walls import open_door
 from app.domain.access import STAFF, Actor
+from app.domain.child_record import ChildRecord
+from app.domain.determination import ChildFound
 from app.domain.facts import BEIJING
 from app.domain.ledgers import Ledger, Line, Reach, Use, lines, row
 from app.domain.sight import keeps
@@ -65,7 +70,7 @@ class _Listed(BaseModel):
 async def ledgers(conn: Conn, who: Who, shouhu: Shouhu) -> list[LedgerKind]:
     """The books that the caller's body keeps."""
     rules = await rules_of(conn, shouhu)
-    mine = [book.ledger() for book in rules.file.ledgers if _is_keeper(who, book.ledger())]
+    mine = [book.ledger() for book in rules.file.ledgers if is_keeper(who, book.ledger())]
     return [LedgerKind(**book.model_dump(include={"code", "zh", "en", "basis", "rows_of"})) for book in mine]
 
 
@@ -75,36 +80,75 @@ async def read_ledger(
 ) -> LedgerPage:
     """A page of a book. Names and numbers are masked unless `use` says why they are needed, which is on record."""
     rules = await rules_of(conn, shouhu)
-    book = next((one for one in rules.file.ledgers if one.id == code), None)
-    if book is None or not _is_keeper(who, ledger := book.ledger()):
-        raise Problem(404, "ledger_not_found", "没有此台账 · There is no such ledger.")
+    book = book_of(rules, who, code)
+    ledger = book.ledger()
     columns = ledger.for_sections(rules.file.seen_by(who.agency))
     await open_door(conn)  # a keeper need not see the case of each child; the reach of the book says whom it holds
     child = tables.children.c
-    query = select(child.id, child.filed_at).where(_within(who, ledger), unconcerned(who, child.case_id))
+    query = select(child.id, child.filed_at).where(within(who, ledger))
     page = await page_of(conn, query, _Listed, (child.filed_at, child.id), cursor=cursor, limit=limit)
     fields, ids = [code, *(column.code for column in columns)], [one.id for one in page.items]
     why = use.value if use else None
     await audit_read(conn, who, "read_ledger", f"ledger-{code}", fields, children=ids, why=why)
     today, rows = shouhu.ledger.clock().astimezone(BEIJING).date(), []
-    for record in await records_of(conn, ids, visible(who)):
-        line = Line(record=record, found=found_of(rules, record), today=today)
-        if book.holds(line):
-            codes = [column.code for column in columns]
-            made = (row(codes, one, masked=use is None) for one in lines(ledger.rows_of, line))
-            rows += [{"child_id": record.child_id, **one} for one in made]
+    for line in await held(conn, who, book, Findings(rules), ids, today):
+        codes = [column.code for column in columns]
+        made = (row(codes, one, masked=use is None) for one in lines(ledger.rows_of, line))
+        rows += [{"child_id": line.record.child_id, **one} for one in made]
     return LedgerPage(
         **ledger.model_dump(include={"code", "zh", "en", "basis"}), masked=use is None, rows=rows, next=page.next,
         columns=[LedgerColumn(code=column.code, zh=column.zh, en=column.en) for column in columns],
     )  # fmt: skip
 
 
-def _is_keeper(who: Actor, ledger: Ledger) -> bool:
+class Findings:
+    """What the rules find of children, each combination of facts asked once: many children are alike in codes.
+
+    Of two who are alike all is equal but the day of the report, by which the amounts of benefits go; no book shows those.
+    """
+
+    def __init__(self, rules: Pack) -> None:
+        self._rules, self._known = rules, dict[str, tuple[ChildFound, ...]]()
+
+    def of(self, record: ChildRecord) -> ChildFound | None:
+        """Of this child, in all that was said of it."""
+        facts = record.facts_with()
+        ids = [child.child_id for child in facts.children] if facts else []
+        if facts is None or record.child_id not in ids:
+            return None
+        alike = facts.model_dump_json(exclude=NOT_ALIKE)
+        if alike not in self._known:
+            self._known[alike] = self._rules.found(facts)
+        return self._known[alike][ids.index(record.child_id)]
+
+
+NOT_ALIKE: Any = {"reported_at": True, "happened_on": True, "children": {"__all__": {"child_id"}}}
+
+
+def book_of(rules: Pack, who: Actor, code: str) -> Any:
+    """The row of the pack, where the actor's body keeps this book; to all others there is none."""
+    book = next((one for one in rules.file.ledgers if one.id == code), None)
+    if book is None or not is_keeper(who, book.ledger()):
+        raise Problem(404, "ledger_not_found", "没有此台账 · There is no such ledger.")
+    return book
+
+
+def is_keeper(who: Actor, ledger: Ledger) -> bool:
+    """Whether the book is kept by the actor's body."""
     return who.agency in ledger.keepers and bool(keeps(who)) and who.has(*STAFF)
 
 
-def _within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
-    """Each child once, under the id of its watch, of those whom the book of this body reaches."""
+async def held(
+    conn: AsyncConnection, who: Actor, book: Any, findings: Findings, ids: Collection[str], today: date
+) -> list[Line]:
+    """Of these children, those who stand in the book."""
+    records = await records_of(conn, ids, visible(who))
+    every = (Line(record=record, found=findings.of(record), today=today) for record in records)
+    return [line for line in every if book.holds(line)]
+
+
+def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
+    """Each child once, under the id of its watch, of those whom the book of this body reaches; nobody whose case is about the actor."""
     child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
     reported = exists().where(
         case.id == child.case_id, case.progress["watch"].astext.is_(None), case.linked_to.is_(None)
@@ -112,12 +156,14 @@ def _within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
     verified = child.case_id.is_(None) & exists().where(watch.child_id == child.id)
     first = or_(reported, verified)
     of_case = exists().where(case.id == child.case_id, visible(who))
+    reached: ColumnElement[bool] = true()
     match ledger.reach:
         case Reach.KEPT:
             watched = exists().where(watch.child_id == child.id, watch.desk.in_(keeps(who)))
             here = child.division == who.division if who.division else false()
-            return and_(first, or_(watched, and_(of_case, here)))
+            reached = or_(watched, and_(of_case, here))
         case Reach.CASES:
-            return and_(first, of_case)
+            reached = of_case
         case Reach.DISTRICT:
-            return and_(first, true())
+            pass
+    return and_(first, reached, unconcerned(who, child.case_id))

@@ -170,7 +170,14 @@ OWN_RULES = {
         "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
     ),
     "register_child": "staff of a committee or street, in their own street (app/api/registration.py)",
-    **dict.fromkeys(("ledgers", "read_ledger"), "the body that keeps the book, its own children (app/api/ledgers.py)"),
+    **dict.fromkeys(
+        ("ledgers", "read_ledger", "ledger_template", "export_ledger", "import_ledger"),
+        "the body that keeps the book, its own children (app/api/ledgers.py)",
+    ),
+    **dict.fromkeys(
+        ("sheets", "read_sheet", "confirm_sheet", "fetch_sheet"),
+        "whoever asked for the export or import (app/api/sheets.py)",
+    ),
     **dict.fromkeys(
         ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round"),
         "no case; who organises a round, who is asked and who oversees it (app/domain/rounds.py)",

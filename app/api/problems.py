@@ -156,10 +156,12 @@ EXAMPLES = {
 
 
 OWN_CODES = {
-    400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (), 404: ("not_found", "ledger_not_found"),
-    409: ("stale_version", "request_in_flight"), 413: ("body_too_large",), 415: ("unsupported_media_type",),
+    400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (), 404: ("not_found", "ledger_not_found", "sheet_not_found"),
+    409: ("stale_version", "request_in_flight", "second_person_for_export", "sheet_has_errors", "sheet_not_ready"),
+    413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
-          "year_out_of_order", "bad_pack", *(fault.value for fault in FileFault if fault is not FileFault.NOT_SCANNED)),
+          "year_out_of_order", "bad_pack", "not_a_workbook", "workbook_is_active", "workbook_too_large",
+          *(fault.value for fault in FileFault if fault is not FileFault.NOT_SCANNED)),
     429: ("too_many_requests", "too_many_guesses"),
     503: ("database_unavailable", "audit_unavailable", "overloaded", FileFault.NOT_SCANNED.value),
 }  # fmt: skip

@@ -14,20 +14,20 @@ Row = Mapping[str, Any]
 @dataclass(frozen=True)
 class _Part:
     sql: str
-    """With `{}` where the number of its parameter belongs."""
-    rows: Sequence[Row]
+    """With `{}` where the number of its parameter belongs, and `{count}` where that of its rows does."""
+    rows: list[Row]
 
 
 @dataclass
 class Changes:
     """Collected by table; values may be models, instants and enumerations. Rows of one call have the same columns."""
 
-    _parts: list[_Part] = field(default_factory=list)
+    _parts: dict[str, _Part] = field(default_factory=dict)
 
     def insert(self, table: Table, rows: Sequence[Row], *, once: bool = False) -> None:
         """New rows; `once` leaves one that stands already as it is."""
         if rows:
-            self._parts.append(_Part(_insert(table, rows[0]) + (" on conflict do nothing" if once else ""), rows))
+            self._add(_insert(table, rows[0]) + (" on conflict do nothing" if once else ""), rows)
 
     def upsert(self, table: Table, rows: Sequence[Row]) -> None:
         """New rows, or new values for those whose primary key stands already."""
@@ -35,7 +35,7 @@ class Changes:
             keys = [column.name for column in table.primary_key]
             values = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in rows[0] if name not in keys)
             conflict = f" on conflict ({_names(keys)}) do update set {values}"
-            self._parts.append(_Part(_insert(table, rows[0]) + conflict, rows))
+            self._add(_insert(table, rows[0]) + conflict, rows)
 
     def update(self, table: Table, keys: Sequence[str], rows: Sequence[Row], *, where: str = "true") -> None:
         """New values for the rows with those keys for which the condition holds."""
@@ -43,14 +43,20 @@ class Changes:
             values = ", ".join(f"{_quoted(name)} = new.{_quoted(name)}" for name in rows[0] if name not in keys)
             same = " and ".join(f"old.{_quoted(name)} = new.{_quoted(name)}" for name in keys)
             # told how few they are, the planner finds the old ones by their index; else it reads the whole table for a hundred
-            new = f"(select * from {_given(table)} limit {len(rows)})"
-            sql = f"update {table.name} as old set {values} from {new} as new where {same} and ({where})"
-            self._parts.append(_Part(sql, rows))
+            new = f"(select * from {_given(table)} limit {{count}})"
+            self._add(f"update {table.name} as old set {values} from {new} as new where {same} and ({where})", rows)
+
+    def _add(self, sql: str, rows: Sequence[Row]) -> None:
+        """What is done to a table in one way is done at once, for however many streams."""
+        self._parts.setdefault(sql, _Part(sql, [])).rows.extend(rows)
 
     async def write(self, conn: AsyncConnection, channel: str) -> None:
         """Send everything, and wake whoever listens on the channel once it is committed."""
-        parts = [f"change_{n} as ({part.sql.replace('{}', str(n))})" for n, part in enumerate(self._parts, 1)]
-        given = tuple(to_json(part.rows, by_alias=False).decode() for part in self._parts)
+        parts = [
+            f"change_{n} as ({part.sql.replace('{}', str(n)).replace('{count}', str(len(part.rows)))})"
+            for n, part in enumerate(self._parts.values(), 1)
+        ]
+        given = tuple(to_json(part.rows, by_alias=False).decode() for part in self._parts.values())
         await conn.exec_driver_sql(f"with {', '.join(parts)} select pg_notify('{channel}', '')", given)
         self._parts.clear()
 

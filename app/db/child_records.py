@@ -60,11 +60,11 @@ async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: Co
 
 
 def _file(files: Rows, child: str) -> ChildFile | None:
-    return ChildFile.model_validate(files[child]) if child in files else None
+    return ChildFile.model_validate_json(files[child]) if child in files else None
 
 
 def _watch(watches: Rows, child: str) -> Watch | None:
-    return Watch.model_validate(watches[child]) if child in watches else None
+    return Watch.model_validate_json(watches[child]) if child in watches else None
 
 
 def _entrusted(contents: Mapping[int, Any], watch: Watch | None) -> dict[str, Any]:
@@ -119,7 +119,7 @@ async def _by_id(conn: AsyncConnection, ids: list[str]) -> dict[str, Rows]:
 
 
 async def _folds(conn: AsyncConnection, table: Any, key: str, ids: list[str]) -> dict[str, Any]:
-    query = select(table.c[key], table.c.progress).where(table.c[key].in_(ids))
+    query = select(table.c[key], cast(table.c.progress, Text)).where(table.c[key].in_(ids))
     return {row[0]: row[1] for row in await conn.execute(query)}
 
 
@@ -134,13 +134,13 @@ async def _contents(conn: AsyncConnection, streams: list[str]) -> defaultdict[st
 async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, list[Seen]]:
     ledger, note = tables.events.c, tables.notes.c
     query = (
-        select(ledger.stream_id, ledger.version, ledger.body, note.body.label("note"))
+        select(ledger.stream_id, ledger.version, cast(ledger.body, Text), note.body.label("note"))
         .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
         .where(ledger.stream_id.in_(streams), ledger.kind == "visit_recorded")
     )
     found = defaultdict[str, list[Seen]](list)
     for stream, version, body, text in await conn.execute(query.order_by(ledger.stream_id, ledger.version)):
-        found[stream].append(Seen(version=version, event=VisitRecorded.model_validate(body), note=text or ""))
+        found[stream].append(Seen(version=version, event=VisitRecorded.model_validate_json(body), note=text or ""))
     return found
 
 
@@ -155,11 +155,11 @@ async def _cases(
             of_case[row["case_id"]].append(child)
     watch = case.progress["watch"].astext
     ways: list[ColumnElement[bool]] = [case.id.in_(of_case), case.linked_to.in_(of_case)]
-    query = select(case.number, case.linked_to, case.progress).where(
+    query = select(case.number, case.linked_to, cast(case.progress, Text)).where(
         seen, or_(*ways, watch.in_([watch_id(child) for child in reported]))
     )
     for number, linked_to, stored in await conn.execute(query.order_by(case.filed_at, case.id)):
-        progress = Progress.model_validate(stored)
+        progress = Progress.model_validate_json(stored)
         children = dict.fromkeys([*of_case[progress.case_id], *of_case[linked_to or ""]])
         if progress.watch and child_of(progress.watch) in reported:
             children[child_of(progress.watch)] = None

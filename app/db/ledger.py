@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Table, bindparam, func, select, text
+from sqlalchemy import Table, Text, bindparam, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
@@ -222,10 +222,45 @@ class Ledger:
         self, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...], command: c.Command,
         stream_id: str, now: datetime, key: str | None, content: Content | None = None,
     ) -> Recorded:  # fmt: skip
+        first, changes = before.version + 1 if before else 1, Changes()
+        after = await self._collect(changes, conn, kind, before, events, command, stream_id, now, key)
+        _stream(changes, kind, before, after, stream_id)
+        for table, rows in (content or {}).items():
+            changes.insert(table, rows)
+        await changes.write(conn, CHANNEL)
+        if command.files:
+            await bring(conn, command.files, command.by.person_id, stream_id, first)
+        await self._echo(conn, after, events, now)
+        return Recorded(stream_id, after.version, events, after)
+
+    async def begin_all(
+        self, conn: AsyncConnection, asked: Mapping[str, Sequence[c.Command]], *, now: datetime | None = None
+    ) -> None:
+        """What `begin` does, for many streams of one kind whose facts reach no other: a statement for all of them.
+
+        Raises Refused at the first that the rules refuse. Two who begin a stream at once are not told apart by a lock here:
+        the second of them fails as a whole, and may be tried again.
+        """
+        now = now or self.clock()
+        kind, rules, changes = kind_of(next(iter(asked))), await self.current(conn, now), Changes()
+        stored = select(kind.table.c.id, cast(kind.table.c.progress, Text)).where(kind.table.c.id.in_(asked))
+        rows = await conn.execute(stored.order_by(kind.table.c.id).with_for_update())
+        standing = {stream_id: kind.state.model_validate_json(progress) for stream_id, progress in rows}
+        for stream_id, commands in asked.items():
+            before = after = standing.get(stream_id)
+            for command in commands:
+                events = kind.decide(after, command, rules, now)
+                after = await self._collect(changes, conn, kind, after, events, command, stream_id, now, None)
+            _stream(changes, kind, before, after, stream_id)
+        await changes.write(conn, CHANNEL)
+
+    async def _collect(
+        self, changes: Changes, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...],
+        command: c.Command, stream_id: str, now: datetime, key: str | None,
+    ) -> Any:  # fmt: skip
+        """All rows of a command but the stream's own; the state after it."""
         first = before.version + 1 if before else 1
         after = kind.fold(events, before)
-        changes = Changes()
-        _stream(changes, kind, before, after, stream_id)
         changes.insert(tables.events, projections.event_rows(stream_id, first, events))
         if key:
             used = {
@@ -241,13 +276,7 @@ class Ledger:
             changes.insert(tables.contents, [content_row])
         await projections.collect(changes, conn, before, after, events, first, now)
         changes.insert(tables.audit, [_audit_row(command, stream_id, after.version)])
-        for table, rows in (content or {}).items():
-            changes.insert(table, rows)
-        await changes.write(conn, CHANNEL)
-        if command.files:
-            await bring(conn, command.files, command.by.person_id, stream_id, first)
-        await self._echo(conn, after, events, now)
-        return Recorded(stream_id, after.version, events, after)
+        return after
 
     async def _echo(self, conn: AsyncConnection, after: Any, events: tuple[Any, ...], now: datetime) -> None:
         """What a fact of one stream means for another: links, followers, and the watch after a case or a registration."""

@@ -34,6 +34,8 @@ WALLED = (
     "api_keys",
     "files",
     "drafts",
+    "sheet_jobs",
+    "sheet_parts",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")

@@ -25,10 +25,10 @@ AWAY = [
 
 
 async def watched(api, **changes):
-    child = {**CHILD, **changes.pop("child", {})}
+    child, division = {**CHILD, **changes.pop("child", {})}, changes.pop("division", DIVISION)
     case = (await api.report(children=[child], **changes))["case_id"]
     child = (await api.progress(case))["children"][0]["id"]
-    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division=DIVISION, grade=Grade.MEDIUM)
+    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division=division, grade=Grade.MEDIUM)
     async with api.service.engine.begin() as conn:
         await api.service.ledger.begin(conn, watch_id(child), begin)
     return child

@@ -1,0 +1,205 @@
+"""The books as Excel: a template, an export for a stated purpose, an import that is previewed before anybody confirms it."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import select
+
+from app.api.children import rules_of
+from app.api.context import Conn, Shouhu, Who, audit_read
+from app.api.ledgers import Findings, book_of, held, within
+from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.problems import Problem
+from app.api.strict import StrictRoute
+from app.db import sheet_jobs as jobs
+from app.db import tables
+from app.db.walls import open_door
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.facts import BEIJING
+from app.domain.ledgers import Use
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.sheets import JobState, Step
+from app.domain.sight import divisions
+from app.sheet_book import MOST_ALONE, streets, template
+from app.workbook import MEDIA_TYPE, Unreadable, check
+
+router = APIRouter(prefix="/v1", tags=["sheets"], route_class=StrictRoute)
+UPLOAD = "/v1/sheets"
+"""Where a workbook is sent."""
+Book = Annotated[str, Query(max_length=40, description="The code of the book.", examples=["information"])]
+LOOKED_AT = 500
+"""Children that are looked at before an export in full is asked for; the job itself counts all of them."""
+BINARY = {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+WORKBOOK: dict[int | str, dict[str, Any]] = {200: {"content": BINARY, "description": "A workbook of Excel."}}
+UNREADABLE = {
+    "not_a_workbook": "不是有效的xlsx文件，或已加密 · This is no xlsx workbook, or it is encrypted.",
+    "workbook_is_active": "文件含宏、外部链接或嵌入对象，不予接收 · Workbooks with macros, links or embedded objects are not taken.",
+    "workbook_too_large": "文件过大，上限16 MiB · The workbook is too large.",
+}
+TITLES = {
+    **UNREADABLE,
+    "workbook_has_too_many_rows": "行数超过50,000，请分批 · There are more than 50,000 rows.",
+    "workbook_has_other_columns": "没有可识别的列，请使用模板 · No column is known; use the template.",
+    "sheet_has_errors": "有错误，整表未导入，请下载标红的表修改后重新上传 · Nothing was imported; the marked sheet says what to mend.",
+    "second_person_for_export": "超过50名儿童的完整信息须另一人批准后导出 · More than 50 children in full need a second person.",
+    "audit_unavailable": "访问无法留痕，未导出 · What cannot be put on record is not read.",
+    "gave_up": "多次中断，已停止 · It was interrupted several times and was given up.",
+    "process_ended": "处理进程意外终止 · The process ended unexpectedly.",
+    "internal_error": "系统内部错误 · Something went wrong inside.",
+    "not_allowed": "无权限 · You may not do this.",
+    "ledger_not_found": "没有此台账 · There is no such ledger.",
+}
+
+
+class Wanted(BaseModel):
+    """An export: masked, unless it says what the names and numbers are needed for."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"use": "hand_in"}})
+
+    use: Use | None = None
+
+
+class SheetJob(BaseModel):
+    """An export or import, and how far it is; `faults` are the first of a sheet that cannot be taken."""
+
+    id: str
+    step: Step
+    book: str
+    why: str | None
+    state: JobState
+    percent: int
+    done: int
+    total: int
+    counts: dict[str, int] = Field(
+        description="Of an import, rows by what they would do; of an export, children and rows."
+    )
+    faults: list[dict[str, Any]]
+    problem: str | None
+    title: str | None
+    at: datetime
+    ended_at: datetime | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derived(cls, row: Any) -> Any:
+        through = row["state"] in (JobState.DONE, JobState.READY)
+        percent = 100 if through else min(100, 100 * row["done"] // max(row["total"], 1))
+        return {**row, "percent": percent, "title": TITLES.get(row["problem"] or "")}
+
+
+@router.get("/ledgers/{code}/template", operation_id="ledger_template", response_class=Response, responses=WORKBOOK)
+async def ledger_template(code: str, conn: Conn, who: Who, shouhu: Shouhu) -> Response:
+    """An empty sheet with the names of its columns, pick lists, notes and an example."""
+    rules, now = await rules_of(conn, shouhu), shouhu.ledger.clock()
+    ledger, names = book_of(rules, who, code).ledger(), await streets(conn)
+    with tempfile.TemporaryDirectory(prefix="shouhu-sheet-") as place:
+        path = Path(place) / "template.xlsx"
+        sections = rules.file.seen_by(who.agency)
+        await asyncio.to_thread(template, ledger, sections, names, now, path, registers=bool(divisions(who)))
+        return Response(path.read_bytes(), media_type=MEDIA_TYPE, headers=_named(f"template-{code}"))
+
+
+@router.post("/ledgers/{code}/exports", status_code=202, operation_id="export_ledger")
+async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) -> SheetJob:
+    """Begins an export of the caller's book; it is on record before its workbook can be fetched."""
+    rules = await rules_of(conn, shouhu)
+    book = book_of(rules, who, code)
+    if wanted.use and await _is_for_two(conn, who, shouhu, rules, book):
+        raise Problem(409, "second_person_for_export", TITLES["second_person_for_export"])
+    now, why = shouhu.ledger.clock(), wanted.use.value if wanted.use else None
+    return await _job(conn, await jobs.ask(conn, Step.EXPORT, code, who, now, why=why))
+
+
+async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any) -> bool:
+    """Whether so many of the first children stand in the book that one person alone may not have them in full."""
+    await open_door(conn)
+    child, today = tables.children.c, shouhu.ledger.clock().astimezone(BEIJING).date()
+    query = select(child.id).where(within(who, book.ledger())).order_by(child.filed_at, child.id).limit(LOOKED_AT)
+    ids = (await conn.execute(query)).scalars().all()
+    return len(ids) > MOST_ALONE and len(await held(conn, who, book, Findings(rules), ids, today)) > MOST_ALONE
+
+
+@router.post(
+    "/sheets", status_code=202, operation_id="import_ledger",
+    openapi_extra={"requestBody": {"required": True, "content": BINARY}},
+)  # fmt: skip
+async def import_ledger(book: Book, request: Request, conn: Conn, who: Who, shouhu: Shouhu) -> SheetJob:
+    """Takes a filled-in template of a book and previews what it would do; nothing is entered before it is confirmed."""
+    book_of(await rules_of(conn, shouhu), who, book)
+    if not who.has(*DESK_STAFF):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    sent = await request.body()
+    try:
+        await asyncio.to_thread(check, sent)
+    except Unreadable as wrong:
+        raise Problem(422, wrong.code, TITLES[wrong.code]) from None
+    return await _job(conn, await jobs.ask(conn, Step.PREVIEW, book, who, shouhu.ledger.clock(), sent=sent))
+
+
+@router.get("/sheets", operation_id="sheets")
+async def sheets(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[SheetJob]:
+    """The caller's own exports and imports, newest first."""
+    query = select(*jobs.SHOWN).where(jobs.job.person_id == who.person_id)
+    by = (jobs.job.at, jobs.job.id)
+    return await page_of(conn, query, SheetJob, by, cursor=cursor, limit=limit, newest_first=True)
+
+
+@router.get("/sheets/{sheet_id}", operation_id="read_sheet")
+async def read_sheet(sheet_id: str, conn: Conn, who: Who) -> SheetJob:
+    """How far it is."""
+    return await _job(conn, sheet_id, who)
+
+
+@router.post("/sheets/{sheet_id}/confirm", status_code=202, operation_id="confirm_sheet")
+async def confirm_sheet(sheet_id: str, conn: Conn, who: Who) -> SheetJob:
+    """All rows of a preview without errors are entered, or none where something has changed meanwhile; a second time changes nothing."""
+    job = await _job(conn, sheet_id, who)
+    if job.step is Step.PREVIEW and not await jobs.again(conn, sheet_id, Step.APPLY):
+        code = job.problem or "sheet_not_ready"
+        raise Problem(409, code, TITLES.get(code, "尚未完成预检 · The preview is not there yet."))
+    return await _job(conn, sheet_id, who)
+
+
+@router.get(
+    "/sheets/{sheet_id}/workbook", operation_id="fetch_sheet", response_class=StreamingResponse, responses=WORKBOOK
+)
+async def fetch_sheet(sheet_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> StreamingResponse:
+    """The export, or the marked sheet of an import, for a day; on record before its first byte leaves."""
+    job = await _job(conn, sheet_id, who)
+    part = jobs.part
+    there = select(part.job_id).where(part.job_id == sheet_id, part.name == jobs.MADE).limit(1)
+    if (await conn.execute(there)).first() is None:
+        raise Problem(404, "sheet_not_found", NOT_FOUND)
+    await audit_read(conn, who, "fetch_sheet", sheet_id, [job.book], children=[], why=job.why)
+
+    async def body() -> AsyncIterator[bytes]:
+        async with shouhu.engine.begin() as further:  # the request's own transaction has ended with its audit row
+            await open_door(further)
+            async for piece in jobs.pieces(further, sheet_id, jobs.MADE):
+                yield piece
+
+    name = f"{job.book}-{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
+    return StreamingResponse(body(), media_type=MEDIA_TYPE, headers=_named(name))
+
+
+NOT_FOUND = "没有此表，或已过一天 · There is no such sheet, or it is older than a day."
+
+
+async def _job(conn: Conn, job_id: str, who: Actor | None = None) -> SheetJob:
+    query = select(*jobs.SHOWN).where(jobs.job.id == job_id)
+    query = query.where(jobs.job.person_id == who.person_id) if who else query
+    row = (await conn.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise Problem(404, "sheet_not_found", NOT_FOUND)
+    return SheetJob.model_validate(dict(row))
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}.xlsx"'}

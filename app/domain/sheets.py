@@ -1,0 +1,400 @@
+"""The books as sheets: which columns a sheet has, how a value stands in a cell, and what a typed row says of a child."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from app.domain.child_record import ChildRecord
+from app.domain.child_terms import FileField, Found
+from app.domain.facts import Known, Sex
+from app.domain.identity import id_findings, mask_name, mask_phone, normal_id, phone_findings
+from app.domain.ledgers import COLUMNS, MASKS
+from app.domain.terms import Grade, Term
+
+KEY = "child_id"
+JOINED = "、"
+SPLIT = re.compile(r"[、,，;；/\n]+")
+LONGEST, LONGEST_HEALTH = 500, 20_000
+EARLIEST = 1900
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What makes a formula of a cell, in Excel or in what it is copied or saved to; the wide forms are folded by some programs."""
+DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日")
+Cell = str | int | float | None
+
+
+class Step(StrEnum):
+    """What is done in a job over a sheet."""
+
+    EXPORT = "export"
+    PREVIEW = "preview"
+    APPLY = "apply"
+
+
+class JobState(StrEnum):
+    """Where a job over a sheet stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    READY = "ready"
+    """A workbook is there; of an import, its preview, which somebody has to confirm."""
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class RowState(Term):
+    """What a row would do."""
+
+    NEW = "new", "新增（建档，进入核实）", "new: registered, goes to be verified"
+    CHANGED = "changed", "变更（进入核实）", "changed: goes to be verified"
+    SAME = "same", "无变化", "nothing new"
+    WRONG = "wrong", "有错误", "has errors"
+
+
+class Wrong(Term):
+    """Why a row cannot be taken."""
+
+    REQUIRED = "required", "必填", "has to be filled in"
+    MASKED = "masked", "含遮蔽符号*，请填写真实内容或留空", "is masked; write the value or leave it empty"
+    BAD_DATE = "bad_date", "日期无效，请按2016-05-06填写", "is no date such as 2016-05-06"
+    FUTURE_DATE = "future_date", "日期晚于今天", "lies ahead"
+    NO_CHOICE = "no_choice", "不在可选范围内", "is none of the choices"
+    NUMBER = "number", "须为文本格式，数字格式已丢失末几位", "has to be text: as a number its last digits are lost"
+    WRONG_LENGTH = "wrong_length", "身份证号须为18位", "an id number has 18 characters"
+    CHECK_DIGIT = "wrong_check_digit", "身份证号校验码不符", "the check digit does not fit"
+    BIRTH_IN_ID = "impossible_birth_date", "身份证号中的出生日期无效", "the birth date in the number is impossible"
+    BIRTH_DIFFERS = "birth_date_differs", "身份证号与出生日期不符", "the number and the birth date differ"
+    SEX_DIFFERS = "sex_differs", "身份证号与性别不符", "the number and the sex differ"
+    NOT_A_PHONE = "not_a_phone", "电话号码无效", "is no phone number"
+    TOO_LONG = "too_long", "过长", "is too long"
+    UNEVEN = "uneven", "与监护人姓名的个数不一致", "there are not as many as names of guardians"
+    NO_CHILD = "no_child", "本台账中没有此编号的儿童", "there is no child with this number in your book"
+    SEVERAL = "several", "有多名儿童同名同生日，请填写编号或身份证号", "several children fit; give the number"
+    TWICE = "twice", "与本表另一行是同一儿童", "another row is about the same child"
+    NOBODY = (
+        "nobody",
+        "新增儿童须有姓名，并有身份证号或出生日期",
+        "a new child needs a name and an id number or birth date",
+    )
+    WAITS = "waits", "此项已有另一变更等待核实", "another change of this waits to be verified"
+    ELSEWHERE = "elsewhere", "新增儿童由居住地的村（居）委会或街乡建档", "a new child is registered where it lives"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a row; without a column it is the row as a whole."""
+
+    column: str
+    wrong: Wrong
+
+
+@dataclass(frozen=True)
+class SheetColumn:
+    """A column of a sheet. `enters` is the field of the child's file that it fills, none where the system makes the value."""
+
+    code: str
+    zh: str
+    en: str
+    column: str
+    enters: FileField | None = None
+    part: str = ""
+    picks: tuple[str, ...] = ()
+    note: str = ""
+    example: str = ""
+
+
+MEANS = (
+    ("on_minimum_living", "低保", "on minimum living"), ("low_income", "低收入", "low income"),
+    ("on_destitute_support", "特困供养", "on destitute support"),
+)  # fmt: skip
+NOT_TYPED = (FileField.GUARDIANS, FileField.FEATURES, FileField.REGISTRATION)
+KIN = {"guardian_names": "name", "guardian_relations": "relation", "guardian_phones": "phone"}
+SEVERAL = f"多人以“{JOINED}”分隔，顺序与姓名一致"
+NOTES = {
+    FileField.NAME: ("户口簿上的姓名", "欧阳小满（化名）"), FileField.SEX: ("", Sex.FEMALE.zh),
+    FileField.BIRTH_DATE: ("如2016-05-06", "2016-05-06"), FileField.ID_NO: ("18位，文本格式", "110106201605060024"),
+    FileField.PHONE: ("手机或带区号的座机", "13800001234"), FileField.RESIDENCE: ("详细到门牌号", "玉泉营示例路1号"),
+    FileField.SCHOOL: ("学校全称", "示例三小（化名）"), FileField.SCHOOL_CLASS: ("", "三年级（2）班"),
+    FileField.HEALTH: ("疾病、残疾、用药", "良好"), FileField.HOUSEHOLD: ("同住人员与住房", "祖孙三代同住，租房"),
+}  # fmt: skip
+"""What to write, and an example that is nobody."""
+
+
+def layout(codes: Iterable[str], divisions: Mapping[str, str]) -> tuple[SheetColumn, ...]:
+    """The columns of a book's sheet, the child's number first. `divisions` are the names of streets by code."""
+    made = [SheetColumn(KEY, "编号", "number", "", note="系统编号，已有儿童填写；新增儿童留空")]
+    for code in codes:
+        made += _columns(code, tuple(divisions.values()))
+    return tuple(made)
+
+
+def _columns(code: str, streets: tuple[str, ...]) -> list[SheetColumn]:
+    column = COLUMNS[code]
+    if code == FileField.MEANS:
+        picks = tuple(answer.zh for answer in Known)
+        parts = [
+            SheetColumn(f"{code}.{part}", zh, en, code, FileField.MEANS, part, picks, example=Known.NO.zh)
+            for part, zh, en in MEANS
+        ]
+        return [
+            *parts,
+            SheetColumn(f"{code}.note", "收入情况说明", "note on the income", code, FileField.MEANS, "note"),
+        ]
+    if code in KIN:
+        example = {"name": "华某（化名）", "relation": "父", "phone": "13900005678"}[KIN[code]]
+        return [
+            SheetColumn(code, column.zh, column.en, code, FileField.GUARDIANS, KIN[code], note=SEVERAL, example=example)
+        ]
+    if code not in tuple(FileField) or code in NOT_TYPED:
+        return [SheetColumn(code, column.zh, column.en, code, note="系统生成，导入时不读取")]
+    of = FileField(code)
+    note, example = NOTES.get(of, ("", ""))
+    picks = tuple(sex.zh for sex in Sex) if of is FileField.SEX else streets if of in DIVISIONS else ()
+    return [SheetColumn(code, column.zh, column.en, code, of, "", picks, note, example or next(iter(picks), ""))]
+
+
+WHY = SheetColumn(
+    "registration.found", "建档原因", "why it is registered", "", picks=tuple(one.zh for one in Found),
+    note="新增儿童必填", example=Found.IN_DIFFICULTY.zh,
+)  # fmt: skip
+WATCHED = SheetColumn(
+    "registration.grade", "建档风险等级", "grade by which it will be watched", "", picks=tuple(one.zh for one in Grade),
+    note="新增儿童必填；核实后按此等级走访", example=Grade.MEDIUM.zh,
+)  # fmt: skip
+REGISTERING = (WHY, WATCHED)
+"""What a row says besides of a child whom nobody has reported."""
+DIVISIONS = (FileField.RESIDENCE_DIVISION, FileField.HUKOU_DIVISION)
+
+
+def cells(columns: Sequence[SheetColumn], row: Mapping[str, Any], divisions: Mapping[str, str]) -> list[Cell]:
+    """One row of a book as it stands in its sheet."""
+    return [_cell(column, row.get(column.column or column.code), divisions) for column in columns]
+
+
+def _cell(column: SheetColumn, value: Any, divisions: Mapping[str, str]) -> Cell:
+    if column.enters is FileField.MEANS:
+        said = value.get(column.part) if isinstance(value, Mapping) else None
+        return harmless(str(said)) if column.part == "note" and said else Known(said).zh if said else None
+    if column.enters is FileField.SEX and value:
+        return Sex(value).zh
+    if column.enters in DIVISIONS:
+        return divisions.get(str(value), value)
+    match value:
+        case None | "":
+            return None
+        case bool():
+            return (Known.YES if value else Known.NO).zh
+        case int() | float():
+            return value
+        case list() | tuple():
+            return harmless(JOINED.join(str(one) for one in value)) or None
+        case _:
+            return harmless(str(value))
+
+
+def harmless(text: str) -> str:
+    """The text, as text and nothing else: with an apostrophe before it where a program could take it for a formula."""
+    return f"'{text}" if text.startswith(DANGEROUS) else text
+
+
+def as_typed(value: Any) -> str:
+    """A cell as text, without what `harmless` put before it."""
+    if isinstance(value, bool):
+        return (Known.YES if value else Known.NO).zh
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime | date):
+        return value.strftime("%Y-%m-%d")
+    text = str(value if value is not None else "").strip()
+    return text[1:] if text.startswith("'") and text[1:].startswith(DANGEROUS) else text
+
+
+def heading(column: SheetColumn) -> str:
+    """As it stands over the column; the first line is what an import knows it by."""
+    return f"{column.zh}\n{column.en}"
+
+
+def matched(heads: Sequence[Any], columns: Sequence[SheetColumn]) -> dict[int, SheetColumn]:
+    """Which column of the file is which, by its Chinese name or its code; others are the keeper's own and not read."""
+    known = {name: column for column in columns for name in (column.zh, column.code)}
+    found: dict[int, SheetColumn] = {}
+    for n, head in enumerate(heads):
+        column = known.get(as_typed(head).split("\n")[0].strip(" *＊"))
+        if column and column not in found.values():
+            found[n] = column
+    return found
+
+
+@dataclass
+class Said:
+    """What a row says of a child: the values of the fields that it fills, and what is wrong in it."""
+
+    values: dict[FileField, Any] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read_row(
+    row: Mapping[SheetColumn, Any], record: ChildRecord | None, divisions: Mapping[str, str], today: date
+) -> Said:
+    """An empty cell says nothing; what is the same as now, also masked, is not said either."""
+    said, kin, means = Said(), {}, {}
+    for column, raw in row.items():
+        text = as_typed(raw)
+        if column.enters is None or not text:
+            continue
+        if column.enters is FileField.GUARDIANS:
+            kin[column.part] = (column.code, [part.strip() for part in SPLIT.split(text)])
+        elif column.enters is FileField.MEANS:
+            means[column.part] = (column.code, text)
+        elif not _stands(record, column.enters, text):
+            _read_field(said, column, raw, text, divisions, today)
+    _read_kin(said, kin, record)
+    _read_means(said, means, record)
+    _check_number(said, record)
+    said.values = {name: value for name, value in said.values.items() if value != now_of(record, name)}
+    return said
+
+
+def now_of(record: ChildRecord | None, name: FileField) -> Any:
+    """What counts for a field now."""
+    entry = record.entry(name) if record else None
+    return entry.value if entry else None
+
+
+def _stands(record: ChildRecord | None, name: FileField, text: str) -> bool:
+    """Whether the cell is what the book would show there, in full or masked."""
+    now = now_of(record, name)
+    return now is not None and text in (str(now), str(MASKS[name](now)) if name in MASKS else "")
+
+
+def _read_field(
+    said: Said, column: SheetColumn, raw: Any, text: str, divisions: Mapping[str, str], today: date
+) -> None:
+    name = column.enters
+    assert name is not None
+    value: Any = text
+    wrong: Wrong | None = None
+    if name is FileField.SEX:
+        value = next((sex.value for sex in Sex if text in (sex.zh, sex.value)), None)
+        wrong = None if value else Wrong.NO_CHOICE
+    elif name in DIVISIONS:
+        value = next((code for code, zh in divisions.items() if text in (code, zh)), None)
+        wrong = None if value else Wrong.NO_CHOICE
+    elif name is FileField.BIRTH_DATE:
+        value, wrong = _day(raw, text, today)
+    elif name is FileField.ID_NO and isinstance(raw, int | float):
+        wrong = Wrong.NUMBER
+    elif name in MASKS and "*" in text:
+        wrong = Wrong.MASKED
+    elif len(text) > (LONGEST_HEALTH if name is FileField.HEALTH else LONGEST):
+        wrong = Wrong.TOO_LONG
+    elif name is FileField.PHONE and phone_findings(text):
+        wrong = Wrong.NOT_A_PHONE
+    elif name is FileField.ID_NO:
+        value = normal_id(text)
+    if wrong:
+        said.faults.append(Fault(column.code, wrong))
+    else:
+        said.values[name] = value
+
+
+def _day(raw: Any, text: str, today: date) -> tuple[str | None, Wrong | None]:
+    if "*" in text:
+        return None, Wrong.MASKED
+    for form in DATES:
+        try:
+            day = raw if isinstance(raw, date) else datetime.strptime(text, form)  # noqa: DTZ007 (a day has no zone)
+        except ValueError:
+            continue
+        day = day.date() if isinstance(day, datetime) else day
+        if day.year < EARLIEST:
+            return None, Wrong.BAD_DATE
+        return (day.isoformat(), None) if day <= today else (None, Wrong.FUTURE_DATE)
+    return None, Wrong.BAD_DATE
+
+
+def _check_number(said: Said, record: ChildRecord | None) -> None:
+    """A number that is new has to be one, and to fit what else is said; what stands already is not questioned here."""
+    number = said.values.get(FileField.ID_NO)
+    if number is None or number == now_of(record, FileField.ID_NO):
+        return
+    born = said.values.get(FileField.BIRTH_DATE) or now_of(record, FileField.BIRTH_DATE)
+    try:
+        day = date.fromisoformat(str(born)) if born else None
+    except ValueError:  # a birth date that was reported in words
+        day = None
+    sex = said.values.get(FileField.SEX) or now_of(record, FileField.SEX)
+    found = [Fault(FileField.ID_NO.value, Wrong(code)) for code in id_findings(number, day, sex)]
+    if found:
+        said.faults += found
+        del said.values[FileField.ID_NO]
+
+
+def _read_kin(said: Said, kin: Mapping[str, tuple[str, list[str]]], record: ChildRecord | None) -> None:
+    """Guardians by their order; of one who is named again everything else that is known stays."""
+    if "name" not in kin:
+        said.faults += [Fault(code, Wrong.UNEVEN) for code, _ in kin.values()]
+        return
+    known: list[dict[str, Any]] = list(now_of(record, FileField.GUARDIANS) or ())
+    faults, made = [], []
+    _, names = kin["name"]
+    for part, (code, parts) in kin.items():
+        if len(parts) != len(names):
+            faults.append(Fault(code, Wrong.UNEVEN))
+            continue
+        for n, text in enumerate(parts):
+            before = known[n] if n < len(known) else {}
+            mask = MASK_OF_KIN.get(part)
+            if "*" in text and not (mask and before.get(part) and mask(str(before[part])) == text):
+                faults.append(Fault(code, Wrong.MASKED))
+            elif part == "phone" and "*" not in text and text != before.get("phone") and phone_findings(text):
+                faults.append(Fault(code, Wrong.NOT_A_PHONE))
+    if faults:
+        said.faults += dict.fromkeys(faults)
+        return
+    for n, name in enumerate(names):
+        by_place = known[n] if n < len(known) else {}
+        before = by_place if "*" in name else next((one for one in known if one.get("name") == name), {})
+        given = {part: parts[n] for part, (_, parts) in kin.items() if parts[n] and "*" not in parts[n]}
+        made.append({**before, **given})
+    if [_shown(one) for one in made] != [_shown(one) for one in known]:
+        said.values[FileField.GUARDIANS] = made
+
+
+MASK_OF_KIN: Mapping[str, Callable[[str], str]] = {"name": mask_name, "phone": mask_phone}
+
+
+def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {part: one.get(part) or "" for part in ("name", "relation", "phone")}
+
+
+def _read_means(said: Said, means: Mapping[str, tuple[str, str]], record: ChildRecord | None) -> None:
+    now: dict[str, Any] = dict(now_of(record, FileField.MEANS) or {})
+    made, faults = dict(now), []
+    for part, (code, text) in means.items():
+        answer = text if part == "note" else next((one.value for one in Known if text in (one.zh, one.value)), None)
+        if answer is None:
+            faults.append(Fault(code, Wrong.NO_CHOICE))
+        elif part == "note" and len(text) > LONGEST:
+            faults.append(Fault(code, Wrong.TOO_LONG))
+        elif answer == Known.UNKNOWN.value:
+            made.pop(part, None)
+        else:
+            made[part] = answer
+    said.faults += faults
+    if not faults and made != now:
+        said.values[FileField.MEANS] = made
+
+
+def read_registration(row: Mapping[SheetColumn, Any]) -> tuple[Found | None, Grade | None, list[Fault]]:
+    """Why a new child is registered and by which grade it will be watched; nobody guesses either."""
+    found = next((one for one in Found if as_typed(row.get(WHY)) in (one.zh, one.value)), None)
+    grade = next((one for one in Grade if as_typed(row.get(WATCHED)) in (one.zh, one.value)), None)
+    faults = [
+        Fault(column.code, Wrong.NO_CHOICE if as_typed(row.get(column)) else Wrong.REQUIRED)
+        for column, said in ((WHY, found), (WATCHED, grade)) if said is None
+    ]  # fmt: skip
+    return found, grade, faults

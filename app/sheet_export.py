@@ -1,0 +1,137 @@
+"""A book as a workbook: read page by page in the sight of who asked, on record as it is read, stamped with who, when and why."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api.ledgers import Findings, held, within
+from app.db import tables
+from app.db.audit import before_reading
+from app.db.ledger import Pack
+from app.domain.access import Actor
+from app.domain.determination import Category
+from app.domain.facts import BEIJING
+from app.domain.ledgers import COLUMNS, Ledger, Line, Use, categories, lines, row
+from app.domain.sheets import KEY, cells, heading, layout
+from app.domain.small_numbers import suppressed
+from app.sheet_book import MOST_ALONE, Tell, stamp, streets, width
+from app.workbook import MOST_ROWS, Book
+
+PAGE = 500
+ABOUT, FIGURES = "说明", "统计"
+
+
+class SecondPersonNeeded(Exception):
+    """So many children in full are not for one person to carry away."""
+
+
+class TooManyRows(Exception):
+    """A sheet holds no more."""
+
+
+@dataclass
+class Figures:
+    """How many children of each category and grade stand in a book."""
+
+    grades: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, line: Line) -> None:
+        """One child; in each of its categories."""
+        grade = COLUMNS["grade"].of(line) or "未评定"
+        for code in categories(line.found) or ("",):
+            self.grades[code, grade] += 1
+
+    def rows(self, smallest: int) -> list[list[str | int | None]]:
+        """With small numbers left out, and what would give them away."""
+        codes, grades = ({key[n]: None for key in sorted(self.grades)} for n in (0, 1))
+        table = {code: {grade: self.grades[code, grade] for grade in grades} for code in codes}
+        shown = suppressed(table, smallest)
+        head: list[str | int | None] = ["类别 category", *grades]
+        less = f"<{smallest}"
+        return [head] + [
+            [Category(code).zh if code else "无类别", *(less if n is None else n for n in line.values())]
+            for code, line in shown.items()
+        ]
+
+
+async def export(
+    conn: AsyncConnection, rules: Pack, who: Actor, book: Any, job: Row[Any], now: datetime, path: Path, tell: Tell
+) -> dict[str, int]:  # fmt: skip
+    """Write the workbook; how many children and rows stand in it. Raises SecondPersonNeeded, TooManyRows, AuditUnavailable."""
+    ledger: Ledger = book.ledger()
+    seen = ledger.for_sections(rules.file.seen_by(who.agency))
+    codes, divisions = [column.code for column in seen], await streets(conn)
+    columns, why = layout(codes, divisions), job.why
+    made, counts, figures = Book(path, stamp(who, now, why)), Counter[str](), Figures()
+    page = made.page(_name(ledger.zh), [width(column) for column in columns])
+    page.head([heading(column) for column in columns])
+    reach, findings, today = within(who, ledger), Findings(rules), now.astimezone(BEIJING).date()
+    async for ids, done, total in pages(conn, reach):
+        found = await held(conn, who, book, findings, ids, today)
+        counts["children"] += len(found)
+        if why and counts["children"] > MOST_ALONE:
+            raise SecondPersonNeeded
+        children = [line.record.child_id for line in found]
+        await before_reading(conn, who, "export_ledger", f"ledger-{ledger.code}", codes, children=children, why=why)
+        for line in found:
+            figures.add(line)
+            for one in lines(ledger.rows_of, line):
+                counts["rows"] += 1
+                if counts["rows"] > MOST_ROWS:
+                    raise TooManyRows
+                shown = row(codes, one, masked=why is None) | {KEY: line.record.child_id}
+                page.add(cells(columns, shown, divisions))
+        await tell(done, total)
+    statistics = made.page(FIGURES, [24] * 8)
+    head, *table = figures.rows(rules.file.smallest_shown)
+    statistics.head([str(name) for name in head])
+    for one in table:
+        statistics.add(one)
+    made.facts(ABOUT, _about(ledger, who, now, why, counts["rows"]))
+    made.close()
+    return dict(counts)
+
+
+async def pages(conn: AsyncConnection, reach: Any) -> AsyncIterator[tuple[list[str], int, int]]:
+    """The ids of the children page by page, with how many are through after this page, of how many."""
+    child = tables.children.c
+    total = (await conn.execute(select(func.count()).select_from(tables.children).where(reach))).scalar_one()
+    last, done = None, 0
+    while True:
+        query = select(child.id, child.filed_at).where(reach).order_by(child.filed_at, child.id).limit(PAGE)
+        found = (await conn.execute(query if last is None else query.where(_after(last)))).all()
+        if not found:
+            return
+        done += len(found)
+        yield [one.id for one in found], done, total
+        last = found[-1]
+
+
+def _after(last: Any) -> Any:
+    child = tables.children.c
+    return tuple_(child.filed_at, child.id) > tuple_(last.filed_at, last.id)
+
+
+def _about(ledger: Ledger, who: Actor, now: datetime, why: str | None, rows: int) -> dict[str, str]:
+    return {
+        "台账 book": f"{ledger.zh} {ledger.en}",
+        "依据 basis": "、".join(ledger.basis),
+        "导出人 exported by": who.person_id,
+        "代行 on behalf of": who.acting_for or "",
+        "单位 agency": who.agency.zh,
+        "时间 at": f"{now.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}",
+        "用途 purpose": f"{Use(why).zh} {Use(why).en}" if why else "未说明用途，姓名、证件、电话、住址等已遮蔽 masked",
+        "行数 rows": str(rows),
+        "须知 notice": "本表含儿童个人信息，仅供上述用途，导出与下载均已留痕。",
+    }
+
+
+def _name(zh: str) -> str:
+    """A sheet's name has 31 characters at most."""
+    return zh[:31]

@@ -1,0 +1,175 @@
+"""Workbooks of Excel: written row by row in little memory, read as plain cells, and refused where they hold more than cells."""
+
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+from python_calamine import CalamineWorkbook
+from xlsxwriter.utility import xl_col_to_name
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+LARGEST = 16 * 2**20
+"""Bytes of a file that is sent; 50,000 rows of a book are a third of it."""
+LARGEST_INSIDE = 256 * 2**20
+MOST_PARTS, MOST_ROWS, MOST_COLUMNS = 500, 50_000, 200
+LONGEST_HEADER = 255
+"""More characters a header cannot hold."""
+ACTIVE = (
+    "vbaproject",
+    "macrosheets",
+    "activex",
+    "embeddings",
+    "externallinks",
+    "ctrlprops",
+    "customui",
+    "webextensions",
+)
+"""Parts by which a workbook does something, or brings something from elsewhere."""
+PICKS = "选项"
+BLOCK = 2**16
+
+
+class Unreadable(Exception):
+    """What was sent is no workbook that is taken; `code` is stable."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Page:
+    """One sheet while it is written: rows only come."""
+
+    def __init__(self, book: "Book", name: str, widths: Sequence[int]) -> None:
+        self._book, self._sheet, self._row = book, book.file.add_worksheet(name), 0
+        self._sheet.set_header(f"&C{_printed(book.stamp)}")
+        self._sheet.set_footer(f"&L{_printed(book.stamp)}&R&P / &N")
+        self._sheet.set_landscape()
+        self._sheet.repeat_rows(0)
+        for n, width in enumerate(widths):
+            self._sheet.set_column(n, n, width, book.text)
+
+    def head(self, names: Sequence[str]) -> None:
+        """The first row, which stays in sight."""
+        self._sheet.freeze_panes(1, 0)
+        self._sheet.set_row(0, 32)
+        self._put(names, [self._book.bold] * len(names))
+
+    def add(self, cells: Sequence[Any], bad: Sequence[int] = ()) -> None:
+        """One row; the cells that are named are marked."""
+        self._put(cells, [self._book.red if n in bad else self._book.text for n in range(len(cells))])
+
+    def _put(self, cells: Sequence[Any], formats: Sequence[Any]) -> None:
+        for n, (cell, form) in enumerate(zip(cells, formats, strict=True)):
+            match cell:
+                case None | "":
+                    if form is self._book.red:
+                        self._sheet.write_blank(self._row, n, None, form)
+                case int() | float() if not isinstance(cell, bool):
+                    self._sheet.write_number(self._row, n, cell, form)
+                case _:
+                    self._sheet.write_string(self._row, n, str(cell), form)
+        self._row += 1
+
+    def choices(self, column: int, first: int, last: int) -> None:
+        """A pick list for a column: the rows of the sheet of choices, in the column of the same number."""
+        letter = xl_col_to_name(column)
+        source = f"={PICKS}!${letter}${first}:${letter}${last}"
+        self._sheet.data_validation(1, column, MOST_ROWS, column, {"validate": "list", "source": source})
+
+    def hint(self, column: int, title: str, said: str) -> None:
+        """What to write, shown when somebody enters the cell."""
+        shown = {"validate": "any", "input_title": title[:32], "input_message": said[:LONGEST_HEADER]}
+        self._sheet.data_validation(1, column, MOST_ROWS, column, shown)
+
+
+class Book:
+    """A workbook while it is written; `stamp` stands at the head and the foot of every printed page."""
+
+    def __init__(self, path: Path, stamp: str) -> None:
+        self.file = xlsxwriter.Workbook(
+            str(path),
+            {
+                "constant_memory": True, "tmpdir": str(path.parent), "strings_to_formulas": False, "strings_to_urls": False,
+                "strings_to_numbers": False,
+            },
+        )  # fmt: skip
+        self.stamp = stamp
+        self.text = self.file.add_format({"num_format": "@"})
+        self.bold = self.file.add_format({"bold": True, "text_wrap": True, "bg_color": "#E8EEF4", "valign": "top"})
+        self.red = self.file.add_format({"num_format": "@", "bg_color": "#FFC7CE", "font_color": "#9C0006"})
+
+    def page(self, name: str, widths: Sequence[int]) -> Page:
+        """One more sheet."""
+        return Page(self, name, widths)
+
+    def facts(self, name: str, facts: Mapping[str, str]) -> None:
+        """A sheet of two columns."""
+        page = self.page(name, (28, 90))
+        for what, said in facts.items():
+            page.add((what, said))
+
+    def close(self) -> None:
+        """Write everything down."""
+        self.file.close()
+
+
+def _printed(text: str) -> str:
+    """In a header `&` commands."""
+    return text.replace("&", "&&")[: LONGEST_HEADER - 20]
+
+
+def check(sent: bytes) -> None:
+    """Raises Unreadable unless this is a plain workbook of a bearable size; nothing is believed that the file says of itself."""
+    if len(sent) > LARGEST:
+        raise Unreadable("workbook_too_large")
+    if not sent.startswith(b"PK\x03\x04"):
+        raise Unreadable("not_a_workbook")
+    try:
+        with zipfile.ZipFile(BytesIO(sent)) as parts:
+            _check_parts(parts)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, OSError, ValueError):
+        raise Unreadable("not_a_workbook") from None
+    except zipfile.zlib.error:  # pyright: ignore[reportAttributeAccessIssue]  (as it is called there)
+        raise Unreadable("not_a_workbook") from None
+
+
+def _check_parts(parts: zipfile.ZipFile) -> None:
+    names = parts.namelist()
+    if len(names) > MOST_PARTS:
+        raise Unreadable("workbook_too_large")
+    if "[Content_Types].xml" not in names or "xl/workbook.xml" not in names or len(set(names)) < len(names):
+        raise Unreadable("not_a_workbook")
+    if any(part in name.lower() for name in names for part in ACTIVE):
+        raise Unreadable("workbook_is_active")
+    taken = 0
+    for name in names:
+        last = b""
+        with parts.open(name) as part:
+            while block := part.read(BLOCK):
+                taken += len(block)
+                if taken > LARGEST_INSIDE:
+                    raise Unreadable("workbook_too_large")
+                seen = last + block
+                if b"<!DOCTYPE" in seen or b"<!ENTITY" in seen or (name[0] == "[" and b"macroEnabled" in seen):
+                    raise Unreadable("workbook_is_active")
+                last = block[-16:]
+
+
+def rows(sent: bytes, sheet: str) -> Iterator[list[Any]]:
+    """The rows of the sheet of that name, or of the first, with the row of names; raises Unreadable."""
+    check(sent)
+    try:
+        book = CalamineWorkbook.from_filelike(BytesIO(sent))
+        names = book.sheet_names
+        page = book.get_sheet_by_name(sheet if sheet in names else names[0])
+    except Exception as wrong:  # the reader has many errors of its own, and none of them is ours
+        raise Unreadable("not_a_workbook") from wrong
+    if page.total_height > MOST_ROWS + 1:
+        raise Unreadable("workbook_has_too_many_rows")
+    if page.total_width > MOST_COLUMNS:
+        raise Unreadable("not_a_workbook")
+    yield from page.iter_rows()
