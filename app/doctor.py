@@ -16,7 +16,9 @@ from app.db.audit import ALARM_AFTER, REFUSED_AFTER, unsealed_for
 from app.db.migrate import head, revision
 from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.db.streams import STREAMS
+from app.db.versions import version
 from app.db.walls import ROLES, WALLED
+from app.policy.loader import RELEASE, BadPack, load
 from app.settings import Settings
 from app.temporal import connect, pollers, version_of
 
@@ -82,9 +84,24 @@ async def _inside(conn: AsyncConnection) -> list[Check]:
         migrated,
         *await _walls(conn),
         calendar_check(until, today),
+        await _published(conn),
         await _relay(conn),
         await _seals(conn),
     ]
+
+
+async def _published(conn: AsyncConnection) -> Check:
+    """Cases stay on the version under which they began, so every one has to be readable by this release."""
+    what, silent = "the published rules can be read", dict[str, tuple[str, ...]]()
+    rows = await conn.execute(select(version.version, version.files).where(version.approved_by.is_not(None)))
+    for name, files in rows:
+        try:
+            silent[name] = load(name, files).silent_about
+        except BadPack as bad:
+            return Check(what, False, f"{name}: {bad.faults[0]}")
+    older = [f"{name} is silent about {', '.join(said)}" for name, said in silent.items() if said]
+    how = f"{'; '.join(older)}: read from {RELEASE} until a version is published that has them"
+    return Check(what, True, how if older else f"{len(silent)} versions", soon=bool(older))
 
 
 def calendar_check(until: date | None, today: date) -> Check:

@@ -1,7 +1,7 @@
 """Each check of the doctor is true of the real servers, and fails when what it looks at is broken."""
 
 import base64
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -10,10 +10,12 @@ from sqlalchemy import text, update
 from app.db import tables
 from app.db.migrate import head, migrate
 from app.db.session import engine_of
+from app.db.versions import keep, seal
 from app.doctor import calendar_check, examine
 from app.seed import seed
 from app.settings import Settings
 from tests.conftest import KEYS
+from tests.test_older import FILES
 from tests.world import World
 
 
@@ -119,3 +121,19 @@ def test_the_calendar_is_announced_before_it_ends_and_fails_when_it_has():
     assert calendar_check(until, until - timedelta(days=59)).soon
     assert not past.ok
     assert "2027" in past.detail
+
+
+async def test_a_version_that_is_older_than_a_table_is_told_and_one_that_cannot_be_read_is_a_fault(other, engine):
+    ours = engine_of(other)
+    await migrate(ours)
+    for name, files, ok, said in (
+        ("fengtai-2025.9", FILES, True, "fengtai-2025.9 is silent about"),
+        ("fengtai-2025.8", FILES | {"times.yaml": "times: {}"}, False, "fengtai-2025.8: times.yaml: "),
+    ):
+        async with ours.begin() as conn:
+            await keep(conn, name, "t", date(2025, 9, 1), files, "a.1", datetime.now(UTC))
+            await seal(conn, name, "b.1", datetime.now(UTC))
+        read = (await verdicts(other))["the published rules can be read"]
+        assert (read.ok, read.soon) == (ok, ok), read.detail
+        assert said in read.detail
+    await ours.dispose()

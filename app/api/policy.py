@@ -22,7 +22,7 @@ from app.policy.case_file import WrittenCase, facts_of_file
 from app.policy.diff import diff
 from app.policy.dry_run import dry_run
 from app.policy.examples import with_facts
-from app.policy.loader import parse
+from app.policy.loader import load
 from app.policy.pack import Pack
 from app.policy.rehearsal import Course, rehearse
 from app.policy.simulation import simulate
@@ -126,11 +126,12 @@ async def rehearse_case(body: Rehearsal, conn: Conn, who: Who, shouhu: Shouhu) -
 async def _asked(conn: AsyncConnection, shouhu: Service, version: str | None) -> Pack:
     """A version, proposed ones too, with the calendar in force."""
     today = cast(Pack, await shouhu.ledger.current(conn, shouhu.ledger.clock()))
-    return (
-        today
-        if version is None
-        else replace(Pack(version, parse(await files_of(conn, version))), calendar=today.calendar)
-    )
+    return today if version is None else replace(await _pack(conn, version), calendar=today.calendar)
+
+
+async def _pack(conn: AsyncConnection, version: str) -> Pack:
+    """A version as it was proposed, published or ships; what is older than a table is read as `app.policy.older` says."""
+    return load(version, await files_of(conn, version))
 
 
 def _checked(body: Question) -> dict[str, Any]:
@@ -166,7 +167,7 @@ async def approve_policy(version: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
 @router.get("/versions/{version}/changes", operation_id="policy_changes")
 async def policy_changes(version: str, against: Against, conn: Conn, who: Who) -> list[ChangeRow]:
     """What this version says differently from another, row by row."""
-    old, new = [parse(await files_of(conn, name)) for name in (against, version)]
+    old, new = [(await _pack(conn, name)).file for name in (against, version)]
     return [ChangeRow.model_validate(change._asdict()) for change in diff(old, new)]
 
 
@@ -176,7 +177,7 @@ async def dry_run_policy(
 ) -> Tried:
     """Which of the newest cases this version would have taken otherwise; nothing is changed."""
     require(who, Action.MANAGE_POLICY)
-    packs = [Pack(name, parse(await files_of(conn, name))) for name in (against, version)]
+    packs = [await _pack(conn, name) for name in (against, version)]
     cases = await past_reports(conn, newest, visible(who))
     found = await asyncio.to_thread(lambda: list(dry_run(packs[0], packs[1], cases)))
     return Tried(cases=len(cases), otherwise=[OtherwiseRow.model_validate(one._asdict()) for one in found])

@@ -92,6 +92,7 @@ class Ledger:
     policy: str
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _calendars: dict[int, Calendar] = field(default_factory=dict)
+    _packs: dict[str, Pack] = field(default_factory=dict)
     _policies: dict[tuple[str, int], Policy] = field(default_factory=dict)
 
     async def record(
@@ -160,8 +161,10 @@ class Ledger:
         return await self._rules(conn, row.version or self.policy, row.newest)
 
     async def pack(self, conn: AsyncConnection, version: str) -> Pack:
-        """A version as it was published or ships."""
-        return self.load(version, await written(conn, version))
+        """A version as it was published or ships; neither ever changes."""
+        if version not in self._packs:
+            self._packs[version] = self.load(version, await written(conn, version))
+        return self._packs[version]
 
     async def _published(self, conn: AsyncConnection, version: str) -> Policy:
         if version != self.policy and await written(conn, version) is None:

@@ -1,6 +1,7 @@
 """Loads a policy version from its files; an error names the file, the row and the reason."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from app.domain.clock import Budget, Unit
 from app.domain.terms import Rung
+from app.policy.older import completed
 from app.policy.pack import Pack, PackFile, RungRow, TimeRow
 from app.policy.waits import circles
 
@@ -18,6 +20,8 @@ FILES = (
     "triage.yaml", "times.yaml", "routes.yaml", "entitlements.yaml", "categories.yaml", "placement.yaml", "grading.yaml",
     "records.yaml", "procedures.yaml", "registers.yaml", "rounds.yaml", "ledgers.yaml", "catalogue.yaml",
 )  # fmt: skip
+RELEASE = "fengtai-2026.1"
+"""The version that ships with this release."""
 DEMO = "+demo"
 STEP = 2
 """Seconds between two rungs of the demonstration."""
@@ -58,8 +62,11 @@ class Files(NamedTuple):
 
 
 def load(version: str, written: Mapping[str, str] | None = None) -> Pack:
-    """The pack of that version, of these files or as it ships; `+demo` behind it shortens every time to seconds."""
-    return _loaded(version) if written is None else _pack(version, parse(written))
+    """The pack of that version, of its published files or as it ships; `+demo` behind it shortens every time to seconds.
+
+    What was published before a table existed is completed as `app.policy.older` says.
+    """
+    return _loaded(version) if written is None else _published(version, written)
 
 
 def shipped(version: str) -> Path | None:
@@ -71,6 +78,13 @@ def shipped(version: str) -> Path | None:
 @cache
 def _loaded(version: str) -> Pack:
     return _pack(version, read(HERE / version.removesuffix(DEMO)))
+
+
+def _published(version: str, written: Mapping[str, str]) -> Pack:
+    own, release = tables_of(written), tables_of(texts(HERE / RELEASE))
+    whole, silent = completed(own.whole, release.whole)
+    pack = _pack(version, _checked(Files(whole, release.origin | own.origin)))
+    return replace(pack, silent_about=silent)
 
 
 def _pack(version: str, file: PackFile) -> Pack:
@@ -95,7 +109,10 @@ def texts(folder: Path) -> dict[str, str]:
 
 def parse(written: Mapping[str, str]) -> PackFile:
     """The same of files that are at hand as text."""
-    files = tables_of(written)
+    return _checked(tables_of(written))
+
+
+def _checked(files: Files) -> PackFile:
     try:
         file = PackFile.model_validate(files.whole)
     except ValidationError as error:

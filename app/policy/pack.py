@@ -202,6 +202,8 @@ class Pack(Shelf, Cabinet):
     version: str
     file: PackFile
     calendar: Calendar | None = None
+    silent_about: tuple[str, ...] = ()
+    """Tables and rows that it was published without, and that are read from the version of the release."""
     _made: dict[tuple[str, str, bool], Any] = field(default_factory=dict, compare=False, repr=False)
     """Times, routes and duties already put together; they follow from the file alone."""
 

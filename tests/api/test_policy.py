@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from app.db.versions import policy_versions
+from app.db.versions import keep, policy_versions, seal
 from app.domain.facts import BEIJING
 from app.policy.examples import examples
 from app.policy.loader import HERE, texts
 from tests.api.conftest import TOKENS
 from tests.api.test_explanation import shouhu
 from tests.api.test_stalled import later
+from tests.test_older import FILES
 
 SUPERVISOR, SECOND, OFFICER = "civil.supervisor.1", "conf.supervisor.1", "police.officer.1"
 
@@ -200,3 +201,39 @@ async def test_a_draft_is_rehearsed_before_it_is_approved(api, name):
         for course in (today, draft)
     ]
     assert datetime.fromisoformat(first[1]) - datetime.fromisoformat(first[0]) == timedelta(minutes=30)
+
+
+async def test_cases_run_on_by_a_published_version_that_is_older_than_ledgers_and_procedures(api):
+    """Of another release, as it lies in the database; what it is silent about is read from this one."""
+    name = "fengtai-2025.9"
+    async with api.service.engine.begin() as conn:
+        await keep(conn, name, "older", date(2025, 9, 1), FILES, SUPERVISOR, datetime.now(UTC))
+        await seal(conn, name, SECOND, datetime.now(UTC))
+    try:
+        case = (await api.report())["case_id"]
+        path = f"/v1/cases/{case}"
+        progress = await api.progress(case)
+        assert progress["policy"] == name
+        leg = f"{path}/referrals/{await api.leg(case, 'POLICE')}"
+        assert (await api.post(OFFICER, f"{leg}/accept")).status_code == 200
+        assert (await api.post(OFFICER, f"{leg}/complete")).status_code == 200
+        for told in (
+            path,
+            f"{path}/explanation",
+            f"{path}/procedures",
+            f"{path}/services",
+            "/v1/ledgers",
+            "/v1/registers",
+        ):
+            answer = await api.get("comm-110106101.officer.1" if told == "/v1/ledgers" else SUPERVISOR, told)
+            assert (answer.status_code, bool(answer.json())) == (200, True), (told, answer.text)
+        tried = await api.get(SUPERVISOR, f"/v1/policy/versions/{name}/dry-run?against=fengtai-2026.1&newest=5")
+        assert tried.json()["cases"] == 5
+        changes = await api.get(SUPERVISOR, f"/v1/policy/versions/{name}/changes?against=fengtai-2026.1")
+        assert "routes" in {row["table"] for row in changes.json()}
+        moved = await api.post(SUPERVISOR, f"{path}/move-policy", {"version": "fengtai-2026.1"})
+        assert moved.status_code == 200, moved.text
+    finally:
+        async with api.service.engine.begin() as conn:
+            row = update(policy_versions).where(policy_versions.c.version == name)
+            await conn.execute(row.values(effective_from=date(9999, 1, 1)))

@@ -82,8 +82,10 @@ async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground
     record = (await api.post("proc.head.1", f"/v1/sealed/{case}", asked)).json()
     assert [(one["step"], one["outcome"]) for one in record["outcomes"]] == [("juvenile_diversion.intake", "released")]
     async with api.service.engine.connect() as conn:
-        looked = select(tables.audit.c.why).where(
-            tables.audit.c.stream_id == case, tables.audit.c.action == "open_sealed"
+        looked = (
+            select(tables.audit.c.why)
+            .where(tables.audit.c.stream_id == case, tables.audit.c.action == "open_sealed")
+            .order_by(tables.audit.c.id)
         )
         assert (await conn.execute(looked)).scalars().all() == [
             f"state_provision: {longest['request']}", "case_handling: （2026）京0106刑初88号",

@@ -1,0 +1,75 @@
+"""Versions that were published before a table existed: their files never change, and this is what their silence means.
+
+What a version says is its own: which legs and duties a report opens, by whom and in which time. A table that it does not have at all, and
+numbers that it lacks and somebody asks for by name, are read from the version of this release, until the district publishes one that has
+them. So is the compartment of a child after an offence, for a release that knows of it must not file such a report as an open case.
+
+A proposal is never completed: it is whole, or it is refused. A name that a condition may ask is never taken away; a version that asks for
+one that is gone cannot be read, and is refused with the row that asks.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app.domain.policy import DUTIES_BY_ACT
+
+Table = Mapping[str, Any]
+
+
+def completed(own: Table, release: Table) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The tables of a version with what it is silent about, and the names of that: a table, or `table.row`."""
+    silent = tuple(name for name in release if name not in own)
+    whole = {**own, **{name: release[name] for name in silent}}
+    rows: list[str] = []
+    for table, more in _rows(own, release):
+        known = own[table]
+        whole[table] = {**known, **more} if isinstance(known, dict) else [*more, *known]
+        rows += [f"{table}.{_name(row)}" for row in more]
+    return whole, (*silent, *rows)
+
+
+def _rows(own: Table, release: Table) -> Iterator[tuple[str, Any]]:
+    """By table, the rows that a version lacks and cannot do without; they come first, where the first that holds decides."""
+    if isinstance(times := own.get("times"), dict):
+        yield "times", {name: row for name, row in release["times"].items() if name not in times}
+    if isinstance(own.get("duties"), list):
+        known = {row.get("code") for row in own["duties"]}
+        yield "duties", [row for row in release["duties"] if row["code"] in DUTIES_BY_ACT and row["code"] not in known]
+    if isinstance(own.get("changes"), list):
+        known = {field for row in own["changes"] for field in row.get("fields", ())}
+        left = ({**row, "fields": [name for name in row["fields"] if name not in known]} for row in release["changes"])
+        yield "changes", [row for row in left if row["fields"]]
+    yield from _compartment(own, release)
+
+
+def _compartment(own: Table, release: Table) -> Iterator[tuple[str, list[Any]]]:
+    tables, added = ("branches", "leads", "routes"), list[Any]()
+    if not all(isinstance(own.get(table), list) for table in tables) or any(
+        "sealed_for" in row for row in own["branches"]
+    ):
+        return
+    sealed = [row for row in release["branches"] if row.get("sealed_for")]
+    yield "branches", sealed
+    for table in tables[1:]:
+        known = {row.get("id") for row in own[table]}
+        asks = (row for row in release[table] if any(f"'{branch['branch']}'" in row["when"] for branch in sealed))
+        added = [row for row in asks if row["id"] not in known and "!=" not in row["when"]]
+        yield table, added
+    if isinstance(own.get("procedures"), list):
+        known = {row.get("code") for row in own["procedures"]}
+        begun = [row["procedure"] for row in added if "procedure" in row]
+        yield "procedures", [row for row in release["procedures"] if row["code"] in _all(begun, release) - known]
+
+
+def _all(begun: list[str], release: Table) -> set[str]:
+    """These procedures and all that their outcomes open."""
+    rows, found = {row["code"]: row for row in release["procedures"]}, set[str]()
+    while new := set(begun) & rows.keys() - found:
+        found |= new
+        ends = (one for code in new for step in rows[code]["steps"] for one in step["outcomes"])
+        begun = [target.partition(".")[0] for one in ends for target in one.get("opens", ())]
+    return found
+
+
+def _name(row: Any) -> str:
+    return row if isinstance(row, str) else str(row.get("id") or row.get("code"))
