@@ -4,7 +4,6 @@ from temporalio import activity
 
 from activities.delivery import Delivery
 from activities.messages import Moved, Order
-from app.domain.disclosure import CarePacket, MeansPacket
 
 
 class CivilAffairsActivities(Delivery):
@@ -13,9 +12,9 @@ class CivilAffairsActivities(Delivery):
     @activity.defn(name="civil_affairs_arrange_care")
     async def arrange_care(self, order: Order) -> Moved:
         """Take the child in, or find who may."""
-        return await self.send(order, CarePacket)
+        return await self.send(order)
 
     @activity.defn(name="civil_affairs_check_support")
     async def check_support(self, order: Order) -> Moved:
         """Look at hardship and living support."""
-        return await self.send(order, MeansPacket)
+        return await self.send(order)

@@ -17,7 +17,7 @@ from app.db.ledger import Ledger
 from app.db.people import machine_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
-from app.domain.disclosure import Packet, View
+from app.domain.disclosure import View, packet_for
 from app.domain.progress import Progress, State
 from app.domain.refusals import Refused
 
@@ -40,16 +40,16 @@ async def view_of(conn: AsyncConnection, case_id: str) -> View:
 
 @dataclass
 class Delivery:
-    """The shared path; each agency's activities add their own verb and packet."""
+    """The shared path; each agency's activities add their own verb, and the row of the leg says how much is told."""
 
     engine: AsyncEngine
     ledger: Ledger
     gateway: Gateway
 
-    async def send(self, order: Order, packet: type[Packet]) -> Moved:
+    async def send(self, order: Order) -> Moved:
         """One try. A rejection is recorded for a person; an outage is retried by Temporal and shown after some tries."""
         async with self.engine.begin() as conn:
-            loaded = await self._load(conn, order, packet)
+            loaded = await self._load(conn, order)
         if loaded is None:
             return await self._news(order)
         endpoint, message = loaded
@@ -66,9 +66,7 @@ class Delivery:
             raise
         return await self._record(order, "withdrawn" if taken_back else "delivered", reference=taken.reference or "")
 
-    async def _load(
-        self, conn: AsyncConnection, order: Order, packet: type[Packet]
-    ) -> tuple[AgencyEndpoint, dict[str, Any]] | None:
+    async def _load(self, conn: AsyncConnection, order: Order) -> tuple[AgencyEndpoint, dict[str, Any]] | None:
         query = select(tables.endpoints).where(tables.endpoints.c.agency == order.agency.value)
         row = (await conn.execute(query)).one_or_none()
         stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == order.stream_id))
@@ -86,7 +84,7 @@ class Delivery:
             return None
         if {order.agency.value, referral.desk} & set(progress.about):
             return None
-        told_to = machine_of(order.agency)
+        told_to, packet = machine_of(order.agency), packet_for(referral.agency, referral.task)
         await on_record(
             conn, told_to, "packet_sent", order.stream_id, tuple(packet.model_fields), why=f"task:{referral.task}"[:40]
         )

@@ -4,7 +4,6 @@ from temporalio import activity
 
 from activities.delivery import Delivery
 from activities.messages import Moved, Order
-from app.domain.disclosure import DropoutPacket, PupilPacket
 
 
 class EducationActivities(Delivery):
@@ -13,9 +12,9 @@ class EducationActivities(Delivery):
     @activity.defn(name="education_support_schooling")
     async def support_schooling(self, order: Order) -> Moved:
         """Support at school, teaching at home, aid."""
-        return await self.send(order, PupilPacket)
+        return await self.send(order)
 
     @activity.defn(name="education_bring_back")
     async def bring_back(self, order: Order) -> Moved:
         """Bring the child back to school."""
-        return await self.send(order, DropoutPacket)
+        return await self.send(order)

@@ -4,7 +4,6 @@ from temporalio import activity
 
 from activities.delivery import Delivery
 from activities.messages import Moved, Order
-from app.domain.disclosure import PatientPacket, RehabilitationPacket
 
 
 class HealthActivities(Delivery):
@@ -13,9 +12,9 @@ class HealthActivities(Delivery):
     @activity.defn(name="health_treat")
     async def treat(self, order: Order) -> Moved:
         """Treat and check the child."""
-        return await self.send(order, PatientPacket)
+        return await self.send(order)
 
     @activity.defn(name="health_rehabilitate")
     async def rehabilitate(self, order: Order) -> Moved:
         """Rehabilitation and insurance."""
-        return await self.send(order, RehabilitationPacket)
+        return await self.send(order)

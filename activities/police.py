@@ -4,7 +4,6 @@ from temporalio import activity
 
 from activities.delivery import Delivery
 from activities.messages import Moved, Order
-from app.domain.disclosure import EmergencyPacket, KinPacket, PupilPacket
 
 
 class PoliceActivities(Delivery):
@@ -13,14 +12,14 @@ class PoliceActivities(Delivery):
     @activity.defn(name="police_respond")
     async def respond(self, order: Order) -> Moved:
         """Act on the spot: order, search, stop, protect."""
-        return await self.send(order, EmergencyPacket)
+        return await self.send(order)
 
     @activity.defn(name="police_reach_kin")
     async def reach_kin(self, order: Order) -> Moved:
         """Ask a detained parent, reach the kin, tell the family without the suspect."""
-        return await self.send(order, KinPacket)
+        return await self.send(order)
 
     @activity.defn(name="police_take_note")
     async def take_note(self, order: Order) -> Moved:
         """Take note of a dropout."""
-        return await self.send(order, PupilPacket)
+        return await self.send(order)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import (
     access_record,
+    approvals,
     benefits,
     boards,
     cases,
@@ -30,6 +31,7 @@ from app.api import (
     files,
     keys,
     ledgers,
+    need,
     policy,
     problems,
     procedures,
@@ -111,6 +113,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
     app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=uploads)
     for module in (
         access_record,
+        approvals,
         reports,
         cases,
         work,
@@ -124,6 +127,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         registration,
         ledgers,
         sheets,
+        need,
         district,
         policy,
         registers,

@@ -35,7 +35,7 @@ async def approve(conn: AsyncConnection, who: Actor, version: str, now: datetime
     row = await _row(conn, version)
     if row["approved_by"]:
         raise Refused(RefusalCode.ALREADY_DONE)
-    if row["proposed_by"] in (who.person_id, who.acting_for):
+    if row["proposed_by"] in who.persons:
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     _require_future(await files_of(conn, version), now)
     await seal(conn, version, who.person_id, now)

@@ -321,6 +321,14 @@ async def of_all(engine):
             }
             await conn.execute(insert(sheet_jobs), job | {"at": datetime.now(UTC)})
             await conn.execute(insert(sheet_parts), {"job_id": job["id"], "name": "made", "number": 0, "body": b"x"})
+        opened = {"id": f"view-{case}", "person_id": "civil.officer.1", "agency": "CIVIL", "desk": "CIVIL", "stream_id": case,
+                  "case_id": case, "reason": "visit", "note": "x", "fields": [], "opened_at": datetime.now(UTC),
+                  "until": datetime.now(UTC)}  # fmt: skip
+        await conn.execute(insert(tables.full_views), opened)
+        asked = {"id": f"approval-{case}", "act": "export", "parameters": {}, "digest": "", "case_id": case, "reason": "verify",
+                 "note": "x", "person_id": "police.officer.2", "proposed_by": ["police.officer.2"], "agency": "POLICE",
+                 "desk": "POLICE", "proposed_at": datetime.now(UTC), "expires_at": datetime.now(UTC)}  # fmt: skip
+        await conn.execute(insert(tables.approvals), asked)
     yield case
     async with engine.begin() as conn:
         await conn.execute(tables.api_keys.delete())

@@ -1,5 +1,6 @@
 """Cases as those see them who may: where they stand, what happened, who is in them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -7,13 +8,17 @@ from sqlalchemy import select
 
 from app.api.answers import ETAG, CaseFile, CaseRow, Suggestion, TimelineEntry
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, visible
+from app.api.need import look
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.ledger import events_since
 from app.db.past import report_of
-from app.domain.access import Action, Deny, may
+from app.domain.access import Action, Actor, Deny, may
+from app.domain.disclosure import told_to
 from app.domain.events import event_adapter
+from app.domain.identity import clean_name, normal_phone
+from app.domain.masking import without
 from app.domain.progress import Progress
 from app.domain.stages import closing_obstacles
 from app.domain.terms import Agency, CloseReason, Stage, Urgency
@@ -54,11 +59,13 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
     require(who, Action.READ_CASE, subject)
     rules = await shouhu.ledger.rules(conn, progress.policy)
     response.headers["ETag"] = f'"{progress.version}"'
+    knows_reporter = not isinstance(may(who, Action.READ_REPORTER, subject), Deny)
     answer: dict[str, Any] = {
         "id": case_id,
         "version": progress.version,
         "progress": {
             **progress.model_dump(mode="json"),
+            **({} if knows_reporter else {"reporter_unit": ""}),
             "referrals_open": len(progress.open_referrals),
         },
         "planned": [step.model_dump(mode="json") for step in progress.steps],
@@ -66,15 +73,23 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
     }
     if not isinstance(may(who, Action.READ_CONTENT, subject), Deny):
         decides = not isinstance(may(who, Action.ADOPT_PLAN, subject), Deny)
-        read = ["children", "family", "narrative", *(["found"] if decides else [])]
-        await audit_read(conn, who, "read_content", case_id, read)
-        answer["content"] = await _content(conn, progress)
+        told = told_to(who, progress)
+        lens = await look(conn, who, "read_content", case_id, [*told.fields, *(["found"] if decides else [])])
+        content, reporter = await _content(conn, progress)
+        hidden = () if knows_reporter else _names_of(reporter)
+        content |= {"narrative": without(content.get("narrative", ""), hidden)}
+        answer["content"] = lens(told.of(content), (content, reporter))
         answer |= await _proposals(conn, shouhu, progress) if decides else {}
-    if not isinstance(may(who, Action.READ_REPORTER, subject), Deny):
-        await audit_read(conn, who, "read_reporter", case_id, ["reporter"])
-        reporter = select(tables.reports.c.reporter).where(tables.reports.c.case_id == case_id)
-        answer["reporter"] = (await conn.execute(reporter)).scalar_one_or_none()
+        if knows_reporter:
+            await audit_read(conn, who, "read_reporter", case_id, ["reporter"])
+            answer["reporter"] = lens(reporter)
     return answer
+
+
+def _names_of(reporter: dict[str, Any]) -> tuple[str, ...]:
+    """By what a text would give the reporter away to those who are not to know, in a full view too."""
+    name, phone = reporter.get("name") or "", reporter.get("phone") or ""
+    return name, clean_name(name), phone, normal_phone(phone)
 
 
 async def _proposals(conn: Conn, shouhu: Shouhu, progress: Progress) -> dict[str, Any]:
@@ -91,22 +106,20 @@ async def _proposals(conn: Conn, shouhu: Shouhu, progress: Progress) -> dict[str
     }
 
 
-async def _content(conn: Conn, progress: Progress) -> dict[str, Any]:
+async def _content(conn: Conn, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The children in the order of the report, in which the rules speak of them as well; and the reporter apart."""
     hidden = ("sound_keys", "phones", "case_id", "filed_at")
-    """The children in the order of the report, in which the rules speak of them as well."""
     case_id, order = progress.case_id, [child.id for child in progress.children]
     children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
     rows = sorted(children.mappings(), key=lambda row: order.index(row["id"]))
     report = await conn.execute(
-        select(tables.reports.c.narrative, tables.reports.c.family, tables.reports.c.findings).where(
-            tables.reports.c.case_id == case_id
-        )
-    )
-    found = report.mappings().one_or_none()
-    return {
-        "children": [{k: v for k, v in row.items() if k not in hidden} for row in rows],
-        **(dict(found) if found else {}),
-    }
+        select(
+            tables.reports.c.narrative, tables.reports.c.family, tables.reports.c.findings, tables.reports.c.reporter
+        ).where(tables.reports.c.case_id == case_id)
+    )  # fmt: skip
+    found = dict(report.mappings().one_or_none() or {})
+    reporter = found.pop("reporter", {})
+    return {"children": [{k: v for k, v in row.items() if k not in hidden} for row in rows], **found}, reporter
 
 
 @router.get("/cases/{case_id}/timeline", operation_id="read_timeline", response_model=list[TimelineEntry])
@@ -122,12 +135,14 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
         .order_by(ledger.version)
     )
     content = not isinstance(may(who, Action.READ_CONTENT, subject_of(progress)), Deny)
-    if content:
-        await audit_read(conn, who, "read_content", case_id, ["notes"])
+    knows_reporter = not isinstance(may(who, Action.READ_REPORTER, subject_of(progress)), Deny)
+    note_of = await _notes(conn, who, progress, knows_reporter) if content else _silent
     hidden = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
     rows = []
     for row in await conn.execute(query):
         said = {k: v for k, v in row.body.items() if k not in hidden or isinstance(v, str)}
+        if said["kind"] == "report_filed" and not knows_reporter:
+            said |= {"by": NOT_NAMED, "reporter_unit": NOT_NAMED, "behalf": None}
         due = next(
             (row.body[k]["due_at"] for k in ("finish", "accept", "clock") if isinstance(row.body.get(k), dict)), None
         )
@@ -139,10 +154,34 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
                 "title_en": en,
                 **said,
                 "due_at": due,
-                "note": row.note if content else None,
+                "note": note_of(row.body, row.note),
             }
         )
     return rows
+
+
+NOT_NAMED = "reporter"
+"""Instead of the account and the unit of whoever filed the report."""
+NoteOf = Callable[[dict[str, Any], str | None], str | None]
+
+
+def _silent(event: dict[str, Any], note: str | None) -> None:
+    """For a system, which sees no text."""
+
+
+async def _notes(conn: Conn, who: Actor, progress: Progress, knows_reporter: bool) -> NoteOf:
+    """The texts that came with the events: all for those who see all of the case, else those of the own legs and hand."""
+    told, lens = told_to(who, progress), await look(conn, who, "read_content", progress.case_id, ["notes"])
+    known = await _content(conn, progress)
+    see, hidden = lens.over(known), () if knows_reporter else _names_of(known[1])
+    own = {leg.id for leg in progress.referrals if leg.agency is who.agency or leg.desk == who.desk}
+    own |= {duty.code for duty in progress.duties if duty.desk == who.desk}
+
+    def note_of(event: dict[str, Any], note: str | None) -> str | None:
+        ours = {event.get("referral_id"), event.get("subject"), event.get("code")} & own or event["by"] in who.persons
+        return see(without(note, hidden)) if note and (told.whole or ours) else None
+
+    return note_of
 
 
 @router.get("/cases/{case_id}/explanation", operation_id="explain_case")

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
+from app.api.context import Conn, Shouhu, Who, unconcerned, visible
+from app.api.need import Asked, Lens, Opened, look, open_view, owner_of
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
@@ -25,8 +26,11 @@ from app.domain.child_terms import SECTION_OF, FileField, NotTaken
 from app.domain.commands import Command
 from app.domain.determination import ChildFound
 from app.domain.facts import Known, Sex
+from app.domain.opening import desk_of
+from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions, keeps
+from app.domain.terms import Agency, Role
 from app.domain.titles import TITLES
 from app.domain.visit import FactsSeen
 
@@ -148,9 +152,9 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     """All that is known of a child, by what the caller's body may see; on record before it leaves."""
     pack = await rules_of(conn, shouhu)
     sections = pack.file.seen_by(who.agency)
-    record = await record_of(conn, who, child_id, [section.value for section in sections])
+    record, lens = await record_of(conn, who, child_id, [section.value for section in sections])
     found = found_of(pack, record)
-    answer = shown(record, sections, found)
+    answer = lens(shown(record, sections, found), record.named)
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer
 
@@ -158,7 +162,7 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
 @router.get("/children/{child_id}/history", operation_id="read_child_history")
 async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[HistoryRow]:
     """Every value that was entered, by whom, and who verified, approved or returned it, each with its time."""
-    record = await record_of(conn, who, child_id, ["history"])
+    record, lens = await record_of(conn, who, child_id, ["history"])
     sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
     stream = cf.file_id(record.child_id)
     ledger, note = tables.events.c, tables.notes.c
@@ -169,7 +173,8 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
         .order_by(ledger.version)
     )
     rows = [_history_row(record, row) for row in await conn.execute(query)]
-    return [row for row in rows if SECTION_OF[row.field] in sections]
+    seen = [row.model_dump(mode="json") for row in rows if SECTION_OF[row.field] in sections]
+    return [HistoryRow.model_validate(row) for row in lens(seen, record.named)]
 
 
 STEPS = ("change_entered", "change_passed", "change_rejected")
@@ -281,11 +286,30 @@ def found_of(pack: Pack, record: ChildRecord, seen: FactsSeen | None = None) -> 
     return next((one for one in found if one.child_id == record.child_id), None)
 
 
-async def record_of(conn: Conn, who: Actor, child_id: str, fields: list[str]) -> ChildRecord:
-    """The child with all that is known, once it is on record that the caller reads it."""
+async def record_of(conn: Conn, who: Actor, child_id: str, fields: list[str]) -> tuple[ChildRecord, Lens]:
+    """The child with all that is known, once it is on record that the caller reads it, and how the caller sees it."""
     own = await in_sight(conn, who, child_id)
-    await audit_read(conn, who, "read_child", cf.file_id(own), fields, children=[own])
-    return (await records_of(conn, [own], visible(who)))[0]
+    lens = await look(conn, who, "read_child", cf.file_id(own), fields, children=[own])
+    return (await records_of(conn, [own], visible(who)))[0], lens
+
+
+@router.post("/children/{child_id}/full-view", status_code=201, operation_id="open_child_in_full")
+async def open_child(child_id: str, asked: Asked, conn: Conn, who: Who, shouhu: Shouhu) -> Opened:
+    """The caller's sections of the file in full for some minutes; the desk that keeps the file, or leads the case, is told."""
+    own = await in_sight(conn, who, child_id)
+    fields = [section.value for section in (await rules_of(conn, shouhu)).file.seen_by(who.agency)]
+    child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
+    query = select(child.case_id, child.division, watch.desk, case.progress).outerjoin(
+        tables.cases, case.id == child.case_id
+    )
+    query = query.outerjoin(tables.watches, watch.child_id == child.id).where(child.id == own)
+    found = (await conn.execute(query)).one()
+    desk = found.desk or (None if found.progress else desk_of(Agency.STREET, found.division))
+    owner = f"{Role.DESK_HEAD}:{desk}" if desk else owner_of(Progress.model_validate(found.progress))
+    made = await open_view(
+        conn, who, cf.file_id(own), found.case_id, asked.need, asked.note, fields, owner, children=[own]
+    )  # fmt: skip
+    return Opened(id=made.id, until=made.until, fields=fields)
 
 
 async def in_sight(conn: Conn, who: Actor, child_id: str) -> str:

@@ -15,10 +15,12 @@ from app.api.pages import Cursor, Limit, page_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.approvals import spend
 from app.db.child_records import records_of
 from app.db.ledger import Pack
 from app.db.walls import open_door
 from app.domain.access import STAFF, Actor
+from app.domain.approvals import Act
 from app.domain.child_record import ChildRecord
 from app.domain.determination import ChildFound
 from app.domain.facts import BEIJING
@@ -78,10 +80,15 @@ async def ledgers(conn: Conn, who: Who, shouhu: Shouhu) -> list[LedgerKind]:
 async def read_ledger(
     code: str, conn: Conn, who: Who, shouhu: Shouhu, use: Use | None = None, cursor: Cursor = None, limit: Limit = 50
 ) -> LedgerPage:
-    """A page of a book. Names and numbers are masked unless `use` says why they are needed, which is on record."""
+    """A page of a book. Names and numbers are masked unless `use` says why they are needed, which is on record and takes two persons
+
+    (`unmask_list` with the ledger and the use).
+    """
     rules = await rules_of(conn, shouhu)
     book = book_of(rules, who, code)
     ledger = book.ledger()
+    if use:
+        await spend(conn, who, Act.UNMASK_LIST, {"ledger": code, "use": use.value}, shouhu.ledger.clock())
     columns = ledger.for_sections(rules.file.seen_by(who.agency))
     await open_door(conn)  # a keeper need not see the case of each child; the reach of the book says whom it holds
     child = tables.children.c

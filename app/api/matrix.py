@@ -6,6 +6,7 @@ from pathlib import Path
 from app.api.problems import status_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Relation, may, scope
+from app.domain.approvals import Act, may_propose
 from app.domain.keys import opens
 from app.domain.sight import ADMINS
 from app.domain.terms import Agency, KeyScope, Role
@@ -89,6 +90,10 @@ def _rights_of_none(actor: Actor) -> str:
     return NOTHING if may(actor, Action.MANAGE_RIGHTS).allowed else REFUSED
 
 
+def _proposer(actor: Actor) -> str:
+    return YES if may_propose(actor, Act.MERGE) else REFUSED
+
+
 def _nothing(actor: Actor) -> str:
     """Of another desk, another person or another number, which none of these seats has."""
     return NOTHING
@@ -107,6 +112,8 @@ RULES: dict[str, tuple[str, Rule]] = {
     "read_case · content": ("read_content", _by(Action.READ_CONTENT)),
     "read_case · reporter": ("read_reporter", _by(Action.READ_REPORTER)),
     "read_case · found": ("adopt_plan", _by(Action.ADOPT_PLAN)),
+    "open_case_in_full": ("read_content", _by(Action.READ_CONTENT)),
+    "full_views": ("the own cases and views", signed_in),
     "read_timeline": ("read_case", _by(Action.READ_CASE)),
     "explain_case": ("read_case", _by(Action.READ_CASE)),
     "child_services": ("read_content", _by(Action.READ_CONTENT)),
@@ -131,6 +138,9 @@ RULES: dict[str, tuple[str, Rule]] = {
         ("end_watch", "verify_warning", "arrange_care", "record_contact", "record_return"),
         ("the desk that watches", _nothing),
     ),
+    "propose_act": ("staff (app/domain/approvals.py)", _proposer),
+    "approvals": ("the own office's proposals", signed_in),
+    **dict.fromkeys(("approve_act", "reject_act"), ("another person than the proposer, with the right", _nothing)),
     "notices": ("the own notices", _nothing),
     "read_notice": ("the own notices", signed_in),
     "deputies": ("the own absences", signed_in),
@@ -162,11 +172,20 @@ OWN_RULES = {
             "add_entry",
             "change_entry",
             "end_entry",
+            "open_entry_in_full",
         ),
         "no case; each register names who keeps and who sees it (app/domain/registers.py)",
     ),
     **dict.fromkeys(
-        ("read_child", "read_child_history", "enter_change", "pass_change", "reject_change", "waiting_changes"),
+        (
+            "read_child",
+            "read_child_history",
+            "open_child_in_full",
+            "enter_change",
+            "pass_change",
+            "reject_change",
+            "waiting_changes",
+        ),
         "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
     ),
     "register_child": "staff of a committee or street, in their own street (app/api/registration.py)",

@@ -42,6 +42,7 @@ NOT_FOUND = (
     RefusalCode.UNKNOWN_POLICY,
     RefusalCode.PROCEDURE_NOT_FOUND,
     RefusalCode.NO_SUCH_CHANGE,
+    RefusalCode.APPROVAL_NOT_FOUND,
     RefusalCode.NO_SUCH_WARNING,
     RefusalCode.KEY_NOT_FOUND,
     RefusalCode.UNIT_NOT_FOUND,

@@ -11,6 +11,7 @@ from sqlalchemy import Numeric, cast, func, or_, select
 
 from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read, visible
+from app.api.need import Asked, Lens, Opened, look, open_view
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
@@ -18,6 +19,7 @@ from app.db import entries as kept
 from app.db import tables
 from app.db.walls import open_door
 from app.domain.access import Actor
+from app.domain.masking import Mask
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.registers import (
@@ -200,14 +202,15 @@ async def entries(
     query = kept.newest(line.book == code, kept.seen(seen), (line.kind == Kind.ENDED.value) == ended)
     query = query.where(line.division == division) if division else query
     page = await page_of(conn, query, _Line, (line.at, line.id), cursor=cursor, limit=limit, newest_first=True)
-    return Page(items=[row.shown(seen.shows_private(row.desk)) for row in page.items], next=page.next)
+    return Page(items=[row.shown(seen.shows_private(row.desk), register) for row in page.items], next=page.next)
 
 
 class _Line(EntryRow):
     private: dict[str, Any]
 
-    def shown(self, whole: bool) -> EntryRow:
-        fields = {**self.fields, **(self.private if whole else {})}
+    def shown(self, whole: bool, register: Register) -> EntryRow:
+        private = self.private if whole else {}
+        fields = {**self.fields, **(Mask([private])(private) if register.names_families else private)}
         return EntryRow.model_validate({**self.model_dump(exclude={"private"}), "fields": fields})
 
 
@@ -216,17 +219,31 @@ async def history(code: str, entry_id: str, conn: Conn, who: Who, shouhu: Shouhu
     """Every line of an entry, from the first; nothing is ever overwritten."""
     register = await _register(conn, shouhu, who, code)
     seen = sight(who, register)
+    lens = Lens(True)
     if register.private and (seen.open_book or seen.desks):
-        await audit_read(conn, who, "read_register", f"register-{code}", list(register.private))
+        asked = await look(conn, who, "read_register", f"register-{code}", list(register.private), view_of=entry_id)
+        lens = asked if register.names_families else lens
     lines = await _lines(conn, who, register, entry_id)
-    whole = seen.shows_private(lines[-1].desk)
-    hidden = () if whole else register.private
+    hidden = () if seen.shows_private(lines[-1].desk) else register.private
     return [
-        EntryRow.model_validate({**one.model_dump(exclude={"book", "behalf", "fields"}), "fields": {
-            name: value for name, value in one.fields.items() if name not in hidden
-        }})
+        EntryRow.model_validate({
+            **one.model_dump(exclude={"book", "behalf", "fields"}),
+            "fields": lens({name: value for name, value in one.fields.items() if name not in hidden}),
+        })
         for one in lines
     ]  # fmt: skip
+
+
+@router.post("/{code}/entries/{entry_id}/full-view", status_code=201, operation_id="open_entry_in_full")
+async def open_entry(code: str, entry_id: str, asked: Asked, conn: Conn, who: Who, shouhu: Shouhu) -> Opened:
+    """The families in an entry by name, for some minutes, for whoever sees its private fields."""
+    register = await _register(conn, shouhu, who, code)
+    lines = await _lines(conn, who, register, entry_id)
+    if not sight(who, register).shows_private(lines[-1].desk):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    fields = list(register.private)
+    made = await open_view(conn, who, entry_id, None, asked.need, asked.note, fields, "", children=[])
+    return Opened(id=made.id, until=made.until, fields=fields)
 
 
 @router.post("/{code}/entries", status_code=201, operation_id="add_entry", responses={201: {"headers": ETAG}})

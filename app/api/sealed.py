@@ -6,10 +6,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import func, select
 
-from app.api.context import Conn, Who, audit_read
+from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.approvals import spend
 from app.db.walls import open_door
+from app.domain.approvals import Act
 from app.domain.compartment import Ground, may_open
 from app.domain.procedure import REFERENCE, Ended
 from app.domain.progress import Progress
@@ -48,8 +50,11 @@ class SealedRecord(BaseModel):
 
 
 @router.post("/sealed/{case_id}", operation_id="open_sealed")
-async def open_sealed(case_id: str, asked: OnGround, conn: Conn, who: Who) -> SealedRecord:
-    """The look is on record with its ground before anything leaves; for all others the record does not exist."""
+async def open_sealed(case_id: str, asked: OnGround, conn: Conn, who: Who, shouhu: Shouhu) -> SealedRecord:
+    """By two persons (`unseal` with the case, the ground and the request); the look is on record with its ground before anything leaves.
+
+    For all others the record does not exist.
+    """
     if not may_open(who):
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     await open_door(conn)  # nobody's sight reaches it any more; the ground does
@@ -59,6 +64,8 @@ async def open_sealed(case_id: str, asked: OnGround, conn: Conn, who: Who) -> Se
     stored = (await conn.execute(query)).scalar_one_or_none()
     if stored is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
+    parameters = {"case": case_id, "ground": asked.ground.value, "request": asked.request}
+    await spend(conn, who, Act.UNSEAL, parameters, shouhu.ledger.clock())
     await audit_read(conn, who, "open_sealed", case_id, ["outcomes"], why=f"{asked.ground}: {asked.request}")
     progress = Progress.model_validate(stored)
     if progress.closed_at is None or progress.closed_reason is None:

@@ -50,7 +50,8 @@ async def deputy(conn: AsyncConnection, actor: Actor, absent: str, now: datetime
     row = await walls.seated(conn, {"absent": absent, "deputy": actor.person_id, "at": now})
     if row is None:
         return None
-    return _actor(row).model_copy(update={"person_id": actor.person_id, "acting_for": absent})
+    also = tuple(one for one in dict.fromkeys((*actor.also, *row.also)) if one not in (actor.person_id, absent))
+    return _actor(row).model_copy(update={"person_id": actor.person_id, "acting_for": absent, "also": also})
 
 
 async def actors_of(conn: AsyncConnection, person_ids: Collection[str]) -> dict[str, Actor]:
@@ -68,5 +69,5 @@ def machine_of(agency: Agency) -> Actor:
 def _actor(row: Row) -> Actor:
     return Actor(
         person_id=row.id, agency=Agency(row.agency), desk=row.desk, roles=tuple(Role(role) for role in row.roles),
-        division=row.division, unit=row.unit,
+        division=row.division, unit=row.unit, also=tuple(row.also),
     )  # fmt: skip

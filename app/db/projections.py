@@ -249,7 +249,7 @@ async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], fir
                 "person_id": person, "case_id": _stream_of(after), "version": first + n, "kind": event.kind, "subject": subject,
                 "rung": rung.value if rung else None, "at": event.at,
             }
-            for person in await _people_at(conn, told, event.at, instead)
+            for person in await people_at(conn, told, event.at, instead)
         ]  # fmt: skip
     return rows
 
@@ -292,7 +292,7 @@ def _stream_of(after: Any) -> str:
     return after.case_id or after.watch_id if isinstance(after, Watch) else after.case_id
 
 
-async def _people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime, instead: str) -> list[str]:
+async def people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime, instead: str) -> list[str]:
     """The active people behind addresses such as `desk:POLICE`, and their deputies at that time.
 
     Where a seat is empty, others are told `instead`, such as the supervisors of civil affairs; a reporter's word is for the reporter alone.

@@ -55,8 +55,12 @@ people = Table(
     Column("unit", Id),
     Column("is_active", Boolean, nullable=False, server_default="true"),
     Column("token_hash", String(64), unique=True),
+    Column("staff_no", String(64)),
+    Column("also", ARRAY(Id), nullable=False, server_default="{}"),
     Index(None, "desk"),
     Index(None, "agency"),
+    Index(None, "staff_no"),
+    comment="`staff_no` is a digest of the national staff number; `also`, kept by a trigger, are the other accounts with the same.",
 )
 
 deputies = Table(

@@ -23,6 +23,7 @@ from app.db.account_tables import accounts, api_keys, sessions
 from app.db.child_tables import child_files, contents
 from app.db.columns import Id, Instant, conducted, metadata
 from app.db.file_tables import drafts, entry_links, files
+from app.db.need_tables import approvals, full_views
 from app.db.registers import (
     agencies,
     calendar_days,
@@ -44,6 +45,7 @@ __all__ = [
     "accounts",
     "agencies",
     "api_keys",
+    "approvals",
     "audit",
     "calendar_days",
     "calendars",
@@ -62,6 +64,7 @@ __all__ = [
     "events",
     "files",
     "findings",
+    "full_views",
     "metadata",
     "notes",
     "notices",
@@ -330,7 +333,7 @@ notices = Table(
     Column("rung", String(20)),
     Column("at", Instant, nullable=False),
     Column("read_at", Instant),
-    UniqueConstraint("person_id", "case_id", "version"),
+    UniqueConstraint("person_id", "case_id", "version", "subject"),
     Index("ix_notices_unread", "person_id", "id", postgresql_where=text("read_at IS NULL")),
 )
 

@@ -36,6 +36,8 @@ WALLED = (
     "drafts",
     "sheet_jobs",
     "sheet_parts",
+    "full_views",
+    "approvals",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")

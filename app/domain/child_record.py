@@ -61,6 +61,17 @@ class ChildRecord(Frozen):
         value = self.reported.get(field)
         return None if value in (None, "", []) else Entry(value=value, by=self.registered_by, at=self.reported_at)
 
+    @property
+    def named(self) -> tuple[Any, ...]:
+        """Where the child and whoever belongs to it are named: in the report, in what was entered since, as the delegate."""
+        counts = {field.value: entry.value for field in FileField if (entry := self.entry(field))}
+        waiting = {
+            field.value: self.contents[change.number].get("value")
+            for field in FileField
+            if (change := self.waiting(field))
+        }
+        return self.reported, counts, waiting, self.entrusted
+
     def waiting(self, field: FileField) -> Change | None:
         """The change of a field that is under way."""
         return self.file.waiting_for(field) if self.file else None

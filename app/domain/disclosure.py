@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, ClassVar, Self
 
+from app.domain.opening import desk_of
 from app.domain.policy import Frozen
-from app.domain.progress import Progress, State
-from app.domain.terms import OWN_AGENCY, Stage
+from app.domain.progress import LEFT, Progress, State
+from app.domain.sight import Actor, scope
+from app.domain.terms import OWN_AGENCY, Agency, Stage
 
 
 class View(Frozen):
@@ -122,6 +124,88 @@ class RehabilitationPacket(PatientPacket):
     """Health on an application: the disability, for rehabilitation and insurance."""
 
     told = ("age_years", "gravely_ill", "disabled", "disability_grade")
+
+
+PACKETS: Mapping[Agency, type[Packet]] = {
+    Agency.POLICE: EmergencyPacket, Agency.CIVIL: CarePacket, Agency.EDU: PupilPacket, Agency.SCHOOL: PupilPacket,
+    Agency.HEALTH: PatientPacket, Agency.HOSPITAL: PatientPacket,
+}  # fmt: skip
+"""By agency; schools and hospitals are told what their authority is told, the rest, which children and where."""
+FOR_TASK: Mapping[tuple[Agency, str], type[Packet]] = {
+    (Agency.POLICE, "ask_detainee"): KinPacket, (Agency.POLICE, "contact_kin"): KinPacket,
+    (Agency.POLICE, "notify_without_suspect"): KinPacket, (Agency.POLICE, "note_dropout"): PupilPacket,
+    (Agency.CIVIL, "check_support"): MeansPacket, (Agency.CIVIL, "check_hardship"): MeansPacket,
+    (Agency.EDU, "dropout_control"): DropoutPacket, (Agency.HEALTH, "rehabilitation"): RehabilitationPacket,
+}  # fmt: skip
+
+
+def packet_for(agency: Agency, task: str) -> type[Packet]:
+    """The disclosure row of a leg, whether a system is told or a person at the desk looks."""
+    return FOR_TASK.get((agency, task)) or PACKETS.get(agency, Packet)
+
+
+class Told(Frozen):
+    """What a seat sees of those whom a case is about; None is everything."""
+
+    child: tuple[str, ...] | None = None
+    kin: tuple[str, ...] | None = None
+    narrative: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is kept back."""
+        return self == Told()
+
+    @property
+    def fields(self) -> list[str]:
+        """By name, for the record."""
+        more = (("family", self.kin != ()), ("narrative", self.narrative))
+        return ["children" if self.child is None else "children: some", *(name for name, is_told in more if is_told)]
+
+    def of(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of a case's content that this seat sees; codes are everybody's."""
+        shown = dict(content)
+        shown["children"] = [_only(child, self.child) for child in content["children"]]
+        if "family" in content:
+            shown["family"] = [] if self.kin == () else [_only(one, self.kin) for one in content["family"]]
+        if not self.narrative:
+            shown.pop("narrative", None)
+        return shown
+
+
+CODES = ("id", "sex", "division")
+
+
+def _only(person: Mapping[str, Any], fields: tuple[str, ...] | None) -> dict[str, Any]:
+    kept = (*CODES, *fields) if fields is not None else tuple(person)
+    return {name: value for name, value in person.items() if name in kept}
+
+
+def told_to(actor: Actor, progress: Progress) -> Told:
+    """The lead, intake, the overseers, the procuratorate and whoever assesses see all; others, what the rows of their legs tell."""
+    lead_desk = desk_of(progress.lead, progress.division)
+    leads = actor.agency is progress.lead and (not progress.lead.is_territorial or actor.desk == lead_desk)
+    if leads or actor.oversees_district or actor.agency in SEE_ALL:
+        return Told()
+    whole = scope(actor).agencies
+    legs = [
+        leg for leg in progress.referrals
+        if leg.state not in LEFT and (leg.desk in (actor.desk, *scope(actor).desks) or leg.agency in whole)
+    ]  # fmt: skip
+    if any(leg.assessment for leg in legs):
+        return Told()
+    packets = {packet_for(leg.agency, leg.task) for leg in legs} or {Packet}
+    kin = tuple(dict.fromkeys(field for packet in packets for field in KIN_OF.get(packet, ())))
+    return Told(
+        child=tuple(dict.fromkeys(field for packet in packets for field in packet.fields)),
+        kin=None if packets & {CarePacket, EmergencyPacket} else kin,
+        narrative=EmergencyPacket in packets,
+    )
+
+
+SEE_ALL = (Agency.POLICE, Agency.PROC, Agency.COURT, Agency.COMMITTEE)
+"""Where every report is taken in, who supervises and judges, and the committee that weighs a grade."""
+KIN_OF: Mapping[type[Packet], tuple[str, ...]] = {KinPacket: KIN, DropoutPacket: KIN, MeansPacket: MEANS}
 
 
 def _some(people: Iterable[Mapping[str, Any]], fields: tuple[str, ...]) -> tuple[dict[str, Any], ...]:

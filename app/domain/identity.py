@@ -111,9 +111,9 @@ def known_name(name: str) -> str:
 
 
 def mask_name(name: str) -> str:
-    """李*, 欧阳*"""
+    """李*, 欧阳*; of a single character nothing is shown, for it would be the whole name."""
     plain = clean_name(name)
-    return f"{surname_of(plain)}*" if plain else ""
+    return f"{surname_of(plain)}*" if len(plain) > 1 else "*" * len(plain)
 
 
 def mask_id(id_no: str) -> str:

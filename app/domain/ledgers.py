@@ -11,6 +11,7 @@ from app.domain.determination import Category, ChildFound, Standing
 from app.domain.entitlement import Held
 from app.domain.facts import BEIJING, Known
 from app.domain.identity import mask_id, mask_name, mask_phone
+from app.domain.masking import HIDDEN, Mask, mask_address, mask_birth_date
 from app.domain.policy import Frozen
 from app.domain.progress import Progress, State
 from app.domain.terms import Agency, Term
@@ -102,12 +103,12 @@ def lines(rows_of: RowsOf, line: Line) -> Iterator[Line]:
 
 
 def row(columns: Iterable[str], line: Line, *, masked: bool) -> dict[str, Any]:
-    """One row; the pure projector of all ledgers."""
-    made = {}
+    """One row; the pure projector of all ledgers. What has no mask of its own may still be a text that names somebody."""
+    made, mask = {}, Mask(line.record.named)
     for code in columns:
         column = COLUMNS[code]
         value = column.of(line)
-        made[code] = column.mask(value) if masked and column.mask and value not in (None, "", []) else value
+        made[code] = (column.mask or mask)(value) if masked and value not in (None, "", []) else value
     return made
 
 
@@ -218,24 +219,14 @@ def _phones(value: Any) -> Any:
     return [mask_phone(one) for one in value]
 
 
-def _address(value: Any) -> str:
-    """Where about; the house number is nobody's who did not ask for it."""
-    return f"{str(value)[:SHOWN]}***"
-
-
-def _year(value: Any) -> str:
-    return f"{str(value)[:4]}-**-**"
-
-
 def _hidden(value: Any) -> str:
-    return "***"
+    return HIDDEN
 
 
-SHOWN = 3
 MASKS: Mapping[FileField, Callable[[Any], Any]] = {
     FileField.NAME: lambda value: mask_name(str(value)), FileField.ID_NO: lambda value: mask_id(str(value)),
-    FileField.PHONE: lambda value: mask_phone(str(value)), FileField.RESIDENCE: _address, FileField.HUKOU: _address,
-    FileField.BIRTH_DATE: _year, FileField.FEATURES: _hidden, FileField.HEALTH: _hidden, FileField.HOUSEHOLD: _hidden,
+    FileField.PHONE: lambda value: mask_phone(str(value)), FileField.RESIDENCE: mask_address, FileField.HUKOU: mask_address,
+    FileField.BIRTH_DATE: mask_birth_date, FileField.FEATURES: _hidden, FileField.HEALTH: _hidden, FileField.HOUSEHOLD: _hidden,
     FileField.GUARDIANS: _hidden,
 }  # fmt: skip
 

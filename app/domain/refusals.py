@@ -75,6 +75,8 @@ class RefusalCode(Term):
     CANNOT_CLOSE = "cannot_close", "尚不能办结", "The case cannot be closed yet."
     CLOSURE_NOT_PROPOSED = "closure_not_proposed", "尚未提出办结", "Nobody has proposed the closure."
     SECOND_PERSON_NEEDED = "second_person_needed", "须由另一人审批", "A second person has to approve this."
+    APPROVAL_NOT_FOUND = "approval_not_found", "没有此审批事项", "There is no such proposal."
+    APPROVAL_EXPIRED = "approval_expired", "审批已过期，请重新提出", "The proposal has expired; make it anew."
     SAME_CASE = "same_case", "不能与自身关联", "A report cannot be linked to itself."
     LINK_CHAIN = "link_chain", "目标案件本身已并入他案", "The other case is itself linked to another one."
     NOT_LINKED = "not_linked", "未关联", "The report is not linked."

@@ -144,6 +144,11 @@ class Register(Value):
         """The fields that hold persons, addresses and numbers."""
         return tuple(spec.code for spec in self.fields if spec.private)
 
+    @property
+    def names_families(self) -> bool:
+        """Whether the persons in it are those of children, and not of offices."""
+        return any(spec.private and spec.type is FieldType.CHILD for spec in self.fields)
+
     def read(self, given: Mapping[str, Any], today: date) -> dict[str, Any]:
         """The fields as they are kept; raises ValidationError with the place of each fault."""
         form = self.form.model_validate(dict(given))

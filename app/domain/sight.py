@@ -27,11 +27,13 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
     acting_for: str | None = None
     scopes: tuple[KeyScope, ...] | None = None
     """Of a machine's key; None for a person, and for a system that signs what it says."""
+    also: tuple[str, ...] = ()
+    """Further accounts of the same natural person."""
 
     @property
     def persons(self) -> tuple[str, ...]:
         """Everybody who acts when this actor acts: two persons are needed where these must not meet."""
-        return (self.person_id,) if self.acting_for is None else (self.person_id, self.acting_for)
+        return (self.person_id, *((self.acting_for,) if self.acting_for else ()), *self.also)
 
     @property
     def marks(self) -> tuple[str, ...]:

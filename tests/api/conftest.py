@@ -57,6 +57,20 @@ class Api:
     async def progress(self, case_id, person="civil.supervisor.1"):
         return (await self.get(person, f"/v1/cases/{case_id}")).json()["progress"]
 
+    async def opened(self, person, path):
+        """A case or a file with the names in full, once the person has said why."""
+        told = await self.post(person, f"{path}/full-view", {"need": "verify", "note": "核对身份"})
+        assert told.status_code == 201, told.text
+        return await self.get(person, path)
+
+    async def approved(self, person, second, act, **parameters):
+        """What takes two persons, proposed by one and approved by the other."""
+        asked = {"act": act, "parameters": parameters, "reason": "verify", "note": "核对"}
+        made = await self.post(person, "/v1/approvals", asked)
+        assert made.status_code == 201, made.text
+        done = await self.post(second, f"/v1/approvals/{made.json()['id']}/approve")
+        assert done.status_code == 200, done.text
+
     async def leg(self, case_id, agency):
         return next(r["id"] for r in (await self.progress(case_id))["referrals"] if r["agency"] == agency)
 

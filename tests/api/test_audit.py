@@ -68,6 +68,7 @@ async def test_nothing_is_read_that_cannot_be_put_on_record(api, how):
     case_id, secret = await _report(api)
     open_before, shut = {}, {}
     for person in ("civil.supervisor.1", "police.officer.1"):
+        await api.opened(person, f"/v1/cases/{case_id}")
         async for route, path in _reads(api, case_id):
             open_before[person, route] = await api.get(person, path)
     holding = {asked for asked, answer in open_before.items() if secret in answer.text}

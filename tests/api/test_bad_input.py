@@ -191,7 +191,7 @@ async def test_a_narrative_that_is_too_long_is_told_its_limit_and_a_shorter_one_
 @pytest.mark.parametrize("name", ["𫖯𬭎", "㛃", "阿卜杜热合曼·买买提", "欧阳·𠮷", "😀", "e\u0301", "A" * 500])
 async def test_names_of_every_script_are_kept_as_they_were_typed(api, name):
     report = await api.report(children=[{"name": name}])
-    case = (await api.get("police.officer.1", f"/v1/cases/{report['case_id']}")).json()
+    case = (await api.opened("police.officer.1", f"/v1/cases/{report['case_id']}")).json()
     assert case["content"]["children"][0]["name"] == name
 
 

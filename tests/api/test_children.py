@@ -39,7 +39,7 @@ async def enter(api, child, person=COMMITTEE, headers=None, **entered):
 @pytest.mark.requirement("R053")
 async def test_the_file_is_read_from_the_report_the_cases_and_the_watch(api, child):
     await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "needs_help", "note": "需要校服"})
-    read = await api.get(COMMITTEE, f"/v1/children/{child}")
+    read = await api.opened(COMMITTEE, f"/v1/children/{child}")
     file = read.json()
     assert read.headers["ETag"] == '"0"'
     assert (file["fields"]["name"]["value"], file["fields"]["name"]["by"]) == ("华小满（化名）", None)

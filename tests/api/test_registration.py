@@ -31,7 +31,7 @@ async def test_a_left_behind_child_is_registered_verified_and_watched_by_its_gra
     assert first["proposed"] in [grade.value for grade in Grade]
     assert child not in await watched(api)
     assert not of(await book(api, COMMITTEE, "work"), child), "what nobody has verified stands in no ledger"
-    file = (await api.get(STREET, f"/v1/children/{child}")).json()
+    file = (await api.opened(STREET, f"/v1/children/{child}")).json()
     assert (file["fields"]["name"]["value"], file["fields"]["name"]["by"]) == ("单小禾（化名）", COMMITTEE)
     assert file["fields"]["registration"]["waiting"]["change"] == first["change"]
     path = f"/v1/children/{child}/changes/{first['change']}/pass"
@@ -68,7 +68,7 @@ async def test_a_registered_child_at_risk_is_a_report_in_one_step_with_all_that_
     risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "夜间独自在家"}
     visit = await api.post(COMMITTEE, f"/v1/watches/{watch_id(entered['child_id'])}/visits", risk)
     assert visit.status_code == 200, visit.text
-    content = (await api.get("police.officer.1", f"/v1/cases/{visit.json()['report']}")).json()["content"]
+    content = (await api.opened("police.officer.1", f"/v1/cases/{visit.json()['report']}")).json()["content"]
     assert (content["children"][0]["name"], content["children"][0]["division"]) == ("单小麦（化名）", DIVISION)
     seen = (await api.get("civil.supervisor.1", f"/v1/children/{entered['child_id']}")).json()
     assert [case["id"] for case in seen["cases"]] == [visit.json()["report"]]

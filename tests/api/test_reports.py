@@ -64,7 +64,7 @@ async def test_one_submission_makes_one_case_whatever_the_client_does(api, key):
 async def test_emoji_rare_characters_and_long_names_come_back_as_typed(api):
     name, story = "𠮷野家𪚥（化名）😀", "她说“爸爸打”👧🏻\n第二行 < & > ' \" \\ 𫝆"
     report = await api.report(children=[{"name": name}], narrative=story)
-    case = (await api.get("police.officer.1", f"/v1/cases/{report['case_id']}")).json()
+    case = (await api.opened("police.officer.1", f"/v1/cases/{report['case_id']}")).json()
     assert case["content"]["children"][0]["name"] == name
     assert case["content"]["narrative"] == story
 

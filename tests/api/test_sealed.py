@@ -78,9 +78,13 @@ async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground
         is_problem(await api.post("proc.head.1", f"/v1/sealed/{case}", named), 422, "invalid_request")
     is_problem(await api.post("proc.head.1", f"/v1/sealed/{same['case_id']}", asked), 404, "case_not_found")
     longest = {"ground": "state_provision", "request": "丰检未附不诉〔2026〕0008号之一之二补充"}
+    for request in (longest, asked):
+        is_problem(await api.post("proc.head.1", f"/v1/sealed/{case}", request), 409, "second_person_needed")
+        await api.approved("proc.head.1", "proc.procurator.1", "unseal", case=case, **request)
     assert (await api.post("proc.head.1", f"/v1/sealed/{case}", longest)).status_code == 200, "the audit holds it whole"
     record = (await api.post("proc.head.1", f"/v1/sealed/{case}", asked)).json()
     assert [(one["step"], one["outcome"]) for one in record["outcomes"]] == [("juvenile_diversion.intake", "released")]
+    is_problem(await api.post("proc.head.1", f"/v1/sealed/{case}", asked), 409, "second_person_needed")
     async with api.service.engine.connect() as conn:
         looked = (
             select(tables.audit.c.why)

@@ -50,14 +50,20 @@ INSIDERS = {
     "/v1/notices": "street-110106025.officer.1",
     "/v1/cases/{case_id}/files": POLICE,
     "/v1/files/{file_id}": POLICE,
+    "/v1/full-views": SUPERVISOR,
+    "/v1/approvals": SUPERVISOR,
 }
 """Whom each route tells something of the case."""
-QUERIES = {"/v1/statistics/scorecard": "?since=2026-01-01T00:00:00Z&until=2030-01-01T00:00:00Z"}
+QUERIES = {
+    "/v1/approvals": "?waiting=false",
+    "/v1/statistics/scorecard": "?since=2026-01-01T00:00:00Z&until=2030-01-01T00:00:00Z",
+}
 OF_NO_CASE = {
     "/v1/ledgers", "/v1/ledgers/{code}/template", "/v1/sheets", "/v1/sheets/{sheet_id}", "/v1/sheets/{sheet_id}/workbook",
     "/v1/rounds", "/v1/rounds/asked", "/v1/rounds/rates", "/v1/rounds/{round_id}/units",
-    "/v1/statistics/anonymised", "/v1/surveys", "/v1/surveys/{survey}/results", "/sign-in", "/account",
     "/v1/entry-links", "/", "/progress", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect",
+    "/v1/statistics/anonymised", "/v1/surveys", "/v1/surveys/{survey}/results", "/sign-in",
+    "/sign-in/provider", "/sign-in/back", "/account", "/tasks",
     "/v1/me", "/v1/agencies", "/v1/calendar", "/v1/deputies", "/v1/policy/versions",
     "/v1/registers", "/v1/registers/due", "/v1/registers/{code}/entries", "/v1/registers/{code}/entries/{entry_id}",
     "/v1/registers/{code}/totals", "/v1/keys", "/v1/policy/versions/{version}/changes", "/v1/policy/versions/{version}/dry-run",
@@ -111,6 +117,10 @@ async def a_case_with_all_there_is(api):
     async with api.service.engine.begin() as conn:
         await rules.record(conn, case, choice)
     await api.post(SUPERVISOR, f"/v1/cases/{case}/referrals/{await api.leg(case, 'STREET')}/urge")
+    asked = {"act": "delete", "parameters": {"case": case}, "reason": "by_law", "note": "依法"}
+    assert (await api.post(SUPERVISOR, "/v1/approvals", asked)).status_code == 201
+    opened = await api.post(POLICE, f"/v1/cases/{case}/full-view", {"need": "visit", "note": "入户"})
+    assert opened.status_code == 201, opened.text
     changed = {"field": "school", "value": "示例小学（化名）"}
     entered = await api.post("comm-110106025.officer.1", f"/v1/children/{child}/changes", changed)
     assert entered.status_code == 200, entered.text

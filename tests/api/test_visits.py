@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.watch import watch_id
-from tests.api.test_ledgers import AWAY, COMMITTEE, DIVISION, STREET, WOMEN, book, of, watched
+from tests.api.test_ledgers import AWAY, COMMITTEE, DIVISION, STREET, WOMEN, book, in_full, of, watched
 from tests.api.test_reports import is_problem
 
 FORM = {"guardian_met": True, "guardianship": "kin", "supervision": "urged", "acknowledged": "signed",
@@ -30,7 +30,7 @@ async def test_what_the_form_says_stands_in_the_ledgers_of_guardianship(api, poo
         "当场督促",
         "已签署",
     )
-    (row,) = of(await book(api, COMMITTEE, "guardianship_supervision", "?use=inspection"), poor)
+    (row,) = of(await in_full(api, "guardianship_supervision", "inspection"), poor)
     assert (row["guardian_met"], row["visitor"], row["needs"], row["visit_note"]) == (
         True,
         COMMITTEE,
@@ -108,7 +108,7 @@ async def test_a_report_of_a_visit_names_the_child_as_the_file_has_it_now(api, p
         assert (await api.post(person, f"/v1/children/{poor}/changes/{change}/pass")).status_code == 200
     risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "家中无人"}
     case = (await visit(api, poor, **risk))["report"]
-    content = (await api.get("police.officer.1", f"/v1/cases/{case}")).json()["content"]
+    content = (await api.opened("police.officer.1", f"/v1/cases/{case}")).json()["content"]
     assert (content["children"][0]["name"], content["children"][0]["division"]) == ("方小雪（化名）", DIVISION)
 
 

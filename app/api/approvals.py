@@ -1,0 +1,105 @@
+"""Two persons: what was proposed and waits for another, by whoever may approve it."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Row, select
+
+from app.api.context import Conn, Shouhu, Who
+from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.strict import StrictRoute
+from app.db import approvals as two
+from app.db import tables
+from app.db.intake import LongText
+from app.domain.approvals import Act, Reason
+from app.domain.terms import Agency
+
+router = APIRouter(prefix="/v1/approvals", tags=["two persons"], route_class=StrictRoute)
+Code = Annotated[str, Field(max_length=120)]
+
+
+class Proposed(BaseModel):
+    """An act with its parameters, in codes and ids, exactly as the route that does it names them; never a name."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "act": "unmask_list", "parameters": {"ledger": "work", "use": "hand_in"}, "reason": "hand_in", "note": "季度上报"
+            }
+        },
+    )  # fmt: skip
+
+    act: Act
+    parameters: dict[Code, Code | int] = Field(max_length=10)
+    reason: Reason
+    note: LongText = Field(min_length=2)
+
+
+class ApprovalRow(BaseModel):
+    """A proposal and what became of it."""
+
+    id: str
+    act: Act
+    parameters: dict[str, str | int]
+    reason: Reason
+    note: str
+    person_id: str
+    behalf: str | None
+    agency: Agency
+    desk: str
+    proposed_at: datetime
+    expires_at: datetime = Field(description="Until when it waits, or once approved, holds.")
+    approved_by: str | None
+    approved_at: datetime | None
+    rejected_by: str | None
+    rejected_at: datetime | None
+    used_at: datetime | None
+
+
+@router.post("", status_code=201, operation_id="propose_act")
+async def propose(asked: Proposed, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
+    """The first person's step; nothing is done by it."""
+    named = (
+        asked.parameters.get("case") if asked.act is not Act.UNSEAL else None
+    )  # a sealed case is behind everybody's wall
+    case_id = None if named is None else str(named)
+    now = shouhu.ledger.clock()
+    made = await two.propose(conn, who, asked.act, asked.parameters, asked.reason, asked.note, now, case_id=case_id)
+    return _shown(made)
+
+
+@router.get("", operation_id="approvals")
+async def approvals(
+    conn: Conn, who: Who, shouhu: Shouhu, waiting: bool = True, cursor: Cursor = None, limit: Limit = 50
+) -> Page[ApprovalRow]:
+    """Proposals of the caller's office, for overseers of all; those that wait for a second person, or all; newest first."""
+    row = tables.approvals.c
+    query = select(*(row[name] for name in ApprovalRow.model_fields))
+    if waiting:
+        query = query.where(
+            row.approved_at.is_(None), row.rejected_at.is_(None), row.expires_at > shouhu.ledger.clock()
+        )
+    return await page_of(
+        conn, query, ApprovalRow, (row.proposed_at, row.id), cursor=cursor, limit=limit, newest_first=True
+    )
+
+
+@router.post("/{approval_id}/approve", operation_id="approve_act")
+async def approve(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
+    """The second person's step: whoever proposed may now do it. Never the same natural person, by whatever account or seat."""
+    done = await two.decide(conn, who, approval_id, shouhu.ledger.clock(), approve=True)
+    return _shown(done)
+
+
+@router.post("/{approval_id}/reject", operation_id="reject_act")
+async def reject(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
+    """It is not done."""
+    done = await two.decide(conn, who, approval_id, shouhu.ledger.clock(), approve=False)
+    return _shown(done)
+
+
+def _shown(row: Row) -> ApprovalRow:
+    return ApprovalRow.model_validate({name: getattr(row, name) for name in ApprovalRow.model_fields})

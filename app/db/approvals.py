@@ -1,0 +1,97 @@
+"""The one table of what takes two persons. A route that does such an act asks `spend`, which refuses unless another person has approved.
+
+    await spend(conn, who, Act.EXPORT, {"book": code, "children": 73}, now)      # raises Refused(SECOND_PERSON_NEEDED)
+    if count > MOST_CHILDREN: await spend(...)                                   # an export of few needs nobody
+
+The parameters name exactly what is done, in codes and ids: the proposal was made and approved for these and no others. It is spent
+in the transaction of the act, so an act that fails leaves it unspent, and one that was done is not done again by the same approval.
+"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.audit import on_record
+from app.db.walls import open_door
+from app.domain.access import Actor
+from app.domain.approvals import HOLDS, WAITS, Act, Proposal, Reason, digest_of, may_propose, require_second
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Agency
+
+approval = tables.approvals.c
+
+
+async def propose(
+    conn: AsyncConnection, who: Actor, act: Act, parameters: Mapping[str, Any], reason: Reason, note: str, now: datetime, *,
+    case_id: str | None = None,
+) -> Row:  # fmt: skip
+    """The first person's step; on record. `case_id` lets the wall keep it from whom the case is about."""
+    if not may_propose(who, act):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    await open_door(conn)
+    row = {
+        "id": f"approval-{uuid.uuid4().hex}", "act": act.value, "parameters": dict(parameters), "digest": digest_of(act, parameters),
+        "case_id": case_id, "reason": reason.value, "note": note, "proposed_by": list(who.persons), "person_id": who.person_id,
+        "behalf": who.acting_for, "agency": who.agency.value, "desk": who.desk, "proposed_at": now, "expires_at": now + WAITS,
+    }  # fmt: skip
+    made = (await conn.execute(insert(tables.approvals).values(row).returning(tables.approvals))).one()
+    await on_record(conn, who, f"propose_{act}", case_id, [made.id[:40]], children=[], why=reason.value)
+    return made
+
+
+async def decide(conn: AsyncConnection, who: Actor, approval_id: str, now: datetime, *, approve: bool) -> Row:
+    """The second person's step. APPROVAL_NOT_FOUND for whoever does not see it, SECOND_PERSON_NEEDED for the first in any guise."""
+    seen = await conn.execute(select(approval.id).where(approval.id == approval_id))
+    if seen.scalar_one_or_none() is None:
+        raise Refused(RefusalCode.APPROVAL_NOT_FOUND)
+    await open_door(conn)
+    row = (await conn.execute(select(tables.approvals).where(approval.id == approval_id).with_for_update())).one()
+    if row.rejected_at is not None:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    require_second(who, _proposal(row), now)
+    if approve:
+        values = {
+            "approved_by": who.person_id,
+            "approved_behalf": who.acting_for,
+            "approved_at": now,
+            "expires_at": now + HOLDS,
+        }
+    else:
+        values = {"rejected_by": who.person_id, "rejected_at": now}
+    done = update(tables.approvals).where(approval.id == approval_id).values(**values).returning(tables.approvals)
+    verb = "approve" if approve else "reject"
+    await on_record(conn, who, f"{verb}_{row.act}", row.case_id, [row.id[:40]], children=[], why=row.reason)
+    return (await conn.execute(done)).one()
+
+
+async def spend(conn: AsyncConnection, who: Actor, act: Act, parameters: Mapping[str, Any], now: datetime) -> str:
+    """The id of the approval by which this person may do this now; used up unless the act is a list that is turned page by page.
+
+    An act leaves the transaction as the service's, for whoever acts has passed the door; a list is read with the person's own sight.
+    """
+    if act.is_spent_at_once:
+        await open_door(conn)
+    fit = (
+        approval.act == act.value, approval.digest == digest_of(act, parameters), approval.person_id == who.person_id,
+        approval.approved_at.is_not(None), approval.used_at.is_(None), approval.expires_at > now,
+    )  # fmt: skip
+    query = select(approval.id).where(*fit).order_by(approval.approved_at).limit(1)
+    query = query.with_for_update() if act.is_spent_at_once else query
+    found = (await conn.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise Refused(RefusalCode.SECOND_PERSON_NEEDED, act=act.value)
+    if act.is_spent_at_once:
+        await conn.execute(update(tables.approvals).where(approval.id == found).values(used_at=now))
+    return found
+
+
+def _proposal(row: Row) -> Proposal:
+    return Proposal(
+        id=row.id, act=Act(row.act), digest=row.digest, proposed_by=tuple(row.proposed_by), agency=Agency(row.agency), desk=row.desk,
+        expires_at=row.expires_at, approved=row.approved_at is not None, used=row.used_at is not None,
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""Full views: opened for a reason and a few minutes, on record, and told to whoever owns the case."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Row, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.audit import before_reading
+from app.db.projections import people_at
+from app.db.walls import open_door
+from app.domain.access import Actor
+from app.domain.masking import VIEW_LASTS, Need
+from app.domain.terms import Agency, Role
+
+view = tables.full_views.c
+
+
+async def opened(conn: AsyncConnection, who: Actor, stream_id: str) -> str | None:
+    """The reason of the full view that this person has open on this stream; None while names are masked for them."""
+    mine = (view.person_id == who.person_id, view.stream_id == stream_id, view.until > func.clock_timestamp())
+    query = select(view.reason).where(*mine).order_by(view.opened_at.desc()).limit(1)
+    return (await conn.execute(query)).scalar_one_or_none()
+
+
+async def open_view(
+    conn: AsyncConnection, who: Actor, stream_id: str, case_id: str | None, need: Need, note: str, fields: Sequence[str],
+    owner: str, *, children: Sequence[str] | None = None,
+) -> Row:  # fmt: skip
+    """Open it, on record with its fields and reason; `owner` is the address of whoever is told, such as `desk_head:CIVIL`, if anybody."""
+    await open_door(conn)
+    await before_reading(conn, who, "open_full_view", stream_id, fields, children=children, why=f"full_view:{need}")
+    now = func.clock_timestamp()
+    row = {
+        "id": f"view-{uuid.uuid4().hex}", "person_id": who.person_id, "behalf": who.acting_for, "agency": who.agency.value,
+        "desk": who.desk, "stream_id": stream_id, "case_id": case_id, "reason": need.value, "note": note, "fields": list(fields),
+        "opened_at": now, "until": now + VIEW_LASTS,
+    }  # fmt: skip
+    made = (
+        await conn.execute(insert(tables.full_views).values(row).returning(view.id, view.until, view.opened_at))
+    ).one()
+    if owner:
+        await tell(conn, (owner,), case_id or stream_id, "full_view", made.id, made.opened_at, but=who.persons)
+    return made
+
+
+async def tell(
+    conn: AsyncConnection, addresses: Sequence[str], case_id: str, kind: str, subject: str, at: datetime, *,
+    but: Sequence[str] = (),
+) -> list[str]:  # fmt: skip
+    """A notice to the people behind the addresses whom the case is not about, about something that is no event of it; who was told."""
+    told = await people_at(conn, addresses, at, f"{Role.SUPERVISOR}:{Agency.CIVIL}")
+    rows = [
+        {"person_id": one, "case_id": case_id, "version": 0, "kind": kind, "subject": subject, "at": at}
+        for one in told if one not in but
+    ]  # fmt: skip
+    if rows:
+        await conn.execute(upsert(tables.notices).values(rows).on_conflict_do_nothing())
+    return [row["person_id"] for row in rows]

@@ -1,0 +1,54 @@
+"""Who opened what in full, and why; and what takes two persons."""
+
+from sqlalchemy import CheckConstraint, Column, Index, String, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from app.db.columns import Id, Instant, metadata
+
+full_views = Table(
+    "full_views",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("person_id", Id, nullable=False),
+    Column("behalf", Id),
+    Column("agency", String(20), nullable=False),
+    Column("desk", String(40), nullable=False),
+    Column("stream_id", Id, nullable=False),
+    Column("case_id", Id),
+    Column("reason", String(20), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("fields", ARRAY(String(40)), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Index(None, "person_id", "stream_id", "until"),
+    Index(None, "case_id", "opened_at"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("act", String(20), nullable=False),
+    Column("parameters", JSONB, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("case_id", Id),
+    Column("reason", String(20), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("person_id", Id, nullable=False),
+    Column("behalf", Id),
+    Column("proposed_by", ARRAY(Id), nullable=False),
+    Column("agency", String(20), nullable=False),
+    Column("desk", String(40), nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("approved_by", Id),
+    Column("approved_behalf", Id),
+    Column("approved_at", Instant),
+    Column("rejected_by", Id),
+    Column("rejected_at", Instant),
+    Column("used_at", Instant),
+    Index(None, "person_id", "digest"),
+    Index("ix_approvals_waiting", "expires_at", postgresql_where=text("approved_at IS NULL AND rejected_at IS NULL")),
+    CheckConstraint("not (approved_by = any (proposed_by))", "two_persons"),
+    comment="What takes two persons; `proposed_by` are all accounts of the persons who proposed.",
+)
