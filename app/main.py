@@ -13,7 +13,6 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi_offline import FastAPIOffline
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import (
@@ -46,6 +45,7 @@ from app.api import (
     watches,
     work,
 )
+from app.api.attempts import Attempts
 from app.api.edge import Edge, Says
 from app.api.limits import Limits, described
 from app.db.audit import ALARM_AFTER, unsealed_for
@@ -103,6 +103,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         redoc_url=None, title="Shouhu 守护", version="0.1.0", lifespan=lifespan,
         description=f"One chain for a child at risk: 监测预防 · 发现报告 · 评估转介 · 帮扶干预.\n\n{described()}",
     )  # fmt: skip
+    app.state.attempts = Attempts()
     app.state.limits = limits or Limits(settings.limits if given is None else 0)
     app.state.reached = given is not None
     if given is not None:
@@ -218,9 +219,10 @@ async def _alive() -> dict[str, str]:
 
 
 async def _ready(request: Request) -> dict[str, str]:
+    """Whether requests are answered; a sealer that stopped is said here and stops no report."""
     async with request.app.state.service.engine.connect() as conn:
-        await conn.execute(text("select 1"))
-    return {"status": "ready"}
+        late = await unsealed_for(conn) > ALARM_AFTER
+    return {"status": "ready", "audit": "not sealed" if late else "sealed"}
 
 
 def serving(settings: Settings, app: FastAPI) -> uvicorn.Config:

@@ -86,9 +86,11 @@ async def actor(
 ) -> Actor:
     """The person behind the bearer token or the session, in the seat of whom they stand in for."""
     now = shouhu.ledger.clock()
+    request.state.said = bearer.credentials if bearer else request.cookies.get(SESSION)
     found = await (_by_bearer(conn, bearer.credentials, now) if bearer else by_session(request, conn, now))
     if found is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    request.state.who = found
     spend_as(request, found)
     if found.scopes is not None and not opens(found.scopes, route_of(request)):
         raise Refused(RefusalCode.SCOPE_MISSING)

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from asyncpg import DataError
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from activities.gateway import BadSignature
+from app.api.attempts import noted
 from app.db.audit import AuditUnavailable
 from app.db.guesses import TooManyGuesses
 from app.db.intake import InFlight
@@ -185,14 +186,15 @@ def codes_of(status: int) -> list[str]:
     return [*OWN_CODES[status], *(code.value for code in RefusalCode if status_of(code) == status)]
 
 
-def _refused(request: Request, refusal: Exception) -> JSONResponse:
+def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refused)
     code = refusal.code
     facts = {
         name: value if isinstance(value, int | str | tuple | None) else str(value)
         for name, value in refusal.facts.items()
     }
-    return problem(status_of(code), code.value, f"{code.zh} · {code.en}", facts=facts)
+    answer = problem(status_of(code), code.value, f"{code.zh} · {code.en}", facts=facts)
+    return noted(request, answer, code.value)
 
 
 def _stale(request: Request, stale: Exception) -> JSONResponse:
@@ -254,12 +256,13 @@ def _guesses(request: Request, error: Exception) -> JSONResponse:
     return problem(429, "too_many_guesses", TOO_MANY_GUESSES, headers=again_after(error.seconds))
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.detail == UNREADABLE:
         return problem(400, *EXAMPLES[400])
     code = CODES.get(error.status_code, "http_error")
-    return problem(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=error.headers)
+    answer = problem(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=error.headers)
+    return noted(request, answer, code)
 
 
 def _signature(request: Request, error: Exception) -> JSONResponse:

@@ -155,7 +155,9 @@ async def test_a_childs_record_of_access_says_who_saw_it_and_who_changed_it(api)
     assert (await api.get("civil.supervisor.1", "/v1/children/ch-none/access-record")).status_code == 404
     table = await api.get("civil.supervisor.1", f"{path}.csv")
     assert table.headers["Content-Disposition"].startswith("attachment")
-    assert len(table.text.strip().splitlines()) == len(rows) + 2  # its head, and the look at the record just before
+    assert (
+        len(table.text.strip().splitlines()) == len(rows) + 3
+    )  # its head, the look at the record just before, and the officer who was refused
     assert seen in table.text
 
 

@@ -1,0 +1,100 @@
+"""Refused attempts on record: who was refused what, after the answer has left, so that nobody can tell from its time what there is.
+
+So many an hour of one person, or the audit could be filled by asking.
+"""
+
+from typing import NamedTuple
+
+import structlog
+from fastapi import Request, Response
+from limits import RateLimitItemPerHour
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.background import BackgroundTask
+
+from app.db import tables
+from app.db.audit import AuditUnavailable, on_record
+from app.db.keys import digest_of
+from app.db.service import Service
+from app.db.session import DATABASE_ERRORS
+from app.db.walls import open_door
+from app.domain.access import Actor
+from app.domain.terms import Agency
+
+ON_RECORD = RateLimitItemPerHour(20)  # default
+"""Of one person in one process; the log has a line of every request."""
+OUTCOME = "refused"
+SHUT_OUT = text("select * from shouhu_shut_out(:digest, :at)")
+log = structlog.get_logger()
+
+
+class Attempts:
+    """Of one process."""
+
+    def __init__(self) -> None:
+        self._counted = FixedWindowRateLimiter(MemoryStorage())
+
+    def may_be_noted(self, person: str) -> bool:
+        """Whether this one still goes on record."""
+        if self._counted.hit(ON_RECORD, person):
+            return True
+        log.warning("attempts_not_recorded", more_than=ON_RECORD.amount)
+        return False
+
+
+class About(NamedTuple):
+    """What was asked for: a case by its id, or by a child of it."""
+
+    case_id: str | None
+    hidden: bool
+    """It exists, and the answer was that it does not."""
+
+
+def noted(request: Request, answer: Response, code: str) -> Response:
+    """The same answer; what it refused goes on record once it has left."""
+    if answer.status_code in (401, 403, 404):
+        answer.background = BackgroundTask(_note, request, answer.status_code, code)
+    return answer
+
+
+async def _note(request: Request, status: int, code: str) -> None:
+    shouhu: Service = request.app.state.service
+    try:
+        async with shouhu.engine.begin() as conn:
+            who, why = getattr(request.state, "who", None), code
+            if status == 401:
+                who, why = await _shut_out(conn, request, shouhu)
+            if who is None:
+                return
+            await open_door(conn)
+            about = await _about(conn, request.path_params)
+            if (status == 404 and not about.hidden) or not request.app.state.attempts.may_be_noted(who.person_id):
+                return
+            action = getattr(request.scope.get("route"), "operation_id", None) or "page"
+            await on_record(conn, who, action, about.case_id, [], why=why, outcome=OUTCOME)
+    except (*DATABASE_ERRORS, AuditUnavailable) as failure:
+        log.warning("attempt_not_recorded", cause=type(failure).__name__)
+
+
+async def _shut_out(conn: AsyncConnection, request: Request, shouhu: Service) -> tuple[Actor | None, str]:
+    """Whose token, key or session it was before it ended; a word that nobody ever had is nobody's."""
+    said = getattr(request.state, "said", None)
+    found = said and await conn.execute(SHUT_OUT, {"digest": digest_of(said), "at": shouhu.ledger.clock()})
+    row = found.first() if found else None
+    if row is None:
+        return None, ""
+    return Actor(person_id=row.person, agency=Agency(row.agency), desk=row.desk, roles=()), row.why
+
+
+async def _about(conn: AsyncConnection, ids: dict[str, str]) -> About:
+    case_id, child_id = ids.get("case_id"), ids.get("child_id")
+    if case_id is not None:
+        query = select(tables.cases.c.id).where(tables.cases.c.id == case_id)
+    elif child_id is not None:
+        query = select(tables.children.c.case_id).where(tables.children.c.id == child_id)
+    else:
+        return About(None, hidden=False)
+    found = (await conn.execute(query)).scalar_one_or_none()
+    return About(found, hidden=found is not None)
