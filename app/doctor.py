@@ -86,7 +86,7 @@ async def _inside(conn: AsyncConnection) -> list[Check]:
         calendar_check(until, today),
         await _published(conn),
         await _relay(conn),
-        await _seals(conn),
+        await sealed_check(conn),
     ]
 
 
@@ -116,7 +116,7 @@ def calendar_check(until: date | None, today: date) -> Check:
     return Check(what, True, how if soon else f"until {until}", soon=soon)
 
 
-async def _seals(conn: AsyncConnection) -> Check:
+async def sealed_check(conn: AsyncConnection) -> Check:
     """What waits for its seal could still be changed unseen."""
     waited = round((await unsealed_for(conn)).total_seconds())
     what, late = "the audit is sealed", waited > ALARM_AFTER.total_seconds()
