@@ -58,7 +58,7 @@ from app.oidc import Client, Provider
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
-from app.web import case, frame, oidc, progress, sign_in, staff, steps, tasks, wrong
+from app.web import case, frame, oidc, progress, receipt, report, sign_in, staff, steps, tasks, wrong
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
@@ -110,7 +110,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.state.service = given
     problems.install(app)
     wrong.install(app)
-    uploads = (files.UPLOAD, sheets.UPLOAD)
+    uploads = (files.UPLOAD, sheets.UPLOAD, report.WITH_FILES)
     app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=uploads)
     for module in (
         access_record,
@@ -143,7 +143,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.include_router(
             module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
         )
-    for pages in (frame, staff, progress, sign_in, oidc, tasks, case, steps):
+    for pages in (frame, staff, progress, sign_in, oidc, tasks, case, steps, receipt, report):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)

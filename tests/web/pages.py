@@ -20,6 +20,9 @@ AUDITS = "civil.supervisor.1"
 PAGES = (
     PageOf("progress", "/progress", "/progress"),
     PageOf("progress-wrong", "/progress", "/progress", post={"code": "x"}, status=422),
+    PageOf("report", "/report", "/report"),
+    PageOf("report-wrong", "/report", "/report", post={"code": "0000-0000-0000"}, status=422),
+    PageOf("report-account", "/report", "/report", "school.reporter.1"),
     PageOf("sign-in", "/sign-in", "/sign-in?then=/tasks"),
     PageOf("sign-in-missing", "/sign-in", "/sign-in", post={"person": "x"}, status=422),
     PageOf("account", "/account", "/account", POLICE),
@@ -55,5 +58,14 @@ PAGES = (
     PageOf("plan", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/plan", CIVIL),
     PageOf("tasks-empty", "/tasks", "/tasks", "culture.officer.1"),
 )
-NO_PAGE = ("/", "/preferences", "/sign-out", "/sign-in/provider", "/sign-in/back")
-"""Routes that show nothing themselves."""
+NO_PAGE = (
+    "/report/{step}",
+    "/report/receipt",
+    "/leave",
+    "/",
+    "/preferences",
+    "/sign-out",
+    "/sign-in/provider",
+    "/sign-in/back",
+)
+"""Routes that show nothing themselves, and those of a report that is being written, which tests/web/test_reporting.py walks."""

@@ -28,6 +28,59 @@
     for (const box of event.target.form.querySelectorAll(`input[name="${name}"]`)) box.checked = event.target.checked;
   });
 
+  // Shift three times within two seconds: away from a reporter's page, which is blank at once.
+  let shifts = [];
+  document.addEventListener("keydown", (event) => {
+    const exit = document.querySelector("[data-exit]");
+    if (!exit) return;
+    shifts = event.key === "Shift" && !event.repeat ? [...shifts.filter((at) => event.timeStamp - at < 2000), event.timeStamp] : [];
+    if (shifts.length === 3) {
+      document.body.hidden = true;
+      location.replace(exit.href);
+    }
+  });
+
+  // A report that is being written: what was typed reaches the server when the page is left, and stays where there is no network.
+  for (const form of document.querySelectorAll("form[data-kept]")) {
+    const offline = document.getElementById("offline");
+    let sending = false;
+    form.addEventListener("submit", async (event) => {
+      if (event.defaultPrevented || sending) return;
+      event.preventDefault();
+      const by = event.submitter;
+      try {
+        await fetch("/healthz", {cache: "no-store", signal: AbortSignal.timeout(8000)});
+        offline.hidden = sending = true;
+        form.requestSubmit(by);
+      } catch {
+        offline.hidden = false;
+        offline.scrollIntoView({block: "center"});
+      }
+    });
+    addEventListener("pageshow", () => { sending = false; });
+    addEventListener("pagehide", () => {
+      if (sending) return;
+      const said = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string"));
+      said.set("keep", "1");
+      navigator.sendBeacon(form.action, said);
+    });
+    addEventListener("offline", () => { offline.hidden = false; });
+    addEventListener("online", () => { offline.hidden = true; });
+    const chosen = form.querySelector("[data-chosen]");
+    form.addEventListener("change", () => {
+      const names = [...form.querySelectorAll("input[type=file]")].flatMap((field) => [...field.files].map((file) => file.name));
+      if (chosen) [chosen.hidden, chosen.textContent] = [!names.length, names.join(" · ")];
+    });
+  }
+  if (matchMedia("(pointer: coarse)").matches) for (const one of document.querySelectorAll("[data-touch]")) one.hidden = false;
+
+  // A code behind # was never sent anywhere; it goes into its field and out of the address.
+  const code = document.querySelector("[data-code]");
+  if (code && location.hash.length > 8) {
+    code.value = decodeURIComponent(location.hash.slice(1));
+    history.replaceState(null, "", location.pathname);
+  }
+
   // A part that came anew: what is wrong takes the focus, a number in the title follows the list.
   document.addEventListener("htmx:after:swap", () => {
     document.querySelector("main [role=alert][autofocus]")?.focus();

@@ -1,0 +1,52 @@
+"""What a reporter takes along: the receipt on a page and as a square to scan, and the way out in a hurry."""
+
+import segno
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api.context import Shouhu
+from app.db import tables
+from app.db.service import PROGRESS_PATH, REPORT_PATH, Service
+from app.domain.disclosure import ForReporter, for_reporter
+from app.domain.progress import Progress
+from app.web.frame import STRICT, page
+from app.web.report import COOKIE, KEPT, LEAVE, RECEIPT, here_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(RECEIPT)
+async def receipt(request: Request, shouhu: Shouhu) -> Response:
+    """For whoever has the draft that was filed, as long as its cookie lives; no address holds the code."""
+    async with shouhu.engine.begin() as conn:
+        here = await here_of(request, conn, shouhu)
+        if here is None or here.by is None or here.draft.case_id is None:
+            return RedirectResponse(REPORT_PATH, 303, headers=STRICT)
+        report = await _standing(conn, here.draft.case_id)
+    code = shouhu.receipts.code(here.draft.case_id)
+    facts = {
+        "code": code, "report": report, "square": _square(shouhu, code), "progress": PROGRESS_PATH, "path": REPORT_PATH,
+        "has_account": here.draft.person_id is not None, "exit_url": LEAVE,
+    }  # fmt: skip
+    return page(request, "receipt.html", facts, live=True)
+
+
+async def _standing(conn: AsyncConnection, case_id: str) -> ForReporter:
+    stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == case_id))
+    return for_reporter(Progress.model_validate(stored.scalar_one()), None)
+
+
+def _square(shouhu: Service, code: str) -> str:
+    """What stands behind # goes to no server; the page of the progress reads it and takes it out of the address."""
+    made = segno.make(f"{shouhu.progress_page}#{code}", error="m")
+    return made.svg_inline(scale=4, border=2, dark="#1b2430", light="#fff")
+
+
+@router.get(LEAVE)
+async def leave(request: Request, shouhu: Shouhu) -> Response:
+    """Out, to a site that says nothing about this one; the browser forgets the draft, and the server drops it within a day."""
+    outside = RedirectResponse(shouhu.exit_url or PROGRESS_PATH, 303, headers=STRICT)
+    outside.delete_cookie(COOKIE, **KEPT)
+    return outside
