@@ -18,7 +18,9 @@ from app.db.people import machine_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.disclosure import View, packet_for
-from app.domain.progress import Progress, State
+from app.domain.procedure import About
+from app.domain.procedure_work import allowed
+from app.domain.progress import Progress, Referral, State
 from app.domain.refusals import Refused
 
 FAILING_AFTER = 3
@@ -96,7 +98,18 @@ class Delivery:
             "accept_by": referral.accept.due_at.isoformat(),
             "packet": told.model_dump(mode="json"),
         }
-        return endpoint, message
+        return endpoint, message | await self._how_it_may_end(conn, progress, referral)
+
+    async def _how_it_may_end(self, conn: AsyncConnection, progress: Progress, referral: Referral) -> dict[str, Any]:
+        """Of a leg that is a step: its outcomes, and the children by id where one of these has to name some."""
+        rules = await self.ledger.rules(conn, progress.policy)
+        step = rules.route(referral.route_id, urgent=referral.urgent).procedure
+        ends = allowed(rules, step) if step else ()
+        named = any(one.about is About.CHILD for one in ends)
+        return {
+            **({"outcomes": [one.model_dump(mode="json") for one in ends]} if ends else {}),
+            **({"children": [child.id for child in progress.children]} if named else {}),
+        }
 
     async def _record(self, order: Order, outcome: c.Outcome, *, code: str = "", reference: str = "") -> Moved:
         command = c.RecordDelivery(

@@ -222,11 +222,14 @@ class AgencySystem:
             return
         for pause, verb, reason in conduct.steps():
             await asyncio.sleep(pause)
-            await self._call_back(_text(body, "referral_id"), _text(body, "case_id"), verb, reason)
+            how = ended(body) if verb == "complete" else {}
+            await self._call_back(_text(body, "referral_id"), _text(body, "case_id"), verb, reason, how)
 
-    async def _call_back(self, referral_id: str | None, case_id: str | None, verb: str, reason: str | None) -> None:
+    async def _call_back(
+        self, referral_id: str | None, case_id: str | None, verb: str, reason: str | None, how: Mapping[str, Any]
+    ) -> None:
         callback_id = f"cb-{uuid.uuid4().hex}"
-        content = {"referral_id": referral_id, "case_id": case_id, "verb": verb, "reason": reason}
+        content = {"referral_id": referral_id, "case_id": case_id, "verb": verb, "reason": reason, **how}
         body = json.dumps({name: value for name, value in content.items() if value is not None}).encode()
         pause, status, tries = FIRST_PAUSE, None, 0
         while tries < CALLBACK_TRIES:
@@ -348,6 +351,19 @@ def main(
         await _serve(AgencySystem(agency, secret, conduct, callback, log), listener)
 
     asyncio.run(run())
+
+
+def ended(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The first of the outcomes that the message names, with a record that fits; of a plain task there is none."""
+    outcomes: list[dict[str, Any]] = body.get("outcomes") or []
+    if not outcomes:
+        return {}
+    first = outcomes[0]
+    today = datetime.now(UTC).date().isoformat()
+    fits = {"confirmed": True, "reference": "SIM-2026-0001", "date": today, "day": today}
+    record = {name: fits.get(field["kind"], max(field["low"], 1)) for name, field in first["record"].items()}
+    about = {"child": body.get("children", [])[:1], "agency": [body.get("agency")]}.get(first["about"], [])
+    return {"outcome": first["code"], "record": record, "about": about, "note": "simulated" if first["note"] else ""}
 
 
 def _text(body: Mapping[str, Any], name: str) -> str | None:

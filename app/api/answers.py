@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.domain.determination import ChildFound
 from app.domain.events import PlannedStep
 from app.domain.matching import Reason
+from app.domain.procedure import Allowed
 from app.domain.progress import Progress
 from app.domain.terms import Agency, Branch, Cause, Fault, Rung, Stage, Urgency
 from app.policy.basis import Citation
@@ -123,6 +124,9 @@ class TaskRow(BaseModel):
     delivery: str
     urged: int
     ended_at: datetime | None
+    outcomes: list[Allowed] = Field(
+        [], description="Of a step of a procedure: how it may end, with the fields that each end needs."
+    )
 
 
 class StalledRow(TaskRow):

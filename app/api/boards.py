@@ -13,7 +13,9 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.domain.access import Action, Actor
+from app.domain.procedure_work import allowed
 from app.domain.terms import Cause
+from app.policy.pack import Pack
 
 router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
 DUE_SOON = timedelta(hours=4)
@@ -30,13 +32,33 @@ async def me(who: Who) -> Actor:
 
 @router.get("/tasks", operation_id="tasks")
 async def tasks(
-    conn: Conn, who: Who, view: Literal["mine", "claimable", "desk"] = "desk", cursor: Cursor = None, limit: Limit = 50
-) -> Page[TaskRow]:
-    """Open tasks of the caller's desk by time left."""
+    conn: Conn, who: Who, shouhu: Shouhu, view: Literal["mine", "claimable", "desk"] = "desk", cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[TaskRow]:  # fmt: skip
+    """Open tasks of the caller's desk by time left; a step of a procedure says how it may end."""
     mine = {"mine": task.holder.in_(who.persons), "claimable": task.holder.is_(None), "desk": True}[view]
-    query = select(tables.tasks).where(task.is_open, at_desk_of(who, task.desk), unconcerned(who, task.case_id), mine)
+    case = tables.cases.c
+    rules = select(case.progress["policy"].astext).where(case.id == task.case_id).scalar_subquery().label("rules")
+    query = select(tables.tasks, rules).where(
+        task.is_open, at_desk_of(who, task.desk), unconcerned(who, task.case_id), mine
+    )
     by = (task.due_at, task.case_id, task.subject)
-    return await page_of(conn, query, TaskRow, by, cursor=cursor, limit=limit)
+    page = await page_of(conn, query, _Owed, by, cursor=cursor, limit=limit)
+    names = {row.rules for row in page.items if row.rules}
+    packs = {name: Pack(name, (await shouhu.ledger.pack(conn, name)).file) for name in names}
+    return Page(items=[row.shown(packs.get(row.rules or "")) for row in page.items], next=page.next)
+
+
+class _Owed(TaskRow):
+    """A task with the version by which its case runs."""
+
+    rules: str | None
+
+    def shown(self, pack: Pack | None) -> TaskRow:
+        """With the ways in which it may end."""
+        step = pack.step_of_task(self.subject) if pack else ""
+        ends = list(allowed(pack, step)) if pack and step else []
+        return TaskRow(**self.model_dump(exclude={"rules", "outcomes"}), outcomes=ends)
 
 
 def _causes(now: datetime) -> dict[Cause, ColumnElement[bool]]:

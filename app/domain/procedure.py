@@ -108,6 +108,20 @@ class Outcome(Value):
         return not (isinstance(small, int) and isinstance(great, int)) or small < great
 
 
+class Allowed(Value):
+    """One outcome that may be recorded, as whoever owes the step is told of it beforehand."""
+
+    code: str
+    title_zh: str
+    title_en: str
+    record: dict[str, RecordField]
+    """The fields that it needs, each with what may be written in it."""
+    note: bool
+    """Whether it needs words."""
+    about: About | None
+    """Whom the command has to name besides: children or agencies of the case."""
+
+
 class Step(Value):
     """One step; the duty by which it is owed has its title, holder, time and basis."""
 

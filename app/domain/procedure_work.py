@@ -10,7 +10,7 @@ from app.domain.access import Actor
 from app.domain.facts import BEIJING
 from app.domain.opening import open_duty
 from app.domain.policy import Courses, Policy
-from app.domain.procedure import ELAPSED, About, Outcome, Recorded, Step, is_step, step_of
+from app.domain.procedure import ELAPSED, About, Allowed, Outcome, Recorded, Step, is_step, step_of
 from app.domain.progress import Progress, Referral
 from app.domain.referral import Events, in_work, signed
 from app.domain.refusals import RefusalCode, Refused
@@ -211,10 +211,27 @@ def _complete(progress: Progress, command: c.CompleteReferral, policy: Policy, n
     return follow(progress, policy, referral.id, step, ended, head, command.record, command.about, completed)
 
 
+def allowed(policy: Courses, step: str) -> tuple[Allowed, ...]:
+    """How a person may end a step, in the order of its row."""
+    return tuple(
+        Allowed(
+            code=one.code, title_zh=one.title_zh, title_en=one.title_en, record=one.record, note=one.reasons,
+            about=next(iter(_named_with(policy, step, one)), None),
+        )
+        for one in policy.step(step).by_person
+    )  # fmt: skip
+
+
+def _named_with(policy: Courses, step: str, ended: Outcome) -> list[About]:
+    """What has to be named with an outcome, because something that it opens is about that and the step is not."""
+    kinds = (_about(policy, target) for target in ended.opens)
+    return [kind for kind in kinds if kind not in (About.CASE, _about(policy, step))]
+
+
 def usual(progress: Progress, policy: Courses, now: datetime, step: Step) -> dict[str, Any]:
     """The usual outcome with all that it needs, as an example and for whoever plays a case through."""
     ended, today = step.usual, now.astimezone(BEIJING).date()
-    kinds = {_about(policy, target) for target in ended.opens} - {About.CASE, _about(policy, step.name)}
+    kinds = dict.fromkeys(_named_with(policy, step.name, ended))
     about = {About.CHILD: tuple(child.id for child in progress.children[:1]), About.AGENCY: (progress.lead.value,)}
     return {
         "outcome": ended.code,

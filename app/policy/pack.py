@@ -22,7 +22,7 @@ from app.domain.policy import (
     Policy,
     Triage,
 )
-from app.domain.procedure import Procedure, Step
+from app.domain.procedure import Procedure, Step, step_of
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
 from app.policy.asked import Asked
 from app.policy.books import Books, Shelf
@@ -301,6 +301,14 @@ class Pack(Shelf, Cabinet):
                 gate=gate or Gate(),
             )  # fmt: skip
         return self._made[key]
+
+    def step_of_task(self, subject: str) -> str:
+        """The step that a duty or a leg is, by the name of the task; nothing where it is none."""
+        name = step_of(subject)
+        leg = self._routes.get(subject.rpartition("-")[0])
+        return (
+            name if name in self.file.steps else self.file.courses[leg.procedure].first if leg and leg.procedure else ""
+        )
 
     def procedure(self, code: str) -> Procedure | None:
         """A procedure by its code."""

@@ -35,7 +35,7 @@ async def tasks(
     request: Request, conn: Conn, who: Signed, shouhu: Shouhu, view: Tab = "mine", cursor: str | None = None
 ) -> Response:
     """One tab of the list."""
-    return await _list(request, conn, who, view, cursor, Form())
+    return await _list(request, conn, who, shouhu, view, cursor, Form())
 
 
 @router.post(TASKS)
@@ -48,11 +48,13 @@ async def claim(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Re
         conn, shouhu, who, form.one("case_id"), asked, action, referral_id=form.one("referral_id")
     )
     if done is None:
-        return await _list(request, conn, who, "claimable", None, form)
+        return await _list(request, conn, who, shouhu, "claimable", None, form)
     return RedirectResponse(TASKS, 303, headers=STRICT)
 
 
-async def _list(request: Request, conn: Conn, who: Actor, view: Tab, cursor: str | None, form: Form) -> Response:
-    shown = await boards.tasks(conn, who, view=view, cursor=cursor, limit=50)
+async def _list(
+    request: Request, conn: Conn, who: Actor, shouhu: Shouhu, view: Tab, cursor: str | None, form: Form
+) -> Response:
+    shown = await boards.tasks(conn, who, shouhu, view=view, cursor=cursor, limit=50)
     facts = {"path": TASKS, "view": view, "page": shown, "form": form}
     return await show(request, conn, who, "tasks.html", facts, status=form.status)

@@ -9,8 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import delete, insert
 from standardwebhooks import Webhook
+from temporalio.testing import ActivityEnvironment
 
+from activities.gateway import Delivered, Gateway
+from activities.messages import Order
+from activities.referral import ReferralActivities
 from app.db import tables
+from app.domain import commands as c
+from app.domain.access import ENGINE
+from deploy.simulator import ended as ended_by_simulator
 from tests.api.test_reports import is_problem
 
 SECRET = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
@@ -129,6 +136,50 @@ async def close_early(api, case):
     ):
         answer = await api.post(person, f"/v1/cases/{case}/{what}", body)
         assert answer.status_code == 200, answer.text
+
+
+class Outbox(Gateway):
+    """Keeps what would go out."""
+
+    def __init__(self):
+        self.sent = []
+
+    async def deliver(self, endpoint, message_id, packet):
+        self.sent.append(packet)
+        return Delivered(status=202, reference=None)
+
+
+async def sent_to(api, agency, case, leg):
+    outbox = Outbox()
+    order = Order(stream_id=case, version=1, now=datetime.now(UTC), referral_id=leg, agency=agency)
+    await ActivityEnvironment().run(ReferralActivities(api.service.engine, api.service.ledger, outbox).refer, order)
+    return outbox.sent[0]
+
+
+async def test_a_system_is_told_with_the_referral_how_its_step_may_end_and_ends_it_without_asking(api, systems):
+    child = {"residence_division": "110106101", "disabled": "yes", "unable_to_attend": "yes"}
+    form = {"kind": "application", "children": [child], "situations": [], "reporter": {"class": "public"}}
+    case, system = (await api.report(**form))["case_id"], System(api, "STREET")
+    door = await api.leg(case, "STREET")
+    assert "outcomes" not in await sent_to(api, "STREET", case, door), "a plain task is done when it is done"
+    assert (await system.says(case, door, "accept")).status_code == 200
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.record(conn, case, c.EnterStage(by=ENGINE, stage="assess"))
+    leg, system = await api.leg(case, "EDU"), System(api, "EDU")
+    message = await sent_to(api, "EDU", case, leg)
+    first = message["outcomes"][0]
+    assert [one["code"] for one in message["outcomes"]] == ["planned", "at_school"]
+    assert (first["title_zh"], first["note"], first["about"]) == ("已制定计划", False, "child")
+    assert {name: field["kind"] for name, field in first["record"].items()} == {
+        "starts_on": "day", "lessons_a_week": "count", "in_school_register": "confirmed",
+    }  # fmt: skip
+    assert message["children"] == [one["id"] for one in (await api.progress(case))["children"]]
+    listed = (await api.get("edu.officer.1", "/v1/tasks?limit=200")).json()["items"]
+    row = next(row for row in listed if (row["case_id"], row["subject"]) == (case, leg))
+    assert row["outcomes"] == message["outcomes"], "people are told the same"
+    assert (await system.says(case, leg, "accept")).status_code == 200
+    said = await system.says(case, leg, "complete", **ended_by_simulator(message))
+    assert said.json()["events"][:2] == ["outcome_recorded", "referral_completed"], said.text
 
 
 async def test_a_system_says_how_a_step_ended_or_is_told_which_outcomes_there_are(api, systems):
