@@ -130,6 +130,13 @@ def rehearse(
     silent: Annotated[
         list[Agency] | None, typer.Option(help="An agency that never answers; may stand several times.")
     ] = None,
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STEP=OUTCOME",
+            help="How a step ends instead of as usual, such as dropout_control.confirm=absent; said twice, twice.",
+        ),
+    ] = None,
     version: Version = CURRENT,
     as_json: AsJson = False,
 ) -> None:
@@ -137,13 +144,17 @@ def rehearse(
     from app.policy.calendars import seed
     from app.policy.case_file import facts_of_file
     from app.policy.examples import with_facts
+    from app.policy.rehearsal import NoSuchOutcome
     from app.policy.rehearsal import rehearse as play
 
     with _refusals(as_json):
         pack, case = _pack(version), _case(file)
     facts = facts_of_file(with_facts(case))
     starts_at = facts.reported_at or datetime.now(UTC)
-    course = play(pack.with_calendar(seed().calendar()), facts, starts_at, silent or ())
+    try:
+        course = play(pack.with_calendar(seed().calendar()), facts, starts_at, silent or (), outcome or ())
+    except NoSuchOutcome as wrong:
+        raise EmbeddedError(str(wrong)) from None
     if as_json:
         _write(course)
         return
@@ -151,6 +162,7 @@ def rehearse(
         due = f"  [dim]→ {_local(one.due_at)}[/]" if one.due_at else ""
         told = f"  → {', '.join(one.recipients)}" if one.recipients else ""
         colour = "[red]" if one.rung else "[bold]" if one.due_at else "[dim]"
+        colour = "[cyan]" if one.kind == "outcome_recorded" else colour
         said = f"{one.title_zh}  {one.title_en}"
         console.print(
             f"{_local(one.at)}  {one.who:<12} {colour}{escape(said)}[/]  {one.subject}{told}{due}  {' '.join(one.basis)}"
@@ -164,6 +176,8 @@ def rehearse(
     console.print(
         "[dim]Whoever is not silent acts at half of the given time; plan and grade are what persons decide.[/]"
     )
+    for missed in course.not_met:
+        console.print(f"[yellow]没有走到 never came to[/]  {escape(missed)}")
 
 
 def _local(at: datetime) -> str:

@@ -24,7 +24,7 @@ from app.policy.dry_run import dry_run
 from app.policy.examples import with_facts
 from app.policy.loader import load
 from app.policy.pack import Pack
-from app.policy.rehearsal import Course, rehearse
+from app.policy.rehearsal import Course, NoSuchOutcome, rehearse
 from app.policy.simulation import simulate
 from app.publishing import approve, files_of, propose
 
@@ -96,6 +96,9 @@ class Rehearsal(Question):
     """The same, and who never answers."""
 
     silent: tuple[Agency, ...] = ()
+    outcomes: tuple[Annotated[str, Field(max_length=120)], ...] = Field(
+        default=(), max_length=50, description="How steps end instead of as usual, each as `procedure.step=outcome`."
+    )
 
 
 class Answered(BaseModel):
@@ -120,7 +123,12 @@ async def rehearse_case(body: Rehearsal, conn: Conn, who: Who, shouhu: Shouhu) -
     """The whole course of a case file in virtual time; nothing is stored."""
     rules = await _asked(conn, shouhu, body.version)
     facts = facts_of_file(with_facts(_checked(body)))
-    return rehearse(cast(Policy, rules), facts, facts.reported_at or shouhu.ledger.clock(), body.silent)
+    starts_at = facts.reported_at or shouhu.ledger.clock()
+    try:
+        return rehearse(cast(Policy, rules), facts, starts_at, body.silent, body.outcomes)
+    except NoSuchOutcome as wrong:
+        said = {"type": "value_error", "loc": ("body", "outcomes"), "msg": str(wrong), "input": None}
+        raise RequestValidationError([said]) from None
 
 
 async def _asked(conn: AsyncConnection, shouhu: Service, version: str | None) -> Pack:

@@ -228,9 +228,11 @@ def _named_with(policy: Courses, step: str, ended: Outcome) -> list[About]:
     return [kind for kind in kinds if kind not in (About.CASE, _about(policy, step))]
 
 
-def usual(progress: Progress, policy: Courses, now: datetime, step: Step) -> dict[str, Any]:
-    """The usual outcome with all that it needs, as an example and for whoever plays a case through."""
-    ended, today = step.usual, now.astimezone(BEIJING).date()
+def usual(
+    progress: Progress, policy: Courses, now: datetime, step: Step, instead: Outcome | None = None
+) -> dict[str, Any]:
+    """The usual outcome, or another, with all that it needs, as an example and for whoever plays a case through."""
+    ended, today = instead or step.usual, now.astimezone(BEIJING).date()
     kinds = dict.fromkeys(_named_with(policy, step.name, ended))
     about = {About.CHILD: tuple(child.id for child in progress.children[:1]), About.AGENCY: (progress.lead.value,)}
     return {
@@ -241,10 +243,12 @@ def usual(progress: Progress, policy: Courses, now: datetime, step: Step) -> dic
     }
 
 
-def usual_end(progress: Progress, policy: Policy, now: datetime, referral: Referral, by: Actor) -> c.Command:
+def usual_end(
+    progress: Progress, policy: Policy, now: datetime, referral: Referral, by: Actor, instead: Outcome | None = None
+) -> c.Command:
     """How a desk usually ends a leg, assessments aside."""
     first = policy.route(referral.route_id, urgent=referral.urgent).procedure
-    said = usual(progress, policy, now, policy.step(first)) if first else {}
+    said = usual(progress, policy, now, policy.step(first), instead) if first else {}
     return c.CompleteReferral(by=by, referral_id=referral.id, **said)
 
 

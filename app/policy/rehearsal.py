@@ -1,6 +1,6 @@
 """One case played through in virtual time: the same decisions and clocks as in life, with agencies that answer and agencies that do not."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from app.domain.clock import Clock
 from app.domain.facts import ReportFacts
 from app.domain.fold import fold
 from app.domain.policy import Policy
-from app.domain.procedure import is_step
+from app.domain.procedure import Outcome, is_step
 from app.domain.procedure_work import usual, usual_end
 from app.domain.progress import Duty, Progress, Referral, State, next_deadline
 from app.domain.referral_events import ReferralOpened
@@ -57,20 +57,57 @@ class Course(BaseModel):
     closed_reason: CloseReason | None
     ends_at: datetime
     still_open: tuple[str, ...]
+    not_met: tuple[str, ...] = ()
+    """Outcomes that were asked for, and to which the course never came."""
 
 
-def rehearse(policy: Policy, facts: ReportFacts, starts_at: datetime, silent: Collection[Agency] = ()) -> Course:
-    """Whoever is not silent acts at half of the time that the rules give; the engine acts exactly when a clock rings."""
+class NoSuchOutcome(ValueError):
+    """An outcome that no step of the rules has, with those that it has."""
+
+
+def outcomes_of(policy: Policy, written: Sequence[str]) -> dict[str, tuple[Outcome, ...]]:
+    """By step, what is said of it as `procedure.step=outcome`; said again, it is how the step ends the next time.
+
+    Raises NoSuchOutcome.
+    """
+    chosen: dict[str, tuple[Outcome, ...]] = {}
+    for one in written:
+        name, _, code = one.partition("=")
+        if policy.lacks((), (name,)) or not is_step(name):
+            raise NoSuchOutcome(f"没有步骤 {name} · there is no step {name}")
+        ends = policy.step(name).by_person
+        ended = next((end for end in ends if end.code == code), None)
+        if ended is None:
+            known = "、".join(f"{end.code} {end.title_zh}" for end in ends) or "-"
+            raise NoSuchOutcome(f"步骤 {name} 没有结果 {code or '-'}；可选 · {name} ends as one of: {known}")
+        chosen[name] = (*chosen.get(name, ()), ended)
+    return chosen
+
+
+def rehearse(
+    policy: Policy,
+    facts: ReportFacts,
+    starts_at: datetime,
+    silent: Collection[Agency] = (),
+    outcomes: Sequence[str] = (),
+) -> Course:
+    """Whoever is not silent acts at half of the time that the rules give; the engine acts exactly when a clock rings.
+
+    A step ends as it usually does, unless `outcomes` says otherwise; once these are used up, as it usually does.
+    """
+    chosen = outcomes_of(policy, outcomes)
     inside = policy.triage(facts).sealed_for
     by = _at(inside[0], inside[0]) if inside else REPORTER
     report = c.FileReport(by=by, facts=facts.at(starts_at), unit="rehearsal")
-    play = _Play(policy, frozenset(silent), list(file_report("case-rehearsal", report, policy, starts_at)), starts_at)
+    filed = list(file_report("case-rehearsal", report, policy, starts_at))
+    play = _Play(policy, frozenset(silent), filed, starts_at, chosen)
     play.run(starts_at + LONGEST)
     case = play.case
     owed = [referral.id for referral in case.open_referrals] + [duty.code for duty in case.duties if duty.is_open]
     return Course(
         policy=policy.version, silent=tuple(sorted(silent)), happenings=tuple(_told(play.events, policy)), stage=case.stage,
         closed_reason=case.closed_reason, ends_at=play.events[-1].at, still_open=tuple(owed),
+        not_met=tuple(f"{name}={end.code}" for name, ends in chosen.items() for end in ends[play.times(name) :]),
     )  # fmt: skip
 
 
@@ -80,6 +117,7 @@ class _Play:
     silent: frozenset[Agency]
     events: list[Any]
     now: datetime
+    chosen: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     refused: dict[str, tuple[int, datetime]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -145,7 +183,16 @@ class _Play:
     def _done(self, who: Actor, referral: Referral) -> c.Command:
         if referral.assessment:
             return c.FileAssessment(by=who, referral_id=referral.id, grade=Grade.MEDIUM)
-        return usual_end(self.case, self.policy, self.now, referral, who)
+        first = self.policy.route(referral.route_id, urgent=referral.urgent).procedure
+        return usual_end(self.case, self.policy, self.now, referral, who, self._instead(first))
+
+    def times(self, step: str) -> int:
+        """How often a step has ended so far."""
+        return sum(done.step == step for done in self.case.outcomes)
+
+    def _instead(self, step: str) -> Outcome | None:
+        """How it ends this time, where somebody said so."""
+        return next(iter(self.chosen.get(step, ())[self.times(step) :]), None)
 
     def _on_duty(self, duty: Duty) -> Iterator[c.Command]:
         who = _at(duty.holder, duty.desk)
@@ -170,9 +217,9 @@ class _Play:
             case code if code in REPLIES:
                 yield c.ReplyToSupervision(by=who, code=duty.code)
             case code if is_step(code):
-                step = self.policy.step(code)
-                if not step.waits and not step.by_act:
-                    said = usual(self.case, self.policy, self.now, step)
+                step, instead = self.policy.step(code), self._instead(code)
+                if instead or not (step.waits or step.by_act):
+                    said = usual(self.case, self.policy, self.now, step, instead)
                     yield c.RecordOutcome(by=who, code=duty.code, **said)
             case code if code not in BY_ACT:
                 yield c.MeetDuty(by=who, code=duty.code)
@@ -196,8 +243,8 @@ def _name(command: c.Command) -> str:
 def _told(events: list[Any], policy: Policy) -> Iterator[Happening]:
     """The events as an officer reads them; whoever is asked stands with the task and its deadline."""
     for event in events:
-        if event.kind in HIDDEN:
-            continue
+        if event.kind in HIDDEN or (isinstance(event, e.DutyMet) and is_step(event.code)):
+            continue  # that a step ended stands there with its outcome
         zh, en = TITLES[event.kind]
         who, subject, due, basis = event.by, getattr(event, "subject", getattr(event, "referral_id", "")), None, ()
         if isinstance(event, ReferralOpened):
