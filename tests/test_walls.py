@@ -329,6 +329,9 @@ async def of_all(engine):
                  "note": "x", "person_id": "police.officer.2", "proposed_by": ["police.officer.2"], "agency": "POLICE",
                  "desk": "POLICE", "proposed_at": datetime.now(UTC), "expires_at": datetime.now(UTC)}  # fmt: skip
         await conn.execute(insert(tables.approvals), asked)
+        glass = {"id": f"glass-{case}", "case_id": case, "person_id": "police.officer.1", "accounts": ["police.officer.1"], "agency": "POLICE",
+                 "desk": "POLICE", "reason": "medical", "note": "x", "read_at": datetime.now(UTC), "review_by": datetime.now(UTC)}  # fmt: skip
+        await conn.execute(insert(tables.emergency_reads), glass)
     yield case
     async with engine.begin() as conn:
         await conn.execute(tables.api_keys.delete())

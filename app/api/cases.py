@@ -75,8 +75,8 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
         decides = not isinstance(may(who, Action.ADOPT_PLAN, subject), Deny)
         told = told_to(who, progress)
         lens = await look(conn, who, "read_content", case_id, [*told.fields, *(["found"] if decides else [])])
-        content, reporter = await _content(conn, progress)
-        hidden = () if knows_reporter else _names_of(reporter)
+        content, reporter = await content_of(conn, progress)
+        hidden = () if knows_reporter else names_of(reporter)
         content |= {"narrative": without(content.get("narrative", ""), hidden)}
         answer["content"] = lens(told.of(content), (content, reporter))
         answer |= await _proposals(conn, shouhu, progress) if decides else {}
@@ -86,7 +86,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
     return answer
 
 
-def _names_of(reporter: dict[str, Any]) -> tuple[str, ...]:
+def names_of(reporter: dict[str, Any]) -> tuple[str, ...]:
     """By what a text would give the reporter away to those who are not to know, in a full view too."""
     name, phone = reporter.get("name") or "", reporter.get("phone") or ""
     return name, clean_name(name), phone, normal_phone(phone)
@@ -106,7 +106,7 @@ async def _proposals(conn: Conn, shouhu: Shouhu, progress: Progress) -> dict[str
     }
 
 
-async def _content(conn: Conn, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
+async def content_of(conn: Conn, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
     """The children in the order of the report, in which the rules speak of them as well; and the reporter apart."""
     hidden = ("sound_keys", "phones", "case_id", "filed_at")
     case_id, order = progress.case_id, [child.id for child in progress.children]
@@ -172,8 +172,8 @@ def _silent(event: dict[str, Any], note: str | None) -> None:
 async def _notes(conn: Conn, who: Actor, progress: Progress, knows_reporter: bool) -> NoteOf:
     """The texts that came with the events: all for those who see all of the case, else those of the own legs and hand."""
     told, lens = told_to(who, progress), await look(conn, who, "read_content", progress.case_id, ["notes"])
-    known = await _content(conn, progress)
-    see, hidden = lens.over(known), () if knows_reporter else _names_of(known[1])
+    known = await content_of(conn, progress)
+    see, hidden = lens.over(known), () if knows_reporter else names_of(known[1])
     own = {leg.id for leg in progress.referrals if leg.agency is who.agency or leg.desk == who.desk}
     own |= {duty.code for duty in progress.duties if duty.desk == who.desk}
 

@@ -7,6 +7,7 @@ from app.api.problems import status_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Relation, may, scope
 from app.domain.approvals import Act, may_propose
+from app.domain.emergency import may_break_glass, may_review
 from app.domain.keys import opens
 from app.domain.sight import ADMINS
 from app.domain.terms import Agency, KeyScope, Role
@@ -90,6 +91,15 @@ def _rights_of_none(actor: Actor) -> str:
     return NOTHING if may(actor, Action.MANAGE_RIGHTS).allowed else REFUSED
 
 
+def _breaks_glass(actor: Actor) -> str:
+    """Whoever sees the case already is told so (409)."""
+    return REFUSED if not may_break_glass(actor) else LATER if scope(actor).admits(SUBJECT) else YES
+
+
+def _reviewer(actor: Actor) -> str:
+    return YES if may_review(actor) else REFUSED
+
+
 def _proposer(actor: Actor) -> str:
     return YES if may_propose(actor, Act.MERGE) else REFUSED
 
@@ -138,6 +148,9 @@ RULES: dict[str, tuple[str, Rule]] = {
         ("end_watch", "verify_warning", "arrange_care", "record_contact", "record_return"),
         ("the desk that watches", _nothing),
     ),
+    "break_glass": ("staff, into a case that is not theirs to see (app/domain/emergency.py)", _breaks_glass),
+    "emergency_reads": ("supervisors", _reviewer),
+    "judge_emergency_read": ("a supervisor of another desk", lambda actor: NOTHING if may_review(actor) else REFUSED),
     "propose_act": ("staff (app/domain/approvals.py)", _proposer),
     "approvals": ("the own office's proposals", signed_in),
     **dict.fromkeys(("approve_act", "reject_act"), ("another person than the proposer, with the right", _nothing)),

@@ -44,6 +44,7 @@ NOT_FOUND = (
     RefusalCode.PROCEDURE_NOT_FOUND,
     RefusalCode.NO_SUCH_CHANGE,
     RefusalCode.APPROVAL_NOT_FOUND,
+    RefusalCode.READ_NOT_FOUND,
     RefusalCode.NO_SUCH_WARNING,
     RefusalCode.KEY_NOT_FOUND,
     RefusalCode.UNIT_NOT_FOUND,

@@ -62,12 +62,14 @@ _QUERIES: dict[Fault, str] = {
             from tasks t join cases c on c.id = t.case_id where c.is_open and t.is_open)
         select id from ((table owed except table listed) union (table listed except table owed)) as differing
         group by id""",
+    Fault.EMERGENCY_UNREVIEWED: """
+        select distinct case_id from emergency_reads where reviewed_at is null and review_by < :now""",
 }
 
 
 async def find(conn: AsyncConnection, now: datetime) -> list[Finding]:
     """All that the database alone can tell."""
-    given = {"late": now - GRACE, "staff": [role.value for role in STAFF]}
+    given = {"now": now, "late": now - GRACE, "staff": [role.value for role in STAFF]}
     found: list[Finding] = []
     for fault, query in _QUERIES.items():
         wanted = {name: value for name, value in given.items() if f":{name}" in query}

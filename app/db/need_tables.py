@@ -52,3 +52,26 @@ approvals = Table(
     CheckConstraint("not (approved_by = any (proposed_by))", "two_persons"),
     comment="What takes two persons; `proposed_by` are all accounts of the persons who proposed.",
 )
+
+emergency_reads = Table(
+    "emergency_reads",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("case_id", Id, nullable=False),
+    Column("person_id", Id, nullable=False),
+    Column("behalf", Id),
+    Column("accounts", ARRAY(Id), nullable=False),
+    Column("agency", String(20), nullable=False),
+    Column("desk", String(40), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    Column("review_by", Instant, nullable=False),
+    Column("verdict", String(20)),
+    Column("reviewed_by", Id),
+    Column("review_note", Text),
+    Column("reviewed_at", Instant),
+    Index("ix_emergency_reads_open", "review_by", postgresql_where=text("reviewed_at IS NULL")),
+    CheckConstraint("not (reviewed_by = any (accounts))", "another_person"),
+    comment="Break-glass: who read a case that was not theirs to see, why, and how another desk judged it.",
+)

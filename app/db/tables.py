@@ -23,7 +23,7 @@ from app.db.account_tables import accounts, api_keys, sessions
 from app.db.child_tables import child_files, contents
 from app.db.columns import Id, Instant, conducted, metadata
 from app.db.file_tables import drafts, entry_links, files
-from app.db.need_tables import approvals, full_views
+from app.db.need_tables import approvals, emergency_reads, full_views
 from app.db.registers import (
     agencies,
     calendar_days,
@@ -59,6 +59,7 @@ __all__ = [
     "desks",
     "divisions",
     "drafts",
+    "emergency_reads",
     "endpoints",
     "entry_links",
     "events",

@@ -38,6 +38,7 @@ WALLED = (
     "sheet_parts",
     "full_views",
     "approvals",
+    "emergency_reads",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")

@@ -75,6 +75,12 @@ class RefusalCode(Term):
     CANNOT_CLOSE = "cannot_close", "尚不能办结", "The case cannot be closed yet."
     CLOSURE_NOT_PROPOSED = "closure_not_proposed", "尚未提出办结", "Nobody has proposed the closure."
     SECOND_PERSON_NEEDED = "second_person_needed", "须由另一人审批", "A second person has to approve this."
+    NO_EMERGENCY_NEEDED = (
+        "no_emergency_needed",
+        "您有权查看本案，无需紧急调阅",
+        "You may see this case; no emergency is needed.",
+    )
+    READ_NOT_FOUND = "read_not_found", "没有此紧急调阅", "There is no such emergency read."
     APPROVAL_NOT_FOUND = "approval_not_found", "没有此审批事项", "There is no such proposal."
     APPROVAL_EXPIRED = "approval_expired", "审批已过期，请重新提出", "The proposal has expired; make it anew."
     SAME_CASE = "same_case", "不能与自身关联", "A report cannot be linked to itself."

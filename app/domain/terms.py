@@ -330,4 +330,5 @@ class Fault(Term):
     )
     TASKS_DIFFER = "tasks_differ", "任务列表与案件记录不一致", "its tasks differ from its ledger"
     FOLD_DIFFERS = "fold_differs", "案件现状与案件记录不一致", "where it stands differs from its ledger"
+    EMERGENCY_UNREVIEWED = "emergency_unreviewed", "紧急调阅逾期未复核", "an emergency read was not reviewed in time"
     LEDGER_UNREADABLE = "ledger_unreadable", "案件记录无法读取", "its ledger cannot be read"

@@ -26,6 +26,7 @@ NEVER_SO_FAR = {"If-Match": "999999999"}
 SEATS = [table.seat(relation, role) for role in table.ROLES for relation in Relation]
 BODIES = {
     "file_report": {"children": [{}]},
+    "judge_emergency_read": {"verdict": "justified", "note": "x."},
     "propose_act": {"act": "merge", "parameters": {"keep": "ch-none"}, "reason": "same_child", "note": "核对"},
     "open_case_in_full": {"need": "verify", "note": "核对"},
     "record_visit": {"finding": "well"},
@@ -169,6 +170,8 @@ class Caller:
     def body(self, name):
         if name == "case_link":
             return {"primary": self.case}
+        if name == "break_glass":
+            return {"case": self.case, "reason": "medical", "note": "核对"}
         return EXAMPLES.get(self.commands[name], {"note": "x"}) if name in self.commands else BODIES.get(name)
 
     async def __call__(self, who, name, leg):
@@ -177,7 +180,7 @@ class Caller:
         about = {
             "case_id": self.case, "child_id": self.child, "subject_id": subject, "watch_id": "watch-none", "notice_id": 0, "number": 0,
             "deputy_row": 0, "version": "no-such", "survey": "satisfaction", "file_id": self.photo, "link_id": "link-none",
-            "approval_id": "approval-none",
+            "approval_id": "approval-none", "read_id": "glass-none",
         }  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
         asked |= {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"} if name == "scorecard" else {}

@@ -193,7 +193,7 @@ async def test_an_import_is_previewed_then_entered_as_a_whole_and_a_second_time_
     assert "waiting" not in before.get("school", {}), "a preview enters nothing"
     await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
     assert (await state(api, COMMITTEE, job))["state"] == "done"
-    fields = (await api.get(COMMITTEE, f"/v1/children/{kept}")).json()["fields"]
+    fields = (await api.opened(COMMITTEE, f"/v1/children/{kept}")).json()["fields"]
     assert fields["school"]["waiting"]["value"] == "新学校（化名）"
     assert fields["means"]["waiting"]["value"] == {"on_minimum_living": "yes"}
     assert [one["name"] for one in fields["guardians"]["waiting"]["value"]] == ["甲父（化名）", "甲母（化名）"]
