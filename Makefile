@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: up test soak faults bench demo install lint lock browser screenshots
+.PHONY: up test soak faults fuzz bench demo install lint lock sbom audit-deps browser screenshots
 up: install
 	@./shouhu up
 demo: install
@@ -22,6 +22,9 @@ screenshots: install browser
 # The browser that the tests drive and a Chinese font, by apt-get where that is allowed; elsewhere it says what is missing.
 browser:
 	@deploy/browser.sh
+# What schemathesis makes of the OpenAPI, so many requests an operation; some minutes.
+fuzz: install
+	@SHOUHU_FUZZ=$(or $(EXAMPLES),30) $(BIN)/python -m pytest tests/api/test_fuzz.py $(TEST_ARGS)
 bench: install
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 lint: install
@@ -38,7 +41,22 @@ $(STAMP): requirements.lock
 
 # deploy/requirements.lock is the image's: the same without what only tests and tools need.
 EXPORT := uv export --quiet --no-emit-project --no-header --no-annotate --format requirements-txt
+# deploy/supply.lock is of the tools that look at the parts themselves, apart from what they look at.
 lock:
 	uv lock --quiet
-	$(EXPORT) --all-groups -o requirements.lock
+	$(EXPORT) -o requirements.lock
 	$(EXPORT) --no-dev -o deploy/requirements.lock
+	$(EXPORT) --only-group supply -o deploy/supply.lock
+
+# What the service is made of (CycloneDX), and which of it has known weaknesses; the second needs the advisories of
+# pypi.org, and fails where an index has none of them.
+SUPPLY := .venv-supply/.installed
+sbom: $(SUPPLY)
+	@.venv-supply/bin/cyclonedx-py requirements deploy/requirements.lock --pyproject pyproject.toml --output-reproducible -o sbom.cdx.json
+	@echo "sbom.cdx.json"
+audit-deps: $(SUPPLY)
+	@.venv-supply/bin/pip-audit --strict --disable-pip --require-hashes -r deploy/requirements.lock
+$(SUPPLY): deploy/supply.lock
+	@$(PYTHON) -m venv --clear .venv-supply
+	@.venv-supply/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r deploy/supply.lock
+	@touch $@

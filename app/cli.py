@@ -139,11 +139,14 @@ def demo(
 def doctor(
     data: Data = DATA,
     quick: Annotated[bool, typer.Option(help="Only what a health check asks: database and Temporal.")] = False,
+    strict: Annotated[bool, typer.Option(help="Also what a deployment with real children must have.")] = False,
 ) -> None:
     """Look whether this installation is as it must be."""
     from app.doctor import examine
+    from app.doctor_strict import examine_strictly
 
-    findings = asyncio.run(examine(settings_of(data), quick=quick))
+    settings = settings_of(data)
+    findings = asyncio.run(examine_strictly(settings) if strict else examine(settings, quick=quick))
     for finding in findings:
         verdict = "[yellow]soon  [/]" if finding.soon else "[green]ok    [/]" if finding.ok else "[red]not ok[/]"
         console.print(f"{verdict}  {finding.what}  [dim]{escape(finding.detail)}[/]", soft_wrap=True, highlight=False)

@@ -1,5 +1,6 @@
 """The settings, read only by the processes; every one can stand in the environment with the prefix SHOUHU_."""
 
+from datetime import date
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -48,6 +49,10 @@ class Settings(BaseSettings):
     """Whether passwords of this service let people in; switch it off once everybody comes from the identity provider."""
     clamav: str = ""
     """`unix:/run/clamav/clamd.ctl` or `tcp:host:3310`: every upload is scanned there, and none is taken while it is away."""
+    log_days: int = 0
+    """How long the platform keeps this service's logs, as its operator says."""
+    restore_tested: date | None = None
+    """The day on which a backup was last restored to try it."""
     policy: str = "fengtai-2026.1"
     data_dir: Path = DATA
     log_level: str = "info"

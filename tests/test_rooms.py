@@ -51,6 +51,7 @@ def _needed(packages: dict[str, Any], asked: list[dict[str, Any]]) -> set[str]:
 
 def test_the_locks_have_a_hash_for_everything_no_address_and_say_what_uv_locked():
     all_of_it, runtime = _locked("requirements.lock"), _locked("deploy/requirements.lock")
+    assert {"cyclonedx-bom", "pip-audit"} <= _locked("deploy/supply.lock").keys()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
     def names(wanted):

@@ -23,7 +23,7 @@ from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.terms import Agency
 
-ON_RECORD = RateLimitItemPerHour(20)  # default
+ON_RECORD, TOLD = RateLimitItemPerHour(20), RateLimitItemPerHour(1)  # default
 """Of one person in one process; the log has a line of every request."""
 OUTCOME = "refused"
 SHUT_OUT = text("select * from shouhu_shut_out(:digest, :at)")
@@ -40,7 +40,8 @@ class Attempts:
         """Whether this one still goes on record."""
         if self._counted.hit(ON_RECORD, person):
             return True
-        log.warning("attempts_not_recorded", more_than=ON_RECORD.amount)
+        if self._counted.hit(TOLD, "told", person):
+            log.warning("attempts_not_recorded", more_than=ON_RECORD.amount)
         return False
 
 

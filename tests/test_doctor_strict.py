@@ -1,0 +1,129 @@
+"""Each check of `doctor --strict` holds where all is as it must be, and fails when that one thing is broken."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from app.db.walls import APP, DOOR
+from app.doctor_strict import (
+    HEADERS,
+    ONLY_COME,
+    QUIET,
+    clock_check,
+    disk_check,
+    examine_strictly,
+    grants_check,
+    headers_check,
+    log_check,
+    of_settings,
+)
+from app.settings import Settings
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def good(tmp_path):
+    anchor = tmp_path / "heads"
+    anchor.write_text(json.dumps({"number": 7, "head": "00", "at": (NOW - timedelta(hours=1)).isoformat()}) + "\n")
+    (tmp_path / "secrets.json").touch(0o600)
+    return Settings(
+        public_url="https://shouhu.test", trusted_proxies="10.0.0.1", limits=1, receipt_secret=SecretStr("x" * 32),
+        audit_key=SecretStr("y"), log_days=180, restore_tested=date(2026, 11, 20), audit_anchor=anchor, data_dir=tmp_path,
+    )  # fmt: skip
+
+
+def failing(settings):
+    return {check.what for check in of_settings(settings, NOW) if not check.ok}
+
+
+def test_a_deployment_that_has_it_all_passes(good):
+    assert failing(good) == set()
+    assert len(of_settings(good, NOW)) == 9
+
+
+@pytest.mark.parametrize(("broken", "what"), [
+    ({"public_url": "http://shouhu.test"}, "people reach it by TLS"),
+    ({"trusted_proxies": ""}, "the reverse proxy is named"), ({"trusted_proxies": "*"}, "the reverse proxy is named"),
+    ({"limits": 0}, "requests are limited"), ({"limits": 1000}, "requests are limited"),
+    ({"receipt_secret": SecretStr("short")}, "the secrets are there and long enough"),
+    ({"audit_key": SecretStr("")}, "the secrets are there and long enough"),
+    ({"log_days": 179}, "logs are kept for six months"),
+    ({"restore_tested": None}, "a backup was restored lately"), ({"restore_tested": date(2026, 10, 26)}, "a backup was restored lately"),
+    ({"restore_tested": date(2026, 12, 2)}, "a backup was restored lately"), ({"audit_anchor": None}, "the audit is anchored"),
+])  # fmt: skip
+def test_a_setting_that_is_wrong_is_told(good, broken, what):
+    assert failing(good.model_copy(update=broken)) == {what}
+
+
+@pytest.mark.parametrize(
+    "line", ["", "no head", json.dumps({"at": (NOW - timedelta(hours=25)).isoformat()}), json.dumps({"at": "x"})]
+)
+def test_an_anchor_that_is_old_or_none_is_told(good, line):
+    good.audit_anchor.write_text(line)
+    assert failing(good) == {"the audit is anchored"}
+
+
+def test_a_file_with_secrets_that_others_may_read_is_told(good):
+    (good.data_dir / "secrets.json").chmod(0o640)
+    assert failing(good) == {"files with secrets are their owner's alone"}
+
+
+def test_a_full_disk_is_told(good, monkeypatch):
+    monkeypatch.setattr("app.doctor_strict.FREE_SPACE", 1.1)
+    assert not disk_check(good.data_dir).ok
+
+
+@pytest.mark.parametrize(
+    "grant", [*(f"grant delete on {table} to {APP}" for table in ONLY_COME), f"grant insert on seals to {DOOR}"]
+)
+async def test_a_right_too_many_is_told(engine, grant):
+    async with engine.connect() as conn:
+        assert (await grants_check(conn)).ok
+        await conn.execute(text(grant))
+        told = await grants_check(conn)
+        await conn.rollback()
+    assert not told.ok
+    assert grant.split()[-1] in told.detail
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("log_statement", "all"), ("log_parameter_max_length_on_error", "-1"), ("password_encryption", "md5"),
+])  # fmt: skip
+async def test_a_database_that_logs_values_is_told(engine, name, value):
+    assert name in QUIET
+    async with engine.connect() as conn:
+        assert (await log_check(conn)).ok
+        await conn.execute(text(f"set local {name} = '{value}'"))
+        assert name in (await log_check(conn)).detail
+
+
+async def test_clocks_that_differ_are_told(engine):
+    async with engine.connect() as conn:
+        assert (await clock_check(conn, datetime.now(UTC))).ok
+        assert not (await clock_check(conn, datetime.now(UTC) + timedelta(seconds=5))).ok
+
+
+@pytest.mark.parametrize("missing", [*HEADERS, "content-security-policy"])
+def test_an_answer_without_a_header_is_told(missing):
+    whole = {**HEADERS, "content-security-policy": "default-src 'none'"}
+    assert headers_check([whole, whole]).ok
+    told = headers_check([whole, {name: value for name, value in whole.items() if name != missing}])
+    assert (told.ok, missing in told.detail) == (False, True)
+
+
+async def test_what_is_good_only_for_now_is_not_good_enough(postgres, engine, good, monkeypatch):
+    """All of it at once on the real database, with a calendar that ends soon."""
+    monkeypatch.setattr("app.doctor.CONFIRMED_AHEAD", timedelta(days=36_500))
+    found = {
+        one.what: one
+        for one in await examine_strictly(good.model_copy(update={"database_url": SecretStr(postgres.url)}))
+    }
+    assert not found["the calendar is confirmed"].ok
+    assert found["every walled table is shut"].ok
+    assert found["the roles have no right too many"].ok
+    assert not found["answers carry their headers"].ok, "nothing answers there"
+    assert len(found) >= 20
