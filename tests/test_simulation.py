@@ -70,6 +70,10 @@ def test_a_further_case_is_answered_as_the_notice_has_it(case):
         place = said["placement"][who]
         assert (place["code"], basis in place["basis"]) == (code, True)
         assert place["tonight"] == expected.get("tonight", place["tonight"])
+    for agency, basis in expected.get("legs", ()):
+        assert any(leg["agency"] == agency and basis in leg["basis"] for leg in said["routing"]), (agency, basis)
+    for benefit, result in expected.get("benefits", {}).items():
+        assert result in [one["result"] for one in said["entitlements"] if one["benefit"] == benefit], benefit
     found = [one for child in said["children"].values() for one in child["categories"]]
     shown = [*found, *said["routing"], *said["placement"].values()]
     overlaps = [rule for child in said["children"].values() for rule in child.get("overlap", ())]

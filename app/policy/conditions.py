@@ -93,6 +93,7 @@ def _of_guardians(guardians: list[dict[str, Any]]) -> dict[str, bool]:
         "carer_at_home": any(g["whereabouts"] == "home" and g["able"] != "no" for g in guardians),
         "detained": any(g["whereabouts"] == "detained" for g in guardians),
         "sentenced": any(g["whereabouts"] in ("imprisoned", "detox") for g in guardians),
+        "persists_after_police": any(g["persists_after_police"] == "yes" for g in guardians),
     }
 
 

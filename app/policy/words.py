@@ -54,6 +54,7 @@ NAMES = {
     "suspect": Words("监护人涉嫌加害", "a guardian is suspected of harm"),
     "guardians_in_doubt": Words("监护存疑", "guardianship in doubt"), "carer_at_home": Words("有监护人在家", "a guardian at home"),
     "detained": Words("监护人被拘留", "a guardian detained"), "sentenced": Words("监护人服刑或戒毒", "a guardian sentenced"),
+    "persists_after_police": Words("监护人经公安教育不改", "a guardian goes on after the police have admonished"),
     "parents_locked_up": Words("父母均被限制人身自由", "both parents locked up"),
     "parents_dead": Words("父母双亡", "both parents dead"),
 }  # fmt: skip
