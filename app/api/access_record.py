@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,14 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
+from app.api.cases import NOT_NAMED
 from app.api.context import Conn, Who, audit_read, require, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import access_to
-from app.domain.access import Action
+from app.domain.access import Action, Actor
+from app.domain.commands import FileReport
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
 
@@ -50,7 +53,8 @@ async def access_record(
     """Newest first; for supervisors."""
     await _of_visible_child(conn, who, child_id)
     query = access_to(child_id)
-    return await page_of(conn, query, AccessRow, (tables.audit.c.id,), cursor=cursor, limit=limit, newest_first=True)
+    page = await page_of(conn, query, AccessRow, (tables.audit.c.id,), cursor=cursor, limit=limit, newest_first=True)
+    return Page(items=[AccessRow.model_validate(_unnamed(who, row.model_dump())) for row in page.items], next=page.next)
 
 
 @router.get("/children/{child_id}/access-record.csv", operation_id="export_access_record", response_class=Response)
@@ -61,9 +65,16 @@ async def export_access_record(child_id: str, conn: Conn, who: Who) -> Response:
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(AccessRow.model_fields)
-    table.writerows([_cell(row[name]) for name in AccessRow.model_fields] for row in rows)
+    shown = (_unnamed(who, {name: row[name] for name in AccessRow.model_fields}) for row in rows)
+    table.writerows([_cell(row[name]) for name in AccessRow.model_fields] for row in shown)
     named = {"Content-Disposition": f'attachment; filename="access-{child_id}.csv"'}
     return Response("\ufeff" + text.getvalue(), media_type="text/csv", headers=named)
+
+
+def _unnamed(who: Actor, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Who filed the report is the reporter's identity: of those who read the record, only the supervisors of civil affairs know it."""
+    knows = who.agency is Agency.CIVIL or row["action"] != FileReport.__name__
+    return row if knows else {**row, "person_id": NOT_NAMED, "behalf": None}
 
 
 def _cell(value: Any) -> str:

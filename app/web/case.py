@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import access_record, cases
+from app.api import access_record, cases, need
 from app.api.context import Conn, Shouhu, progress_of, subject_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.clock import Clock
+from app.domain.masking import VIEW_LASTS, Need
 from app.domain.opening import REPLY, SUPERVISED
 from app.domain.policy import Policy
 from app.domain.procedure import is_step
@@ -20,6 +22,8 @@ from app.domain.progress import Duty, Progress, Referral, State
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Rung, Stage
 from app.web import asks
+from app.web.forms import Form
+from app.web.frame import STRICT
 from app.web.said import code_of, fact_name, fact_value, moment, obstacle
 from app.web.staff import Signed, show
 from app.web.words import Pair
@@ -183,6 +187,20 @@ async def people(case_id: str, request: Request, conn: Conn, who: Signed, shouhu
     """未成年人与家庭, with what the rules propose for each child."""
     case = await opened(conn, who, shouhu, case_id)
     return await show(request, conn, who, "case_people.html", await facts_of(conn, case, shouhu, "people"))
+
+
+@router.get("/cases/{case_id}/full-view")
+@router.post("/cases/{case_id}/full-view")
+async def full_view(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """查看全文: why the names are needed; then the case is shown in full for some minutes."""
+    case = await opened(conn, who, shouhu, case_id)
+    form = await Form.of(request) if request.method == "POST" else Form()
+    if request.method == "POST":
+        asked = form.valid(need.Asked, {"need": form.one("need"), "note": form.one("note")})
+        if asked and await form.attempt(conn, lambda: need.open_case(case_id, asked, conn, who)):
+            return RedirectResponse(f"{case.path}/people", 303, headers=STRICT)
+    facts = {"case": case, "form": form, "needs": tuple(Need), "minutes": int(VIEW_LASTS.total_seconds() // 60)}
+    return await show(request, conn, who, "full_view.html", facts, status=form.status)
 
 
 @router.get("/cases/{case_id}/report")

@@ -74,7 +74,7 @@ async def show(
 async def _called(conn: AsyncConnection, who: Actor) -> Mapping[str, Any]:
     people, desks = tables.people.c, tables.desks.c
     query = select(people.name, desks.name_zh.label("desk")).join(tables.desks, desks.id == people.desk)
-    row = (await conn.execute(query.where(people.id == who.persons[-1]))).mappings().one_or_none()
+    row = (await conn.execute(query.where(people.id == (who.acting_for or who.person_id)))).mappings().one_or_none()
     return {"name": row["name"], "desk": row["desk"]} if row else {"name": who.person_id, "desk": who.desk}
 
 

@@ -150,11 +150,13 @@ async def test_a_desk_sees_in_full_what_the_row_of_its_leg_tells_and_nothing_mor
 
 
 async def test_whoever_is_not_to_know_the_reporter_finds_no_trace_of_them_in_a_full_view_either(api):
-    case, _ = await known_child(api)
+    case, own = await known_child(api)
     path = f"/v1/cases/{case}"
     for person, knows in (("conf.supervisor.1", False), ("civil.officer.1", False), ("civil.supervisor.1", True)):
         assert (await api.post(person, f"{path}/full-view", WHY)).status_code == 201
         said = (await api.get(person, path)).text + (await api.get(person, f"{path}/timeline")).text
+        if person != "civil.officer.1":
+            said += (await api.get(person, f"/v1/children/{own}/access-record")).text
         assert (REPORTER in said, "unit-village-1" in said, "village.reporter.1" in said) == (knows, knows, knows), (
             person
         )
