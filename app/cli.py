@@ -22,6 +22,7 @@ from app.audit_cli import audit
 from app.connect import database, require_database
 from app.domain.terms import Agency
 from app.embedded import EmbeddedError
+from app.entry_cli import entry_link
 from app.keys_cli import key
 from app.policy_cli import policy
 from app.settings import DATA, Settings, settings_of
@@ -33,6 +34,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.command()(key)
+app.command()(entry_link)
 console = Console()
 errors = Console(stderr=True)
 

@@ -36,13 +36,15 @@ class CaseRow(BaseModel):
 
 
 class ReportRow(BaseModel):
-    """A report of the caller's own unit: where it stands, not who is in it."""
+    """A report of the caller's own unit: where it stands and whether it was answered, not who is in it."""
 
     id: str
     number: int
     stage: Stage
     filed_at: datetime
     is_open: bool
+    answered: bool
+    answer_due_at: datetime | None = Field(description="While an answer is owed to the unit.")
 
 
 class WhereItStands(Progress):

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
+from sqlalchemy import case as sql_case
+from sqlalchemy import false, func, not_, select
 
 from app.api.answers import ReportRow
 from app.api.context import Conn, Shouhu, Who, require, unconcerned
@@ -21,6 +22,8 @@ from app.domain.access import Action, scope
 from app.domain.disclosure import ForReporter
 from app.domain.refusals import RefusalCode, Refused
 
+ANSWER = "answer_outcome"
+"""The duty to answer the reporter, as a task."""
 router = APIRouter(prefix="/v1", tags=["reports"], route_class=StrictRoute)
 Key = Annotated[str | None, Header(max_length=200, description="The same key again gives the same receipt.")]
 
@@ -85,9 +88,14 @@ async def own_reports(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit 
     unit = scope(who).reports_of_unit
     if unit is None:
         raise Refused(RefusalCode.NOT_ALLOWED)
-    case = tables.cases.c
-    query = select(case.id, case.number, case.stage, case.filed_at, case.is_open).where(
-        case.reporter_unit == unit, unconcerned(who, case.id)
-    )
+    case, owed = tables.cases.c, tables.tasks.c
+    answer = (owed.case_id == case.id) & (owed.subject == ANSWER)
+    query = (
+        select(case.id, case.number, case.stage, case.filed_at, case.is_open,
+               func.coalesce(not_(owed.is_open), false()).label("answered"),
+               sql_case((owed.is_open, owed.due_at)).label("answer_due_at"))
+        .select_from(tables.cases).outerjoin(tables.tasks, answer)
+        .where(case.reporter_unit == unit, unconcerned(who, case.id))
+    )  # fmt: skip
     by = (case.filed_at, case.id)
     return await page_of(conn, query, ReportRow, by, cursor=cursor, limit=limit, newest_first=True)

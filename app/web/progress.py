@@ -75,8 +75,8 @@ async def home() -> Response:
 
 @router.get(PROGRESS_PATH)
 async def ask(request: Request) -> Response:
-    """The form."""
-    return _form(request)
+    """The form; its script does no more than to take a code from behind the # of a receipt's square into the field."""
+    return _page(request, "progress.html", {"typed": "", "wrong": None}, live=True)
 
 
 @router.post(PROGRESS_PATH)
@@ -146,6 +146,8 @@ def _page(
     *,
     status: int = 200,
     more: Mapping[str, str] | None = None,
+    live: bool = False,
 ) -> Response:
     exit_url = request.app.state.service.exit_url
-    return page(request, name, {"path": PROGRESS_PATH, "exit_url": exit_url, **facts}, status=status, more=more)
+    shown = {"path": PROGRESS_PATH, "exit_url": exit_url, **facts}
+    return page(request, name, shown, status=status, more=more, live=live)

@@ -19,6 +19,8 @@ from app.policy.loader import load
 from app.settings import Settings
 from app.web.frame import address
 
+LIVE = ("script-src 'nonce-", "connect-src", "require-trusted-types-for", "trusted-types")
+"""Rules of the form alone, which reads a code from behind the #."""
 POLICY = {
     "default-src 'none'", "style-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
 }  # fmt: skip
@@ -176,7 +178,8 @@ async def test_every_answer_is_strict_and_kept_by_nobody(api):
     }
     assert [answer.status_code for answer in answers.values()] == [200, 200, 422, 404, 413, 415, 200, 200]
     for what, answer in answers.items():
-        assert set(answer.headers["content-security-policy"].split("; ")) == POLICY, what
+        policy = set(answer.headers["content-security-policy"].split("; "))
+        assert {rule for rule in policy if what != "form" or not rule.startswith(LIVE)} == POLICY, what
         assert answer.headers["x-content-type-options"] == "nosniff", what
         assert answer.headers["referrer-policy"] == "no-referrer", what
         kept = "public, max-age=31536000, immutable" if what in ("style", "icon") else "no-store"
@@ -184,7 +187,7 @@ async def test_every_answer_is_strict_and_kept_by_nobody(api):
         assert "set-cookie" not in answer.headers, what
         if what not in ("style", "icon"):
             assert answer.headers["content-type"] == "text/html; charset=utf-8", what
-            assert "<script" not in answer.text, what
+            assert what == "form" or "<script" not in answer.text, what
             assert not re.search(r"\sstyle=|\son\w+=", answer.text), what
             assert not re.findall(r'(?:src|action)="(?!/)|<link[^>]+href="(?!/)', answer.text), what
 
