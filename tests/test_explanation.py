@@ -14,7 +14,8 @@ from app.policy.dry_run import dry_run
 from app.policy.examples import examples, facts_of
 from app.policy.explanation import TABLES, explain
 from app.policy.loader import load, parse, texts
-from app.policy.pack import CONDITIONED, Pack
+from app.policy.pack import Pack
+from app.policy.pack_file import CONDITIONED
 from app.policy.words import NAMES, in_words
 from tests.world import REPORTER
 

@@ -14,7 +14,8 @@ from app.policy.child_rows import never_reached
 from app.policy.conditions import conjuncts
 from app.policy.loader import BadPack, Fault, Files, parse, tables_of
 from app.policy.made import made
-from app.policy.pack import CONDITIONED, Pack, PackFile
+from app.policy.pack import Pack
+from app.policy.pack_file import CONDITIONED, PackFile
 
 TRIED = 1000
 """Reports that every pack is tried on."""

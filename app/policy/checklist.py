@@ -4,7 +4,8 @@ from app.domain.catalogue import Served
 from app.domain.facts import ReportFacts
 from app.policy.child_view import child_view
 from app.policy.determination import served
-from app.policy.pack import Pack, PackFile
+from app.policy.pack import Pack
+from app.policy.pack_file import PackFile
 
 
 def checklist(file: PackFile, facts: ReportFacts) -> dict[str, tuple[Served, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
-from app.policy.pack import PackFile
+from app.policy.pack_file import PackFile
 
 KEYS = ("id", "code", "rung")
 """What a row of a list is known by."""

@@ -11,7 +11,7 @@ from app.domain.procedure import is_step, step_of
 from app.domain.referral_events import ReferralOpened
 from app.domain.terms import Agency
 from app.policy.basis import Citation, cite
-from app.policy.pack import PackFile
+from app.policy.pack_file import PackFile
 from app.policy.words import in_words
 
 TABLES = {

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from app.domain.clock import Budget, Unit
 from app.domain.terms import Rung
 from app.policy.older import completed
-from app.policy.pack import Pack, PackFile, RungRow, TimeRow
+from app.policy.pack import Pack
+from app.policy.pack_file import PackFile, RungRow, TimeRow
 from app.policy.waits import circles
 
 HERE = Path(__file__).parent

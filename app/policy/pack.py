@@ -1,21 +1,14 @@
-"""A policy pack: tables with their sources and CEL conditions, validated when loaded, evaluated over the facts of a report."""
+"""A version of the rules: its tables, evaluated over the facts of a report, and asked by the domain."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cached_property
-from typing import Any, Literal, cast
-
-from pydantic import Field
+from typing import Any, cast
 
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec, Unit
 from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import BEIJING, Known, ReportFacts
-from app.domain.ladder import faults_of
 from app.domain.policy import (
-    DUTIES_BY_ACT,
-    TIMES_BY_ACT,
     Gate,
     ObligationSpec,
     PlannedRoute,
@@ -23,176 +16,18 @@ from app.domain.policy import (
     Triage,
 )
 from app.domain.procedure import Procedure, Step, step_of
-from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger, Urgency
+from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger
 from app.policy.asked import Asked
-from app.policy.books import Books, Shelf
+from app.policy.books import Shelf
 from app.policy.conditions import compiled, view
-from app.policy.determination import Tables, determine
-from app.policy.file_rows import Cabinet, FileTables
-from app.policy.procedure_rows import ProcedureTables, StepRow
-from app.policy.rows import Basis, Condition, PackModel, Row, Span
+from app.policy.determination import determine
+from app.policy.file_rows import Cabinet
+from app.policy.pack_file import CONDITIONED, DutyRow, PackFile, RouteRow
+from app.policy.procedure_rows import StepRow
 
-LADDERS = ("urgent", "normal")
 ASKED_BY_TRIAGE = ("foundling", "left_behind")
 LEARNT = frozenset({"triggers", "origin_unknown"})
 """What a branch may ask that is decided before it."""
-CONDITIONED = ("triggers", "branches", "urgencies", "leads", "routes", "duties")
-"""The tables whose rows have a condition."""
-
-
-class TriggerRow(Row):
-    """Adds a trigger to those that were ticked."""
-
-    add: Trigger
-
-
-class BranchRow(Row):
-    """Names the branch or procedure; the first that holds."""
-
-    branch: Branch
-    sealed_for: tuple[Agency, ...] = ()
-    """Its case is a compartment sealed for these agencies, in which no other branch holds."""
-
-
-class UrgencyRow(Row):
-    """Names the urgency; the first that holds."""
-
-    urgency: Urgency
-
-
-class LeadRow(Row):
-    """Names the agency that leads the case; the first that holds."""
-
-    lead: Agency
-
-
-class RungRow(PackModel):
-    """One rung of a ladder."""
-
-    rung: Rung
-    anchor: Literal["start", "due"]
-    before: bool = False
-    offset: Span | None = None
-
-    def spec(self) -> RungSpec:
-        """As the clock wants it."""
-        return RungSpec.model_validate(dict(self))
-
-
-class TimeRow(PackModel):
-    """A pair of budgets, in working time and around the clock."""
-
-    normal: Span
-    urgent: Span
-    basis: Basis
-
-
-class RouteRow(Row):
-    """A leg; `accept` and `finish` name times."""
-
-    step: int = Field(ge=1)
-    agency: Agency
-    task: str
-    zh: str
-    en: str
-    gate: Gate = Gate()
-    accept: str = "accept"
-    finish: str = "finish"
-    urgent: bool = False
-    assessment: bool = False
-    search: bool = False
-    fallback: Agency | None = None
-    procedure: str = ""
-    """The procedure whose first step this leg is."""
-
-
-class DutyRow(PackModel):
-    """A duty; without a gate it is opened by an act, not by the report, and without a holder the lead agency owes it."""
-
-    code: str
-    holder: Agency | None = None
-    zh: str
-    en: str
-    time: str
-    basis: Basis
-    gate: Gate | None = None
-    when: Condition = "true"
-
-    @property
-    def id(self) -> str:
-        """As other rows have one."""
-        return self.code
-
-
-class PackFile(Tables, Books, ProcedureTables, FileTables):
-    """The whole pack as it stands in its files."""
-
-    name: str
-    title: str
-    effective_from: date
-    left_behind_max_age: int = Field(gt=0, le=18)
-    quorum: int = Field(gt=0)
-    refusals_before_conference: int = Field(gt=0)
-    extension_cap: int = Field(ge=0)
-    pause_cap: int = Field(ge=0)
-    return_cap: int = Field(ge=0)
-    deputy_limit: Span
-    post_assessments_apart: Span
-    extension_limit: Span
-    silence_reroutes_at: Rung
-    first_decides: tuple[str, ...] = ("urgencies", "leads")
-    """Tables of which the first row that holds decides."""
-    unique: tuple[str, ...] = ()
-    """Tables of which at most one row may hold for any report, whatever the order."""
-    never_rests: bool = False
-    """Every clock runs through nights and weekends: for the demonstration, which cannot wait for Monday."""
-    triggers: tuple[TriggerRow, ...]
-    branches: tuple[BranchRow, ...]
-    urgencies: tuple[UrgencyRow, ...]
-    leads: tuple[LeadRow, ...]
-    ladders: dict[str, tuple[RungRow, ...]]
-    times: dict[str, TimeRow]
-    duties: tuple[DutyRow, ...]
-    routes: tuple[RouteRow, ...]
-
-    def contradictions(self) -> Iterator[tuple[str, str, str]]:
-        """What no single row shows: (table, row, reason) of doubles, of names that lead nowhere and of ladders that do not climb."""
-        tables: dict[str, list[str]] = {
-            name: [row.id for row in getattr(self, name)] for name in CONDITIONED if name != "duties"
-        }
-        tables["duties"] = [duty.code for duty in self.duties]
-        for table, names in tables.items():
-            yield from ((table, name, "this id stands twice") for name in dict.fromkeys(names) if names.count(name) > 1)
-        wanted = [("routes", row.id, time) for row in self.routes for time in (row.accept, row.finish)]
-        wanted += [("duties", duty.code, duty.time) for duty in self.duties]
-        for table, row, time in wanted:
-            if time not in self.times:
-                yield table, row, f"there is no time called {time}"
-        yield from (
-            ("duties", code, "this duty is missing, and acts open it")
-            for code in DUTIES_BY_ACT
-            if code not in tables["duties"]
-        )
-        yield from (("times", name, "this time is missing") for name in TIMES_BY_ACT if name not in self.times)
-        for row in self.routes:
-            if row.urgent and row.gate != Gate():
-                yield "routes", row.id, "an emergency leg waits for nothing"
-            yield from (
-                ("routes", row.id, f"there is no route called {name}")
-                for name in row.gate.or_after if name not in tables["routes"]
-            )  # fmt: skip
-        yield from (("ladders", name, "this ladder is missing") for name in LADDERS if name not in self.ladders)
-        for name, rungs in self.ladders.items():
-            yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
-        yield from self.faults()
-        yield from self.faults_of_benefits()
-        yield from self.faults_of_registers()
-        yield from (*self.faults_of_rounds(self.times), *self.faults_of_surveys())
-        yield from self.faults_of_procedures(self.times, {row.procedure for row in self.routes if row.procedure})
-        yield from self.faults_of_files()
-        for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
-            if not any(row.when == "true" for row in getattr(self, table)):
-                yield table, "-", f"no row holds for every report, so one could stay without {what}"
 
 
 @dataclass(frozen=True)

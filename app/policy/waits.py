@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from app.domain.policy import HAPPENINGS, Gate
 from app.domain.procedure import happening
-from app.policy.pack import PackFile
+from app.policy.pack_file import PackFile
 
 Place = tuple[str, str]
 EXPIRED = "expired:"

@@ -20,7 +20,8 @@ from app.policy.dry_run import dry_run
 from app.policy.examples import examples, with_facts
 from app.policy.loader import load
 from app.policy.made import made
-from app.policy.pack import CONDITIONED, Pack
+from app.policy.pack import Pack
+from app.policy.pack_file import CONDITIONED
 from app.policy.simulation import simulate
 from app.stack import Stack
 from tests.bench.figures import Figure, middle, percentile
