@@ -15,6 +15,7 @@ from app.db import tables
 from app.db.audit import on_record
 from app.db.ledger import Ledger
 from app.db.people import machine_of
+from app.db.vault import opened, opened_one
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.disclosure import View, packet_for
@@ -31,12 +32,12 @@ async def view_of(conn: AsyncConnection, case_id: str) -> View:
     """What is known of a case, for the disclosure rules to choose from."""
     children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
     report = await conn.execute(select(tables.reports).where(tables.reports.c.case_id == case_id))
-    row = report.mappings().one()
+    row = (await opened(conn, [report.mappings().one()], tables.reports))[0]
     return View(
-        children=tuple(dict(child) for child in children.mappings()),
-        family=tuple(row["family"]),
-        narrative=row["narrative"],
-        facts=row["facts"],
+        children=tuple(await opened(conn, children.mappings(), tables.children)),
+        family=tuple(row["family"] or ()),
+        narrative=row["narrative"] or "",
+        facts=row["facts"] or {},
     )
 
 
@@ -70,14 +71,14 @@ class Delivery:
 
     async def _load(self, conn: AsyncConnection, order: Order) -> tuple[AgencyEndpoint, dict[str, Any]] | None:
         query = select(tables.endpoints).where(tables.endpoints.c.agency == order.agency.value)
-        row = (await conn.execute(query)).one_or_none()
+        row = await opened_one(conn, (await conn.execute(query)).mappings().one_or_none(), tables.endpoints)
         stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == order.stream_id))
         progress = Progress.model_validate(stored.scalar_one())
         referral = progress.referral(order.referral_id)
         if row is None or referral is None:
             return None
         endpoint = AgencyEndpoint(
-            agency=order.agency, url=row.url, secret=SecretStr(row.secret), supports_lookup=row.supports_lookup
+            agency=order.agency, url=row["url"], secret=SecretStr(row["secret"]), supports_lookup=row["supports_lookup"]
         )
         message: dict[str, Any] = {"referral_id": referral.id, "case_id": progress.case_id}
         if referral.is_taken_back:

@@ -28,6 +28,7 @@ from app.db.receipts import Receipts
 from app.db.session import engine_of
 from app.domain.access import Actor
 from app.domain.sheets import JobState, RowState, Step
+from app.master_keys import require_vault
 from app.policy.loader import load
 from app.process import begin
 from app.settings import Settings
@@ -183,7 +184,7 @@ def main() -> None:
     begin(settings.log_level)
 
     async def once() -> None:
-        engine = engine_of(settings.database_url.get_secret_value(), pool=3)
+        engine = engine_of(settings.database_url.get_secret_value(), pool=3, vault=require_vault(settings))
         receipts = Receipts(settings.receipt_secret.get_secret_value().encode())
         await work_on(engine, Ledger(load, settings.policy), receipts, job_id, Path(place))
         await engine.dispose()

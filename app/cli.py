@@ -24,6 +24,7 @@ from app.domain.terms import Agency
 from app.embedded import EmbeddedError
 from app.entry_cli import entry_link
 from app.keys_cli import key
+from app.master_cli import keys
 from app.policy_cli import policy
 from app.settings import DATA, Settings, settings_of
 
@@ -35,6 +36,7 @@ app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.command()(key)
 app.command()(entry_link)
+app.add_typer(keys, name="keys")
 console = Console()
 errors = Console(stderr=True)
 

@@ -24,13 +24,17 @@ async def database(settings: Settings) -> AsyncIterator["AsyncEngine"]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.db.session import engine_of
+    from app.db.vault import KeyMissing, NoVault
+    from app.master_keys import vault_for
 
-    engine = engine_of(require_database(settings))
+    engine = engine_of(require_database(settings), vault=vault_for(settings))
     try:
         yield engine
     except (OSError, SQLAlchemyError) as failure:
         raise EmbeddedError(
             f"The database could not be used: {type(failure).__name__}. See: shouhu doctor"
         ) from failure
+    except (KeyMissing, NoVault) as missing:
+        raise EmbeddedError(f"The keys are not at hand: {missing}.") from missing
     finally:
         await engine.dispose()

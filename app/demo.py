@@ -82,7 +82,7 @@ async def _simulators(stack: Stack) -> list[subprocess.Popen[str]]:
             raise EmbeddedError(f"the simulator of {agency} did not start")
         processes.append(process)
         endpoints.append(parse(f"{agency}=http://127.0.0.1:{port}/referrals", secret, lookup=True))
-    engine = engine_of(stack.postgres.url if stack.postgres else "")
+    engine = engine_of(stack.postgres.url if stack.postgres else "", vault=stack.vault)
     async with engine.begin() as conn:
         for endpoint in endpoints:
             await enter(conn, endpoint)

@@ -14,10 +14,13 @@ from temporalio.service import RPCError
 from app.db import tables
 from app.db.audit import ALARM_AFTER, REFUSED_AFTER, unsealed_for
 from app.db.migrate import head, revision
+from app.db.rotation import require_keys, standing
 from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.db.streams import STREAMS
+from app.db.vault import KeyMissing, NoVault, Vault
 from app.db.versions import version
 from app.db.walls import ROLES, WALLED
+from app.master_keys import vault_for
 from app.policy.loader import RELEASE, BadPack, load
 from app.settings import Settings
 from app.temporal import connect, pollers, version_of
@@ -44,8 +47,8 @@ async def examine(settings: Settings, *, quick: bool) -> tuple[Check, ...]:
 
 
 @asynccontextmanager
-async def _connection(url: str) -> AsyncIterator[AsyncConnection]:
-    engine = engine_of(url, pool=1)
+async def _connection(url: str, vault: Vault | None) -> AsyncIterator[AsyncConnection]:
+    engine = engine_of(url, pool=1, vault=vault)
     try:
         async with engine.connect() as conn:
             yield conn
@@ -59,15 +62,15 @@ async def _database(settings: Settings, *, quick: bool) -> tuple[Check, ...]:
         where = f"nothing runs on {settings.data_dir}, and SHOUHU_DATABASE_URL is not set"
         return (Check("the database answers", False, where),)
     try:
-        async with _connection(url) as conn:
+        async with _connection(url, vault_for(settings)) as conn:
             version = (await conn.execute(text("show server_version"))).scalar_one()
             answers = Check("the database answers", True, f"PostgreSQL {version}")
-            return (answers,) if quick else (answers, *await _inside(conn))
+            return (answers,) if quick else (answers, *await _inside(conn, settings))
     except (SQLAlchemyError, OSError) as failure:
         return (Check("the database answers", False, f"{type(failure).__name__}; is it running?"),)
 
 
-async def _inside(conn: AsyncConnection) -> list[Check]:
+async def _inside(conn: AsyncConnection, settings: Settings) -> list[Check]:
     checks = []
     for name in DURABLE:
         value = (await conn.execute(text("select current_setting(:name)"), {"name": name})).scalar_one()
@@ -83,6 +86,7 @@ async def _inside(conn: AsyncConnection) -> list[Check]:
         *checks,
         migrated,
         *await _walls(conn),
+        await _keys(conn, settings),
         calendar_check(until, today),
         await _published(conn),
         await _relay(conn),
@@ -149,6 +153,22 @@ async def _walls(conn: AsyncConnection) -> list[Check]:
             f"missing or too strong: {', '.join(wrong)}" if wrong else ", ".join(ROLES),
         ),
     ]
+
+
+async def _keys(conn: AsyncConnection, settings: Settings) -> Check:
+    """The master keys of what is stored are at hand, and in a file that nobody else reads."""
+    what, path = "the keys of content are at hand", settings.key_file
+    try:
+        await require_keys(conn)
+        open_to_others = path is not None and bool(path.stat().st_mode & 0o077)
+    except (KeyMissing, NoVault, OSError) as missing:
+        return Check(what, False, f"{missing}: what is stored cannot be read")
+    if open_to_others:
+        return Check(what, False, f"others may read {path}: chmod 600 {path}")
+    found = await standing(conn)
+    said = f"{len(found.by_master)} master key, {sum(found.by_master.values())} keys, {found.destroyed} destroyed"
+    how = f"{said}; backups still open {found.since_rotation} of these: run shouhu keys rotate"
+    return Check(what, True, how if found.since_rotation else said, soon=found.since_rotation > 0)
 
 
 async def _relay(conn: AsyncConnection) -> Check:

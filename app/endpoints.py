@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.gateway import AgencyEndpoint
 from app.db import tables
+from app.db.vault import sealed_row
 from app.domain.terms import Agency
 from app.embedded import EmbeddedError
 
@@ -44,8 +45,9 @@ async def enter(conn: AsyncConnection, endpoint: AgencyEndpoint) -> None:
     said = {
         "url": endpoint.url, "secret": endpoint.secret.get_secret_value(), "supports_lookup": endpoint.supports_lookup
     }  # fmt: skip
-    row = upsert(tables.endpoints).values(agency=endpoint.agency.value, **said)
-    await conn.execute(row.on_conflict_do_update(index_elements=["agency"], set_=said))
+    row = await sealed_row(conn, tables.endpoints, {"agency": endpoint.agency.value, **said})
+    entering = upsert(tables.endpoints).values(row)
+    await conn.execute(entering.on_conflict_do_update(index_elements=["agency"], set_=row))
 
 
 async def entered(

@@ -40,6 +40,7 @@ from app.api import (
     reports,
     rounds,
     sealed,
+    search,
     sheets,
     statistics,
     surveys,
@@ -55,6 +56,7 @@ from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import DATABASE_ERRORS, NotDurable, engine_of, is_away, require_durable
+from app.master_keys import require_vault
 from app.oidc import Client, Provider
 from app.policy.loader import load
 from app.process import begin, patiently
@@ -78,7 +80,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
             app.state.service = given
             yield
             return
-        engine = engine_of(settings.database_url.get_secret_value())
+        engine = engine_of(settings.database_url.get_secret_value(), vault=require_vault(settings))
         secret = settings.receipt_secret.get_secret_value().encode()
         if not secret:
             raise ValueError("SHOUHU_RECEIPT_SECRET is not set")
@@ -121,6 +123,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         work,
         procedures,
         sealed,
+        search,
         benefits,
         boards,
         deputies,

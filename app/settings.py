@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +38,14 @@ class Settings(BaseSettings):
     payload_keys: SecretStr = SecretStr("")
     """Comma-separated `id:base64` keys of 32 bytes; the first encrypts, all decrypt."""
     receipt_secret: SecretStr = SecretStr("")
+    key_file: Path | None = None
+    """The file of the master keys (app/master_keys.py); else they stand in the two settings below."""
+    master_keys: SecretStr = SecretStr("")
+    """Comma-separated `id:base64` keys of 32 bytes that wrap the keys of content; the first wraps, all unwrap."""
+    mark_key: SecretStr = SecretStr("")
+    """32 bytes in base64: from this key come the marks by which numbers and names are found. It never changes."""
+    cipher: Literal["aes-256-gcm", "sm4-gcm"] = "aes-256-gcm"
+    """How content is sealed from now on; what was sealed otherwise is still opened."""
     audit_key: SecretStr = SecretStr("")
     """32 bytes in base64: the private key that signs the seals of the audit. Only the worker needs it."""
     audit_anchor: Path | None = None

@@ -4,7 +4,7 @@ Nothing is written past the ledger: a value that is new goes the path of every c
 """
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -21,9 +21,10 @@ from app.api.ledgers import within
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import records_of
-from app.db.intake import FamilyMember, ReportedChild, Reporter, Submission, candidate_of, child_row, facts_of
+from app.db.intake import FamilyMember, ReportedChild, Reporter, Submission, child_row, facts_of, marked_as
 from app.db.ledger import Ledger, Pack
 from app.db.receipts import Receipts
+from app.db.vault import Vault, opened, sealed_rows, vault_of
 from app.domain.access import Actor
 from app.domain.child_file import EnterChange, Registration, file_id
 from app.domain.child_record import ChildRecord
@@ -58,7 +59,7 @@ REPORTED = {
 }  # fmt: skip
 """What a registration says itself; the rest is entered beside it."""
 CORRECTED = text("""
-    select f.child_id, k.key, c.body ->> 'value' as value
+    select f.child_id, k.key, c.stream_id, c.version, c.body
     from child_files f cross join lateral jsonb_each(f.progress -> 'counts') k
     join contents c on c.stream_id = f.id and c.version = (k.value ->> 'version')::int
     where k.key in ('name', 'id_no', 'birth_date') and f.child_id = any(:ids)
@@ -154,18 +155,19 @@ class Reader:
         waiting = exists().where(file.child_id == child.id, file.is_open)
         unverified = and_(child.case_id.is_(None), child.division.in_(divisions(who)), waiting)
         mine = and_(or_(within(who, self._sheet.book.ledger()), unverified), sighted(who))
-        for row in await self._conn.execute(select(child.id, child.name, child.birth_date, child.id_no).where(mine)):
-            self.known.add(row.id, row.name, row.birth_date.isoformat() if row.birth_date else None, row.id_no)
-        corrected: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        for row in await self._conn.execute(CORRECTED, {"ids": list(self.known.ids)}):
-            corrected[row.child_id][row.key] = row.value
-        if corrected:
-            reported = select(child.id, child.name, child.birth_date, child.id_no).where(child.id.in_(corrected))
-            for row in await self._conn.execute(reported):
-                said = corrected[row.id]
-                born = row.birth_date.isoformat() if row.birth_date else None
-                now = (said.get("name", row.name), said.get("birth_date", born), said.get("id_no", row.id_no))
-                self.known.add(row.id, *now)
+        named = select(child.id, child.case_id, child.name, child.birth_date, child.id_no)
+        reported = await opened(self._conn, (await self._conn.execute(named.where(mine))).mappings(), tables.children)
+        for row in reported:
+            self.known.add(row["id"], row["name"], *_numbers(row))
+        corrected: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        since = await self._conn.execute(CORRECTED, {"ids": list(self.known.ids)})
+        for row in await opened(self._conn, since.mappings(), tables.contents):
+            corrected[row["child_id"]][row["key"]] = (row["body"] or {}).get("value")
+        for row in reported:
+            if said := corrected.get(row["id"]):
+                born, number = _numbers(row)
+                now = (said.get("name", row["name"]), said.get("birth_date", born), said.get("id_no", number))
+                self.known.add(row["id"], *now)
 
     async def batches(self, sent: bytes) -> AsyncIterator[list[Planned]]:
         """Every row of the sheet, in its order."""
@@ -322,12 +324,17 @@ async def apply(sheet: Sheet, conn: AsyncConnection, sent: bytes, tell: Tell) ->
     return {state.value: counts[state] for state in RowState}
 
 
+def _numbers(row: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The birth date and the id number of a child as they were reported."""
+    return row["birth_date"].isoformat() if row["birth_date"] else None, row["id_no"]
+
+
 async def _register(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -> None:
     """建档 of the new children, with what a registration has no place for entered beside it."""
     asked: dict[str, list[EnterChange]] = {}
     rows = []
     for one in some:
-        command, row = _registration(sheet, one)
+        command, row = _registration(sheet, vault_of(conn), one)
         rest = (
             name for name in one.values if name not in (*REPORTED, FileField.GUARDIANS, FileField.RESIDENCE_DIVISION)
         )
@@ -336,10 +343,10 @@ async def _register(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]
         rows.append(row)
     if asked:
         await sheet.ledger.begin_all(conn, asked, now=sheet.now)
-        await conn.execute(insert(tables.children), rows)
+        await conn.execute(insert(tables.children), await sealed_rows(conn, tables.children, rows))
 
 
-def _registration(sheet: Sheet, one: Planned) -> tuple[EnterChange, dict[str, Any]]:
+def _registration(sheet: Sheet, vault: Vault, one: Planned) -> tuple[EnterChange, dict[str, Any]]:
     (division,), values = divisions(sheet.who), one.values
     said = {name: values[of] for of, name in REPORTED.items() if of in values}
     child = ReportedChild.model_validate({**said, "child_id": one.once, "residence_division": division})
@@ -355,8 +362,7 @@ def _registration(sheet: Sheet, one: Planned) -> tuple[EnterChange, dict[str, An
         "facts": facts.model_dump(mode="json"), "evidence": command.content["evidence"],
         "family": [member.model_dump(mode="json", exclude_none=True) for member in family],
     }  # fmt: skip
-    candidate = candidate_of("", child, [member.phone for member in family], sheet.now)
-    row = child_row(None, child, sheet.now, division, candidate)
+    row = child_row(None, child, sheet.now, division, marked_as(vault, child, [member.phone for member in family]))
     return command.model_copy(update={"content": content, "registration": one.registration}), row
 
 

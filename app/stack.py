@@ -18,9 +18,12 @@ import httpx2
 from sqlalchemy import make_url
 
 from app.db.migrate import migrate
+from app.db.rotation import require_keys
 from app.db.session import engine_of
+from app.db.vault import KeyMissing, Vault
 from app.db.walls import APP, WORKER, let_in
 from app.embedded import EmbeddedError, Postgres, Temporal, die_with_parent, free_port, lock_directory, require_free
+from app.master_keys import KEY_FILE, FileKeys, make_key_file
 from app.seed import seed, tokens_for
 from app.settings import SETTINGS_FILE
 
@@ -82,6 +85,7 @@ class Stack:
         self.temporal.start()
         say("Preparing the database and the district ...")
         self.tokens = tokens_for(self.data / "tokens.json")
+        make_key_file(self.data / KEY_FILE)
         asyncio.run(self._prepare())
         self._leave_settings()
         say("Starting the API and the worker ...")
@@ -120,9 +124,15 @@ class Stack:
             "SHOUHU_PAYLOAD_KEYS": stored["payload_keys"],
             "SHOUHU_RECEIPT_SECRET": stored["receipt_secret"],
             "SHOUHU_AUDIT_KEY": stored["audit_key"],
+            "SHOUHU_KEY_FILE": str(self.data / KEY_FILE),
             **({"SHOUHU_POLICY": self.policy} if self.policy else {}),
             **({"SHOUHU_LIMITS": str(self.limits)} if self.limits is not None else {}),
         }
+
+    @property
+    def vault(self) -> Vault:
+        """The keys of this installation."""
+        return Vault(FileKeys(self.data / KEY_FILE))
 
     def _environment_of(self, module: str) -> dict[str, str]:
         """The API and the worker sign in to the database as roles that own nothing."""
@@ -161,12 +171,15 @@ class Stack:
     async def _prepare(self) -> None:
         if self.postgres is None:
             raise EmbeddedError("the servers are not started")
-        engine = engine_of(self.postgres.url)
+        engine = engine_of(self.postgres.url, vault=self.vault)
         try:
             await migrate(engine)
             async with engine.begin() as conn:
+                await require_keys(conn)
                 await let_in(conn, {role: self.postgres.password_of(role) for role in (APP, WORKER)})
                 await seed(conn, tokens=self.tokens)
+        except KeyMissing as missing:
+            raise EmbeddedError(f"{missing}: without it nobody reads what is stored in {self.data}.") from None
         finally:
             await engine.dispose()
 

@@ -24,6 +24,7 @@ from app.db.ledger import Ledger
 from app.db.sealer import Sealer, SealKey
 from app.db.session import DATABASE_ERRORS, engine_of, is_away, require_durable
 from app.domain.policy import RoundSpec
+from app.master_keys import require_vault
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.reconciler import Reconciler
@@ -83,7 +84,7 @@ def worker_of(
 
 async def serve(settings: Settings, ready: asyncio.Event | None = None, *, client: Client | None = None) -> None:
     """Run until cancelled; `client` is given where its connection is made elsewhere."""
-    engine = engine_of(settings.database_url.get_secret_value())
+    engine = engine_of(settings.database_url.get_secret_value(), vault=require_vault(settings))
     if not settings.audit_key.get_secret_value():
         raise ValueError("SHOUHU_AUDIT_KEY is not set")
     sealer = Sealer(engine, SealKey.of(settings.audit_key.get_secret_value()), settings.audit_anchor)

@@ -11,14 +11,23 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from app.db.migrate import migrate
 from app.db.session import engine_of
+from app.db.vault import Vault
 from app.db.walls import APP, WORKER, let_in
 from app.embedded import Postgres
+from app.master_keys import GivenKeys
 from app.seed import seed
 from app.temporal import data_converter
 
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
+MASTER, MARKS = b"a master key of tests, 32 bytes!", b"a key of marks of tests, 32 byte"
+VAULT = Vault(GivenKeys({"m-test": MASTER}, MARKS))
+KEY_SETTINGS = {
+    "SHOUHU_MASTER_KEYS": f"m-test:{base64.b64encode(MASTER).decode()}",
+    "SHOUHU_MARK_KEY": base64.b64encode(MARKS).decode(),
+}
+"""The same for processes."""
 DYNAMIC = (
     "frontend.WorkflowTimeSkippingEnabled=true",
     # A timer rings up to so much late, a second unless told otherwise, and a ladder has dozens of them.
@@ -45,7 +54,7 @@ def postgres(place):
 @pytest.fixture(scope="session")
 async def engine(postgres):
     """Migrated and seeded; tests make cases of their own and never share one."""
-    engine = engine_of(postgres.url)
+    engine = engine_of(postgres.url, vault=VAULT)
     await migrate(engine)
     async with engine.begin() as conn:
         await let_in(conn, {role: postgres.password_of(role) for role in (APP, WORKER)})
@@ -57,7 +66,7 @@ async def engine(postgres):
 @pytest.fixture(scope="session")
 async def walled(postgres, engine):
     """As the API's role, which sees what its person may see and nothing without one."""
-    walled = engine_of(postgres.url_as(APP))
+    walled = engine_of(postgres.url_as(APP), vault=VAULT)
     yield walled
     await walled.dispose()
 
@@ -65,7 +74,7 @@ async def walled(postgres, engine):
 @pytest.fixture(scope="session")
 async def worker_engine(postgres, engine):
     """As the worker's role."""
-    ours = engine_of(postgres.url_as(WORKER))
+    ours = engine_of(postgres.url_as(WORKER), vault=VAULT)
     yield ours
     await ours.dispose()
 

@@ -17,6 +17,7 @@ from app.db import tables
 from app.db.migrate import migrate
 from app.db.sealer import LAST, ROWS, Sealer, SealKey, head, leaf, root, trail, written
 from app.db.session import engine_of
+from tests.conftest import VAULT
 
 VERIFIER = Path(__file__).parents[1] / "deploy" / "verify_audit.py"
 KEY = SealKey.of(base64.b64encode(bytes(range(32))).decode())
@@ -33,7 +34,7 @@ async def own(postgres, place):
     """
     name = f"sealed_{os.urandom(4).hex()}"
     await _database(postgres, f"create database {name}")
-    engine = engine_of(_url(postgres, name), pool=8)
+    engine = engine_of(_url(postgres, name), pool=8, vault=VAULT)
     await migrate(engine)
     sealer = Sealer(engine, KEY, place / "anchors")
     for _ in range(3):

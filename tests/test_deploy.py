@@ -112,7 +112,9 @@ def test_each_setting_is_read_by_the_process_that_gets_it(services: dict[str, di
             read = fields | {parameter.envvar for parameter in known.commands[service["command"][0]].params}
         assert service["environment"].keys() <= read, name
     needed = {"SHOUHU_DATABASE_URL", "SHOUHU_TEMPORAL_ADDRESS", "SHOUHU_PAYLOAD_KEYS", "SHOUHU_RECEIPT_SECRET"} | {
-        "SHOUHU_AUDIT_KEY"
+        "SHOUHU_AUDIT_KEY",
+        "SHOUHU_MASTER_KEYS",
+        "SHOUHU_MARK_KEY",
     }
     for name in ("api", "worker"):
         assert needed <= services[name]["environment"].keys()

@@ -14,7 +14,7 @@ from app.db.versions import keep, seal
 from app.doctor import calendar_check, examine
 from app.seed import seed
 from app.settings import Settings
-from tests.conftest import KEYS
+from tests.conftest import KEYS, VAULT
 from tests.test_older import FILES
 from tests.world import World
 
@@ -43,7 +43,7 @@ async def test_an_unmigrated_an_unsafe_and_an_unseeded_database_are_each_told(ot
     schema = found["the schema is at its newest revision"]
     assert not schema.ok
     assert f"instead of {head()}" in schema.detail
-    ours = engine_of(other)
+    ours = engine_of(other, vault=VAULT)
     await migrate(ours)
     async with ours.begin() as conn:
         await conn.execute(text("alter database doctored set synchronous_commit = off"))
@@ -56,7 +56,7 @@ async def test_an_unmigrated_an_unsafe_and_an_unseeded_database_are_each_told(ot
 
 
 async def test_a_wall_that_was_opened_and_a_role_that_may_pass_it_are_told(other, engine):
-    ours = engine_of(other)
+    ours = engine_of(other, vault=VAULT)
     await migrate(ours)
     found = await verdicts(other)
     assert found["every walled table is shut"].ok
@@ -77,7 +77,7 @@ async def test_a_wall_that_was_opened_and_a_role_that_may_pass_it_are_told(other
 
 
 async def test_a_conductor_that_is_not_told_is_late(other, temporal):
-    ours = engine_of(other)
+    ours = engine_of(other, vault=VAULT)
     await migrate(ours)
     async with ours.begin() as conn:
         await seed(conn, tokens={})

@@ -22,6 +22,7 @@ from app.domain.access import Actor, scope
 from app.domain.terms import Role
 from app.policy.loader import load
 from app.seed import seed
+from tests.conftest import VAULT
 
 TOKENS = {person.id: f"wall-{person.id}" for person in PEOPLE}
 OF_PERSONS = ("case_id", "child_id", "person_id", "stream_id", "name", "phone", "id_no", "reporter_unit")
@@ -83,7 +84,7 @@ async def forty(engine):
         await conn.execute(
             insert(tables.children),
             [
-                {"id": f"ch-{case}", "case_id": case, "name": "x", "phones": [], "guardians": [], "sound_keys": [],
+                {"id": f"ch-{case}", "case_id": case, "name": "x",
                  "division": "110106", "filed_at": datetime.now(UTC)}
                 for case in cases
             ],
@@ -293,7 +294,7 @@ async def of_all(engine):
         await conn.execute(insert(tables.watches), watch)
         file_row = {name: watch[name] for name in ("version", "policy", "progress", "is_open", "division", "child_id")}
         await conn.execute(insert(tables.child_files), file_row | {"id": case, "desks": ["POLICE", "CONF"]})
-        await conn.execute(insert(tables.contents), {"stream_id": case, "version": 1, "body": {}})
+        await conn.execute(insert(tables.contents), {"stream_id": case, "version": 1, "body": "x"})
         key = {
             "agency": "POLICE",
             "scopes": [],
@@ -307,7 +308,7 @@ async def of_all(engine):
         upload = {"id": f"upload-{case}", "owner": "x", "stream_id": case, "version": 1, "name": "x", "media_type": "image/png",
                   "size": 1, "content": b"x", "added_at": datetime.now(UTC)}  # fmt: skip
         await conn.execute(insert(tables.files), upload)
-        draft = {"id": f"draft-{case}", "token_hash": case, "said": {}, "case_id": case, "began_at": datetime.now(UTC),
+        draft = {"id": f"draft-{case}", "token_hash": case, "said": "x", "case_id": case, "began_at": datetime.now(UTC),
                  "seen_at": datetime.now(UTC)}  # fmt: skip
         await conn.execute(insert(tables.drafts), draft)
         for person in ("police.officer.1", "conf.officer.1"):
@@ -343,7 +344,7 @@ async def test_an_owner_who_is_no_superuser_migrates_and_the_wall_stands_before_
         await conn.execution_options(isolation_level="AUTOCOMMIT")
         await conn.execute(text("create role plain login password 'plain'"))
         await conn.execute(text("create database plain owner plain"))
-    plain = engine_of(f"postgresql+asyncpg://plain:plain@127.0.0.1:{postgres.port}/plain")
+    plain = engine_of(f"postgresql+asyncpg://plain:plain@127.0.0.1:{postgres.port}/plain", vault=VAULT)
     walled = engine_of(postgres.url_as(APP).rpartition("/")[0] + "/plain")
     try:
         await migrate(plain)
@@ -370,6 +371,7 @@ OF_CASE = {
     "child_files": "id",
     "contents": "stream_id",
     "files": "stream_id",
+    "data_keys": "stream_id",
     "notes": "stream_id",
     "people": "'police.officer.1'",
     "sheet_jobs": "book",

@@ -84,12 +84,12 @@ class World:
         case_id = f"case-{uuid.uuid4().hex}"
         seen = (facts or facts_of(example)).at(self.now)
         async with self.engine.begin() as conn:
-            await self.ledger.file(conn, case_id, c.FileReport(by=REPORTER, facts=seen, unit="unit-1"))
             report = {
                 "case_id": case_id, "receipt_hash": uuid.uuid4().hex * 2, "filed_by": "reporter", "reporter_unit": "unit-1",
-                "reporter": {}, "narrative": "", "family": [], "facts": seen.model_dump(mode="json"), "findings": [],
+                "reporter": {}, "narrative": "", "family": [], "facts": seen, "findings": [],
             }  # fmt: skip
-            await conn.execute(tables.reports.insert(), report)
+            filed = c.FileReport(by=REPORTER, facts=seen, unit="unit-1")
+            await self.ledger.file(conn, case_id, filed, now=self.now, content={tables.reports: [report]})
         self.cases.append(case_id)
         if tell:
             await self.settle(case_id)

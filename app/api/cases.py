@@ -14,6 +14,7 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.ledger import events_since
 from app.db.past import report_of
+from app.db.vault import opened, opened_one, with_notes
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.disclosure import told_to
 from app.domain.events import event_adapter
@@ -77,7 +78,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
         lens = await look(conn, who, "read_content", case_id, [*told.fields, *(["found"] if decides else [])])
         content, reporter = await content_of(conn, progress)
         hidden = () if knows_reporter else names_of(reporter)
-        content |= {"narrative": without(content.get("narrative", ""), hidden)}
+        content |= {"narrative": without(content.get("narrative") or "", hidden)}
         answer["content"] = lens(told.of(content), (content, reporter))
         answer |= await _proposals(conn, shouhu, progress) if decides else {}
         if knows_reporter:
@@ -108,18 +109,20 @@ async def _proposals(conn: Conn, shouhu: Shouhu, progress: Progress) -> dict[str
 
 async def content_of(conn: Conn, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
     """The children in the order of the report, in which the rules speak of them as well; and the reporter apart."""
-    hidden = ("sound_keys", "phones", "case_id", "filed_at")
+    hidden = ("marks", "case_id", "filed_at")
     case_id, order = progress.case_id, [child.id for child in progress.children]
     children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
-    rows = sorted(children.mappings(), key=lambda row: order.index(row["id"]))
+    rows = sorted(await opened(conn, children.mappings(), tables.children), key=lambda row: order.index(row["id"]))
     report = await conn.execute(
         select(
-            tables.reports.c.narrative, tables.reports.c.family, tables.reports.c.findings, tables.reports.c.reporter
+            tables.reports.c.case_id, tables.reports.c.narrative, tables.reports.c.family, tables.reports.c.findings,
+            tables.reports.c.reporter,
         ).where(tables.reports.c.case_id == case_id)
     )  # fmt: skip
-    found = dict(report.mappings().one_or_none() or {})
-    reporter = found.pop("reporter", {})
-    return {"children": [{k: v for k, v in row.items() if k not in hidden} for row in rows], **found}, reporter
+    found = await opened_one(conn, report.mappings().one_or_none(), tables.reports) or {}
+    reporter = found.pop("reporter", None) or {}
+    content = {name: value for name, value in found.items() if name != "case_id"}
+    return {"children": [{k: v for k, v in row.items() if k not in hidden} for row in rows], **content}, reporter
 
 
 @router.get("/cases/{case_id}/timeline", operation_id="read_timeline", response_model=list[TimelineEntry])
@@ -129,7 +132,7 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
     require(who, Action.READ_CASE, subject_of(progress))
     ledger, note = tables.events.c, tables.notes.c
     query = (
-        select(ledger.version, ledger.body, note.body.label("note"))
+        select(ledger.stream_id, ledger.version, ledger.body, note.body.label("note"))
         .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
         .where(ledger.stream_id == case_id)
         .order_by(ledger.version)
@@ -139,22 +142,27 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
     note_of = await _notes(conn, who, progress, knows_reporter) if content else _silent
     hidden = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
     rows = []
-    for row in await conn.execute(query):
-        said = {k: v for k, v in row.body.items() if k not in hidden or isinstance(v, str)}
+    for row in await with_notes(conn, query) if content else (await conn.execute(query)).mappings():
+        said = {k: v for k, v in row["body"].items() if k not in hidden or isinstance(v, str)}
         if said["kind"] == "report_filed" and not knows_reporter:
             said |= {"by": NOT_NAMED, "reporter_unit": NOT_NAMED, "behalf": None}
         due = next(
-            (row.body[k]["due_at"] for k in ("finish", "accept", "clock") if isinstance(row.body.get(k), dict)), None
+            (
+                body[k]["due_at"]
+                for k in ("finish", "accept", "clock")
+                if isinstance((body := row["body"]).get(k), dict)
+            ),
+            None,
         )
-        zh, en = TITLES[row.body["kind"]]
+        zh, en = TITLES[row["body"]["kind"]]
         rows.append(
             {
-                "version": row.version,
+                "version": row["version"],
                 "title_zh": zh,
                 "title_en": en,
                 **said,
                 "due_at": due,
-                "note": note_of(row.body, row.note),
+                "note": note_of(row["body"], row["note"]),
             }
         )
     return rows

@@ -10,6 +10,7 @@ from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require,
 from app.api.strict import StrictRoute
 from app.db import entries, tables
 from app.db.past import report_of
+from app.db.vault import opened
 from app.domain.access import Action
 from app.domain.catalogue import Born, Due, due_of
 from app.domain.facts import BEIJING
@@ -39,8 +40,8 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
         return []
     pack = await shouhu.ledger.pack(conn, progress.policy)
     child = tables.children.c
-    births = await conn.execute(select(child.id, child.birth_date).where(child.case_id == case_id))
-    born = {row.id: row.birth_date for row in births}
+    births = await conn.execute(select(child.id, child.case_id, child.birth_date).where(child.case_id == case_id))
+    born = {row["id"]: row["birth_date"] for row in await opened(conn, births.mappings(), tables.children)}
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
     seen_on = progress.filed_at.astimezone(BEIJING).date()
     given = await _given(conn, [one.child_id for one in facts.children])
@@ -63,11 +64,10 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
 async def _given(conn: Conn, children: list[str]) -> dict[str, dict[str, list[date]]]:
     """What the agencies have entered, by child and service."""
     line = entries.line
-    kept = entries.newest(
-        line.book == SERVICES, line.kind != Kind.ENDED.value, line.private["child"].astext.in_(children)
-    )
+    marked = [entries.of_child(conn, child) for child in children]
+    kept = entries.newest(line.book == SERVICES, line.kind != Kind.ENDED.value, line.marks.overlap(marked))
     found: dict[str, dict[str, list[date]]] = {}
-    for row in await conn.execute(kept):
-        of_child = found.setdefault(row.private["child"], {})
-        of_child.setdefault(row.fields["service"], []).append(date.fromisoformat(row.fields["given_on"]))
+    for entry in await entries.entries_of(conn, kept):
+        of_child = found.setdefault(entry.fields["child"], {})
+        of_child.setdefault(entry.fields["service"], []).append(date.fromisoformat(entry.fields["given_on"]))
     return found

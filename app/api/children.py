@@ -18,6 +18,7 @@ from app.db import tables
 from app.db.child_records import division_of, own_id, records_of
 from app.db.intake import FamilyMember, Form, LongText, Text
 from app.db.ledger import Pack
+from app.db.vault import with_notes
 from app.db.walls import open_door
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
@@ -167,12 +168,12 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
     stream = cf.file_id(record.child_id)
     ledger, note = tables.events.c, tables.notes.c
     query = (
-        select(ledger.version, ledger.body, note.body.label("note"))
+        select(ledger.stream_id, ledger.version, ledger.body, note.body.label("note"))
         .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
         .where(ledger.stream_id == stream, ledger.kind.in_(STEPS))
         .order_by(ledger.version)
     )
-    rows = [_history_row(record, row) for row in await conn.execute(query)]
+    rows = [_history_row(record, row) for row in await with_notes(conn, query)]
     seen = [row.model_dump(mode="json") for row in rows if SECTION_OF[row.field] in sections]
     return [HistoryRow.model_validate(row) for row in lens(seen, record.named)]
 
@@ -181,13 +182,14 @@ STEPS = ("change_entered", "change_passed", "change_rejected")
 
 
 def _history_row(record: ChildRecord, row: Any) -> HistoryRow:
-    zh, en = TITLES[row.body["kind"]]
-    entered = record.contents.get(row.version, {})
+    body, version = row["body"], row["version"]
+    zh, en = TITLES[body["kind"]]
+    entered = record.contents.get(version, {})
     return HistoryRow.model_validate(
         {
-            **{name: row.body.get(name) for name in ("kind", "field", "by", "behalf", "at", "reason")},
-            "version": row.version, "title_zh": zh, "title_en": en, "change": row.body.get("change", row.version),
-            "value": entered.get("value"), "evidence": entered.get("evidence", ""), "note": row.note or "",
+            **{name: body.get(name) for name in ("kind", "field", "by", "behalf", "at", "reason")},
+            "version": version, "title_zh": zh, "title_en": en, "change": body.get("change", version),
+            "value": entered.get("value"), "evidence": entered.get("evidence", ""), "note": row["note"] or "",
         }
     )  # fmt: skip
 

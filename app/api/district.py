@@ -21,6 +21,7 @@ from app.db import tables
 from app.db.ledger import Ledger
 from app.db.people import machine_of
 from app.db.streams import STREAMS
+from app.db.vault import opened_one
 from app.db.walls import open_door
 from app.domain import commands as c
 from app.domain.access import ENGINE, Action
@@ -161,10 +162,11 @@ async def callback(
 ) -> Done:
     """Signed by the agency's system (Standard Webhooks); its id makes a repetition harmless."""
     endpoint = tables.endpoints.c
-    secret = (await conn.execute(select(endpoint.secret).where(endpoint.agency == agency.value))).scalar_one_or_none()
-    if secret is None:
+    query = select(endpoint.agency, endpoint.secret).where(endpoint.agency == agency.value)
+    row = await opened_one(conn, (await conn.execute(query)).mappings().one_or_none(), tables.endpoints)
+    if row is None:
         raise HTTPException(404)
-    said = _said(verify(SecretStr(secret), request.headers, await request.body()))
+    said = _said(verify(SecretStr(row["secret"]), request.headers, await request.body()))
     await open_door(conn)
     await _refuse_if_gone(conn, agency, said)
     return await perform(

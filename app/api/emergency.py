@@ -118,7 +118,7 @@ async def break_glass(asked: BreakGlass, conn: Conn, who: Who, shouhu: Shouhu) -
     await conn.execute(insert(tables.emergency_reads).values(row))
     await tell(conn, (*SUPERVISORS, owner_of(progress)), case_id, "emergency_read", row["id"], now, but=who.persons)
     content, reporter = await content_of(conn, progress)
-    content |= {"narrative": without(content.get("narrative", ""), names_of(reporter))}
+    content |= {"narrative": without(content.get("narrative") or "", names_of(reporter))}
     return InEmergency(
         id=row["id"], case_id=case_id, stage=progress.stage, desks=list(progress.desks), content=content,
         review_by=row["review_by"],

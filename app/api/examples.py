@@ -165,6 +165,7 @@ def examples() -> dict[str, Any]:
                      "faults": [{"row": 4, "column": "birth_date", "code": "future_date", "zh": "日期晚于今天", "en": "lies ahead"}]},
         "WaitingRow": {"id": f"file-{CHILD}", "child_id": CHILD, "division": "110106101", "version": 1,
                        "next_deadline_at": FILED + timedelta(days=7), "desks": ["STREET-110106101"]},
+        "FoundChild": {"child_id": CHILD, "case_id": CASE, "number": 17, "stage": "report", "is_open": True, "name": "示*"},
         "FileAnswer": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101",
                        "due_at": FILED + timedelta(days=7), "replayed": False},
         "Registered": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101", "proposed": "low",

@@ -13,6 +13,7 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import on_record
 from app.db.files import content_of, keep
+from app.db.vault import opened
 from app.db.walls import open_door
 from app.domain.access import Action
 from app.domain.refusals import RefusalCode, Refused
@@ -73,7 +74,7 @@ async def case_files(case_id: str, conn: Conn, who: Who) -> list[FileRow]:
         row.stream_id == case_id
     )
     found = (await conn.execute(query.order_by(row.version, row.added_at, row.id))).mappings()
-    return [FileRow(**one) for one in found]
+    return [FileRow(**one) for one in await opened(conn, found, tables.files)]
 
 
 @router.get("/v1/files/{file_id}", operation_id="read_file", response_class=Response)

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Column, Select, tuple_
+from sqlalchemy import Column, Select, Table, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.problems import Problem
+from app.db.vault import opened
 
 T = TypeVar("T", bound=BaseModel)
 Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
@@ -26,15 +27,18 @@ class Page(BaseModel, Generic[T]):
 
 async def page_of(
     conn: AsyncConnection, query: Select[*tuple[Any, ...]], row: type[T], by: Sequence[Column[Any]], *,
-    cursor: str | None, limit: int, newest_first: bool = False,
+    cursor: str | None, limit: int, newest_first: bool = False, of: Table | None = None,
 ) -> Page[T]:  # fmt: skip
-    """The rows after the cursor; `by` names columns of the query that no two rows share, so none is shown twice or missed."""
+    """The rows after the cursor; `by` names columns of the query that no two rows share, so none is shown twice or missed.
+
+    They are opened where they are `of` a sealed table.
+    """
     if cursor:
         last = _read(cursor, by)
         query = query.where(tuple_(*by) < last if newest_first else tuple_(*by) > last)
     order = [key.desc() for key in by] if newest_first else by
     rows = (await conn.execute(query.order_by(*order).limit(limit + 1))).mappings().all()
-    shown = rows[:limit]
+    shown = await opened(conn, rows[:limit], of) if of is not None else rows[:limit]
     following = _word(shown[-1][key.name] for key in by) if len(rows) > limit else None
     return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
 

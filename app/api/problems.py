@@ -22,6 +22,7 @@ from app.db.guesses import TooManyGuesses
 from app.db.intake import InFlight
 from app.db.ledger import KeyReused, StaleVersion
 from app.db.session import DATABASE_ERRORS, is_away, sqlstate
+from app.db.vault import Destroyed, NotKept
 from app.domain.refusals import RefusalCode, Refused
 from app.files.kinds import BadFile, FileFault
 from app.policy.loader import BadPack
@@ -160,7 +161,7 @@ EXAMPLES = {
 
 OWN_CODES = {
     400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (), 404: ("not_found", "ledger_not_found", "sheet_not_found"),
-    409: ("stale_version", "request_in_flight", "second_person_for_export", "sheet_has_errors", "sheet_not_ready"),
+    409: ("stale_version", "request_in_flight", "second_person_for_export", "sheet_has_errors", "sheet_not_ready", "content_destroyed"),
     413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
           "year_out_of_order", "bad_pack", "not_a_workbook", "workbook_is_active", "workbook_too_large",
@@ -171,6 +172,7 @@ OWN_CODES = {
 """What the API itself refuses; the rules of a case add theirs."""
 
 TOO_MANY_GUESSES = "此网络地址输错次数过多，请稍后再试 · Too many wrong codes came from this address; please wait."
+NOT_KEPT = ("invalid_value", "有一个值无法保存 · A value cannot be kept, such as a NUL character.")
 OVERLOADED = ("overloaded", "系统繁忙，请稍后重试，内容未保存 · Too many requests at once; nothing was stored.")
 NOT_ON_RECORD = (
     "访问无法留痕，暂停查阅个人信息 · What cannot be put on record is not read; nothing was shown or stored."
@@ -281,7 +283,7 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     state = sqlstate(error)
     cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else None
     if state.startswith("22") or isinstance(cause, DataError):
-        return problem(422, "invalid_value", "有一个值无法保存 · A value cannot be kept, such as a NUL character.")
+        return problem(422, *NOT_KEPT)
     if is_away(error):
         log.warning("database_unavailable", cause=type(error).__name__, state=state)
         return problem(503, *EXAMPLES[503], headers={"Retry-After": "2"})
@@ -298,6 +300,16 @@ def _bad_file(request: Request, error: Exception) -> JSONResponse:
     away = fault is FileFault.NOT_SCANNED
     again = {"Retry-After": "30"} if away else None
     return problem(503 if away else 422, fault.value, f"{fault.zh} · {fault.en}", headers=again)
+
+
+def _not_kept(request: Request, error: Exception) -> JSONResponse:
+    return problem(422, *NOT_KEPT)
+
+
+def _destroyed(request: Request, error: Exception) -> JSONResponse:
+    return problem(
+        409, "content_destroyed", "内容已依法销毁 · The content of this record was destroyed; nothing is added to it."
+    )
 
 
 def _audit(request: Request, error: Exception) -> JSONResponse:
@@ -320,4 +332,6 @@ def install(app: FastAPI) -> None:
     for kind in DATABASE_ERRORS:
         app.add_exception_handler(kind, _database)
     app.add_exception_handler(Problem, _own)
+    app.add_exception_handler(NotKept, _not_kept)
+    app.add_exception_handler(Destroyed, _destroyed)
     app.add_exception_handler(TooManyGuesses, _guesses)

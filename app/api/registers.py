@@ -174,7 +174,7 @@ async def _reviews(conn: Conn, register: Register, at: datetime) -> list[DueRow]
 async def _empty(conn: Conn, register: Register) -> list[DueRow]:
     if not register.expects:
         return []
-    entries = [kept.entry_of(row) for row in await conn.execute(kept.newest(line.book == register.code))]
+    entries = await kept.entries_of(conn, kept.newest(line.book == register.code))
     found = [
         empty
         for expected in register.expects
@@ -201,15 +201,17 @@ async def entries(
         await audit_read(conn, who, "read_register", f"register-{code}", list(register.private))
     query = kept.newest(line.book == code, kept.seen(seen), (line.kind == Kind.ENDED.value) == ended)
     query = query.where(line.division == division) if division else query
-    page = await page_of(conn, query, _Line, (line.at, line.id), cursor=cursor, limit=limit, newest_first=True)
+    page = await page_of(
+        conn, query, _Line, (line.at, line.id), cursor=cursor, limit=limit, newest_first=True, of=kept.register_entries
+    )
     return Page(items=[row.shown(seen.shows_private(row.desk), register) for row in page.items], next=page.next)
 
 
 class _Line(EntryRow):
-    private: dict[str, Any]
+    private: dict[str, Any] | None
 
     def shown(self, whole: bool, register: Register) -> EntryRow:
-        private = self.private if whole else {}
+        private = (self.private or {}) if whole else {}
         fields = {**self.fields, **(Mask([private])(private) if register.names_families else private)}
         return EntryRow.model_validate({**self.model_dump(exclude={"private"}), "fields": fields})
 

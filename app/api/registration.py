@@ -22,10 +22,11 @@ from app.db.intake import (
     ReportedChild,
     Reporter,
     Submission,
-    candidate_of,
     child_row,
     facts_of,
+    marked_as,
 )  # fmt: skip
+from app.db.vault import sealed_row, vault_of
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_file import EnterChange, Registration
@@ -99,8 +100,9 @@ async def register_child(
     )  # fmt: skip
     done = last = await perform(conn, shouhu, command, child.child_id, None, response, idempotency_key, None)
     if not done.replayed:
-        candidate = candidate_of("", child, [member.phone for member in given.family], now)
-        await conn.execute(insert(tables.children), child_row(None, child, now, division, candidate))
+        of = marked_as(vault_of(conn), child, [member.phone for member in given.family])
+        row = await sealed_row(conn, tables.children, child_row(None, child, now, division, of))
+        await conn.execute(insert(tables.children), row)
     if (known := _means(given.household)) != Means():
         once = f"{idempotency_key}/means" if idempotency_key else None
         means = EnterChange(

@@ -3,18 +3,19 @@
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 
-from app.db.columns import Id, Instant, metadata
+from app.db.columns import Id, Instant, keyed_by, metadata, of_service, sealed
 
 accounts = Table(
     "accounts",
     metadata,
     Column("person_id", Id, ForeignKey("people.id"), primary_key=True),
     Column("password_hash", Text, nullable=False),
-    Column("totp_secret", Text, nullable=False),
+    sealed("totp_secret"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("waits_until", Instant),
     Column("last_step", BIGINT, nullable=False, server_default="0"),
     Column("made_at", Instant, nullable=False),
+    info=keyed_by(of_service),
 )
 identities = Table(
     "identities",

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.account_tables import accounts, sessions
 from app.db.people import actor_by_session
+from app.db.vault import opened_one, sealed_row
 from app.domain.sign_in import ABSOLUTE, IDLE, Guarded, steps_at
 
 ISSUER = "Shouhu 守护"
@@ -51,8 +52,8 @@ async def make_account(conn: AsyncConnection, person_id: str, now: datetime) -> 
         "password_hash": await asyncio.to_thread(HASHER.hash, password), "totp_secret": secret, "failures": 0,
         "waits_until": None, "last_step": 0, "made_at": now,
     }  # fmt: skip
-    made = upsert(accounts).values(person_id=person_id, **row)
-    await conn.execute(made.on_conflict_do_update(index_elements=["person_id"], set_=row))
+    stored = await sealed_row(conn, accounts, {"person_id": person_id, **row})
+    await conn.execute(upsert(accounts).values(stored).on_conflict_do_update(index_elements=["person_id"], set_=stored))
     await end_sessions(conn, person_id, now)
     return NewAccount(password, TOTP(secret).provisioning_uri(name=person_id, issuer_name=ISSUER))
 
@@ -60,14 +61,15 @@ async def make_account(conn: AsyncConnection, person_id: str, now: datetime) -> 
 async def sign_in(conn: AsyncConnection, person_id: str, password: str, code: str, now: datetime) -> Tried:
     """One try; the transaction has to be committed however it ends, for wrong tries are counted."""
     mine = accounts.c.person_id == person_id
-    row = (await conn.execute(select(accounts).where(mine).with_for_update())).one_or_none()
-    guarded = Guarded(failures=row.failures, waits_until=row.waits_until, last_step=row.last_step) if row else Guarded()
+    found = (await conn.execute(select(accounts).where(mine).with_for_update())).mappings().one_or_none()
+    row = await opened_one(conn, found, accounts)
+    guarded = Guarded.model_validate({name: row[name] for name in Guarded.model_fields}) if row else Guarded()
     if wait := guarded.wait(now):
         return Tried(wait=wait)
-    right = await asyncio.to_thread(_is_right, row.password_hash if row else _nobody(), password)
+    right = await asyncio.to_thread(_is_right, row["password_hash"] if row else _nobody(), password)
     if row is None:
         return Tried()
-    step = _step_of(row.totp_secret, code, now, row.last_step) if right else None
+    step = _step_of(row["totp_secret"], code, now, row["last_step"]) if right else None
     after = guarded.failed(now) if step is None else guarded.succeeded(step)
     await conn.execute(update(accounts).where(mine).values(after.model_dump()))
     if step is None:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Text, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.vault import opened, with_notes
 from app.domain.child_file import PREFIX, ChildFile
 from app.domain.child_record import ChildRecord, Seen
 from app.domain.child_terms import FileField
@@ -91,7 +92,7 @@ def _registrar(file: ChildFile | None) -> str | None:
 
 def _facts(row: Rows, first: Rows) -> ReportFacts | None:
     if row["facts"]:
-        return ReportFacts.model_validate_json(row["facts"])
+        return ReportFacts.model_validate(row["facts"])
     return ReportFacts.model_validate(first["facts"]) if first else None
 
 
@@ -113,9 +114,10 @@ def _named(member: Rows) -> dict[str, Any]:
 
 async def _by_id(conn: AsyncConnection, ids: list[str]) -> dict[str, Rows]:
     child, report = tables.children, tables.reports
-    query = select(child, report.c.family, cast(report.c.facts, Text).label("facts"))
+    query = select(child, report.c.family, report.c.facts)
     query = query.outerjoin(report, report.c.case_id == child.c.case_id).where(child.c.id.in_(ids))
-    return {row["id"]: {**row} for row in (await conn.execute(query)).mappings()}
+    rows = await opened(conn, (await conn.execute(query)).mappings(), child, report)
+    return {row["id"]: row for row in rows}
 
 
 async def _folds(conn: AsyncConnection, table: Any, key: str, ids: list[str]) -> dict[str, Any]:
@@ -126,21 +128,22 @@ async def _folds(conn: AsyncConnection, table: Any, key: str, ids: list[str]) ->
 async def _contents(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, dict[int, Any]]:
     table, found = tables.contents.c, defaultdict[str, dict[int, Any]](dict)
     query = select(table.stream_id, table.version, table.body).where(table.stream_id.in_(streams))
-    for stream, version, body in await conn.execute(query):
-        found[stream][version] = body
+    for row in await opened(conn, (await conn.execute(query)).mappings(), tables.contents):
+        found[row["stream_id"]][row["version"]] = row["body"] or {}
     return found
 
 
 async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, list[Seen]]:
     ledger, note = tables.events.c, tables.notes.c
     query = (
-        select(ledger.stream_id, ledger.version, cast(ledger.body, Text), note.body.label("note"))
+        select(ledger.stream_id, ledger.version, cast(ledger.body, Text).label("body"), note.body.label("note"))
         .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
         .where(ledger.stream_id.in_(streams), ledger.kind == "visit_recorded")
     )
     found = defaultdict[str, list[Seen]](list)
-    for stream, version, body, text in await conn.execute(query.order_by(ledger.stream_id, ledger.version)):
-        found[stream].append(Seen(version=version, event=VisitRecorded.model_validate_json(body), note=text or ""))
+    for row in await with_notes(conn, query.order_by(ledger.stream_id, ledger.version)):
+        event = VisitRecorded.model_validate_json(row["body"])
+        found[row["stream_id"]].append(Seen(version=row["version"], event=event, note=row["note"] or ""))
     return found
 
 

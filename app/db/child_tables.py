@@ -1,9 +1,9 @@
 """The child file's tables: where a file stands, and what was entered, apart from the events that say so."""
 
 from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, String, Table, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.columns import Id, conducted, metadata
+from app.db.columns import Id, conducted, keyed_by, metadata, sealed
 
 child_files = Table(
     "child_files",
@@ -22,7 +22,8 @@ contents = Table(
     metadata,
     Column("stream_id", Id, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("body", JSONB, nullable=False),
+    sealed("body", "json"),
     PrimaryKeyConstraint("stream_id", "version"),
+    info=keyed_by("stream_id"),
     comment="Names, numbers and texts that came with the event of that version.",
 )

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import files
 from app.db.file_tables import drafts, entry_links
 from app.db.receipts import ALPHABET, plain
+from app.db.vault import forget_keys, opened_one, sealed_row
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.terms import Agency, ReporterClass, Role
@@ -70,7 +71,7 @@ async def begin(
         "said": said, "began_at": now, "seen_at": now,
     }  # fmt: skip
     await open_door(conn)
-    await conn.execute(drafts.insert(), row)
+    await conn.execute(drafts.insert(), await sealed_row(conn, drafts, row))
     return token
 
 
@@ -84,32 +85,35 @@ async def draft_of(conn: AsyncConnection, token: str, now: datetime) -> Draft | 
         .with_for_update(of=drafts)
     )
     await open_door(conn)
-    row = (await conn.execute(query)).one_or_none()
+    row = await opened_one(conn, (await conn.execute(query)).mappings().one_or_none(), drafts)
     if row is None:
         return None
     return Draft(
-        row.id, row.said, _by_link(row) if row.link_id else None,
-        ReporterClass(row.reporter_class) if row.reporter_class else None, row.person_id, row.case_id,
+        row["id"], row["said"] or {}, _by_link(row) if row["link_id"] else None,
+        ReporterClass(row["reporter_class"]) if row["reporter_class"] else None, row["person_id"], row["case_id"],
     )  # fmt: skip
 
 
-def _by_link(row: Row) -> Actor:
+def _by_link(row: Mapping[str, Any]) -> Actor:
     """Whoever comes by a link may report in its unit's name, and nothing else."""
     return Actor(
-        person_id=row.link_id, agency=Agency(row.agency), desk=row.desk, roles=(Role.REPORTER,), division=row.division,
-        unit=row.unit,
+        person_id=row["link_id"], agency=Agency(row["agency"]), desk=row["desk"], roles=(Role.REPORTER,),
+        division=row["division"], unit=row["unit"],
     )  # fmt: skip
 
 
 async def save(conn: AsyncConnection, draft: Draft, said: Said, now: datetime) -> None:
     """What was said on one page, over what stands; a report that was filed changes no more."""
     mine = update(drafts).where(drafts.c.id == draft.id, drafts.c.case_id.is_(None))
-    await conn.execute(mine.values(said={**draft.said, **said}, seen_at=now))
+    row = await sealed_row(conn, drafts, {"id": draft.id, "said": {**draft.said, **said}})
+    await conn.execute(mine.values(said=row["said"], seen_at=now))
 
 
 async def filed(conn: AsyncConnection, draft_id: str, case_id: str, now: datetime) -> None:
     """It became this case; what was typed is the report's from now on, and is kept here no more."""
-    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(case_id=case_id, said={}, seen_at=now))
+    row = await sealed_row(conn, drafts, {"id": draft_id, "said": {}})
+    mine = update(drafts).where(drafts.c.id == draft_id)
+    await conn.execute(mine.values(case_id=case_id, said=row["said"], seen_at=now))
 
 
 async def drop(conn: AsyncConnection, token: str) -> None:
@@ -118,14 +122,15 @@ async def drop(conn: AsyncConnection, token: str) -> None:
     mine = (drafts.c.token_hash == _digest(token), drafts.c.case_id.is_(None))
     gone = (await conn.execute(delete(drafts).where(*mine).returning(drafts.c.id))).scalar_one_or_none()
     if gone:
+        await forget_keys(conn, [gone])
         for file in await files.waiting(conn, gone):
             await files.drop(conn, gone, file["id"])
 
 
 async def forget(conn: AsyncConnection, now: datetime) -> int:
     """Drafts that nobody went on with, and files that no case took; how many."""
-    old = (await conn.execute(delete(drafts).where(drafts.c.seen_at < now - files.WAITS))).rowcount
-    return old + await files.forget(conn, now)
+    old = delete(drafts).where(drafts.c.seen_at < now - files.WAITS).returning(drafts.c.id)
+    return await forget_keys(conn, (await conn.execute(old)).scalars()) + await files.forget(conn, now)
 
 
 def _digest(secret: str) -> str:

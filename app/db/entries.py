@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
-    Row,
     Select,
     String,
     Table,
@@ -27,11 +26,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.columns import keyed_by, marks, sealed
 from app.db.ledger import KeyReused, StaleVersion
 from app.db.tables import Id, Instant, metadata
+from app.db.vault import opened, sealed_row, vault_of
 from app.domain.access import Actor
 from app.domain.opening import desk_of
-from app.domain.registers import DESK, DIVISION, Entry, Expected, Kind, Post, Register, Sight
+from app.domain.registers import DESK, DIVISION, Entry, Expected, FieldType, Kind, Post, Register, Sight
 from app.domain.terms import Agency
 
 register_entries = Table(
@@ -45,7 +46,8 @@ register_entries = Table(
     Column("kind", String(10), nullable=False),
     Column("reason", String(40)),
     Column("fields", JSONB, nullable=False),
-    Column("private", JSONB, nullable=False),
+    sealed("private", "json"),
+    marks(),
     Column("review_at", Instant),
     Column("at", Instant, nullable=False),
     Column("by", Id, nullable=False),
@@ -53,10 +55,12 @@ register_entries = Table(
     PrimaryKeyConstraint("id", "version"),
     Index(None, "book", "desk"),
     Index(None, "review_at"),
+    Index("ix_register_entries_marks", "marks", postgresql_using="gin"),
+    info=keyed_by("id"),
     comment="Append-only; each line of an entry with its author and time. `private` holds persons, addresses and numbers.",
 )
 line = register_entries.c
-SHOWN = [column for column in line if column is not line.private]
+SHOWN = [column.name for column in line if column.name not in ("private", "marks")]
 
 
 def standing(as_of: datetime | None = None) -> ColumnElement[bool]:
@@ -73,10 +77,20 @@ def seen(seen_by: Sight) -> ColumnElement[bool]:
     return true() if seen_by.everything else line.desk.in_(seen_by.desks)
 
 
-def entry_of(row: Row[Any]) -> Entry:
-    """With its private fields."""
-    kept = {column.name: getattr(row, column.name) for column in SHOWN}
-    return Entry.model_validate({**kept, "fields": {**row.fields, **row.private}})
+async def entries_of(conn: AsyncConnection, query: Select[*tuple[Any, ...]]) -> list[Entry]:
+    """With their private fields."""
+    rows = await opened(conn, (await conn.execute(query)).mappings(), register_entries)
+    return [
+        Entry.model_validate(
+            {name: row[name] for name in SHOWN} | {"fields": {**row["fields"], **(row["private"] or {})}}
+        )
+        for row in rows
+    ]
+
+
+def of_child(conn: AsyncConnection, child_id: str) -> str:
+    """The mark of entries that name this child."""
+    return vault_of(conn).mark("child", child_id)
 
 
 def newest(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -86,8 +100,7 @@ def newest(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
 
 async def lines_of(conn: AsyncConnection, entry_id: str) -> list[Entry]:
     """The history of an entry from its first line."""
-    rows = await conn.execute(select(register_entries).where(line.id == entry_id).order_by(line.version))
-    return [entry_of(row) for row in rows]
+    return await entries_of(conn, select(register_entries).where(line.id == entry_id).order_by(line.version))
 
 
 async def holding(conn: AsyncConnection, entry_id: str) -> None:
@@ -108,9 +121,11 @@ async def append(
     public = {name: value for name, value in entry.fields.items() if name not in register.private}
     row = {**entry.model_dump(exclude={"fields"}), "fields": public}
     row |= {"private": {name: value for name, value in entry.fields.items() if name in register.private}}
-    await conn.execute(insert(register_entries), row)
+    children = [spec.code for spec in register.fields if spec.type is FieldType.CHILD]
+    row |= {"marks": [of_child(conn, entry.fields[code]) for code in children if entry.fields.get(code)]}
+    await conn.execute(insert(register_entries), await sealed_row(conn, register_entries, row))
     if key:
-        used = {"stream_id": entry.id, "person_id": who.person_id, "key": key, "digest": _digest(asked)}
+        used = {"stream_id": entry.id, "person_id": who.person_id, "key": key, "digest": _digest(conn, asked)}
         used |= {"kind": f"register_{entry.kind}", "from_version": entry.version, "to_version": entry.version}
         await conn.execute(insert(tables.commands), used)
     await _audit(conn, who, f"register_{entry.kind}", entry.id, entry.version, ())
@@ -129,7 +144,7 @@ async def replayed(
     row = (await conn.execute(query)).one_or_none()
     if row is None:
         return None
-    if row.digest != _digest(asked):
+    if row.digest != _digest(conn, asked):
         raise KeyReused(key)
     return lines[row.to_version - 1]
 
@@ -151,8 +166,9 @@ async def _audit(
     await conn.execute(insert(tables.audit), row)
 
 
-def _digest(asked: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+def _digest(conn: AsyncConnection, asked: Mapping[str, Any]) -> str:
+    plain = json.dumps(asked, sort_keys=True, default=str).encode()
+    return vault_of(conn).digest(hashlib.sha256(plain).hexdigest())
 
 
 async def posts_of(conn: AsyncConnection, register: Register, expected: Expected) -> list[Post]:
@@ -167,7 +183,8 @@ async def posts_of(conn: AsyncConnection, register: Register, expected: Expected
         query = select(desk.id, desk.division).where(desk.agency.in_([a.value for a in register.keepers]), known)
         rows = await conn.execute(query.order_by(desk.id))
         return [Post(id=row.id, desk=row.id, division=row.division or whole) for row in rows]
-    rows = await conn.execute(newest(line.book == expected.each, line.kind != Kind.ENDED.value).order_by(line.id))
+    query = select(line.id, line.desk, line.division, line.at).where(standing(), line.book == expected.each)
+    rows = await conn.execute(query.where(line.kind != Kind.ENDED.value).order_by(line.id))
     return [Post(id=row.id, desk=row.desk, division=row.division, since=row.at) for row in rows]
 
 

@@ -1,9 +1,8 @@
 """Files that belong to cases, reports that are being written, and the links by which a unit's people come to the door."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Column, Index, Integer, String, Table, text
 
-from app.db.columns import Id, Instant, metadata
+from app.db.columns import Id, Instant, keyed_by, metadata, sealed
 
 files = Table(
     "files",
@@ -12,13 +11,14 @@ files = Table(
     Column("owner", Id, nullable=False),
     Column("stream_id", Id),
     Column("version", Integer),
-    Column("name", Text, nullable=False),
+    sealed("name"),
     Column("media_type", String(100), nullable=False),
     Column("size", Integer, nullable=False),
-    Column("content", LargeBinary, nullable=False),
+    sealed("content", "bytes"),
     Column("added_at", Instant, nullable=False),
     Index(None, "stream_id", "version"),
     Index("ix_files_waiting", "owner", postgresql_where=text("stream_id is null")),
+    info=keyed_by("id"),
     comment="Cleaned files. Once a fact of a case has brought one along, `stream_id` and `version` say which; before, it is its owner's.",
 )
 
@@ -29,11 +29,12 @@ drafts = Table(
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("link_id", Id),
     Column("person_id", Id),
-    Column("said", JSONB, nullable=False),
+    sealed("said", "json"),
     Column("began_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
     Column("case_id", Id),
     Index(None, "seen_at"),
+    info=keyed_by("id"),
     comment="A report while it is written, by somebody who came by a link or signed in; `case_id` is what became of it.",
 )
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.file_tables import files
+from app.db.vault import forget_keys, opened, opened_one, sealed_row
 from app.domain.refusals import RefusalCode, Refused
 from app.files.examine import Taken
 from app.files.kinds import BadFile, FileFault
@@ -37,7 +38,8 @@ async def keep(
     shown: dict[str, Any] = {
         "id": f"upload-{uuid.uuid4().hex}", "name": taken.name, "media_type": taken.kind.value, "size": len(taken.content),
     }  # fmt: skip
-    await conn.execute(files.insert(), {**shown, "owner": owner, "content": taken.content, "added_at": now})
+    row = {**shown, "owner": owner, "content": taken.content, "added_at": now}
+    await conn.execute(files.insert(), await sealed_row(conn, files, row))
     return shown
 
 
@@ -53,13 +55,13 @@ async def waiting(conn: AsyncConnection, owner: str) -> list[dict[str, Any]]:
     """What the owner has that no case has yet, in the order in which it came; needs the door."""
     row = files.c
     query = select(row.id, row.name, row.media_type, row.size).where(row.owner == owner, row.stream_id.is_(None))
-    found = (await conn.execute(query.order_by(row.added_at, row.id))).mappings()
-    return [{str(name): value for name, value in one.items()} for one in found]
+    return await opened(conn, (await conn.execute(query.order_by(row.added_at, row.id))).mappings(), files)
 
 
 async def drop(conn: AsyncConnection, owner: str, file_id: str) -> None:
     """The owner does not want it any more; what a case has stays."""
-    await conn.execute(delete(files).where(files.c.id == file_id, files.c.owner == owner, files.c.stream_id.is_(None)))
+    mine = (files.c.id == file_id, files.c.owner == owner, files.c.stream_id.is_(None))
+    await forget_keys(conn, (await conn.execute(delete(files).where(*mine).returning(files.c.id))).scalars())
 
 
 async def hand_over(conn: AsyncConnection, owner: str, to: str) -> list[str]:
@@ -70,13 +72,12 @@ async def hand_over(conn: AsyncConnection, owner: str, to: str) -> list[str]:
 
 async def content_of(conn: AsyncConnection, file_id: str) -> Found | None:
     """The bytes, for those who were found to see its case."""
-    row = (
-        await conn.execute(select(files.c.name, files.c.media_type, files.c.content).where(files.c.id == file_id))
-    ).one_or_none()
-    return Found(*row) if row else None
+    query = select(files.c.id, files.c.name, files.c.media_type, files.c.content).where(files.c.id == file_id)
+    row = await opened_one(conn, (await conn.execute(query)).mappings().one_or_none(), files)
+    return Found(row["name"], row["media_type"], row["content"]) if row and row["content"] is not None else None
 
 
 async def forget(conn: AsyncConnection, now: datetime) -> int:
     """Files that no case has taken in time; how many."""
     old = delete(files).where(files.c.stream_id.is_(None), files.c.added_at < now - WAITS)
-    return (await conn.execute(old)).rowcount
+    return await forget_keys(conn, (await conn.execute(old.returning(files.c.id))).scalars())

@@ -7,19 +7,20 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
-from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, or_, select, text, union, update
+from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.ledger import KeyReused, Ledger
+from app.db.marks import Marks, marks_of
 from app.db.receipts import Receipts
-from app.db.sounds import sound_keys
+from app.db.vault import Vault, opened, vault_of
 from app.db.walls import open_door
 from app.domain import commands as c
 from app.domain.access import Actor
 from app.domain.compartment import tells_offence, without_offence
 from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
-from app.domain.identity import clean_name, id_findings, known_name, normal_id, normal_phones
+from app.domain.identity import clean_name, id_findings, known_name, normal_id
 from app.domain.matching import Candidate, Match, score
 from app.domain.terms import ReporterClass, ReportKind, Trigger
 
@@ -200,18 +201,21 @@ async def file(
 ) -> Filed:  # fmt: skip
     """Raises InFlight, KeyReused, Refused; nothing is half done."""
     now, unit = ledger.clock(), actor.unit or actor.desk
-    body_hash = hashlib.sha256(submission.model_dump_json().encode()).hexdigest() if key else ""
+    vault = vault_of(conn)
+    hashed = hashlib.sha256(submission.model_dump_json().encode()).hexdigest() if key else ""
+    body_hash = vault.digest(hashed) if key else ""
     await open_door(conn)
     if key and (before := await _submitted(conn, receipts, unit, key, body_hash)):
         return before
     case_id = f"case-{uuid.uuid4().hex}"
     children = [child.model_copy(update={"child_id": f"ch-{uuid.uuid4().hex}"}) for child in submission.children]
     of_family = [member.phone for member in submission.family]
-    candidates = [candidate_of(case_id, child, of_family, now) for child in children]
+    marked = [marked_as(vault, child, of_family) for child in children]
+    candidates = [_candidate(case_id, child, of, now) for child, of in zip(children, marked, strict=True)]
     rules, facts, findings = await ledger.current(conn, now), facts_of(submission, children, now), _findings(children)
     if not rules.sealed_for(facts):
         findings += _offence_left_out(facts)
-        matches = await _matches(conn, candidates, now)
+        matches = await _matches(conn, candidates, marked, now)
         kept = tuple(map(without_offence, facts.children))
         facts = facts.model_copy(update={"children": kept, "possible_duplicate": bool(matches)})
     else:
@@ -219,15 +223,14 @@ async def file(
     code = receipts.code(case_id)
     report = {
         "case_id": case_id, "receipt_hash": receipts.hash(code), "filed_by": actor.person_id, "reporter_unit": unit,
-        "reporter": submission.reporter, "narrative": submission.narrative, "family": submission.family, "facts": facts,
-        "findings": findings,
+        "happened_on": facts.happened_on, "reporter": submission.reporter, "narrative": submission.narrative, "family": submission.family,
+        "facts": facts, "findings": findings,
     }  # fmt: skip
     submitted = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
     content = {
         tables.reports: [report],
         tables.children: [
-            child_row(case_id, child, now, facts.division, candidate)
-            for child, candidate in zip(children, candidates, strict=True)
+            child_row(case_id, child, now, facts.division, of) for child, of in zip(children, marked, strict=True)
         ],
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
         tables.submissions: [submitted] if key else [],
@@ -296,21 +299,28 @@ def _offence_left_out(facts: ReportFacts) -> list[dict[str, Any]]:
     return [{"child": n, "field": field, "code": "kept_in_sealed_cases_only"} for n, field in told]
 
 
-def candidate_of(case_id: str, child: ReportedChild, of_family: list[str | None], now: datetime) -> Candidate:
-    """What is compared of a child with others."""
-    name = clean_name(child.name or "")
+def marked_as(vault: Vault, child: ReportedChild, of_family: list[str | None]) -> Marks:
+    """By what a child is found among others."""
+    return marks_of(
+        vault, name=child.name or "", born=child.birth_date, id_no=child.id_no, phones=(child.phone, *of_family)
+    )
+
+
+def _candidate(case_id: str, child: ReportedChild, of: Marks, now: datetime) -> Candidate:
     return Candidate(
-        case_id=case_id, name=name, sound_keys=sound_keys(name), birth_date=child.birth_date,
+        case_id=case_id, name=clean_name(child.name or ""), sound_keys=of.sounds, birth_date=child.birth_date,
         sex=child.sex.value if child.sex else None, id_no=normal_id(child.id_no) if child.id_no else None,
-        phones=normal_phones(child.phone, *of_family), division=child.residence_division, school=child.school, reported_at=now,
+        phones=of.phones, division=child.residence_division, school=child.school, reported_at=now,
     )  # fmt: skip
 
 
-async def _matches(conn: AsyncConnection, candidates: list[Candidate], now: datetime) -> dict[str, Match]:
+async def _matches(
+    conn: AsyncConnection, candidates: list[Candidate], marked: list[Marks], now: datetime
+) -> dict[str, Match]:
     """Other open cases that may be about one of these children, the best match of each."""
     best: dict[str, Match] = {}
-    for candidate in candidates:
-        for other in await _near(conn, candidate, now):
+    for candidate, of in zip(candidates, marked, strict=True):
+        for other in await _near(conn, of, now):
             match = score(candidate, other)
             if match.suggest and (other.case_id not in best or match.score > best[other.case_id].score):
                 best[other.case_id] = match
@@ -325,25 +335,20 @@ async def _without_sealed(conn: AsyncConnection, best: dict[str, Match]) -> dict
     return {case_id: match for case_id, match in best.items() if case_id not in sealed}
 
 
-async def _near(conn: AsyncConnection, candidate: Candidate, now: datetime) -> list[Candidate]:
-    known = {
-        "sounds": list(candidate.sound_keys), "born": candidate.birth_date, "id_no": candidate.id_no,
-        "phones": list(candidate.phones),
-    }  # fmt: skip
-    if not any(known.values()):
+async def _near(conn: AsyncConnection, of: Marks, now: datetime) -> list[Candidate]:
+    """Only what the marks have found is opened. Of another child all marks stand for its sounds and phones: kinds never meet."""
+    if not of.all:
         return []
-    rows = (await conn.execute(NEAR, {**known, "since": now - LOOK_BACK})).mappings()
+    wanted = {"same": list(of.number), "alike": [*of.sounds, *of.born, *of.phones], "since": now - LOOK_BACK}
+    rows = await opened(conn, (await conn.execute(NEAR, wanted)).mappings(), tables.children)
     return [
         Candidate(
-            **{
-                **row,
-                "name": clean_name(row["name"]),
-                "sound_keys": tuple(row["sound_keys"]),
-                "phones": tuple(row["phones"]),
+            **{name: value for name, value in row.items() if name not in ("id", "marks")} | {
+                "name": clean_name(row["name"] or ""), "sound_keys": tuple(row["marks"]), "phones": tuple(row["marks"]),
             }
         )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 def _near_ones() -> CompoundSelect[*tuple[Any, ...]]:
@@ -352,39 +357,35 @@ def _near_ones() -> CompoundSelect[*tuple[Any, ...]]:
     What is unknown matches nobody.
     """
     child, case = tables.children.c, tables.cases
-    alike = or_(
-        child.sound_keys.overlap(bindparam("sounds", type_=child.sound_keys.type)), child.birth_date == bindparam("born"),
-        child.phones.overlap(bindparam("phones", type_=child.phones.type)),
-    )  # fmt: skip
+
+    def sharing(name: str) -> ColumnElement[bool]:
+        return child.marks.overlap(bindparam(name, type_=child.marks.type))
 
     def of_open_case(name: str, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
         near = (
-            select(child.case_id, child.name, child.sound_keys, child.birth_date, child.sex, child.id_no, child.phones,
+            select(child.id, child.case_id, child.name, child.marks, child.birth_date, child.sex, child.id_no,
                    child.division, child.school, child.filed_at.label("reported_at"))
             .where(*conditions)
             .cte(name).prefix_with("MATERIALIZED")  # else a planner without statistics looks at the children of every open case
         )  # fmt: skip
         return select(near).join(case, case.c.id == near.c.case_id).where(case.c.is_open, case.c.linked_to.is_(None))
 
-    newest = of_open_case("alike", alike, child.filed_at > bindparam("since"))
+    newest = of_open_case("alike", sharing("alike"), child.filed_at > bindparam("since"))
     newest = newest.order_by(newest.selected_columns.reported_at.desc()).limit(MOST_CANDIDATES)
-    return union(of_open_case("same_id", child.id_no == bindparam("id_no")), newest)
+    return union(of_open_case("same_id", sharing("same")), newest)
 
 
 NEAR = _near_ones()
 
 
-def child_row(
-    case_id: str | None, child: ReportedChild, now: datetime, division: str, candidate: Candidate
-) -> dict[str, Any]:
+def child_row(case_id: str | None, child: ReportedChild, now: datetime, division: str, of: Marks) -> dict[str, Any]:
     """The content of a child as it was first named; without a case where nobody has reported it."""
     return {
         "id": child.child_id, "case_id": case_id, "name": child.name or "", "sex": child.sex.value if child.sex else None,
         "birth_date": child.birth_date, "birth_text": child.birth_text,
-        "id_no": normal_id(child.id_no) if child.id_no else None, "phone": child.phone, "phones": candidate.phones, "hukou": child.hukou,
+        "id_no": normal_id(child.id_no) if child.id_no else None, "phone": child.phone, "hukou": child.hukou,
         "residence": child.residence, "school": child.school, "features": child.features,
-        "division": child.residence_division or division, "guardians": [], "sound_keys": candidate.sound_keys,
-        "filed_at": now,
+        "division": child.residence_division or division, "marks": of.all, "filed_at": now,
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
 from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, Kind, kind_of, stream_row
+from app.db.vault import DataKey, vault_of
 from app.db.versions import IN_FORCE, written
 from app.domain import commands as c
 from app.domain import events as e
@@ -201,7 +202,7 @@ class Ledger:
         row = (await conn.execute(query)).one_or_none()
         if row is None:
             return None
-        if row.digest != _digest(command):
+        if row.digest != vault_of(conn).digest(_digest(command)):
             raise KeyReused(key)
         ledger = tables.events.c
         bodies = await conn.execute(
@@ -226,10 +227,10 @@ class Ledger:
         stream_id: str, now: datetime, key: str | None, content: Content | None = None,
     ) -> Recorded:  # fmt: skip
         first, changes = before.version + 1 if before else 1, Changes()
-        after = await self._collect(changes, conn, kind, before, events, command, stream_id, now, key)
+        sealing = await _key(conn, changes, stream_id, command, content)
+        after = await self._collect(changes, conn, kind, before, events, command, stream_id, now, key, sealing)
         _stream(changes, kind, before, after, stream_id)
-        for table, rows in (content or {}).items():
-            changes.insert(table, rows)
+        _content(changes, conn, content or {}, sealing)
         await changes.write(conn, CHANNEL)
         if command.files:
             await bring(conn, command.files, command.by.person_id, stream_id, first)
@@ -249,17 +250,20 @@ class Ledger:
         stored = select(kind.table.c.id, cast(kind.table.c.progress, Text)).where(kind.table.c.id.in_(asked))
         rows = await conn.execute(stored.order_by(kind.table.c.id).with_for_update())
         standing = {stream_id: kind.state.model_validate_json(progress) for stream_id, progress in rows}
+        keys = await vault_of(conn).keys_of(conn, asked)
         for stream_id, commands in asked.items():
             before = after = standing.get(stream_id)
             for command in commands:
                 events = kind.decide(after, command, rules, now)
-                after = await self._collect(changes, conn, kind, after, events, command, stream_id, now, None)
+                after = await self._collect(
+                    changes, conn, kind, after, events, command, stream_id, now, None, keys[stream_id]
+                )
             _stream(changes, kind, before, after, stream_id)
         await changes.write(conn, CHANNEL)
 
     async def _collect(
         self, changes: Changes, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...],
-        command: c.Command, stream_id: str, now: datetime, key: str | None,
+        command: c.Command, stream_id: str, now: datetime, key: str | None, sealing: DataKey | None,
     ) -> Any:  # fmt: skip
         """All rows of a command but the stream's own; the state after it."""
         first = before.version + 1 if before else 1
@@ -267,16 +271,11 @@ class Ledger:
         changes.insert(tables.events, projections.event_rows(stream_id, first, events))
         if key:
             used = {
-                "stream_id": stream_id, "person_id": command.by.person_id, "key": key, "digest": _digest(command),
+                "stream_id": stream_id, "person_id": command.by.person_id, "key": key, "digest": vault_of(conn).digest(_digest(command)),
                 "kind": type(command).__name__, "from_version": first, "to_version": after.version,
             }  # fmt: skip
             changes.insert(tables.commands, [used])
-        if command.note:
-            note = {"stream_id": stream_id, "version": first, "kind": events[0].kind, "body": command.note}
-            changes.insert(tables.notes, [note])
-        if isinstance(command, c.ContentCommand):
-            content_row = {"stream_id": stream_id, "version": first, "body": command.content}
-            changes.insert(tables.contents, [content_row])
+        _content(changes, conn, _said(command, stream_id, first, events[0].kind), sealing)
         await projections.collect(changes, conn, before, after, events, first, now)
         changes.insert(tables.audit, [_audit_row(command, stream_id, after.version)])
         return after
@@ -352,6 +351,33 @@ def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: st
         changes.insert(kind.table, [{**row, "conducted_version": 0}])
     else:
         changes.update(kind.table, ["id"], [row])
+
+
+def _said(command: c.Command, stream_id: str, version: int, kind: str) -> dict[Table, list[dict[str, Any]]]:
+    """What a command says in words: the note of anybody, the content of those that have one."""
+    place = {"stream_id": stream_id, "version": version}
+    said = {tables.notes: [{**place, "kind": kind, "body": command.note}]} if command.note else {}
+    return said | (
+        {tables.contents: [{**place, "body": command.content}]} if isinstance(command, c.ContentCommand) else {}
+    )
+
+
+async def _key(
+    conn: AsyncConnection, changes: Changes, stream_id: str, command: c.Command, content: Content | None
+) -> DataKey | None:
+    """The key of the stream where something is said; one that begins with content brings its own in the same statement."""
+    if content is not None:
+        made, row = vault_of(conn).new_key(stream_id)
+        changes.insert(tables.data_keys, [row])
+        return made
+    speaks = bool(command.note) or isinstance(command, c.ContentCommand)
+    return await vault_of(conn).key_of(conn, stream_id) if speaks else None
+
+
+def _content(changes: Changes, conn: AsyncConnection, said: Content, key: DataKey | None) -> None:
+    """These rows, sealed where their table is."""
+    for table, rows in said.items():
+        changes.insert(table, vault_of(conn).sealed(table, rows, key) if table.info and key else rows)
 
 
 def _digest(command: c.Command) -> str:

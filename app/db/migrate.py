@@ -9,6 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.db.rotation import enter
+
 
 def config_for(connection: Connection | None) -> Config:
     """Alembic's configuration for one open connection."""
@@ -29,7 +31,9 @@ async def revision(conn: AsyncConnection) -> str | None:
 
 
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
-    """Upgrade in one transaction a revision; does nothing when the schema is new enough."""
+    """Upgrade in one transaction a revision, and enter the master key; does nothing when the schema is new enough."""
     async with engine.connect() as connection:
         await connection.run_sync(lambda sync: command.upgrade(config_for(sync), revision))
+        if revision == "head" and engine.sync_engine.get_execution_options().get("vault"):
+            await enter(connection)
         await connection.commit()

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, PrimaryKeyConstraint, String, Table, Text, cast, select
+from sqlalchemy import Boolean, Column, ColumnElement, PrimaryKeyConstraint, String, Table, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.columns import Id, metadata
 from app.db.ledger import Ledger
+from app.db.vault import opened
 from app.domain.facts import ReportFacts
 from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, outcomes_of
 
@@ -39,7 +40,7 @@ async def cases_then(conn: AsyncConnection, at: datetime, seen: ColumnElement[bo
     event, case = tables.events.c, tables.cases.c
     said = [event.body[name].astext.label(name) for name in SAID]
     query = (
-        select(event.stream_id, event.kind, event.at, *said, tables.reports.c.facts["happened_on"].astext.label("day"))
+        select(event.stream_id, event.kind, event.at, *said, tables.reports.c.happened_on.label("day"))
         .join(tables.cases, case.id == event.stream_id)
         .outerjoin(tables.reports, tables.reports.c.case_id == case.id)
         .where(event.kind.in_(TOLD), event.at <= at, seen)
@@ -111,12 +112,9 @@ async def _found(
     if not wanted:
         return {}
     report = tables.reports.c
-    rows = await conn.execute(
-        select(report.case_id, cast(report.facts, Text)).where(
-            report.case_id.in_([case_id for case_id, _, _ in wanted])
-        )
-    )
-    facts = {case_id: ReportFacts.model_validate_json(said) for case_id, said in rows}
+    query = select(report.case_id, report.facts).where(report.case_id.in_([case_id for case_id, _, _ in wanted]))
+    rows = await opened(conn, (await conn.execute(query)).mappings(), tables.reports)
+    facts = {row["case_id"]: ReportFacts.model_validate(row["facts"]) for row in rows if row["facts"]}
     packs = {policy: await ledger.pack(conn, policy) for policy in dict.fromkeys(policy for _, policy, _ in wanted)}
     made = {}
     for case_id, policy, judged in wanted:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.vault import opened_one
 from app.db.walls import open_door
 from app.domain.disclosure import ForReporter, for_reporter
 from app.domain.progress import Answer, Progress
@@ -81,5 +82,9 @@ async def _answer(conn: AsyncConnection, progress: Progress) -> str | None:
 
 async def _text(conn: AsyncConnection, case_id: str) -> str | None:
     note = tables.notes.c
-    query = select(note.body).where(note.stream_id == case_id, note.kind == "reporter_answered")
-    return (await conn.execute(query.order_by(note.version.desc()).limit(1))).scalar_one_or_none()
+    query = select(note.stream_id, note.version, note.body).where(
+        note.stream_id == case_id, note.kind == "reporter_answered"
+    )
+    row = (await conn.execute(query.order_by(note.version.desc()).limit(1))).mappings().one_or_none()
+    found = await opened_one(conn, row, tables.notes)
+    return found["body"] if found else None

@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, Date, ForeignKey, Identity, Index, Integer, String, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 
-from app.db.columns import Id, Instant, metadata
+from app.db.columns import Id, Instant, keyed_by, metadata, of_service, sealed
 
 divisions = Table(
     "divisions",
@@ -29,8 +29,9 @@ endpoints = Table(
     metadata,
     Column("agency", String(20), primary_key=True),
     Column("url", Text, nullable=False),
-    Column("secret", Text, nullable=False),
+    sealed("secret"),
     Column("supports_lookup", Boolean, nullable=False),
+    info=keyed_by(of_service),
     comment="Agencies that are reached at their own system; all others work at the built-in desk.",
 )
 

@@ -10,6 +10,8 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.db.vault import Vault
+
 log = structlog.get_logger()
 DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
 PLANS = "force_generic_plan"
@@ -25,13 +27,14 @@ class NotDurable(RuntimeError):
     """PostgreSQL may forget what it has acknowledged."""
 
 
-def engine_of(url: str, *, pool: int = 20) -> AsyncEngine:
-    """The engine of this process; statements give up on a lock after 10 s, JSON keeps Chinese readable."""
+def engine_of(url: str, *, pool: int = 20, vault: Vault | None = None) -> AsyncEngine:
+    """The engine of this process with its keys; statements give up on a lock after 10 s, JSON keeps Chinese readable."""
     engine = create_async_engine(
         url,
         pool_size=pool,
         max_overflow=0,  # an overflowing connection is closed after one use, and opening one costs more than most requests
         hide_parameters=True,
+        execution_options={"vault": vault},
         json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
         connect_args={
             "server_settings": {

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     PrimaryKeyConstraint,
     Row,
     String,
@@ -25,7 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db.columns import Id, Instant, metadata
+from app.db.columns import Id, Instant, keyed_by, metadata, sealed
+from app.db.vault import forget_keys, opened, sealed_row
 from app.domain.access import Actor
 from app.domain.sheets import JobState, Step
 
@@ -66,8 +66,9 @@ sheet_parts = Table(
     Column("job_id", Id, nullable=False),
     Column("name", String(10), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    sealed("body", "bytes"),
     PrimaryKeyConstraint("job_id", "name", "number"),
+    info=keyed_by("job_id"),
     comment="Workbooks that were sent or made, in pieces; gone after a day.",
 )
 job, part = sheet_jobs.c, sheet_parts.c
@@ -94,15 +95,16 @@ async def keep(conn: AsyncConnection, job_id: str, name: str, whole: bytes) -> N
     await conn.execute(delete(sheet_parts).where(part.job_id == job_id, part.name == name))
     for number, start in enumerate(range(0, len(whole), CHUNK)):
         row = {"job_id": job_id, "name": name, "number": number, "body": whole[start : start + CHUNK]}
-        await conn.execute(insert(sheet_parts), row)
+        await conn.execute(insert(sheet_parts), await sealed_row(conn, sheet_parts, row))
 
 
 async def pieces(conn: AsyncConnection, job_id: str, name: str) -> AsyncIterator[bytes]:
     """The workbook piece by piece."""
     numbers = select(part.number).where(part.job_id == job_id, part.name == name).order_by(part.number)
     for number in (await conn.execute(numbers)).scalars().all():
-        one = select(part.body).where(part.job_id == job_id, part.name == name, part.number == number)
-        yield (await conn.execute(one)).scalar_one()
+        one = select(sheet_parts).where(part.job_id == job_id, part.name == name, part.number == number)
+        (found,) = await opened(conn, (await conn.execute(one)).mappings(), sheet_parts)
+        yield found["body"] or b""
 
 
 async def take(engine: AsyncEngine, now: datetime) -> Row[Any] | None:
@@ -142,4 +144,5 @@ async def forget(engine: AsyncEngine, now: datetime) -> None:
     """Workbooks that are a day old go; the line that says who asked for them and why stays."""
     old = select(job.id).where(job.at < now - KEPT)
     async with engine.begin() as conn:
-        await conn.execute(delete(sheet_parts).where(part.job_id.in_(old)))
+        gone = delete(sheet_parts).where(part.job_id.in_(old)).returning(part.job_id)
+        await forget_keys(conn, set((await conn.execute(gone)).scalars()))

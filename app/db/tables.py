@@ -13,7 +13,6 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
@@ -21,8 +20,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 
 from app.db.account_tables import accounts, api_keys, sessions
 from app.db.child_tables import child_files, contents
-from app.db.columns import Id, Instant, conducted, metadata
+from app.db.columns import Id, Instant, conducted, keyed_by, marks, metadata, sealed
 from app.db.file_tables import drafts, entry_links, files
+from app.db.key_tables import data_keys, master_keys
 from app.db.need_tables import approvals, emergency_reads, full_views
 from app.db.registers import (
     agencies,
@@ -35,6 +35,7 @@ from app.db.registers import (
     people,
 )
 from app.db.trail import audit, seals
+from app.domain.child_file import file_id
 
 __all__ = [
     "LEFT_SILENT",
@@ -54,6 +55,7 @@ __all__ = [
     "children",
     "commands",
     "contents",
+    "data_keys",
     "deadlines",
     "deputies",
     "desks",
@@ -66,6 +68,7 @@ __all__ = [
     "files",
     "findings",
     "full_views",
+    "master_keys",
     "metadata",
     "notes",
     "notices",
@@ -254,7 +257,7 @@ deadlines = Table(
     comment="Every deadline as it stood at any time: moved ones are closed and written anew; met_at ends the last.",
 )
 
-# Content: names, numbers, narratives, texts ---------------------------------------------------------------------------
+# Content: names, numbers, narratives, texts, sealed ---------------------------------------------------------------------------
 
 reports = Table(
     "reports",
@@ -263,11 +266,13 @@ reports = Table(
     Column("receipt_hash", String(64), nullable=False, unique=True),
     Column("filed_by", Id, nullable=False),
     Column("reporter_unit", Id, nullable=False),
-    Column("reporter", JSONB, nullable=False),
-    Column("narrative", Text, nullable=False),
-    Column("family", JSONB, nullable=False),
-    Column("facts", JSONB, nullable=False),
+    Column("happened_on", Date),
+    sealed("reporter", "json"),
+    sealed("narrative"),
+    sealed("family", "json"),
+    sealed("facts", "json"),
     Column("findings", JSONB, nullable=False),
+    info=keyed_by("case_id"),
 )
 
 children = Table(
@@ -275,26 +280,22 @@ children = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("case_id", Id, ForeignKey("cases.id")),
-    Column("name", Text, nullable=False),
+    sealed("name"),
     Column("sex", String(10)),
-    Column("birth_date", Date),
-    Column("birth_text", Text),
-    Column("id_no", Text),
-    Column("phone", Text),
-    Column("phones", ARRAY(Text), nullable=False),
-    Column("hukou", Text),
-    Column("residence", Text),
-    Column("school", Text),
-    Column("features", Text),
+    sealed("birth_date", "date", nullable=True),
+    sealed("birth_text", nullable=True),
+    sealed("id_no", nullable=True),
+    sealed("phone", nullable=True),
+    sealed("hukou", nullable=True),
+    sealed("residence", nullable=True),
+    sealed("school", nullable=True),
+    sealed("features", nullable=True),
     Column("division", String(9), nullable=False),
-    Column("guardians", ARRAY(Text), nullable=False),
-    Column("sound_keys", ARRAY(Text), nullable=False),
+    marks(),
     Column("filed_at", Instant, nullable=False),
     Index(None, "case_id"),
-    Index("ix_children_sound", "sound_keys", postgresql_using="gin"),
-    Index(None, "birth_date"),
-    Index(None, "id_no"),
-    Index("ix_children_phones", "phones", postgresql_using="gin"),
+    Index("ix_children_marks", "marks", postgresql_using="gin"),
+    info=keyed_by(lambda row: row["case_id"] or file_id(row["id"])),
 )
 
 notes = Table(
@@ -303,8 +304,9 @@ notes = Table(
     Column("stream_id", Id, nullable=False),
     Column("version", Integer, nullable=False),
     Column("kind", String(40), nullable=False),
-    Column("body", Text, nullable=False),
+    sealed("body"),
     PrimaryKeyConstraint("stream_id", "version"),
+    info=keyed_by("stream_id"),
     comment="The free text that came with the event of that version.",
 )
 

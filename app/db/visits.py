@@ -12,6 +12,7 @@ from app.db.child_records import records_of, registered
 from app.db.intake import FamilyMember, Filed, ReportedChild, Reporter, Submission, file
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
+from app.db.vault import opened
 from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
@@ -33,7 +34,8 @@ class Seen:
 async def _row(conn: AsyncConnection, child_id: str) -> Any:
     child, report = tables.children, tables.reports
     query = select(child, report.c.family.label("family")).outerjoin(report, report.c.case_id == child.c.case_id)
-    return (await conn.execute(query.where(child.c.id == child_id))).mappings().one()
+    row = (await conn.execute(query.where(child.c.id == child_id))).mappings().one()
+    return (await opened(conn, [row], child, report))[0]
 
 
 def _corrected(record: ChildRecord) -> dict[str, Any]:

@@ -39,6 +39,7 @@ WALLED = (
     "full_views",
     "approvals",
     "emergency_reads",
+    "data_keys",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")

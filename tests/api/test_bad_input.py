@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from standardwebhooks import Webhook
 
 from app.db import tables
+from app.db.vault import sealed_row
 from app.domain.facts import BEIJING
 from tests.api.test_reports import is_problem
 
@@ -127,7 +128,7 @@ async def call(api):
     async with api.service.engine.begin() as conn:
         await conn.execute(tables.endpoints.delete())
         row = {"agency": "EDU", "url": "http://127.0.0.1:9/x", "secret": SECRET, "supports_lookup": False}
-        await conn.execute(insert(tables.endpoints), row)
+        await conn.execute(insert(tables.endpoints), await sealed_row(conn, tables.endpoints, row))
 
     async def send(body, message_id="cb-1"):
         now = datetime.now(UTC)

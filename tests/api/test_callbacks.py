@@ -15,6 +15,7 @@ from activities.gateway import Delivered, Gateway
 from activities.messages import Order
 from activities.referral import ReferralActivities
 from app.db import tables
+from app.db.vault import sealed_row
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from deploy.simulator import ended as ended_by_simulator
@@ -30,7 +31,7 @@ async def systems(engine):
         for agency in ("EDU", "STREET", "HOUSING")
     ]
     async with engine.begin() as conn:
-        await conn.execute(insert(tables.endpoints), rows)
+        await conn.execute(insert(tables.endpoints), [await sealed_row(conn, tables.endpoints, row) for row in rows])
     yield
     async with engine.begin() as conn:
         await conn.execute(delete(tables.endpoints))

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from app.api.edge import Edge
 from app.db.session import engine_of
 from tests.api.test_reports import is_problem
+from tests.conftest import VAULT
 
 
 async def test_the_log_of_a_request_holds_neither_ids_nor_codes_nor_what_was_typed(api):
@@ -41,7 +42,7 @@ async def test_no_answer_may_be_kept_by_anybody_on_the_way(api):
 
 
 async def test_a_connection_that_the_server_closed_is_replaced_before_a_request_meets_it(engine):
-    pooled = engine_of(engine.url.render_as_string(hide_password=False), pool=3)
+    pooled = engine_of(engine.url.render_as_string(hide_password=False), pool=3, vault=VAULT)
     try:
         together = [await pooled.connect() for _ in range(3)]
         backends = [(await conn.execute(text("select pg_backend_pid()"))).scalar_one() for conn in together]

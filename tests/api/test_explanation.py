@@ -9,12 +9,13 @@ import pytest
 
 from app.db.past import past_reports
 from app.policy.loader import HERE, texts
+from tests.conftest import KEY_SETTINGS
 
 
 def shouhu(postgres, *arguments):
     """The command, on the database of the tests."""
     command = [sys.executable, "-m", "app.cli", "policy", *arguments]
-    env = {**os.environ, "SHOUHU_DATABASE_URL": postgres.url}
+    env = {**os.environ, **KEY_SETTINGS, "SHOUHU_DATABASE_URL": postgres.url}
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
 
 

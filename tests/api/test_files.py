@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 
 from app.db import tables
 from app.db.drafts import forget
-from app.db.files import MOST_WAITING, WAITS
+from app.db.files import MOST_WAITING, WAITS, content_of
 from tests.api.conftest import PHOTO, upload
 from tests.files.corpus import BAD, NEUTRALISED
 
@@ -104,7 +104,7 @@ async def test_what_is_kept_is_never_what_came(api):
     content, harm = NEUTRALISED["place.jpg"]
     photo = await upload(api, POLICE, content)
     async with api.service.engine.connect() as conn:
-        kept = (await conn.execute(select(tables.files.c.content).where(tables.files.c.id == photo))).scalar_one()
+        kept = (await content_of(conn, photo)).content
     assert harm not in kept
     assert harm in content
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db import tables
+from app.db.vault import opened
 from app.domain.access import ENGINE
 from app.domain.determination import Category
 from app.domain.events import event_adapter
@@ -70,8 +71,10 @@ async def by_hand(api, at):
             streams.setdefault(row.stream_id, []).append(row.body)
         report = tables.reports.c
         facts = {
-            row.case_id: ReportFacts.model_validate(row.facts)
-            for row in await conn.execute(select(report.case_id, report.facts))
+            row["case_id"]: ReportFacts.model_validate(row["facts"])
+            for row in await opened(
+                conn, (await conn.execute(select(report.case_id, report.facts))).mappings(), tables.reports
+            )
         }
     cases, watches = {}, {}
     for name, bodies in streams.items():

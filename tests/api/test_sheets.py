@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from app import bookkeeper
 from app.api.edge import UPLOAD_LIMIT
 from app.db import sheet_jobs, tables
+from app.db.vault import vault_of
 from app.domain.identity import check_digit
 from app.domain.sheets import DANGEROUS, JobState, _day, as_typed, harmless
 from app.workbook import LARGEST, MEDIA_TYPE
@@ -204,7 +205,9 @@ async def test_an_import_is_previewed_then_entered_as_a_whole_and_a_second_time_
     await run(await api.post(COMMITTEE, f"/v1/sheets/{again}/confirm"))
     child = tables.children.c
     async with api.service.engine.connect() as conn:
-        (new,) = (await conn.execute(select(child.id).where(child.id_no == NEW))).scalars()
+        (new,) = (
+            await conn.execute(select(child.id).where(child.marks.contains([vault_of(conn).mark("id_no", NEW)])))
+        ).scalars()
     assert (await api.get(COMMITTEE, "/v1/watches?limit=200")).text.count(new) == 0
     registered = (await api.get(COMMITTEE, f"/v1/children/{new}")).json()["fields"]["registration"]["waiting"]
     assert (await api.post(STREET, f"/v1/children/{new}/changes/{registered['change']}/pass")).status_code == 200

@@ -10,6 +10,7 @@ from app.db import tables
 from app.db.ledger import Ledger, events_since
 from app.db.receipts import Receipts
 from app.db.service import Service
+from app.db.vault import opened
 from app.domain.access import ENGINE
 from app.domain.clock import Clock
 from app.domain.terms import Grade
@@ -71,7 +72,8 @@ async def test_a_risk_that_a_visit_verified_is_a_report_with_a_police_leg_and_a_
     assert (events[-1]["finding"], events[-1]["report"]) == ("at_risk", done["report"])
     async with api.service.engine.connect() as conn:
         child = tables.children
-        name = await conn.scalar(select(child.c.name).where(child.c.case_id == done["report"]))
+        rows = (await conn.execute(select(child).where(child.c.case_id == done["report"]))).mappings()
+        (name,) = [row["name"] for row in await opened(conn, rows, child)]
         filed = text(
             "select count(distinct xmin::text) from events where stream_id = :case or (stream_id = :watch and version = :v)"
         )

@@ -133,7 +133,7 @@ async def chain(stack: Stack) -> AsyncIterator[Chain]:
         {name.removeprefix("SHOUHU_").lower(): value for name, value in env.items() if name.startswith("SHOUHU_")}
         | {"task_queue": "bench", "deployment": "bench"}
     )
-    engine, client = engine_of(env["SHOUHU_DATABASE_URL"], pool=20), await connect(settings)
+    engine, client = engine_of(env["SHOUHU_DATABASE_URL"], pool=20, vault=stack.vault), await connect(settings)
     ours = Chain(engine, client)
     async with open_client() as http, worker_of(client, engine, ours.ledger, Gateway(http), settings):
         await ensure_deployment(client, settings)

@@ -67,7 +67,10 @@ class District:
     async def fill(self, upto: int) -> None:
         """Reports by the one door, without HTTP, which would only take longer; returns once the engine conducts every case and rests."""
         env = self.stack.environment()
-        engine, receipts = engine_of(env["SHOUHU_DATABASE_URL"]), Receipts(env["SHOUHU_RECEIPT_SECRET"].encode())
+        engine, receipts = (
+            engine_of(env["SHOUHU_DATABASE_URL"], vault=self.stack.vault),
+            Receipts(env["SHOUHU_RECEIPT_SECRET"].encode()),
+        )
         ledger, left = Ledger(load, "fengtai-2026.1"), iter(range(upto - self.open_cases))
 
         async def report() -> None:
@@ -156,7 +159,10 @@ class District:
 
     async def _in_seconds(self) -> list[str]:
         """Cases whose deadlines are seconds away."""
-        engine, ledger = engine_of(self.stack.environment()["SHOUHU_DATABASE_URL"]), Ledger(load, IN_SECONDS)
+        engine, ledger = (
+            engine_of(self.stack.environment()["SHOUHU_DATABASE_URL"], vault=self.stack.vault),
+            Ledger(load, IN_SECONDS),
+        )
         ids = [f"case-{uuid.uuid4().hex}" for _ in range(3)]
         async with engine.begin() as conn:
             for one in ids:

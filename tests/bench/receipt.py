@@ -26,8 +26,8 @@ REPORTER = "village.reporter.1"
 POLICE_TASKS = "select count(*) from tasks where desk = 'POLICE' and is_open"
 RUNS = 5
 KEYS = {"events": "stream_id", "cases": "id", "tasks": "case_id", "deadlines": "case_id", "reports": "case_id",
-        "children": "case_id", "audit": "stream_id"}  # fmt: skip
-ORDER = ("cases", "events", "tasks", "deadlines", "audit", "reports", "children")
+        "children": "case_id", "data_keys": "stream_id", "audit": "stream_id"}  # fmt: skip
+ORDER = ("cases", "events", "tasks", "deadlines", "audit", "data_keys", "reports", "children")
 NUMBERED = {"cases": "number", "deadlines": "id", "audit": "id"}
 GIVEN = (
     "安白冰博晨川丹东恩帆芳菲刚桂涵浩荷虹慧佳健洁静娟凯兰磊丽林玲龙露梅萌敏宁鹏萍琪倩强晴蓉瑞"

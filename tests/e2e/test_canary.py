@@ -4,7 +4,11 @@ import asyncio
 import uuid
 
 import asyncpg
+from sqlalchemy import select
 
+from app.db import tables
+from app.db.session import engine_of
+from app.db.vault import opened
 from app.settings import Settings
 from app.temporal import connect
 
@@ -67,7 +71,7 @@ async def test_no_personal_data_in_temporal_or_logs(stack, people):
     history = await _history(stack, report["case_id"])
     assert [field for field, secret in word.items() if secret in history] == []
     assert await _in_events(stack, list(word.values())) == 0
-    assert await _in_content(stack, word["name"]) == 1
+    assert await _in_content(stack, report["case_id"]) == word["name"]
 
 
 async def _history(stack, case_id):
@@ -93,9 +97,12 @@ async def _in_events(stack, words):
         await connection.close()
 
 
-async def _in_content(stack, word):
-    connection = await asyncpg.connect(stack.postgres.url.replace("+asyncpg", ""))
-    try:
-        return await connection.fetchval("select count(*) from children where name = $1", word)
-    finally:
-        await connection.close()
+async def _in_content(stack, case_id):
+    """The name as the service itself reads it."""
+    engine = engine_of(stack.postgres.url, pool=1, vault=stack.vault)
+    async with engine.connect() as conn:
+        child = tables.children
+        row = (await conn.execute(select(child).where(child.c.case_id == case_id))).mappings().one()
+        (shown,) = await opened(conn, [row], child)
+    await engine.dispose()
+    return shown["name"]

@@ -7,9 +7,12 @@ import secrets
 import subprocess
 import sys
 
-import asyncpg
 import pytest
+from sqlalchemy import delete
 
+from app.db import tables
+from app.db.session import engine_of
+from app.endpoints import enter, parse
 from app.policy.examples import submission_of
 from app.stack import ROOT
 
@@ -31,11 +34,11 @@ async def agency(stack):
         )  # fmt: skip
         started.append(process)
         port = (await asyncio.to_thread(process.stdout.readline)).strip().rpartition("port=")[2]
-        connection = await asyncpg.connect(stack.postgres.url.replace("+asyncpg", ""))
-        await connection.execute("delete from endpoints")
-        url = f"http://127.0.0.1:{port}/referrals"
-        await connection.execute("insert into endpoints values ($1, $2, $3, true)", code, url, secret)
-        await connection.close()
+        engine = engine_of(stack.postgres.url, pool=1, vault=stack.vault)
+        async with engine.begin() as conn:
+            await conn.execute(delete(tables.endpoints))
+            await enter(conn, parse(f"{code}=http://127.0.0.1:{port}/referrals", secret, lookup=True))
+        await engine.dispose()
         return log
 
     yield start

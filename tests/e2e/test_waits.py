@@ -15,6 +15,7 @@ from app.db.session import engine_of
 from app.embedded import Postgres, Temporal, free_port
 from app.process import FIRST_WAIT, LONGEST_WAIT
 from app.stack import ROOT
+from tests.conftest import KEY_SETTINGS, VAULT
 
 PATIENCE = 60
 
@@ -25,7 +26,7 @@ async def servers(place):
     postgres = Postgres(place / "waits" / "postgres", free_port())
     temporal = Temporal(place / "waits" / "temporal", free_port(), free_port())
     postgres.start()
-    engine = engine_of(postgres.url)
+    engine = engine_of(postgres.url, vault=VAULT)
     await migrate(engine)
     await engine.dispose()
     postgres.stop()
@@ -67,7 +68,7 @@ async def test_processes_that_start_before_their_servers_wait_for_them_and_say_s
         "SHOUHU_DATABASE_URL": postgres.url, "SHOUHU_TEMPORAL_ADDRESS": f"127.0.0.1:{temporal.port}",
         "SHOUHU_API_PORT": str(port), "SHOUHU_RECEIPT_SECRET": "of this test", "PYTHONPATH": str(ROOT),
         "SHOUHU_PAYLOAD_KEYS": "k1:c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=",
-        "SHOUHU_AUDIT_KEY": "c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=",
+        **KEY_SETTINGS, "SHOUHU_AUDIT_KEY": "c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=",
     }  # fmt: skip
     api = Waiting("app.main", os.environ | settings, place / "waits-api.log")
     worker = Waiting("app.worker", os.environ | settings, place / "waits-worker.log")

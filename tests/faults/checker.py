@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from app.db import tables
 from app.db.projections import task_rows
 from app.db.streams import kind_of
+from app.db.vault import opened
 from app.domain.progress import Progress
 from tests.faults.traffic import Ack
 
@@ -183,9 +184,10 @@ async def settled(rig: Any, people: Any, *, within: float = 60, **which: Any) ->
 async def _database(conn: AsyncConnection, words: set[str], cases: set[str]) -> Seen:
     seen = Seen()
     reports = tables.reports.c
-    for row in await conn.execute(select(reports.narrative, reports.case_id)):
-        if row.narrative in words:
-            seen.tokens.setdefault(row.narrative, []).append(row.case_id)
+    said = await conn.execute(select(reports.narrative, reports.case_id))
+    for row in await opened(conn, said.mappings(), tables.reports):
+        if row["narrative"] in words:
+            seen.tokens.setdefault(row["narrative"], []).append(row["case_id"])
     cases = cases.union(*seen.tokens.values())
     for row in (await conn.execute(select(tables.cases).where(tables.cases.c.id.in_(cases)))).mappings():
         seen.stored[row["id"]] = dict(row)

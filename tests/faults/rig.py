@@ -17,6 +17,7 @@ from sqlalchemy import delete, insert
 
 from app.db import tables
 from app.db.session import engine_of
+from app.db.vault import sealed_row
 from app.embedded import free_port
 from app.settings import Settings
 from app.stack import Stack
@@ -204,7 +205,7 @@ class Rig(Stack):
         }  # fmt: skip
         async with self.database() as engine, engine.begin() as conn:
             await conn.execute(delete(tables.endpoints).where(tables.endpoints.c.agency == code))
-            await conn.execute(insert(tables.endpoints), row)
+            await conn.execute(insert(tables.endpoints), await sealed_row(conn, tables.endpoints, row))
         return log
 
     async def dismiss(self) -> None:
@@ -220,7 +221,7 @@ class Rig(Stack):
     @contextlib.asynccontextmanager
     async def database(self):
         """The database itself, past the wires."""
-        engine = engine_of(self.postgres.url, pool=2)
+        engine = engine_of(self.postgres.url, pool=2, vault=self.vault)
         try:
             yield engine
         finally:

@@ -6,10 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pyotp.totp import TOTP
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.api.context import SESSION
 from app.db.accounts import make_account
+from app.db.session import engine_of
 from app.web.sign_in import ACCOUNT, SIGN_IN
 from tests.web.conftest import DESK, EVERY_WIDTH
 
@@ -19,7 +19,7 @@ PERSON = "health.officer.1"
 
 @pytest.fixture
 async def account(stack):
-    engine = create_async_engine(stack.postgres.url)
+    engine = engine_of(stack.postgres.url, pool=1, vault=stack.vault)
     async with engine.begin() as conn:
         made = await make_account(conn, PERSON, datetime.now(UTC))
     await engine.dispose()

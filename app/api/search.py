@@ -1,0 +1,103 @@
+"""Exact search for a child among the cases in sight: by number, phone, or name with birth. What is asked travels in the body alone."""
+
+from datetime import date
+from typing import Any, Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import func, select
+
+from app.api.context import Conn, Who, audit_read, subject_of, visible
+from app.api.strict import StrictRoute
+from app.db import tables
+from app.db.intake import Text
+from app.db.marks import marks_of
+from app.db.vault import opened, vault_of
+from app.domain.access import ADMINS, STAFF, Action, Deny, may
+from app.domain.identity import known_name, mask_name
+from app.domain.progress import Progress
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Stage
+
+router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
+MOST = 50
+
+
+class Wanted(BaseModel):
+    """One of these: an id number; a phone of the child or the family; a name with the birth date, or with the year as it may sound."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"name": "示例甲", "birth_date": "2016-03-04"}}
+    )
+
+    id_no: Text | None = None
+    phone: Text | None = None
+    name: Text | None = None
+    birth_date: date | None = None
+    birth_year: int | None = Field(default=None, ge=1900, le=2100)
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        asked = [bool(self.id_no), bool(self.phone), self._by_name()]
+        others = bool(self.birth_date or self.birth_year) and not self.name
+        if sum(asked) != 1 or others or (self.name and not self._by_name()):
+            raise ValueError(
+                "身份证号、电话、姓名加出生日期或年份，任选一项 · an id number, a phone, or a name with birth date or year"
+            )
+        return self
+
+    def _by_name(self) -> bool:
+        return bool(self.name and known_name(self.name)) and (self.birth_date is None) != (self.birth_year is None)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The fields that are asked for, for the audit."""
+        return [name for name in type(self).model_fields if getattr(self, name)]
+
+
+class FoundChild(BaseModel):
+    """A child of a case that the caller may read; the name is masked, the case shows it whole."""
+
+    child_id: str
+    case_id: str
+    number: int
+    stage: Stage
+    is_open: bool
+    name: str
+
+
+@router.post("/search/children", operation_id="search_children")
+async def search_children(wanted: Wanted, conn: Conn, who: Who) -> list[FoundChild]:
+    """The newest first, at most 50; of a sealed case nobody is found. Each search is on record with whom it found."""
+    if not who.has(*STAFF) or who.has(*ADMINS):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    child, case = tables.children.c, tables.cases.c
+    inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0)
+    query = (
+        select(child.id, child.case_id, child.name, case.number, case.stage, case.is_open, case.progress)
+        .join(tables.cases, case.id == child.case_id)
+        .where(visible(who), inside == 0, child.marks.overlap(_marks(conn, wanted)))
+        .order_by(case.filed_at.desc(), child.id)
+        .limit(MOST)
+    )
+    rows = [row for row in (await conn.execute(query)).mappings() if _reads(who, row["progress"])]
+    await audit_read(conn, who, "search_children", None, wanted.kinds, children=[row["id"] for row in rows])
+    shown = ("case_id", "number", "stage", "is_open")
+    return [
+        FoundChild(child_id=row["id"], name=mask_name(row["name"] or ""), **{name: row[name] for name in shown})
+        for row in await opened(conn, rows, tables.children)
+    ]
+
+
+def _reads(who: Who, stored: dict[str, Any]) -> bool:
+    return not isinstance(may(who, Action.READ_CONTENT, subject_of(Progress.model_validate(stored))), Deny)
+
+
+def _marks(conn: Conn, wanted: Wanted) -> list[str]:
+    vault = vault_of(conn)
+    if wanted.id_no or wanted.phone:
+        of = marks_of(vault, id_no=wanted.id_no, phones=(wanted.phone,))
+        return [*of.number, *of.phones]
+    born = wanted.birth_date or date(wanted.birth_year or 1900, 1, 1)
+    of = marks_of(vault, name=wanted.name or "", born=born)
+    return [*(of.name_born if wanted.birth_date else of.sound_year)]
