@@ -251,7 +251,7 @@ async def test_without_an_account_the_limit_is_lower_and_pages_say_it_as_pages(a
             assert re.search(r"\d (秒|分钟)", page.text)
             assert 0 < int(page.headers["retry-after"]) <= 60
         assert (await http.get("/v1/me", headers=as_person("edu.officer.1"))).status_code == 200
-        for always in ("/healthz", "/static/app.css"):
+        for always in ("/healthz", "/static/icon.svg"):
             assert (await http.get(always)).status_code == 200
 
 
