@@ -49,7 +49,8 @@ BODIES = {
     "make_entry_link": {"unit": "unit-matrix", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"},
 }
 LISTS = ("own_reports", "list_cases", "tasks", "stalled", "watches", "notices")
-COUNTS = ("touched_benefits", "findings", "on_time")
+COUNTS = ("touched_benefits", "findings", "on_time", "notices")
+"""The owner and the supervisors are told of the full views and emergency reads of the others in this very test."""
 
 
 def routes():
