@@ -115,11 +115,11 @@ def _refusal(actor: Actor, action: Action, subject: CaseSubject | None) -> Refus
 
 
 KEY_ACTIONS: Mapping[KeyScope, tuple[Action, ...]] = {
-    KeyScope.REPORT_CREATE: (Action.FILE_REPORT,),
+    KeyScope.REPORT_CREATE: (Action.FILE_REPORT, Action.ADD_FILE),
     KeyScope.REPORT_READ_OWN: (Action.READ_PROGRESS,),
     KeyScope.ROUND_ANSWER: (),
     KeyScope.TASK_READ: (Action.READ_PROGRESS, Action.READ_CASE),
-    KeyScope.TASK_WORK: (Action.READ_PROGRESS, Action.READ_CASE, Action.WORK_REFERRAL),
+    KeyScope.TASK_WORK: (Action.ADD_FILE, Action.READ_PROGRESS, Action.READ_CASE, Action.WORK_REFERRAL),
 }
 """A key does what its scopes name, of what a machine may do."""
 

@@ -11,7 +11,7 @@ from app.db import tables
 from app.web.report import COOKIE
 from tests.files.corpus import BAD, image, located
 from tests.web.conftest import DESK, PHONE, SIZES, SMALL, keep
-from tests.web.seeded import INERT
+from tests.web.payloads import PAYLOADS
 
 pytestmark = pytest.mark.browser
 DRAWN = os.environ.get("SHOUHU_SCREENSHOTS")
@@ -342,14 +342,40 @@ async def test_what_is_about_the_own_unit_is_hidden_from_it(visitor, link, owner
     assert "unit-school-1" in about
 
 
-async def test_scripts_that_are_typed_into_every_field_stay_text(visitor, link):
-    here = await visitor(size=PHONE)
-    await enter(here, link, name=INERT[:90])
-    await fill_in(here, told=INERT, name=INERT[:90])
-    assert "onerror" in await here.says()
+async def test_sixty_scripts_that_are_typed_stay_text_before_the_reporter_and_before_the_desk(visitor, link, owner):
+    """All in the narrative, and some in every other field."""
+    here, told = await visitor(size=PHONE), "\n".join(PAYLOADS)
+    assert len(PAYLOADS) == 60
+    await enter(here, link, name=PAYLOADS[0])
+    for _ in range(2):
+        await go_on(here)
+    await here.page.locator(".more summary").click()
+    for field, payload in zip(
+        ("name", "age", "school", "residence", "carer", "carer_phone"), PAYLOADS[1::9], strict=False
+    ):
+        await here.page.locator(f"#{field}").fill(payload[:40])
+    await go_on(here)
+    await here.page.locator("#narrative").fill(told)
+    await go_on(here)
+    await look_for_harm(here)
     await here.open("/report/seen")
-    assert await here.page.locator("#narrative").input_value() == INERT
-    assert await here.page.evaluate("document.title") != "1"
+    assert await here.page.locator("#narrative").input_value() == told
+    await look_for_harm(here)
+    await here.open("/report/check")
+    await go_on(here)
+    async with owner.connect() as conn:
+        newest = select(tables.reports.c.case_id).join(tables.cases, tables.cases.c.id == tables.reports.c.case_id)
+        case = (await conn.execute(newest.order_by(tables.cases.c.number.desc()).limit(1))).scalar_one()
+    desk = await visitor("police.officer.1")
+    await desk.open(f"/cases/{case}?tab=report")
+    assert desk.answer.status == 200
+    await look_for_harm(desk)
+
+
+async def look_for_harm(here):
+    assert await here.page.title() != "harm"
+    assert not [address for address in here.addresses if "/v1/me" in address or "evil" in address]
+    assert await here.page.locator("main script, main iframe, main img").count() == 0
     here.is_quiet()
 
 
