@@ -19,11 +19,11 @@ from app.db.child_records import division_of, own_id, records_of
 from app.db.intake import FamilyMember, Form, LongText, Text
 from app.db.ledger import Pack
 from app.db.vault import with_notes
-from app.db.walls import open_door
+from app.db.walls import concerns, open_door
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord, shown
-from app.domain.child_terms import SECTION_OF, FileField, NotTaken
+from app.domain.child_terms import SECTION_OF, WHOLE, FileField, NotTaken
 from app.domain.commands import Command
 from app.domain.determination import ChildFound
 from app.domain.facts import Known, Sex
@@ -165,15 +165,15 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
     """Every value that was entered, by whom, and who verified, approved or returned it, each with its time."""
     record, lens = await record_of(conn, who, child_id, ["history"])
     sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
-    stream = cf.file_id(record.child_id)
+    streams = {cf.file_id(one.child_id): one for one in (record, *record.joined)}
     ledger, note = tables.events.c, tables.notes.c
     query = (
         select(ledger.stream_id, ledger.version, ledger.body, note.body.label("note"))
         .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
-        .where(ledger.stream_id == stream, ledger.kind.in_(STEPS))
-        .order_by(ledger.version)
+        .where(ledger.stream_id.in_(streams), ledger.kind.in_(STEPS))
+        .order_by(ledger.at, ledger.version)
     )
-    rows = [_history_row(record, row) for row in await with_notes(conn, query)]
+    rows = [_history_row(streams[row.stream_id], row) for row in await with_notes(conn, query)]
     seen = [row.model_dump(mode="json") for row in rows if SECTION_OF[row.field] in sections]
     return [HistoryRow.model_validate(row) for row in lens(seen, record.named)]
 
@@ -212,7 +212,7 @@ async def enter_change(
     own = await in_sight(conn, who, child_id)
     pack = await rules_of(conn, shouhu)
     if (
-        entered.field is FileField.REGISTRATION
+        entered.field in WHOLE
         or not who.has(*DESK_STAFF)
         or SECTION_OF[entered.field] not in pack.file.seen_by(who.agency)
     ):
@@ -328,12 +328,23 @@ async def in_sight(conn: Conn, who: Actor, child_id: str) -> str:
 def sighted(who: Actor, child_id: str | None = None) -> ColumnElement[bool]:
     """The same as a condition on `children`; `child_id` may be the same child under the id of a later report."""
     child, watch, file, case = tables.children.c, tables.watches.c, tables.child_files.c, tables.cases.c
-    asked = tables.children.alias("asked").c
+    asked, others = (
+        tables.children.alias("asked").c,
+        select(file.child_id).where(file.merged_into == child.id).correlate(tables.children),
+    )
     ways = or_(
         exists().where(case.id == child.case_id, visible(who)),
         exists().where(asked.id == child_id, case.id == asked.case_id, visible(who)),
-        exists().where(watch.child_id == child.id, watch.desk.in_(keeps(who))),
+        exists().where(or_(watch.child_id == child.id, watch.child_id.in_(others)), watch.desk.in_(keeps(who))),
         exists().where(file.child_id == child.id, file.desks.contains([who.desk])),
         and_(child.case_id.is_(None), true() if who.oversees_district else child.division.in_(divisions(who))),
     )
-    return and_(ways, unconcerned(who, child.case_id)) if keeps(who) else false()
+    unconcerned_here = and_(unconcerned(who, child.case_id), ~concerned_by_joined(who, child.id))
+    return and_(ways, unconcerned_here) if keeps(who) else false()
+
+
+def concerned_by_joined(who: Actor, child: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a case of a file that was joined to the child's is about the caller."""
+    other, file = tables.children.alias("joined").c, tables.child_files.c
+    joined = select(other.id).join(tables.child_files, file.child_id == other.id)
+    return joined.where(file.merged_into == child, concerns(who, other.case_id)).correlate(tables.children).exists()

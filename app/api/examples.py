@@ -170,6 +170,8 @@ def examples() -> dict[str, Any]:
                        "due_at": FILED + timedelta(days=7), "replayed": False},
         "Registered": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101", "proposed": "low",
                        "due_at": FILED + timedelta(days=7), "means_change": None, "replayed": False},
+        "DuplicateAnswer": {"child_id": CHILD, "version": 2, "change": 2, "waits_for": "STREET-110106101", "replayed": False,
+                            "due_at": FILED + timedelta(days=7), "decision": "same"},
         "ChildServices": {"child_id": "ch-0d0f4b1e", "services": [
             {"service": "h-preschool", "agency": "HEALTH", "zh": "学龄前儿童健康检查", "en": "check before school", "basis": ["R024"],
              "due": "yes", "at_months": 60, "next_months": 72, "given": [], "missing": []}]},

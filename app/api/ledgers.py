@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.children import rules_of
+from app.api.children import concerned_by_joined, rules_of
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
 from app.api.pages import Cursor, Limit, page_of
 from app.api.problems import Problem
@@ -156,21 +156,24 @@ async def held(
 
 def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
     """Each child once, under the id of its watch, of those whom the book of this body reaches; nobody whose case is about the actor."""
-    child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
+    child, watch, case, file = tables.children.c, tables.watches.c, tables.cases.c, tables.child_files.c
     reported = exists().where(
         case.id == child.case_id, case.progress["watch"].astext.is_(None), case.linked_to.is_(None)
     )
     verified = child.case_id.is_(None) & exists().where(watch.child_id == child.id)
-    first = or_(reported, verified)
+    joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
+    first = or_(reported, verified) & ~joined
     of_case = exists().where(case.id == child.case_id, visible(who))
     reached: ColumnElement[bool] = true()
     match ledger.reach:
         case Reach.KEPT:
-            watched = exists().where(watch.child_id == child.id, watch.desk.in_(keeps(who)))
+            others = select(file.child_id).where(file.merged_into == child.id).correlate(tables.children)
+            own = or_(watch.child_id == child.id, watch.child_id.in_(others))
+            watched = exists().where(own, watch.progress["suspended_for"].astext.is_(None), watch.desk.in_(keeps(who)))
             here = child.division == who.division if who.division else false()
             reached = or_(watched, and_(of_case, here))
         case Reach.CASES:
             reached = of_case
         case Reach.DISTRICT:
             pass
-    return and_(first, reached, unconcerned(who, child.case_id))
+    return and_(first, reached, unconcerned(who, child.case_id), ~concerned_by_joined(who, child.id))

@@ -202,6 +202,7 @@ OWN_RULES = {
         "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
     ),
     "search_children": "staff, among the cases in their sight that they may read (app/api/search.py)",
+    "decide_duplicate": "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
     "register_child": "staff of a committee or street, in their own street (app/api/registration.py)",
     **dict.fromkeys(
         ("ledgers", "read_ledger", "ledger_template", "export_ledger", "import_ledger"),

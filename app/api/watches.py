@@ -13,7 +13,7 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
-from app.db.child_records import records_of
+from app.db.child_records import own_id, records_of
 from app.db.intake import Text
 from app.db.ledger import Recorded
 from app.db.visits import Seen, report_of_visit
@@ -193,7 +193,7 @@ async def record_visit(
 
 async def _categories(conn: Conn, shouhu: Shouhu, watch_id: str, seen: FactsSeen) -> tuple[str, ...]:
     """The categories are asked anew at each visit, of all that is known with what was seen now."""
-    (record,) = await records_of(conn, [child_of(watch_id)], true())
+    (record,) = await records_of(conn, [await own_id(conn, child_of(watch_id))], true())
     return categories(found_of(await rules_of(conn, shouhu), record, seen))
 
 

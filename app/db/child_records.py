@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.vault import opened, with_notes
 from app.domain.child_file import PREFIX, ChildFile
-from app.domain.child_record import ChildRecord, Seen
+from app.domain.child_record import ChildRecord, Seen, together
 from app.domain.child_terms import FileField
 from app.domain.facts import ReportFacts
 from app.domain.progress import Progress
@@ -26,12 +26,14 @@ Rows = Mapping[str, Any]
 
 
 async def own_id(conn: AsyncConnection, child_id: str) -> str:
-    """The child of the watch, where this is the same child in a report that a visit of that watch made."""
+    """The child under its one id: that of the watch, where a visit of that watch reported it, and that of the file it was joined to."""
     child, case = tables.children.c, tables.cases.c
     watch = case.progress["watch"].astext
     query = select(watch).select_from(tables.children).join(tables.cases, case.id == child.case_id)
     found = (await conn.execute(query.where(child.id == child_id))).scalar_one_or_none()
-    return child_of(found) if found else child_id
+    known = child_of(found) if found else child_id
+    file = tables.child_files.c
+    return (await conn.execute(select(file.merged_into).where(file.child_id == known))).scalar() or known
 
 
 async def division_of(conn: AsyncConnection, child_id: str) -> str:
@@ -41,7 +43,20 @@ async def division_of(conn: AsyncConnection, child_id: str) -> str:
 
 async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
     """In the order of the ids; those that there are not are left out, and so are the cases that are not `seen`."""
-    ids = list(child_ids)
+    file, joined = tables.child_files.c, defaultdict[str, list[str]](list)
+    query = select(file.merged_into, file.child_id).where(file.merged_into.in_(child_ids)).order_by(file.child_id)
+    for primary, other in await conn.execute(query):
+        joined[primary].append(other)
+    further = [other for others in joined.values() for other in others]
+    single = {one.child_id: one for one in await _singly(conn, [*child_ids, *further], seen)}
+    return [
+        together(single[child], tuple(single[other] for other in joined[child] if other in single))
+        for child in child_ids if child in single
+    ]  # fmt: skip
+
+
+async def _singly(conn: AsyncConnection, ids: list[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
+    """Each file by itself."""
     reported = await _by_id(conn, ids)
     files = await _folds(conn, tables.child_files, "child_id", ids)
     watches = await _folds(conn, tables.watches, "child_id", ids)

@@ -12,7 +12,9 @@ child_files = Table(
     *conducted(),
     Column("child_id", Id, nullable=False, unique=True),
     Column("desks", ARRAY(String(40)), nullable=False),
+    Column("merged_into", Id),
     Index("ix_child_files_behind", "id", postgresql_where=text("version > conducted_version")),
+    Index("ix_child_files_merged_into", "merged_into", postgresql_where=text("merged_into is not null")),
     Index("ix_child_files_desks", "desks", postgresql_using="gin", postgresql_where=text("is_open")),
     comment="A child's file once something was entered in it; `desks` are those whose step is due.",
 )

@@ -14,6 +14,7 @@ from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
+from app.db.joining import join, part, watched_as
 from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, Kind, kind_of, stream_row
 from app.db.vault import DataKey, vault_of
 from app.db.versions import IN_FORCE, written
@@ -301,6 +302,10 @@ class Ledger:
                         await self._follow(conn, follower, after, now)
                     if after.linked_to is None and not after.sealed_for:  # nothing of an offence reaches a committee
                         await self._back_to_the_watch(conn, after, reason, now)
+                case ChangePassed(joins=str() as other):
+                    await join(self, conn, after.child_id, other, now)
+                case ChangePassed(parts=str() as other):
+                    await part(self, conn, after.child_id, other, now)
                 case ChangePassed(watch_begins=Grade() as grade):
                     begin = BeginWatch(by=ENGINE, child_id=after.child_id, division=after.division, grade=grade)
                     await self.begin(conn, watch_id(after.child_id), begin, now=now)
@@ -327,6 +332,7 @@ class Ledger:
         if closed in NO_WATCH:
             return
         for child in (child_of(after.watch),) if after.watch else tuple(child.id for child in after.children):
+            child = await watched_as(conn, child)
             begin = BeginWatch(
                 by=ENGINE, child_id=child, case_id=after.case_id, division=after.division,
                 grade=after.grade or Grade.MEDIUM,

@@ -102,6 +102,7 @@ def file_columns(file: ChildFile) -> Row:
         "division": file.division,
         "child_id": file.child_id,
         "desks": list(dict.fromkeys(change.desk for change in file.waiting)),
+        "merged_into": file.merged_into,
     }
 
 

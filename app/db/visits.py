@@ -8,7 +8,7 @@ from sqlalchemy import select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.child_records import records_of, registered
+from app.db.child_records import own_id, records_of, registered
 from app.db.intake import FamilyMember, Filed, ReportedChild, Reporter, Submission, file
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
@@ -49,7 +49,7 @@ async def report_of_visit(
     conn: AsyncConnection, ledger: Ledger, receipts: Receipts, seen: Seen, actor: Actor, key: str | None
 ) -> Filed:
     """Who the child and the family are is known; what is the matter with them is what was seen now, not what was once reported."""
-    (record,) = await records_of(conn, [child_of(seen.watch_id)], true())
+    (record,) = await records_of(conn, [await own_id(conn, child_of(seen.watch_id))], true())
     row = await _row(conn, record.child_id)
     known = {name: row[name] or None for name in KNOWN} | _corrected(record)
     counts = record.file.counts if record.file else {}

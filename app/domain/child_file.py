@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from app.domain.access import DESK_STAFF
-from app.domain.child_terms import FileField, Found, NotTaken
+from app.domain.belonging import (
+    Belong,
+    FileBelongs,
+    FileFact,
+    FindDifferent,
+    FoundDifferent,
+    require_may_belong,
+    require_may_join,
+    require_may_part,
+)
+from app.domain.child_terms import LINKS, FileField, Found, NotTaken
 from app.domain.clock import Clock
 from app.domain.commands import Command, ContentCommand, RecomputeDeadlines
 from app.domain.opening import desk_of, recipients
@@ -36,6 +46,8 @@ class EnterChange(ContentCommand):
     """The new street, where that is what changes: a code, which the file goes by."""
     registration: Registration | None = None
     """With the field of that name, and never without it."""
+    other: str | None = None
+    """The child whose file is joined or parted."""
 
 
 class PassChange(Command):
@@ -55,14 +67,6 @@ class RaiseDueChanges(Command):
     """The engine records every rung of a change that waits too long."""
 
 
-class FileFact(Frozen):
-    """Common to all events of a file."""
-
-    at: datetime
-    by: str = "engine"
-    behalf: str | None = None
-
-
 class ChangeEntered(FileFact):
     """A new value was entered; the value is content of this event's version."""
 
@@ -78,10 +82,11 @@ class ChangeEntered(FileFact):
     clock: Clock
     moves_to: str | None = None
     registration: Registration | None = None
+    other: str | None = None
 
 
 class ChangePassed(FileFact):
-    """A step is done; without a next desk the value counts from now on, and of a registration the watch begins."""
+    """A step is done; without a next desk the value counts from now on: a registered child is watched, another file joins or leaves."""
 
     kind: Literal["change_passed"] = "change_passed"
     change: int
@@ -89,6 +94,8 @@ class ChangePassed(FileFact):
     desk: str | None = None
     clock: Clock | None = None
     watch_begins: Grade | None = None
+    joins: str | None = None
+    parts: str | None = None
 
 
 class ChangeRejected(FileFact):
@@ -121,7 +128,8 @@ class ChangeRecomputed(FileFact):
 
 
 FileEvent = Annotated[
-    ChangeEntered | ChangePassed | ChangeRejected | ChangeRungFired | ChangeRecomputed, Field(discriminator="kind")
+    ChangeEntered | ChangePassed | ChangeRejected | ChangeRungFired | ChangeRecomputed | FileBelongs | FoundDifferent,
+    Field(discriminator="kind"),
 ]
 file_event_adapter: TypeAdapter[FileEvent] = TypeAdapter(FileEvent)
 
@@ -139,6 +147,7 @@ class Change(Frozen):
     clock: Clock
     moves_to: str | None = None
     registration: Registration | None = None
+    other: str | None = None
 
     @property
     def step(self) -> Agency:
@@ -163,6 +172,11 @@ class ChildFile(Frozen):
     division: str
     waiting: tuple[Change, ...] = ()
     counts: dict[FileField, Value] = Field(default_factory=dict)
+    absorbed: tuple[str, ...] = ()
+    """Children whose files are read with this one."""
+    merged_into: str | None = None
+    different: tuple[str, ...] = ()
+    """Children of whom a person said that they are others."""
 
     @property
     def is_open(self) -> bool:
@@ -185,11 +199,14 @@ def next_file_deadline(file: ChildFile) -> datetime | None:
 
 def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
     """The state after one more event."""
-    if isinstance(event, ChangeEntered):
+    if isinstance(event, ChangeEntered | FileBelongs | FoundDifferent):
         before = file or ChildFile(child_id=event.child_id, policy=event.policy, division=event.division)
+        if not isinstance(event, ChangeEntered):
+            return _linked(before, event)
         entered = Change(
             number=before.version + 1, field=event.field, persons=_persons(event), at=event.at, steps=event.steps,
             desk=event.desk, clock=event.clock, moves_to=event.moves_to, registration=event.registration,
+            other=event.other,
         )  # fmt: skip
         update: dict[str, Any] = {"policy": event.policy, "waiting": (*before.waiting, entered)}
         return before.model_copy(update={**update, "version": before.version + 1})
@@ -205,7 +222,10 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
             update["waiting"] = _with(file, moved)
         case ChangePassed():
             value = Value(version=change.number, by=change.persons[0], at=event.at)
-            update |= {"waiting": _without(file, change), "counts": {**file.counts, change.field: value}}
+            update["waiting"] = _without(file, change)
+            update |= (
+                _joined(file, event) if change.field in LINKS else {"counts": {**file.counts, change.field: value}}
+            )
             update |= {"division": change.moves_to} if change.moves_to else {}
         case ChangeRejected():
             update["waiting"] = _without(file, change)
@@ -214,6 +234,20 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
         case ChangeRecomputed(clock=clock):
             update["waiting"] = _with(file, change.model_copy(update={"clock": clock}))
     return file.model_copy(update=update)
+
+
+def _linked(file: ChildFile, event: FileBelongs | FoundDifferent) -> ChildFile:
+    update: dict[str, Any] = {"version": file.version + 1}
+    if isinstance(event, FileBelongs):
+        different = tuple(child for child in file.different if child != event.primary)
+        return file.model_copy(update={**update, "merged_into": event.primary, "different": different})
+    return file.model_copy(update={**update, "different": tuple(dict.fromkeys((*file.different, event.other)))})
+
+
+def _joined(file: ChildFile, event: ChangePassed) -> dict[str, Any]:
+    left = tuple(child for child in file.absorbed if child != event.parts)
+    different = tuple(child for child in file.different if child != event.joins)
+    return {"absorbed": (*left, event.joins) if event.joins else left, "different": different}
 
 
 def _persons(event: FileFact) -> tuple[str, ...]:
@@ -231,8 +265,19 @@ def _without(file: ChildFile, gone: Change) -> tuple[Change, ...]:
 def decide_file(file: ChildFile | None, command: Command, policy: Policy, now: datetime) -> tuple[FileEvent, ...]:
     """The events of a command; raises Refused and changes nothing when the rules say no."""
     head = {"at": now, "by": command.by.person_id, "behalf": command.by.acting_for}
-    if isinstance(command, EnterChange):
-        return (_entered(file, command, policy, now, head),)
+    start = {**head, "policy": policy.version}
+    match command:
+        case EnterChange():
+            return (_entered(file, command, policy, now, head),)
+        case Belong(child_id=child, division=division, primary=primary):
+            require_may_belong(file, primary)
+            return (FileBelongs(**start, child_id=child, division=division, primary=primary),)
+        case FindDifferent(child_id=child, division=division, other=other):
+            if file and other in (*file.different, *file.absorbed):
+                raise Refused(RefusalCode.ALREADY_DONE)
+            return (FoundDifferent(**start, child_id=child, division=division, other=other),)
+        case _:
+            pass
     if file is None:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
     match command:
@@ -256,6 +301,7 @@ def _entered(
     field = command.field
     if (field is FileField.REGISTRATION) != (command.registration is not None):
         raise Refused(RefusalCode.WRONG_STAGE)
+    _require_link(file, command)
     waiting = file.waiting_for(field) if file else None
     if waiting:
         raise Refused(
@@ -270,9 +316,18 @@ def _entered(
     return ChangeEntered(
         **head, child_id=command.child_id, division=division, policy=policy.version, field=field, path=path.id,
         basis=path.basis, steps=path.steps, desk=desk_of(path.steps[0], division), moves_to=command.moves_to,
-        registration=command.registration,
+        registration=command.registration, other=command.other,
         clock=Clock.start(policy.time(TIMES[0], urgent=False), now, policy.calendar),
     )  # fmt: skip
+
+
+def _require_link(file: ChildFile | None, command: EnterChange) -> None:
+    if (command.field in LINKS) != (command.other is not None):
+        raise Refused(RefusalCode.WRONG_STAGE)
+    if command.other and command.field is FileField.SAME_AS:
+        require_may_join(file, command.child_id, command.other)
+    elif command.other:
+        require_may_part(file, command.other)
 
 
 TIMES = ("change_verify", "change_approve")
@@ -294,7 +349,10 @@ def _mine(file: ChildFile, number: int, command: Command) -> Change:
 def _passed(file: ChildFile, change: Change, policy: Policy, now: datetime, head: dict[str, Any]) -> ChangePassed:
     step = {**head, "change": change.number, "field": change.field}
     if change.done + 1 == len(change.steps):
-        return ChangePassed(**step, watch_begins=change.registration.grade if change.registration else None)
+        step |= {"watch_begins": change.registration.grade if change.registration else None}
+        step |= {"joins": change.other if change.field is FileField.SAME_AS else None}
+        step |= {"parts": change.other if change.field is FileField.PARTED else None}
+        return ChangePassed(**step)
     clock = Clock.start(policy.time(TIMES[1], urgent=False), now, policy.calendar)
     return ChangePassed(**step, desk=desk_of(change.steps[change.done + 1], file.division), clock=clock)
 

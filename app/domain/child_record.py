@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from app.domain.child_file import Change, ChildFile
-from app.domain.child_terms import SECTION_OF, FileField, Section
+from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
 from app.domain.determination import ChildFound
 from app.domain.entitlement import Held
 from app.domain.facts import ReportFacts
@@ -52,12 +52,22 @@ class ChildRecord(Frozen):
     visits: tuple[Seen, ...] = ()
     entrusted: dict[str, JsonValue] = Field(default_factory=dict)
     """What was entered of the delegate whom the parents have entrusted."""
+    joined: tuple["ChildRecord", ...] = ()
+    """Other files about this child, which stand as they are and are read where this one is silent."""
 
     def entry(self, field: FileField) -> Entry | None:
-        """What counts for a field now."""
+        """What counts for a field now: what was passed, in this file or in one that was joined, else what was first said."""
+        whole = (self, *self.joined)
+        found = (*(record.passed(field) for record in whole), *(record.first(field) for record in whole))
+        return next((entry for entry in found if entry), None)
+
+    def passed(self, field: FileField) -> Entry | None:
+        """What has gone its path in this very file."""
         counts = self.file.counts.get(field) if self.file else None
-        if counts:
-            return Entry(value=self.contents[counts.version].get("value"), **counts.model_dump())
+        return Entry(value=self.contents[counts.version].get("value"), **counts.model_dump()) if counts else None
+
+    def first(self, field: FileField) -> Entry | None:
+        """What the report or the registration said."""
         value = self.reported.get(field)
         return None if value in (None, "", []) else Entry(value=value, by=self.registered_by, at=self.reported_at)
 
@@ -70,7 +80,8 @@ class ChildRecord(Frozen):
             for field in FileField
             if (change := self.waiting(field))
         }
-        return self.reported, counts, waiting, self.entrusted
+        joined = tuple(part for one in self.joined for part in one.named)
+        return self.reported, counts, waiting, self.entrusted, *joined
 
     def waiting(self, field: FileField) -> Change | None:
         """The change of a field that is under way."""
@@ -84,9 +95,44 @@ class ChildRecord(Frozen):
         return facts
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids under which this child is known."""
+        return (self.child_id, *(one.child_id for one in self.joined))
+
+    @property
     def last_case(self) -> Progress | None:
         """The newest case of this child."""
         return self.cases[-1][1] if self.cases else None
+
+
+def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecord:
+    """One child out of several files: cases and visits of all, the watch that goes on, each once and none copied."""
+    if not joined:
+        return record
+    whole = (record, *joined)
+    watches = [one for one in whole if one.watch]
+    going_on = next((one for one in watches if one.watch and one.watch.is_open), watches[0] if watches else record)
+    cases = {progress.case_id: (number, progress) for one in whole for number, progress in one.cases}
+    return record.model_copy(
+        update={
+            "joined": joined,
+            "facts": record.facts or next((_as_own(one, record.child_id) for one in joined if one.facts), None),
+            "cases": tuple(sorted(cases.values(), key=lambda case: case[0])),
+            "watch": going_on.watch, "entrusted": going_on.entrusted,
+            "visits": tuple(sorted((seen for one in whole for seen in one.visits), key=lambda seen: seen.event.at)),
+        }
+    )  # fmt: skip
+
+
+def _as_own(record: ChildRecord, child_id: str) -> ReportFacts | None:
+    """The facts of a joined file, about the child as this one calls it."""
+    if record.facts is None:
+        return None
+    renamed = tuple(
+        child.model_copy(update={"child_id": child_id}) if child.child_id == record.child_id else child
+        for child in record.facts.children
+    )
+    return record.facts.model_copy(update={"children": renamed})
 
 
 def _seen(facts: ReportFacts, child_id: str, seen: FactsSeen) -> ReportFacts:
@@ -120,7 +166,7 @@ def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound 
 
 
 def _field(record: ChildRecord, field: FileField) -> dict[str, Any] | None:
-    entry, waiting = record.entry(field), record.waiting(field)
+    entry, waiting = None if field in WHOLE else record.entry(field), record.waiting(field)
     if entry is None and waiting is None:
         return None
     said: dict[str, Any] = {"zh": field.zh, "en": field.en, "value": None, "version": 0, "by": None, "at": None}
@@ -154,11 +200,12 @@ def _grade(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
 
 def held_by(record: ChildRecord) -> list[tuple[tuple[int, Progress], Held]]:
     """What the child receives by decisions, each with its case; a brother's benefit in the same case is his."""
+    watches = tuple(watch_id(child) for child in record.ids)
     return [
         ((number, case), held)
         for number, case in record.cases
         for held in case.benefits
-        if held.child_id == record.child_id or case.watch == watch_id(record.child_id)
+        if held.child_id in record.ids or case.watch in watches
     ]
 
 

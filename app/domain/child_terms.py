@@ -40,6 +40,8 @@ class FileField(Term):
     HOUSEHOLD = "household", "家庭成员及住房", "household and home"
     MEANS = "means", "家庭收入及救助", "income of the family and its support"
     REGISTRATION = "registration", "建档登记", "the child as it was registered, all fields at once"
+    SAME_AS = "same_as", "合并重复档案", "another file is about the same child"
+    PARTED = "parted", "拆分档案", "two files are not about one child after all"
 
 
 SECTION_OF = {
@@ -49,8 +51,14 @@ SECTION_OF = {
     FileField.HUKOU: Section.RESIDENCE, FileField.HUKOU_DIVISION: Section.RESIDENCE, FileField.SCHOOL: Section.SCHOOL,
     FileField.SCHOOL_CLASS: Section.SCHOOL, FileField.HEALTH: Section.HEALTH, FileField.GUARDIANS: Section.FAMILY,
     FileField.HOUSEHOLD: Section.FAMILY, FileField.MEANS: Section.MEANS,
-    FileField.REGISTRATION: Section.IDENTITY,
+    FileField.REGISTRATION: Section.IDENTITY, FileField.SAME_AS: Section.IDENTITY, FileField.PARTED: Section.IDENTITY,
 }  # fmt: skip
+
+
+WHOLE = (FileField.REGISTRATION, FileField.SAME_AS, FileField.PARTED)
+"""Changes of the file as a whole: they hold no value."""
+LINKS = (FileField.SAME_AS, FileField.PARTED)
+"""Those that name another child."""
 
 
 class Found(Term):

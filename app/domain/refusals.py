@@ -185,6 +185,13 @@ class RefusalCode(Term):
         "A change of this field is under way; it is passed or returned first.",
     )
     VALUE_CHANGED = "value_changed", "该项内容已被更新", "The value has changed since you read it."
+    SAME_CHILD = "same_child", "两份档案是同一份", "This is one and the same file."
+    ALREADY_MERGED = (
+        "already_merged",
+        "该档案已与另一档案合并，请先拆分",
+        "This file belongs together with another one already; part them first.",
+    )
+    NOT_MERGED = "not_merged", "两份档案未合并", "These files do not belong together."
     NO_SUCH_WARNING = "no_such_warning", "没有此项待核实预警", "There is no such warning to verify."
     CHILD_NOT_SEEN = (
         "child_not_seen",

@@ -60,6 +60,10 @@ TITLES: dict[str, tuple[str, str]] = {
     "change_passed": ("核实或审批通过", "verified or approved"),
     "change_rejected": ("退回变更", "change not taken"),
     "change_rung_fired": ("变更逾期升级", "a waiting change escalated"),
+    "file_belongs": ("档案合并或拆分", "joined with another file, or parted from it"),
+    "found_different": ("确认不是同一儿童", "found to be another child"),
+    "watch_suspended": ("合并后由另一监测继续", "the watch goes on under the joined file"),
+    "watch_resumed": ("拆分后恢复监测", "the watch resumed once the files were parted"),
     "change_recomputed": ("变更时限重算", "deadline of a change recomputed"),
     "deadlines_recomputed": ("时限重算", "deadlines recomputed"),
 }

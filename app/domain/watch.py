@@ -85,6 +85,16 @@ class EndWatch(Command):
     reason: EndReason
 
 
+class SuspendWatch(Command):
+    """Two files are about one child, and the other's watch is the stricter: one watch goes on."""
+
+    instead: str
+
+
+class ResumeWatch(Command):
+    """The files are parted: it goes on as it stood."""
+
+
 class RaiseDueVisit(Command):
     """The engine records every rung of a missed visit that is due."""
 
@@ -130,9 +140,23 @@ class WatchEnded(WatchFact):
     reason: EndReason
 
 
+class WatchSuspended(WatchFact):
+    """Another watch over the same child goes on instead; the visit's clock stays as it is."""
+
+    kind: Literal["watch_suspended"] = "watch_suspended"
+    instead: str
+
+
+class WatchResumed(WatchFact):
+    """As it stood before; what fell due meanwhile is due."""
+
+    kind: Literal["watch_resumed"] = "watch_resumed"
+
+
 WatchEvent = Annotated[
     WatchBegan | VisitRecorded | VisitAttempted | VisitRecomputed | VisitRungFired | WatchEnded | WarningOpened
-    | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned,
+    | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned
+    | WatchSuspended | WatchResumed,
     Field(discriminator="kind"),
 ]  # fmt: skip
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
@@ -152,6 +176,8 @@ class Watch(Frozen):
     visit: Clock
     visits: int = 0
     is_open: bool = True
+    suspended_for: str | None = None
+    """The watch that goes on instead, since two files were joined."""
     warnings: tuple[Warned, ...] = ()
     arrangement: Arrangement | None = None
 
@@ -215,6 +241,10 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"arrangement": None}
         case WatchEnded():
             return {"is_open": False}
+        case WatchSuspended(instead=instead):
+            return {"is_open": False, "suspended_for": instead}
+        case WatchResumed():
+            return {"is_open": True, "suspended_for": None}
         case _:
             return {}
 
@@ -239,9 +269,13 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
         return (_begun(command, policy, now, head),)
     if watch is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
+    if isinstance(command, ResumeWatch) and watch.suspended_for:
+        return (WatchResumed(**head),)
     if not watch.is_open:
         raise Refused(RefusalCode.CASE_CLOSED)
     match command:
+        case SuspendWatch(instead=instead):
+            return (WatchSuspended(**head, instead=instead),)
         case RecordVisit():
             return _visited(watch, command, policy, now, head)
         case VerifyWarning():
@@ -338,6 +372,11 @@ def _fired(watch: Watch, about: str, plan: RungPlan, now: datetime) -> WatchEven
     told = {"at": now, "rung": plan.rung, "planned_at": plan.at}
     told |= {"recipients": recipients(plan.rung, Agency.COMM, watch.desk, None)}
     return VisitRungFired(**told) if about == VISIT else WatchRungFired(**told, about=about)
+
+
+def looser(one: Watch, other: Watch) -> Watch:
+    """Of two watches over one child, that which asks for less: by grade, then by the later visit."""
+    return max(one, other, key=lambda watch: (tuple(Grade).index(watch.grade), watch.visit.due_at))
 
 
 def watch_id(child_id: str) -> str:

@@ -1,0 +1,119 @@
+"""Two files about one child: a person says so and another verifies it; parted again, everything stands as before."""
+
+from enum import StrEnum
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import func, select
+
+from app.api.answers import ETAG
+from app.api.children import FileAnswer, in_sight, perform
+from app.api.context import Conn, Shouhu, Who
+from app.api.strict import StrictRoute
+from app.api.work import IfMatch, Key
+from app.db import tables
+from app.db.child_records import division_of
+from app.db.intake import LongText
+from app.domain.access import DESK_STAFF
+from app.domain.belonging import FindDifferent
+from app.domain.child_file import EnterChange, file_id
+from app.domain.child_terms import FileField
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Grade
+from app.domain.watch import Watch
+
+router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+
+
+class Decision(StrEnum):
+    """What a person found: one child, another child, or that what was joined has to be parted."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    APART = "apart"
+
+
+class Decided(BaseModel):
+    """Which other child, and what was found."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"other": "ch-9a8b7c6d", "decision": "same", "evidence": "两份档案户口簿一致"}},
+    )
+
+    other: str = Field(max_length=80)
+    decision: Decision
+    evidence: LongText = ""
+    note: LongText = ""
+
+
+class DuplicateAnswer(FileAnswer):
+    """The file that is kept after a decision; what has to be verified waits at a desk."""
+
+    decision: Decision
+
+
+@router.post("/children/{child_id}/duplicates", operation_id="decide_duplicate", responses={200: {"headers": ETAG}})
+async def decide_duplicate(
+    child_id: str, decided: Decided, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> DuplicateAnswer:  # fmt: skip
+    """同一儿童与否: one child is joined, or parted, once a second person has verified it; another child is never suggested again."""
+    if not (who.has(*DESK_STAFF) or who.oversees_district):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    one = await in_sight(conn, who, child_id)
+    other = decided.other if decided.decision is Decision.APART else await in_sight(conn, who, decided.other)
+    await _require_open(conn, one, other)
+    if decided.decision is Decision.DIFFERENT:
+        return await _different(conn, shouhu, who, one, other, decided, response, idempotency_key)
+    kept, joined = (one, other) if decided.decision is Decision.APART else await _in_order(conn, one, other)
+    field = FileField.PARTED if decided.decision is Decision.APART else FileField.SAME_AS
+    command = EnterChange(
+        by=who, child_id=kept, division=await division_of(conn, kept), field=field, other=joined, note=decided.note,
+        content={"evidence": decided.evidence},
+    )  # fmt: skip
+    done = await perform(conn, shouhu, command, kept, None, response, idempotency_key, if_match)
+    return DuplicateAnswer(**done.model_dump(), decision=decided.decision)
+
+
+async def _different(
+    conn: Conn, shouhu: Shouhu, who: Who, one: str, other: str, decided: Decided, response: Response, key: str | None
+) -> DuplicateAnswer:
+    """Written in both files, so that neither suggests the other."""
+    if one == other:
+        raise Refused(RefusalCode.SAME_CHILD)
+    answers = {}
+    for child, not_this in sorted(((one, other), (other, one))):
+        command = FindDifferent(
+            by=who, child_id=child, division=await division_of(conn, child), other=not_this, note=decided.note
+        )
+        answers[child] = await shouhu.ledger.begin(conn, file_id(child), command, key=key)
+    done = answers[one]
+    response.headers["ETag"] = f'"{done.version}"'
+    return DuplicateAnswer(
+        child_id=one, version=done.version, change=done.version, waits_for=None, due_at=None, replayed=done.replayed,
+        decision=decided.decision,
+    )  # fmt: skip
+
+
+async def _in_order(conn: Conn, one: str, other: str) -> tuple[str, str]:
+    """The file that is kept, then the one that joins it: the stricter watch first, then any watch, then the older child."""
+    child, watch = tables.children.c, tables.watches
+    query = select(child.id, child.filed_at, watch.c.progress).outerjoin(watch, watch.c.child_id == child.id)
+    rows = (await conn.execute(query.where(child.id.in_((one, other))))).all()
+    if len(rows) != 2:
+        raise Refused(RefusalCode.SAME_CHILD)
+    grades = {None: len(Grade), **{grade: n for n, grade in enumerate(Grade)}}
+    watches = {row.id: Watch.model_validate(row.progress) if row.progress else None for row in rows}
+    open_grade = {child: found.grade if found and found.is_open else None for child, found in watches.items()}
+    first, second = sorted(rows, key=lambda row: (grades[open_grade[row.id]], row.filed_at, row.id))
+    return first.id, second.id
+
+
+async def _require_open(conn: Conn, *children: str) -> None:
+    """What a sealed case says of a child is joined with nothing."""
+    child, case = tables.children.c, tables.cases.c
+    inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0)
+    sealed = select(case.id).join(tables.children, child.case_id == case.id).where(child.id.in_(children), inside > 0)
+    if (await conn.execute(sealed)).first():
+        raise Refused(RefusalCode.CASE_SEALED)

@@ -1,0 +1,136 @@
+"""Two files about one child: joined by two persons, read as one, and parted again as if nothing had been."""
+
+import pytest
+from sqlalchemy import select
+
+from app.db import tables
+from app.db.joining import watched_as
+from app.domain.watch import watch_id
+from tests.api.test_ledgers import book, of
+from tests.api.test_registration import CHILD, register
+from tests.api.test_reports import is_problem
+
+DIVISION = "110106024"
+COMMITTEE, STREET, HEAD = (
+    f"{who}-{DIVISION}.{role}.1" for who, role in (("comm", "officer"), ("street", "officer"), ("street", "head"))
+)
+
+
+async def child_of(api, grade="medium", **changes):
+    """Registered, verified and watched."""
+    child = {**CHILD, **changes.pop("child", {})}
+    made = (await register(api, COMMITTEE, child=child, grade=grade, **changes)).json()
+    passed = await api.post(STREET, f"/v1/children/{made['child_id']}/changes/{made['change']}/pass")
+    assert passed.status_code == 200, passed.text
+    return made["child_id"]
+
+
+async def decide(api, person, child, other, decision="same", headers=None):
+    return await api.post(person, f"/v1/children/{child}/duplicates", {"other": other, "decision": decision}, headers)
+
+
+async def decided_by_two(api, child, other, decision="same"):
+    asked = (await decide(api, COMMITTEE, child, other, decision)).json()
+    path = f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass"
+    is_problem(await api.post(COMMITTEE, path), 403, "not_your_desk")
+    assert (await api.post(STREET, path)).status_code == 200
+    return asked["child_id"]
+
+
+async def state(api, *children):
+    """All that is shown of the children, without the versions that every event moves."""
+    shown = []
+    for child in children:
+        page = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()
+        watch = {row["child_id"]: row for row in (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]}
+        lines = of(await book(api, STREET, "work"), child)
+        shown.append([{**page, "version": 0}, {**watch[child], "version": 0} if child in watch else None, lines])
+    return shown
+
+
+@pytest.fixture
+async def twice(api):
+    """One child in two files: the first on a stricter watch, the second with a visit and another phone."""
+    strict = await child_of(api, "high")
+    loose = await child_of(api, "low", child={"name": "单晓禾（化名）", "school": "示例五小（化名）"}, family=[])
+    await api.post(COMMITTEE, f"/v1/watches/{watch_id(loose)}/visits", {"finding": "well", "note": "在家"})
+    return strict, loose
+
+
+@pytest.mark.requirement("R051")
+async def test_joined_files_are_read_as_one_with_the_stricter_watch_and_parted_they_stand_as_before(api, twice):
+    strict, loose = twice
+    before = await state(api, strict, loose)
+    kept = await decided_by_two(api, loose, strict)
+    assert kept == strict
+    page = (await api.get(COMMITTEE, f"/v1/children/{loose}")).json()
+    assert (page["id"], page["fields"]["name"]["value"], page["fields"]["school"]["value"]) == (
+        strict,
+        "单*",
+        "示例五小（化名）",
+    )
+    assert ([seen["note"] for seen in page["visits"]], page["grade"]["decided"]) == (["在家"], "high")
+    history = (await api.get(STREET, f"/v1/children/{strict}/history")).json()
+    assert {row["field"] for row in history} == {"registration", "same_as"}
+    watched = {row["child_id"] for row in (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]}
+    assert (strict in watched, loose in watched) == (True, False)
+    stranger = "comm-110106001.officer.1"
+    is_problem(await api.get(stranger, f"/v1/children/{strict}"), 404, "child_not_found")
+    assert strict not in {row["child_id"] for row in (await book(api, stranger, "work"))["rows"]}
+    rows = (await book(api, STREET, "work"))["rows"]
+    assert ([row["visits"] for row in rows if row["child_id"] == strict], loose in {r["child_id"] for r in rows}) == (
+        [1],
+        False,
+    )
+    is_problem(
+        await api.post(COMMITTEE, f"/v1/watches/{watch_id(loose)}/visits", {"finding": "well"}), 409, "case_closed"
+    )
+    assert await decided_by_two(api, strict, loose, "apart") == strict
+    assert await state(api, strict, loose) == before
+    await decided_by_two(api, strict, loose)
+    assert (await api.get(COMMITTEE, f"/v1/children/{loose}")).json()["id"] == strict, "joined once more"
+
+
+async def test_a_case_of_the_joined_file_gives_the_child_back_to_the_watch_that_goes_on(api, twice):
+    strict, loose = twice
+    risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "独自在家"}
+    case = (await api.post(COMMITTEE, f"/v1/watches/{watch_id(loose)}/visits", risk)).json()["report"]
+    await decided_by_two(api, strict, loose)
+    page = (await api.get("civil.supervisor.1", f"/v1/children/{strict}")).json()
+    assert [one["id"] for one in page["cases"]] == [case]
+    async with api.service.engine.connect() as conn:
+        assert await watched_as(conn, loose) == strict
+
+
+async def test_who_is_not_the_same_is_remembered_and_nothing_is_joined_in_chains(api, twice):
+    strict, loose = twice
+    third = await child_of(api, "medium", child={"name": "单小荷（化名）"})
+    found = (await decide(api, COMMITTEE, strict, third, "different")).json()
+    assert (found["decision"], found["waits_for"]) == ("different", None)
+    is_problem(await decide(api, COMMITTEE, third, strict, "different"), 409, "already_done")
+    async with api.service.engine.connect() as conn:
+        file = tables.child_files.c
+        query = select(file.child_id, file.progress).where(file.child_id.in_((strict, third)))
+        kept = {row[0]: row[1]["different"] for row in await conn.execute(query)}
+    assert kept == {strict: [third], third: [strict]}
+    is_problem(await decide(api, COMMITTEE, strict, strict), 409, "same_child")
+    is_problem(await decide(api, COMMITTEE, strict, loose, "apart"), 409, "not_merged")
+    await decided_by_two(api, strict, loose)
+    asked = (await decide(api, COMMITTEE, loose, third)).json()
+    assert asked["child_id"] == strict, "a third file joins the one that is kept"
+    passed = await api.post(STREET, f"/v1/children/{strict}/changes/{asked['change']}/pass")
+    assert passed.status_code == 200, passed.text
+    assert (await api.get(COMMITTEE, f"/v1/children/{third}")).json()["id"] == strict
+
+
+async def test_strangers_and_the_same_person_decide_nothing(api, twice):
+    strict, loose = twice
+    is_problem(await decide(api, "comm-110106001.officer.1", strict, loose), 404, "child_not_found")
+    other = (await register(api, "comm-110106023.officer.1")).json()["child_id"]
+    is_problem(await decide(api, COMMITTEE, strict, other), 404, "child_not_found")
+    asked = (await decide(api, STREET, strict, loose)).json()
+    path = f"/v1/children/{asked['child_id']}/changes/{asked['change']}"
+    is_problem(await api.post(STREET, f"{path}/pass"), 409, "second_person_needed")
+    rejected = await api.post(HEAD, f"{path}/reject", {"reason": "not_confirmed"})
+    assert rejected.status_code == 200, rejected.text
+    assert (await api.get(COMMITTEE, f"/v1/children/{loose}")).json()["id"] == loose
