@@ -336,6 +336,7 @@ def sighted(who: Actor, child_id: str | None = None) -> ColumnElement[bool]:
         exists().where(case.id == child.case_id, visible(who)),
         exists().where(asked.id == child_id, case.id == asked.case_id, visible(who)),
         exists().where(or_(watch.child_id == child.id, watch.child_id.in_(others)), watch.desk.in_(keeps(who))),
+        exists().where(watch.child_id == child.id, watch.offered_to == who.desk),
         exists().where(file.child_id == child.id, file.desks.contains([who.desk])),
         and_(child.case_id.is_(None), true() if who.oversees_district else child.division.in_(divisions(who))),
     )

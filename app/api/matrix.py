@@ -143,6 +143,8 @@ RULES: dict[str, tuple[str, Rule]] = {
     "invite_to_survey": ("oversight", _overseer),
     "findings": ("read_statistics, sight", _on_the_board),
     "watches": ("the desk that watches", _nothing),
+    "offered_watches": ("the desk that watches", _nothing),
+    "take_watch": ("the desk that watches", _nothing),
     "record_visit": ("the desk that watches", _nothing),
     **dict.fromkeys(
         ("end_watch", "verify_warning", "arrange_care", "record_contact", "record_return"),

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import and_, select, true
+from sqlalchemy import and_, or_, select, true
 
 from app.api.answers import ETAG
 from app.api.children import found_of, rules_of
@@ -17,11 +17,12 @@ from app.db.child_records import own_id, records_of
 from app.db.intake import Text
 from app.db.ledger import Recorded
 from app.db.visits import Seen, report_of_visit
-from app.db.walls import through_the_door
+from app.db.walls import open_door, through_the_door
 from app.domain.access import DESK_STAFF
 from app.domain.arrangement import ArrangeCare, Ground, RecordContact, RecordReturn
 from app.domain.commands import Command
 from app.domain.facts import Relation
+from app.domain.handover import TakeWatch
 from app.domain.ledgers import categories
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
@@ -173,6 +174,35 @@ def _row(stored: _Stored) -> WatchRow:
 
 def _warnings(watch: Watch) -> list[OpenWarning]:
     return [OpenWarning(number=one.number, rule=one.rule, due_at=one.clock.due_at) for one in watch.warnings]
+
+
+@router.get("/watches/offered", operation_id="offered_watches")
+async def offered_watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WatchRow]:
+    """Children who have moved to the caller's street and whose watch waits to be accepted, the next visit first."""
+    await open_door(conn)  # the row is still the old desk's; the offer is what the caller sees it by
+    watch = tables.watches.c
+    stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at")]
+    query = select(*(watch[name] for name in stored), watch.progress)
+    query = query.where(watch.is_open, at_desk_of(who, watch.offered_to), unconcerned(who, watch.case_id))
+    page = await page_of(conn, query, _Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    return Page(items=[_row(one) for one in page.items], next=page.next)
+
+
+@router.post("/watches/{watch_id}/take", operation_id="take_watch", responses={200: {"headers": ETAG}})
+async def take_watch(
+    watch_id: str, noted: Noted, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> Watched:  # fmt: skip
+    """接收: the visits are the caller's desk's from now on, each due when it was due."""
+    await open_door(conn)
+    watch = tables.watches.c
+    offer = or_(at_desk_of(who, watch.offered_to), at_desk_of(who, watch.desk))
+    query = select(watch.id).where(watch.id == watch_id, offer, unconcerned(who, watch.case_id))
+    if (await conn.execute(query)).scalar() is None:
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
+    return await _perform(
+        conn, shouhu, TakeWatch(by=who, note=noted.note), watch_id, response, idempotency_key, if_match
+    )
 
 
 @router.post("/watches/{watch_id}/visits", operation_id="record_visit", responses={200: {"headers": ETAG}})

@@ -1,5 +1,6 @@
 """Joins and parts the files of one child: a pointer and, of two watches, the stricter; every stream keeps what is its own."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from app.db import tables
 from app.domain.access import ENGINE
 from app.domain.belonging import Belong
 from app.domain.child_file import file_id
+from app.domain.handover import OfferWatch
+from app.domain.refusals import Refused
 from app.domain.watch import ResumeWatch, SuspendWatch, Watch, looser, watch_id
 
 if TYPE_CHECKING:
@@ -34,6 +37,14 @@ async def part(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, n
         watch = await _watch(conn, child)
         if watch and watch.suspended_for in pair:
             await ledger.record(conn, watch.watch_id, ResumeWatch(by=ENGINE), now=now)
+
+
+async def moved(ledger: "Ledger", conn: AsyncConnection, child: str, division: str, now: datetime) -> None:
+    """A new residence counts: the watch is offered to the desk of its street, where that is another one of the district."""
+    watch = await _watch(conn, await watched_as(conn, child))
+    if watch and watch.is_open and watch.division != division and len(division) == len(watch.division):
+        with suppress(Refused):
+            await ledger.record(conn, watch.watch_id, OfferWatch(by=ENGINE, division=division), now=now)
 
 
 async def watched_as(conn: AsyncConnection, child: str) -> str:

@@ -14,7 +14,7 @@ from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
-from app.db.joining import join, part, watched_as
+from app.db.joining import join, moved, part, watched_as
 from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, Kind, kind_of, stream_row
 from app.db.vault import DataKey, vault_of
 from app.db.versions import IN_FORCE, written
@@ -23,6 +23,7 @@ from app.domain import events as e
 from app.domain.access import ENGINE, Actor
 from app.domain.case import file_report
 from app.domain.child_file import ChangePassed
+from app.domain.child_terms import FileField
 from app.domain.clock import Calendar, DayKind
 from app.domain.determination import ChildFound
 from app.domain.facts import BEIJING, ReportFacts
@@ -302,6 +303,8 @@ class Ledger:
                         await self._follow(conn, follower, after, now)
                     if after.linked_to is None and not after.sealed_for:  # nothing of an offence reaches a committee
                         await self._back_to_the_watch(conn, after, reason, now)
+                case ChangePassed(field=FileField.RESIDENCE_DIVISION, desk=None):
+                    await moved(self, conn, after.child_id, after.division, now)
                 case ChangePassed(joins=str() as other):
                     await join(self, conn, after.child_id, other, now)
                 case ChangePassed(parts=str() as other):

@@ -65,6 +65,7 @@ def watch_columns(watch: Watch) -> Row:
         "grade": watch.grade.value,
         "desk": watch.desk,
         "visit_due_at": watch.visit.due_at,
+        "offered_to": watch.handover.desk if watch.handover and watch.is_open else None,
     }
 
 

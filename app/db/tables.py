@@ -155,6 +155,8 @@ watches = Table(
     Column("grade", String(10), nullable=False),
     Column("desk", String(40), nullable=False),
     Column("visit_due_at", Instant),
+    Column("offered_to", String(40)),
+    Index("ix_watches_offered_to", "offered_to", postgresql_where=text("offered_to is not null")),
     Index("ix_watches_behind", "id", postgresql_where=text("version > conducted_version")),
     Index("ix_watches_desk_due", "desk", "visit_due_at", postgresql_where=text("is_open")),
 )

@@ -185,6 +185,7 @@ class RefusalCode(Term):
         "A change of this field is under way; it is passed or returned first.",
     )
     VALUE_CHANGED = "value_changed", "该项内容已被更新", "The value has changed since you read it."
+    NOT_OFFERED = "not_offered", "没有待接收的移交", "Nothing is offered to be taken over."
     SAME_CHILD = "same_child", "两份档案是同一份", "This is one and the same file."
     ALREADY_MERGED = (
         "already_merged",

@@ -62,6 +62,8 @@ TITLES: dict[str, tuple[str, str]] = {
     "change_rung_fired": ("变更逾期升级", "a waiting change escalated"),
     "file_belongs": ("档案合并或拆分", "joined with another file, or parted from it"),
     "found_different": ("确认不是同一儿童", "found to be another child"),
+    "watch_offered": ("迁居后移交监测，待接收", "the watch is offered where the child has moved to"),
+    "watch_taken": ("接收监测", "the watch was taken over"),
     "watch_suspended": ("合并后由另一监测继续", "the watch goes on under the joined file"),
     "watch_resumed": ("拆分后恢复监测", "the watch resumed once the files were parted"),
     "change_recomputed": ("变更时限重算", "deadline of a change recomputed"),

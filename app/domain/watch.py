@@ -20,6 +20,7 @@ from app.domain.arrangement import (
 from app.domain.clock import Clock, RungPlan
 from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.determination import Category
+from app.domain.handover import Handover, OfferWatch, TakeWatch, WatchOffered, WatchTaken, offered, taken
 from app.domain.opening import desk_of, recipients
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
@@ -39,7 +40,7 @@ from app.domain.visit import (
     warned,
 )
 
-VISIT, CONTACT, WARNING = "visit", "contact", "warning:"
+VISIT, CONTACT, WARNING, HANDOVER = "visit", "contact", "warning:", "handover"
 """What a clock of a watch is about; a warning has its number behind."""
 
 
@@ -122,6 +123,7 @@ class VisitRecomputed(WatchFact):
     visit: Clock
     warnings: tuple[Clock, ...] = ()
     contact: Clock | None = None
+    handover: Clock | None = None
 
 
 class VisitRungFired(WatchFact):
@@ -156,7 +158,7 @@ class WatchResumed(WatchFact):
 WatchEvent = Annotated[
     WatchBegan | VisitRecorded | VisitAttempted | VisitRecomputed | VisitRungFired | WatchEnded | WarningOpened
     | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned
-    | WatchSuspended | WatchResumed,
+    | WatchSuspended | WatchResumed | WatchOffered | WatchTaken,
     Field(discriminator="kind"),
 ]  # fmt: skip
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
@@ -180,6 +182,7 @@ class Watch(Frozen):
     """The watch that goes on instead, since two files were joined."""
     warnings: tuple[Warned, ...] = ()
     arrangement: Arrangement | None = None
+    handover: Handover | None = None
 
     def warning(self, number: int) -> Warned | None:
         """The open warning of that number."""
@@ -191,6 +194,8 @@ class Watch(Frozen):
         yield from ((f"{WARNING}{warning.number}", warning.clock) for warning in self.warnings)
         if self.arrangement:
             yield CONTACT, self.arrangement.contact
+        if self.handover:
+            yield HANDOVER, self.handover.clock
 
 
 def next_visit_deadline(watch: Watch) -> datetime | None:
@@ -220,11 +225,18 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             clocks = event.warnings or tuple(warning.clock for warning in watch.warnings)
             moved = zip(watch.warnings, clocks, strict=True)
             warnings = tuple(warning.model_copy(update={"clock": clock}) for warning, clock in moved)
-            return {"visit": event.visit, "warnings": warnings, "arrangement": _contacted(watch, event.contact)}
+            return {
+                "visit": event.visit,
+                "warnings": warnings,
+                "arrangement": _contacted(watch, event.contact),
+                "handover": _asked(watch, event.handover),
+            }
         case VisitRungFired():
             return {"visit": watch.visit.fire(event.rung)}
         case WatchRungFired(about=about, rung=rung) if about == CONTACT and watch.arrangement:
             return {"arrangement": _contacted(watch, watch.arrangement.contact.fire(rung))}
+        case WatchRungFired(about=about, rung=rung) if about == HANDOVER and watch.handover:
+            return {"handover": _asked(watch, watch.handover.clock.fire(rung))}
         case WatchRungFired(about=about, rung=rung):
             return {"warnings": tuple(_rung(warning, about, rung) for warning in watch.warnings)}
         case WarningOpened():
@@ -239,6 +251,10 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"arrangement": _contacted(watch, contact)}
         case ParentsReturned():
             return {"arrangement": None}
+        case WatchOffered(division=division, desk=desk, clock=clock):
+            return {"handover": Handover(division=division, desk=desk, clock=clock)}
+        case WatchTaken(division=division, desk=desk):
+            return {"handover": None, "division": division, "desk": desk}
         case WatchEnded():
             return {"is_open": False}
         case WatchSuspended(instead=instead):
@@ -247,6 +263,10 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"is_open": True, "suspended_for": None}
         case _:
             return {}
+
+
+def _asked(watch: Watch, clock: Clock | None) -> Handover | None:
+    return watch.handover.model_copy(update={"clock": clock}) if watch.handover and clock else watch.handover
 
 
 def _contacted(watch: Watch, contact: Clock | None) -> Arrangement | None:
@@ -284,6 +304,10 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
             return (
                 watch_event_adapter.validate_python(decide_arrangement(watch.arrangement, command, policy, now, head)),
             )
+        case OfferWatch():
+            return (offered(watch.desk, watch.handover, command, policy, now, head),)
+        case TakeWatch():
+            return (taken(watch.desk, watch.handover, command, head),)
         case EndWatch(reason=reason):
             return (WatchEnded(**head, reason=reason),)
         case RaiseDueVisit():
@@ -353,6 +377,7 @@ def _recomputed(watch: Watch, why: str, policy: Policy, now: datetime, head: dic
         raise Refused(RefusalCode.NOTHING_TO_RECOMPUTE)
     return VisitRecomputed(
         **head, calendar_version=policy.calendar.version, reason=why, visit=moved[VISIT], contact=moved.get(CONTACT),
+        handover=moved.get(HANDOVER),
         warnings=tuple(clock for about, clock in moved.items() if about.startswith(WARNING)),
     )  # fmt: skip
 
@@ -370,7 +395,8 @@ def _missed(watch: Watch, now: datetime) -> tuple[WatchEvent, ...]:
 
 def _fired(watch: Watch, about: str, plan: RungPlan, now: datetime) -> WatchEvent:
     told = {"at": now, "rung": plan.rung, "planned_at": plan.at}
-    told |= {"recipients": recipients(plan.rung, Agency.COMM, watch.desk, None)}
+    desk = watch.handover.desk if about == HANDOVER and watch.handover else watch.desk
+    told |= {"recipients": recipients(plan.rung, Agency.COMM, desk, None)}
     return VisitRungFired(**told) if about == VISIT else WatchRungFired(**told, about=about)
 
 

@@ -9,6 +9,7 @@ from app.db import tables
 from app.db.ledger import Ledger
 from app.domain import commands as c
 from app.domain.access import ENGINE
+from app.domain.handover import OfferWatch
 from app.domain.terms import Fault, Grade
 from app.domain.watch import BeginWatch, watch_id
 from app.main import create_app
@@ -44,6 +45,7 @@ INSIDERS = {
     "/v1/tasks": "street-110106025.officer.1",
     "/v1/reports": REPORTER,
     "/v1/watches": "comm-110106025.officer.1",
+    "/v1/watches/offered": "comm-110106024.officer.1",
     "/v1/stalled": "street-110106025.head.1",
     "/v1/findings": SUPERVISOR,
     "/v1/statistics/on-time": SUPERVISOR,
@@ -113,6 +115,7 @@ async def a_case_with_all_there_is(api):
     }
     async with api.service.engine.begin() as conn:
         await api.service.ledger.begin(conn, watch_id(child), begin)
+        await api.service.ledger.record(conn, watch_id(child), OfferWatch(by=ENGINE, division="110106024"))
         await conn.execute(insert(tables.findings), wrong)
     rules = Ledger(invented({}), "fengtai-2026.1")
     choice = c.ChooseHighest(by=ENGINE, child_id=child, **CHOICE)

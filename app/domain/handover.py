@@ -1,0 +1,69 @@
+"""A watched child moves to another street: its watch is offered there, and stays where it is until that desk has accepted it."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from app.domain.access import DESK_STAFF
+from app.domain.clock import Clock
+from app.domain.commands import Command
+from app.domain.opening import desk_of
+from app.domain.policy import Frozen, Policy
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Agency
+from app.domain.visit import WatchFact
+
+
+class OfferWatch(Command):
+    """The service offers it once the new residence counts."""
+
+    division: str
+
+
+class TakeWatch(Command):
+    """接收: the desk of the new residence accepts the child."""
+
+
+class WatchOffered(WatchFact):
+    """The new desk is asked, on a clock; until it accepts, the old one goes on visiting."""
+
+    kind: Literal["watch_offered"] = "watch_offered"
+    division: str
+    desk: str
+    clock: Clock
+
+
+class WatchTaken(WatchFact):
+    """From now on the visits are the new desk's; what is due stays due, and warnings and arrangements go along."""
+
+    kind: Literal["watch_taken"] = "watch_taken"
+    division: str
+    desk: str
+    from_desk: str
+
+
+class Handover(Frozen):
+    """Where it stands."""
+
+    division: str
+    desk: str
+    clock: Clock
+
+
+def offered(
+    desk: str, handover: Handover | None, command: OfferWatch, policy: Policy, now: datetime, head: dict[str, Any]
+) -> WatchOffered:
+    """To the committee of the new street; nothing is offered twice, nor to who has it."""
+    to = desk_of(Agency.COMM, command.division)
+    if to == (handover.desk if handover else desk):
+        raise Refused(RefusalCode.ALREADY_DONE)
+    clock = Clock.start(policy.time("accept", urgent=False), now, policy.calendar)
+    return WatchOffered(**head, division=command.division, desk=to, clock=clock)
+
+
+def taken(desk: str, handover: Handover | None, command: TakeWatch, head: dict[str, Any]) -> WatchTaken:
+    """Only by the desk that was asked."""
+    if handover is None:
+        raise Refused(RefusalCode.NOT_OFFERED)
+    if command.by.desk != handover.desk or not command.by.has(*DESK_STAFF):
+        raise Refused(RefusalCode.NOT_YOUR_DESK, desk=handover.desk)
+    return WatchTaken(**head, division=handover.division, desk=handover.desk, from_desk=desk)
