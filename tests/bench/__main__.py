@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from app.stack import Stack
-from tests.bench import case, limits, lists, many, match, policy, receipt
+from tests.bench import case, limits, lists, many, match, policy, receipt, watched
 from tests.bench.figures import Figure, compare, save, show
 
 console, progress = Console(), Console(stderr=True)
@@ -20,6 +20,7 @@ Bench = Callable[[Stack, Say], Awaitable[list[Figure]]]
 BENCHES: dict[str, Bench] = {
     "policy": policy.measure, "match": match.measure,
     "limits": limits.measure, "receipt": receipt.measure, "case": case.measure, "lists": lists.measure, "many": many.measure,
+    "watched": watched.measure,
 }  # fmt: skip
 
 
@@ -27,6 +28,9 @@ def run(
     names: Annotated[list[str] | None, typer.Argument(help=f"Some of: {', '.join(BENCHES)}.")] = None,
     out: Annotated[Path, typer.Option(help="Where the figures go as JSON.")] = Path("bench.json"),
     open_cases: Annotated[int, typer.Option("--open", min=many.FEW + 1, help="How many cases `many` opens.")] = 10_000,
+    watches: Annotated[
+        int, typer.Option("--watched", min=50, help="How many children `watched` has.")
+    ] = watched.WATCHED,
     compare_with: Annotated[tuple[Path, Path] | None, typer.Option("--compare", help="Two such files.")] = None,
 ) -> None:
     """Measure ours beside the reference, in one run, on one machine."""
@@ -34,6 +38,7 @@ def run(
         compare(*compare_with, console)
         return
     benches = BENCHES | {"many": partial(many.measure, open_cases=open_cases)}
+    benches["watched"] = partial(watched.measure, watched=watches)
     figures: list[Figure] = []
     for name in names or benches:
         with progress.status(name) as status:
