@@ -173,7 +173,7 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
         .where(ledger.stream_id.in_(streams), ledger.kind.in_(STEPS))
         .order_by(ledger.at, ledger.version)
     )
-    rows = [_history_row(streams[row.stream_id], row) for row in await with_notes(conn, query)]
+    rows = [_history_row(streams[row["stream_id"]], row) for row in await with_notes(conn, query)]
     seen = [row.model_dump(mode="json") for row in rows if SECTION_OF[row.field] in sections]
     return [HistoryRow.model_validate(row) for row in lens(seen, record.named)]
 
