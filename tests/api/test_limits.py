@@ -23,6 +23,7 @@ from app.db.service import PROGRESS_PATH
 from app.domain.guessing import CODES, PASSWORDS, WITHIN, counted_as
 from app.main import create_app, serving
 from app.settings import Settings
+from app.web.frame import address
 from app.web.sign_in import SIGN_IN
 from tests.api.conftest import TOKENS
 from tests.api.test_reports import is_problem
@@ -251,7 +252,7 @@ async def test_without_an_account_the_limit_is_lower_and_pages_say_it_as_pages(a
             assert re.search(r"\d (秒|分钟)", page.text)
             assert 0 < int(page.headers["retry-after"]) <= 60
         assert (await http.get("/v1/me", headers=as_person("edu.officer.1"))).status_code == 200
-        for always in ("/healthz", "/static/icon.svg"):
+        for always in ("/healthz", address("app.css")):
             assert (await http.get(always)).status_code == 200
 
 
