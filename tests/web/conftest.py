@@ -56,7 +56,7 @@ async def people(stack):
 @pytest.fixture(scope="package")
 async def owner(stack):
     """The database of the running service, as its owner; it has been gone before, where a test ended it."""
-    engine = create_async_engine(stack.postgres.url, pool_pre_ping=True)
+    engine = create_async_engine(stack.postgres.url, pool_pre_ping=True, execution_options={"vault": stack.vault})
     yield engine
     await engine.dispose()
 
