@@ -93,7 +93,7 @@ async def work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row
     except Unreadable as wrong:
         state, problem = JobState.REFUSED, wrong.code
     except sheet_export.SecondPersonNeeded:
-        state, problem = JobState.REFUSED, "second_person_for_export"
+        state, problem = JobState.REFUSED, "second_person_needed"
     except sheet_export.TooManyRows:
         state, problem = JobState.REFUSED, "workbook_has_too_many_rows"
     except Problem as refusal:

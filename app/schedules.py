@@ -1,4 +1,4 @@
-"""The schedules that open screening rounds: as the rules in force have them, made anew where these have changed."""
+"""The schedules: rounds as the rules in force have them, made anew where these have changed, and the monthly circular."""
 
 from collections.abc import Mapping
 
@@ -17,11 +17,15 @@ from temporalio.client import (
 
 from activities.messages import RoundOrder
 from app.domain.policy import RoundSpec
+from workflows.circular import CircularWorkflow
 from workflows.screening_round import OpenRoundWorkflow
 
 PREFIX = "round:"
 ZONE = "Asia/Shanghai"
 HOUR = 9
+CIRCULAR = "circular:"
+CIRCULAR_DAY = 5
+"""Of each month; default."""
 
 
 def schedule_id(task_queue: str, code: str) -> str:
@@ -62,3 +66,16 @@ def _schedule(spec: RoundSpec, task_queue: str) -> Schedule:
         spec=ScheduleSpec(calendars=days, time_zone_name=ZONE),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE),
     )
+
+
+async def keep_circular(client: Client, task_queue: str) -> None:
+    """The circular of a month is made on a day of the next."""
+    day = ScheduleCalendarSpec(
+        day_of_month=[ScheduleRange(CIRCULAR_DAY)], hour=[ScheduleRange(HOUR)], comment="circular"
+    )
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(CircularWorkflow.run, id="make-circular", task_queue=task_queue),
+        spec=ScheduleSpec(calendars=[day], time_zone_name=ZONE),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE),
+    )
+    await _keep(client, f"{CIRCULAR}{task_queue}", schedule)

@@ -15,8 +15,6 @@ from app.domain.ledgers import Ledger, Use
 from app.domain.sheets import JOINED, KEY, REGISTERING, SheetColumn, heading, layout
 from app.workbook import PICKS, Book
 
-MOST_ALONE = 50
-"""More children than these in full need a second person (the product's promise; default)."""
 ENTERED, NOTES_SHEET, EXAMPLE = "填报", "填表说明", "示例"
 Tell = Callable[[int, int], Awaitable[None]]
 """Told how many are through, of how many."""

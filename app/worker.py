@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
+from activities.circular import CircularActivities
 from activities.civil_affairs import CivilAffairsActivities
 from activities.education import EducationActivities
 from activities.gateway import Gateway, open_client
@@ -29,16 +30,17 @@ from app.policy.loader import load
 from app.process import begin, patiently
 from app.reconciler import Reconciler
 from app.relay import Relay
-from app.schedules import keep_schedules
+from app.schedules import keep_circular, keep_schedules
 from app.settings import Settings
 from app.temporal import connect, ensure_deployment, is_unreached, version_of
 from workflows.case import CaseWorkflow
 from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
+from workflows.circular import CircularWorkflow
 from workflows.screening_round import OpenRoundWorkflow, RoundWorkflow
 
 log = structlog.get_logger()
-WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow, ChildFileWorkflow)
+WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow, ChildFileWorkflow, CircularWorkflow)
 GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
 RECONCILE_EVERY = timedelta(minutes=2)
@@ -71,7 +73,7 @@ def worker_of(
             recording.raise_due_round, recording.open_round, recording.raise_due_changes,
             police.respond, police.reach_kin, police.take_note, civil.arrange_care, civil.check_support,
             education.support_schooling, education.bring_back, health.treat, health.rehabilitate,
-            ReferralActivities(*means).refer,
+            ReferralActivities(*means).refer, CircularActivities(engine).make_circular,
         ],
         deployment_config=WorkerDeploymentConfig(version=version_of(settings), use_worker_versioning=True),
         graceful_shutdown_timeout=timedelta(seconds=5),
@@ -139,6 +141,8 @@ async def _keep_rounds(client: Client, engine: AsyncEngine, ledger: Ledger, task
         try:
             async with engine.connect() as conn:
                 rounds = (await ledger.current(conn, ledger.clock())).rounds
+            if kept is None:
+                await keep_circular(client, task_queue)
             if rounds != kept:
                 await keep_schedules(client, task_queue, rounds)
                 kept = rounds

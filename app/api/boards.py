@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, true, update
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, text, true, update
 
 from app.api.answers import FindingRow, Notice, Rate, StalledRow, TaskRow
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.scorecard import kept_on_time
 from app.domain.access import Action, Actor
 from app.domain.procedure_work import allowed
 from app.domain.terms import Cause
@@ -19,8 +20,6 @@ from app.policy.pack import Pack
 
 router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
 DUE_SOON = timedelta(hours=4)
-STOPS = ("clock_paused", "referral_returned")
-GOES_ON = ("clock_resumed", "material_supplied", "referral_accepted")
 task = tables.tasks.c
 
 
@@ -97,23 +96,6 @@ async def stalled(
     return await page_of(conn, query, StalledRow, by, cursor=cursor, limit=limit)
 
 
-def _paused_when_due() -> ColumnElement[bool]:
-    """The clock stood still as the instant came: nothing was missed."""
-    ledger, line = tables.events.c, tables.deadlines.c
-    last = (
-        select(ledger.kind)
-        .where(
-            ledger.stream_id == line.case_id, ledger.body["referral_id"].astext == line.subject, ledger.at <= line.due_at,
-            ledger.kind.in_([*STOPS, *GOES_ON]), line.clock != "supply",
-        )
-        .order_by(ledger.version.desc())
-        .limit(1)
-        .correlate(tables.deadlines)
-        .scalar_subquery()
-    )  # fmt: skip
-    return func.coalesce(last.in_(STOPS), false())
-
-
 @router.get("/statistics/on-time", operation_id="on_time", response_model_exclude_unset=True)
 async def on_time(
     conn: Conn, who: Who, shouhu: Shouhu, by: Literal["agency", "stage", "urgency"] = "agency",
@@ -124,17 +106,8 @@ async def on_time(
     One that was moved before it fell due counts at its new instant alone; one that was moved too late was missed.
     """
     require(who, Action.READ_STATISTICS)
-    at, line = as_of or shouhu.ledger.clock(), tables.deadlines.c
-    stood = or_(line.valid_to.is_(None), line.valid_to > line.due_at, line.met_at.is_not(None))
-    met = and_(line.met_at.is_not(None), line.met_at <= line.due_at)
-    group = {"agency": line.agency, "stage": line.stage, "urgency": line.urgency}[by]
-    query = (
-        select(group.label(by), func.count().label("due"), func.count().filter(met).label("on_time"))
-        .join(tables.cases, tables.cases.c.id == line.case_id)
-        .where(line.valid_from <= at, line.due_at <= at, stood, or_(met, not_(_paused_when_due())), visible(who))
-        .group_by(group)
-        .order_by(group)
-    )
+    at = as_of or shouhu.ledger.clock()
+    query = kept_on_time(by, at).where(visible(who))
     rows = (await conn.execute(query)).mappings()
     return [Rate.model_validate({**row, "rate": round(row["on_time"] / row["due"], 4)}) for row in rows]
 

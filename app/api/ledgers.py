@@ -125,10 +125,12 @@ class Findings:
             return None
         alike = facts.model_dump_json(exclude=NOT_ALIKE)
         if alike not in self._known:
-            self._known[alike] = self._rules.found(facts)
+            self._known[alike] = tuple(found.model_copy(update=NOT_SHOWN) for found in self._rules.found(facts))
         return self._known[alike][ids.index(record.child_id)]
 
 
+NOT_SHOWN: Any = {"near": (), "records": (), "benefits": (), "overlap": ()}
+"""What no book shows, and most of what there is to keep."""
 NOT_ALIKE: Any = {"reported_at": True, "happened_on": True, "children": {"__all__": {"child_id"}}}
 
 

@@ -222,6 +222,7 @@ OWN_RULES = {
         ("keys", "issue_key", "rotate_key", "revoke_key"),
         "no case; people of the unit, heads of the desk, administrators of system and security (app/domain/keys.py)",
     ),
+    **dict.fromkeys(("circulars", "read_circular"), "no case; whoever may read_statistics (app/api/statistics.py)"),
     "open_sealed": "procurators and the heads of procuratorate and court, on a ground of law (app/domain/compartment.py)",
 }
 """Routes about no case, with rules of their own that depend on other rows."""

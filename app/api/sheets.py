@@ -20,14 +20,16 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import sheet_jobs as jobs
 from app.db import tables
+from app.db.approvals import spend
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
+from app.domain.approvals import MOST_CHILDREN, Act
 from app.domain.facts import BEIJING
 from app.domain.ledgers import Use
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import JobState, Step
 from app.domain.sight import divisions
-from app.sheet_book import MOST_ALONE, streets, template
+from app.sheet_book import streets, template
 from app.workbook import MEDIA_TYPE, Unreadable, check
 
 router = APIRouter(prefix="/v1", tags=["sheets"], route_class=StrictRoute)
@@ -48,7 +50,7 @@ TITLES = {
     "workbook_has_too_many_rows": "行数超过50,000，请分批 · There are more than 50,000 rows.",
     "workbook_has_other_columns": "没有可识别的列，请使用模板 · No column is known; use the template.",
     "sheet_has_errors": "有错误，整表未导入，请下载标红的表修改后重新上传 · Nothing was imported; the marked sheet says what to mend.",
-    "second_person_for_export": "超过50名儿童的完整信息须另一人批准后导出 · More than 50 children in full need a second person.",
+    "second_person_needed": "超过50名儿童的完整信息须另一人批准后导出 · More than 50 children in full need a second person.",
     "audit_unavailable": "访问无法留痕，未导出 · What cannot be put on record is not read.",
     "gave_up": "多次中断，已停止 · It was interrupted several times and was given up.",
     "process_ended": "处理进程意外终止 · The process ended unexpectedly.",
@@ -108,13 +110,15 @@ async def ledger_template(code: str, conn: Conn, who: Who, shouhu: Shouhu) -> Re
 
 @router.post("/ledgers/{code}/exports", status_code=202, operation_id="export_ledger")
 async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) -> SheetJob:
-    """Begins an export of the caller's book; it is on record before its workbook can be fetched."""
+    """Begins an export of the caller's book, on record before its workbook can be fetched; more than 50 children in full take two
+    persons (`export` with the ledger and the use)."""
     rules = await rules_of(conn, shouhu)
     book = book_of(rules, who, code)
-    if wanted.use and await _is_for_two(conn, who, shouhu, rules, book):
-        raise Problem(409, "second_person_for_export", TITLES["second_person_for_export"])
     now, why = shouhu.ledger.clock(), wanted.use.value if wanted.use else None
-    return await _job(conn, await jobs.ask(conn, Step.EXPORT, code, who, now, why=why))
+    approved = bool(why and await _is_for_two(conn, who, shouhu, rules, book))
+    if approved:
+        await spend(conn, who, Act.EXPORT, {"ledger": code, "use": str(why)}, now)
+    return await _job(conn, await jobs.ask(conn, Step.EXPORT, code, who, now, why=why, approved=approved))
 
 
 async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any) -> bool:
@@ -123,7 +127,7 @@ async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: 
     child, today = tables.children.c, shouhu.ledger.clock().astimezone(BEIJING).date()
     query = select(child.id).where(within(who, book.ledger())).order_by(child.filed_at, child.id).limit(LOOKED_AT)
     ids = (await conn.execute(query)).scalars().all()
-    return len(ids) > MOST_ALONE and len(await held(conn, who, book, Findings(rules), ids, today)) > MOST_ALONE
+    return len(ids) > MOST_CHILDREN and len(await held(conn, who, book, Findings(rules), ids, today)) > MOST_CHILDREN
 
 
 @router.post(

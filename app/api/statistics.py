@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
-from sqlalchemy import true
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import select, true
 
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
+from app.api.problems import Problem
 from app.api.strict import StrictRoute
+from app.db import circulars as papers
 from app.db import tables
 from app.db.outcomes import cases_then, children_of, watches_then
 from app.db.scorecard import scorecard as counted
@@ -20,6 +22,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.small_numbers import suppressed
 
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
+PDF = "application/pdf"
 AsOf = Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")]
 
 
@@ -80,6 +83,39 @@ async def scorecard(
     kept = true() if who.oversees_district else at_desk_of(who, tables.watches.c.desk)
     found = await counted(conn, since, until, visible(who), kept)
     return [Card(division=division, **found[division]) for division in sorted(found)]
+
+
+class CircularRow(BaseModel):
+    """A circular that was made."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"month": "2026-10-01", "made_at": "2026-11-05T01:00:00Z"}})
+
+    month: date
+    made_at: datetime
+
+
+@router.get("/circulars", operation_id="circulars")
+async def circulars(conn: Conn, who: Who) -> list[CircularRow]:
+    """通报, the newest month first."""
+    require(who, Action.READ_STATISTICS)
+    kept = papers.circulars.c
+    rows = await conn.execute(select(kept.month, kept.made_at).order_by(kept.month.desc()))
+    return [CircularRow(month=row.month, made_at=row.made_at) for row in rows]
+
+
+@router.get(
+    "/circulars/{month}", operation_id="read_circular", response_class=Response,
+    responses={200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}, "description": "A PDF."}},
+)  # fmt: skip
+async def read_circular(month: date, conn: Conn, who: Who) -> Response:
+    """The circular of the month that begins on that day, as it was made."""
+    require(who, Action.READ_STATISTICS)
+    kept = papers.circulars.c
+    body = (await conn.execute(select(kept.body).where(kept.month == month))).scalar_one_or_none()
+    if body is None:
+        raise Problem(404, "circular_not_found", "没有此月的通报 · There is no circular of that month.")
+    named = {"Content-Disposition": f'attachment; filename="circular-{month:%Y-%m}.pdf"'}
+    return Response(body, media_type=PDF, headers=named)
 
 
 @router.get("/anonymised", operation_id="anonymised")

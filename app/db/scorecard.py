@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -95,3 +95,43 @@ def _screening(since: datetime, until: datetime, seen: ColumnElement[bool]) -> S
         .where(unit.due_at.between(since, until), street != "", shown)
         .group_by(street)
     )  # fmt: skip
+
+
+STOPS = ("clock_paused", "referral_returned")
+GOES_ON = ("clock_resumed", "material_supplied", "referral_accepted")
+line = tables.deadlines.c
+
+
+def kept_on_time(by: str, until: datetime, since: datetime | None = None) -> Select[*tuple[Any, ...]]:
+    """Deadlines that fell due by then, and how many were met in time, by `agency`, `stage`, `urgency` or `clock`, over joined cases.
+
+    One that was moved before it fell due counts at its new instant alone; one that was moved too late was missed.
+    """
+    stood = or_(line.valid_to.is_(None), line.valid_to > line.due_at, line.met_at.is_not(None))
+    met = and_(line.met_at.is_not(None), line.met_at <= line.due_at)
+    group = line[by]
+    return (
+        select(group.label(by), func.count().label("due"), func.count().filter(met).label("on_time"))
+        .join(tables.cases, case.id == line.case_id)
+        .where(line.valid_from <= until, line.due_at <= until, stood, or_(met, not_(_paused_when_due())))
+        .where(true() if since is None else line.due_at >= since)
+        .group_by(group)
+        .order_by(group)
+    )
+
+
+def _paused_when_due() -> ColumnElement[bool]:
+    """The clock stood still as the instant came: nothing was missed."""
+    ledger, line = tables.events.c, tables.deadlines.c
+    last = (
+        select(ledger.kind)
+        .where(
+            ledger.stream_id == line.case_id, ledger.body["referral_id"].astext == line.subject, ledger.at <= line.due_at,
+            ledger.kind.in_([*STOPS, *GOES_ON]), line.clock != "supply",
+        )
+        .order_by(ledger.version.desc())
+        .limit(1)
+        .correlate(tables.deadlines)
+        .scalar_subquery()
+    )  # fmt: skip
+    return func.coalesce(last.in_(STOPS), false())

@@ -35,7 +35,7 @@ MOST_TRIES = 3
 KEPT = timedelta(hours=24)
 """How long a workbook stays; default."""
 CHUNK = 2**18
-GIVEN, MADE = "given", "made"
+GIVEN, MADE, APPROVED = "given", "made", "approved"
 
 sheet_jobs = Table(
     "sheet_jobs",
@@ -76,13 +76,15 @@ SHOWN = [column for column in job if column not in (job.actor, job.beat_at, job.
 
 
 async def ask(
-    conn: AsyncConnection, step: Step, book: str, who: Actor, now: datetime, *, why: str | None = None, sent: bytes = b""
+    conn: AsyncConnection, step: Step, book: str, who: Actor, now: datetime, *, why: str | None = None, sent: bytes = b"",
+    approved: bool = False,
 ) -> str:  # fmt: skip
-    """A new job, with what was sent."""
+    """A new job, with what was sent; `approved` where a second person stands behind it."""
     job_id = f"sheet-{uuid.uuid4().hex}"
     row = {
         "id": job_id, "step": step.value, "book": book, "person_id": who.person_id, "actor": who.model_dump(mode="json"),
         "why": why, "state": JobState.WAITING.value, "at": now,
+        "counts": {APPROVED: 1} if approved else {},
     }  # fmt: skip
     await conn.execute(insert(sheet_jobs), row)
     if sent:

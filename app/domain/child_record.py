@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.domain.child_file import Change, ChildFile
 from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
@@ -11,7 +11,8 @@ from app.domain.determination import ChildFound
 from app.domain.entitlement import Held
 from app.domain.facts import ReportFacts
 from app.domain.policy import Frozen
-from app.domain.progress import Progress
+from app.domain.progress import Child, State
+from app.domain.terms import Agency, CloseReason, Grade, Stage
 from app.domain.visit import FactsSeen, VisitRecorded
 from app.domain.watch import Watch, watch_id
 
@@ -33,6 +34,42 @@ class Seen(Frozen):
     note: str = ""
 
 
+class _Part(BaseModel):
+    """What is read of a stored fold, which holds much else."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class LegSeen(_Part):
+    """A leg as files and books show it."""
+
+    agency: Agency
+    task: str
+    state: State
+
+
+class CaseSeen(_Part):
+    """A case as files and books show it: of its stored progress a few fields, for its clocks cost more to read than all the rest."""
+
+    case_id: str
+    stage: Stage
+    filed_at: datetime
+    closed_at: datetime | None = None
+    closed_reason: CloseReason | None = None
+    grade: Grade | None = None
+    grade_reviewed: bool = False
+    post_assessments: int = 0
+    watch: str | None = None
+    children: tuple[Child, ...] = ()
+    referrals: tuple[LegSeen, ...] = ()
+    benefits: tuple[Held, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody still has something to do."""
+        return self.stage is not Stage.CLOSED
+
+
 class ChildRecord(Frozen):
     """One child."""
 
@@ -46,7 +83,7 @@ class ChildRecord(Frozen):
     facts: ReportFacts | None = None
     file: ChildFile | None = None
     contents: dict[int, dict[str, JsonValue]] = Field(default_factory=dict)
-    cases: tuple[tuple[int, Progress], ...] = ()
+    cases: tuple[tuple[int, CaseSeen], ...] = ()
     """With their numbers, the oldest first."""
     watch: Watch | None = None
     visits: tuple[Seen, ...] = ()
@@ -100,7 +137,7 @@ class ChildRecord(Frozen):
         return (self.child_id, *(one.child_id for one in self.joined))
 
     @property
-    def last_case(self) -> Progress | None:
+    def last_case(self) -> CaseSeen | None:
         """The newest case of this child."""
         return self.cases[-1][1] if self.cases else None
 
@@ -198,7 +235,7 @@ def _grade(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
     return {"decided": decided.value if decided else None, "reviewed": reviewed, "proposed": proposed}
 
 
-def held_by(record: ChildRecord) -> list[tuple[tuple[int, Progress], Held]]:
+def held_by(record: ChildRecord) -> list[tuple[tuple[int, CaseSeen], Held]]:
     """What the child receives by decisions, each with its case; a brother's benefit in the same case is his."""
     watches = tuple(watch_id(child) for child in record.ids)
     return [
@@ -219,7 +256,7 @@ def _placement(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
     }
 
 
-def _case(number: int, progress: Progress) -> dict[str, Any]:
+def _case(number: int, progress: CaseSeen) -> dict[str, Any]:
     return {
         "id": progress.case_id, "number": number, "stage": progress.stage.value, "filed_at": progress.filed_at.isoformat(),
         "closed_at": progress.closed_at.isoformat() if progress.closed_at else None,

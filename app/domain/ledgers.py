@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from app.domain.arrangement import Arrangement
-from app.domain.child_record import ChildRecord, Seen, held_by
+from app.domain.child_record import CaseSeen, ChildRecord, Seen, held_by
 from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.determination import Category, ChildFound, Standing
 from app.domain.entitlement import Held
@@ -13,7 +13,7 @@ from app.domain.facts import BEIJING, Known
 from app.domain.identity import mask_id, mask_name, mask_phone
 from app.domain.masking import HIDDEN, Mask, mask_address, mask_birth_date
 from app.domain.policy import Frozen
-from app.domain.progress import Progress, State
+from app.domain.progress import State
 from app.domain.terms import Agency, Term
 
 SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING)
@@ -52,7 +52,7 @@ class Line(NamedTuple):
     found: ChildFound | None
     today: date
     visit: Seen | None = None
-    case: tuple[int, Progress] | None = None
+    case: tuple[int, CaseSeen] | None = None
     held: Held | None = None
 
 
@@ -104,7 +104,7 @@ def lines(rows_of: RowsOf, line: Line) -> Iterator[Line]:
 
 def row(columns: Iterable[str], line: Line, *, masked: bool) -> dict[str, Any]:
     """One row; the pure projector of all ledgers. What has no mask of its own may still be a text that names somebody."""
-    made, mask = {}, Mask(line.record.named)
+    made, mask = {}, Mask(line.record.named if masked else ())
     for code in columns:
         column = COLUMNS[code]
         value = column.of(line)
@@ -169,7 +169,7 @@ def _services(line: Line) -> list[str]:
     ]
 
 
-def _of_case(read: Callable[[Progress], Any]) -> Callable[[Line], Any]:
+def _of_case(read: Callable[[CaseSeen], Any]) -> Callable[[Line], Any]:
     return lambda line: read(line.case[1]) if line.case else None
 
 

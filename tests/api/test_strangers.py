@@ -62,6 +62,7 @@ QUERIES = {
     "/v1/statistics/scorecard": "?since=2026-01-01T00:00:00Z&until=2030-01-01T00:00:00Z",
 }
 OF_NO_CASE = {
+    "/v1/statistics/circulars", "/v1/statistics/circulars/{month}",
     "/v1/ledgers", "/v1/ledgers/{code}/template", "/v1/sheets", "/v1/sheets/{sheet_id}", "/v1/sheets/{sheet_id}/workbook",
     "/v1/rounds", "/v1/rounds/asked", "/v1/rounds/rates", "/v1/rounds/{round_id}/units",
     "/v1/entry-links", "/", "/progress", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect",

@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from app.db import entries, guesses, outcomes, sheet_jobs, surveys, versions
+from app.db import circulars, entries, guesses, outcomes, sheet_jobs, surveys, versions
 from app.db.tables import metadata
 
-KNOWN = (versions, entries, guesses, outcomes, surveys, sheet_jobs)
+KNOWN = (versions, entries, guesses, outcomes, surveys, sheet_jobs, circulars)
 """Rooms that add tables of their own."""
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=True

@@ -1,0 +1,88 @@
+"""通报: the scorecard of a month as a document, made once by schedule from the ledger as it stood at the month's end, and kept."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Column, Date, LargeBinary, Table, select, true
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.columns import Instant, metadata
+from app.db.scorecard import kept_on_time, scorecard
+from app.domain.facts import BEIJING
+from app.domain.terms import Agency, Rung
+
+circulars = Table(
+    "circulars",
+    metadata,
+    Column("month", Date, primary_key=True),
+    Column("made_at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    comment="The circular of each month as PDF: counts by street and agency, of nobody.",
+)
+LEDGER = "由个案台账逐条统计，期末以后发生的事项不计入；时限按当时生效的工作日历。"
+STREETS = (
+    "街乡（镇）",
+    "报告",
+    "已答复报告人",
+    "至安全中位小时",
+    "走访",
+    "逾期走访",
+    "排查应报",
+    "排查已报",
+    "督查",
+    "检察监督",
+)
+AGENCIES = ("单位", "到期时限", "按时办结", "按时率")
+
+
+def month_before(now: datetime) -> date:
+    """The first day of the month that has ended."""
+    return (now.astimezone(BEIJING).date().replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def span(month: date) -> tuple[datetime, datetime]:
+    """From its first instant to its last."""
+    following = (month + timedelta(days=32)).replace(day=1)
+    begin, end = (datetime.combine(day, time.min, BEIJING) for day in (month, following))
+    return begin, end - timedelta(microseconds=1)
+
+
+async def facts_of(conn: AsyncConnection, month: date) -> dict[str, Any]:
+    """What the template shows, from the events of the month alone."""
+    since, until = span(month)
+    division = tables.divisions.c
+    names = {row.code: row.name for row in await conn.execute(select(division.code, division.name))}
+    cards = await scorecard(conn, since, until, true(), true())
+    rates = (await conn.execute(kept_on_time("agency", until, since))).mappings().all()
+    return {
+        "title": f"丰台区困境儿童和留守儿童社会保护工作督查考核通报（{month:%Y年%m月}）", "stamp": "内部资料",
+        "date": [until.year, until.month, until.day], "period": f"{since:%Y-%m-%d} 至 {until:%Y-%m-%d}",
+        "lead": f"本月全区接到报告{sum(card.get('reports', 0) for card in cards.values())}件，"
+                f"到期时限{sum(row['due'] for row in rates)}项，其中按时{sum(row['on_time'] for row in rates)}项。",
+        "note": LEDGER,
+        "tables": [
+            {"title": "一、街乡（镇）", "columns": list(STREETS), "rows": [_street(names, code, cards[code]) for code in sorted(cards)]},
+            {"title": "二、单位", "columns": list(AGENCIES), "rows": [_agency(row) for row in rates]},
+        ],
+    }  # fmt: skip
+
+
+def _street(names: Mapping[str, str], code: str, card: Mapping[str, Any]) -> list[str]:
+    hours, rungs = card.get("hours_to_safety"), card["rungs"]
+    counts = ("reports", "answered"), ("visits", "visits_missed", "asked", "returned")
+    first, rest = ([str(card.get(name, 0)) for name in some] for some in counts)
+    top = [str(rungs.get(rung.value, 0)) for rung in (Rung.SUPERVISION, Rung.PROCURATORATE)]
+    return [names.get(code, code), *first, "—" if hours is None else f"{hours:.1f}", *rest, *top]
+
+
+def _agency(row: Any) -> list[str]:
+    return [Agency(row["agency"]).zh, str(row["due"]), str(row["on_time"]), f"{100 * row['on_time'] / row['due']:.1f}%"]
+
+
+async def keep(conn: AsyncConnection, month: date, body: bytes, now: datetime) -> None:
+    """The first one of a month stays: what was sent out is not made anew."""
+    row = {"month": month, "made_at": now, "body": body}
+    await conn.execute(insert(circulars).values(row).on_conflict_do_nothing())

@@ -1,0 +1,45 @@
+"""The one room for documents on paper: a template of Typst and facts in, a PDF with Chinese type out; nothing of it is fetched or guessed."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import typst
+
+TEMPLATES = Path(__file__).parent / "typst"
+FAMILIES = ("Noto Serif CJK SC", "Noto Sans CJK SC")
+STANDARD = "a-2b"
+"""PDF for archives: its fonts are inside, and the same facts make the same document."""
+
+
+class NoChineseType(RuntimeError):
+    """Without the fonts every character would be an empty box, so there is no document."""
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(
+            f"缺少中文字体 {missing}，请安装 fonts-noto-cjk · the font {missing} is missing: apt-get install fonts-noto-cjk"
+        )
+
+
+@cache
+def require_type() -> None:
+    """Raises NoChineseType unless the fonts of the templates are on this machine."""
+    known = typst.Fonts().families()
+    for family in FAMILIES:
+        if family not in known:
+            raise NoChineseType(family)
+
+
+def render(template: str, facts: Mapping[str, Any]) -> bytes:
+    """The PDF of a template, which reads `facts` as JSON, among them `date` as year, month and day.
+
+    Raises NoChineseType, and KeyError where there is no such template.
+    """
+    path = TEMPLATES / f"{template}.typ"
+    if not template.isidentifier() or not path.exists():
+        raise KeyError(template)
+    require_type()
+    said = json.dumps(facts, ensure_ascii=False, default=str, sort_keys=True)
+    return typst.compile(path, root=TEMPLATES, format="pdf", sys_inputs={"facts": said}, pdf_standards=[STANDARD])

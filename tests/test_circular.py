@@ -1,0 +1,93 @@
+"""The monthly circular: the figures of the raw events on paper, made once by a schedule, with type that is there or a word that says why not."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+import typst
+from sqlalchemy import select
+
+from activities.circular import CircularActivities
+from app import documents
+from app.db import tables
+from app.db.circulars import circulars, facts_of, keep, month_before, span
+from app.schedules import CIRCULAR, keep_circular
+from tests.world import PATIENCE, World
+
+
+@pytest.fixture
+async def world(engine, temporal):
+    async with World(engine, temporal).open() as world:
+        yield world
+
+
+async def by_hand(engine, month):
+    """Reports and answers by street, from the events themselves."""
+    since, until = span(month)
+    event, filed, answered = tables.events.c, {}, set()
+    async with engine.connect() as conn:
+        for row in await conn.execute(
+            select(event.stream_id, event.kind, event.at, event.body).where(event.at <= until)
+        ):
+            if row.kind == "report_filed" and row.at >= since:
+                filed[row.stream_id] = row.body["division"]
+            elif row.kind in ("reporter_answered", "answer_waived"):
+                answered.add(row.stream_id)
+        names = {row.code: row.name for row in await conn.execute(select(tables.divisions))}
+    reports = Counter(names.get(code, code) for code in filed.values())
+    told = Counter(names.get(code, code) for case, code in filed.items() if case in answered)
+    return {name: (str(count), str(told[name])) for name, count in reports.items()}
+
+
+@pytest.mark.requirement("R136", "R137")
+async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_are_those_of_the_events(world):
+    await world.report("CN-02")
+    month = month_before(world.now + timedelta(days=32))
+    async with world.engine.begin() as conn:
+        facts = await facts_of(conn, month)
+        await conn.execute(circulars.delete())
+    assert {row[0]: tuple(row[1:3]) for row in facts["tables"][0]["rows"] if row[1] != "0"} == await by_hand(
+        world.engine, month
+    )
+    await keep_circular(world.env.client, world.settings.task_queue)
+    handle = world.env.client.get_schedule_handle(f"{CIRCULAR}{world.settings.task_queue}")
+    days = {(at.day, at.hour) for at in (await handle.describe()).info.next_action_times}
+    assert days == {(5, 1)}, "nine in the morning in Beijing"
+    await handle.trigger()
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            async with world.engine.connect() as conn:
+                made = (await conn.execute(select(circulars))).one_or_none()
+            if made:
+                break
+            await asyncio.sleep(0.1)
+    await handle.delete()
+    assert made.body.startswith(b"%PDF-")
+    again = await CircularActivities(world.engine).make_circular(world.now)
+    assert again == made.month.isoformat()
+    async with world.engine.begin() as conn:
+        await keep(conn, made.month, b"other", world.now)
+        assert (await conn.execute(select(circulars.c.body))).scalar_one() == made.body, "what was sent out stays"
+
+
+def test_the_same_facts_make_the_same_paper_and_its_type_is_inside():
+    facts = {"title": "通报", "stamp": "内", "date": [2026, 11, 5], "period": "", "lead": "", "note": "", "tables": []}
+    made = documents.render("circular", facts)
+    assert made == documents.render("circular", facts)
+    assert b"NotoSerifCJK" in made
+    assert made != documents.render("circular", {**facts, "title": "另一"})
+    with pytest.raises(KeyError):
+        documents.render("../circular", facts)
+
+
+def test_without_chinese_type_there_is_a_clear_word_and_no_paper(monkeypatch):
+    class Bare:
+        def families(self):
+            return ["DejaVu Sans"]
+
+    documents.require_type.cache_clear()
+    monkeypatch.setattr(typst, "Fonts", Bare)
+    with pytest.raises(documents.NoChineseType, match="fonts-noto-cjk"):
+        documents.render("circular", {})
+    documents.require_type.cache_clear()
