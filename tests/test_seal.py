@@ -62,8 +62,9 @@ PLAIN = {
     "calendars": "confirmed_until reason set_by",
     "case_outcomes": "case_id policy children",
     "cases": "id policy progress division stage urgency branch lead reporter_unit rung linked_to agencies desks about",
-    "child_files": "id policy progress division child_id desks",
+    "child_files": "id policy progress division child_id desks merged_into",
     "children": "id case_id sex division marks",
+    "circulars": "month body",
     "commands": "stream_id person_id key digest kind",
     "contents": "stream_id",
     "data_keys": "stream_id wrapped kek_id",
@@ -92,7 +93,7 @@ PLAIN = {
     "survey_answers": "id survey month marks",
     "survey_invitations": "code_hash survey issued_by issued_on",
     "tasks": "case_id subject kind task agency desk stage basis urgency division state holder rung next_rung delivery",
-    "watches": "id policy progress division child_id case_id grade desk",
+    "watches": "id policy progress division child_id case_id grade desk offered_to",
 }
 """Columns that can hold words and hold nobody's: ids, codes, dates of the law, keyed hashes, official names of offices and staff."""
 SEALED = (
@@ -448,6 +449,7 @@ OLD = {
         "fields": "{}", "private": '{"child": "ch-old", "by": "志愿者"}', "by": "x",
     },
     "endpoints": {"agency": "EDU", "url": "http://x", "secret": "whsec_old", "supports_lookup": "false"},
+    "circulars": "month body",
     "commands": {
         "stream_id": "case-old", "person_id": "p", "key": "k", "digest": "d" * 64, "kind": "AddNote", "from_version": "2",
         "to_version": "2",
