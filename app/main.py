@@ -62,7 +62,7 @@ from app.oidc import Client, Provider
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
-from app.web import case, frame, oidc, progress, receipt, report, sign_in, staff, steps, tasks, unit, wrong
+from app.web import case, frame, office, oidc, progress, receipt, report, sign_in, staff, steps, tasks, unit, wrong
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
@@ -150,7 +150,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.include_router(
             module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
         )
-    for pages in (frame, staff, progress, sign_in, oidc, tasks, case, steps, receipt, report, unit):
+    for pages in (frame, staff, progress, sign_in, oidc, tasks, office, case, steps, receipt, report, unit):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)

@@ -131,6 +131,24 @@ class TaskRow(BaseModel):
     )
 
 
+class NamedTask(TaskRow):
+    """The same with its name, and with the number of its case as people say it."""
+
+    title_zh: str = Field(examples=["责令送回或委托照护"])
+    title_en: str
+    case_no: str = Field(examples=["WB-2026-000123"])
+
+
+class TaskCounts(BaseModel):
+    """How many wait in each view; no further than 100, which means 100 or more."""
+
+    mine: int
+    claimable: int
+    desk: int
+    overdue: int = Field(description="Of the whole desk.")
+    notices: int = Field(description="Unread.")
+
+
 class StalledRow(TaskRow):
     """Where a child waits, why, and for how many seconds in this step."""
 
@@ -169,6 +187,9 @@ class Notice(BaseModel):
     case_id: str
     version: int
     kind: str
+    title_zh: str = Field(examples=["催办"])
+    title_en: str
+    case_no: str | None = Field(None, examples=["WB-2026-000123"], description="Where it is about a case in sight.")
     subject: str
     rung: Rung | None
     at: datetime

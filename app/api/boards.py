@@ -1,25 +1,33 @@
 """What people work from: a desk's tasks, the stalled list with its causes, on-time rates, notices."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, text, true, update
 
-from app.api.answers import FindingRow, Notice, Rate, StalledRow, TaskRow
+from app.api.answers import FindingRow, NamedTask, Notice, Rate, StalledRow, TaskCounts, TaskRow
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.scorecard import kept_on_time
 from app.domain.access import Action, Actor
+from app.domain.case_no import case_no
+from app.domain.facts import BEIJING
 from app.domain.procedure_work import allowed
-from app.domain.terms import Cause
+from app.domain.terms import Cause, Stage, Urgency
+from app.domain.titles import TITLES
 from app.policy.pack import Pack
+from app.policy.task_names import task_names
+from app.policy.words import Words
 
 router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
 DUE_SOON = timedelta(hours=4)
+MOST_COUNTED = 100
+View = Literal["mine", "claimable", "desk", "done"]
+Due = Literal["overdue", "soon", "today", "week"]
 task = tables.tasks.c
 
 
@@ -31,33 +39,79 @@ async def me(who: Who) -> Actor:
 
 @router.get("/tasks", operation_id="tasks")
 async def tasks(
-    conn: Conn, who: Who, shouhu: Shouhu, view: Literal["mine", "claimable", "desk"] = "desk", cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[TaskRow]:  # fmt: skip
-    """Open tasks of the caller's desk by time left; a step of a procedure says how it may end."""
-    mine = {"mine": task.holder.in_(who.persons), "claimable": task.holder.is_(None), "desk": True}[view]
-    case = tables.cases.c
-    rules = select(case.progress["policy"].astext).where(case.id == task.case_id).scalar_subquery().label("rules")
-    query = select(tables.tasks, rules).where(
-        task.is_open, at_desk_of(who, task.desk), unconcerned(who, task.case_id), mine
-    )
-    by = (task.due_at, task.case_id, task.subject)
-    page = await page_of(conn, query, _Owed, by, cursor=cursor, limit=limit)
-    names = {row.rules for row in page.items if row.rules}
-    packs = {name: Pack(name, (await shouhu.ledger.pack(conn, name)).file) for name in names}
-    return Page(items=[row.shown(packs.get(row.rules or "")) for row in page.items], next=page.next)
+    conn: Conn, who: Who, shouhu: Shouhu, view: View = "desk", stage: Stage | None = None, urgency: Urgency | None = None,
+    due: Due | None = None, cursor: Cursor = None, limit: Limit = 50,
+) -> Page[NamedTask]:  # fmt: skip
+    """Tasks of the caller's desk by time left, in `done` those that ended, the newest first; a step of a procedure says how it may end."""
+    case, asked = tables.cases.c, [in_view(who, view), *_due(due, shouhu.ledger.clock())]
+    asked += [column == wanted.value for column, wanted in ((task.stage, stage), (task.urgency, urgency)) if wanted]
+    shown = (tables.tasks, case.number, case.filed_at, case.progress["policy"].astext.label("rules"))
+    query = select(*shown).join(tables.cases, case.id == task.case_id).where(*asked)
+    done = view == "done"
+    by = (task.ended_at if done else task.due_at, task.case_id, task.subject)
+    page = await page_of(conn, query, _Numbered, by, cursor=cursor, limit=limit, newest_first=done)
+    packs = {
+        name: Pack(name, (await shouhu.ledger.pack(conn, name)).file) for name in {row.rules for row in page.items}
+    }
+    return Page(items=[row.shown(packs[row.rules]) for row in page.items], next=page.next)
 
 
-class _Owed(TaskRow):
-    """A task with the version by which its case runs."""
+@router.get("/tasks/counts", operation_id="task_counts")
+async def task_counts(conn: Conn, who: Who, shouhu: Shouhu) -> TaskCounts:
+    """What stands beside the views."""
+    notice, now = tables.notices.c, shouhu.ledger.clock()
+    unread = select(notice.id).where(notice.person_id == who.person_id, notice.read_at.is_(None))
+    counted = {
+        **{view: select(task.case_id).where(in_view(who, view)) for view in ("mine", "claimable", "desk")},
+        "overdue": select(task.case_id).where(in_view(who, "desk"), task.due_at <= now),
+        "notices": unread.where(unconcerned(who, notice.case_id)),
+    }
+    columns = [
+        select(func.count()).select_from(query.limit(MOST_COUNTED).subquery()).scalar_subquery().label(name)
+        for name, query in counted.items()
+    ]
+    return TaskCounts.model_validate(dict((await conn.execute(select(*columns))).mappings().one()))
 
-    rules: str | None
 
-    def shown(self, pack: Pack | None) -> TaskRow:
-        """With the ways in which it may end."""
-        step = pack.step_of_task(self.subject) if pack else ""
-        ends = list(allowed(pack, step)) if pack and step else []
-        return TaskRow(**self.model_dump(exclude={"rules", "outcomes"}), outcomes=ends)
+class _Numbered(TaskRow):
+    """A task with what its case is called, and the version by which it runs."""
+
+    number: int
+    filed_at: datetime
+    rules: str
+
+    def shown(self, pack: Pack) -> NamedTask:
+        """With its name, and the ways in which it may end."""
+        names, step = task_names(pack.version, pack.file), pack.step_of_task(self.subject)
+        of_step = names.get(step) if self.kind == "duty" else None
+        named = of_step or names.get(self.subject) or names.get(self.task) or Words(self.task, self.task)
+        told = self.model_dump(exclude={"number", "filed_at", "rules", "outcomes"})
+        return NamedTask(
+            **told, outcomes=list(allowed(pack, step)) if step and self.is_open else [], title_zh=named.zh, title_en=named.en,
+            case_no=case_no(self.number, self.filed_at),
+        )  # fmt: skip
+
+
+def in_view(who: Actor, view: View) -> ColumnElement[bool]:
+    """Whether a task stands in this view of the actor's desk; what can be claimed is a leg that nobody holds."""
+    chosen = {
+        "mine": and_(task.is_open, task.holder.in_(who.persons)),
+        "claimable": and_(task.is_open, task.holder.is_(None), task.kind == "referral"),
+        "desk": task.is_open,
+        "done": and_(not_(task.is_open), task.ended_at.is_not(None)),
+    }[view]
+    return and_(chosen, at_desk_of(who, task.desk), unconcerned(who, task.case_id))
+
+
+def _due(due: Due | None, now: datetime) -> list[ColumnElement[bool]]:
+    """Past their time, or still in it and due within four hours, today or seven days."""
+    if due is None:
+        return []
+    if due == "overdue":
+        return [task.due_at <= now]
+    midnight = datetime.combine(now.astimezone(BEIJING).date() + timedelta(days=1), time(), BEIJING)
+    until = {"soon": now + DUE_SOON, "today": midnight, "week": now + timedelta(days=7)}[due]
+    return [task.due_at > now, task.due_at <= until]
 
 
 def _causes(now: datetime) -> dict[Cause, ColumnElement[bool]]:
@@ -136,10 +190,29 @@ async def findings(
 @router.get("/notices", operation_id="notices")
 async def notices(conn: Conn, who: Who, unread: bool = True, cursor: Cursor = None, limit: Limit = 50) -> Page[Notice]:
     """What the caller was told, newest first."""
-    table = tables.notices
-    query = select(table).where(table.c.person_id == who.person_id, unconcerned(who, table.c.case_id))
+    table, case = tables.notices, tables.cases.c
+    query = select(table, case.number, case.filed_at).outerjoin(tables.cases, case.id == table.c.case_id)
+    query = query.where(table.c.person_id == who.person_id, unconcerned(who, table.c.case_id))
     query = query.where(table.c.read_at.is_(None)) if unread else query
-    return await page_of(conn, query, Notice, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
+    page = await page_of(conn, query, _Told, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
+    return Page(items=[_notice(row) for row in page.items], next=page.next)
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    kind: str
+    number: int | None
+    filed_at: datetime | None
+
+
+def _notice(row: _Told) -> Notice:
+    zh, en = TITLES.get(row.kind, (row.kind, row.kind))
+    number = case_no(row.number, row.filed_at) if row.number and row.filed_at else None
+    return Notice.model_validate(
+        {**row.model_dump(exclude={"number", "filed_at"}), "title_zh": zh, "title_en": en, "case_no": number}
+    )
 
 
 @router.post("/notices/{notice_id}/read", status_code=204, operation_id="read_notice")

@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 @router.get("/cases", operation_id="list_cases")
 async def list_cases(
     conn: Conn, who: Who, stage: Stage | None = None, urgency: Urgency | None = None, agency: Agency | None = None,
-    open_only: bool = True, cursor: Cursor = None, limit: Limit = 50,
+    number: int | None = None, open_only: bool = True, cursor: Cursor = None, limit: Limit = 50,
 ) -> Page[CaseRow]:  # fmt: skip
     """Visible cases, newest first."""
     case = tables.cases.c
@@ -44,6 +44,7 @@ async def list_cases(
     for column, wanted in ((case.stage, stage), (case.urgency, urgency)):
         query = query.where(column == wanted.value) if wanted else query
     query = query.where(case.is_open) if open_only else query
+    query = query.where(case.number == number) if number else query
     query = query.where(case.agencies.contains([agency.value])) if agency else query
     by = (case.filed_at, case.id)
     return await page_of(conn, query, CaseRow, by, cursor=cursor, limit=limit, newest_first=True)

@@ -56,7 +56,7 @@ def is_same_origin(request: Request) -> bool:
     return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
 
 
-async def by_session(request: Request, conn: AsyncConnection, now: datetime) -> Actor | None:
+async def by_session(request: Request, conn: AsyncConnection, now: datetime, *, is_seen: bool = True) -> Actor | None:
     """The person of the browser's session; what changes something has to come from a page of this service."""
     token = request.cookies.get(SESSION)
     if token is None:
@@ -65,7 +65,7 @@ async def by_session(request: Request, conn: AsyncConnection, now: datetime) -> 
         raise Problem(
             403, "cross_site", "请求不是从本系统页面发出 · The request does not come from a page of this service."
         )
-    return await actor_by_session(conn, token, now)
+    return await actor_by_session(conn, token, now, is_seen=is_seen)
 
 
 async def _by_bearer(conn: AsyncConnection, said: str, now: datetime) -> Actor | None:

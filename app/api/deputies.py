@@ -13,8 +13,10 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.people import actors_of
+from app.domain.access import STAFF
 from app.domain.deputies import may_appoint
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Role
 
 router = APIRouter(prefix="/v1", tags=["deputies"], route_class=StrictRoute)
 
@@ -56,6 +58,15 @@ class Deputyship(Absence):
     revoked_at: datetime | None
 
 
+class Colleague(BaseModel):
+    """Somebody of the own office."""
+
+    id: str = Field(examples=["police.officer.2"])
+    name: str
+    desk: str
+    roles: list[Role]
+
+
 class Made(BaseModel):
     """The number of the new row."""
 
@@ -69,6 +80,18 @@ async def deputies(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 1
     own = [table.c.person_id, table.c.deputy_id, table.c.set_by]
     query = select(table).where(or_(*(column == who.person_id for column in own)))
     return await page_of(conn, query, Deputyship, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
+
+
+@router.get("/colleagues", operation_id="colleagues")
+async def colleagues(conn: Conn, who: Who) -> list[Colleague]:
+    """The staff of the caller's office, who may stand in for one another."""
+    people = tables.people.c
+    query = select(people.id, people.name, people.desk, people.roles).where(
+        people.agency == who.agency.value, people.is_active, people.roles.overlap([role.value for role in STAFF])
+    )
+    query = query.where(people.desk == who.desk) if who.agency.is_territorial else query
+    rows = await conn.execute(query.order_by(people.desk, people.id))
+    return [Colleague.model_validate(dict(row)) for row in rows.mappings()]
 
 
 @router.post("/deputies", status_code=201, operation_id="appoint_deputy")

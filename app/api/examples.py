@@ -12,6 +12,7 @@ from app.domain import commands as c
 from app.domain.access import Actor
 from app.domain.benefits import Benefit
 from app.domain.case import decide, file_report
+from app.domain.case_no import case_no
 from app.domain.disclosure import for_reporter
 from app.domain.entitlement import Move
 from app.domain.fold import fold
@@ -90,15 +91,20 @@ def examples() -> dict[str, Any]:
              "record": {"sealed_on": "2026-03-12"}, "at": ACCEPTED}]},
         "Procedures": procedures_of(begun, load("fengtai-2026.1"), Agency.POLICE, ACCEPTED),
         "TaskRow": tasks["a-police-1"],
+        "NamedTask": {**tasks["a-police-1"], "title_zh": "责令送回或委托照护", "title_en": "order the return or a delegation of care",
+                      "case_no": case_no(1024, FILED)},
+        "TaskCounts": {"mine": 7, "claimable": 4, "desk": 23, "overdue": 1, "notices": 2},
         "StalledRow": stalled,
         "Rate": {"agency": "POLICE", "due": 24, "on_time": 22, "rate": 0.9167},
         "FindingRow": {"id": 7, "stream_id": CASE, "case_id": CASE, "problem": "no_live_workflow", "repaired": True,
                        "found_at": ACCEPTED, "ended_at": None},
         "Notice": {"id": 311, "person_id": "street.officer.1", "case_id": CASE, "version": 14, "kind": "rung_fired",
+                   "title_zh": "升级", "title_en": "escalated", "case_no": case_no(1024, FILED),
                    "subject": "a-street-1", "rung": "remind", "at": tasks["a-street-1"]["due_at"], "read_at": None},
         "Done": {"case_id": CASE, "version": now.version, "events": [e.kind for e in accepted], "replayed": False},
         "Actor": OFFICER,
         "Made": {"id": 42},
+        "Colleague": {"id": "police.officer.2", "name": "民警乙（化名）", "desk": "POLICE", "roles": ["officer"]},
         "Deputyship": {"id": 42, "person_id": "police.officer.1", "deputy_id": "police.officer.2", "set_by": "police.head.1",
                        "from_at": FILED, "until_at": FILED + timedelta(days=7), "revoked_at": None},
         "WatchRow": {"id": "watch-2f6d8a1c", "case_id": CASE, "child_id": "ch-2f6d8a1c", "grade": "medium",
@@ -165,7 +171,8 @@ def examples() -> dict[str, Any]:
                      "faults": [{"row": 4, "column": "birth_date", "code": "future_date", "zh": "日期晚于今天", "en": "lies ahead"}]},
         "WaitingRow": {"id": f"file-{CHILD}", "child_id": CHILD, "division": "110106101", "version": 1,
                        "next_deadline_at": FILED + timedelta(days=7), "desks": ["STREET-110106101"]},
-        "FoundChild": {"child_id": CHILD, "case_id": CASE, "number": 17, "stage": "report", "is_open": True, "name": "示*"},
+        "FoundChild": {"case_no": case_no(1024, FILED), "child_id": CHILD, "case_id": CASE, "number": 17, "stage": "report",
+                       "is_open": True, "name": "示*"},
         "FileAnswer": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101",
                        "due_at": FILED + timedelta(days=7), "replayed": False},
         "Registered": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101", "proposed": "low",

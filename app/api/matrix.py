@@ -134,6 +134,8 @@ RULES: dict[str, tuple[str, Rule]] = {
     "access_record": ("read_audit, sight", _on_record),
     "export_access_record": ("read_audit, sight", _on_record),
     "tasks": ("the own desk", _at_the_desk),
+    "colleagues": ("signed in; of the own office", signed_in),
+    "task_counts": ("signed in; of the own desk", signed_in),
     "stalled": ("read_statistics, sight", _on_the_board),
     "on_time": ("read_statistics, sight", _on_the_board),
     "outcomes": ("read_statistics", _by(Action.READ_STATISTICS)),

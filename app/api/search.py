@@ -14,6 +14,7 @@ from app.db.intake import Text
 from app.db.marks import marks_of
 from app.db.vault import opened, vault_of
 from app.domain.access import ADMINS, STAFF, Action, Deny, may
+from app.domain.case_no import case_no
 from app.domain.identity import known_name, mask_name
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -61,6 +62,7 @@ class FoundChild(BaseModel):
     child_id: str
     case_id: str
     number: int
+    case_no: str
     stage: Stage
     is_open: bool
     name: str
@@ -74,7 +76,7 @@ async def search_children(wanted: Wanted, conn: Conn, who: Who) -> list[FoundChi
     child, case = tables.children.c, tables.cases.c
     inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0)
     query = (
-        select(child.id, child.case_id, child.name, case.number, case.stage, case.is_open, case.progress)
+        select(child.id, child.case_id, child.name, case.number, case.filed_at, case.stage, case.is_open, case.progress)
         .join(tables.cases, case.id == child.case_id)
         .where(visible(who), inside == 0, child.marks.overlap(_marks(conn, wanted)))
         .order_by(case.filed_at.desc(), child.id)
@@ -84,7 +86,12 @@ async def search_children(wanted: Wanted, conn: Conn, who: Who) -> list[FoundChi
     await audit_read(conn, who, "search_children", None, wanted.kinds, children=[row["id"] for row in rows])
     shown = ("case_id", "number", "stage", "is_open")
     return [
-        FoundChild(child_id=row["id"], name=mask_name(row["name"] or ""), **{name: row[name] for name in shown})
+        FoundChild(
+            child_id=row["id"],
+            name=mask_name(row["name"] or ""),
+            case_no=case_no(row["number"], row["filed_at"]),
+            **{name: row[name] for name in shown},
+        )
         for row in await opened(conn, rows, tables.children)
     ]
 

@@ -33,12 +33,14 @@ async def actor_by_key(conn: AsyncConnection, secret: str, now: datetime) -> Act
     )  # fmt: skip
 
 
-async def actor_by_session(conn: AsyncConnection, token: str, now: datetime) -> Actor | None:
-    """The active person whose session this is, which is seen again; their sight likewise."""
+async def actor_by_session(conn: AsyncConnection, token: str, now: datetime, *, is_seen: bool = True) -> Actor | None:
+    """The active person whose session this is; their sight likewise. It is seen again, unless nobody did anything."""
     digest = hashlib.sha256(token.encode()).hexdigest()
     row = await walls.resumed(conn, {"digest": digest, "seen_after": now - IDLE, "began_after": now - ABSOLUTE})
     if row is None:
         return None
+    if not is_seen:
+        return _actor(row)
     session = tables.sessions.c
     seen = update(tables.sessions).where(session.token_hash == digest, session.seen_at < now - FRESH)
     await conn.execute(seen.values(seen_at=now))

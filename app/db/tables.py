@@ -232,6 +232,7 @@ tasks = Table(
     PrimaryKeyConstraint("case_id", "subject"),
     Index("ix_tasks_desk_due", "desk", "due_at", "case_id", "subject", postgresql_where=text("is_open")),
     Index("ix_tasks_holder", "holder", "due_at", postgresql_where=text("is_open")),
+    Index("ix_tasks_done", "desk", "ended_at", "case_id", "subject", postgresql_where=text("not is_open")),
     Index("ix_tasks_due", "due_at", "case_id", "subject", postgresql_where=text("is_open")),
     Index("ix_tasks_waiting", "opened_at", "case_id", "subject", postgresql_where=text(WAITING)),
     Index("ix_tasks_silent", "opened_at", postgresql_where=text(LEFT_SILENT)),

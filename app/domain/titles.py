@@ -67,5 +67,10 @@ TITLES: dict[str, tuple[str, str]] = {
     "watch_suspended": ("合并后由另一监测继续", "the watch goes on under the joined file"),
     "watch_resumed": ("拆分后恢复监测", "the watch resumed once the files were parted"),
     "change_recomputed": ("变更时限重算", "deadline of a change recomputed"),
+    "full_view": ("完整信息被查看", "seen in full"),
+    "visit_rung_fired": ("走访逾期升级", "a late visit escalated"),
+    "watch_rung_fired": ("预警核实逾期升级", "an unverified warning escalated"),
+    "round_opened": ("排查任务下发", "a screening round was opened"),
+    "round_rung_fired": ("排查逾期升级", "a late screening escalated"),
     "deadlines_recomputed": ("时限重算", "deadlines recomputed"),
 }

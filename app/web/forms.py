@@ -56,6 +56,14 @@ class Form:
         self.errors.setdefault(name, (zh, en))
         self.status = max(self.status, 422)
 
+    def take(self, other: "Form", name: str) -> None:
+        """What was wrong with one of several, said here once; what changed in it is listed with the rest."""
+        for words in other.errors.values():
+            self.wrong(name, *words)
+        self.since += other.since
+        self.version = other.version if other.since else self.version
+        self.status = self.status if other.status == 200 else other.status
+
     def built(self, build: Callable[..., c.Command], **fields: Any) -> c.Command | None:
         """The command of these fields, empty ones left out; None with errors beside the fields where it cannot be one."""
         try:

@@ -14,6 +14,7 @@ from app.api.context import Conn, Shouhu, by_session, is_same_origin
 from app.api.limits import spend_as
 from app.db import tables
 from app.db.people import deputy
+from app.db.service import Service
 from app.domain.access import STAFF, Actor
 from app.domain.sight import ADMINS
 from app.web.frame import LANGUAGE, STRICT, TEXT, page
@@ -42,6 +43,8 @@ class Entry:
     shown: Callable[[Actor], bool]
     count: Count | None = None
     on_phone: bool = False
+    place: int = 5
+    """In its group, from above."""
 
 
 MY_WORK, OVERSIGHT, SYSTEM = ("我的工作", "My work"), ("监督管理", "Oversight"), ("系统", "System")
@@ -51,8 +54,17 @@ ENTRIES: list[Entry] = []
 
 async def person(request: Request, conn: Conn, shouhu: Shouhu) -> Actor:
     """Whoever is signed in, in the seat of whom they stand in for; everybody else is sent to sign in and comes back."""
+    return await _person(request, conn, shouhu, is_seen=True)
+
+
+async def unattended(request: Request, conn: Conn, shouhu: Shouhu) -> Actor:
+    """The same where a page asks by itself: nobody stays signed in by that."""
+    return await _person(request, conn, shouhu, is_seen=False)
+
+
+async def _person(request: Request, conn: AsyncConnection, shouhu: Service, *, is_seen: bool) -> Actor:
     now = shouhu.ledger.clock()
-    found = await by_session(request, conn, now)
+    found = await by_session(request, conn, now, is_seen=is_seen)
     if found is None:
         raise HTTPException(401)
     spend_as(request, found)
@@ -61,13 +73,19 @@ async def person(request: Request, conn: Conn, shouhu: Shouhu) -> Actor:
 
 
 Signed = Annotated[Actor, Depends(person, scope="function")]
+Unattended = Annotated[Actor, Depends(unattended, scope="function")]
 
 
 async def show(
     request: Request, conn: AsyncConnection, who: Actor, name: str, facts: Mapping[str, object], *, status: int = 200
 ) -> Response:
     """A page in the frame of the staff."""
-    frame = {"who": who, "called": await _called(conn, who), "nav": await _navigation(conn, who)}
+    frame = {
+        "who": who,
+        "searches": works(who),
+        "called": await _called(conn, who),
+        "nav": await _navigation(conn, who),
+    }
     return page(request, name, {**frame, **facts}, status=status, live=True)
 
 
@@ -80,7 +98,7 @@ async def _called(conn: AsyncConnection, who: Actor) -> Mapping[str, Any]:
 
 async def _navigation(conn: AsyncConnection, who: Actor) -> dict[tuple[str, str], list[tuple[Entry, int]]]:
     groups: dict[tuple[str, str], list[tuple[Entry, int]]] = {}
-    for entry in sorted(ENTRIES, key=lambda one: (MY_WORK, OVERSIGHT, SYSTEM).index(one.group)):
+    for entry in sorted(ENTRIES, key=lambda one: ((MY_WORK, OVERSIGHT, SYSTEM).index(one.group), one.place)):
         if entry.shown(who):
             number = await entry.count(conn, who) if entry.count else 0
             groups.setdefault(entry.group, []).append((entry, number))

@@ -1,60 +1,138 @@
-"""待办: what a desk has to do, ordered by time left; claiming one."""
+"""待办: what a desk has to do, ordered by time left; filters, and claiming one or many."""
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import boards
-from app.api.context import Conn, Shouhu, at_desk_of, unconcerned
+from app.api.context import Conn, Shouhu
 from app.api.work import ON_REFERRAL
 from app.db import tables
+from app.db.service import Service
+from app.district import DIVISIONS
 from app.domain.access import Actor
-from app.web.forms import Form
-from app.web.frame import STRICT
-from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, how_many, show, works
+from app.domain.terms import Stage, Urgency
+from app.web.forms import OVERALL, Form
+from app.web.frame import STRICT, page
+from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, how_many, show, works
 
 router = APIRouter(include_in_schema=False)
-TASKS = "/tasks"
-Tab = Literal["mine", "claimable", "desk"]
+TASKS, PART = "/tasks", "/tasks/list"
+DUE = {
+    "overdue": ("已超期", "Overdue"), "soon": ("4 小时内", "Within 4 hours"), "today": ("今日到期", "Due today"),
+    "week": ("7 天内", "Within 7 days"),
+}  # fmt: skip
+VIEWS = {
+    "mine": ("我的", "Mine"), "claimable": ("本单位待领取", "To claim"), "desk": ("本单位全部", "The whole desk"),
+    "done": ("已办", "Done"),
+}  # fmt: skip
+STATES = {
+    "sent": ("待受理", "to be accepted"), "accepted": ("办理中", "under way"), "returned": ("已退回补正", "returned for completion"),
+    "open": ("进行中", "running"), "met": ("已完成", "done"), "dropped": ("已终止", "fell away"), "completed": ("已完成", "done"),
+    "failed": ("未完成", "ended without result"), "declined": ("不受案", "declined"), "passed_on": ("已转办", "passed on"),
+    "withdrawn": ("已撤回", "withdrawn"), "reassigned": ("已改派", "reassigned"), "silent": ("逾期转出", "left silent"),
+}  # fmt: skip
+STREETS = {one.code: one.name for one in DIVISIONS}
 
 
 async def _mine(conn: AsyncConnection, who: Actor) -> int:
-    task = tables.tasks.c
-    query = select(task.case_id).where(task.is_open, task.holder.in_(who.persons))
-    return await how_many(conn, query.where(at_desk_of(who, task.desk), unconcerned(who, task.case_id)))
+    return await how_many(conn, select(tables.tasks.c.case_id).where(boards.in_view(who, "mine")))
 
 
-ENTRIES.append(Entry(TASKS, "待办", "Tasks", MY_WORK, works, count=_mine, on_phone=True))
+ENTRIES.append(Entry(TASKS, "待办", "Tasks", MY_WORK, works, count=_mine, on_phone=True, place=0))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be shown: a tab, filters, and how far one has read. Empty values of a form stand for none."""
+
+    view: boards.View = "mine"
+    stage: Stage | Literal[""] = ""
+    urgency: Urgency | Literal[""] = ""
+    due: boards.Due | Literal[""] = ""
+    cursor: str | None = None
+    limit: Annotated[int, Query(ge=1, le=200)] = 50
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """Those that are set."""
+        return {name: str(value) for name in ("stage", "urgency", "due") if (value := getattr(self, name))}
+
+    def query(self, *without: str, **changed: str) -> str:
+        """The address of the same list with something else."""
+        said = {"view": self.view, **self.filters, **({"limit": self.limit} if self.limit != 50 else {}), **changed}
+        return urlencode({name: value for name, value in said.items() if name not in without})
+
+
+def _asked(
+    view: boards.View = "mine", stage: Stage | Literal[""] = "", urgency: Urgency | Literal[""] = "",
+    due: boards.Due | Literal[""] = "", cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Asked:  # fmt: skip
+    return Asked(view, stage, urgency, due, cursor, limit)
+
+
+Said = Annotated[Asked, Depends(_asked)]
 
 
 @router.get(TASKS)
-async def tasks(
-    request: Request, conn: Conn, who: Signed, shouhu: Shouhu, view: Tab = "mine", cursor: str | None = None
-) -> Response:
+async def tasks(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, asked: Said) -> Response:
     """One tab of the list."""
-    return await _list(request, conn, who, shouhu, view, cursor, Form())
+    return await _whole(request, conn, who, shouhu, asked, Form())
+
+
+@router.get(PART)
+async def part(request: Request, conn: Conn, who: Unattended, shouhu: Shouhu, asked: Said) -> Response:
+    """The list alone, as an open page asks for it again by itself; that keeps nobody signed in."""
+    return page(request, "tasks_list.html", await _facts(conn, who, shouhu, asked, Form()), live=True)
 
 
 @router.post(TASKS)
-async def claim(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """领取 one: by the same command, rule and refusal as the API's."""
+async def claim(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, asked: Said) -> Response:
+    """领取: each that was ticked, or the one whose button was pressed; by the command, rule and refusal of the API."""
     form = await Form.of(request)
+    chosen = form.many("one") or form.many("task")
+    if not chosen:
+        form.wrong("task", "请先勾选要领取的事项", "Select a task first.")
     command, action = ON_REFERRAL["claim"]
-    asked = form.built(command, by=who, referral_id=form.one("referral_id"))
-    done = await form.perform(
-        conn, shouhu, who, form.one("case_id"), asked, action, referral_id=form.one("referral_id")
-    )
-    if done is None:
-        return await _list(request, conn, who, shouhu, "claimable", None, form)
-    return RedirectResponse(TASKS, 303, headers=STRICT)
+    done = 0
+    for pair in chosen:
+        case_id, _, leg = pair.partition("|")
+        one = Form({**form.typed, "idempotency_key": [f"{form.key}-{leg}"]}, version=form.version)
+        built = one.built(command, by=who, referral_id=leg)
+        made = await one.perform(conn, shouhu, who, case_id, built, action, referral_id=leg, beside={})
+        done += made is not None
+        form.take(one, OVERALL)
+    if form.status != 200:
+        return await _whole(request, conn, who, shouhu, asked, form, claimed=done)
+    return RedirectResponse(f"{TASKS}?view=mine&claimed={done}", 303, headers=STRICT)
 
 
-async def _list(
-    request: Request, conn: Conn, who: Actor, shouhu: Shouhu, view: Tab, cursor: str | None, form: Form
+async def _whole(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, asked: Asked, form: Form, claimed: int = 0
 ) -> Response:
-    shown = await boards.tasks(conn, who, shouhu, view=view, cursor=cursor, limit=50)
-    facts = {"path": TASKS, "view": view, "page": shown, "form": form}
+    said = request.query_params.get("claimed", "")
+    facts = await _facts(conn, who, shouhu, asked, form)
+    facts |= {
+        "claimed": claimed or (int(said) if said.isdecimal() else 0),
+        "stages": tuple(Stage)[:-1],
+        "urgencies": tuple(Urgency),
+    }
     return await show(request, conn, who, "tasks.html", facts, status=form.status)
+
+
+async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, asked: Asked, form: Form) -> dict[str, Any]:
+    shown = await boards.tasks(
+        conn, who, shouhu, view=asked.view, stage=asked.stage or None, urgency=asked.urgency or None, due=asked.due or None,
+        cursor=asked.cursor, limit=asked.limit,
+    )  # fmt: skip
+    counts: Mapping[str, int] = (await boards.task_counts(conn, who, shouhu)).model_dump()
+    return {
+        "path": TASKS, "part": PART, "asked": asked, "rows": shown.items, "next": shown.next, "counts": counts, "form": form,
+        "views": VIEWS, "dues": DUE, "streets": STREETS, "states": STATES,
+    }  # fmt: skip

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class PageOf:
-    """One page in one state; `path` may name a seeded case: /cases/{waiting}. `post` fills the form and sends it."""
+    """One page in one state; `path` may name a seeded case: /cases/{waiting}. `post` fills fields, then the button `send` is pressed."""
 
     name: str
     route: str
     path: str
     person: str | None = None
     post: dict[str, str] = field(default_factory=dict)
+    send: str = "main form button[type=submit]"
     status: int = 200
 
 
@@ -68,7 +69,18 @@ PAGES = (
     ),
     PageOf("answer", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/answer", CIVIL),
     PageOf("plan", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/plan", CIVIL),
+    PageOf("tasks-nothing-chosen", "/tasks", "/tasks?view=claimable", POLICE, send="#claims button", status=422),
+    PageOf("tasks-desk", "/tasks", "/tasks?view=desk&due=overdue&urgency=same_day", POLICE),
+    PageOf("tasks-done", "/tasks", "/tasks?view=done", POLICE),
     PageOf("tasks-empty", "/tasks", "/tasks", "culture.officer.1"),
+    PageOf("tasks-none-fits", "/tasks", "/tasks?view=desk&stage=review", "culture.officer.1"),
+    PageOf("notices", "/notices", "/notices", SUPERVISOR),
+    PageOf("notices-none", "/notices", "/notices", "culture.officer.1"),
+    PageOf("absences", "/absences", "/absences", HEAD),
+    PageOf("absences-wrong", "/absences", "/absences", HEAD, post={"from_at": "2026-12-02"}, status=422),
+    PageOf("search", "/search", "/search", POLICE),
+    PageOf("search-found", "/search", "/search", POLICE, post={"q": "13900000000"}),
+    PageOf("search-nothing", "/search", "/search", POLICE, post={"q": "WB-2026-999999"}),
 )
 NO_PAGE = (
     "/report/{step}",
@@ -80,5 +92,7 @@ NO_PAGE = (
     "/sign-out",
     "/sign-in/provider",
     "/sign-in/back",
+    "/tasks/list",
+    "/absences/seat",
 )
 """Routes that show nothing themselves, and those of a report that is being written, which tests/web/test_reporting.py walks."""

@@ -98,7 +98,7 @@ async def test_a_refusal_stands_on_the_page_in_the_words_of_the_api(staff_page, 
     path = f"/v1/cases/{case_id}/referrals/{leg}"
     here = await (await staff_page(OFFICER)).open(f"{TASKS}?view=claimable")
     await people.post(COLLEAGUE, f"{path}/claim")
-    row = here.page.locator(f"form:has(input[value='{case_id}']) button")
+    row = here.page.locator(f"button[value='{case_id}|{leg}']")
     async with here.page.expect_navigation() as navigation:
         await row.click()
     assert (await navigation.value).status == 409
@@ -108,8 +108,8 @@ async def test_a_refusal_stands_on_the_page_in_the_words_of_the_api(staff_page, 
 
 async def test_a_conflict_shows_what_changed_keeps_what_was_typed_and_goes_on_from_there(signed_in, people, waiting):
     case_id, leg = waiting
-    typed = {"case_id": case_id, "referral_id": leg, "version": "1", "idempotency_key": "first-of-it"}
-    answer = await signed_in.post(TASKS, data=typed)
+    typed = {"one": f"{case_id}|{leg}", "version": "1", "idempotency_key": "first-of-it"}
+    answer = await signed_in.post(f"{TASKS}?view=claimable", data=typed)
     assert answer.status_code == 409
     assert "案件已有更新" in answer.text
     assert "转介" in answer.text
@@ -123,16 +123,21 @@ async def test_a_conflict_shows_what_changed_keeps_what_was_typed_and_goes_on_fr
 
 
 async def test_what_cannot_be_a_command_is_said_and_nothing_is_done(signed_in, waiting):
-    answer = await signed_in.post(TASKS, data={"case_id": waiting[0]})
+    answer = await signed_in.post(TASKS, data={"task": ""})
+    assert answer.status_code == 422
+    assert "请先勾选" in answer.text
+    answer = await signed_in.post("/absences", data={"deputy_id": "police.officer.2"})
     assert answer.status_code == 422
     assert "必填" in answer.text
-    answer = await signed_in.post(TASKS, data={"case_id": "case-of-nobody", "referral_id": "x"})
+    answer = await signed_in.post(TASKS, data={"one": f"{waiting[0]}|no-such"})
+    assert answer.status_code == 404
+    answer = await signed_in.post(TASKS, data={"one": "case-of-nobody|x"})
     assert answer.status_code == 404
     assert "案件不存在" in answer.text
 
 
 async def test_no_other_site_sends_a_form_and_no_page_leads_to_one(signed_in, waiting):
-    sent = {"case_id": waiting[0], "referral_id": waiting[1]}
+    sent = {"one": "|".join(waiting)}
     for path, data in ((TASKS, sent), ("/preferences", {"lang": "en"})):
         answer = await signed_in.post(path, data=data, headers={"Sec-Fetch-Site": "cross-site"})
         assert answer.status_code == 403

@@ -21,7 +21,8 @@
   });
 
   // One box ticks all boxes of its form; without scripts it is not shown.
-  for (const all of document.querySelectorAll("[data-all]")) all.hidden = false;
+  const show = () => { for (const one of document.querySelectorAll("[data-with-scripts]")) one.hidden = false; };
+  show();
   document.addEventListener("change", (event) => {
     const name = event.target.dataset?.all;
     if (!name) return;
@@ -81,9 +82,9 @@
     history.replaceState(null, "", location.pathname);
   }
 
-  // A part that came anew: what is wrong takes the focus, a number in the title follows the list.
+  // A part that came anew: a number in the title follows the list.
   document.addEventListener("htmx:after:swap", () => {
-    document.querySelector("main [role=alert][autofocus]")?.focus();
+    show();
     const titled = document.querySelector("[data-title]");
     if (titled) document.title = titled.dataset.title;
   });

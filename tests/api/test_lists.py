@@ -1,0 +1,54 @@
+"""The lists of a desk: their names, filters and counts, and the number under which people speak of a case."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.domain.case_no import case_no, number_in
+
+
+@pytest.mark.parametrize(("said", "number"), [
+    ("WB-2026-000123", 123), ("wb2026-123", 123), ("2026-000123", 123), ("123", 123), ("lxm", None), ("", None), ("12-3-4", None),
+])  # fmt: skip
+def test_a_case_number_is_read_however_it_is_written(said, number):
+    assert number_in(said) == number
+    assert case_no(123, datetime(2026, 12, 31, 16, 30, tzinfo=UTC)) == "WB-2027-000123"
+
+
+async def test_tasks_have_their_names_filters_and_counts(api):
+    case_id = (await api.report(children=[{"residence_division": "110106101"}]))["case_id"]
+    leg = await api.leg(case_id, "POLICE")
+
+    async def rows(query):
+        items, cursor = [], ""
+        while cursor is not None:
+            page = (await api.get("police.officer.1", f"/v1/tasks?limit=200&{query}{cursor}")).json()
+            items += page["items"]
+            cursor = f"&cursor={page['next']}" if page["next"] else None
+        return {row["subject"]: row for row in items if row["case_id"] == case_id}
+
+    claimable = await rows("view=claimable")
+    assert leg in claimable
+    assert {row["kind"] for row in claimable.values()} == {"referral"}
+    assert claimable[leg]["title_zh"] != claimable[leg]["task"]
+    assert claimable[leg]["case_no"].startswith("WB-")
+    assert "confirm_safety" in await rows("view=desk&due=week")
+    assert leg not in await rows("view=desk&due=overdue")
+    assert leg not in await rows("view=desk&stage=review")
+    assert leg in await rows(f"view=desk&urgency={claimable[leg]['urgency']}")
+    before = (await api.get("police.officer.1", "/v1/tasks/counts")).json()
+    await api.post("police.officer.1", f"/v1/cases/{case_id}/referrals/{leg}/claim")
+    after = (await api.get("police.officer.1", "/v1/tasks/counts")).json()
+    assert after["mine"] - before["mine"] == (1 if before["mine"] < 100 else 0)
+    assert leg in await rows("view=mine")
+    children = (await api.progress(case_id))["children"]
+    await api.post("police.officer.1", f"/v1/cases/{case_id}/safety", {"child_id": children[0]["id"], "safety": "safe"})
+    assert "confirm_safety" in await rows("view=done")
+
+
+async def test_colleagues_are_those_of_the_own_office(api):
+    police = (await api.get("police.officer.1", "/v1/colleagues")).json()
+    assert {"police.officer.2", "police.head.1"} <= {one["id"] for one in police}
+    assert all(one["desk"] == "POLICE" for one in police)
+    street = (await api.get("street-110106007.officer.1", "/v1/colleagues")).json()
+    assert {one["desk"] for one in street} == {"STREET-110106007"}
