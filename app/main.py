@@ -33,6 +33,7 @@ from app.api import (
     keys,
     ledgers,
     need,
+    overview,
     policy,
     problems,
     procedures,
@@ -62,7 +63,24 @@ from app.oidc import Client, Provider
 from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
-from app.web import case, frame, office, oidc, progress, receipt, report, sign_in, staff, steps, tasks, unit, wrong
+from app.web import (
+    case,
+    figures,
+    frame,
+    office,
+    oidc,
+    oversight,
+    progress,
+    receipt,
+    report,
+    rules,
+    sign_in,
+    staff,
+    steps,
+    tasks,
+    unit,
+    wrong,
+)
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
@@ -137,6 +155,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         need,
         emergency,
         district,
+        overview,
         policy,
         registers,
         rounds,
@@ -150,7 +169,23 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.include_router(
             module.router, responses=problems.documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
         )
-    for pages in (frame, staff, progress, sign_in, oidc, tasks, office, case, steps, receipt, report, unit):
+    for pages in (
+        frame,
+        staff,
+        progress,
+        sign_in,
+        oidc,
+        tasks,
+        office,
+        case,
+        steps,
+        receipt,
+        report,
+        unit,
+        oversight,
+        figures,
+        rules,
+    ):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)
     app.add_api_route("/healthz", _alive, include_in_schema=False)

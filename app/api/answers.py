@@ -59,6 +59,7 @@ class CaseFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: str
+    case_no: str = Field(examples=["WB-2026-000123"], description="The number as people say it.")
     version: int = Field(description="Also the ETag.")
     progress: WhereItStands = Field(
         description="The fold of the events: referrals, duties, children by id, link, closure."
@@ -149,7 +150,7 @@ class TaskCounts(BaseModel):
     notices: int = Field(description="Unread.")
 
 
-class StalledRow(TaskRow):
+class StalledRow(NamedTask):
     """Where a child waits, why, and for how many seconds in this step."""
 
     cause: Cause

@@ -1,11 +1,13 @@
 """What people work from: a desk's tasks, the stalled list with its causes, on-time rates, notices."""
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, text, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.answers import FindingRow, NamedTask, Notice, Rate, StalledRow, TaskCounts, TaskRow
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned, visible
@@ -13,6 +15,7 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.scorecard import kept_on_time
+from app.db.service import Service
 from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
 from app.domain.facts import BEIJING
@@ -50,10 +53,8 @@ async def tasks(
     done = view == "done"
     by = (task.ended_at if done else task.due_at, task.case_id, task.subject)
     page = await page_of(conn, query, _Numbered, by, cursor=cursor, limit=limit, newest_first=done)
-    packs = {
-        name: Pack(name, (await shouhu.ledger.pack(conn, name)).file) for name in {row.rules for row in page.items}
-    }
-    return Page(items=[row.shown(packs[row.rules]) for row in page.items], next=page.next)
+    packs = await _packs(conn, shouhu, page.items)
+    return Page(items=[NamedTask(**row.named(packs[row.rules])) for row in page.items], next=page.next)
 
 
 @router.get("/tasks/counts", operation_id="task_counts")
@@ -80,16 +81,25 @@ class _Numbered(TaskRow):
     filed_at: datetime
     rules: str
 
-    def shown(self, pack: Pack) -> NamedTask:
+    def named(self, pack: Pack) -> dict[str, Any]:
         """With its name, and the ways in which it may end."""
         names, step = task_names(pack.version, pack.file), pack.step_of_task(self.subject)
         of_step = names.get(step) if self.kind == "duty" else None
         named = of_step or names.get(self.subject) or names.get(self.task) or Words(self.task, self.task)
-        told = self.model_dump(exclude={"number", "filed_at", "rules", "outcomes"})
-        return NamedTask(
-            **told, outcomes=list(allowed(pack, step)) if step and self.is_open else [], title_zh=named.zh, title_en=named.en,
-            case_no=case_no(self.number, self.filed_at),
-        )  # fmt: skip
+        return self.model_dump(exclude={"number", "filed_at", "rules", "outcomes"}) | {
+            "outcomes": list(allowed(pack, step)) if step and self.is_open else [], "title_zh": named.zh, "title_en": named.en,
+            "case_no": case_no(self.number, self.filed_at),
+        }  # fmt: skip
+
+
+class _Stalling(_Numbered):
+    cause: Cause
+    age: float
+
+
+async def _packs(conn: AsyncConnection, shouhu: Service, rows: Sequence[_Numbered]) -> dict[str, Pack]:
+    """The versions by which these tasks run."""
+    return {name: Pack(name, (await shouhu.ledger.pack(conn, name)).file) for name in {row.rules for row in rows}}
 
 
 def in_view(who: Actor, view: View) -> ColumnElement[bool]:
@@ -142,12 +152,18 @@ async def stalled(
     earlier = tuple(causes)[: tuple(causes).index(cause)] if cause else ()
     asked = and_(causes[cause], *(not_(causes[other]) for other in earlier)) if cause else or_(*causes.values())
     query = (
-        select(tables.tasks, why.label("cause"), func.extract("epoch", now - task.opened_at).label("age"))
+        select(
+            tables.tasks, tables.cases.c.number, tables.cases.c.filed_at, tables.cases.c.progress["policy"].astext.label("rules"),
+            why.label("cause"),
+            func.extract("epoch", now - task.opened_at).label("age"),
+        )
         .join(tables.cases, tables.cases.c.id == task.case_id)
         .where(text(tables.WAITING), visible(who), asked)
-    )
+    )  # fmt: skip
     by = (task.opened_at, task.case_id, task.subject)
-    return await page_of(conn, query, StalledRow, by, cursor=cursor, limit=limit)
+    page = await page_of(conn, query, _Stalling, by, cursor=cursor, limit=limit)
+    packs = await _packs(conn, shouhu, page.items)
+    return Page(items=[StalledRow(**row.named(packs[row.rules])) for row in page.items], next=page.next)
 
 
 @router.get("/statistics/on-time", operation_id="on_time", response_model_exclude_unset=True)

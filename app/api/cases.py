@@ -16,6 +16,7 @@ from app.db.ledger import events_since
 from app.db.past import report_of
 from app.db.vault import opened, opened_one, with_notes
 from app.domain.access import Action, Actor, Deny, may
+from app.domain.case_no import case_no
 from app.domain.disclosure import told_to
 from app.domain.events import event_adapter
 from app.domain.identity import clean_name, normal_phone
@@ -64,6 +65,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
     knows_reporter = not isinstance(may(who, Action.READ_REPORTER, subject), Deny)
     answer: dict[str, Any] = {
         "id": case_id,
+        "case_no": await _number(conn, case_id),
         "version": progress.version,
         "progress": {
             **progress.model_dump(mode="json"),
@@ -86,6 +88,12 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
             await audit_read(conn, who, "read_reporter", case_id, ["reporter"])
             answer["reporter"] = lens(reporter)
     return answer
+
+
+async def _number(conn: Conn, case_id: str) -> str:
+    case = tables.cases.c
+    row = (await conn.execute(select(case.number, case.filed_at).where(case.id == case_id))).one()
+    return case_no(row.number, row.filed_at)
 
 
 def names_of(reporter: dict[str, Any]) -> tuple[str, ...]:

@@ -137,7 +137,9 @@ RULES: dict[str, tuple[str, Rule]] = {
     "colleagues": ("signed in; of the own office", signed_in),
     "task_counts": ("signed in; of the own desk", signed_in),
     "stalled": ("read_statistics, sight", _on_the_board),
+    "overview": ("read_statistics, sight", _on_the_board),
     "on_time": ("read_statistics, sight", _on_the_board),
+    "volumes": ("read_statistics", _by(Action.READ_STATISTICS)),
     "outcomes": ("read_statistics", _by(Action.READ_STATISTICS)),
     "scorecard": ("read_statistics", _by(Action.READ_STATISTICS)),
     "anonymised": ("read_statistics, oversight", _handed_out),
@@ -167,7 +169,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "approve_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     "dry_run_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     **dict.fromkeys(
-        ("me", "agencies", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_changes", "surveys"),
+        ("me", "agencies", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_rows", "policy_changes", "surveys"),
         ("signed in", signed_in),
     ),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query
@@ -16,12 +16,14 @@ from app.db.past import past_reports
 from app.db.service import Service
 from app.db.versions import version_rows
 from app.domain.access import Action
+from app.domain.facts import BEIJING
 from app.domain.policy import Policy
 from app.domain.terms import Agency
 from app.policy.case_file import WrittenCase, facts_of_file
 from app.policy.diff import diff
 from app.policy.dry_run import dry_run
 from app.policy.examples import with_facts
+from app.policy.explanation import Explained, in_full
 from app.policy.loader import load
 from app.policy.pack import Pack
 from app.policy.rehearsal import Course, NoSuchOutcome, rehearse
@@ -170,6 +172,13 @@ async def propose_policy(body: Proposal, conn: Conn, who: Who, shouhu: Shouhu) -
 async def approve_policy(version: str, conn: Conn, who: Who, shouhu: Shouhu) -> VersionRow:
     """The second person's step: from its day on new cases follow it."""
     return VersionRow.model_validate(await approve(conn, who, version, shouhu.ledger.clock()))
+
+
+@router.get("/versions/{version}/rows", operation_id="policy_rows")
+async def policy_rows(version: str, conn: Conn, who: Who) -> list[Explained]:
+    """A version as people read it: each row with its condition in words and the clauses that it rests on."""
+    file = (await _pack(conn, version)).file
+    return in_full(file, datetime.combine(file.effective_from, time(), BEIJING))
 
 
 @router.get("/versions/{version}/changes", operation_id="policy_changes")

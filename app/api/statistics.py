@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import select, true
+from sqlalchemy import func, select, true
 
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
 from app.api.problems import Problem
@@ -17,6 +17,7 @@ from app.db import tables
 from app.db.outcomes import cases_then, children_of, watches_then
 from app.db.scorecard import scorecard as counted
 from app.domain.access import Action, Actor
+from app.domain.facts import BEIJING
 from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.small_numbers import suppressed
@@ -58,6 +59,32 @@ async def outcomes(
         **figures(*then).model_dump(), as_of=at, target=rules.target, unread=len(then[0]) - len(then[1]),
         before=figures(*earlier) if earlier else None,
     )  # fmt: skip
+
+
+class Month(BaseModel):
+    """What came in and what was closed in one month of Beijing time."""
+
+    month: str = Field(examples=["2026-11"])
+    reports: int
+    closed: int
+
+
+@router.get("/volumes", operation_id="volumes")
+async def volumes(
+    conn: Conn, who: Who, shouhu: Shouhu, months: Annotated[int, Query(ge=1, le=60)] = 12
+) -> list[Month]:  # fmt: skip
+    """Month by month up to this one, of the cases in sight; a month without any has noughts."""
+    require(who, Action.READ_STATISTICS)
+    case, now = tables.cases.c, shouhu.ledger.clock().astimezone(BEIJING)
+    last = now.year * 12 + now.month - 1
+    asked = [f"{at // 12:04}-{at % 12 + 1:02}" for at in range(last - months + 1, last + 1)]
+    found: dict[str, dict[str, int]] = {"reports": {}, "closed": {}}
+    for name, at in (("reports", case.filed_at), ("closed", case.closed_at)):
+        month = func.to_char(func.timezone("Asia/Shanghai", at), "YYYY-MM")
+        since = datetime.fromisoformat(f"{asked[0]}-01T00:00:00+08:00")
+        query = select(month, func.count()).where(at >= since, visible(who)).group_by(month)
+        found[name] = {row[0]: row[1] for row in await conn.execute(query)}
+    return [Month(month=one, reports=found["reports"].get(one, 0), closed=found["closed"].get(one, 0)) for one in asked]
 
 
 class Card(BaseModel):

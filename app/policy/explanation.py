@@ -64,6 +64,11 @@ def versions_of(events: Sequence[Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*filed, *(event.after for event in events if isinstance(event, e.PolicyMoved))]))
 
 
+def in_full(file: PackFile, at: datetime) -> list[Explained]:
+    """Every row that decides something about a report, as it stands in the rules; `at` is when they begin to hold."""
+    return [_of_row(table, row, at) for table in TABLES for row in getattr(file, table)]
+
+
 def _of_report(file: PackFile, filed: e.ReportFiled) -> Iterator[Explained]:
     decided = {*filed.rows, *(duty.code for duty in filed.duties)}
     for table in TABLES:

@@ -50,7 +50,7 @@ BODIES = {
     "make_entry_link": {"unit": "unit-matrix", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"},
 }
 LISTS = ("own_reports", "list_cases", "tasks", "stalled", "watches", "offered_watches", "notices")
-COUNTS = ("touched_benefits", "findings", "on_time", "notices")
+COUNTS = ("touched_benefits", "findings", "on_time", "overview", "notices")
 """The owner and the supervisors are told of the full views and emergency reads of the others in this very test."""
 
 

@@ -1,0 +1,89 @@
+"""规则与时限: the rules as people read them, two versions side by side, past cases tried, approved by a second person; the calendar."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+
+from app.api import district, policy
+from app.api.context import Conn, Shouhu
+from app.domain.access import Action, Deny, may
+from app.domain.facts import BEIJING
+from app.policy.explanation import TABLES
+from app.web.forms import OVERALL, Form
+from app.web.frame import STRICT
+from app.web.staff import ENTRIES, SYSTEM, Entry, Signed, show, works
+
+router = APIRouter(include_in_schema=False)
+RULES = "/rules"
+TRIED = 1000
+"""Past cases that a trial on a page goes through; the command line takes more."""
+ENTRIES.append(Entry(RULES, "规则与时限", "Rules and calendar", SYSTEM, works))
+
+
+@router.get(RULES)
+async def rules(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """Which version holds, which are proposed, and until when the working days are certain."""
+    now = shouhu.ledger.clock()
+    year = now.astimezone(BEIJING).year
+    facts = {
+        "path": RULES, "versions": await policy.policy_versions(conn, who), "holds": (await shouhu.ledger.current(conn, now)).version,
+        "shipped": shouhu.ledger.policy, "year": year, "calendar": await district.calendar(conn, who, year),
+    }  # fmt: skip
+    return await show(request, conn, who, "rules.html", facts)
+
+
+@router.get(RULES + "/{version}")
+async def version(
+    version: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, against: str = ""
+) -> Response:
+    """One version in full, or what it changes against another."""
+    return await _version(request, conn, who, shouhu, version, against, Form())
+
+
+@router.post(RULES + "/{version}/approval")
+async def approve(version: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """The second person's step."""
+    form = await Form.of(request)
+    if not form.one("read"):
+        form.wrong("read", "请确认已看过变更", "Please confirm that you have read the changes.")
+    if await form.attempt(conn, lambda: policy.approve_policy(version, conn, who, shouhu)) is None:
+        return await _version(request, conn, who, shouhu, version, form.one("against"), form)
+    return RedirectResponse(RULES, 303, headers=STRICT)
+
+
+@router.get(RULES + "/{version}/trial")
+async def trial(version: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, against: str = "") -> Response:
+    """Which past cases it would have taken otherwise."""
+    against = against or shouhu.ledger.policy
+    tried = await policy.dry_run_policy(version, against, conn, who, newest=TRIED)
+    return await show(
+        request,
+        conn,
+        who,
+        "trial.html",
+        {"path": RULES, "version": version, "against": against, "tried": tried, "said": _said},
+    )
+
+
+async def _version(
+    request: Request, conn: Conn, who: Signed, shouhu: Shouhu, name: str, against: str, form: Form
+) -> Response:  # fmt: skip
+    known = {row.version: row for row in await policy.policy_versions(conn, who)}
+    if name != shouhu.ledger.policy and name not in known:
+        raise HTTPException(404)
+    names = [one for one in dict.fromkeys([shouhu.ledger.policy, *known]) if one != name]
+    facts = {
+        "path": RULES, "version": name, "row": known.get(name), "against": against if against in names else "", "names": names, "form": form,
+        "changes": await policy.policy_changes(name, against, conn, who) if against in names else [],
+        "rows": await policy.policy_rows(name, conn, who), "tables": TABLES, "said": _said, "overall": OVERALL,
+        "may_change": not isinstance(may(who, Action.MANAGE_POLICY), Deny),
+    }  # fmt: skip
+    return await show(request, conn, who, "rules_version.html", facts, status=form.status)
+
+
+def _said(value: Any) -> str:
+    """A value of the rules on one line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) if value is not None else "—"
