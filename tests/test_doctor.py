@@ -128,7 +128,7 @@ async def test_a_version_that_is_older_than_a_table_is_told_and_one_that_cannot_
     await migrate(ours)
     for name, files, ok, said in (
         ("fengtai-2025.9", FILES, True, "fengtai-2025.9 is silent about"),
-        ("fengtai-2025.8", FILES | {"times.yaml": "times: {}"}, False, "fengtai-2025.8: times.yaml: "),
+        ("fengtai-2025.8", FILES | {"times.yaml": "times: 3"}, False, "fengtai-2025.8: times.yaml: "),
     ):
         async with ours.begin() as conn:
             await keep(conn, name, "t", date(2025, 9, 1), files, "a.1", datetime.now(UTC))

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.domain.terms import Rung
 
+KEPT_AT = ("watch_began", "watch_taken")
+"""From these on a watch is kept at the division that they name."""
 ANSWERS = ("reporter_answered", "answer_waived")
 event, case = tables.events.c, tables.cases.c
 
@@ -69,17 +71,26 @@ def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[b
 
 
 def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """Visits that were made, and those whose day passed: the desk's head is told then."""
+    """Visits that were made, and those whose day passed: the desk's head is told then. Each counts where the watch was kept that day."""
     watch, missed = tables.watches.c, event.body["rung"].astext == Rung.DESK_HEAD.value
+    earlier = tables.events.alias("earlier").c
+    then = (
+        select(earlier.body["division"].astext)
+        .where(earlier.stream_id == event.stream_id, earlier.kind.in_(KEPT_AT), earlier.version <= event.version)
+        .order_by(earlier.version.desc())
+        .limit(1)
+        .correlate(tables.events)
+        .scalar_subquery()
+    )
     return (
         select(
-            watch.division, func.count().filter(event.kind == "visit_recorded").label("visits"),
+            then.label("division"), func.count().filter(event.kind == "visit_recorded").label("visits"),
             func.count().filter(event.kind == "visit_rung_fired", missed).label("visits_missed"),
         )
         .join(tables.events, event.stream_id == watch.id)
         .outerjoin(tables.cases, case.id == watch.case_id)
         .where(event.kind.in_(("visit_recorded", "visit_rung_fired")), within, seen)
-        .group_by(watch.division)
+        .group_by(then)
     )  # fmt: skip
 
 

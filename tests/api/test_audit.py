@@ -151,7 +151,7 @@ async def test_a_childs_record_of_access_says_who_saw_it_and_who_changed_it(api)
     ]
     assert {"FileReport", "AddNote", "read_access_record"} <= {row["action"] for row in rows}
     assert secret not in str(rows)
-    assert (await api.get("police.officer.1", path)).status_code == 403
+    assert (await api.get("police.officer.2", path)).status_code == 403
     assert (await api.get("civil.supervisor.1", "/v1/children/ch-none/access-record")).status_code == 404
     table = await api.get("civil.supervisor.1", f"{path}.csv")
     assert table.headers["Content-Disposition"].startswith("attachment")

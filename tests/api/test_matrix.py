@@ -199,6 +199,7 @@ class Caller:
             asked["cursor"] = cursor  # other tests leave more than a page behind
 
 
+@pytest.mark.timeout(400)
 async def test_the_running_api_answers_every_cell_as_the_table_says(api, seated, case, photo):
     progress = await api.progress(case)
     leg = next(r["id"] for r in progress["referrals"] if r["agency"] == "POLICE")

@@ -175,7 +175,7 @@ async def cards_by_hand(api, since, until):
         return cards.setdefault(street, {"rungs": Counter(), "hours": [], "n": Counter()})
 
     for row in rows:
-        if row.kind in ("report_filed", "watch_began"):
+        if row.kind in ("report_filed", "watch_began", "watch_taken"):
             division[row.stream_id] = row.body["division"]
         if row.at > until or row.stream_id in hidden or not row.stream_id.startswith(("case-", "watch-")):
             continue

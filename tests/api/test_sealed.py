@@ -88,7 +88,11 @@ async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground
     async with api.service.engine.connect() as conn:
         looked = (
             select(tables.audit.c.why)
-            .where(tables.audit.c.stream_id == case, tables.audit.c.action == "open_sealed")
+            .where(
+                tables.audit.c.stream_id == case,
+                tables.audit.c.action == "open_sealed",
+                tables.audit.c.outcome == "done",
+            )
             .order_by(tables.audit.c.id)
         )
         assert (await conn.execute(looked)).scalars().all() == [

@@ -65,6 +65,7 @@ INSIDERS = {
 QUERIES = {
     "/v1/statistics/volumes": "?months=24",
     "/v1/approvals": "?waiting=false",
+    "/v1/emergency-reads": "?limit=200",
     "/v1/statistics/scorecard": "?since=2026-01-01T00:00:00Z&until=2030-01-01T00:00:00Z",
 }
 OF_NO_CASE = {
