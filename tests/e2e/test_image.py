@@ -90,6 +90,8 @@ def compose(image, servers, place):
         "SHOUHU_WORKER_DB_PASSWORD": "in-the-address",
         "SHOUHU_RECEIPT_SECRET": "r" * 32, "SHOUHU_AUDIT_KEY": KEY, "SIMULATOR_SECRET": new_secret(),
         "SHOUHU_PAYLOAD_KEYS": f"k1:{base64.b64encode(os.urandom(32)).decode()}",
+        "SHOUHU_MASTER_KEYS": f"m1:{base64.b64encode(os.urandom(32)).decode()}",
+        "SHOUHU_MARK_KEY": base64.b64encode(os.urandom(32)).decode(),
     }  # fmt: skip
     there = {
         "postgresql+asyncpg://shouhu:in-the-address@postgres:5432/shouhu": postgres.url,

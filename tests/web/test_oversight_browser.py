@@ -21,20 +21,19 @@ async def test_the_longest_wait_comes_first_with_its_cause_its_holder_and_its_ne
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 async def test_many_are_urged_at_once(visitor, people, seeded, scripts):
     here = await (await visitor(SUPERVISOR, size=DESK, java_script_enabled=scripts)).open("/oversight")
-    late = seeded["late"]["case_id"]
 
     async def urged():
-        rows = (await people.get(SUPERVISOR, "/v1/stalled?limit=50"))["items"]
-        return sum(row["urged"] for row in rows if row["case_id"] == late)
+        rows = (await people.get(SUPERVISOR, "/v1/stalled?limit=200"))["items"]
+        return sum(row["urged"] for row in rows)
 
     before = await urged()
-    boxes = here.page.locator(f"input[name=task][value^='{late}/']")
+    boxes = here.page.locator("input[name=task]")
     for number in range(2):
         await boxes.nth(number).check()
     await here.page.click("button[value=urge]")
     says = await here.says()
     assert "已催办 2 项" in says, says
-    assert await urged() >= before + 1  # a silent leg has left the list once another agency took it
+    assert await urged() >= before + 2
     here.is_quiet()
 
 
