@@ -87,6 +87,7 @@ def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*t
             then.label("division"), func.count().filter(event.kind == "visit_recorded").label("visits"),
             func.count().filter(event.kind == "visit_rung_fired", missed).label("visits_missed"),
         )
+        .select_from(tables.watches)
         .join(tables.events, event.stream_id == watch.id)
         .outerjoin(tables.cases, case.id == watch.case_id)
         .where(event.kind.in_(("visit_recorded", "visit_rung_fired")), within, seen)
