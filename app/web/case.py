@@ -24,23 +24,15 @@ from app.domain.terms import Agency, Role, Rung, Stage
 from app.web import asks
 from app.web.forms import Form
 from app.web.frame import STRICT
-from app.web.said import code_of, fact_name, fact_value, moment, obstacle
+from app.web.said import STATES, code_of, fact_name, fact_value, moment, obstacle
 from app.web.staff import Signed, show
 from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
-STATES: dict[State, tuple[str, Pair]] = {
-    State.SENT: ("a", ("待受理", "to be accepted")),
-    State.RETURNED: ("a", ("退回补正中", "returned for completion")),
-    State.ACCEPTED: ("x", ("办理中", "in work")),
-    State.COMPLETED: ("g", ("已完成", "done")),
-    State.FAILED: ("r", ("未完成", "ended without result")),
-    State.DECLINED: ("x", ("不受案", "declined")),
-    State.PASSED_ON: ("x", ("已再转", "passed on")),
-    State.REASSIGNED: ("x", ("已改派", "reassigned")),
-    State.SILENT: ("r", ("逾期无人受理", "left silent")),
-    State.WITHDRAWN: ("x", ("已撤回", "withdrawn")),
-}
+LIGHTS = {
+    State.SENT: "a", State.RETURNED: "a", State.COMPLETED: "g", State.FAILED: "r", State.SILENT: "r",
+}  # fmt: skip
+"""States that want a look, or are in order; all others are neither."""
 
 
 class Owed(NamedTuple):
@@ -87,7 +79,7 @@ class Opened(NamedTuple):
         """A leg as a row."""
         route = self.policy.route(leg.route_id, urgent=leg.urgent)
         clock = next((clock for _, clock in leg.clocks()), None)
-        light, state = STATES[leg.state]
+        light, state = LIGHTS.get(leg.state, "x"), STATES[leg.state]
         return Owed(
             f"{self.path}/legs/{leg.id}", (route.title_zh, route.title_en), leg.agency, leg.desk, leg.holder, light, state, clock,
             leg.state.is_open and self.progress.is_open, leg.desk == self.who.desk and leg.state.is_open, leg.basis,
@@ -96,7 +88,7 @@ class Opened(NamedTuple):
     def duty(self, duty: Duty) -> Owed:
         """A duty as a row."""
         owes = duty.is_open and self.progress.is_open
-        ended: tuple[str, Pair] = ("x", ("已终止", "fell away")) if duty.dropped else ("g", ("已完成", "done"))
+        ended = ("x", STATES["dropped"]) if duty.dropped else ("g", STATES["met"])
         light, state = (
             ("r", ("已逾期", "overdue")) if owes and duty.expired else ("x", ("待办", "owed")) if owes else ended
         )

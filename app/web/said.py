@@ -27,6 +27,13 @@ OBSTACLES: dict[str, Pair] = {
     "referrals_open": ("还有单位的任务未完成", "Tasks of agencies are open."),
     "duties_open": ("还有义务未完成", "Duties are open."),
 }  # fmt: skip
+STATES: dict[str, Pair] = {
+    "sent": ("待受理", "to be accepted"), "accepted": ("办理中", "under way"), "returned": ("已退回补正", "returned for completion"),
+    "open": ("进行中", "running"), "met": ("已完成", "done"), "dropped": ("已终止", "fell away"), "completed": ("已完成", "done"),
+    "failed": ("未完成", "ended without result"), "declined": ("不受案", "declined"), "passed_on": ("已转办", "passed on"),
+    "withdrawn": ("已撤回", "withdrawn"), "reassigned": ("已改派", "reassigned"), "silent": ("逾期转出", "left silent"),
+}  # fmt: skip
+"""Where a task stands: a leg by its state, a duty as `open`, `met` or `dropped`."""
 CODES: tuple[type[Term], ...] = (
     Known,
     Category,

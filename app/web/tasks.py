@@ -20,6 +20,7 @@ from app.domain.access import Actor
 from app.domain.terms import Stage, Urgency
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT, page
+from app.web.said import STATES
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, how_many, show, works
 
 router = APIRouter(include_in_schema=False)
@@ -31,12 +32,6 @@ DUE = {
 VIEWS = {
     "mine": ("我的", "Mine"), "claimable": ("本单位待领取", "To claim"), "desk": ("本单位全部", "The whole desk"),
     "done": ("已办", "Done"),
-}  # fmt: skip
-STATES = {
-    "sent": ("待受理", "to be accepted"), "accepted": ("办理中", "under way"), "returned": ("已退回补正", "returned for completion"),
-    "open": ("进行中", "running"), "met": ("已完成", "done"), "dropped": ("已终止", "fell away"), "completed": ("已完成", "done"),
-    "failed": ("未完成", "ended without result"), "declined": ("不受案", "declined"), "passed_on": ("已转办", "passed on"),
-    "withdrawn": ("已撤回", "withdrawn"), "reassigned": ("已改派", "reassigned"), "silent": ("逾期转出", "left silent"),
 }  # fmt: skip
 STREETS = {one.code: one.name for one in DIVISIONS}
 

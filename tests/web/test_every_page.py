@@ -14,9 +14,11 @@ import pytest
 
 from app.api.context import SESSION
 from app.db.accounts import begin_session
+from app.domain.progress import State
 from app.main import create_app
 from app.settings import Settings
 from app.web.frame import LANGUAGE, ROOM
+from app.web.said import STATES
 from app.web.wrong import is_page
 from tests.web.conftest import DESK, PHONE, SIZES, keep
 from tests.web.pages import NO_PAGE, PAGES
@@ -36,6 +38,10 @@ def _routes(app):
     for route in app.routes:
         inner = getattr(route, "original_router", None)
         yield from _routes(inner) if inner is not None else (route,) if hasattr(route, "path") else ()
+
+
+def test_every_state_of_a_leg_has_words():
+    assert {state.value for state in State} <= STATES.keys()
 
 
 def test_what_is_vendored_is_what_was_published():
