@@ -267,12 +267,23 @@ def access(write: Annotated[bool, typer.Option(help="Make the table of the docum
         console.print(written(), soft_wrap=True, highlight=False, markup=False)
 
 
+def _require(settings: Settings) -> None:
+    """What the API and the worker cannot do without, said in a sentence before they start; EmbeddedError."""
+    from app.master_keys import require_vault
+
+    require_database(settings)
+    try:
+        require_vault(settings)
+    except ValueError as missing:
+        raise EmbeddedError(f"The keys of content are missing or wrong: {missing}.") from missing
+
+
 @app.command()
 def api() -> None:
     """Run the API process."""
     from app.main import main
 
-    require_database(Settings())
+    _require(Settings())
     main()
 
 
@@ -281,7 +292,7 @@ def worker() -> None:
     """Run the worker process: workflows, activities, relay, reconciler."""
     from app.worker import main
 
-    require_database(Settings())
+    _require(Settings())
     main()
 
 

@@ -136,6 +136,15 @@ def test_a_command_without_a_database_says_so(tmp_path, command):
     assert "SHOUHU_DATABASE_URL" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["api", "worker"])
+def test_a_process_without_the_keys_of_content_says_so(command):
+    address = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
+    done = run(command, SHOUHU_DATABASE_URL=address, SHOUHU_MASTER_KEYS="", SHOUHU_RECEIPT_SECRET="r" * 32)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "SHOUHU_MASTER_KEYS" in done.stderr
+
+
 def test_a_port_that_needs_rights_is_told_from_a_taken_one(monkeypatch):
     def refused(*_):
         raise PermissionError
