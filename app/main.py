@@ -73,6 +73,7 @@ from app.web import (
     progress,
     receipt,
     report,
+    review,
     rules,
     sign_in,
     staff,
@@ -185,6 +186,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         oversight,
         figures,
         rules,
+        review,
     ):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)

@@ -1,9 +1,9 @@
 """Cases as those see them who may: where they stand, what happened, who is in them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
 from app.api.answers import ETAG, CaseFile, CaseRow, Suggestion, TimelineEntry
@@ -29,12 +29,15 @@ from app.policy.basis import cite
 from app.policy.explanation import Explained, explain, versions_of
 
 router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
+Named = Annotated[
+    list[str] | None, Query(alias="id", max_length=200, description="These cases alone, as far as they are visible.")
+]
 
 
 @router.get("/cases", operation_id="list_cases")
 async def list_cases(
     conn: Conn, who: Who, stage: Stage | None = None, urgency: Urgency | None = None, agency: Agency | None = None,
-    number: int | None = None, open_only: bool = True, cursor: Cursor = None, limit: Limit = 50,
+    number: int | None = None, ids: Named = None, open_only: bool = True, cursor: Cursor = None, limit: Limit = 50,
 ) -> Page[CaseRow]:  # fmt: skip
     """Visible cases, newest first."""
     case = tables.cases.c
@@ -46,6 +49,7 @@ async def list_cases(
         query = query.where(column == wanted.value) if wanted else query
     query = query.where(case.is_open) if open_only else query
     query = query.where(case.number == number) if number else query
+    query = query.where(case.id.in_(ids)) if ids else query
     query = query.where(case.agencies.contains([agency.value])) if agency else query
     by = (case.filed_at, case.id)
     return await page_of(conn, query, CaseRow, by, cursor=cursor, limit=limit, newest_first=True)

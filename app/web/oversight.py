@@ -2,26 +2,36 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import boards
+from app.api import boards, cases
 from app.api.context import Conn, Shouhu
 from app.api.overview import Cell, overview
-from app.api.work import ON_REFERRAL
+from app.api.work import ON_REFERRAL, foresee
 from app.db.service import Service
+from app.domain import commands as c
 from app.domain.access import Action, Actor, Deny, may
-from app.domain.terms import Agency, Cause, Stage
+from app.domain.case_no import case_no
+from app.domain.terms import Agency, Cause, ExtendReason, Stage
+from app.web.asks import ON_LEG
+from app.web.case import opened
 from app.web.forms import OVERALL, Form
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show, works
 from app.web.words import span
 
 router = APIRouter(include_in_schema=False)
 BOARD, MATRIX = "/oversight", "/oversight/agencies"
-MANY = {"urge": ("催办", "Urge"), "supervise": ("督办", "Supervise")}
+MANY = {
+    "urge": ("催办", "Urge"), "supervise": ("督办", "Supervise"), "reassign": ("改派", "Reassign"), "extend": ("延期", "Extend"),
+}  # fmt: skip
 """What may be done to many at once."""
+SEEN_FIRST = ("reassign", "extend")
+"""What moves deadlines or desks is shown with its consequence, each by itself, before it is confirmed."""
+MOST = 50
 
 
 def oversees(who: Actor) -> bool:
@@ -43,29 +53,86 @@ async def board(
 
 @router.post(BOARD)
 async def act(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """催办 or 督办 of all that were ticked: each by the command and the rules of the API, each by itself."""
+    """What was pressed, for all that were ticked: each by the command and the rules of the API, each by itself."""
     form = await Form.of(request)
-    verb, ticked = form.one("verb"), form.many("task")
+    verb, ticked = form.one("verb"), form.many("task")[:MOST]
+    fields = _fields(form, verb, ticked)
+    done = None
+    if not form.errors and verb in SEEN_FIRST and form.one("go") != "yes":
+        facts = {"path": BOARD, "form": form, "verb": verb, "words": MANY[verb], "ticked": ticked}
+        facts["rows"] = await _foreseen(conn, shouhu, who, form, verb, ticked, fields)
+        return await show(request, conn, who, "oversight_confirm.html", facts)
+    if not form.errors:
+        done = await _each(conn, shouhu, who, form, verb, ticked, fields)
+    return await _board(request, conn, who, shouhu, form, None, None, done)
+
+
+def _fields(form: Form, verb: str, ticked: list[str]) -> Mapping[str, Any]:
+    """What the command asks for beside its task, with errors in the form where it is missing."""
     if verb not in MANY or not ticked:
         form.wrong("tasks", "请先勾选任务", "Select a task first.")
     if verb == "supervise" and not form.one("note"):
         form.wrong("note", "督办须写明要求", "A supervision says what is demanded.")
-    done = await _each(conn, shouhu, who, form, verb, ticked) if not form.errors else None
-    return await _board(request, conn, who, shouhu, form, None, None, done)
+    if verb in SEEN_FIRST and not form.one("note"):
+        form.wrong("note", "请说明理由", "Please say why.")
+    if verb == "reassign" and not form.one("to"):
+        form.wrong("to", "请选择改派给哪个单位", "Choose the agency that takes it.")
+    if verb == "extend" and not form.one("reason"):
+        form.wrong("reason", "请选择延期理由", "Choose why more time is given.")
+    given = {"reassign": ("to",), "extend": ("reason",)}.get(verb, ())
+    special = ON_LEG["extend"].fields(form) if verb == "extend" else {}
+    return {**{name: form.one(name) for name in given}, **special}
+
+
+def _asked(
+    one: str, form: Form, who: Actor, verb: str, fields: Mapping[str, Any]
+) -> tuple[str, str, Form, c.Command | None]:
+    """One of many: its case, its leg, a form of its own and the command."""
+    case_id, _, leg = one.partition("/")
+    each = Form({"idempotency_key": [f"{form.key}:{one}"]})
+    return (
+        case_id,
+        leg,
+        each,
+        each.built(ON_REFERRAL[verb][0], by=who, referral_id=leg, note=form.one("note"), **fields),
+    )
 
 
 async def _each(
-    conn: AsyncConnection, shouhu: Service, who: Actor, form: Form, verb: str, ticked: list[str]
-) -> Mapping[str, Any]:
-    command, action = ON_REFERRAL[verb]
+    conn: AsyncConnection, shouhu: Service, who: Actor, form: Form, verb: str, ticked: list[str], fields: Mapping[str, Any]
+) -> Mapping[str, Any]:  # fmt: skip
     refused: list[tuple[str, Any]] = []
     for one in ticked:
-        case_id, _, leg = one.partition("/")
-        each = Form({"idempotency_key": [f"{form.key}:{one}"]})
-        asked = each.built(command, by=who, referral_id=leg, note=form.one("note"))
-        if await each.perform(conn, shouhu, who, case_id, asked, action, referral_id=leg) is None:
+        case_id, leg, each, asked = _asked(one, form, who, verb, fields)
+        if await each.perform(conn, shouhu, who, case_id, asked, ON_REFERRAL[verb][1], referral_id=leg) is None:
             refused.append((one, next(iter(each.errors.values()))))
     return {"words": MANY[verb], "number": len(ticked) - len(refused), "refused": refused}
+
+
+async def _foreseen(
+    conn: AsyncConnection, shouhu: Service, who: Actor, form: Form, verb: str, ticked: list[str], fields: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:  # fmt: skip
+    """What the rules would make of each, tried and undone; or why it is refused."""
+    rows: list[Mapping[str, Any]] = []
+    ids = [one.partition("/")[0] for one in ticked]
+    known = (await cases.list_cases(conn, who, ids=ids, open_only=False, limit=MOST)).items
+    numbers = {row.id: case_no(row.number, row.filed_at) for row in known}
+    for one in ticked:
+        case_id, leg, each, asked = _asked(one, form, who, verb, fields)
+        tried = asked and await each.attempt(
+            conn, partial(foresee, conn, shouhu, who, case_id, asked, ON_REFERRAL[verb][1], referral_id=leg)
+        )
+        row: dict[str, Any] = {"one": one, "refused": next(iter(each.errors.values()), None), "clocks": []}
+        if tried is not None:
+            case = await opened(conn, who, shouhu, case_id)
+            found = case.progress.referral(leg)
+            row |= {
+                "case_id": case_id, "case_no": numbers[case_id], "title": case.title_of(leg),
+                "agency": found.agency if found else None,
+                "clocks": [(move.before, move.after) for move in tried.foreseen.deadlines],
+            }  # fmt: skip
+        rows.append(row)
+    return rows
 
 
 async def _board(
@@ -76,6 +143,7 @@ async def _board(
     facts = {
         "path": BOARD, "page": shown, "form": form, "cause": cause, "causes": tuple(Cause), "done": done, "overall": OVERALL,
         "span": lambda seconds: span(timedelta(seconds=seconds)), "sums": await overview(conn, who, shouhu), "may_act": who.oversees_district,
+        "first": shown.items[0] if shown.items and not cursor else None, "agencies": tuple(Agency), "reasons": tuple(ExtendReason),
     }  # fmt: skip
     return await show(request, conn, who, "oversight.html", facts, status=form.status)
 

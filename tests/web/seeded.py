@@ -69,4 +69,14 @@ async def seed_cases(stack, people, owner):
     case, leg = await filed("answered", report("示例戊（化名）"))
     await people.post(POLICE, f"{case}/referrals/{leg}/accept")
     await people.post(CIVIL, f"{case}/answer", {"note": "孩子已安全，后续帮扶已落实。感谢您的报告。"})
+    asked = {
+        "case": made["answered"]["case_id"],
+        "reason": "child_found",
+        "note": f"夜间站前发现儿童，核对身份 {INERT}",
+    }
+    await people.post("housing.officer.1", "/v1/emergency-reads", asked)
+    asked = {"case": made["waiting"]["case_id"], "reason": "desk_unreachable", "note": "经办单位电话无人接听"}
+    glass = await people.post("housing.officer.1", "/v1/emergency-reads", asked)
+    verdict = {"verdict": "justified", "note": "已电话核实"}
+    await people.post("conf.supervisor.1", f"/v1/emergency-reads/{glass['id']}/verdict", verdict)
     return made
