@@ -13,6 +13,7 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
@@ -245,6 +246,23 @@ async def test_a_sealed_value_in_any_other_place_is_refused(engine):
         theirs = update(tables.data_keys).where(tables.data_keys.c.stream_id == two[1])
         await conn.execute(theirs.values(wrapped=one.scalar_subquery()))
         with pytest.raises(Broken):  # nor does the key of one case serve another
+            await opened(conn, rows, child)
+        await conn.rollback()
+
+
+async def test_a_spoilt_case_stops_no_report_of_the_same_child(engine):
+    """Its own pages say that it is broken; a search that meets it goes on, with an error in the log."""
+    word, child = words(), tables.children
+    async with engine.begin() as conn:
+        other, spoilt = await filed(conn), await filed(conn, word)
+        key, wrapped = tables.data_keys.c, select(tables.data_keys.c.wrapped)
+        theirs = wrapped.where(key.stream_id == other).scalar_subquery()
+        await conn.execute(update(tables.data_keys).where(key.stream_id == spoilt).values(wrapped=theirs))
+        with structlog.testing.capture_logs() as logged:
+            assert await filed(conn, word) not in (other, spoilt)
+        assert {"event": "unreadable", "table": "data_keys", "stream": spoilt, "log_level": "error"} in logged
+        rows = (await conn.execute(select(child).where(child.c.case_id == spoilt))).mappings().all()
+        with pytest.raises(Broken):
             await opened(conn, rows, child)
         await conn.rollback()
 

@@ -12,6 +12,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.gateway import Gateway, open_client
 from app.db import tables
 from app.db.ledger import Ledger, events_since
+from app.db.refold import BATCH
 from app.domain import commands as c
 from app.domain.access import Actor
 from app.domain.events import event_adapter
@@ -72,7 +73,7 @@ class World:
 
     def reconciler(self, build: str = "") -> Reconciler:
         version = version_of(self.settings.model_copy(update={"build": build}))
-        return Reconciler(self.engine, self.env.client, version)
+        return Reconciler(self.engine, self.env.client, version, share=BATCH)  # of thousands that other tests left open
 
     def worker(self, build: str = "", **code) -> Worker:
         settings = self.settings.model_copy(update={"build": build})

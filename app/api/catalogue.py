@@ -41,7 +41,9 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
     pack = await shouhu.ledger.pack(conn, progress.policy)
     child = tables.children.c
     births = await conn.execute(select(child.id, child.case_id, child.birth_date).where(child.case_id == case_id))
-    born = {row["id"]: row["birth_date"] for row in await opened(conn, births.mappings(), tables.children)}
+    born = {
+        row["id"]: row["birth_date"] for row in await opened(conn, births.mappings(), tables.children, lenient=True)
+    }
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
     seen_on = progress.filed_at.astimezone(BEIJING).date()
     given = await _given(conn, [one.child_id for one in facts.children])

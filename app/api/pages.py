@@ -38,7 +38,7 @@ async def page_of(
         query = query.where(tuple_(*by) < last if newest_first else tuple_(*by) > last)
     order = [key.desc() for key in by] if newest_first else by
     rows = (await conn.execute(query.order_by(*order).limit(limit + 1))).mappings().all()
-    shown = await opened(conn, rows[:limit], of) if of is not None else rows[:limit]
+    shown = await opened(conn, rows[:limit], of, lenient=True) if of is not None else rows[:limit]
     following = _word(shown[-1][key.name] for key in by) if len(rows) > limit else None
     return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
 

@@ -92,7 +92,7 @@ async def search_children(wanted: Wanted, conn: Conn, who: Who) -> list[FoundChi
             case_no=case_no(row["number"], row["filed_at"]),
             **{name: row[name] for name in shown},
         )
-        for row in await opened(conn, rows, tables.children)
+        for row in await opened(conn, rows, tables.children, lenient=True)
     ]
 
 

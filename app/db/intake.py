@@ -336,11 +336,14 @@ async def _without_sealed(conn: AsyncConnection, best: dict[str, Match]) -> dict
 
 
 async def _near(conn: AsyncConnection, of: Marks, now: datetime) -> list[Candidate]:
-    """Only what the marks have found is opened. Of another child all marks stand for its sounds and phones: kinds never meet."""
+    """Only what the marks have found is opened, and what is spoilt there stops no report.
+
+    Of another child all marks stand for its sounds and phones: kinds never meet.
+    """
     if not of.all:
         return []
     wanted = {"same": list(of.number), "alike": [*of.sounds, *of.born, *of.phones], "since": now - LOOK_BACK}
-    rows = await opened(conn, (await conn.execute(NEAR, wanted)).mappings(), tables.children)
+    rows = await opened(conn, (await conn.execute(NEAR, wanted)).mappings(), tables.children, lenient=True)
     return [
         Candidate(
             **{name: value for name, value in row.items() if name not in ("id", "marks")} | {

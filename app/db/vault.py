@@ -6,13 +6,15 @@ A connection knows the vault of its process (`engine_of(url, vault=...)`). Rows 
 import base64
 import hmac
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache, cached_property
 from typing import Any, Protocol
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.columns import SERVICE, metadata
 from app.db.key_tables import data_keys
 
+log = structlog.get_logger()
 Row = Mapping[Any, Any]
 SECRET, NONCE, TAG, MARK = 32, 12, 16, 16
 KEYS = text("select stream_id, wrapped, kek_id from data_keys where stream_id = any(:streams)")
@@ -222,16 +225,20 @@ class Vault:
         row = {"stream_id": stream_id, "wrapped": wrapped, "kek_id": kek, "created_at": datetime.now(UTC)}
         return DataKey(stream_id, secret), row
 
-    async def keys(self, conn: AsyncConnection, streams: Collection[str]) -> dict[str, DataKey | None]:
-        """Those that there are; None for one that was destroyed."""
+    async def keys(
+        self, conn: AsyncConnection, streams: Collection[str], *, lenient: bool = False
+    ) -> dict[str, DataKey | None]:
+        """Those that there are; None for one that was destroyed, and for a spoilt one where that is to be borne."""
         rows = [*(await conn.execute(KEYS, {"streams": [one for one in streams if one != SERVICE]}))]
         rows += (await conn.execute(OF_SERVICE)) if SERVICE in streams else ()
-        return {row.stream_id: self._unwrapped(row) for row in rows}
+        return {row.stream_id: self._unwrapped(row, lenient) for row in rows}
 
-    def _unwrapped(self, row: Any) -> DataKey | None:
+    def _unwrapped(self, row: Any, lenient: bool) -> DataKey | None:
         if row.wrapped is None:
             return None
-        return DataKey(row.stream_id, self.master.unwrap(row.kek_id, row.wrapped, wrapping(row.stream_id)))
+        with _borne(lenient, table="data_keys", stream=row.stream_id):
+            return DataKey(row.stream_id, self.master.unwrap(row.kek_id, row.wrapped, wrapping(row.stream_id)))
+        return None
 
     async def key_of(self, conn: AsyncConnection, stream_id: str) -> DataKey:
         """The key of a stream, made now if it has none; Destroyed where it once had one."""
@@ -299,13 +306,25 @@ async def sealed_rows(conn: AsyncConnection, table: Table, rows: Iterable[Row]) 
     return [one for row in given for one in vault.sealed(table, [row], keys[sealing(table).stream(row)])]
 
 
+@contextmanager
+def _borne(lenient: bool, **where: str) -> Iterator[None]:
+    """Whoever asked for many streams is not stopped by a spoilt one, which goes into the log as an error."""
+    try:
+        yield
+    except (Broken, KeyMissing):
+        if not lenient:
+            raise
+        log.error("unreadable", **where)
+
+
 async def opened(
-    conn: AsyncConnection, rows: Iterable[Row], *of: Table, names: Mapping[str, str] | None = None
-) -> list[dict[str, Any]]:
+    conn: AsyncConnection, rows: Iterable[Row], *of: Table, names: Mapping[str, str] | None = None, lenient: bool = False
+) -> list[dict[str, Any]]:  # fmt: skip
     """The same rows with what is sealed in them in clear; None where the key was destroyed.
 
     A row holds the primary key of each of the tables and the column that names its stream. `names` says which fields of the
-    row are which columns, where they are not called alike.
+    row are which columns, where they are not called alike. What was changed or lost its key raises Broken or KeyMissing;
+    a list of many streams is `lenient`: None there, and an error in the log.
     """
     found = [{**row} for row in rows]
     if not found:
@@ -317,20 +336,24 @@ async def opened(
         if field in found[0]
     ]
     streams = {table.stream(row) for table, field, _ in places for row in found if row[field] is not None}
-    keys = await vault_of(conn).keys(conn, streams) if streams else {}
+    keys = await vault_of(conn).keys(conn, streams, lenient=lenient) if streams else {}
     for row in found:
         for table, field, column in places:
             if row[field] is not None:
-                row[field] = _opened(keys, table, row, field, column)
+                row[field] = _opened(keys, table, row, field, column, lenient)
     return found
 
 
-def _opened(keys: Mapping[str, DataKey | None], table: Sealing, row: Row, field: str, column: str) -> Any:
+def _opened(
+    keys: Mapping[str, DataKey | None], table: Sealing, row: Row, field: str, column: str, lenient: bool
+) -> Any:
     stream = table.stream(row)
-    if stream not in keys:
-        raise KeyMissing(f"no key for {stream}")
-    key = keys[stream]
-    return None if key is None else DECODE[table.columns[column]](key.open(row[field], table.place(row, column)))
+    with _borne(lenient, table=table.table.name, stream=stream):
+        if stream not in keys:
+            raise KeyMissing(f"no key for {stream}")
+        key = keys[stream]
+        return None if key is None else DECODE[table.columns[column]](key.open(row[field], table.place(row, column)))
+    return None
 
 
 async def opened_one(conn: AsyncConnection, row: Row | None, *of: Table) -> dict[str, Any] | None:

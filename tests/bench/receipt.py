@@ -14,15 +14,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
+from sqlalchemy import make_url
 
+from app.db.migrate import migrate
+from app.db.session import engine_of
 from app.embedded import free_port
 from app.policy.examples import submission_of
+from app.seed import seed
 from app.stack import ROOT, Stack
 from tests.bench.bare import CASE, CHILD, RECEIPT
 from tests.bench.figures import Figure, middle, percentile
 from tests.bench.load import Wire, rate
 
 REPORTER = "village.reporter.1"
+BARE = "bare"
 POLICE_TASKS = "select count(*) from tasks where desk = 'POLICE' and is_open"
 RUNS = 5
 KEYS = {"events": "stream_id", "cases": "id", "tasks": "case_id", "deadlines": "case_id", "reports": "case_id",
@@ -82,10 +87,13 @@ def _with_stand_ins(table: str, row: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def bare(stack: Stack, rows: dict[str, list[dict[str, Any]]]) -> Iterator[int]:
-    """The reference as a process of its own, on the same database; its port."""
+    """The reference as a process of its own, on a database beside ours in the same server; its port.
+
+    Its rows are copies whose sealed columns no key opens, so they must not stand among ours.
+    """
     port, kept = free_port(), stack.data / "rows.pickle"
     kept.write_bytes(pickle.dumps(rows))
-    given = {"BARE_DSN": dsn_of(stack), "BARE_ROWS": str(kept), "BARE_PORT": str(port)}
+    given = {"BARE_DSN": dsn_of(stack, BARE), "BARE_ROWS": str(kept), "BARE_PORT": str(port)}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.bare"], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **given}
     )
@@ -96,10 +104,23 @@ def bare(stack: Stack, rows: dict[str, list[dict[str, Any]]]) -> Iterator[int]:
         process.wait(10)
 
 
-def dsn_of(stack: Stack) -> str:
-    """The database of the stack, for asyncpg itself."""
+def dsn_of(stack: Stack, database: str = "") -> str:
+    """The database of the stack, or another of its server, for asyncpg itself."""
     assert stack.postgres
-    return stack.postgres.url.replace("+asyncpg", "")
+    url = make_url(stack.postgres.url).set(drivername="postgresql")
+    return (url.set(database=database) if database else url).render_as_string(hide_password=False)
+
+
+async def beside(stack: Stack) -> None:
+    """A database with the same schema for the reference."""
+    conn = await asyncpg.connect(dsn_of(stack))
+    await conn.execute(f"create database {BARE}")
+    await conn.close()
+    engine = engine_of(dsn_of(stack, BARE).replace("postgresql", "postgresql+asyncpg"), vault=stack.vault)
+    await migrate(engine)
+    async with engine.begin() as conn:
+        await seed(conn, tokens={})
+    await engine.dispose()
 
 
 async def analyze(stack: Stack) -> None:
@@ -129,6 +150,7 @@ async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
     first = Wire(stack.api_port, token)
     rows = await rows_of(dsn_of(stack), (await first.call("POST", "/v1/reports", nth(next(fresh))))["case_id"])
     figures: list[Figure] = []
+    await beside(stack)
     with bare(stack, rows) as port:
         await listening(port)
         for clients, requests in ((1, 150), (32, 600)):
