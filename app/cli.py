@@ -50,6 +50,10 @@ SIGN_IN = (
 Data = Annotated[
     Path, typer.Option(help="Where the data is kept.", envvar="SHOUHU_DATA_DIR", show_default=".shouhu beside ./shouhu")
 ]
+StaffNo = Annotated[
+    str | None,
+    typer.Option(help="The number in the staff register: accounts with one number are one person who approves alone."),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 takes a free one.")]
 TemporalPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of Temporal.")]
 PagesPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of Temporal's pages.")]
@@ -211,14 +215,17 @@ def endpoint(
 
 @app.command()
 def account(
-    person: Annotated[str, typer.Argument(help="As in police.officer.1")], data: Data = DATA,
+    person: Annotated[str, typer.Argument(help="As in police.officer.1")], staff_no: StaffNo = None, data: Data = DATA,
 ) -> None:  # fmt: skip
     """Give somebody a new password and authenticator for the pages; what they had before ends."""
     from app.db.accounts import make_account
+    from app.db.identities import enter_staff_no
 
     async def run(settings: Settings) -> None:
         async with database(settings) as engine, engine.begin() as conn:
             made = await make_account(conn, person, datetime.now(UTC))
+            if staff_no is not None:
+                await enter_staff_no(conn, person, staff_no)
         if made is None:
             errors.print(f"Nobody who is active is called {person}.", highlight=False)
             raise typer.Exit(2)
@@ -237,10 +244,11 @@ def identity(
     subject: Annotated[
         str, typer.Argument(help="What the identity provider calls the person: the `sub` of its tokens")
     ],
+    staff_no: StaffNo = None,
     data: Data = DATA,
 ) -> None:
     """Say which account at the identity provider is which person here."""
-    from app.db.identities import bind
+    from app.db.identities import bind, enter_staff_no
 
     async def run(settings: Settings) -> None:
         if not settings.oidc_issuer:
@@ -248,6 +256,8 @@ def identity(
             raise typer.Exit(2)
         async with database(settings) as engine, engine.begin() as conn:
             bound = await bind(conn, person, settings.oidc_issuer, subject)
+            if staff_no is not None:
+                await enter_staff_no(conn, person, staff_no)
         if not bound:
             errors.print(f"Nobody who is active is called {person}.", highlight=False)
             raise typer.Exit(2)

@@ -58,6 +58,7 @@ from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import DATABASE_ERRORS, NotDurable, engine_of, is_away, require_durable
+from app.logs import tell
 from app.master_keys import require_vault
 from app.oidc import Client, Provider
 from app.policy.loader import load
@@ -104,6 +105,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         secret = settings.receipt_secret.get_secret_value().encode()
         if not secret:
             raise ValueError("SHOUHU_RECEIPT_SECRET is not set")
+        tell(settings, datetime.now(UTC))
         ledger = Ledger(load, settings.policy)
         provider = _provider_of(settings)
         app.state.service = Service(
@@ -202,7 +204,9 @@ def _provider_of(settings: Settings) -> Provider | None:
             raise ValueError("Nobody could sign in: SHOUHU_LOCAL_ACCOUNTS is off and SHOUHU_OIDC_ISSUER is not set")
         return None
     secret, back = settings.oidc_client_secret.get_secret_value(), settings.public_url.rstrip("/") + oidc.BACK
-    client = Client(settings.oidc_issuer, settings.oidc_client_id, secret, back)
+    client = Client(
+        settings.oidc_issuer, settings.oidc_client_id, secret, back, settings.oidc_scope, settings.oidc_staff_claim
+    )
     return Provider(client, settings.receipt_secret.get_secret_value().encode())
 
 

@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import httpx2
@@ -32,6 +32,7 @@ LEEWAY = 60  # default
 """Seconds by which the provider's clock may be wrong."""
 KEPT, AGAIN = 3600.0, 30.0
 """Seconds: how long the provider's word on itself is kept, and how soon a key that is not known is asked for again."""
+LONGEST_NUMBER = 64
 PATIENCE = 5.0
 """Seconds for each answer of the provider."""
 
@@ -74,6 +75,14 @@ class Client:
     client_secret: str
     redirect_uri: str
     scope: str = "openid"
+    staff_claim: str = ""
+
+
+class Vouched(NamedTuple):
+    """Whom the provider vouches for; the number in the staff register where it says one."""
+
+    subject: str
+    staff_no: str = ""
 
 
 class Provider:
@@ -108,8 +117,8 @@ class Provider:
         endpoint = (await self._described()).authorization_endpoint
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}", pending
 
-    async def finish(self, pending: Pending, answer: Mapping[str, str], now: datetime) -> str:
-        """The subject whom the provider vouches for; NotVouched or ProviderAway."""
+    async def finish(self, pending: Pending, answer: Mapping[str, str], now: datetime) -> Vouched:
+        """Whom the provider vouches for; NotVouched or ProviderAway."""
         about = await self._described()
         if not secrets.compare_digest(answer.get("state", ""), pending.state):
             raise NotVouched("state")
@@ -117,7 +126,7 @@ class Provider:
             _need(answer.get("iss") == self.client.issuer, "iss of the answer")
         _need("error" not in answer and bool(answer.get("code")), "no code")
         token = await self._redeem(about, answer["code"], pending.verifier)
-        return await self._subject(token, pending.nonce, now)
+        return await self._vouched(token, pending.nonce, now)
 
     def sealed(self, pending: Pending) -> str:
         """For the browser to keep."""
@@ -142,7 +151,7 @@ class Provider:
             raise NotVouched("no id token")
         return token
 
-    async def _subject(self, token: str, nonce: str, now: datetime) -> str:
+    async def _vouched(self, token: str, nonce: str, now: datetime) -> Vouched:
         client = self.client
         rules = jwt.JWTClaimsRegistry(
             int(now.timestamp()), LEEWAY, iss={"essential": True, "value": client.issuer},
@@ -157,7 +166,9 @@ class Provider:
         many = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         _need(claims.get("azp", None if many else client.client_id) == client.client_id, "azp")
         _need(isinstance(claims["sub"], str) and 0 < len(claims["sub"]) <= 255, "sub")
-        return claims["sub"]
+        said = str(claims.get(client.staff_claim) or "") if client.staff_claim else ""
+        _need(len(said) <= LONGEST_NUMBER, "staff number")
+        return Vouched(claims["sub"], said)
 
     async def _verified(self, token: str) -> jwt.Token:
         """A signature by a key that is new to us is looked at once more, with the keys as they are now."""

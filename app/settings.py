@@ -54,12 +54,15 @@ class Settings(BaseSettings):
     """The identity provider, as it names itself; empty where people have accounts of this service alone."""
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
+    oidc_scope: str = "openid"
+    oidc_staff_claim: str = ""
+    """The claim that holds the number of a person in the staff register; accounts with one number are one natural person."""
     local_accounts: bool = True
     """Whether passwords of this service let people in; switch it off once everybody comes from the identity provider."""
     clamav: str = ""
     """`unix:/run/clamav/clamd.ctl` or `tcp:host:3310`: every upload is scanned there, and none is taken while it is away."""
     log_days: int = 0
-    """How long the platform keeps this service's logs, as its operator says."""
+    """How long the platform keeps this service's logs, as its operator says; those in the data folder are looked at."""
     restore_tested: date | None = None
     """The day on which a backup was last restored to try it."""
     policy: str = "fengtai-2026.1"

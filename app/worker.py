@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -25,6 +25,7 @@ from app.db.ledger import Ledger
 from app.db.sealer import Sealer, SealKey
 from app.db.session import DATABASE_ERRORS, engine_of, is_away, require_durable
 from app.domain.policy import RoundSpec
+from app.logs import tell
 from app.master_keys import require_vault
 from app.policy.loader import load
 from app.process import begin, patiently
@@ -89,6 +90,7 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
     engine = engine_of(settings.database_url.get_secret_value(), vault=require_vault(settings))
     if not settings.audit_key.get_secret_value():
         raise ValueError("SHOUHU_AUDIT_KEY is not set")
+    tell(settings, datetime.now(UTC))
     sealer = Sealer(engine, SealKey.of(settings.audit_key.get_secret_value()), settings.audit_anchor)
     await patiently("postgresql", lambda: require_durable(engine), is_away)
     client = client or await patiently("temporal", lambda: connect(settings), is_unreached)

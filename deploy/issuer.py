@@ -126,10 +126,12 @@ def _client(authorization: str) -> tuple[str, str]:
 
 
 def _token(issuer: str, asked: Asked, key: RSAKey, fault: Fault, client_secret: str) -> str:
+    """Who comes as `name#number` has that number in the claim `staff_no`."""
     now = int(time.time())
     claims = {
         "iss": issuer if fault is not Fault.OTHER_ISSUER else f"{issuer}/other", "sub": asked.subject,
         "aud": asked.client_id if fault is not Fault.OTHER_AUDIENCE else "somebody-else", "iat": now,
+        **({"staff_no": asked.subject.partition("#")[2]} if "#" in asked.subject else {}),
         "exp": now + 300 if fault is not Fault.EXPIRED else now - 300,
         "nonce": asked.nonce if fault is not Fault.OTHER_NONCE else secrets.token_urlsafe(8),
     }  # fmt: skip

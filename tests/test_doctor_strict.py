@@ -1,6 +1,7 @@
 """Each check of `doctor --strict` holds where all is as it must be, and fails when that one thing is broken."""
 
 import json
+import os
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from app.doctor_strict import (
     log_check,
     of_settings,
 )
+from app.logs import BORN, NAMES, tell
 from app.settings import Settings
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -65,6 +67,41 @@ def test_a_setting_that_is_wrong_is_told(good, broken, what):
 def test_an_anchor_that_is_old_or_none_is_told(good, line):
     good.audit_anchor.write_text(line)
     assert failing(good) == {"the audit is anchored"}
+
+
+@pytest.fixture
+def embedded(good):
+    """The same where the private database lies in the data folder, for a year, and the logs beside it."""
+    born = good.data_dir / BORN
+    born.parent.mkdir()
+    born.touch()
+    os.utime(born, ((NOW - timedelta(days=365)).timestamp(),) * 2)
+    for name in NAMES:
+        begins(good, name, timedelta(days=200))
+    return good
+
+
+def begins(good, name, ago):
+    line = json.dumps({"event": "worker_ready", "timestamp": (NOW - ago).isoformat()})
+    (good.data_dir / name).write_text(f"printed by a library\n{line}\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logs_that_were_cut_are_told_whatever_the_setting_says(embedded, name):
+    assert failing(embedded.model_copy(update={"log_days": 0})) == set()
+    begins(embedded, name, timedelta(days=170))
+    assert failing(embedded) == {"logs are kept for six months"}
+    (embedded.data_dir / name).unlink()
+    assert failing(embedded) == {"logs are kept for six months"}
+    os.utime(embedded.data_dir / BORN, (NOW.timestamp(),) * 2)  # a service that is new has none yet
+    assert failing(embedded) == set()
+
+
+def test_a_process_says_at_its_start_that_logs_are_not_kept(good, capsys):
+    tell(good, NOW)
+    assert "logs_not_kept" not in capsys.readouterr().out
+    tell(good.model_copy(update={"log_days": 30}), NOW)
+    assert "logs_not_kept" in capsys.readouterr().out
 
 
 def test_a_file_with_secrets_that_others_may_read_is_told(good):

@@ -48,14 +48,14 @@ from tests.conftest import VAULT
 PLAIN = {
     "accounts": "person_id password_hash",
     "drafts": "id token_hash link_id person_id case_id",
-    "emergency_reads": "id case_id person_id behalf accounts agency desk reason note verdict reviewed_by review_note",
+    "emergency_reads": "id case_id person_id behalf accounts agency desk reason verdict reviewed_by",
     "entry_links": "id code_hash unit agency desk division reporter_class made_by",
     "files": "id owner stream_id media_type",
-    "full_views": "id person_id behalf agency desk stream_id case_id reason note fields",
+    "full_views": "id person_id behalf agency desk stream_id case_id reason fields",
     "guesses": "key wrong_at",
     "identities": "issuer subject person_id",
     "api_keys": "id digest unit agency desk division scopes label made_by replaced_by",
-    "approvals": "id act parameters digest case_id reason note person_id behalf proposed_by agency desk approved_by approved_behalf"
+    "approvals": "id act parameters digest case_id reason person_id behalf proposed_by agency desk approved_by approved_behalf"
     " rejected_by",
     "agencies": "code name_zh name_en aliases",
     "audit": "person_id behalf agency action stream_id fields children why outcome trace_id",
@@ -99,11 +99,14 @@ PLAIN = {
 """Columns that can hold words and hold nobody's: ids, codes, dates of the law, keyed hashes, official names of offices and staff."""
 SEALED = (
     "accounts",
+    "approvals",
     "children",
     "contents",
     "drafts",
+    "emergency_reads",
     "endpoints",
     "files",
+    "full_views",
     "notes",
     "register_entries",
     "reports",
@@ -466,6 +469,10 @@ OLD = {
         "id": "entry-old", "version": "1", "book": "services", "desk": "EDU", "division": "110106", "kind": "opened",
         "fields": "{}", "private": '{"child": "ch-old", "by": "志愿者"}', "by": "x",
     },
+    "full_views": {
+        "id": "view-old", "person_id": "p", "agency": "CIVIL", "desk": "CIVIL", "stream_id": "case-old", "case_id": "case-old",
+        "reason": "visit", "note": "核对门牌", "fields": "{}", "opened_at": "2026-05-05", "until": "2026-05-05",
+    },
     "endpoints": {"agency": "EDU", "url": "http://x", "secret": "whsec_old", "supports_lookup": "false"},
     "commands": {
         "stream_id": "case-old", "person_id": "p", "key": "k", "digest": "d" * 64, "kind": "AddNote", "from_version": "2",
@@ -484,6 +491,7 @@ SAID = (
     "新址",
     "志愿者",
     "whsec_old",
+    "核对门牌",
 )
 
 
@@ -505,7 +513,7 @@ async def test_rows_of_an_older_release_are_sealed_by_the_migration_and_read_as_
             values = [f"'{value}'" for value in row.values()] + (["now()"] if name in AT else [])
             columns = [f'"{column}"' for column in (*row, *([AT[name]] if name in AT else []))]
             await conn.exec_driver_sql(f"insert into {name} ({', '.join(columns)}) values ({', '.join(values)})")
-        assert len(await in_dump(conn, SAID)) == 6
+        assert len(await in_dump(conn, SAID)) == 7
     keyless = engine_of(own.url.render_as_string(hide_password=False), pool=1)
     with pytest.raises(RuntimeError, match="give the keys"):
         await migrate(keyless)
@@ -527,6 +535,7 @@ async def test_rows_of_an_older_release_are_sealed_by_the_migration_and_read_as_
         assert f"{report['happened_on']}" == "2026-05-04"
         for table, column, value in (
             (tables.notes, "body", "补充"), (tables.contents, "body", {"value": "新址"}), (tables.endpoints, "secret", "whsec_old"),
+            (tables.full_views, "note", "核对门牌"),
             (register_entries, "private", {"child": "ch-old", "by": "志愿者"}),
         ):  # fmt: skip
             (row,) = await opened(conn, (await conn.execute(select(table))).mappings(), table)

@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, select
 
 from app.api.context import Conn, Shouhu, Who
-from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.pages import Cursor, Limit, Page, in_words, page_of
 from app.api.strict import StrictRoute
 from app.db import approvals as two
 from app.db import tables
 from app.db.intake import LongText
+from app.db.vault import opened
 from app.domain.approvals import Act, Reason
 from app.domain.terms import Agency
 
@@ -43,9 +44,10 @@ class ApprovalRow(BaseModel):
 
     id: str
     act: Act
+    case_id: str | None
     parameters: dict[str, str | int]
     reason: Reason
-    note: str
+    note: str | None = Field(description="Gone with the content of its case.")
     person_id: str
     behalf: str | None
     agency: Agency
@@ -68,7 +70,7 @@ async def propose(asked: Proposed, conn: Conn, who: Who, shouhu: Shouhu) -> Appr
     case_id = None if named is None else str(named)
     now = shouhu.ledger.clock()
     made = await two.propose(conn, who, asked.act, asked.parameters, asked.reason, asked.note, now, case_id=case_id)
-    return _shown(made)
+    return await _shown(conn, made)
 
 
 @router.get("", operation_id="approvals")
@@ -82,24 +84,26 @@ async def approvals(
         query = query.where(
             row.approved_at.is_(None), row.rejected_at.is_(None), row.expires_at > shouhu.ledger.clock()
         )
-    return await page_of(
+    page = await page_of(
         conn, query, ApprovalRow, (row.proposed_at, row.id), cursor=cursor, limit=limit, newest_first=True
     )
+    return await in_words(conn, page, tables.approvals)
 
 
 @router.post("/{approval_id}/approve", operation_id="approve_act")
 async def approve(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
     """The second person's step: whoever proposed may now do it. Never the same natural person, by whatever account or seat."""
     done = await two.decide(conn, who, approval_id, shouhu.ledger.clock(), approve=True)
-    return _shown(done)
+    return await _shown(conn, done)
 
 
 @router.post("/{approval_id}/reject", operation_id="reject_act")
 async def reject(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
     """It is not done."""
     done = await two.decide(conn, who, approval_id, shouhu.ledger.clock(), approve=False)
-    return _shown(done)
+    return await _shown(conn, done)
 
 
-def _shown(row: Row) -> ApprovalRow:
-    return ApprovalRow.model_validate({name: getattr(row, name) for name in ApprovalRow.model_fields})
+async def _shown(conn: Conn, row: Row) -> ApprovalRow:
+    (found,) = await opened(conn, [row._mapping], tables.approvals)
+    return ApprovalRow.model_validate({name: found[name] for name in ApprovalRow.model_fields})

@@ -6,16 +6,17 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row, String, and_, cast, func, insert, or_, select, update
+from sqlalchemy import String, and_, cast, func, insert, or_, select, update
 
 from app.api.cases import content_of, names_of
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
 from app.api.need import owner_of
-from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.pages import Cursor, Limit, Page, in_words, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.intake import LongText
 from app.db.need import tell
+from app.db.vault import opened, sealed_row
 from app.db.walls import open_door
 from app.domain.emergency import (
     REVIEWED_WITHIN,
@@ -71,7 +72,7 @@ class EmergencyRead(BaseModel):
     agency: Agency
     desk: str
     reason: Emergency
-    note: str
+    note: str | None = Field(description="Gone with the content of its case.")
     read_at: datetime
     review_by: datetime
     overdue: bool = False
@@ -115,7 +116,7 @@ async def break_glass(asked: BreakGlass, conn: Conn, who: Who, shouhu: Shouhu) -
         "accounts": list(who.persons), "agency": who.agency.value, "desk": who.desk, "reason": asked.reason.value,
         "note": asked.note, "read_at": now, "review_by": now + REVIEWED_WITHIN,
     }  # fmt: skip
-    await conn.execute(insert(tables.emergency_reads).values(row))
+    await conn.execute(insert(tables.emergency_reads).values(await sealed_row(conn, tables.emergency_reads, row)))
     await tell(conn, (*SUPERVISORS, owner_of(progress)), case_id, "emergency_read", row["id"], now, but=who.persons)
     content, reporter = await content_of(conn, progress)
     content |= {"narrative": without(content.get("narrative") or "", names_of(reporter))}
@@ -136,7 +137,7 @@ async def emergency_reads(
     query = select(*(glass[name] for name in shown)).where(unconcerned(who, glass.case_id))
     query = query.where(glass.reviewed_at.is_(None)) if waiting else query
     page = await page_of(conn, query, EmergencyRead, (glass.review_by, glass.id), cursor=cursor, limit=limit)
-    now = shouhu.ledger.clock()
+    page, now = await in_words(conn, page, tables.emergency_reads), shouhu.ledger.clock()
     late = [one.model_copy(update={"overdue": overdue(one.review_by, one.reviewed_at, now)}) for one in page.items]
     return Page(items=late, next=page.next)
 
@@ -152,17 +153,14 @@ async def judge(read_id: str, judged: Judged, conn: Conn, who: Who, shouhu: Shou
     await open_door(conn)
     row = (await conn.execute(select(tables.emergency_reads).where(glass.id == read_id).with_for_update())).one()
     require_reviewer(who, Read(accounts=tuple(row.accounts), desk=row.desk, reviewed=row.reviewed_at is not None))
+    said = {"id": row.id, "case_id": row.case_id, "review_note": judged.note}
     values = {
-        "verdict": judged.verdict.value, "reviewed_by": who.person_id, "review_note": judged.note,
-        "reviewed_at": shouhu.ledger.clock(),
+        **await sealed_row(conn, tables.emergency_reads, said), "verdict": judged.verdict.value,
+        "reviewed_by": who.person_id, "reviewed_at": shouhu.ledger.clock(),
     }  # fmt: skip
     await audit_read(
         conn, who, "judge_emergency_read", row.case_id, [read_id[:40]], children=[], why=judged.verdict.value
     )
     done = update(tables.emergency_reads).where(glass.id == read_id).values(**values).returning(tables.emergency_reads)
-    return _shown((await conn.execute(done)).one())
-
-
-def _shown(row: Row) -> EmergencyRead:
-    shown = [name for name in EmergencyRead.model_fields if name != "overdue"]
-    return EmergencyRead.model_validate({name: getattr(row, name) for name in shown})
+    (found,) = await opened(conn, (await conn.execute(done)).mappings(), tables.emergency_reads)
+    return EmergencyRead.model_validate({name: found[name] for name in EmergencyRead.model_fields if name != "overdue"})

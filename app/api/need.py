@@ -10,7 +10,7 @@ from sqlalchemy import and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Conn, Who, audit_read, progress_of, require, subject_of, visible
-from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.pages import Cursor, Limit, Page, in_words, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.intake import LongText
@@ -83,7 +83,7 @@ class FullViewRow(BaseModel):
     agency: Agency
     desk: str
     reason: Need
-    note: str
+    note: str | None = Field(description="Gone with the content of its case.")
     fields: list[str]
     opened_at: datetime
     until: datetime
@@ -118,6 +118,7 @@ async def full_views(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
     query = select(*(view[name] for name in FullViewRow.model_fields)).outerjoin(tables.cases, case.id == view.case_id)
     of_no_case = and_(view.case_id.is_(None), or_(mine, true() if who.oversees_district else false()))
     query = query.where(or_(of_no_case, and_(visible(who), or_(mine, of_us))))
-    return await page_of(
+    page = await page_of(
         conn, query, FullViewRow, (view.opened_at, view.id), cursor=cursor, limit=limit, newest_first=True
     )
+    return await in_words(conn, page, tables.full_views)

@@ -11,7 +11,8 @@ from sqlalchemy import Column, Select, Table, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.problems import Problem
-from app.db.vault import opened
+from app.db.vault import opened, sealing
+from app.db.walls import open_door
 
 T = TypeVar("T", bound=BaseModel)
 Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
@@ -41,6 +42,15 @@ async def page_of(
     shown = await opened(conn, rows[:limit], of, lenient=True) if of is not None else rows[:limit]
     following = _word(shown[-1][key.name] for key in by) if len(rows) > limit else None
     return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
+
+
+async def in_words(conn: AsyncConnection, page: Page[T], of: Table) -> Page[T]:
+    """The same page opened by the service: whoever was shown a row reads what was said in it, though the case has other walls."""
+    await open_door(conn)
+    rows = await opened(conn, [one.model_dump() for one in page.items], of)
+    said = [{name: row[name] for name in sealing(of).columns} for row in rows]
+    items = [one.model_copy(update=words) for one, words in zip(page.items, said, strict=True)]
+    return Page(items=items, next=page.next)
 
 
 def _word(keys: Iterable[object]) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.audit import on_record
+from app.db.vault import sealed_row
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.approvals import HOLDS, WAITS, Act, Proposal, Reason, digest_of, may_propose, require_second
@@ -34,14 +35,22 @@ async def propose(
     if not may_propose(who, act):
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
+    case_id = await _known(conn, case_id)
     row = {
         "id": f"approval-{uuid.uuid4().hex}", "act": act.value, "parameters": dict(parameters), "digest": digest_of(act, parameters),
         "case_id": case_id, "reason": reason.value, "note": note, "proposed_by": list(who.persons), "person_id": who.person_id,
         "behalf": who.acting_for, "agency": who.agency.value, "desk": who.desk, "proposed_at": now, "expires_at": now + WAITS,
     }  # fmt: skip
-    made = (await conn.execute(insert(tables.approvals).values(row).returning(tables.approvals))).one()
+    stored = await sealed_row(conn, tables.approvals, row)
+    made = (await conn.execute(insert(tables.approvals).values(stored).returning(tables.approvals))).one()
     await on_record(conn, who, f"propose_{act}", case_id, [made.id[:40]], children=[], why=reason.value)
     return made
+
+
+async def _known(conn: AsyncConnection, case_id: str | None) -> str | None:
+    """Anybody may write anything as the case of an act; only one that there is has a wall and a key."""
+    query = select(tables.cases.c.id).where(tables.cases.c.id == case_id)
+    return (await conn.execute(query)).scalar_one_or_none() if case_id else None
 
 
 async def decide(conn: AsyncConnection, who: Actor, approval_id: str, now: datetime, *, approve: bool) -> Row:

@@ -1,11 +1,14 @@
-"""Who is who at an identity provider: an account there is a person here only once an administrator has said so."""
+"""Who is who: an account at an identity provider is a person here once an administrator has said so; one staff number, one natural person."""
 
-from sqlalchemy import delete, select
+import unicodedata
+
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.account_tables import identities
+from app.db.vault import vault_of
 
 
 async def vouched_for(conn: AsyncConnection, issuer: str, subject: str) -> str | None:
@@ -24,3 +27,16 @@ async def bind(conn: AsyncConnection, person_id: str, issuer: str, subject: str)
     made = upsert(identities).values(issuer=issuer, subject=subject, person_id=person_id)
     await conn.execute(made.on_conflict_do_update(index_elements=["issuer", "subject"], set_={"person_id": person_id}))
     return True
+
+
+async def enter_staff_no(conn: AsyncConnection, person_id: str, number: str, *, only_first: bool = False) -> bool:
+    """The person's number in the staff register, of which a keyed digest stays; all accounts with it are one natural person at once.
+
+    `only_first` leaves a number that stands: what a provider says may join two accounts and never part them. False for a stranger.
+    """
+    plain = "".join(unicodedata.normalize("NFKC", number).upper().split())
+    people = tables.people.c
+    mine = update(tables.people).where(people.id == person_id, people.is_active)
+    mine = mine.where(people.staff_no.is_(None)) if only_first else mine
+    digest = vault_of(conn).digest(f"staff_no|{plain}") if plain else None
+    return (await conn.execute(mine.values(staff_no=digest))).rowcount == 1

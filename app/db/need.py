@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.projections import people_at
+from app.db.vault import sealed_row
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.masking import VIEW_LASTS, Need
@@ -39,8 +40,9 @@ async def open_view(
         "desk": who.desk, "stream_id": stream_id, "case_id": case_id, "reason": need.value, "note": note, "fields": list(fields),
         "opened_at": now, "until": now + VIEW_LASTS,
     }  # fmt: skip
+    stored = await sealed_row(conn, tables.full_views, row)
     made = (
-        await conn.execute(insert(tables.full_views).values(row).returning(view.id, view.until, view.opened_at))
+        await conn.execute(insert(tables.full_views).values(stored).returning(view.id, view.until, view.opened_at))
     ).one()
     if owner:
         await tell(conn, (owner,), case_id or stream_id, "full_view", made.id, made.opened_at, but=who.persons)

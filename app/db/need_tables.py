@@ -1,9 +1,18 @@
-"""Who opened what in full, and why; and what takes two persons."""
+"""Who opened what in full, and why; and what takes two persons. What was written as the reason is sealed with the key of its case."""
 
-from sqlalchemy import CheckConstraint, Column, Index, String, Table, Text, text
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Index, String, Table, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from app.db.columns import Id, Instant, metadata
+from app.db.columns import SERVICE, Id, Instant, keyed_by, metadata, sealed
+
+
+def of_case(row: Mapping[Any, Any]) -> str:
+    """The case that it is about; the installation's own key where it is about none."""
+    return row["case_id"] or SERVICE
+
 
 full_views = Table(
     "full_views",
@@ -16,12 +25,13 @@ full_views = Table(
     Column("stream_id", Id, nullable=False),
     Column("case_id", Id),
     Column("reason", String(20), nullable=False),
-    Column("note", Text, nullable=False),
+    sealed("note"),
     Column("fields", ARRAY(String(40)), nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("until", Instant, nullable=False),
     Index(None, "person_id", "stream_id", "until"),
     Index(None, "case_id", "opened_at"),
+    info=keyed_by(of_case),
 )
 
 approvals = Table(
@@ -33,7 +43,7 @@ approvals = Table(
     Column("digest", String(64), nullable=False),
     Column("case_id", Id),
     Column("reason", String(20), nullable=False),
-    Column("note", Text, nullable=False),
+    sealed("note"),
     Column("person_id", Id, nullable=False),
     Column("behalf", Id),
     Column("proposed_by", ARRAY(Id), nullable=False),
@@ -50,6 +60,7 @@ approvals = Table(
     Index(None, "person_id", "digest"),
     Index("ix_approvals_waiting", "expires_at", postgresql_where=text("approved_at IS NULL AND rejected_at IS NULL")),
     CheckConstraint("not (approved_by = any (proposed_by))", "two_persons"),
+    info=keyed_by(of_case),
     comment="What takes two persons; `proposed_by` are all accounts of the persons who proposed.",
 )
 
@@ -64,14 +75,15 @@ emergency_reads = Table(
     Column("agency", String(20), nullable=False),
     Column("desk", String(40), nullable=False),
     Column("reason", String(20), nullable=False),
-    Column("note", Text, nullable=False),
+    sealed("note"),
     Column("read_at", Instant, nullable=False),
     Column("review_by", Instant, nullable=False),
     Column("verdict", String(20)),
     Column("reviewed_by", Id),
-    Column("review_note", Text),
+    sealed("review_note", nullable=True),
     Column("reviewed_at", Instant),
     Index("ix_emergency_reads_open", "review_by", postgresql_where=text("reviewed_at IS NULL")),
     CheckConstraint("not (reviewed_by = any (accounts))", "another_person"),
+    info=keyed_by("case_id"),
     comment="Break-glass: who read a case that was not theirs to see, why, and how another desk judged it.",
 )

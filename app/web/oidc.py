@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 
 from app.api.context import SESSION, Shouhu
 from app.db.accounts import begin_session, end_session
-from app.db.identities import vouched_for
+from app.db.identities import enter_staff_no, vouched_for
 from app.db.session import DATABASE_ERRORS, is_away
+from app.db.walls import open_door
 from app.oidc import WITHIN, NotVouched, Pending, Provider, ProviderAway
 from app.web.frame import STRICT, page
 from app.web.sign_in import ACCOUNT, COOKIE, form
@@ -72,14 +73,17 @@ async def _received(request: Request, shouhu: Shouhu, provider: Provider, pendin
     if pending is None:
         raise NotVouched("no sign-in was begun in this browser")
     now = shouhu.ledger.clock()
-    subject = await provider.finish(pending, request.query_params, now)
+    vouched = await provider.finish(pending, request.query_params, now)
     async with shouhu.engine.begin() as conn:
-        person = await vouched_for(conn, provider.client.issuer, subject)
+        person = await vouched_for(conn, provider.client.issuer, vouched.subject)
         token = await begin_session(conn, person, now) if person else ""
         if not token:
             return form(request, status=403, wrong=STRANGER)
         if pending.session:
             await end_session(conn, pending.session, now)
+        if person and vouched.staff_no:
+            await open_door(conn)
+            await enter_staff_no(conn, person, vouched.staff_no, only_first=True)
     # The browser does not send a strict cookie on a way that another site began: this page begins the next one itself.
     inside = page(request, "signed_in.html", {"to": ACCOUNT})
     inside.set_cookie(SESSION, token, **COOKIE)

@@ -9,7 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db import approvals as two
 from app.db import tables
+from app.db.identities import enter_staff_no
 from app.db.people import actor_by_token, actors_of
+from app.db.vault import Broken, opened
 from app.domain.approvals import HOLDS, WAITS, Act, Proposal, may_propose, require_second
 from app.domain.refusals import Refused
 from app.domain.sight import Actor
@@ -25,12 +27,12 @@ ASKED = {"act": "export", "parameters": {"book": "work", "children": 73}, "reaso
 async def second_account(api):
     """`civil.head.9`: another account of the person behind `civil.head.1`, found by the same staff number."""
     row = {"id": "civil.head.9", "name": "", "agency": "CIVIL", "desk": "CIVIL", "roles": ["desk_head", "agency_head"],
-           "token_hash": hashlib.sha256(b"token-of-civil.head.9").hexdigest(), "staff_no": "same"}  # fmt: skip
+           "token_hash": hashlib.sha256(b"token-of-civil.head.9").hexdigest()}  # fmt: skip
     TOKENS["civil.head.9"] = "token-of-civil.head.9"
     people = tables.people
     async with api.service.engine.begin() as conn:
-        await conn.execute(update(people).where(people.c.id == FIRST).values(staff_no="same"))
         await conn.execute(insert(people), row)
+        assert [await enter_staff_no(conn, one, "110106-73") for one in (FIRST, row["id"])] == [True, True]
     yield row["id"]
     del TOKENS["civil.head.9"]
     async with api.service.engine.begin() as conn:
@@ -181,3 +183,34 @@ async def test_every_step_is_on_record(api):
         assert (await conn.execute(query)).all() == [
             (FIRST, "propose_export", "hand_in"), (SECOND, "approve_export", "hand_in"),
         ]  # fmt: skip
+
+
+async def test_what_was_written_as_the_reason_is_sealed_with_the_key_of_its_case(api):
+    """In the table it is nobody's to read, to whoever is shown the row it is in clear; an act about a case that there is not has none."""
+    case, said = (await api.report())["case_id"], "住址为虚构路七号"
+    for person, path, body in (
+        ("civil.officer.1", f"/v1/cases/{case}/full-view", {"need": "visit", "note": said}),
+        (FIRST, "/v1/approvals", {**ASKED, "parameters": {"case": case}, "note": said}),
+        ("health.officer.1", "/v1/emergency-reads", {"case": case, "reason": "medical", "note": said}),
+        (FIRST, "/v1/approvals", {**ASKED, "parameters": {"case": "case-none"}, "note": said}),
+    ):
+        assert (await api.post(person, path, body)).status_code == 201
+    read = tables.emergency_reads.c
+    async with api.service.engine.connect() as conn:
+        one = (await conn.execute(select(read.id).where(read.case_id == case))).scalar_one()
+    judged = await api.post(SUPERVISOR, f"/v1/emergency-reads/{one}/verdict", {"verdict": "justified", "note": said})
+    assert (judged.json()["note"], judged.json()["review_note"]) == (said, said)
+    async with api.service.engine.connect() as conn:
+        for table in (tables.full_views, tables.approvals, tables.emergency_reads):
+            rows = (await conn.execute(select(table).order_by(table.c.id))).mappings().all()
+            assert said not in str(rows)
+            names = [row["case_id"] for row in rows]
+            assert case in names
+            assert "case-none" not in names
+            of_case = [row for row in rows if row["case_id"] == case]
+            with pytest.raises(Broken):
+                await opened(conn, [{**row, "id": "another"} for row in of_case], table)
+    assert said in (await api.get("civil.officer.1", "/v1/full-views")).text
+    shown = (await api.get(SECOND, "/v1/approvals?limit=2")).json()["items"]
+    assert [(row["note"], row["case_id"]) for row in shown] == [(said, None), (said, case)]
+    assert said in (await api.get(SUPERVISOR, "/v1/emergency-reads?waiting=false&limit=200")).text

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.api.context import SESSION
 from app.db import tables
-from app.db.identities import bind, vouched_for
+from app.db.identities import bind, enter_staff_no, vouched_for
 from app.embedded import free_port
 from app.main import create_app
 from app.oidc import WITHIN, Client, Provider
@@ -178,6 +178,42 @@ async def test_an_account_is_one_person_and_a_person_has_one_account_there(api, 
         assert not await bind(conn, "nobody", issuer, "x")
         assert await vouched_for(conn, issuer, SUBJECT) is None
         assert await vouched_for(conn, issuer, "another") == PERSON
+
+
+async def test_two_accounts_with_one_staff_number_are_one_person_and_a_claim_never_parts_them(
+    api, issuer, browser, service
+):
+    """The claim of the provider counts once it is named in the settings; a number that stands is changed by an administrator alone."""
+
+    async def numbers():
+        async with api.service.engine.connect() as conn:
+            rows = await conn.execute(select(people.c.id, people.c.staff_no, people.c.also).where(people.c.id.in_(two)))
+            return {row.id: (row.staff_no, row.also) for row in rows}
+
+    people, two, provider = tables.people, (PERSON, "edu.head.1"), service.provider
+    async with api.service.engine.begin() as conn:
+        await bind(conn, PERSON, provider.client.issuer, f"{SUBJECT}#１１ 0106a")
+        assert await enter_staff_no(conn, two[1], "110106A")
+        assert not await enter_staff_no(conn, "nobody", "1")
+    try:
+        asked = await at_the_provider(issuer, browser, f"{SUBJECT}#１１ 0106a")
+        assert (await browser.get(BACK, params=asked)).status_code == 200
+        assert (await numbers())[PERSON] == (None, []), "no claim is named"
+        provider.client = replace(provider.client, staff_claim="staff_no")
+        asked = await at_the_provider(issuer, browser, f"{SUBJECT}#１１ 0106a")
+        assert (await browser.get(BACK, params=asked)).status_code == 200
+        found = await numbers()
+        assert found[PERSON] == (found[two[1]][0], [two[1]])
+        assert "110106" not in found[PERSON][0]
+        async with api.service.engine.begin() as conn:
+            await bind(conn, PERSON, provider.client.issuer, f"{SUBJECT}#2")
+        asked = await at_the_provider(issuer, browser, f"{SUBJECT}#2")
+        assert (await browser.get(BACK, params=asked)).status_code == 200
+        assert await numbers() == found
+    finally:
+        async with api.service.engine.begin() as conn:
+            assert [await enter_staff_no(conn, one, "") for one in two] == [True, True]
+    assert list((await numbers()).values()) == [(None, []), (None, [])]
 
 
 async def test_the_session_from_before_ends_with_the_new_one(issuer, browser):
