@@ -46,6 +46,7 @@ from app.api import (
     sheets,
     statistics,
     surveys,
+    visits,
     watches,
     work,
 )
@@ -83,6 +84,7 @@ from app.web import (
     unit,
     wrong,
 )
+from app.web import visits as visit_pages
 
 AT_ONCE = 2.0
 """Seconds that the start waits for the database before the API begins to say that it is not ready."""
@@ -150,6 +152,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         boards,
         deputies,
         watches,
+        visits,
         children,
         registration,
         duplicates,
@@ -189,6 +192,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         figures,
         rules,
         review,
+        visit_pages,
     ):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)

@@ -59,6 +59,15 @@ def examples() -> dict[str, Any]:
                 "title_en": Benefit.TEMP_LIVING.en, "yuan": "1200.00", "since": FILED.date(), "heard_on": None,
                 "comparison": None, "move": Move.STAY, "move_zh": Move.STAY.zh, "move_en": Move.STAY.en,
                 "would_be": None, "offer": []}  # fmt: skip
+    watch_row = {
+        "id": "watch-2f6d8a1c",
+        "case_id": CASE,
+        "child_id": "ch-2f6d8a1c",
+        "grade": "medium",
+        "desk": "COMM-110106101",
+        "visit_due_at": FILED + timedelta(days=30),
+        "version": 1,
+    }
     answers = {
         "Receipt": {"case_id": CASE, "receipt": "8F3K-72QD-0M5T-PX1A", "findings": [
             {"child": 0, "field": "id_no", "code": "check_digit"}],
@@ -112,8 +121,8 @@ def examples() -> dict[str, Any]:
         "Colleague": {"id": "police.officer.2", "name": "民警乙（化名）", "desk": "POLICE", "roles": ["officer"]},
         "Deputyship": {"id": 42, "person_id": "police.officer.1", "deputy_id": "police.officer.2", "set_by": "police.head.1",
                        "from_at": FILED, "until_at": FILED + timedelta(days=7), "revoked_at": None},
-        "WatchRow": {"id": "watch-2f6d8a1c", "case_id": CASE, "child_id": "ch-2f6d8a1c", "grade": "medium",
-                     "desk": "COMM-110106101", "visit_due_at": FILED + timedelta(days=30), "version": 1},
+        "WatchRow": watch_row,
+        "DueVisit": {**watch_row, "name": "示*", "residence": "北京市丰台区卢沟桥街道***", "is_full": False},
         "Watched": {"version": 2, "visit_due_at": FILED + timedelta(days=60), "is_open": True, "replayed": False},
         "RegisterKind": {**(book := policy.registers["childrens_homes"]).model_dump(mode="json"), "keeps": True},
         "EntryRow": {"id": "entry-5b1c", "version": 2, "desk": "STREET-110106007", "division": "110106007", "kind": "changed",

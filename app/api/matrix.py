@@ -148,6 +148,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "findings": ("read_statistics, sight", _on_the_board),
     "watches": ("the desk that watches", _nothing),
     "offered_watches": ("the desk that watches", _nothing),
+    **dict.fromkeys(("due_visits", "due_visit"), ("the desk that watches", _nothing)),
     "take_watch": ("the desk that watches", _nothing),
     "record_visit": ("the desk that watches", _nothing),
     **dict.fromkeys(

@@ -153,15 +153,18 @@ async def watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 10
     stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at")]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
-    page = await page_of(conn, query, _Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
-    return Page(items=[_row(one) for one in page.items], next=page.next)
+    page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    return Page(items=[row_of(one) for one in page.items], next=page.next)
 
 
-class _Stored(WatchRow):
+class Stored(WatchRow):
+    """With the fold, of which a row shows little."""
+
     progress: Watch
 
 
-def _row(stored: _Stored) -> WatchRow:
+def row_of(stored: Stored) -> WatchRow:
+    """As it is shown."""
     arrangement = stored.progress.arrangement
     return WatchRow.model_validate(
         {
@@ -184,8 +187,8 @@ async def offered_watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Li
     stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at")]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.offered_to), unconcerned(who, watch.case_id))
-    page = await page_of(conn, query, _Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
-    return Page(items=[_row(one) for one in page.items], next=page.next)
+    page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    return Page(items=[row_of(one) for one in page.items], next=page.next)
 
 
 @router.post("/watches/{watch_id}/take", operation_id="take_watch", responses={200: {"headers": ETAG}})

@@ -27,6 +27,12 @@ async def opened(conn: AsyncConnection, who: Actor, stream_id: str) -> str | Non
     return (await conn.execute(query)).scalar_one_or_none()
 
 
+async def open_on(conn: AsyncConnection, who: Actor, streams: Sequence[str]) -> set[str]:
+    """Of these streams those on which this person has a full view open."""
+    mine = (view.person_id == who.person_id, view.stream_id.in_(streams), view.until > func.clock_timestamp())
+    return {*(await conn.execute(select(view.stream_id).where(*mine))).scalars()}
+
+
 async def open_view(
     conn: AsyncConnection, who: Actor, stream_id: str, case_id: str | None, need: Need, note: str, fields: Sequence[str],
     owner: str, *, children: Sequence[str] | None = None,

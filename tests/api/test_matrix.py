@@ -49,7 +49,7 @@ BODIES = {
     "invite_to_survey": {"count": 1},
     "make_entry_link": {"unit": "unit-matrix", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"},
 }
-LISTS = ("own_reports", "list_cases", "tasks", "stalled", "watches", "offered_watches", "notices")
+LISTS = ("own_reports", "list_cases", "tasks", "stalled", "watches", "offered_watches", "due_visits", "notices")
 COUNTS = ("touched_benefits", "findings", "on_time", "overview", "notices")
 """The owner and the supervisors are told of the full views and emergency reads of the others in this very test."""
 

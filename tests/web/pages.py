@@ -17,7 +17,7 @@ class PageOf:
 
 
 CIVIL, POLICE, HEAD, SUPERVISOR = "civil.officer.1", "police.officer.1", "police.head.1", "conf.supervisor.1"
-AUDITS = "civil.supervisor.1"
+AUDITS, COMMITTEE = "civil.supervisor.1", "comm-110106017.officer.1"
 PAGES = (
     PageOf("progress", "/progress", "/progress"),
     PageOf("progress-wrong", "/progress", "/progress", post={"code": "x"}, status=422),
@@ -96,6 +96,18 @@ PAGES = (
     PageOf("notices-none", "/notices", "/notices", "culture.officer.1"),
     PageOf("absences", "/absences", "/absences", HEAD),
     PageOf("absences-wrong", "/absences", "/absences", HEAD, post={"from_at": "2026-12-02"}, status=422),
+    PageOf("visits", "/visits", "/visits", COMMITTEE),
+    PageOf("visits-none", "/visits", "/visits", "comm-110106002.officer.1"),
+    PageOf("visit", "/visits/{watch_id}", "/visits/{watched}", COMMITTEE),
+    PageOf(
+        "visit-wrong",
+        "/visits/{watch_id}",
+        "/visits/{watched}",
+        COMMITTEE,
+        post={"note": ""},
+        send="form[data-visit] .btn.p",
+        status=422,
+    ),
     PageOf("search", "/search", "/search", POLICE),
     PageOf("search-found", "/search", "/search", POLICE, post={"q": "13900000000"}),
     PageOf("search-nothing", "/search", "/search", POLICE, post={"q": "WB-2026-999999"}),
@@ -112,6 +124,7 @@ NO_PAGE = (
     "/sign-in/provider",
     "/sign-in/back",
     "/tasks/list",
+    "/visits/take",
     "/absences/seat",
 )
 """Routes that show nothing themselves, and those of a report that is being written, which tests/web/test_reporting.py walks."""

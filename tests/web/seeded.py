@@ -8,10 +8,14 @@ from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import Service
 from app.demo_people import People
+from app.domain.access import ENGINE
+from app.domain.terms import Grade
+from app.domain.watch import BeginWatch, watch_id
 from app.main import create_app
 from app.policy.loader import load
 from app.settings import Settings
 
+DIVISION = "110106017"
 POLICE, CIVIL = "police.officer.1", "civil.officer.1"
 LONG_NAME = "阿卜杜热合曼·买买提依明·图尔荪江（化名，姓名很长，用来看版面）"
 LONG_TEXT = "已连续三天无人接送，电话无人接听，邻居称父母外出务工未归。" * 40 + "https://example.invalid/" + "x" * 160
@@ -21,7 +25,7 @@ INERT = '<img src=x onerror="document.title=1"><b hx-get="/v1/me" hx-trigger="lo
 
 def report(name="示例甲（化名）", **changes):
     """A report of a school about one child."""
-    child = {"name": name, "sex": "female", "birth_date": "2016-03-04", "residence_division": "110106017", "alone_now": "yes",
+    child = {"name": name, "sex": "female", "birth_date": "2016-03-04", "residence_division": DIVISION, "alone_now": "yes",
              "school": "示例小学（化名）", "school_stage": "primary"}  # fmt: skip
     mother = {
         "relation": "母",
@@ -44,6 +48,15 @@ def in_the_past(stack, owner, ago):
     return People(http, stack.tokens)
 
 
+async def watch_of(owner, people, case_id, division=DIVISION):
+    """The watch over the child of a case, with the committee there; its id."""
+    child = (await people.get("civil.supervisor.1", f"/v1/cases/{case_id}"))["progress"]["children"][0]["id"]
+    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case_id, division=division, grade=Grade.HIGH)
+    async with owner.begin() as conn:
+        await Ledger(load, "fengtai-2026.1").begin(conn, watch_id(child), begin)
+    return watch_id(child)
+
+
 async def leg_of(people, case_id, agency, person="civil.supervisor.1"):
     """The newest leg of an agency."""
     progress = (await people.get(person, f"/v1/cases/{case_id}"))["progress"]
@@ -51,7 +64,7 @@ async def leg_of(people, case_id, agency, person="civil.supervisor.1"):
 
 
 async def seed_cases(stack, people, owner):
-    """By name: case_id and receipt of a case that waits, is accepted, was returned, is late, is long, means ill, is answered."""
+    """Case_id and receipt of a case that waits, is accepted, returned, late, long, means ill, is answered; and the id of a watch."""
     made = {}
 
     async def filed(name, form, by=people):
@@ -79,4 +92,5 @@ async def seed_cases(stack, people, owner):
     glass = await people.post("housing.officer.1", "/v1/emergency-reads", asked)
     verdict = {"verdict": "justified", "note": "已电话核实"}
     await people.post("conf.supervisor.1", f"/v1/emergency-reads/{glass['id']}/verdict", verdict)
+    made["watched"] = {"case_id": await watch_of(owner, people, made["answered"]["case_id"])}
     return made

@@ -1,0 +1,77 @@
+"""The visits that a desk owes: the children whom it watches, the next visit first, with who they are and where they live."""
+
+from fastapi import APIRouter
+from sqlalchemy import select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api.context import Conn, Who, at_desk_of, unconcerned
+from app.api.need import Lens, look
+from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.strict import StrictRoute
+from app.api.watches import Stored, WatchRow, row_of
+from app.db import tables
+from app.db.audit import before_reading
+from app.db.child_records import own_id, records_of
+from app.db.need import open_on
+from app.db.walls import open_door
+from app.domain.child_file import file_id
+from app.domain.child_record import ChildRecord
+from app.domain.child_terms import FileField
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.watch import child_of
+
+router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)
+SHOWN = (FileField.NAME, FileField.RESIDENCE)
+
+
+class DueVisit(WatchRow):
+    """A visit that is owed, with who is visited and where; masked unless the caller has said why the names are needed."""
+
+    name: str
+    residence: str
+    is_full: bool = False
+
+
+@router.get("/visits", operation_id="due_visits")
+async def due_visits(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 20) -> Page[DueVisit]:
+    """The next visit of each child under watch by the caller's desk, the earliest first; on record before it leaves."""
+    watch = tables.watches.c
+    stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at")]
+    query = select(*(watch[name] for name in stored), watch.progress)
+    query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    children = [row.child_id for row in page.items]
+    if not children:
+        return Page(items=[], next=None)
+    await before_reading(conn, who, "due_visits", None, [field.value for field in SHOWN], children=children)
+    await open_door(conn)  # the desk that watches a child need not see its case
+    own = {child: await own_id(conn, child) for child in children}
+    known = {record.child_id: record for record in await records_of(conn, [*dict.fromkeys(own.values())], true())}
+    full = await open_on(conn, who, [file_id(child) for child in own.values()])
+    return Page(
+        items=[_named(row, known[own[row.child_id]], Lens(file_id(own[row.child_id]) in full)) for row in page.items],
+        next=page.next,
+    )
+
+
+@router.get("/visits/{watch_id}", operation_id="due_visit")
+async def due_visit(watch_id: str, conn: Conn, who: Who) -> DueVisit:
+    """The same of one child; to whoever does not watch it there is none."""
+    watch = tables.watches.c
+    mine = at_desk_of(who, watch.desk), unconcerned(who, watch.case_id), watch.is_open
+    row = (await conn.execute(select(tables.watches).where(watch.id == watch_id, *mine))).mappings().one_or_none()
+    if row is None:
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
+    await open_door(conn)
+    own = await own_id(conn, child_of(watch_id))
+    lens = await look(conn, who, "read_child", file_id(own), [field.value for field in SHOWN], children=[own])
+    return _named(Stored.model_validate(dict(row)), await _record(conn, own), lens)
+
+
+async def _record(conn: AsyncConnection, own: str) -> ChildRecord:
+    return (await records_of(conn, [own], true()))[0]
+
+
+def _named(row: Stored, record: ChildRecord, lens: Lens) -> DueVisit:
+    said = {field.value: entry.value if (entry := record.entry(field)) else "" for field in SHOWN}
+    return DueVisit.model_validate({**row_of(row).model_dump(), **lens(said, record.named), "is_full": lens.full})

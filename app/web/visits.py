@@ -1,0 +1,154 @@
+"""走访 on a telephone: the visits that are due, each with its form on the same page, so that a round needs the network only before and after.
+
+What is typed lies in the browser sealed with a key that this service gives to that person alone, and goes once the server has it.
+"""
+
+import base64
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api import children, need, visits, watches
+from app.api.context import Conn, Shouhu, at_desk_of, unconcerned
+from app.db import tables
+from app.db.vault import vault_of
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.masking import VIEW_LASTS, Need
+from app.domain.refusals import RefusalCode
+from app.domain.terms import Agency, Grade, Service, Trigger
+from app.domain.visit import Acknowledgement, Finding, Guardianship, ParentContact, Supervision
+from app.web.forms import Form
+from app.web.frame import STRICT
+from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, how_many, show, works
+from app.web.words import Pair
+
+router = APIRouter(include_in_schema=False)
+VISITS, TAKE = "/visits", "/visits/take"
+SOON = timedelta(days=1)
+A_ROUND = 20
+"""Children of one page, with their forms."""
+ONE_OF = {
+    "parent_contact": ParentContact,
+    "guardianship": Guardianship,
+    "supervision": Supervision,
+    "acknowledged": Acknowledgement,
+}
+BESIDE = {RefusalCode.CHILD_NOT_SEEN: "seen_in_person", RefusalCode.RISK_NOT_REPORTED: "finding"}
+WORDS: dict[str, Pair] = {
+    "typed": ("未发送：已暂存在本机", "Not sent: kept on this phone"),
+    "waiting": ("未发送：等待网络，联网后自动发送", "Not sent: waiting for the network, sent by itself once it is back"),
+    "sending": ("正在发送…", "Sending…"),
+    "sent": ("已送达", "Received"),
+    "signed_out": ("未发送：登录已过期，请登录后再发送", "Not sent: please sign in again, then send"),
+    "wrong": ("未发送：", "Not sent: "),
+    "left": ("次走访还没有送达服务器", "visits have not reached the server"),
+    "next": ("下次走访", "next visit"),
+    "full": ("本机无法暂存，请在有网络时填写", "This browser keeps nothing; please fill it in where there is a network"),
+}  # fmt: skip
+
+
+def _visits(who: Actor) -> bool:
+    return works(who) and who.agency in (Agency.COMM, Agency.STREET)
+
+
+async def _due(conn: AsyncConnection, who: Actor) -> int:
+    watch = tables.watches.c
+    mine = select(watch.id).where(watch.is_open, at_desk_of(who, watch.desk))
+    mine = mine.where(watch.visit_due_at <= func.clock_timestamp() + SOON)
+    return await how_many(conn, mine.where(unconcerned(who, watch.case_id)))
+
+
+ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, on_phone=True, place=2))
+
+
+@router.get(VISITS)
+async def due(
+    request: Request, conn: Conn, who: Signed, cursor: str | None = None, done: bool = False
+) -> Response:  # fmt: skip
+    """Whom the desk visits next, each with the form of the visit."""
+    page = await visits.due_visits(conn, who, cursor=cursor, limit=A_ROUND)
+    rows = [(row, Form(version=row.version), f"v{n}-") for n, row in enumerate(page.items, 1)]
+    offered = (await watches.offered_watches(conn, who, limit=A_ROUND)).items
+    more = {"rows": rows, "next": page.next, "first": cursor is None, "done": done, "offered": offered}
+    return await show(request, conn, who, "visits.html", {**_facts(conn, who), **more})
+
+
+@router.post(TAKE)
+async def take(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """接收: a child who has moved here is this desk's from now on."""
+    form = await Form.of(request)
+    await watches.take_watch(form.one("watch"), watches.Noted(note=""), conn, who, shouhu, Response(), form.key)
+    return RedirectResponse(VISITS, 303, headers=STRICT)
+
+
+@router.get(f"{VISITS}/{{watch_id}}")
+async def one(watch_id: str, request: Request, conn: Conn, who: Signed) -> Response:
+    """One child, with the form of the visit."""
+    row = await visits.due_visit(watch_id, conn, who)
+    return await _one(request, conn, who, row, Form(version=row.version))
+
+
+@router.post(f"{VISITS}/{{watch_id}}")
+async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """The visit, or the form again; the same command as the scripts send."""
+    sent = await Form.of(request)
+    place = sent.one("p")
+    form = Form({name.removeprefix(place): values for name, values in sent.typed.items()})
+    row = await visits.due_visit(watch_id, conn, who)
+    if form.one("full"):
+        asked = form.valid(need.Asked, {"need": Need.VISIT, "note": form.one("full_note")})
+        if asked and await form.attempt(conn, lambda: children.open_child(row.child_id, asked, conn, who, shouhu)):
+            return RedirectResponse(f"{VISITS}/{watch_id}", 303, headers=STRICT)
+        return await _one(request, conn, who, row, form)
+    said = _said(form)
+    visit = form.valid(watches.Visit, said) if said else None
+    seen = f'"{form.version}"' if form.version is not None else None
+    done = visit and await form.attempt(
+        conn, lambda: watches.record_visit(watch_id, visit, conn, who, shouhu, Response(), form.key, seen), BESIDE
+    )
+    if done is None:
+        return await _one(request, conn, who, row, form)
+    return RedirectResponse(f"{VISITS}?done=true", 303, headers=STRICT)
+
+
+def _said(form: Form) -> dict[str, Any] | None:
+    """The body of the command; the child who was not met is no finding, and a risk names what it is."""
+    met, finding = form.one("seen_in_person"), form.one("finding")
+    if met not in ("yes", "no"):
+        form.wrong("seen_in_person", "请说明是否见到孩子本人", "Please say whether you met the child in person.")
+    if met == "yes" and not finding:
+        form.wrong("finding", "请选择走访发现", "Please choose what you found.")
+    if met == "yes" and finding == Finding.AT_RISK.value and not form.many("situations"):
+        form.wrong("situations", "存在风险的，请选择情形", "Please choose what the risk is.")
+    if form.errors:
+        return None
+    chosen = {name: form.one(name) for name in ONE_OF if form.one(name)}
+    answers = {
+        "seen_in_person": met == "yes",
+        "guardian_met": bool(form.one("guardian_met")),
+        "needs": form.many("needs"),
+    }
+    risk = met == "yes" and finding == Finding.AT_RISK.value
+    return {
+        "finding": finding if met == "yes" else Finding.WELL.value, "grade": form.one("grade") if met == "yes" else None,
+        "note": form.one("note"), "form": {**answers, **chosen}, "situations": form.many("situations") if risk else [],
+    }  # fmt: skip
+
+
+async def _one(request: Request, conn: AsyncConnection, who: Actor, row: visits.DueVisit, form: Form) -> Response:
+    facts = {**_facts(conn, who), "row": row, "form": form, "minutes": int(VIEW_LASTS.total_seconds() // 60)}
+    return await show(request, conn, who, "visit.html", facts, status=form.status)
+
+
+def _facts(conn: AsyncConnection, who: Actor) -> dict[str, Any]:
+    """The key is this person's on every device, so that what waits can be sent after signing in again; the name tells nobody whose it is."""
+    key, name = (vault_of(conn).master.mac(f"{what}|{who.person_id}".encode()) for what in ("visits", "visits of"))
+    return {
+        "path": VISITS, "take": TAKE, "findings": tuple(Finding), "grades": tuple(Grade), "one_of": ONE_OF,
+        "services": tuple(Service), "triggers": tuple(Trigger), "says": WORDS, "seal": base64.b64encode(key).decode(),
+        "whose": name.hex()[:12], "visits_itself": who.has(*DESK_STAFF),
+    }  # fmt: skip

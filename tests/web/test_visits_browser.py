@@ -1,0 +1,129 @@
+"""走访 on a telephone whose network comes and goes: nothing typed is lost, nothing is sent twice, nothing readable stays behind."""
+
+import pytest
+
+from tests.web.conftest import SMALL
+from tests.web.seeded import DIVISION, report, watch_of
+
+pytestmark = pytest.mark.browser
+COMMITTEE = f"comm-{DIVISION}.officer.1"
+SEEN = "孩子在家，祖母照料，作业按时完成"
+
+
+@pytest.fixture
+async def watch(people, owner):
+    """A child of its own, watched by the committee."""
+    case = (await people.post("school.reporter.1", "/v1/reports", report("示例庚（化名）")))["case_id"]
+    return await watch_of(owner, people, case)
+
+
+async def visits_of(people, watch):
+    child = watch.removeprefix("watch-")
+    return (await people.get(COMMITTEE, f"/v1/children/{child}"))["visits"]
+
+
+def stored(here):
+    return here.page.evaluate("JSON.stringify(localStorage)")
+
+
+async def fill(here, watch):
+    """The form of one child on the page of the round."""
+    form = here.page.locator(f"form[data-visit='{watch}']")
+    await here.page.locator(f"li[id='{watch}'] > details > summary").click()
+    await form.locator("input[name$=seen_in_person][value=yes]").check()
+    await form.locator("input[name$=finding][value=well]").check()
+    await form.locator("textarea").fill(SEEN)
+    return form
+
+
+async def test_a_visit_written_without_a_network_is_kept_sealed_and_sent_once_when_it_is_back(
+    phone_page, people, watch
+):
+    here = await (await phone_page(COMMITTEE)).open("/visits")
+    await here.page.context.set_offline(True)
+    form = await fill(here, watch)
+    await form.locator(".btn.p").click()
+    await here.page.locator("#unsent").get_by_text("还没有送达").wait_for()
+    assert "等待网络" in await form.locator("[data-state]").inner_text()
+    assert SEEN not in await stored(here)
+    assert watch in await stored(here)
+    assert await visits_of(people, watch) == []
+    await here.page.context.set_offline(False)
+    await here.page.locator(f"li[id='{watch}'] .note.g").wait_for()
+    (one,) = await visits_of(people, watch)
+    assert (one["note"], one["finding"]) == (SEEN, "well")
+    assert await stored(here) == "{}"
+    assert await here.page.locator("#unsent").is_hidden()
+    here.complaints = [line for line in here.complaints if "ERR_INTERNET_DISCONNECTED" not in line]
+    here.is_quiet()
+
+
+async def test_an_answer_that_never_came_is_asked_for_again_and_the_visit_counts_once(phone_page, people, watch):
+    here = await (await phone_page(COMMITTEE)).open("/visits")
+    lost = []
+
+    async def swallow(route):
+        lost.append(await route.fetch())
+        await route.abort()
+
+    await here.page.route("**/v1/watches/*/visits", swallow, times=1)
+    form = await fill(here, watch)
+    await form.locator(".btn.p").click()
+    await form.locator("[data-state]").get_by_text("等待网络").wait_for()
+    assert [answer.status for answer in lost] == [200]
+    await here.open("/visits")  # the page again, as after the telephone has put it away: it sends by itself
+    await here.page.locator(f"li[id='{watch}'] .note.g").wait_for()
+    assert len(await visits_of(people, watch)) == 1
+    assert await stored(here) == "{}"
+
+
+async def test_whoever_is_signed_out_meanwhile_signs_in_and_sends_what_is_still_there(phone_page, people, watch):
+    here = await (await phone_page(COMMITTEE)).open("/visits")
+    cookies = await here.page.context.cookies()
+    form = await fill(here, watch)
+    await here.page.context.clear_cookies()
+    await form.locator(".btn.p").click()
+    await form.locator("[data-state]").get_by_text("登录已过期").wait_for()
+    assert await here.page.locator("[data-sign-in]").is_visible()
+    await here.page.context.add_cookies(cookies)
+    await here.open("/visits")
+    await here.page.locator(f"li[id='{watch}'] .note.g").wait_for()
+    assert [one["note"] for one in await visits_of(people, watch)] == [SEEN]
+
+
+async def test_another_person_on_the_same_telephone_reads_nothing_of_it(phone_page, watch):
+    here = await (await phone_page(COMMITTEE)).open("/visits")
+    form = await fill(here, watch)
+    await form.locator("[data-state]").get_by_text("未发送").wait_for()
+    other = COMMITTEE.replace("officer", "head")
+    there = await phone_page(other)
+    await there.page.goto(there.root + "/visits")
+    for name, value in (await here.page.evaluate("({...localStorage})")).items():
+        await there.page.evaluate("([name, value]) => localStorage.setItem(name, value)", [name, value])
+        mine = await there.page.evaluate("document.getElementById('kept').dataset.whose")
+        await there.page.evaluate(
+            "([name, value]) => localStorage.setItem(name, value)", [f"visit.{mine}.{name.split('.')[2]}", value]
+        )
+    await there.open("/visits")
+    assert await there.page.locator(f"form[data-visit='{watch}'] textarea").input_value() == ""
+    assert SEEN not in await stored(there)
+
+
+async def test_without_scripts_it_is_a_plain_form_that_keeps_what_was_typed(visitor, people, watch):
+    here = await (await visitor(COMMITTEE, size=SMALL, java_script_enabled=False)).open("/visits")
+    form = here.page.locator(f"form[data-visit='{watch}']")
+    await here.page.locator(f"li[id='{watch}'] > details > summary").click()
+    await form.locator("textarea").fill(SEEN)
+    await form.locator(".btn.p").click()
+    assert await here.page.locator(".sum a[href='#seen_in_person']").count() == 1
+    assert await here.page.input_value("#note") == SEEN
+    await here.page.check("input[name=seen_in_person][value=yes]")
+    await here.page.check("input[name=finding][value=at_risk]")
+    await here.page.click("form[data-visit] .btn.p")
+    assert await here.page.locator(".sum a[href='#situations']").count() == 1
+    await here.page.check("input[name=situations][value=unguarded]")
+    await here.page.click("form[data-visit] .btn.p")
+    assert "走访已提交" in await here.says()
+    (one,) = await visits_of(people, watch)
+    assert one["finding"] == "at_risk"
+    assert one["report"].startswith("case-")
