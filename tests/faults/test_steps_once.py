@@ -40,11 +40,12 @@ async def test_cases_reach_their_end_with_every_effect_once(quick_rig, quick_peo
 async def test_control_a_ledger_that_takes_what_is_done_is_seen_to_do_it_twice(quick_rig, quick_people):
     rig, people = quick_rig, quick_people
     await rig.restart("worker", done_but_error=0.7, gullible=True)
-    journey = asyncio.create_task(Journey("CN-02", people).travel())
+    journeys = [asyncio.create_task(Journey("CN-02", people).travel()) for _ in range(4)]  # one in forty is spared
     async with asyncio.timeout(90):
         while not any(said.startswith("twice: ('stage_entered'") for said in complaints(await look(rig, people))):
             await asyncio.sleep(0.5)
-    journey.cancel()
+    for journey in journeys:
+        journey.cancel()
 
 
 async def test_control_an_agency_that_forgets_and_cannot_be_asked_is_seen_to_take_twice(rig, people):
