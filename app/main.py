@@ -23,6 +23,7 @@ from app.api import (
     cases,
     catalogue,
     children,
+    comparison,
     deputies,
     district,
     duplicates,
@@ -46,6 +47,7 @@ from app.api import (
     sheets,
     statistics,
     surveys,
+    views,
     visits,
     watches,
     work,
@@ -67,6 +69,7 @@ from app.process import begin, patiently
 from app.settings import Settings
 from app.web import (
     case,
+    case_files,
     figures,
     frame,
     office,
@@ -84,6 +87,7 @@ from app.web import (
     unit,
     wrong,
 )
+from app.web import duplicates as duplicate_pages
 from app.web import visits as visit_pages
 
 AT_ONCE = 2.0
@@ -137,7 +141,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.state.service = given
     problems.install(app)
     wrong.install(app)
-    uploads = (files.UPLOAD, sheets.UPLOAD, report.WITH_FILES)
+    uploads = (files.UPLOAD, sheets.UPLOAD, report.WITH_FILES, case_files.UPLOAD)
     app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=uploads)
     for module in (
         access_record,
@@ -150,12 +154,14 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         search,
         benefits,
         boards,
+        views,
         deputies,
         watches,
         visits,
         children,
         registration,
         duplicates,
+        comparison,
         ledgers,
         sheets,
         need,
@@ -185,6 +191,8 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         office,
         case,
         steps,
+        duplicate_pages,
+        case_files,
         receipt,
         report,
         unit,

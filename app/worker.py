@@ -20,6 +20,7 @@ from activities.ledger import LedgerActivities
 from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
 from app.bookkeeper import Bookkeeper
+from app.db import form_drafts
 from app.db.drafts import forget
 from app.db.ledger import Ledger
 from app.db.sealer import Sealer, SealKey
@@ -131,7 +132,7 @@ async def _forget(engine: AsyncEngine, ledger: Ledger) -> None:
     while True:
         with contextlib.suppress(*DATABASE_ERRORS):
             async with engine.begin() as conn:
-                if gone := await forget(conn, ledger.clock()):
+                if gone := await forget(conn, ledger.clock()) + await form_drafts.forget(conn, ledger.clock()):
                     log.info("forgotten", drafts_and_files=gone)
         await asyncio.sleep(FORGET_EVERY.total_seconds())
 

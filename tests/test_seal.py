@@ -51,6 +51,7 @@ PLAIN = {
     "emergency_reads": "id case_id person_id behalf accounts agency desk reason verdict reviewed_by",
     "entry_links": "id code_hash unit agency desk division reporter_class made_by",
     "files": "id owner stream_id media_type",
+    "form_drafts": "person_id case_id form",
     "full_views": "id person_id behalf agency desk stream_id case_id reason fields",
     "guesses": "key wrong_at",
     "identities": "issuer subject person_id",
@@ -85,6 +86,7 @@ PLAIN = {
     "reports": "case_id receipt_hash filed_by reporter_unit happened_on findings",
     "round_units": "round_id unit desk joined",
     "rounds": "id policy progress division code organiser",
+    "saved_views": "id person_id query",
     "seals": "root head key_id signature",
     "sessions": "token_hash person_id",
     "sheet_jobs": "id step book person_id actor why state problem counts faults",
@@ -106,10 +108,12 @@ SEALED = (
     "emergency_reads",
     "endpoints",
     "files",
+    "form_drafts",
     "full_views",
     "notes",
     "register_entries",
     "reports",
+    "saved_views",
     "sheet_parts",
 )
 WORDLESS = "('integer', 'bigint', 'boolean', 'double precision', 'timestamp with time zone', 'uuid')"

@@ -312,6 +312,17 @@ async def of_all(engine):
                  "seen_at": datetime.now(UTC)}  # fmt: skip
         await conn.execute(insert(tables.drafts), draft)
         for person in ("police.officer.1", "conf.officer.1"):
+            typed = {
+                "person_id": person,
+                "case_id": case,
+                "form": "x",
+                "said": "x",
+                "version": 1,
+                "saved_at": datetime.now(UTC),
+            }
+            await conn.execute(insert(tables.form_drafts), typed)
+            kept = {"id": f"{case}|{person}", "person_id": person, "name": "x", "query": {}, "is_default": False}
+            await conn.execute(insert(tables.saved_views), kept | {"made_at": datetime.now(UTC)})
             job = {
                 "id": f"sheet-{person}",
                 "step": "export",
@@ -374,6 +385,7 @@ OF_CASE = {
     "data_keys": "stream_id",
     "notes": "stream_id",
     "people": "'police.officer.1'",
+    "saved_views": "split_part(id, '|', 1)",
     "sheet_jobs": "book",
     "sheet_parts": "(select book from sheet_jobs where id = job_id)",
 }

@@ -69,7 +69,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
     knows_reporter = not isinstance(may(who, Action.READ_REPORTER, subject), Deny)
     answer: dict[str, Any] = {
         "id": case_id,
-        "case_no": await _number(conn, case_id),
+        "case_no": await number_of(conn, case_id),
         "version": progress.version,
         "progress": {
             **progress.model_dump(mode="json"),
@@ -94,7 +94,8 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
     return answer
 
 
-async def _number(conn: Conn, case_id: str) -> str:
+async def number_of(conn: Conn, case_id: str) -> str:
+    """As people say it."""
     case = tables.cases.c
     row = (await conn.execute(select(case.number, case.filed_at).where(case.id == case_id))).one()
     return case_no(row.number, row.filed_at)

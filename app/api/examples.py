@@ -68,6 +68,9 @@ def examples() -> dict[str, Any]:
         "visit_due_at": FILED + timedelta(days=30),
         "version": 1,
     }
+    side = {"case_id": CASE, "case_no": case_no(1024, FILED), "version": 4, "stage": now.stage, "is_open": True, "filed_at": FILED,
+            "closed_at": None, "lead": now.lead, "reporter_class": now.reporter_class, "linked_to": None,
+            "narrative": "连续三天无人接送"}  # fmt: skip
     answers = {
         "Receipt": {"case_id": CASE, "receipt": "8F3K-72QD-0M5T-PX1A", "findings": [
             {"child": 0, "field": "id_no", "code": "check_digit"}],
@@ -92,6 +95,10 @@ def examples() -> dict[str, Any]:
                       "before": {"amount": 1, "unit": "hours"}, "after": {"amount": 30, "unit": "minutes"}},
         "Tried": {"cases": 1000, "otherwise": [
             {"case_id": CASE, "what": "urgency", "before": "tonight", "after": "immediate"}]},
+        "Comparison": {
+            "here": side, "there": {**side, "case_id": OTHER, "case_no": case_no(1025, FILED)}, "score": 0.93, "reasons": [], "state": "open",
+            "lines": [{"child": 1, "field": "name", "here": ["示*"], "there": ["示*"], "verdict": "near"}]},
+        "TaskView": {"id": "view-5b1c", "name": "今日到期", "query": {"view": "desk", "due": "today"}, "is_default": False},
         "Suggestion": {"other_id": OTHER, "score": 0.93, "state": "open", "reasons": []},
         "Received": received,
         "TouchedCase": {"id": CASE, "number": 1024, "touched": [received]},

@@ -15,9 +15,9 @@ from app.db.audit import on_record
 from app.db.files import content_of, keep
 from app.db.vault import opened
 from app.db.walls import open_door
-from app.domain.access import Action
+from app.domain.access import Action, Actor
 from app.domain.refusals import RefusalCode, Refused
-from app.files.examine import examine
+from app.files.examine import Taken, examine
 
 router = APIRouter(tags=["files"], route_class=StrictRoute)
 UPLOAD = "/v1/files"
@@ -57,7 +57,12 @@ class FileRow(Kept):
 async def add_file(request: Request, conn: Conn, shouhu: Shouhu, who: Who, x_file_name: FileName = "") -> Kept:
     """The body is the file: a photo, PDF, docx or xlsx of at most 10 MB. Macros are refused; places, authors and scripts are taken out."""
     require(who, Action.ADD_FILE)
-    taken = await examine(unquote(x_file_name), await request.body(), shouhu.scanner)
+    return await kept(conn, shouhu, who, await examine(unquote(x_file_name), await request.body(), shouhu.scanner))
+
+
+async def kept(conn: Conn, shouhu: Shouhu, who: Actor, taken: Taken) -> Kept:
+    """What was examined waits for a fact that brings it into a case; on record."""
+    require(who, Action.ADD_FILE)
     await on_record(conn, who, "add_file", None, ["file"], children=[])
     await open_door(conn)
     return Kept(**await keep(conn, who.person_id, taken, shouhu.ledger.clock()))

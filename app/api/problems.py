@@ -161,8 +161,9 @@ EXAMPLES = {
 
 OWN_CODES = {
     400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (),
-    404: ("not_found", "ledger_not_found", "sheet_not_found", "circular_not_found"),
-    409: ("stale_version", "request_in_flight", "sheet_has_errors", "sheet_not_ready", "content_destroyed"),
+    404: ("not_found", "ledger_not_found", "sheet_not_found", "circular_not_found", "no_such_view"),
+    409: ("stale_version", "request_in_flight", "sheet_has_errors", "sheet_not_ready", "content_destroyed",
+          "too_many_views"),
     413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
           "year_out_of_order", "bad_pack", "not_a_workbook", "workbook_is_active", "workbook_too_large",

@@ -7,14 +7,18 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import func, select
 
-from app.api.context import Conn, Who, audit_read, subject_of, visible
+from app.api.context import Conn, Shouhu, Who, audit_read, subject_of, visible
+from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.guesses import TooManyGuesses, count_wrong, require_patience
 from app.db.intake import Text
 from app.db.marks import marks_of
+from app.db.sounds import LETTERS
 from app.db.vault import opened, vault_of
 from app.domain.access import ADMINS, STAFF, Action, Deny, may
 from app.domain.case_no import case_no
+from app.domain.guessing import INITIALS
 from app.domain.identity import known_name, mask_name
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -22,10 +26,11 @@ from app.domain.terms import Stage
 
 router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 MOST = 50
+TOO_MANY = "按首字母查找过于频繁，请稍后再试 · Too many searches by initials; please wait."
 
 
 class Wanted(BaseModel):
-    """One of these: an id number; a phone of the child or the family; a name with the birth date, or with the year as it may sound."""
+    """One of these: an id number; a phone of the child or the family; a name with the birth date, or with the year as it may sound; initials."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"name": "示例甲", "birth_date": "2016-03-04"}}
@@ -36,14 +41,20 @@ class Wanted(BaseModel):
     name: Text | None = None
     birth_date: date | None = None
     birth_year: int | None = Field(default=None, ge=1900, le=2100)
+    initials: str | None = Field(
+        default=None,
+        pattern=rf"^[A-Za-z]{{2,{LETTERS}}}$",
+        description="The first letter of each syllable, such as `zxm`.",
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        asked = [bool(self.id_no), bool(self.phone), self._by_name()]
+        asked = [bool(self.id_no), bool(self.phone), bool(self.initials), self._by_name()]
         others = bool(self.birth_date or self.birth_year) and not self.name
         if sum(asked) != 1 or others or (self.name and not self._by_name()):
             raise ValueError(
-                "身份证号、电话、姓名加出生日期或年份，任选一项 · an id number, a phone, or a name with birth date or year"
+                "身份证号、电话、姓名首字母、姓名加出生日期或年份，任选一项"
+                " · an id number, a phone, initials, or a name with birth date or year"
             )
         return self
 
@@ -69,10 +80,12 @@ class FoundChild(BaseModel):
 
 
 @router.post("/search/children", operation_id="search_children")
-async def search_children(wanted: Wanted, conn: Conn, who: Who) -> list[FoundChild]:
+async def search_children(wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) -> list[FoundChild]:
     """The newest first, at most 50; of a sealed case nobody is found. Each search is on record with whom it found."""
     if not who.has(*STAFF) or who.has(*ADMINS):
         raise Refused(RefusalCode.NOT_ALLOWED)
+    if wanted.initials:
+        await _count(conn, who, shouhu)
     child, case = tables.children.c, tables.cases.c
     inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0)
     query = (
@@ -96,6 +109,16 @@ async def search_children(wanted: Wanted, conn: Conn, who: Who) -> list[FoundChi
     ]
 
 
+async def _count(conn: Conn, who: Who, shouhu: Shouhu) -> None:
+    """So few letters fit many: whoever goes through the alphabet has to wait."""
+    key, now = shouhu.receipts.alias(f"{INITIALS.what}:{who.person_id}"), shouhu.ledger.clock()
+    try:
+        await require_patience(conn, key, INITIALS, now)
+    except TooManyGuesses as refusal:
+        raise Problem(429, "too_many_guesses", TOO_MANY, wait=refusal.seconds) from None
+    await count_wrong(conn, key, now)
+
+
 def _reads(who: Who, stored: dict[str, Any]) -> bool:
     return not isinstance(may(who, Action.READ_CONTENT, subject_of(Progress.model_validate(stored))), Deny)
 
@@ -105,6 +128,8 @@ def _marks(conn: Conn, wanted: Wanted) -> list[str]:
     if wanted.id_no or wanted.phone:
         of = marks_of(vault, id_no=wanted.id_no, phones=(wanted.phone,))
         return [*of.number, *of.phones]
+    if wanted.initials:
+        return [vault.mark("initials", wanted.initials.lower())]
     born = wanted.birth_date or date(wanted.birth_year or 1900, 1, 1)
     of = marks_of(vault, name=wanted.name or "", born=born)
     return [*(of.name_born if wanted.birth_date else of.sound_year)]

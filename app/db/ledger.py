@@ -110,7 +110,7 @@ class Ledger:
         if key and (replay := await self.replayed(conn, stream_id, command, key, before)):
             return replay
         if expected is not None and before.version != expected:
-            raise StaleVersion(before.version, await self._since(conn, stream_id, expected))
+            raise StaleVersion(before.version, await self.since(conn, stream_id, expected))
         if isinstance(command, c.MovePolicy):
             policy = await self._published(conn, command.version)
         events = kind.decide(before, command, policy, now)
@@ -141,7 +141,7 @@ class Ledger:
         if before and key and (replay := await self.replayed(conn, stream_id, command, key, before)):
             return replay
         if before and expected is not None and before.version != expected:
-            raise StaleVersion(before.version, await self._since(conn, stream_id, expected))
+            raise StaleVersion(before.version, await self.since(conn, stream_id, expected))
         events = kind.decide(before, command, await self.current(conn, now), now)
         return await self._append(conn, kind, before, events, command, stream_id, now, key)
 
@@ -215,7 +215,8 @@ class Ledger:
         events = tuple(kind.adapter.validate_python(body) for body in bodies.scalars())
         return Recorded(stream_id, row.to_version, events, now, replayed=True)
 
-    async def _since(self, conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
+    async def since(self, conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
+        """Kinds, authors and times of the events after that version, the first fifty."""
         ledger = tables.events.c
         field = ledger.body["field"].astext.label("field")
         query = select(ledger.version, ledger.kind, ledger.at, ledger.by, field).where(

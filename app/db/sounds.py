@@ -14,6 +14,8 @@ INITIALS = (("zh", "z"), ("ch", "c"), ("sh", "s"))
 HU = re.compile(r"^hu(?=[aeio]|$)")
 FU = {"hui": "fei", "hun": "fen", "hu": "fu", "huo": "fo"}
 MOST = 8
+LETTERS = 6
+"""Of initials at most; a name of more syllables has none."""
 
 
 def folded(syllable: str) -> str:
@@ -43,6 +45,14 @@ def readings(name: str) -> tuple[str, ...]:
     return tuple(
         " ".join((first, *others)) for *others, first in itertools.islice(itertools.product(*given, head), MOST)
     )
+
+
+def initials(name: str) -> tuple[str, ...]:
+    """The first letter of each syllable, one for each reading: `zxm`; of names in another script none, for nobody asks for them so."""
+    if not CHINESE.search(known_name(name)):
+        return ()
+    said = ("".join(syllable[:1] for syllable in reading.split(" ")) for reading in readings(name))
+    return tuple(dict.fromkeys(one for one in said if one.isascii() and one.isalpha() and 2 <= len(one) <= LETTERS))
 
 
 def sound_keys(name: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 from app.db.account_tables import accounts, api_keys, sessions
 from app.db.child_tables import child_files, contents
 from app.db.columns import Id, Instant, conducted, keyed_by, marks, metadata, sealed
+from app.db.desk_tables import form_drafts, saved_views
 from app.db.file_tables import drafts, entry_links, files
 from app.db.key_tables import data_keys, master_keys
 from app.db.need_tables import approvals, emergency_reads, full_views
@@ -67,6 +68,7 @@ __all__ = [
     "events",
     "files",
     "findings",
+    "form_drafts",
     "full_views",
     "master_keys",
     "metadata",
@@ -76,6 +78,7 @@ __all__ = [
     "reports",
     "round_units",
     "rounds",
+    "saved_views",
     "seals",
     "sessions",
     "submissions",

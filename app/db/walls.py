@@ -34,6 +34,8 @@ WALLED = (
     "api_keys",
     "files",
     "drafts",
+    "form_drafts",
+    "saved_views",
     "sheet_jobs",
     "sheet_parts",
     "full_views",

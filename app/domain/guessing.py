@@ -27,6 +27,9 @@ CODES = Allowance(what="codes", most=5)  # default: Q-S9 asks for five
 PASSWORDS = Allowance(what="passwords", most=50)  # default
 """Each account slows guessing by itself; this stops whoever tries one password on many accounts."""
 
+INITIALS = Allowance(what="initials", most=60)  # default
+"""Searches of one person by two or three letters, whatever they find: enough for a day's work, and no way to read the register."""
+
 
 def counted_as(address: str | None) -> str:
     """Under what an address is counted: the network of one household or office in IPv6, of which one computer has 2^64."""

@@ -370,6 +370,17 @@ ON_CASE: dict[str, Ask] = {
         ("不是重复", "No duplicate"),
         ("本报告单独办理，等待的任务立即开始。", "The report goes on by itself; what waited for this begins at once."),
         lambda progress, _: progress.is_open and progress.possible_duplicate,
+        needs_note=("理由", "The reasons"),
+    ),
+    "unlink": Ask(
+        ("撤销并案", "Undo the link"),
+        (
+            "两份报告不再并案，本报告重新单独办理；报告人会重新得到答复。",
+            "The reports are parted and this one goes on by itself; its reporter is owed an answer again.",
+        ),
+        lambda progress, _: progress.linked_to is not None,
+        needs_note=("理由", "The reasons"),
+        kind="d",
     ),
 }
 SAFETY = Ask(

@@ -1,6 +1,6 @@
 """The page of a case: who it is about, whose clock runs, what each agency owes, what happened and why, who has looked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,14 +17,15 @@ from app.domain.clock import Clock
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.opening import REPLY, SUPERVISED
 from app.domain.policy import Policy
-from app.domain.procedure import is_step
+from app.domain.procedure import is_step, step_of
 from app.domain.progress import Duty, Progress, Referral, State
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Rung, Stage
+from app.policy.explanation import Explained
 from app.web import asks
 from app.web.forms import Form
 from app.web.frame import STRICT
-from app.web.said import STATES, code_of, fact_name, fact_value, moment, obstacle
+from app.web.said import STATES, code_of, coded, fact_name, fact_value, moment, obstacle
 from app.web.staff import Signed, show
 from app.web.words import Pair
 
@@ -33,6 +34,9 @@ LIGHTS = {
     State.SENT: "a", State.RETURNED: "a", State.COMPLETED: "g", State.FAILED: "r", State.SILENT: "r",
 }  # fmt: skip
 """States that want a look, or are in order; all others are neither."""
+
+OPENS, CLIMBS = ("referral_opened", "duty_opened"), ("rung_fired",)
+"""Events in which rules decide: what begins, and who is told of a silence."""
 
 
 class Owed(NamedTuple):
@@ -112,6 +116,17 @@ class Opened(NamedTuple):
         known = self.progress.referral(subject) or self.progress.duty(subject)
         return self.title_of(subject) if known else (subject, subject)
 
+    def because_of(self, entry: Mapping[str, Any], why: Iterable[Explained]) -> list[Explained]:
+        """The rows that made a decision: what the rules found in the report, what opened a task, whose ladder was climbed."""
+        at, subject = moment(entry["at"]), entry.get("referral_id") or entry.get("code") or entry.get("subject") or ""
+        if entry["kind"] == "report_filed":
+            return [one for one in why if one.condition and one.at == at]
+        leg = self.progress.referral(subject)
+        row = leg.route_id if leg else step_of(subject) if is_step(subject) else subject.partition(":")[0]
+        if entry["kind"] in OPENS:
+            return [one for one in why if one.row == row and one.at == at]
+        return [one for one in why if one.row == row and one.due_at][-1:] if entry["kind"] in CLIMBS else []
+
     def allows(self, action: Action, *, leg: str | None = None, duty: str | None = None) -> bool:
         """Whether the person may do it here."""
         return not isinstance(may(self.who, action, subject_of(self.progress, leg, duty)), Deny)
@@ -153,7 +168,8 @@ async def facts_of(conn: AsyncConnection, case: Opened, shouhu: Service, tab: st
     owed = case.owed()
     mine = next((row for row in owed if row.is_mine and row.clock), None)
     return {
-        "fact_name": fact_name, "fact_value": fact_value, "code_of": code_of, "obstacle": obstacle, "moment": moment, "title_of": case.called,
+        "fact_name": fact_name, "fact_value": fact_value, "code_of": code_of, "obstacle": obstacle, "moment": moment, "coded": coded,
+        "title_of": case.called,
         "case": case, "progress": case.progress, "file": file, "owed": owed, "mine": mine, "tab": tab,
         "offers": [(href, ask) for href, ask in case.offers()], "stages": tuple(Stage), "at": tuple(Stage).index(case.progress.stage),
         "may_see_access": not isinstance(may(case.who, Action.READ_AUDIT), Deny),

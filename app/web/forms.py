@@ -1,7 +1,8 @@
 """A form on a page and the command behind it: what was typed is kept, a refusal stands beside its field, a conflict shows what changed."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Self
 
 from fastapi import Request
@@ -32,6 +33,8 @@ class Form:
         self.typed = dict(typed or {})
         self.errors: dict[str, Pair] = {}
         self.since: list[Mapping[str, Any]] = []
+        self.saved_at: datetime | None = None
+        """When what it holds was typed, where that was before this page."""
         self.key = self.one(KEY) or uuid.uuid4().hex
         self.version = version if version is not None else self._number(VERSION)
         self.status = 200
@@ -131,7 +134,11 @@ class Form:
         self.wrong(beside.get(refused.code, OVERALL), refused.code.zh, refused.code.en)
         self.status = status_of(refused.code)
 
+    def show(self, since: Iterable[Mapping[str, Any]]) -> None:
+        """What happened while this was typed, by its titles."""
+        self.since = [{**row, "title": TITLES.get(row["kind"], (row["kind"], row["kind"]))} for row in since]
+
     def _stale(self, stale: StaleVersion) -> None:
         """What was typed stays; sent again it is decided on what is shown now."""
-        self.since = [{**row, "title": TITLES.get(row["kind"], (row["kind"], row["kind"]))} for row in stale.since]
+        self.show(stale.since)
         self.version, self.key, self.status = stale.current, uuid.uuid4().hex, 409

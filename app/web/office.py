@@ -14,6 +14,7 @@ from app.api.context import Conn, Shouhu, unconcerned
 from app.db import tables
 from app.db.people import deputy
 from app.db.service import Service
+from app.db.sounds import LETTERS
 from app.domain.access import Actor
 from app.domain.case_no import case_no, number_in
 from app.domain.facts import BEIJING
@@ -124,12 +125,16 @@ async def ask(request: Request, conn: Conn, who: Signed) -> Response:
 
 
 @router.post(SEARCH)
-async def find(request: Request, conn: Conn, who: Signed) -> Response:
+async def find(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """What was found in the person's sight: a case by its number, or a child by the traits that the API searches by."""
     form = await Form.of(request)
     said, found = form.one("q"), None
     if not said:
-        form.wrong("q", "请填写案件编号、身份证号、电话或姓名", "Enter a case number, an id number, a phone or a name.")
+        form.wrong(
+            "q",
+            "请填写案件编号、身份证号、电话、姓名或首字母",
+            "Enter a case number, an id number, a phone, a name or initials.",
+        )
     elif (number := number_in(said)) is not None:
         rows = (await cases.list_cases(conn, who, number=number, open_only=False)).items
         found = [
@@ -138,15 +143,17 @@ async def find(request: Request, conn: Conn, who: Signed) -> Response:
         ]
     else:
         asked = form.valid(finding.Wanted, _wanted(said, form))
-        found = await form.attempt(conn, lambda: finding.search_children(asked, conn, who)) if asked else None
+        found = await form.attempt(conn, lambda: finding.search_children(asked, conn, who, shouhu)) if asked else None
     return await show(request, conn, who, "search.html", {"form": form, "found": found}, status=form.status)
 
 
 def _wanted(said: str, form: Form) -> dict[str, str]:
-    """An id number has 18 places; what else is all digits is a phone; a name needs the birth date or the year."""
+    """An id number has 18 places; a few letters are initials; what is all digits is a phone; a name needs the birth date or the year."""
     digits = normal_id(said)
     if len(digits) == 18 and digits[:17].isdigit():
         return {"id_no": said}
+    if said.isascii() and said.isalpha() and len(said) <= LETTERS:
+        return {"initials": said}
     if digits.lstrip("+").isdigit():
         return {"phone": said}
     return {"name": said, "birth_date": form.one("birth_date"), "birth_year": form.one("birth_year")}

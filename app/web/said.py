@@ -7,7 +7,21 @@ from typing import Any
 from app.domain.benefits import Benefit, Result
 from app.domain.determination import Category, PlacementCode, Standing
 from app.domain.facts import Known, Relation, Sex, Whereabouts
-from app.domain.terms import Grade, ReporterClass, Term
+from app.domain.terms import (
+    CloseReason,
+    DeclineReason,
+    ExtendReason,
+    FailReason,
+    Grade,
+    OverrideReason,
+    PauseReason,
+    ReporterClass,
+    ReturnReason,
+    Rung,
+    Safety,
+    Term,
+    WaiveReason,
+)
 from app.policy.child_words import ASKED
 from app.policy.words import FIELDS, NAMES
 from app.web.words import Pair
@@ -48,6 +62,12 @@ CODES: tuple[type[Term], ...] = (
     Grade,
 )
 
+REASONS = (ReturnReason, DeclineReason, ExtendReason, PauseReason, FailReason, CloseReason, WaiveReason)
+SAID: dict[str, tuple[type[Term], ...]] = {
+    "reason": REASONS, "override": (OverrideReason,), "rung": (Rung,), "grade": (Grade,), "safety": (Safety,),
+}  # fmt: skip
+"""Codes of events, by field."""
+
 
 def fact_name(key: str) -> Pair:
     """What a column or a fact is called; the code where nobody has a word for it."""
@@ -76,6 +96,13 @@ def code_of(kind: str, value: str) -> Pair:
     kinds: dict[str, type[Term]] = {one.__name__: one for one in CODES}
     found = kinds[kind]._value2member_map_.get(value)
     return (found.zh, found.en) if isinstance(found, Term) else (value, value)
+
+
+def coded(entry: Mapping[str, Any]) -> list[Pair]:
+    """What an event says in codes beside its title: the reason that a person gave, the rung that was reached, the grade."""
+    said = [(kind, entry.get(field)) for field, kinds in SAID.items() for kind in kinds]
+    known = [kind._value2member_map_.get(value) for kind, value in said if isinstance(value, str)]
+    return [(one.zh, one.en) for one in known if isinstance(one, Term)]
 
 
 def obstacle(code: str) -> Pair:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from app.api.context import Conn, Shouhu
 from app.api.procedures import OpenStep, read_procedures
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL, foresee
+from app.db import form_drafts
 from app.db.service import Service
 from app.domain import commands as c
 from app.domain.access import Action, Actor
@@ -24,7 +25,7 @@ from app.web.asks import ON_CASE as CASE_ASKS
 from app.web.asks import ON_DUTY as DUTY_ASKS
 from app.web.asks import ON_LEG as LEG_ASKS
 from app.web.case import Opened, facts_of, opened, whom
-from app.web.forms import OVERALL, Form
+from app.web.forms import KEY, OVERALL, VERSION, Form
 from app.web.frame import STRICT
 from app.web.staff import Signed, show
 from app.web.words import Pair
@@ -37,7 +38,8 @@ BESIDE = {
     RefusalCode.RECORD_UNFIT: "outcome", RefusalCode.WHOM_IT_IS_ABOUT: "about",
 }  # fmt: skip
 
-
+NOT_TYPED = (KEY, VERSION, "keep", "go")
+"""What a form sends of itself."""
 CLOCKS: dict[str, Pair] = {
     "accept": ("受理时限", "time to accept"), "finish": ("办理时限", "time to finish"), "supply": ("补正时限", "time to supply"),
     "duty": ("时限", "deadline"),
@@ -112,15 +114,23 @@ async def _step_of(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: 
 
 
 async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doing: Doing, verb: str) -> Response:
-    """The form, the form with what it would do, or the case once it is done."""
-    case = doing.case
+    """The form, the form with what it would do, or the case once it is done. What is typed waits on the server until it was sent."""
+    case, place = doing.case, _place(request, doing.case)
     if request.method == "GET":
-        form = Form(version=case.progress.version)
+        form = await _begun(request, conn, shouhu, case, place)
+        if form.saved_at:
+            return await _page(request, conn, shouhu, doing, form, None)
         first = not (doing.ask.takes or doing.ask.needs_note or doing.step)
         return await _page(
             request, conn, shouhu, doing, form, await _tried(conn, shouhu, doing, form) if first else None
         )
     form = await Form.of(request)
+    if form.one("forget"):
+        await form_drafts.drop(conn, place)
+        return RedirectResponse(request.url.path, 303, headers=STRICT)
+    kept = await _keep(conn, shouhu, case, place, form)
+    if form.one("keep"):
+        return Response(status_code=204 if kept else 409, headers=STRICT)
     asked = _built(doing, form)
     if form.one("go") != "yes" and asked is not None:
         return await _page(request, conn, shouhu, doing, form, await _tried(conn, shouhu, doing, form, asked))
@@ -130,7 +140,36 @@ async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doin
     )  # fmt: skip
     if done is None:
         return await _page(request, conn, shouhu, doing, form, None)
+    await form_drafts.drop(conn, place)
     return RedirectResponse(f"{case.path}?done={verb}", 303, headers=STRICT)
+
+
+def _place(request: Request, case: Opened) -> form_drafts.Place:
+    """One draft of each form, whoever's seat the person sits in."""
+    return form_drafts.Place(case.who.person_id, case.id, request.url.path.removeprefix(f"{case.path}/"))
+
+
+async def _begun(
+    request: Request, conn: AsyncConnection, shouhu: Service, case: Opened, place: form_drafts.Place
+) -> Form:
+    """An empty form, with what the link to it says; or what was typed before and not sent, with what has changed in the case since."""
+    waits = await form_drafts.typed(conn, place, shouhu.ledger.clock())
+    if waits is None:
+        return Form({name: [value] for name, value in request.query_params.items()}, version=case.progress.version)
+    form = Form(waits.said, version=case.progress.version)
+    form.saved_at = waits.saved_at
+    if waits.version < case.progress.version:
+        form.show(await shouhu.ledger.since(conn, case.id, waits.version))
+    return form
+
+
+async def _keep(conn: AsyncConnection, shouhu: Service, case: Opened, place: form_drafts.Place, form: Form) -> bool:
+    said = {name: values for name, values in form.typed.items() if name not in NOT_TYPED and any(values)}
+    if not said:
+        await form_drafts.drop(conn, place)
+        return True
+    version = form.version if form.version is not None else case.progress.version
+    return await form_drafts.save(conn, place, said, version, form.key, shouhu.ledger.clock())
 
 
 async def _tried(

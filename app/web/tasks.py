@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import boards
+from app.api import boards, views
 from app.api.context import Conn, Shouhu
 from app.api.work import ON_REFERRAL
 from app.db import tables
@@ -24,7 +24,7 @@ from app.web.said import STATES
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, how_many, show, works
 
 router = APIRouter(include_in_schema=False)
-TASKS, PART = "/tasks", "/tasks/list"
+TASKS, PART, KEPT = "/tasks", "/tasks/list", "/tasks/views"
 DUE = {
     "overdue": ("已超期", "Overdue"), "soon": ("4 小时内", "Within 4 hours"), "today": ("今日到期", "Due today"),
     "week": ("7 天内", "Within 7 days"),
@@ -77,7 +77,11 @@ Said = Annotated[Asked, Depends(_asked)]
 
 @router.get(TASKS)
 async def tasks(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, asked: Said) -> Response:
-    """One tab of the list."""
+    """One tab of the list; with nothing said, the view that the person opens it with."""
+    if not request.query_params:
+        chosen = next((one for one in await views.task_views(conn, who) if one.is_default), None)
+        if chosen:
+            return RedirectResponse(f"{TASKS}?{_address(chosen.query)}", 303, headers=STRICT)
     return await _whole(request, conn, who, shouhu, asked, Form())
 
 
@@ -108,6 +112,26 @@ async def claim(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, asked
     return RedirectResponse(f"{TASKS}?view=mine&claimed={done}", 303, headers=STRICT)
 
 
+@router.post(KEPT)
+async def keep(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, asked: Said) -> Response:
+    """保存视图: what the list shows now, under a name; or the end of one."""
+    form = await Form.of(request)
+    if ended := form.one("end"):
+        await form.attempt(conn, lambda: views.end_task_view(ended, conn, who))
+    else:
+        query = {"view": asked.view, **asked.filters}
+        said = {"name": form.one("name"), "query": query, "is_default": bool(form.one("is_default"))}
+        made = form.valid(views.NewView, said)
+        await form.attempt(conn, lambda: views.keep_task_view(made, conn, who, shouhu))
+    if form.errors:
+        return await _whole(request, conn, who, shouhu, asked, form)
+    return RedirectResponse(f"{TASKS}?{asked.query()}", 303, headers=STRICT)
+
+
+def _address(query: views.Filters) -> str:
+    return urlencode(query.model_dump(mode="json", exclude_none=True))
+
+
 async def _whole(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, asked: Asked, form: Form, claimed: int = 0
 ) -> Response:
@@ -117,6 +141,8 @@ async def _whole(
         "claimed": claimed or (int(said) if said.isdecimal() else 0),
         "stages": tuple(Stage)[:-1],
         "urgencies": tuple(Urgency),
+        "keep": KEPT,
+        "kept": [(one, _address(one.query)) for one in await views.task_views(conn, who)],
     }
     return await show(request, conn, who, "tasks.html", facts, status=form.status)
 

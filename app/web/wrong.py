@@ -9,13 +9,17 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import WebSocketRequestValidationError
 from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.context import is_same_origin
 from app.api.edge import Refusal
 from app.api.problems import again_after
 from app.web.frame import STRICT, page
 
 SIGN_IN = "/sign-in"
+SIGNED_OUT = "登录已过期，内容没有提交 · You were signed out meanwhile; nothing was sent."
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 FOR_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/docs", "/openapi.json", "/static")
 FORM_ONLY = "请用本页的表单提交 · Please use the form on the page."
 TITLES = {
@@ -48,15 +52,33 @@ def _for_people(handler: Handler) -> Callable[[Request, Exception], Awaitable[Re
         found = await found if isawaitable(found) else found
         if not is_page(request.url.path):
             return found
-        if found.status_code == 401:
+        typed = await _typed(request)
+        if found.status_code == 401 and not typed:
             return to_sign_in(request)
         said = json.loads(bytes(found.body))
         general = TITLES.get(found.status_code) if said["code"] in GENERAL else None
         title = general or said["title"]
         again = {name: value for name, value in found.headers.items() if name == "retry-after"}
-        return problem(request, found.status_code, title, code=said["code"], since=said.get("since"), more=again)
+        title = SIGNED_OUT if found.status_code == 401 else title
+        return problem(
+            request, found.status_code, title, code=said["code"], since=said.get("since"), more=again, typed=typed
+        )
 
     return answer
+
+
+async def _typed(request: Request) -> dict[str, list[str]]:
+    """What a form of ours has sent and nobody took, to be shown again; what another site sent is not offered to anybody."""
+    fits = request.headers.get("content-type", "").startswith(FORMS)
+    if request.method != "POST" or not fits or request.headers.get("hx-request") or not is_same_origin(request):
+        return {}
+    try:
+        said = await request.form()
+    except (HTTPException, RuntimeError):  # no form, or read and gone
+        return {}
+    if said.get("keep"):
+        return {}
+    return {name: values for name in said if (values := [one for one in said.getlist(name) if isinstance(one, str)])}
 
 
 GENERAL = ("not_found", "not_allowed", "method_not_allowed", "body_too_large", "unsupported_media_type", "internal_error",
@@ -65,10 +87,11 @@ GENERAL = ("not_found", "not_allowed", "method_not_allowed", "body_too_large", "
 
 
 def problem(
-    request: Request, status: int, title: str, *, code: str = "", since: Any = None, more: dict[str, str] | None = None
-) -> Response:
-    """The page of a refusal or a fault."""
-    facts = {"status": status, "title": title, "code": code, "since": since or []}
+    request: Request, status: int, title: str, *, code: str = "", since: Any = None, more: dict[str, str] | None = None,
+    typed: dict[str, list[str]] | None = None,
+) -> Response:  # fmt: skip
+    """The page of a refusal or a fault; what was `typed` stands in it and may be sent again."""
+    facts = {"status": status, "title": title, "code": code, "since": since or [], "typed": typed or {}}
     return page(request, "problem.html", facts, status=status, more=more)
 
 

@@ -48,6 +48,19 @@ PAGES = (
     ),
     PageOf("case-report", "/cases/{case_id}/report", "/cases/{inert}/report", POLICE),
     PageOf("case-report-long", "/cases/{case_id}/report", "/cases/{long}/report", SUPERVISOR),
+    PageOf("case-files", "/cases/{case_id}/files", "/cases/{accepted}/files", POLICE),
+    PageOf(
+        "case-files-none-chosen",
+        "/cases/{case_id}/files",
+        "/cases/{waiting}/files",
+        POLICE,
+        send="form[enctype] .btn",
+        status=422,
+    ),
+    PageOf("duplicates", "/cases/{case_id}/duplicates", "/cases/{twin}/duplicates", POLICE),
+    PageOf("duplicates-none", "/cases/{case_id}/duplicates", "/cases/{inert}/duplicates", POLICE),
+    PageOf("duplicate", "/cases/{case_id}/duplicates/{other_id}", "/cases/{twin}/duplicates/{waiting}", POLICE),
+    PageOf("link", "/cases/{case_id}/do/{verb}", "/cases/{twin}/do/link", POLICE),
     PageOf("case-history", "/cases/{case_id}/history", "/cases/{answered}/history", POLICE),
     PageOf("case-access", "/cases/{case_id}/access", "/cases/{waiting}/access", AUDITS),
     PageOf("leg", "/cases/{case_id}/legs/{leg_id}", "/cases/{waiting}/legs/a-police-1", POLICE),
@@ -70,6 +83,15 @@ PAGES = (
     PageOf("answer", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/answer", CIVIL),
     PageOf("plan", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/plan", CIVIL),
     PageOf("tasks-nothing-chosen", "/tasks", "/tasks?view=claimable", POLICE, send="#claims button", status=422),
+    PageOf(
+        "tasks-view-without-name",
+        "/tasks",
+        "/tasks?view=desk",
+        POLICE,
+        post={"name": ""},
+        send=".views form.filters button",
+        status=422,
+    ),
     PageOf("tasks-desk", "/tasks", "/tasks?view=desk&due=overdue&urgency=same_day", POLICE),
     PageOf("tasks-done", "/tasks", "/tasks?view=done", POLICE),
     PageOf("oversight", "/oversight", "/oversight", AUDITS),
@@ -110,6 +132,7 @@ PAGES = (
     ),
     PageOf("search", "/search", "/search", POLICE),
     PageOf("search-found", "/search", "/search", POLICE, post={"q": "13900000000"}),
+    PageOf("search-initials", "/search", "/search", POLICE, post={"q": "slj"}),
     PageOf("search-nothing", "/search", "/search", POLICE, post={"q": "WB-2026-999999"}),
 )
 NO_PAGE = (
@@ -124,7 +147,9 @@ NO_PAGE = (
     "/sign-in/provider",
     "/sign-in/back",
     "/tasks/list",
+    "/tasks/views",
     "/visits/take",
+    "/cases/files",
     "/absences/seat",
 )
 """Routes that show nothing themselves, and those of a report that is being written, which tests/web/test_reporting.py walks."""

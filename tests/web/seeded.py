@@ -92,5 +92,8 @@ async def seed_cases(stack, people, owner):
     glass = await people.post("housing.officer.1", "/v1/emergency-reads", asked)
     verdict = {"verdict": "justified", "note": "已电话核实"}
     await people.post("conf.supervisor.1", f"/v1/emergency-reads/{glass['id']}/verdict", verdict)
+    twin = report("示列甲（化名）")
+    twin["children"][0] |= {"school": "示例小学三年级（化名）", "phone": "13900001111"}
+    await filed("twin", twin)
     made["watched"] = {"case_id": await watch_of(owner, people, made["answered"]["case_id"])}
     return made

@@ -2,7 +2,7 @@
 (() => {
   // No submitting while an input method composes a word.
   document.addEventListener("keydown", (event) => {
-    if (event.isComposing && event.key === "Enter") event.preventDefault();
+    if ((event.isComposing || event.keyCode === 229) && event.key === "Enter") event.preventDefault();
   }, true);
 
   document.addEventListener("keydown", (event) => {
@@ -40,6 +40,41 @@
       location.replace(exit.href);
     }
   });
+
+  // A form of a case: what was typed is kept on the server a moment later and when the page is left; it goes once the form was sent.
+  for (const form of document.querySelectorAll("form[data-draft]")) {
+    const line = document.getElementById("drafted"), out = form.querySelector("[data-sign-in]");
+    const said = () => {
+      const all = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string"));
+      all.set("keep", "1");
+      return all;
+    };
+    let timer, composing = false, sending, last = said().toString();
+    const tell = (words, signedOut = false) => { [line.textContent, out.hidden] = [words, !signedOut]; };
+    const save = async () => {
+      const body = said(), now = body.toString();
+      if (now === last || composing) return;
+      sending = new AbortController();
+      try {
+        const answer = await fetch(form.action, {method: "POST", body, redirect: "manual", signal: sending.signal});
+        if (answer.status === 204) {
+          last = now;
+          tell(`${line.dataset.kept} ${new Date().toTimeString().slice(0, 5)}`);
+        } else tell(...(answer.status === 401 || answer.type === "opaqueredirect" ? [line.dataset.out, true] : [answer.status < 500 ? line.dataset.long : line.dataset.lost]));
+      } catch (fault) { if (fault.name !== "AbortError") tell(line.dataset.lost); }
+    };
+    const soon = () => { clearTimeout(timer); timer = setTimeout(save, 1200); };
+    form.addEventListener("compositionstart", () => { composing = true; });
+    form.addEventListener("compositionend", () => { composing = false; soon(); });
+    form.addEventListener("input", soon);
+    addEventListener("online", soon);
+    form.addEventListener("submit", () => {
+      clearTimeout(timer);
+      sending?.abort();
+      last = said().toString();
+    });
+    addEventListener("pagehide", () => { if (said().toString() !== last) navigator.sendBeacon(form.action, said()); });
+  }
 
   // A report that is being written: what was typed reaches the server when the page is left, and stays where there is no network.
   for (const form of document.querySelectorAll("form[data-kept]")) {
@@ -82,9 +117,14 @@
     history.replaceState(null, "", location.pathname);
   }
 
+  // A part that could not be renewed: what was read stays, and the page says so until it can.
+  const stale = (is) => { const line = document.getElementById("stale"); if (line) line.hidden = !is; };
+  for (const fault of ["htmx:response:error", "htmx:error"]) document.addEventListener(fault, () => stale(true));
+
   // A part that came anew: a number in the title follows the list.
   document.addEventListener("htmx:after:swap", () => {
     show();
+    stale(false);
     const titled = document.querySelector("[data-title]");
     if (titled) document.title = titled.dataset.title;
   });

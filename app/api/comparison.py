@@ -1,0 +1,116 @@
+"""Two reports that may be about the same child, next to each other; the decision is a command on the case (link, clear, unlink)."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from sqlalchemy import or_, select
+
+from app.api.cases import content_of, names_of
+from app.api.context import Conn, Who, progress_of, require, subject_of
+from app.api.need import Lens, look
+from app.api.strict import StrictRoute
+from app.db import tables
+from app.db.sounds import sound_keys
+from app.domain.access import Action, Actor
+from app.domain.case_no import case_no
+from app.domain.comparison import Line, Verdict, compare
+from app.domain.disclosure import told_to
+from app.domain.masking import without
+from app.domain.matching import Reason
+from app.domain.progress import Progress
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Agency, ReporterClass, Stage
+
+router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
+
+
+class Side(BaseModel):
+    """One of the two cases, in short."""
+
+    case_id: str
+    case_no: str
+    version: int
+    stage: Stage
+    is_open: bool
+    filed_at: datetime
+    closed_at: datetime | None
+    lead: Agency
+    reporter_class: ReporterClass
+    linked_to: str | None
+    narrative: str
+
+
+class ComparedLine(BaseModel):
+    """One field of both; masked like all of a case, told apart before that."""
+
+    child: int | None = Field(description="Which pair of children, from 1; null for the families.")
+    field: str = Field(examples=["birth_date"])
+    here: list[str]
+    there: list[str]
+    verdict: Verdict
+
+
+class Comparison(BaseModel):
+    """Two cases next to each other, and why somebody should look at them."""
+
+    here: Side
+    there: Side
+    score: float | None = Field(description="Of the suggestion; null where nothing suggested it.")
+    reasons: list[Reason]
+    state: str | None = Field(examples=["open"])
+    lines: list[ComparedLine]
+
+
+@router.get("/cases/{case_id}/suggestions/{other_id}", operation_id="compare_cases")
+async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who) -> Comparison:
+    """Both as the caller may see them. What is the same is said of the values themselves, also where they are shown masked."""
+    if case_id == other_id:
+        raise Refused(RefusalCode.SAME_CASE)
+    progress = await progress_of(conn, who, case_id)
+    require(who, Action.LINK_REPORT, subject_of(progress))
+    other = await progress_of(conn, who, other_id)
+    for one in (progress, other):
+        require(who, Action.READ_CONTENT, subject_of(one))
+    (here, lens), (there, lens_there) = [await _told(conn, who, one) for one in (progress, other)]
+    lines = [_shown(line, lens, lens_there) for line in compare(here, there, sound_keys)]
+    table = tables.suggestions.c
+    pair = or_(
+        (table.case_id == case_id) & (table.other_id == other_id),
+        (table.case_id == other_id) & (table.other_id == case_id),
+    )
+    why = (await conn.execute(select(table.score, table.reasons, table.state).where(pair).limit(1))).one_or_none()
+    return Comparison(
+        here=await _side(conn, progress, here, lens), there=await _side(conn, other, there, lens_there), lines=lines,
+        score=why.score if why else None, reasons=why.reasons if why else [], state=why.state if why else None,
+    )  # fmt: skip
+
+
+async def _told(conn: Conn, who: Actor, progress: Progress) -> tuple[dict[str, Any], Lens]:
+    """What the caller is told of a case, and how it may be shown; nobody who reported stands in it."""
+    told = told_to(who, progress)
+    lens = await look(conn, who, "compare_cases", progress.case_id, [*told.fields])
+    content, reporter = await content_of(conn, progress)
+    content |= {"narrative": without(content.get("narrative") or "", names_of(reporter))}
+    return told.of(content), lens
+
+
+def _shown(line: Line, lens: Lens, lens_there: Lens) -> ComparedLine:
+    field = line.field.removeprefix("family_")
+    here, there = (
+        [see({field: value})[field] for value in said] for see, said in ((lens, line.here), (lens_there, line.there))
+    )
+    return ComparedLine(child=line.child, field=line.field, here=here, there=there, verdict=line.verdict)
+
+
+async def _side(conn: Conn, progress: Progress, content: dict[str, Any], lens: Lens) -> Side:
+    case = tables.cases.c
+    query = select(case.number, case.filed_at, case.closed_at, case.is_open).where(case.id == progress.case_id)
+    row = (await conn.execute(query)).one()
+    narrative = lens({"narrative": content.get("narrative") or ""}, (content,))["narrative"]
+    return Side(
+        case_id=progress.case_id, case_no=case_no(row.number, row.filed_at), version=progress.version, stage=progress.stage,
+        is_open=row.is_open, filed_at=row.filed_at, closed_at=row.closed_at, lead=progress.lead,
+        reporter_class=progress.reporter_class, linked_to=progress.linked_to, narrative=narrative,
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""附件: the files of a case, handed out as attachments, and new ones, each brought in by a remark of the case."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.datastructures import UploadFile
+
+from app.api import cases, files
+from app.api.context import Conn, Shouhu
+from app.api.edge import UPLOAD_LIMIT
+from app.api.work import ON_CASE
+from app.db.service import Service
+from app.domain.access import Action
+from app.files.examine import examine
+from app.files.kinds import ACCEPT, MOST_FILES, BadFile, FileFault
+from app.web.case import Opened, facts_of, opened
+from app.web.forms import OVERALL, Form
+from app.web.frame import STRICT
+from app.web.staff import Signed, show
+
+router = APIRouter(include_in_schema=False)
+UPLOAD = "/cases/files"
+"""One address for all cases, for the edge lets large bodies pass by address; the case stands in the form."""
+
+
+@router.get("/cases/{case_id}/files")
+async def listed(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """In the order in which they came."""
+    case = await opened(conn, who, shouhu, case_id)
+    return await _page(request, conn, shouhu, case, Form(version=case.progress.version))
+
+
+@router.post(UPLOAD)
+async def added(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """Examined, cleaned, and brought into the case by a remark."""
+    said = await request.form(max_files=MOST_FILES, max_part_size=UPLOAD_LIMIT)
+    form = Form({name: [one for one in said.getlist(name) if isinstance(one, str)] for name in said})
+    came = [one for one in said.getlist("files") if isinstance(one, UploadFile) and one.filename]
+    case = await opened(conn, who, shouhu, form.one("case"))
+    if not came:
+        form.wrong("files", "请选择文件", "Please choose a file.")
+    kept = [] if form.errors else await form.attempt(conn, lambda: _kept(conn, shouhu, case, came, form))
+    command, action = ON_CASE["notes"]
+    asked = None if form.errors else form.built(command, by=who, note=form.one("note"), files=kept)
+    done = await form.perform(conn, shouhu, who, case.id, asked, action)
+    if done is None:
+        return await _page(request, conn, shouhu, case, form)
+    return RedirectResponse(f"{case.path}/files", 303, headers=STRICT)
+
+
+async def _kept(
+    conn: AsyncConnection, shouhu: Service, case: Opened, came: Sequence[UploadFile], form: Form
+) -> list[str]:
+    """The ids under which they wait for the remark; what is not taken is said beside the field."""
+    ids = []
+    for one in came:
+        try:
+            taken = await examine(one.filename or "", await one.read(), shouhu.scanner)
+            ids.append((await files.kept(conn, shouhu, case.who, taken)).id)
+        except BadFile as bad:
+            form.wrong("files", f"{one.filename}：{bad.fault.zh}", f"{one.filename}: {bad.fault.en}")
+            form.status = 503 if bad.fault is FileFault.NOT_SCANNED else form.status
+    return ids
+
+
+async def _page(request: Request, conn: AsyncConnection, shouhu: Service, case: Opened, form: Form) -> Response:
+    facts = await facts_of(conn, case, shouhu, "files")
+    may_read = case.allows(Action.READ_CONTENT)
+    more = {
+        "form": form, "files": await files.case_files(case.id, conn, case.who) if may_read else None, "accept": ACCEPT, "most": MOST_FILES,
+        "upload": UPLOAD, "adds": may_read and case.progress.is_open and case.allows(Action.ADD_NOTE), "overall": OVERALL,
+        "brought": {one["version"]: one for one in await cases.read_timeline(case.id, conn, case.who, shouhu)},
+    }  # fmt: skip
+    return await show(request, conn, case.who, "case_files.html", {**facts, **more}, status=form.status)
