@@ -122,9 +122,9 @@
   for (const fault of ["htmx:response:error", "htmx:error"]) document.addEventListener(fault, () => stale(true));
 
   // A part that came anew: a number in the title follows the list.
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", (event) => {
     show();
-    stale(false);
+    if ((event.detail.ctx.response?.status ?? 200) < 400) stale(false);
     const titled = document.querySelector("[data-title]");
     if (titled) document.title = titled.dataset.title;
   });
