@@ -141,8 +141,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         app.state.service = given
     problems.install(app)
     wrong.install(app)
-    uploads = (files.UPLOAD, sheets.UPLOAD, report.WITH_FILES, case_files.UPLOAD)
-    app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=uploads)
+    app.add_middleware(Edge, forms=_says, reached=lambda: app.state.reached, limits=app.state.limits, uploads=_uploads)
     for module in (
         access_record,
         approvals,
@@ -228,6 +227,11 @@ SAYS = {PROGRESS_PATH: progress.refusal, **dict.fromkeys(sign_in.FORMS, sign_in.
 def _says(path: str) -> Says | None:
     """What answers people there when the edge refuses; None where programs ask."""
     return SAYS.get(path, wrong.refusal) if wrong.is_page(path) else None
+
+
+def _uploads(path: str) -> bool:
+    """Where bodies may be large, for files come there."""
+    return path in (files.UPLOAD, sheets.UPLOAD, report.WITH_FILES) or case_files.is_upload(path)
 
 
 async def _reach(app: FastAPI, engine: AsyncEngine) -> None:

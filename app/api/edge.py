@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from traceback import extract_tb
 from typing import NamedTuple
@@ -57,13 +57,13 @@ log = structlog.get_logger()
 class Edge:
     """Around the whole application. The log names the route, never the path: ids and receipt codes stand in paths.
 
-    `forms` says for a path where people send forms instead of JSON what answers there in place of a problem; `uploads` are those
-    where files come, in a form or as the body itself; `reached` says whether the database was found yet; `limits` what each has used up.
+    `forms` says for a path where people send forms instead of JSON what answers there in place of a problem; `uploads` whether
+    files come there, in a form or as the body itself; `reached` says whether the database was found yet; `limits` what each has used up.
     """
 
     def __init__(
         self, app: ASGIApp, forms: Callable[[str], Says | None] = lambda _: None, reached: Callable[[], bool] = lambda: True,
-        limits: Limits | None = None, uploads: Collection[str] = (),
+        limits: Limits | None = None, uploads: Callable[[str], bool] = lambda _: False,
     ) -> None:  # fmt: skip
         self._app, self._forms, self._reached, self._limits = app, forms, reached, limits or Limits(0)
         self._uploads = uploads
@@ -85,7 +85,7 @@ class Edge:
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         path = scope["path"]
-        form, files = self._forms(path), path in self._uploads
+        form, files = self._forms(path), self._uploads(path)
         says, limit = form or _problem, UPLOAD_LIMIT if files else BODY_LIMIT
         fits = _is_form(files=files) if form else _is_any if files else _is_json
         if refusal := self._refusal(scope, fits, limit):

@@ -109,6 +109,11 @@ def _nothing(actor: Actor) -> str:
     return NOTHING
 
 
+def _compares(actor: Actor) -> str:
+    """With a case that there is not."""
+    return NOTHING if may(actor, Action.LINK_REPORT, SUBJECT).allowed else _by(Action.LINK_REPORT)(actor)
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "file_report": ("file_report", _by(Action.FILE_REPORT)),
     "own_reports": ("the unit that reported", _of_the_unit),
@@ -130,7 +135,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "read_benefits": ("read_case", _by(Action.READ_CASE)),
     "read_procedures": ("read_case", _by(Action.READ_CASE)),
     "suggested_duplicates": ("link_report", _by(Action.LINK_REPORT)),
-    "compare_cases": ("link_report, of both cases", _nothing),
+    "compare_cases": ("link_report; the other case is none of theirs", _compares),
     **dict.fromkeys(("task_views", "keep_task_view"), ("the own views", signed_in)),
     "end_task_view": ("the own views", _nothing),
     "touched_benefits": ("sight", _in_a_list),

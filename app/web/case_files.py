@@ -21,8 +21,11 @@ from app.web.frame import STRICT
 from app.web.staff import Signed, show
 
 router = APIRouter(include_in_schema=False)
-UPLOAD = "/cases/files"
-"""One address for all cases, for the edge lets large bodies pass by address; the case stands in the form."""
+
+
+def is_upload(path: str) -> bool:
+    """Whether files are sent there."""
+    return path.startswith("/cases/") and path.endswith("/files")
 
 
 @router.get("/cases/{case_id}/files")
@@ -32,13 +35,13 @@ async def listed(case_id: str, request: Request, conn: Conn, who: Signed, shouhu
     return await _page(request, conn, shouhu, case, Form(version=case.progress.version))
 
 
-@router.post(UPLOAD)
-async def added(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+@router.post("/cases/{case_id}/files")
+async def added(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """Examined, cleaned, and brought into the case by a remark."""
     said = await request.form(max_files=MOST_FILES, max_part_size=UPLOAD_LIMIT)
     form = Form({name: [one for one in said.getlist(name) if isinstance(one, str)] for name in said})
     came = [one for one in said.getlist("files") if isinstance(one, UploadFile) and one.filename]
-    case = await opened(conn, who, shouhu, form.one("case"))
+    case = await opened(conn, who, shouhu, case_id)
     if not came:
         form.wrong("files", "请选择文件", "Please choose a file.")
     kept = [] if form.errors else await form.attempt(conn, lambda: _kept(conn, shouhu, case, came, form))
@@ -70,7 +73,7 @@ async def _page(request: Request, conn: AsyncConnection, shouhu: Service, case: 
     may_read = case.allows(Action.READ_CONTENT)
     more = {
         "form": form, "files": await files.case_files(case.id, conn, case.who) if may_read else None, "accept": ACCEPT, "most": MOST_FILES,
-        "upload": UPLOAD, "adds": may_read and case.progress.is_open and case.allows(Action.ADD_NOTE), "overall": OVERALL,
+        "adds": may_read and case.progress.is_open and case.allows(Action.ADD_NOTE), "overall": OVERALL,
         "brought": {one["version"]: one for one in await cases.read_timeline(case.id, conn, case.who, shouhu)},
     }  # fmt: skip
     return await show(request, conn, case.who, "case_files.html", {**facts, **more}, status=form.status)

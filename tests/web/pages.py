@@ -83,15 +83,6 @@ PAGES = (
     PageOf("answer", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/answer", CIVIL),
     PageOf("plan", "/cases/{case_id}/do/{verb}", "/cases/{accepted}/do/plan", CIVIL),
     PageOf("tasks-nothing-chosen", "/tasks", "/tasks?view=claimable", POLICE, send="#claims button", status=422),
-    PageOf(
-        "tasks-view-without-name",
-        "/tasks",
-        "/tasks?view=desk",
-        POLICE,
-        post={"name": ""},
-        send=".views form.filters button",
-        status=422,
-    ),
     PageOf("tasks-desk", "/tasks", "/tasks?view=desk&due=overdue&urgency=same_day", POLICE),
     PageOf("tasks-done", "/tasks", "/tasks?view=done", POLICE),
     PageOf("oversight", "/oversight", "/oversight", AUDITS),
@@ -149,7 +140,6 @@ NO_PAGE = (
     "/tasks/list",
     "/tasks/views",
     "/visits/take",
-    "/cases/files",
     "/absences/seat",
 )
 """Routes that show nothing themselves, and those of a report that is being written, which tests/web/test_reporting.py walks."""

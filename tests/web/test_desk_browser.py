@@ -55,10 +55,11 @@ async def test_two_reports_are_compared_linked_for_a_reason_and_parted_again(vis
 
 async def test_a_view_is_kept_opens_the_list_and_is_removed(visitor, owner):
     person = "sw.officer.2"
-    here = await (await visitor(person, java_script_enabled=False)).open("/tasks?view=desk&due=week")
+    here = await (await visitor(person)).open("/tasks?view=desk&due=week")
     await here.page.click(".views summary")
     await here.page.click(".views form.filters button")
     assert await here.page.locator("#name-error").count() == 1
+    assert await here.barriers() == []
     await here.page.fill("#name", "本周到期")
     await here.page.check("input[name=is_default]")
     await here.page.click(".views form.filters button")

@@ -65,7 +65,7 @@ async def test_language_and_size_of_text_are_chosen_on_the_page_and_stay(phone_p
     here = await (await phone_page(OFFICER, java_script_enabled=scripts)).open(f"{TASKS}?view=claimable")
     before = await here.page.locator("h1").evaluate("one => parseFloat(getComputedStyle(one).fontSize)")
     for name in ("lang", "text"):
-        await here.page.locator("summary").click()
+        await here.page.locator(".me summary").click()
         async with here.page.expect_navigation():
             await here.page.locator(f".menu button[name={name}]").click()
         assert here.page.url == here.url
