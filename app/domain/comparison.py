@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.domain.identity import clean_name, known_name, normal_id, normal_phone
-from app.domain.matching import school_key
+from app.domain.matching import LONG_NAME, school_key
 from app.domain.policy import Frozen
 from app.domain.terms import Term
 
@@ -105,18 +105,22 @@ def _verdict(field: str, here: str, there: str, sounds: Sounds) -> Verdict:
 
 
 def _is_near(field: str, one: str, other: str, sounds: Sounds) -> bool:
-    """Names that sound alike, dates of the same year, numbers with one figure otherwise, an address inside the other."""
+    """Names that sound alike or differ in one character, dates of one year, numbers in one figure, an address inside the other."""
     match field:
         case "name":
-            return bool({*sounds(one)} & {*sounds(other)})
+            return bool({*sounds(one)} & {*sounds(other)}) or (len(one) >= LONG_NAME and _one_off(one, other))
         case "birth_date":
             return one[:4] == other[:4]
         case "id_no" | "phone":
-            return len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1
+            return _one_off(one, other)
         case "school" | "residence" | "hukou":
             return one in other or other in one
         case _:
             return False
+
+
+def _one_off(one: str, other: str) -> bool:
+    return len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1
 
 
 def _normal(field: str, value: str) -> str:

@@ -7,6 +7,7 @@ from app.api.context import Conn, Shouhu
 from app.domain.comparison import Verdict
 from app.web.case import facts_of, opened
 from app.web.staff import Signed, show
+from app.web.tasks import STREETS
 
 router = APIRouter(include_in_schema=False)
 LIGHTS = {Verdict.SAME: "g", Verdict.NEAR: "a", Verdict.DIFFERENT: "r", Verdict.ONE_SIDED: "x"}
@@ -41,5 +42,5 @@ async def side_by_side(
     both = await comparison.compare_cases(case_id, other_id, conn, who)
     facts = await facts_of(conn, case, shouhu, "duplicates")
     offered = {href.rpartition("/")[2]: (href, ask) for href, ask in case.offers()}
-    more = {"both": both, "lights": LIGHTS, "family": FAMILY, "offered": offered, "decided": STATES}
+    more = {"both": both, "lights": LIGHTS, "family": FAMILY, "offered": offered, "decided": STATES, "streets": STREETS}
     return await show(request, conn, who, "duplicate.html", {**facts, **more})
