@@ -1,11 +1,13 @@
 """What a desk does all day, in a real browser: views that are kept, reports side by side, files, and every state of its two main pages."""
 
 import asyncio
+import re
 
 import pytest
 from sqlalchemy import delete
 
 from app.db import tables
+from app.domain.terms import ReturnReason
 from tests.files.corpus import image
 from tests.web.conftest import PHONE
 from tests.web.seeded import report
@@ -23,6 +25,18 @@ async def twins(people):
 
 async def progress_of(people, case):
     return (await people.get("civil.supervisor.1", f"/v1/cases/{case}"))["progress"]
+
+
+async def test_beside_each_decision_stands_the_clause_that_made_it_and_the_reason_that_was_given(visitor, seeded):
+    here = await visitor("conf.supervisor.1")
+    await here.open(f"/cases/{seeded['late']['case_id']}/history")
+    of = here.page.locator(".tl > li")
+    for title in ("收到报告", "转介", "义务开始计时", "升级"):
+        decided = of.filter(has=here.page.locator("h3", has_text=re.compile(f"^{title}$")))
+        assert await decided.count() == await decided.filter(has=here.page.locator("blockquote")).count() > 0, title
+    await here.open(f"/cases/{seeded['returned']['case_id']}/history")
+    returned = of.filter(has=here.page.locator("h3", has_text="退回补正"))
+    assert ReturnReason.MISSING_CONTACT.zh in await returned.first.inner_text()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
