@@ -15,6 +15,7 @@ from app.db.streams import kind_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.child_file import RaiseDueChanges
+from app.domain.owed import RaiseDueOwed
 from app.domain.refusals import Refused
 from app.domain.rounds import RaiseDueRound
 from app.domain.terms import Agency
@@ -92,6 +93,11 @@ class LedgerActivities:
     async def raise_due_changes(self, at: At) -> Moved:
         """Record every rung of a change of a file that waits too long."""
         return await self._record(at, RaiseDueChanges(by=ENGINE))
+
+    @activity.defn(name="raise_due_owed")
+    async def raise_due_owed(self, at: At) -> Moved:
+        """Record every rung of an empty post, of books that differ or of a signal that nobody looks at."""
+        return await self._record(at, RaiseDueOwed(by=ENGINE))
 
     async def _record(self, at: At, command: c.Command) -> Moved:
         try:

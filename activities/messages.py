@@ -1,7 +1,7 @@
 """What passes between the ledger and the conductor: ids, codes, instants and event bodies; never personal data."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -55,3 +55,12 @@ class Order(At):
 
     referral_id: str
     agency: Agency
+
+
+class CheckOrder(Message):
+    """What a schedule lets the ledger look at; `now` is the conductor's."""
+
+    what: Literal["posts", "books", "duplicates"]
+    since: datetime | None = None
+    """When it was last looked for what has changed."""
+    now: datetime | None = None

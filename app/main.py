@@ -35,6 +35,7 @@ from app.api import (
     ledgers,
     need,
     overview,
+    owed,
     policy,
     problems,
     procedures,
@@ -45,6 +46,7 @@ from app.api import (
     sealed,
     search,
     sheets,
+    signals,
     statistics,
     surveys,
     views,
@@ -70,6 +72,7 @@ from app.settings import Settings
 from app.web import (
     case,
     case_files,
+    checks,
     figures,
     frame,
     office,
@@ -83,11 +86,13 @@ from app.web import (
     sign_in,
     staff,
     steps,
+    survey,
     tasks,
     unit,
     wrong,
 )
 from app.web import duplicates as duplicate_pages
+from app.web import owed as owed_pages
 from app.web import visits as visit_pages
 
 AT_ONCE = 2.0
@@ -167,9 +172,11 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         emergency,
         district,
         overview,
+        owed,
         policy,
         registers,
         rounds,
+        signals,
         statistics,
         surveys,
         catalogue,
@@ -200,6 +207,9 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         rules,
         review,
         visit_pages,
+        owed_pages,
+        checks,
+        survey,
     ):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)

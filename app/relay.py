@@ -21,13 +21,16 @@ from app.db.streams import STREAMS, kind_of
 from workflows.case import CaseWorkflow
 from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
+from workflows.owed import OwedWorkflow
 from workflows.screening_round import RoundWorkflow
 
 log = structlog.get_logger()
 POLL = timedelta(seconds=5)
 BREATH = timedelta(milliseconds=20)
 """Waited before telling, so that facts which come together are told together; no person waits for the conductor."""
-CONDUCTORS: dict[str, Any] = {"watch": ChildWatchWorkflow, "round": RoundWorkflow, "file": ChildFileWorkflow}
+CONDUCTORS: dict[str, Any] = {
+    "watch": ChildWatchWorkflow, "round": RoundWorkflow, "file": ChildFileWorkflow, "owed": OwedWorkflow,
+}  # fmt: skip
 """By the prefix of the stream's id; all others are cases."""
 BATCH = 50
 AT_ONCE = 10

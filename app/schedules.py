@@ -1,6 +1,8 @@
-"""The schedules: rounds as the rules in force have them, made anew where these have changed, and the monthly circular."""
+"""The schedules: rounds as the rules in force have them, made anew where these have changed, the monthly circular, and the
+checks of posts and books."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from temporalio.client import (
     Client,
@@ -15,9 +17,10 @@ from temporalio.client import (
     ScheduleUpdate,
 )
 
-from activities.messages import RoundOrder
+from activities.messages import CheckOrder, RoundOrder
 from app.domain.policy import RoundSpec
 from workflows.circular import CircularWorkflow
+from workflows.owed import CheckWorkflow
 from workflows.screening_round import OpenRoundWorkflow
 
 PREFIX = "round:"
@@ -26,6 +29,13 @@ HOUR = 9
 CIRCULAR = "circular:"
 CIRCULAR_DAY = 5
 """Of each month; default."""
+CHECK = "check:"
+CHECKS: Mapping[Literal["posts", "books", "duplicates"], tuple[ScheduleRange, int]] = {
+    "posts": (ScheduleRange(1, 31), 6),
+    "books": (ScheduleRange(1), 5),
+    "duplicates": (ScheduleRange(1, 31), 4),
+}
+"""On which days of a month and at what hour: posts and duplicates every day, books on the first; default."""
 
 
 def schedule_id(task_queue: str, code: str) -> str:
@@ -79,3 +89,22 @@ async def keep_circular(client: Client, task_queue: str) -> None:
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE),
     )
     await _keep(client, f"{CIRCULAR}{task_queue}", schedule)
+
+
+async def keep_checks(client: Client, task_queue: str) -> None:
+    """Posts are looked at before the day begins, books at the beginning of a month."""
+    for what, (days, hour) in CHECKS.items():
+        at = ScheduleCalendarSpec(day_of_month=[days], hour=[ScheduleRange(hour)], comment=what)
+        schedule = Schedule(
+            action=ScheduleActionStartWorkflow(
+                CheckWorkflow.run, CheckOrder(what=what), id=f"check-{what}", task_queue=task_queue
+            ),
+            spec=ScheduleSpec(calendars=[at], time_zone_name=ZONE),
+            policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE),
+        )
+        await _keep(client, check_id(task_queue, what), schedule)
+
+
+def check_id(task_queue: str, what: str) -> str:
+    """The one schedule of a check."""
+    return f"{CHECK}{task_queue}:{what}"

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.ledgers import Findings, held, within
+from app.api.ledgers import held, within
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.ledger import Pack
@@ -19,7 +19,7 @@ from app.domain.access import Actor
 from app.domain.approvals import MOST_CHILDREN
 from app.domain.determination import Category
 from app.domain.facts import BEIJING
-from app.domain.ledgers import COLUMNS, Ledger, Line, Use, categories, lines, row
+from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Use, categories, lines, row
 from app.domain.sheets import KEY, cells, heading, layout
 from app.domain.small_numbers import suppressed
 from app.sheet_book import Tell, stamp, streets, width

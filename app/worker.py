@@ -17,6 +17,7 @@ from activities.education import EducationActivities
 from activities.gateway import Gateway, open_client
 from activities.health import HealthActivities
 from activities.ledger import LedgerActivities
+from activities.owed import OwedActivities
 from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
 from app.bookkeeper import Bookkeeper
@@ -32,17 +33,20 @@ from app.policy.loader import load
 from app.process import begin, patiently
 from app.reconciler import Reconciler
 from app.relay import Relay
-from app.schedules import keep_circular, keep_schedules
+from app.schedules import keep_checks, keep_circular, keep_schedules
 from app.settings import Settings
 from app.temporal import connect, ensure_deployment, is_unreached, version_of
 from workflows.case import CaseWorkflow
 from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 from workflows.circular import CircularWorkflow
+from workflows.owed import CheckWorkflow, OwedWorkflow
 from workflows.screening_round import OpenRoundWorkflow, RoundWorkflow
 
 log = structlog.get_logger()
-WORKFLOWS = (CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow, ChildFileWorkflow, CircularWorkflow)
+WORKFLOWS = (
+    CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow, ChildFileWorkflow, CircularWorkflow, OwedWorkflow, CheckWorkflow,
+)  # fmt: skip
 GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
 RECONCILE_EVERY = timedelta(minutes=2)
@@ -73,6 +77,7 @@ def worker_of(
         activities=[
             recording.catch_up, recording.enter_stage, recording.raise_due, recording.raise_due_visit,
             recording.raise_due_round, recording.open_round, recording.raise_due_changes,
+            recording.raise_due_owed, OwedActivities(engine, ledger).check_books,
             police.respond, police.reach_kin, police.take_note, civil.arrange_care, civil.check_support,
             education.support_schooling, education.bring_back, health.treat, health.rehabilitate,
             ReferralActivities(*means).refer, CircularActivities(engine).make_circular,
@@ -146,6 +151,7 @@ async def _keep_rounds(client: Client, engine: AsyncEngine, ledger: Ledger, task
                 rounds = (await ledger.current(conn, ledger.clock())).rounds
             if kept is None:
                 await keep_circular(client, task_queue)
+                await keep_checks(client, task_queue)
             if rounds != kept:
                 await keep_schedules(client, task_queue, rounds)
                 kept = rounds

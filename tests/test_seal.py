@@ -59,6 +59,7 @@ PLAIN = {
     "approvals": "id act parameters digest case_id reason person_id behalf proposed_by agency desk approved_by approved_behalf"
     " rejected_by",
     "agencies": "code name_zh name_en aliases",
+    "alike": "one other",
     "audit": "person_id behalf agency action stream_id fields children why outcome trace_id",
     "calendar_days": "day kind name source",
     "calendars": "confirmed_until reason set_by",
@@ -80,6 +81,7 @@ PLAIN = {
     "master_keys": "id",
     "notes": "stream_id kind",
     "notices": "person_id case_id kind subject rung",
+    "owed": "id policy progress division matter code subject agency desk rung",
     "people": "id name agency desk roles division unit token_hash staff_no also",
     "policy_versions": "version title effective_from files proposed_by approved_by",
     "register_entries": "id book desk division kind reason fields marks by behalf",
@@ -87,6 +89,7 @@ PLAIN = {
     "round_units": "round_id unit desk joined",
     "rounds": "id policy progress division code organiser",
     "saved_views": "id person_id query",
+    "signals": "id unit agency sent_id rule policy division desk state outcome child_id case_id happened_on marks decided_by",
     "seals": "root head key_id signature",
     "sessions": "token_hash person_id",
     "sheet_jobs": "id step book person_id actor why state problem counts faults",
@@ -115,6 +118,7 @@ SEALED = (
     "reports",
     "saved_views",
     "sheet_parts",
+    "signals",
 )
 WORDLESS = "('integer', 'bigint', 'boolean', 'double precision', 'timestamp with time zone', 'uuid')"
 REPORTER = Actor(

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.db import tables, walls
+from app.db.alike import alike_files
 from app.db.intake import Submission, file
 from app.db.ledger import Ledger
 from app.db.migrate import migrate
@@ -16,6 +17,7 @@ from app.db.people import actor_by_token, deputy
 from app.db.receipts import Receipts
 from app.db.session import engine_of
 from app.db.sheet_jobs import sheet_jobs, sheet_parts
+from app.db.signals import signals
 from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE
 from app.district import PEOPLE
 from app.domain.access import Actor, scope
@@ -341,6 +343,14 @@ async def of_all(engine):
                  "note": "x", "person_id": "police.officer.2", "proposed_by": ["police.officer.2"], "agency": "POLICE",
                  "desk": "POLICE", "proposed_at": datetime.now(UTC), "expires_at": datetime.now(UTC)}  # fmt: skip
         await conn.execute(insert(tables.approvals), asked)
+        owing = {name: watch[name] for name in ("version", "policy", "progress", "is_open", "division", "desk")}
+        owing |= {"id": f"owed-{case}", "matter": "signal", "code": "x", "subject": case, "agency": "POLICE"}
+        await conn.execute(insert(tables.owed), owing | {"opened_at": datetime.now(UTC), "due_at": datetime.now(UTC)})
+        heard = {"id": f"signal-{case}", "unit": "x", "agency": "POLICE", "sent_id": case, "rule": "x", "policy": "p", "state": "held",
+                 "division": "110106", "desk": "POLICE", "case_id": case, "received_at": datetime.now(UTC)}  # fmt: skip
+        await conn.execute(insert(signals), heard)
+        alike = {"one": case, "other": "ch-none", "score": 1.0, "found_at": datetime.now(UTC)}
+        await conn.execute(insert(alike_files), alike)
         glass = {"id": f"glass-{case}", "case_id": case, "person_id": "police.officer.1", "accounts": ["police.officer.1"], "agency": "POLICE",
                  "desk": "POLICE", "reason": "medical", "note": "x", "read_at": datetime.now(UTC), "review_by": datetime.now(UTC)}  # fmt: skip
         await conn.execute(insert(tables.emergency_reads), glass)
@@ -377,6 +387,8 @@ async def test_an_owner_who_is_no_superuser_migrates_and_the_wall_stands_before_
 
 
 OF_CASE = {
+    "alike": "one",
+    "owed": "subject",
     "api_keys": "label",
     "cases": "id",
     "child_files": "id",
@@ -389,7 +401,7 @@ OF_CASE = {
     "sheet_jobs": "book",
     "sheet_parts": "(select book from sheet_jobs where id = job_id)",
 }
-NOBODYS = ("contents", "drafts")
+NOBODYS = ("contents", "drafts", "alike")
 """Tables of which no person sees a row, only the service."""
 VIEWERS = {"sight": "police.officer.1", "district": "conf.officer.1", "service": None}
 

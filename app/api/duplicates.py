@@ -1,25 +1,31 @@
 """Two files about one child: a person says so and another verifies it; parted again, everything stands as before."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, true
 
 from app.api.answers import ETAG
-from app.api.children import FileAnswer, in_sight, perform
-from app.api.context import Conn, Shouhu, Who
+from app.api.children import FileAnswer, in_sight, perform, sighted
+from app.api.context import Conn, Shouhu, Who, audit_read
+from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key
 from app.db import tables
-from app.db.child_records import division_of
+from app.db.alike import alike_files, known_of, marks_of_known, seldom, unsealed
+from app.db.child_records import division_of, each_once, records_of
 from app.db.intake import LongText
-from app.domain.access import DESK_STAFF
+from app.db.walls import open_door
+from app.domain.access import DESK_STAFF, Actor
 from app.domain.belonging import FindDifferent
 from app.domain.child_file import EnterChange, file_id
 from app.domain.child_terms import FileField
+from app.domain.duplicates import compare
+from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Grade
+from app.domain.terms import Grade, Role
 from app.domain.watch import Watch
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
@@ -47,10 +53,66 @@ class Decided(BaseModel):
     note: LongText = ""
 
 
+class PairRow(BaseModel):
+    """Two files that may be about one child."""
+
+    one: str
+    other: str
+    score: float = Field(description="How probable it is, as far as the weights go.")
+    found_at: datetime
+
+
+class Pair(BaseModel):
+    """Why two files may be about one child, as both stand now."""
+
+    one: str
+    other: str
+    score: float
+    suggested: bool
+    reasons: list[Reason]
+
+
 class DuplicateAnswer(FileAnswer):
     """The file that is kept after a decision; what has to be verified waits at a desk."""
 
     decision: Decision
+
+
+@router.get("/duplicates", operation_id="duplicates")
+async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[PairRow]:
+    """疑似重复档案: pairs of which the caller sees both children, the likeliest first; what somebody found different is not among them."""
+    _require_may(who)
+    await open_door(conn)
+    pair, child = alike_files.c, tables.children.c
+    mine = select(child.id).where(sighted(who), each_once(), unsealed())
+    query = select(alike_files).where(pair.one.in_(mine), pair.other.in_(mine))
+    return await page_of(
+        conn, query, PairRow, (pair.score, pair.one, pair.other), cursor=cursor, limit=limit, newest_first=True
+    )
+
+
+@router.get("/children/{child_id}/duplicates/{other}", operation_id="compare_children")
+async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> Pair:
+    """The reasons for and against, weighed; on record, for it says what two files have in common."""
+    _require_may(who)
+    one, second = await in_sight(conn, who, child_id), await in_sight(conn, who, other)
+    await audit_read(
+        conn, who, "compare_children", f"file-{one}", ["name", "birth_date", "id_no", "family"], children=[one, second]
+    )
+    records = {record.child_id: record for record in await records_of(conn, [one, second], true())}
+    if len(records) != 2:
+        raise Refused(RefusalCode.SAME_CHILD)
+    known = known_of(records[one])
+    found = compare(
+        known.model_copy(update={"rarity": await seldom(conn, marks_of_known(conn, known).sounds)}),
+        known_of(records[second]),
+    )
+    return Pair(one=one, other=second, score=found.score, suggested=found.suggest, reasons=list(found.reasons))
+
+
+def _require_may(who: Actor) -> None:
+    if not (who.has(*DESK_STAFF) or who.oversees_district) or who.has(Role.ADMIN):
+        raise Refused(RefusalCode.NOT_ALLOWED)
 
 
 @router.post("/children/{child_id}/duplicates", operation_id="decide_duplicate", responses={200: {"headers": ETAG}})
@@ -59,8 +121,7 @@ async def decide_duplicate(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> DuplicateAnswer:  # fmt: skip
     """同一儿童与否: one child is joined, or parted, once a second person has verified it; another child is never suggested again."""
-    if not (who.has(*DESK_STAFF) or who.oversees_district):
-        raise Refused(RefusalCode.NOT_ALLOWED)
+    _require_may(who)
     one = await in_sight(conn, who, child_id)
     other = decided.other if decided.decision is Decision.APART else await in_sight(conn, who, decided.other)
     await _require_open(conn, one, other)
@@ -88,6 +149,9 @@ async def _different(
             by=who, child_id=child, division=await division_of(conn, child), other=not_this, note=decided.note
         )
         answers[child] = await shouhu.ledger.begin(conn, file_id(child), command, key=key)
+    await conn.execute(
+        delete(alike_files).where(alike_files.c.one == min(one, other), alike_files.c.other == max(one, other))
+    )
     done = answers[one]
     response.headers["ETag"] = f'"{done.version}"'
     return DuplicateAnswer(

@@ -16,15 +16,13 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
-from app.db.child_records import records_of
+from app.db.child_records import each_once, records_of
 from app.db.ledger import Pack
 from app.db.walls import open_door
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
-from app.domain.child_record import ChildRecord
-from app.domain.determination import ChildFound
 from app.domain.facts import BEIJING
-from app.domain.ledgers import Ledger, Line, Reach, Use, lines, row
+from app.domain.ledgers import Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.sight import keeps
 
 router = APIRouter(prefix="/v1", tags=["ledgers"], route_class=StrictRoute)
@@ -108,32 +106,6 @@ async def read_ledger(
     )  # fmt: skip
 
 
-class Findings:
-    """What the rules find of children, each combination of facts asked once: many children are alike in codes.
-
-    Of two who are alike all is equal but the day of the report, by which the amounts of benefits go; no book shows those.
-    """
-
-    def __init__(self, rules: Pack) -> None:
-        self._rules, self._known = rules, dict[str, tuple[ChildFound, ...]]()
-
-    def of(self, record: ChildRecord) -> ChildFound | None:
-        """Of this child, in all that was said of it."""
-        facts = record.facts_with()
-        ids = [child.child_id for child in facts.children] if facts else []
-        if facts is None or record.child_id not in ids:
-            return None
-        alike = facts.model_dump_json(exclude=NOT_ALIKE)
-        if alike not in self._known:
-            self._known[alike] = tuple(found.model_copy(update=NOT_SHOWN) for found in self._rules.found(facts))
-        return self._known[alike][ids.index(record.child_id)]
-
-
-NOT_SHOWN: Any = {"near": (), "records": (), "benefits": (), "overlap": ()}
-"""What no book shows, and most of what there is to keep."""
-NOT_ALIKE: Any = {"reported_at": True, "happened_on": True, "children": {"__all__": {"child_id"}}}
-
-
 def book_of(rules: Pack, who: Actor, code: str) -> Any:
     """The row of the pack, where the actor's body keeps this book; to all others there is none."""
     book = next((one for one in rules.file.ledgers if one.id == code), None)
@@ -159,12 +131,7 @@ async def held(
 def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
     """Each child once, under the id of its watch, of those whom the book of this body reaches; nobody whose case is about the actor."""
     child, watch, case, file = tables.children.c, tables.watches.c, tables.cases.c, tables.child_files.c
-    reported = exists().where(
-        case.id == child.case_id, case.progress["watch"].astext.is_(None), case.linked_to.is_(None)
-    )
-    verified = child.case_id.is_(None) & exists().where(watch.child_id == child.id)
-    joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
-    first = or_(reported, verified) & ~joined
+    first = each_once()
     of_case = exists().where(case.id == child.case_id, visible(who))
     reached: ColumnElement[bool] = true()
     match ledger.reach:

@@ -217,6 +217,10 @@ OWN_RULES = {
         "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
     ),
     "search_children": "staff, among the cases in their sight that they may read (app/api/search.py)",
+    **dict.fromkeys(
+        ("duplicates", "compare_children"),
+        "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
+    ),
     "decide_duplicate": "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
     "register_child": "staff of a committee or street, in their own street (app/api/registration.py)",
     **dict.fromkeys(
@@ -234,6 +238,16 @@ OWN_RULES = {
     **dict.fromkeys(
         ("keys", "issue_key", "rotate_key", "revoke_key"),
         "no case; people of the unit, heads of the desk, administrators of system and security (app/domain/keys.py)",
+    ),
+    "send_signals": "no case; units and systems of the agencies that a rule listens to (app/domain/signals.py)",
+    **dict.fromkeys(
+        ("held_signals", "read_signal", "open_signal_in_full", "decide_signal"),
+        "no case; the desk that holds the signal, those who oversee the district (app/api/signals.py)",
+    ),
+    "signal_rules": "no case; those who oversee the district (app/api/signals.py)",
+    **dict.fromkeys(
+        ("owed", "read_owed", "settle_owed"),
+        "no case; the desk that owes it, the street over its committees, those who oversee the district (app/api/owed.py)",
     ),
     **dict.fromkeys(("circulars", "read_circular"), "no case; whoever may read_statistics (app/api/statistics.py)"),
     "open_sealed": "procurators and the heads of procuratorate and court, on a ground of law (app/domain/compartment.py)",

@@ -39,6 +39,8 @@ NOT_FOUND = (
     RefusalCode.REGISTER_NOT_FOUND,
     RefusalCode.ENTRY_NOT_FOUND,
     RefusalCode.ROUND_NOT_FOUND,
+    RefusalCode.OWED_NOT_FOUND,
+    RefusalCode.SIGNAL_NOT_FOUND,
     RefusalCode.SURVEY_NOT_FOUND,
     RefusalCode.INVITATION_NOT_FOUND,
     RefusalCode.UNKNOWN_POLICY,

@@ -17,6 +17,7 @@ from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import entries as kept
 from app.db import tables
+from app.db.owed import filled
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.masking import Mask
@@ -34,7 +35,6 @@ from app.domain.registers import (
     ended,
     keeps,
     sight,
-    vacancies,
     written,
 )  # fmt: skip
 from app.domain.terms import Agency
@@ -175,11 +175,7 @@ async def _empty(conn: Conn, register: Register) -> list[DueRow]:
     if not register.expects:
         return []
     entries = await kept.entries_of(conn, kept.newest(line.book == register.code))
-    found = [
-        empty
-        for expected in register.expects
-        for empty in vacancies(expected, await kept.posts_of(conn, register, expected), entries)
-    ]
+    found = [empty for expected in register.expects for empty in await kept.empty(conn, register, expected, entries)]
     return [
         DueRow(
             what="vacancy", book=register.code, zh=one.expected.zh, en=one.expected.en, desk=one.post.desk,
@@ -344,6 +340,7 @@ async def _write(
         raise _misplaced({**fault, "loc": ("body", "fields", *fault["loc"])} for fault in wrong.errors()) from None
     await _require_known(conn, who, rules, entry)
     await kept.append(conn, register, entry, who, key, asked)
+    await filled(conn, shouhu.ledger, register, entry, who, now)
     return _entered(entry, response)
 
 

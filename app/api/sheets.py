@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app.api.children import rules_of
 from app.api.context import Conn, Shouhu, Who, audit_read
-from app.api.ledgers import Findings, book_of, held, within
+from app.api.ledgers import book_of, held, within
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
@@ -25,7 +25,7 @@ from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
 from app.domain.facts import BEIJING
-from app.domain.ledgers import Use
+from app.domain.ledgers import Findings, Use
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import JobState, Step
 from app.domain.sight import divisions

@@ -92,6 +92,9 @@ class Card(BaseModel):
 
     division: str
     reports: int = 0
+    reported_again: int = Field(
+        0, description="Of these reports, those within 90 days after a closed case of the same child."
+    )
     answered: int = Field(0, description="Of these reports, those whose reporter has an answer or cannot be given one.")
     hours_to_safety: float | None = Field(None, description="Median, until the first child of a report was found safe.")
     rungs: dict[str, int] = Field(description="How often a silence reached each rung.")

@@ -13,7 +13,7 @@ from app.api.limits import address_of
 from app.api.strict import StrictRoute
 from app.db import surveys
 from app.db.guesses import guess, key_of
-from app.db.service import Service
+from app.db.service import SURVEY_PATH, Service
 from app.domain.access import Actor
 from app.domain.facts import BEIJING
 from app.domain.policy import Policy
@@ -37,6 +37,7 @@ class Codes(BaseModel):
 
     survey: str
     codes: list[str]
+    links: list[str] = Field(description="With each code behind #, which no browser sends.")
 
 
 class Questionnaire(BaseModel):
@@ -89,7 +90,8 @@ async def invite(survey: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shou
     codes = [shouhu.receipts.code(f"survey-{secrets.token_hex(16)}") for _ in range(wanted.count)]
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
     await surveys.issue(conn, spec.code, [shouhu.receipts.hash(code) for code in codes], who.person_id, today)
-    return Codes(survey=spec.code, codes=codes)
+    page = f"{shouhu.public_url.rstrip('/')}{SURVEY_PATH}/{spec.code}"
+    return Codes(survey=spec.code, codes=codes, links=[f"{page}#{code}" for code in codes])
 
 
 @router.post("/answers", status_code=201, operation_id="answer_survey")

@@ -129,6 +129,9 @@ class WatchRow(BaseModel):
     visit_due_at: datetime | None
     version: int
     warnings: list[OpenWarning] = []
+    returns_on: date | None = Field(
+        None, description="When parents who are away mean to be back; asked after once it has passed."
+    )
     contact_due_at: datetime | None = Field(
         None, description="When parents who are away owe the next word with the child."
     )
@@ -150,7 +153,7 @@ class Watched(BaseModel):
 async def watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WatchRow]:
     """The children under watch by the caller's desk, the next visit first."""
     watch = tables.watches.c
-    stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at")]
+    stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at", "returns_on")]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
@@ -171,6 +174,7 @@ def row_of(stored: Stored) -> WatchRow:
             **stored.model_dump(exclude={"progress"}),
             "warnings": _warnings(stored.progress),
             "contact_due_at": arrangement.contact.due_at if arrangement else None,
+            "returns_on": arrangement.returns_on if arrangement else None,
         }
     )
 
@@ -184,7 +188,7 @@ async def offered_watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Li
     """Children who have moved to the caller's street and whose watch waits to be accepted, the next visit first."""
     await open_door(conn)  # the row is still the old desk's; the offer is what the caller sees it by
     watch = tables.watches.c
-    stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at")]
+    stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at", "returns_on")]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.offered_to), unconcerned(who, watch.case_id))
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)

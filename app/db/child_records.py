@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, Text, any_, cast, or_, select
+from sqlalchemy import ColumnElement, String, Text, any_, cast, exists, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,6 +34,18 @@ async def own_id(conn: AsyncConnection, child_id: str) -> str:
     known = child_of(found) if found else child_id
     file = tables.child_files.c
     return (await conn.execute(select(file.merged_into).where(file.child_id == known))).scalar() or known
+
+
+def each_once() -> ColumnElement[bool]:
+    """Each child once, under the id of its watch: no later report about it, no file that was joined to another, no registration that
+    nobody has verified."""
+    child, watch, case, file = tables.children.c, tables.watches.c, tables.cases.c, tables.child_files.c
+    reported = exists().where(
+        case.id == child.case_id, case.progress["watch"].astext.is_(None), case.linked_to.is_(None)
+    )
+    verified = child.case_id.is_(None) & exists().where(watch.child_id == child.id)
+    joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
+    return or_(reported, verified) & ~joined
 
 
 async def division_of(conn: AsyncConnection, child_id: str) -> str:

@@ -26,6 +26,7 @@ LEDGER = "由个案台账逐条统计，期末以后发生的事项不计入；�
 STREETS = (
     "街乡（镇）",
     "报告",
+    "90日内再次报告",
     "已答复报告人",
     "至安全中位小时",
     "走访",
@@ -72,7 +73,7 @@ async def facts_of(conn: AsyncConnection, month: date) -> dict[str, Any]:
 
 def _street(names: Mapping[str, str], code: str, card: Mapping[str, Any]) -> list[str]:
     hours, rungs = card.get("hours_to_safety"), card["rungs"]
-    counts = ("reports", "answered"), ("visits", "visits_missed", "asked", "returned")
+    counts = ("reports", "reported_again", "answered"), ("visits", "visits_missed", "asked", "returned")
     first, rest = ([str(card.get(name, 0)) for name in some] for some in counts)
     top = [str(rungs.get(rung.value, 0)) for rung in (Rung.SUPERVISION, Rung.PROCURATORATE)]
     return [names.get(code, code), *first, "—" if hours is None else f"{hours:.1f}", *rest, *top]

@@ -32,7 +32,19 @@ from app.db.tables import Id, Instant, metadata
 from app.db.vault import opened, sealed_row, vault_of
 from app.domain.access import Actor
 from app.domain.opening import desk_of
-from app.domain.registers import DESK, DIVISION, Entry, Expected, FieldType, Kind, Post, Register, Sight
+from app.domain.registers import (
+    DESK,
+    DIVISION,
+    Entry,
+    Expected,
+    FieldType,
+    Kind,
+    Post,
+    Register,
+    Sight,
+    Vacancy,
+    vacancies,
+)
 from app.domain.terms import Agency
 
 register_entries = Table(
@@ -186,6 +198,13 @@ async def posts_of(conn: AsyncConnection, register: Register, expected: Expected
     query = select(line.id, line.desk, line.division, line.at).where(standing(), line.book == expected.each)
     rows = await conn.execute(query.where(line.kind != Kind.ENDED.value).order_by(line.id))
     return [Post(id=row.id, desk=row.desk, division=row.division, since=row.at) for row in rows]
+
+
+async def empty(
+    conn: AsyncConnection, register: Register, expected: Expected, newest_lines: Sequence[Entry]
+) -> tuple[Vacancy, ...]:
+    """The posts for which nothing stands in the register."""
+    return vacancies(expected, await posts_of(conn, register, expected), newest_lines)
 
 
 async def district_of(conn: AsyncConnection) -> str:

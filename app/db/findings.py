@@ -39,7 +39,8 @@ _QUERIES: dict[Fault, str] = {
         select id from cases where is_open and next_deadline_at < :late
         union all select id from watches where is_open and next_deadline_at < :late
         union all select id from rounds where is_open and next_deadline_at < :late
-        union all select id from child_files where is_open and next_deadline_at < :late""",
+        union all select id from child_files where is_open and next_deadline_at < :late
+        union all select id from owed where is_open and next_deadline_at < :late""",
     Fault.NO_OWNER: f"""
         select c.id from cases c where c.is_open and c.linked_to is null
         and not exists (select 1 from tasks t where t.case_id = c.id and t.is_open)

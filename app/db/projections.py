@@ -13,6 +13,7 @@ from app.domain import events as e
 from app.domain.access import STAFF
 from app.domain.child_file import ChangeRungFired, ChildFile, file_id
 from app.domain.clock import Clock
+from app.domain.owed import Owed, OwedOpened, OwedRungFired
 from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, State, running_clocks
 from app.domain.rounds import UNIT, Round, RoundOpened, RoundRungFired
 from app.domain.terms import Agency, Role
@@ -105,6 +106,15 @@ def file_columns(file: ChildFile) -> Row:
         "desks": list(dict.fromkeys(change.desk for change in file.waiting)),
         "merged_into": file.merged_into,
     }
+
+
+def owed_columns(state: Owed) -> Row:
+    """The stored fold of what is owed."""
+    said = state.model_dump(mode="json", include={"is_open", "division", "matter", "code", "subject", "agency", "desk"})
+    return said | {
+        "opened_at": state.opened_at, "due_at": state.clock.due_at, "settled_at": state.settled_at,
+        "rung": state.clock.fired[-1].value if state.clock.fired else None,
+    }  # fmt: skip
 
 
 async def collect(
@@ -268,6 +278,8 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
             | ChangeRungFired()
             | RoundOpened()
             | RoundRungFired()
+            | OwedOpened()
+            | OwedRungFired()
         ):
             return event.recipients
         case e.TaskMoved(holder=holder):
@@ -283,7 +295,7 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
 
 def _whole(after: Any) -> str:
     """What a notice is about that is about no single leg or duty."""
-    kinds = ((Progress, "report"), (Round, "round"), (Watch, "visit"), (ChildFile, "child_file"))
+    kinds = ((Progress, "report"), (Round, "round"), (Watch, "visit"), (ChildFile, "child_file"), (Owed, "owed"))
     return next(what for kind, what in kinds if isinstance(after, kind))
 
 
@@ -291,6 +303,8 @@ def _stream_of(after: Any) -> str:
     """Where whoever is told looks: the case, also behind a watch that a case began, the watch, or the file."""
     if isinstance(after, ChildFile):
         return file_id(after.child_id)
+    if isinstance(after, Owed):
+        return after.owed_id
     return after.case_id or after.watch_id if isinstance(after, Watch) else after.case_id
 
 

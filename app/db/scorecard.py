@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.domain.outcomes import AGAIN_WITHIN
 from app.domain.terms import Rung
 
 KEPT_AT = ("watch_began", "watch_taken")
@@ -45,6 +46,7 @@ def _queries(
     yield fired.group_by(case.division, rung)
     yield _visits(within, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
     yield _screening(since, until, seen)
+    yield _again(within, until, seen)
 
 
 def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -107,6 +109,34 @@ def _screening(since: datetime, until: datetime, seen: ColumnElement[bool]) -> S
         .where(unit.due_at.between(since, until), street != "", shown)
         .group_by(street)
     )  # fmt: skip
+
+
+def _again(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Reports on a child whom a closed case had given back to the watch within the time before: made by a visit of that watch, or by
+    anybody else where the files were joined by then."""
+    began, joined = tables.events.alias("began").c, tables.events.alias("joined").c
+    child = tables.children.c
+    known = (
+        select(func.concat("watch-", joined.body["primary"].astext))
+        .join(tables.children, joined.stream_id == func.concat("file-", child.id))
+        .where(child.case_id == event.stream_id, joined.kind == "file_belongs", joined.at <= until)
+        .correlate(tables.events)
+    )
+    given_back = (
+        select(began.stream_id)
+        .where(
+            or_(began.stream_id == event.body["watch"].astext, began.stream_id.in_(known)), began.kind == "watch_began",
+            began.body["case_id"].astext.is_not(None), began.at <= event.at, began.at >= event.at - AGAIN_WITHIN,
+        )
+        .correlate(tables.events)
+        .exists()
+    )  # fmt: skip
+    return (
+        select(case.division, func.count().label("reported_again"))
+        .join(tables.events, event.stream_id == case.id)
+        .where(event.kind == "report_filed", within, seen, given_back)
+        .group_by(case.division)
+    )
 
 
 STOPS = ("clock_paused", "referral_returned")

@@ -11,6 +11,7 @@ from app.oidc import Provider
 
 PROGRESS_PATH = "/progress"
 REPORT_PATH = "/report"
+SURVEY_PATH = "/survey"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from app.domain import events as e
 from app.domain.case import decide
 from app.domain.child_file import ChildFile, apply_file, decide_file, file_event_adapter, next_file_deadline
 from app.domain.fold import fold
+from app.domain.owed import Owed, apply_owed, decide_owed, next_owed_deadline, owed_event_adapter
 from app.domain.progress import Progress, next_deadline
 from app.domain.rounds import Round, apply_round, decide_round, next_round_deadline, round_event_adapter
 from app.domain.watch import Watch, apply_watch, decide_watch, next_visit_deadline, watch_event_adapter
@@ -71,7 +72,11 @@ FILE = Kind(
     tables.child_files, ChildFile, file_event_adapter, decide_file, _folding(apply_file, "change_entered"), next_file_deadline,
     projections.file_columns,
 )  # fmt: skip
-BY_PREFIX = {"watch": WATCH, "round": ROUND, "file": FILE}
+OWED = Kind(
+    tables.owed, Owed, owed_event_adapter, decide_owed, _folding(apply_owed, "owed_opened"), next_owed_deadline,
+    projections.owed_columns,
+)  # fmt: skip
+BY_PREFIX = {"watch": WATCH, "round": ROUND, "file": FILE, "owed": OWED}
 
 
 def kind_of(stream_id: str) -> Kind:
@@ -79,7 +84,7 @@ def kind_of(stream_id: str) -> Kind:
     return BY_PREFIX.get(stream_id.partition("-")[0], CASE)
 
 
-STREAMS = (CASE.table, WATCH.table, ROUND.table, FILE.table)
+STREAMS = (CASE.table, WATCH.table, ROUND.table, FILE.table, OWED.table)
 """What is conducted: told by the relay, watched over by the reconciler."""
 
 

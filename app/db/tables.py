@@ -74,6 +74,7 @@ __all__ = [
     "metadata",
     "notes",
     "notices",
+    "owed",
     "people",
     "reports",
     "round_units",
@@ -195,6 +196,26 @@ round_units = Table(
     PrimaryKeyConstraint("round_id", "unit"),
     Index(None, "unit", "round_id"),
     comment="What each unit owes in a round, and what it has answered.",
+)
+
+owed = Table(
+    "owed",
+    metadata,
+    Column("id", Id, primary_key=True),
+    *conducted(),
+    Column("matter", String(20), nullable=False),
+    Column("code", String(60), nullable=False),
+    Column("subject", Id, nullable=False),
+    Column("agency", String(20), nullable=False),
+    Column("desk", String(40), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("rung", String(20)),
+    Column("settled_at", Instant),
+    Index("ix_owed_behind", "id", postgresql_where=text("version > conducted_version")),
+    Index("ix_owed_desk", "desk", "due_at", postgresql_where=text("is_open")),
+    Index("ix_owed_open", "due_at", "id", postgresql_where=text("is_open")),
+    comment="What a desk owes outside of a case: empty posts, books that differ, signals that wait. Codes and ids only.",
 )
 
 STANDING = "tasks.is_open and (tasks.paused or tasks.state = 'returned' or tasks.delivery in ('failing', 'rejected'))"

@@ -42,6 +42,9 @@ WALLED = (
     "approvals",
     "emergency_reads",
     "data_keys",
+    "owed",
+    "signals",
+    "alike",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")

@@ -118,6 +118,7 @@ KEY_ACTIONS: Mapping[KeyScope, tuple[Action, ...]] = {
     KeyScope.REPORT_CREATE: (Action.FILE_REPORT, Action.ADD_FILE),
     KeyScope.REPORT_READ_OWN: (Action.READ_PROGRESS,),
     KeyScope.ROUND_ANSWER: (),
+    KeyScope.SIGNAL_SEND: (),
     KeyScope.TASK_READ: (Action.READ_PROGRESS, Action.READ_CASE),
     KeyScope.TASK_WORK: (Action.ADD_FILE, Action.READ_PROGRESS, Action.READ_CASE, Action.WORK_REFERRAL),
 }

@@ -10,6 +10,7 @@ from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Term
 from app.domain.visit import WatchFact
+from app.domain.working_time import LAST_SECOND, local_instant
 
 
 class Ground(Term):
@@ -55,6 +56,8 @@ class CareArranged(WatchFact):
     told_school: bool
     late: bool
     contact: Clock
+    back: Clock | None = None
+    """Rings when the day has passed on which they meant to be back."""
 
 
 class ContactRecorded(WatchFact):
@@ -79,6 +82,7 @@ class Arrangement(Frozen):
     returns_on: date | None
     told_school: bool
     contact: Clock
+    back: Clock | None = None
 
 
 def decide_arrangement(
@@ -103,9 +107,16 @@ def _arranged(command: ArrangeCare, policy: Policy, now: datetime, head: dict[st
         raise Refused(RefusalCode.RETURN_BEFORE_LEAVING)
     given = command.model_dump(include={"relation", "leaves_on", "returns_on", "told_school"})
     late = command.leaves_on < now.astimezone(BEIJING).date()
-    return CareArranged(**head, **given, late=late, contact=contact_clock(policy, now))
+    back = _back_clock(policy, command.returns_on, now) if command.returns_on else None
+    return CareArranged(**head, **given, late=late, contact=contact_clock(policy, now), back=back)
 
 
 def contact_clock(policy: Policy, now: datetime) -> Clock:
     """Parents who are away speak with the child once a week at least (L33)."""
     return Clock.start(policy.time("parent_contact", urgent=False), now, policy.calendar)
+
+
+def _back_clock(policy: Policy, day: date, now: datetime) -> Clock:
+    """The committee asks after parents who have not come back by the day that they named; their return, or a new day, ends it."""
+    since = max(now, local_instant(day, LAST_SECOND))
+    return Clock.start(policy.time("parents_back", urgent=False), since, policy.calendar)

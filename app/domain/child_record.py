@@ -94,6 +94,8 @@ class ChildRecord(Frozen):
 
     def entry(self, field: FileField) -> Entry | None:
         """What counts for a field now: what was passed, in this file or in one that was joined, else what was first said."""
+        if not self.joined:
+            return self.passed(field) or self.first(field)
         whole = (self, *self.joined)
         found = (*(record.passed(field) for record in whole), *(record.first(field) for record in whole))
         return next((entry for entry in found if entry), None)
@@ -111,13 +113,11 @@ class ChildRecord(Frozen):
     @property
     def named(self) -> tuple[Any, ...]:
         """Where the child and whoever belongs to it are named: in the report, in what was entered since, as the delegate."""
-        counts = {field.value: entry.value for field in FileField if (entry := self.entry(field))}
-        waiting = {
-            field.value: self.contents[change.number].get("value")
-            for field in FileField
-            if (change := self.waiting(field))
-        }
         joined = tuple(part for one in self.joined for part in one.named)
+        if self.file is None:
+            return self.reported, self.entrusted, *joined
+        counts = {field.value: self.contents[one.version].get("value") for field, one in self.file.counts.items()}
+        waiting = {one.field.value: self.contents[one.number].get("value") for one in self.file.waiting}
         return self.reported, counts, waiting, self.entrusted, *joined
 
     def waiting(self, field: FileField) -> Change | None:

@@ -1,7 +1,7 @@
 """The clock of a duty: a budget and its ladder as instants, and what pauses, extensions and calendars do to them."""
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from app.domain.ladder import NOTHING, KeptSpec, Ladder, RungPlan, RungSpec, StartCount, TimeSpec
 from app.domain.terms import Rung
@@ -30,6 +30,10 @@ __all__ = [
     "TimeSpec",
     "Unit",
 ]
+
+
+_LAST: dict[tuple[str, datetime, str], tuple[Calendar, Any]] = {}
+"""The last clock that was set going: of a sheet with thousands of changes each begins the same one at the same instant."""
 
 
 class Leg(Value):
@@ -67,7 +71,15 @@ class Clock(Value):
     @classmethod
     def start(cls, spec: TimeSpec, now: datetime, calendar: Calendar) -> Self:
         """Set the clock going; no rung is planned at or before `now`."""
-        now = utc(now)
+        key = (spec.written, utc(now), calendar.version)
+        known = _LAST.get(key)
+        if known is None or known[0] is not calendar:
+            _LAST.clear()
+            _LAST[key] = known = (calendar, cls._started(spec, utc(now), calendar))
+        return known[1]
+
+    @classmethod
+    def _started(cls, spec: TimeSpec, now: datetime, calendar: Calendar) -> Self:
         leg = Leg(left=Remaining(amount=spec.budget.amount, unit=spec.budget.unit), since=now)
         counts = tuple(
             StartCount(rung=rung.rung, left=_left_of(rung.offset), since=now)

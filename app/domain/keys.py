@@ -13,7 +13,7 @@ OVERLAP = timedelta(hours=24)  # default
 LONGEST_OVERLAP = timedelta(days=30)  # default
 MOST_KEYS = 20  # default
 """Good ones of one unit."""
-REPORTING = (KeyScope.REPORT_CREATE, KeyScope.REPORT_READ_OWN, KeyScope.ROUND_ANSWER)
+REPORTING = (KeyScope.REPORT_CREATE, KeyScope.REPORT_READ_OWN, KeyScope.ROUND_ANSWER, KeyScope.SIGNAL_SEND)
 """They show no case; what they show is what their unit itself has sent."""
 TASK_WORK = (
     *(f"referral_{verb}" for verb in ("accept", "return", "decline", "pass_on", "complete", "fail", "assess", "pause", "resume")),
@@ -23,6 +23,7 @@ OPENS: Mapping[str, KeyScope] = {
     "file_report": KeyScope.REPORT_CREATE,
     "own_reports": KeyScope.REPORT_READ_OWN,
     **dict.fromkeys(("rounds_asked", "answer_round"), KeyScope.ROUND_ANSWER),
+    "send_signals": KeyScope.SIGNAL_SEND,
     **dict.fromkeys(("list_cases", "read_case", "read_timeline", "read_procedures"), KeyScope.TASK_READ),
     **dict.fromkeys(TASK_WORK, KeyScope.TASK_WORK),
 }

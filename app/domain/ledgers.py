@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from app.domain.arrangement import Arrangement
 from app.domain.child_record import CaseSeen, ChildRecord, Seen, held_by
 from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.determination import Category, ChildFound, Standing
 from app.domain.entitlement import Held
-from app.domain.facts import BEIJING, Known
+from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.identity import mask_id, mask_name, mask_phone
 from app.domain.masking import HIDDEN, Mask, mask_address, mask_birth_date
 from app.domain.policy import Frozen
@@ -313,3 +313,35 @@ class Ledger(Frozen):
         """The columns that a body with these sections sees."""
         seen = set(sections)
         return tuple(COLUMNS[code] for code in self.columns if COLUMNS[code].section in seen)
+
+
+class Finding(Protocol):
+    """Rules that are asked of children."""
+
+    def found(self, facts: ReportFacts) -> tuple[ChildFound, ...]: ...
+
+
+class Findings:
+    """What the rules find of children, each combination of facts asked once: many children are alike in codes.
+
+    Of two who are alike all is equal but the day of the report, by which the amounts of benefits go; no book shows those.
+    """
+
+    def __init__(self, rules: Finding) -> None:
+        self._rules, self._known = rules, dict[str, tuple[ChildFound, ...]]()
+
+    def of(self, record: ChildRecord) -> ChildFound | None:
+        """Of this child, in all that was said of it."""
+        facts = record.facts_with()
+        ids = [child.child_id for child in facts.children] if facts else []
+        if facts is None or record.child_id not in ids:
+            return None
+        alike = facts.model_dump_json(exclude=NOT_ALIKE)
+        if alike not in self._known:
+            self._known[alike] = tuple(found.model_copy(update=NOT_SHOWN) for found in self._rules.found(facts))
+        return self._known[alike][ids.index(record.child_id)]
+
+
+NOT_SHOWN: Any = {"near": (), "records": (), "benefits": (), "overlap": ()}
+"""What no book shows, and most of what there is to keep."""
+NOT_ALIKE: Any = {"reported_at": True, "happened_on": True, "children": {"__all__": {"child_id"}}}

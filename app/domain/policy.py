@@ -11,6 +11,7 @@ from app.domain.entitlement import BenefitRules
 from app.domain.facts import ReportFacts
 from app.domain.procedure import Procedure, Step
 from app.domain.registers import Register
+from app.domain.signals import SignalSpec
 from app.domain.surveys import SurveySpec
 from app.domain.terms import Agency, Branch, Rung, Stage, Trigger, Urgency
 
@@ -36,6 +37,9 @@ TIMES_BY_ACT = (
     "change_approve",
     "warning_verify",
     "parent_contact",
+    "parents_back",
+    "books_check",
+    "signal_check",
 )
 """What the engine asks every version for by name."""
 
@@ -235,6 +239,11 @@ class Policy(Courses, Protocol):
     @property
     def rounds(self) -> Mapping[str, RoundSpec]:
         """The screening rounds, by code."""
+        ...
+
+    @property
+    def signals(self) -> Mapping[str, SignalSpec]:
+        """What is heard of other systems, by code; the first that a signal meets counts."""
         ...
 
     @property

@@ -139,6 +139,13 @@ class RefusalCode(Term):
     REGISTER_NOT_FOUND = "register_not_found", "没有此登记簿", "There is no such register."
     ENTRY_NOT_FOUND = "entry_not_found", "没有此登记", "There is no such entry."
     ENTRY_ENDED = "entry_ended", "该登记已注销", "The entry has ended."
+    SIGNAL_NOT_FOUND = "signal_not_found", "没有此待核对信号", "There is no such signal that waits."
+    CHILD_NOT_WATCHED = (
+        "child_not_watched",
+        "该儿童不在监测中；如有风险请转为报告",
+        "The child is not watched; where there is a risk, make it a report.",
+    )
+    OWED_NOT_FOUND = "owed_not_found", "没有此事项", "There is nothing owed of this id."
     ROUND_NOT_FOUND = "round_not_found", "没有此轮排查", "There is no such round."
     ROUND_CLOSED = "round_closed", "本轮排查已结束", "The round is over."
     NOT_ASKED = "not_asked", "本轮排查未要求该单位报送", "This unit is not asked in this round, or not by you."

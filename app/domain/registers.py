@@ -109,7 +109,14 @@ class Expected(Value):
     having: Mapping[str, str] = {}
     zh: str
     en: str
+    time: str = ""
+    """By when an empty post is filled; where none is named, it is listed and nobody is told."""
     basis: tuple[str, ...]
+
+    @property
+    def code(self) -> str:
+        """What is expected, in a word."""
+        return "-".join((self.each, *self.having.values()))
 
 
 DIVISION, DESK = "division", "desk"
@@ -287,6 +294,13 @@ class Post(Value):
     since: datetime | None = None
 
 
+def post_of(expected: Expected, entry: Entry) -> str | None:
+    """The street, desk or entry of another register for which this entry stands, if it is one that is expected there."""
+    if not _has(entry.fields, expected.having):
+        return None
+    return {DIVISION: entry.division, DESK: entry.desk}.get(expected.each) or entry.fields.get(expected.through, "")
+
+
 class Vacancy(Value):
     """An expected entry that does not stand, since the last one ended."""
 
@@ -300,9 +314,9 @@ def vacancies(expected: Expected, posts: Sequence[Post], entries: Iterable[Entry
     held: set[str] = set()
     left: dict[str, datetime] = {}
     for entry in entries:
-        if not _has(entry.fields, expected.having):
+        post = post_of(expected, entry)
+        if post is None:
             continue
-        post = {DIVISION: entry.division, DESK: entry.desk}.get(expected.each) or entry.fields.get(expected.through, "")
         if entry.is_open:
             held.add(post)
         else:

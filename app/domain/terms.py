@@ -182,6 +182,7 @@ class KeyScope(Term):
     REPORT_CREATE = "report:create", "上报", "file reports"
     REPORT_READ_OWN = "report:read-own", "查询本单位报告", "see the unit's own reports"
     ROUND_ANSWER = "round:answer", "填报排查", "answer screening rounds"
+    SIGNAL_SEND = "signal:send", "推送预警信号", "send signals"
     TASK_READ = "task:read", "查询本单位案件", "see the desk's cases"
     TASK_WORK = "task:work", "办理本单位事项", "work on the desk's tasks"
 

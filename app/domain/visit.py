@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from app.domain.clock import Clock
+from app.domain.commands import Command
 from app.domain.facts import ChildFacts, GuardianFacts, HouseholdFacts
 from app.domain.policy import Frozen, Policy
 from app.domain.terms import Grade, Rung, Service, Term
@@ -92,6 +93,14 @@ class Outcome(Term):
     NO_RISK = "no_risk", "核实无风险", "no risk: a false alarm"
     HELP = "help", "需要帮扶", "help according to what was found"
     RISK = "risk", "核实存在风险", "a risk: a report follows"
+
+
+class RaiseWarning(Command):
+    """A signal of another system about a watched child: it is verified like what a visit found."""
+
+    rule: str
+    basis: tuple[str, ...]
+    urgent: bool
 
 
 class Warned(Frozen):

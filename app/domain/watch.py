@@ -29,6 +29,7 @@ from app.domain.visit import (
     Finding,
     Outcome,
     ParentContact,
+    RaiseWarning,
     VisitAttempted,
     VisitForm,
     VisitRecorded,
@@ -40,7 +41,7 @@ from app.domain.visit import (
     warned,
 )
 
-VISIT, CONTACT, WARNING, HANDOVER = "visit", "contact", "warning:", "handover"
+VISIT, CONTACT, BACK, WARNING, HANDOVER = "visit", "contact", "back", "warning:", "handover"
 """What a clock of a watch is about; a warning has its number behind."""
 
 
@@ -123,6 +124,7 @@ class VisitRecomputed(WatchFact):
     visit: Clock
     warnings: tuple[Clock, ...] = ()
     contact: Clock | None = None
+    back: Clock | None = None
     handover: Clock | None = None
 
 
@@ -194,6 +196,8 @@ class Watch(Frozen):
         yield from ((f"{WARNING}{warning.number}", warning.clock) for warning in self.warnings)
         if self.arrangement:
             yield CONTACT, self.arrangement.contact
+            if self.arrangement.back:
+                yield BACK, self.arrangement.back
         if self.handover:
             yield HANDOVER, self.handover.clock
 
@@ -228,13 +232,15 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {
                 "visit": event.visit,
                 "warnings": warnings,
-                "arrangement": _contacted(watch, event.contact),
+                "arrangement": _contacted(watch, event.contact, event.back),
                 "handover": _asked(watch, event.handover),
             }
         case VisitRungFired():
             return {"visit": watch.visit.fire(event.rung)}
         case WatchRungFired(about=about, rung=rung) if about == CONTACT and watch.arrangement:
             return {"arrangement": _contacted(watch, watch.arrangement.contact.fire(rung))}
+        case WatchRungFired(about=about, rung=rung) if about == BACK and watch.arrangement and watch.arrangement.back:
+            return {"arrangement": _contacted(watch, None, watch.arrangement.back.fire(rung))}
         case WatchRungFired(about=about, rung=rung) if about == HANDOVER and watch.handover:
             return {"handover": _asked(watch, watch.handover.clock.fire(rung))}
         case WatchRungFired(about=about, rung=rung):
@@ -246,7 +252,9 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"warnings": tuple(warning for warning in watch.warnings if warning.number != number)}
         case CareArranged():
             given = event.model_dump(include={"relation", "leaves_on", "returns_on", "told_school"})
-            return {"arrangement": Arrangement(number=watch.version + 1, contact=event.contact, **given)}
+            return {
+                "arrangement": Arrangement(number=watch.version + 1, contact=event.contact, back=event.back, **given)
+            }
         case ContactRecorded(contact=contact):
             return {"arrangement": _contacted(watch, contact)}
         case ParentsReturned():
@@ -269,12 +277,9 @@ def _asked(watch: Watch, clock: Clock | None) -> Handover | None:
     return watch.handover.model_copy(update={"clock": clock}) if watch.handover and clock else watch.handover
 
 
-def _contacted(watch: Watch, contact: Clock | None) -> Arrangement | None:
-    return (
-        watch.arrangement.model_copy(update={"contact": contact})
-        if watch.arrangement and contact
-        else watch.arrangement
-    )
+def _contacted(watch: Watch, contact: Clock | None, back: Clock | None = None) -> Arrangement | None:
+    moved = {name: clock for name, clock in (("contact", contact), ("back", back)) if clock}
+    return watch.arrangement.model_copy(update=moved) if watch.arrangement and moved else watch.arrangement
 
 
 def _rung(warning: Warned, about: str, rung: Rung) -> Warned:
@@ -298,6 +303,8 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
             return (WatchSuspended(**head, instead=instead),)
         case RecordVisit():
             return _visited(watch, command, policy, now, head)
+        case RaiseWarning():
+            return _warning(watch, command, policy, now, head)
         case VerifyWarning():
             return (_verified(watch, command, head),)
         case ArrangeCare() | RecordContact() | RecordReturn():
@@ -359,6 +366,16 @@ def _visited(
     return tuple(events)
 
 
+def _warning(
+    watch: Watch, command: RaiseWarning, policy: Policy, now: datetime, head: dict[str, Any]
+) -> tuple[WatchEvent, ...]:
+    """One of the same rule that waits already is enough."""
+    if any(warning.rule == command.rule for warning in watch.warnings):
+        return ()
+    clock = Clock.start(policy.time("warning_verify", urgent=command.urgent), now, policy.calendar)
+    return (WarningOpened(**head, rule=command.rule, basis=command.basis, clock=clock),)
+
+
 def _verified(watch: Watch, command: VerifyWarning, head: dict[str, Any]) -> WarningVerified:
     """A risk is never noted without its report."""
     warning = watch.warning(command.warning)
@@ -377,6 +394,7 @@ def _recomputed(watch: Watch, why: str, policy: Policy, now: datetime, head: dic
         raise Refused(RefusalCode.NOTHING_TO_RECOMPUTE)
     return VisitRecomputed(
         **head, calendar_version=policy.calendar.version, reason=why, visit=moved[VISIT], contact=moved.get(CONTACT),
+        back=moved.get(BACK),
         handover=moved.get(HANDOVER),
         warnings=tuple(clock for about, clock in moved.items() if about.startswith(WARNING)),
     )  # fmt: skip

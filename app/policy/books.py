@@ -9,10 +9,11 @@ from pydantic import AfterValidator, Field
 
 from app.domain.policy import FigureRules, RoundSpec
 from app.domain.registers import DESK, DIVISION, Expected, FieldType, Register
+from app.domain.signals import SignalSpec
 from app.domain.surveys import SurveySpec
 from app.policy.rows import PackModel, known_sources
 
-T = TypeVar("T", RoundSpec, SurveySpec)
+T = TypeVar("T", RoundSpec, SurveySpec, SignalSpec)
 
 
 def _sourced(register: Register) -> Register:
@@ -38,6 +39,16 @@ class Books(PackModel):
     rounds: tuple[Annotated[RoundSpec, AfterValidator(_spec_sourced)], ...] = ()
 
     surveys: tuple[Annotated[SurveySpec, AfterValidator(_spec_sourced)], ...] = ()
+    signals: tuple[Annotated[SignalSpec, AfterValidator(_spec_sourced)], ...] = ()
+
+    def faults_of_signals(self, warnings: Collection[str]) -> Iterator[tuple[str, str, str]]:
+        """The same of signals; a warning over a child is called by one name, whoever noticed it."""
+        codes = [*warnings, *(spec.code for spec in self.signals)]
+        for spec in self.signals:
+            if codes.count(spec.code) > 1:
+                yield "signals", spec.code, "this code stands twice"
+            if not spec.sources or not (spec.words or spec.at_least):
+                yield "signals", spec.code, "it hears nobody, or everything"
 
     def faults_of_surveys(self) -> Iterator[tuple[str, str, str]]:
         """The same of questionnaires."""
@@ -57,8 +68,12 @@ class Books(PackModel):
             if not spec.opens:
                 yield "rounds", spec.code, "it never begins"
 
-    def faults_of_registers(self) -> Iterator[tuple[str, str, str]]:
+    def faults_of_registers(self, times: Collection[str]) -> Iterator[tuple[str, str, str]]:
         """(table, row, reason) of doubles and of names that lead nowhere."""
+        for register in self.registers:
+            for one in register.expects:
+                if one.time and one.time not in times:
+                    yield "registers", register.code, f"there is no time called {one.time}"
         codes = [register.code for register in self.registers]
         for code in dict.fromkeys(codes):
             if codes.count(code) > 1:
@@ -116,6 +131,10 @@ class Shelf:
     @cached_property
     def rounds(self) -> Mapping[str, RoundSpec]:
         return {spec.code: spec for spec in self.file.rounds}
+
+    @cached_property
+    def signals(self) -> Mapping[str, SignalSpec]:
+        return {spec.code: spec for spec in self.file.signals}
 
     @cached_property
     def surveys(self) -> Mapping[str, SurveySpec]:

@@ -167,10 +167,11 @@ class PackFile(Tables, Books, ProcedureTables, FileTables):
             yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
         yield from self.faults()
         yield from self.faults_of_benefits()
-        yield from self.faults_of_registers()
+        yield from self.faults_of_registers(self.times)
         yield from (*self.faults_of_rounds(self.times), *self.faults_of_surveys())
         yield from self.faults_of_procedures(self.times, {row.procedure for row in self.routes if row.procedure})
         yield from self.faults_of_files()
+        yield from self.faults_of_signals([row.id for row in self.warnings])
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):
                 yield table, "-", f"no row holds for every report, so one could stay without {what}"

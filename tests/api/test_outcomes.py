@@ -169,7 +169,7 @@ async def cards_by_hand(api, since, until):
         desks = (await conn.execute(select(tables.round_units))).mappings().all()
         case = tables.cases.c
         hidden = set((await conn.execute(select(case.id).where(case.about.overlap(list(MARKS))))).scalars())
-    division, filed, safe, answered, cards = {}, {}, {}, set(), {}
+    division, filed, safe, answered, cards, given_back, reports_of = {}, {}, {}, set(), {}, {}, {}
 
     def card(street):
         return cards.setdefault(street, {"rungs": Counter(), "hours": [], "n": Counter()})
@@ -181,8 +181,11 @@ async def cards_by_hand(api, since, until):
             continue
         inside = row.at >= since
         match row.kind:
+            case "watch_began" if row.body["case_id"]:
+                given_back.setdefault(row.stream_id, []).append(row.at)
             case "report_filed" if inside:
                 filed[row.stream_id] = row.at
+                reports_of[row.stream_id] = row.body.get("watch")
             case "safety_confirmed":
                 safe.setdefault(row.stream_id, row.at)
             case "reporter_answered" | "answer_waived":
@@ -199,6 +202,9 @@ async def cards_by_hand(api, since, until):
         mine["n"]["answered"] += stream in answered
         if stream in safe:
             mine["hours"].append((safe[stream] - at).total_seconds() / 3600)
+    for stream, watch in reports_of.items():
+        before = [at for at in given_back.get(watch, ()) if timedelta() <= filed[stream] - at <= timedelta(days=90)]
+        card(division[stream])["n"]["reported_again"] += bool(before)
     for row in desks:
         street = row["desk"].partition("-")[2]
         if street in cards and since <= row["due_at"] <= until:
@@ -215,14 +221,14 @@ async def test_the_scorecard_is_that_of_the_raw_events(api, lives):
         wanted = await cards_by_hand(api, since, until)
         for street in shown:
             mine = wanted[street["division"]]
-            for name in ("reports", "answered", "visits", "visits_missed", "asked", "returned"):
+            for name in ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned"):
                 assert street[name] == mine["n"][name], (street["division"], name)
             assert street["rungs"] == mine["rungs"]
             hours = median(mine["hours"]) if mine["hours"] else None
             assert street["hours_to_safety"] == (None if hours is None else pytest.approx(hours, abs=1e-6))
         assert {row["division"] for row in shown} >= {name for name, mine in wanted.items() if mine["n"]["reports"]}
     street = next(row for row in shown if row["division"] == "110106021")
-    assert (street["reports"], street["visits"], street["answered"] >= 1) == (4, 1, True)
+    assert (street["reports"], street["visits"], street["answered"] >= 1, street["reported_again"]) == (4, 1, True, 1)
 
 
 async def test_a_street_sees_its_own_card_alone_and_a_period_is_needed(api, lives):

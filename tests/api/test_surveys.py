@@ -15,7 +15,9 @@ CIVIL, SURVEY = "civil.supervisor.1", "/v1/surveys/satisfaction"
 async def codes(api):
     made = await api.post(CIVIL, f"{SURVEY}/invitations", {"count": 20})
     assert made.status_code == 201, made.text
-    return made.json()["codes"]
+    given = made.json()
+    assert given["links"] == [f"/survey/satisfaction#{code}" for code in given["codes"]]
+    return given["codes"]
 
 
 async def answer(api, code, **marks):

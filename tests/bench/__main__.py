@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from app.stack import Stack
-from tests.bench import case, limits, lists, many, match, policy, receipt, watched
+from tests.bench import case, excel, limits, lists, many, match, policy, receipt, watched
 from tests.bench.figures import Figure, compare, save, show
 
 console, progress = Console(), Console(stderr=True)
@@ -20,7 +20,7 @@ Bench = Callable[[Stack, Say], Awaitable[list[Figure]]]
 BENCHES: dict[str, Bench] = {
     "policy": policy.measure, "match": match.measure,
     "limits": limits.measure, "receipt": receipt.measure, "case": case.measure, "lists": lists.measure, "many": many.measure,
-    "watched": watched.measure,
+    "watched": watched.measure, "excel": excel.measure,
 }  # fmt: skip
 
 
@@ -31,6 +31,7 @@ def run(
     watches: Annotated[
         int, typer.Option("--watched", min=50, help="How many children `watched` has.")
     ] = watched.WATCHED,
+    rows: Annotated[int, typer.Option("--rows", min=100, help="How many children `excel` has in a book.")] = excel.ROWS,
     compare_with: Annotated[tuple[Path, Path] | None, typer.Option("--compare", help="Two such files.")] = None,
 ) -> None:
     """Measure ours beside the reference, in one run, on one machine."""
@@ -39,6 +40,7 @@ def run(
         return
     benches = BENCHES | {"many": partial(many.measure, open_cases=open_cases)}
     benches["watched"] = partial(watched.measure, watched=watches)
+    benches["excel"] = partial(excel.measure, rows=rows)
     figures: list[Figure] = []
     for name in names or benches:
         with progress.status(name) as status:

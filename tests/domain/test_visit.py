@@ -148,6 +148,24 @@ def test_an_arrangement_owes_a_word_every_week_until_the_parents_are_back():
     assert watched.arrange(leaves_on=early)[0].late
 
 
+@pytest.mark.requirement("R034", "R052")
+def test_parents_who_are_not_back_by_the_day_they_named_are_asked_after_until_they_are_or_name_another():
+    watched = Watched()
+    watched.arrange(returns_on=date(2026, 6, 30))
+    back = watched.state.arrangement.back
+    assert back.started_at.date() == date(2026, 6, 30)
+    watched.now = back.due_at
+    asked = [event for event in watched.climb() if getattr(event, "about", "") == w.BACK]
+    assert [event.rung for event in asked] == list(Rung)
+    assert asked[0].recipients == (f"desk:{COMM}",)
+    watched.arrange(returns_on=date(2026, 12, 31))
+    assert watched.state.arrangement.back.started_at.date() == date(2026, 12, 31)
+    watched.do(a.RecordReturn(by=at_desk(COMM)))
+    assert w.BACK not in dict(watched.state.clocks())
+    watched.arrange()
+    assert watched.state.arrangement.back is None, "no day was named"
+
+
 @pytest.mark.requirement("R034")
 def test_the_week_between_two_words_is_the_laws():
     assert load("fengtai-2026.1").file.times["parent_contact"].basis == ("L33", "R034")

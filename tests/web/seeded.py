@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 
+from app.db.alike import suggest
 from app.db.ledger import Ledger
+from app.db.owed import open_all, opening
 from app.db.receipts import Receipts
 from app.db.service import Service
 from app.demo_people import People
 from app.domain.access import ENGINE
+from app.domain.owed import Matter
 from app.domain.terms import Grade
 from app.domain.watch import BeginWatch, watch_id
 from app.main import create_app
@@ -96,4 +99,30 @@ async def seed_cases(stack, people, owner):
     twin["children"][0] |= {"school": "示例小学三年级（化名）", "phone": "13900001111"}
     await filed("twin", twin)
     made["watched"] = {"case_id": await watch_of(owner, people, made["answered"]["case_id"])}
+    made |= await _checks(people, owner)
     return made
+
+
+async def _checks(people, owner):
+    """Books that differ, a signal that waits and two files of one child, at one street."""
+    street, committee, now = "street-110106002.officer.1", "comm-110106002.officer.1", datetime.now(UTC)
+    ledger, files = Ledger(load, "fengtai-2026.1"), []
+    for name in ("华静怡（化名）", "华婧怡（化名）"):
+        child = {"name": name, "sex": "female", "birth_date": "2015-08-09", "residence": "示例路1号"}
+        given = {"child": child, "found": "in_difficulty", "grade": "low", "evidence": "入户排查"}
+        asked = await people.post(committee, "/v1/children", given)
+        await people.post(street, f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass")
+        files.append(asked["child_id"])
+    async with owner.begin() as conn:
+        await suggest(conn, files, now)
+        differs = opening(Matter.BOOKS, "of_age", files[0], "COMM-110106002", "110106002", "books_check")
+        vacant = opening(
+            Matter.VACANCY, "staff:division-supervisor", "110106002", "STREET-110106002", "110106002", "vacancy"
+        )
+        await open_all(conn, ledger, [differs, vacant], now)
+    heard = {"name": "华经怡（化名）", "residence_division": "110106002"}
+    noticed = {"id": "kq-1", "count": 4, "text": "连续四日无故缺勤", "child": heard}
+    await people.post("school.reporter.1", "/v1/signals", {"signals": [noticed]})
+    (held,) = (await people.get(street, "/v1/signals/held"))["items"]
+    ids = {"owed": differs.owed_id, "signal": held["id"], "pair": "/".join(sorted(files))}
+    return {name: {"case_id": one} for name, one in ids.items()}

@@ -1,0 +1,34 @@
+"""Looks for what is owed outside of cases, as schedules ask: empty posts every day, the books every month; and for
+children who may stand in two files."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from activities.messages import CheckOrder
+from app.db.alike import look_for_doubles
+from app.db.ledger import Ledger
+from app.db.owed import compare_books, keep_posts
+
+
+@dataclass
+class OwedActivities:
+    """Safe to run twice: what is owed already is opened no second time."""
+
+    engine: AsyncEngine
+    ledger: Ledger
+
+    @activity.defn(name="check_books")
+    async def check_books(self, order: CheckOrder) -> None:
+        """What the order says."""
+        now = order.now or self.ledger.clock()
+        if order.what == "posts":
+            async with self.engine.begin() as conn:
+                await keep_posts(conn, self.ledger, now)
+        elif order.what == "books":
+            async for looked in compare_books(self.engine, self.ledger, now):
+                activity.heartbeat(looked)
+        else:
+            async for looked in look_for_doubles(self.engine, order.since, now):
+                activity.heartbeat(looked)

@@ -1,0 +1,152 @@
+"""What a desk owes outside of cases: empty posts, books that differ and signals that wait, each on its clock until it is settled."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, exists, not_, or_, select, true
+
+from app.api.answers import ETAG
+from app.api.context import Conn, Shouhu, Who, at_desk_of, unconcerned
+from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.strict import StrictRoute
+from app.api.work import IfMatch, Key, version_of
+from app.db import tables
+from app.db.intake import LongText
+from app.db.walls import open_door
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.agreement import Differs
+from app.domain.owed import BY_HAND, Matter, Settled, SettleOwed
+from app.domain.policy import Policy
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Agency, Role, Rung
+
+router = APIRouter(prefix="/v1/owed", tags=["owed"], route_class=StrictRoute)
+owed = tables.owed.c
+
+
+class OwedRow(BaseModel):
+    """One thing that is owed, in words; `subject` is a street, a community, a child or a signal by its id."""
+
+    id: str = Field(examples=["owed-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"])
+    version: int
+    matter: Matter
+    code: str
+    zh: str
+    en: str
+    basis: list[str]
+    subject: str
+    agency: Agency
+    desk: str
+    division: str
+    opened_at: datetime
+    due_at: datetime
+    rung: Rung | None
+    is_open: bool
+    settled_at: datetime | None
+
+
+class HowSettled(BaseModel):
+    """Why the books are right as they stand."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"how": "explained", "note": "已迁出本区，移交手续办理中"}}
+    )
+
+    how: Settled = Settled.EXPLAINED
+    note: LongText = Field(min_length=1)
+
+
+class OwedAnswer(BaseModel):
+    """It has ended."""
+
+    id: str
+    version: int
+    how: Settled
+    replayed: bool
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    version: int
+    matter: Matter
+    code: str
+    subject: str
+    agency: Agency
+    desk: str
+    division: str
+    opened_at: datetime
+    due_at: datetime
+    rung: Rung | None
+    is_open: bool
+    settled_at: datetime | None
+
+    def named(self, rules: Policy) -> OwedRow:
+        zh, en, basis = self._said(rules)
+        return OwedRow(**self.model_dump(), zh=zh, en=en, basis=list(basis))
+
+    def _said(self, rules: Policy) -> tuple[str, str, tuple[str, ...]]:
+        if self.matter is Matter.BOOKS:
+            return Differs(self.code).zh, Differs(self.code).en, ("R015", "default")
+        if self.matter is Matter.SIGNAL:
+            rule = rules.signals.get(self.code)
+            return (rule.zh, rule.en, rule.basis) if rule else (self.matter.zh, self.matter.en, ("default",))
+        book, _, code = self.code.partition(":")
+        register = rules.registers.get(book)
+        expected = next((one for one in register.expects if one.code == code), None) if register else None
+        return (
+            (expected.zh, expected.en, expected.basis) if expected else (self.matter.zh, self.matter.en, ("default",))
+        )
+
+
+@router.get("", operation_id="owed")
+async def all_owed(
+    conn: Conn, who: Who, shouhu: Shouhu, matter: Matter | None = None,
+    settled: Annotated[bool, Query(description="What has ended instead of what is open.")] = False,
+    cursor: Cursor = None, limit: Limit = 50,
+) -> Page[OwedRow]:  # fmt: skip
+    """What the caller's desks owe, or all desks for those who oversee the district; the first due first."""
+    query = select(tables.owed).where(seen_by(who), not_(owed.is_open) if settled else owed.is_open)
+    query = query.where(owed.matter == matter.value) if matter else query
+    page = await page_of(conn, query, _Stored, (owed.due_at, owed.id), cursor=cursor, limit=limit)
+    rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
+    return Page(items=[row.named(rules) for row in page.items], next=page.next)
+
+
+def seen_by(who: Actor) -> ColumnElement[bool]:
+    """The desk, the street over its committees, and those who oversee the district; nothing of a child whose case is about the caller."""
+    child = tables.children.c
+    about = exists().where(child.id == owed.subject, not_(unconcerned(who, child.case_id)))
+    sight = true() if who.oversees_district and not who.has(Role.ADMIN) else at_desk_of(who, owed.desk)
+    return sight & or_(owed.matter != Matter.BOOKS.value, ~about)
+
+
+@router.get("/{owed_id}", operation_id="read_owed")
+async def read_owed(owed_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> OwedRow:
+    """One thing that is owed, open or settled."""
+    row = (await conn.execute(select(tables.owed).where(owed.id == owed_id, seen_by(who)))).mappings().one_or_none()
+    if row is None:
+        raise Refused(RefusalCode.OWED_NOT_FOUND)
+    rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
+    return _Stored.model_validate(dict(row)).named(rules)
+
+
+@router.post("/{owed_id}/settle", operation_id="settle_owed", responses={200: {"headers": ETAG}})
+async def settle(
+    owed_id: str, given: HowSettled, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
+    idempotency_key: Key = None, if_match: IfMatch = None,
+) -> OwedAnswer:  # fmt: skip
+    """说明: somebody of the desk looked into it and says why the books are right. A post is filled in its register, a signal decided there."""
+    row = (await conn.execute(select(owed.matter, owed.desk).where(owed.id == owed_id, seen_by(who)))).one_or_none()
+    if row is None:
+        raise Refused(RefusalCode.OWED_NOT_FOUND)
+    if row.matter != Matter.BOOKS or given.how not in BY_HAND or not who.has(*DESK_STAFF, Role.AGENCY_HEAD):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    await open_door(conn)
+    command = SettleOwed(by=who, how=given.how, note=given.note)
+    done = await shouhu.ledger.record(conn, owed_id, command, key=idempotency_key, expected=version_of(if_match))
+    response.headers["ETag"] = f'"{done.version}"'
+    return OwedAnswer(id=owed_id, version=done.version, how=given.how, replayed=done.replayed)

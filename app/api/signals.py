@@ -1,0 +1,295 @@
+"""Signals of other systems: sent by key, many at once; those that no watched child was found for wait for a person of the street."""
+
+from datetime import date, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import and_, func, select, true
+
+from app.api.children import in_sight, sighted
+from app.api.context import Conn, Shouhu, Who, at_desk_of
+from app.api.need import Asked, Opened, look, open_view
+from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.strict import StrictRoute
+from app.api.work import Key
+from app.db import signals, tables
+from app.db.alike import alike
+from app.db.intake import LongText, Reporter, Submission, file
+from app.db.signals import Signal, Taken
+from app.db.walls import open_door
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.matching import Reason
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.signals import SignalEnd, SignalState, sends
+from app.domain.terms import Agency, ReporterClass, Role, Trigger
+from app.domain.visit import Outcome
+
+router = APIRouter(prefix="/v1/signals", tags=["signals"], route_class=StrictRoute)
+row = signals.row
+MOST = 500
+EXAMPLE: dict[str, Any] = {
+    "signals": [
+        {
+            "id": "kq-2026-0311", "count": 3, "happened_on": "2026-03-11", "text": "连续三日无故缺勤",
+            "child": {"name": "示例甲（化名）", "birth_date": "2016-05-06", "school": "示例三小（化名）"},
+        }
+    ]
+}  # fmt: skip
+REPORTS_AS = {
+    Agency.SCHOOL: ReporterClass.SCHOOL, Agency.HOSPITAL: ReporterClass.MEDICAL, Agency.POLICE: ReporterClass.POLICE,
+    Agency.HOTLINE: ReporterClass.HOTLINE,
+}  # fmt: skip
+
+
+class Batch(BaseModel):
+    """Signals as a system noticed them; the same again changes nothing."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
+
+    signals: list[Signal] = Field(min_length=1, max_length=MOST)
+
+
+class AllTaken(BaseModel):
+    """What became of each, in their order; whether a child is watched is not told."""
+
+    signals: list[Taken]
+
+
+class HeldRow(BaseModel):
+    """A signal that waits for a person."""
+
+    id: str
+    rule: str
+    zh: str
+    en: str
+    agency: Agency
+    unit: str
+    division: str
+    desk: str
+    times: int
+    happened_on: date | None
+    received_at: datetime
+
+
+class Likely(BaseModel):
+    """A child whose file the caller may see, and why the signal may be about it."""
+
+    child_id: str
+    score: float
+    reasons: list[Reason]
+    watched: bool
+
+
+class HeldSignal(HeldRow):
+    """The same with what was said of the child, masked until somebody says why, and who it may be."""
+
+    said: dict[str, Any]
+    likely: list[Likely]
+    full: bool
+
+
+class Found(BaseModel):
+    """What is behind a signal."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"outcome": "child", "child_id": "ch-9a8b7c6d", "note": "电话核实"}},
+    )
+
+    outcome: SignalEnd
+    child_id: str | None = Field(default=None, max_length=80)
+    situations: tuple[Trigger, ...] = ()
+    note: LongText = ""
+
+
+class FoundAnswer(BaseModel):
+    """What a decision made: a warning over the watched child, or a report."""
+
+    id: str
+    outcome: SignalEnd
+    watch_id: str | None = None
+    warning: int | None = None
+    case_id: str | None = None
+
+
+class RuleRow(BaseModel):
+    """How a rule fares: `repeated` were the same again, false alarms are those that a person or a verified warning found empty."""
+
+    rule: str
+    zh: str
+    en: str
+    basis: list[str]
+    received: int
+    repeated: int
+    warned: int
+    held: int
+    reported: int
+    false_alarms: int
+    unknown: int
+    risks: int
+    false_alarm_rate: float | None = Field(description="Of those that were decided; null while none is.")
+
+
+@router.post("", operation_id="send_signals")
+async def send(batch: Batch, conn: Conn, who: Who, shouhu: Shouhu) -> AllTaken:
+    """By the key of a system or a person of a unit to which a rule listens; each is taken once."""
+    now = shouhu.ledger.clock()
+    rules = await shouhu.ledger.current(conn, now)
+    speaks = who.has(Role.MACHINE, Role.REPORTER, *DESK_STAFF) and not who.has(Role.ADMIN)
+    if not speaks or not sends(who.agency, rules.signals.values()):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    await open_door(conn)
+    return AllTaken(signals=[await signals.take(conn, shouhu.ledger, one, who, now) for one in batch.signals])
+
+
+@router.get("/held", operation_id="held_signals")
+async def held(conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50) -> Page[HeldRow]:
+    """Those that wait at the caller's desk, the oldest first; nothing of whom they name."""
+    query = select(signals.signals).where(seen_by(who), row.state == SignalState.HELD.value)
+    page = await page_of(conn, query, _Stored, (row.received_at, row.id), cursor=cursor, limit=limit)
+    return Page(
+        items=[HeldRow(**one.model_dump(), **await _named(conn, shouhu, one.rule)) for one in page.items],
+        next=page.next,
+    )
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    rule: str
+    agency: Agency
+    unit: str
+    division: str
+    desk: str
+    times: int
+    happened_on: date | None
+    received_at: datetime
+
+
+def seen_by(who: Actor) -> Any:
+    """The desk that holds a signal and those who oversee the district."""
+    return true() if who.oversees_district and not who.has(Role.ADMIN) else at_desk_of(who, row.desk)
+
+
+async def _named(conn: Conn, shouhu: Shouhu, rule: str) -> dict[str, Any]:
+    spec = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).signals.get(rule)
+    return {"zh": spec.zh if spec else rule, "en": spec.en if spec else rule}
+
+
+async def _held(conn: Conn, who: Actor, signal_id: str) -> None:
+    query = select(row.id).where(row.id == signal_id, seen_by(who), row.state == SignalState.HELD.value)
+    if await conn.scalar(query) is None:
+        raise Refused(RefusalCode.SIGNAL_NOT_FOUND)
+
+
+@router.get("/rules", operation_id="signal_rules")
+async def rules(conn: Conn, who: Who, shouhu: Shouhu) -> list[RuleRow]:
+    """For those who oversee the district: how many signals of each rule were real."""
+    if not who.oversees_district or who.has(Role.ADMIN):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).signals
+    event = tables.events.c
+    verified = (
+        select(event.body["outcome"].astext)
+        .where(
+            event.stream_id == func.concat("watch-", row.child_id), event.kind == "warning_verified",
+            event.body["warning"].as_integer() == row.warning,
+        )
+        .limit(1).scalar_subquery()
+    )  # fmt: skip
+    every = select(row.rule, row.state, row.outcome, row.times, verified.label("verified")).subquery()
+    one = every.c
+    no_risk = one.verified == Outcome.NO_RISK.value
+    counted = select(
+        one.rule, func.count().label("received"), func.sum(one.times - 1).label("repeated"),
+        func.count().filter(and_(one.state == SignalState.WARNED.value)).label("warned"),
+        func.count().filter(one.state == SignalState.HELD.value).label("held"),
+        func.count().filter(one.outcome == SignalEnd.REPORT.value).label("reported"),
+        func.count().filter((one.outcome == SignalEnd.FALSE_ALARM.value) | no_risk).label("false_alarms"),
+        func.count().filter(one.outcome == SignalEnd.UNKNOWN.value).label("unknown"),
+        func.count().filter(one.verified.in_((Outcome.RISK.value, Outcome.HELP.value))).label("risks"),
+    ).group_by(one.rule)  # fmt: skip
+    found = {line["rule"]: dict(line) for line in (await conn.execute(counted)).mappings()}
+    return [_fares(spec, found.get(code, {})) for code, spec in specs.items()]
+
+
+def _fares(spec: Any, counted: dict[str, Any]) -> RuleRow:
+    names = ("received", "repeated", "warned", "held", "reported", "false_alarms", "unknown", "risks")
+    figures = {name: int(counted.get(name) or 0) for name in names}
+    decided = sum(figures[name] for name in ("reported", "false_alarms", "unknown", "risks"))
+    rate = round(figures["false_alarms"] / decided, 4) if decided else None
+    return RuleRow(
+        rule=spec.code, zh=spec.zh, en=spec.en, basis=list(spec.basis), false_alarm_rate=rate, **figures
+    )  # fmt: skip
+
+
+@router.get("/{signal_id}", operation_id="read_signal")
+async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSignal:
+    """What was said, on record, and the children in the caller's sight whom it may be about."""
+    await _held(conn, who, signal_id)
+    lens = await look(conn, who, "read_signal", signal_id, ["said"])
+    await open_door(conn)
+    signal = await signals.said_of(conn, signal_id)
+    assert signal is not None
+    said = Signal.model_validate(signal["said"])
+    likely = [
+        Likely(
+            child_id=one.child_id, score=one.match.score, reasons=list(one.match.reasons),
+            watched=await signals.watch_over(conn, one.child_id) is not None,
+        )
+        for one in await alike(conn, said.known(), among=sighted(who))
+    ]  # fmt: skip
+    shown = lens(said.model_dump(mode="json", exclude_defaults=True, exclude={"id"}))
+    return HeldSignal(
+        **_Stored.model_validate(signal).model_dump(), **await _named(conn, shouhu, signal["rule"]), said=shown, likely=likely,
+        full=lens.full,
+    )  # fmt: skip
+
+
+@router.post("/{signal_id}/full-view", status_code=201, operation_id="open_signal_in_full")
+async def open_signal(signal_id: str, asked: Asked, conn: Conn, who: Who) -> Opened:
+    """The child that a signal names, for some minutes."""
+    await _held(conn, who, signal_id)
+    made = await open_view(conn, who, signal_id, None, asked.need, asked.note, ["said"], "", children=[])
+    return Opened(id=made.id, until=made.until, fields=["said"])
+
+
+@router.post("/{signal_id}/decision", operation_id="decide_signal")
+async def decide(
+    signal_id: str, found: Found, conn: Conn, who: Who, shouhu: Shouhu, idempotency_key: Key = None
+) -> FoundAnswer:
+    """核对: it is about a watched child, it is a risk and becomes a report at once, it is a false alarm, or there is no such child."""
+    await _held(conn, who, signal_id)
+    if not who.has(*DESK_STAFF, Role.AGENCY_HEAD):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    child = await in_sight(conn, who, found.child_id or "") if found.outcome is SignalEnd.CHILD else None
+    await open_door(conn)
+    now, signal = shouhu.ledger.clock(), await signals.said_of(conn, signal_id)
+    assert signal is not None
+    made: dict[str, Any] = {}
+    answer = FoundAnswer(id=signal_id, outcome=found.outcome)
+    if child:
+        rule = (await shouhu.ledger.current(conn, now)).signals.get(signal["rule"])
+        watch = await signals.watch_over(conn, child)
+        if watch is None or rule is None:
+            raise Refused(RefusalCode.CHILD_NOT_WATCHED)
+        made = {"child_id": child, "warning": await signals.warn(conn, shouhu.ledger, rule, watch, now)}
+        answer = answer.model_copy(update={"watch_id": watch.watch_id, "warning": made["warning"]})
+    elif found.outcome is SignalEnd.REPORT:
+        submission = _report(Signal.model_validate(signal["said"]), Agency(signal["agency"]), signal["unit"], found)
+        filed = await file(conn, shouhu.ledger, shouhu.receipts, submission, who, idempotency_key)
+        made = {"case_id": filed.case_id}
+        answer = answer.model_copy(update=made)
+    await signals.end(conn, shouhu.ledger, signal, found.outcome, who, now, **made)
+    return answer
+
+
+def _report(said: Signal, agency: Agency, unit: str, found: Found) -> Submission:
+    """What the system said of the child and what a person added."""
+    known = {"class": REPORTS_AS.get(agency, ReporterClass.STATE_ORGAN), "org": unit}
+    return Submission(
+        reporter=Reporter.model_validate(known), children=[said.reported()], situations=found.situations,
+        narrative="\n".join(part for part in (said.text, found.note) if part), happened_on=said.happened_on,
+    )  # fmt: skip

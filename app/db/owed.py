@@ -1,0 +1,132 @@
+"""Finds what is owed outside of cases, opens it at a desk and ends what is owed no longer: empty posts, and books that differ."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db import entries, tables
+from app.db.child_records import each_once, records_of
+from app.db.ledger import Ledger
+from app.domain.access import ENGINE, Actor
+from app.domain.agreement import differences
+from app.domain.facts import BEIJING
+from app.domain.ledgers import Findings
+from app.domain.opening import desk_of
+from app.domain.owed import Matter, OpenOwed, Settled, SettleOwed, owed_id
+from app.domain.refusals import Refused
+from app.domain.registers import Entry, Register, post_of
+from app.domain.terms import Agency
+
+PAGE = 500
+owed = tables.owed.c
+
+
+def opening(
+    matter: Matter, code: str, subject: str, desk: str, division: str, time: str, *, urgent: bool = False
+) -> OpenOwed:
+    """The command by which the engine finds that something is owed at a desk."""
+    return OpenOwed(
+        by=ENGINE, owed_id=owed_id(matter, code, subject), matter=matter, code=code, subject=subject, desk=desk,
+        agency=Agency(desk.partition("-")[0]), division=division, time=time, urgent=urgent,
+    )  # fmt: skip
+
+
+async def keep_posts(conn: AsyncConnection, ledger: Ledger, now: datetime) -> int:
+    """Every post that has to be filled by a time and stands empty is owed; one that was filled is owed no longer. How many are."""
+    wanted: dict[str, OpenOwed] = {}
+    for register in (await ledger.current(conn, now)).registers.values():
+        if not any(one.time for one in register.expects):
+            continue
+        lines = await entries.entries_of(conn, entries.newest(entries.line.book == register.code))
+        for empty in [
+            one
+            for expected in register.expects
+            if expected.time
+            for one in await entries.empty(conn, register, expected, lines)
+        ]:
+            code = f"{register.code}:{empty.expected.code}"
+            post = empty.post
+            made = opening(Matter.VACANCY, code, post.id, post.desk, post.division, empty.expected.time)
+            wanted[made.owed_id] = made
+    await open_all(conn, ledger, wanted.values(), now)
+    await settle_others(conn, ledger, Matter.VACANCY, wanted, Settled.FILLED, now)
+    return len(wanted)
+
+
+async def filled(
+    conn: AsyncConnection, ledger: Ledger, register: Register, entry: Entry, by: Actor, now: datetime
+) -> None:
+    """Whoever enters somebody in a post that stood empty ends what was owed for it."""
+    for expected in register.expects:
+        if expected.time and (post := post_of(expected, entry)):
+            name = owed_id(Matter.VACANCY, f"{register.code}:{expected.code}", post)
+            await settle(conn, ledger, name, Settled.FILLED, by, now)
+
+
+async def open_all(conn: AsyncConnection, ledger: Ledger, wanted: Iterable[OpenOwed], now: datetime) -> None:
+    """Those that are not open already."""
+    asked = {one.owed_id: one for one in wanted}
+    standing = select(owed.id).where(owed.id.in_(asked), owed.is_open)
+    known = set((await conn.execute(standing)).scalars()) if asked else set()
+    for name, command in asked.items():
+        if name not in known:
+            with suppress(Refused):  # another opened it at the same moment
+                await ledger.begin(conn, name, command, now=now)
+
+
+async def settle_others(
+    conn: AsyncConnection,
+    ledger: Ledger,
+    matter: Matter,
+    wanted: Mapping[str, object] | set[str],
+    how: Settled,
+    now: datetime,
+) -> None:
+    """What is open of this matter and no longer found."""
+    for name in (await conn.execute(select(owed.id).where(owed.matter == matter.value, owed.is_open))).scalars().all():
+        if name not in wanted:
+            await settle(conn, ledger, name, how, ENGINE, now)
+
+
+async def settle(
+    conn: AsyncConnection, ledger: Ledger, name: str, how: Settled, by: Actor, now: datetime, note: str = ""
+) -> None:
+    """It has ended, unless it had already."""
+    with suppress(Refused):
+        await ledger.record(conn, name, SettleOwed(by=by, how=how, note=note), now=now)
+
+
+async def compare_books(engine: AsyncEngine, ledger: Ledger, now: datetime) -> AsyncIterator[int]:
+    """月度核对: of every child that stands in no sealed case, whether books, cases and watch agree; how many were looked at, page by page."""
+    async with engine.connect() as conn:
+        rules = await ledger.pack(conn, (await ledger.current(conn, now)).version)
+    case = tables.cases.c
+    open_to_books = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0) == 0
+    findings, today, wanted, last, looked = Findings(rules), now.astimezone(BEIJING).date(), set[str](), None, 0
+    while True:
+        async with engine.begin() as conn:
+            found = (await conn.execute(_page(open_to_books, last))).all()
+            if not found:
+                await settle_others(conn, ledger, Matter.BOOKS, wanted, Settled.AGREES, now)
+                return
+            made: dict[str, OpenOwed] = {}
+            for record in await records_of(conn, [row.id for row in found], open_to_books):
+                desk = record.watch.desk if record.watch else desk_of(Agency.COMM, record.division)
+                for one in differences(record, findings.of(record), today):
+                    owing = opening(Matter.BOOKS, one.value, record.child_id, desk, record.division, "books_check")
+                    made[owing.owed_id] = owing
+            await open_all(conn, ledger, made.values(), now)
+            wanted |= made.keys()
+        last, looked = (found[-1].filed_at, found[-1].id), looked + len(found)
+        yield looked
+
+
+def _page(open_to_books: ColumnElement[bool], last: tuple[datetime, str] | None) -> Select[*tuple[Any, ...]]:
+    child, case = tables.children.c, tables.cases.c
+    inside = select(case.id).where(case.id == child.case_id, ~open_to_books).correlate(tables.children).exists()
+    query = select(child.id, child.filed_at).where(each_once(), ~inside).order_by(child.filed_at, child.id).limit(PAGE)
+    return query if last is None else query.where(tuple_(child.filed_at, child.id) > tuple_(*last))

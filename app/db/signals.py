@@ -1,0 +1,210 @@
+"""Signals of other systems: taken once, matched to a watched child or held for a person, and counted by rule."""
+
+import uuid
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+from sqlalchemy import Column, Date, Index, Integer, String, Table, UniqueConstraint, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.alike import Alike, alike, marks_of_known
+from app.db.columns import Id, Instant, keyed_by, marks, metadata, sealed
+from app.db.intake import Form, LongText, ReportedChild, Text
+from app.db.joining import watched_as
+from app.db.ledger import Ledger
+from app.db.owed import open_all, opening, settle
+from app.db.sounds import sound_keys
+from app.db.vault import Row, forget_keys, opened_one, sealed_row
+from app.domain.access import ENGINE, Actor
+from app.domain.duplicates import SAME_ID, Known
+from app.domain.facts import Sex
+from app.domain.identity import clean_name, normal_id, normal_phones
+from app.domain.opening import desk_of
+from app.domain.owed import Matter, Settled, owed_id
+from app.domain.signals import SignalEnd, SignalSpec, SignalState, met
+from app.domain.terms import Agency
+from app.domain.visit import RaiseWarning
+from app.domain.watch import Watch, watch_id
+
+CERTAIN = 0.98
+"""So probable the only match has to be, by its number, before a warning is opened without a person, and ten times surer without one; default."""
+STREET_CODE, DISTRICT = 9, "110106"
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("unit", Id, nullable=False),
+    Column("agency", String(20), nullable=False),
+    Column("sent_id", String(80), nullable=False),
+    Column("rule", String(40), nullable=False),
+    Column("policy", String(60), nullable=False),
+    Column("division", String(9), nullable=False),
+    Column("desk", String(40), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("outcome", String(20)),
+    Column("child_id", Id),
+    Column("warning", Integer),
+    Column("case_id", Id),
+    Column("happened_on", Date),
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column("received_at", Instant, nullable=False),
+    Column("decided_by", Id),
+    Column("decided_at", Instant),
+    sealed("said", "json", nullable=True),
+    marks(),
+    UniqueConstraint("unit", "sent_id"),
+    Index("ix_signals_held", "desk", "received_at", postgresql_where=text("state = 'held'")),
+    Index("ix_signals_marks", "marks", postgresql_using="gin"),
+    Index(None, "rule", "received_at"),
+    info=keyed_by("id"),
+    comment="What systems of schools, hospitals, the police and 12345 noticed; `said` is forgotten with a decision that needs it no more.",
+)
+row = signals.c
+
+
+class SignalChild(Form):
+    """The child as the other system knows it; nothing need be known."""
+
+    name: Text | None = None
+    sex: Sex | None = None
+    birth_date: date | None = None
+    id_no: Text | None = None
+    phone: Text | None = None
+    school: Text | None = None
+    residence_division: str | None = Field(default=None, pattern=r"^(\d{9}|110106)$")
+
+
+class Signal(Form):
+    """One thing that a system noticed; `id` is its own and is taken once."""
+
+    id: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\x21-\x7e]+$")]
+    child: SignalChild = SignalChild()
+    family_phones: tuple[Text, ...] = Field(default=(), max_length=10)
+    text: LongText = ""
+    count: int = Field(default=0, ge=0, le=10_000)
+    """Such as days of absence or contacts, where the rule counts."""
+    happened_on: date | None = None
+
+    def known(self) -> Known:
+        """As children's files are compared."""
+        child, name = self.child, clean_name(self.child.name or "")
+        return Known(
+            child_id="", name=name, sounds=sound_keys(name), birth_date=child.birth_date,
+            sex=child.sex.value if child.sex else None, id_no=normal_id(child.id_no) if child.id_no else "",
+            phones=tuple(normal_phones(child.phone, *self.family_phones)), division=child.residence_division or "",
+            school=child.school or "",
+        )  # fmt: skip
+
+    def reported(self) -> ReportedChild:
+        """As a report names the child."""
+        return ReportedChild.model_validate(self.child.model_dump())
+
+
+class Taken(Form):
+    """What became of a signal; whether its child is watched is nobody's who sends."""
+
+    id: str
+    state: Annotated[str, Field(description="taken, repeated, or no_rule where no rule listens to it.")]
+
+
+async def take(conn: AsyncConnection, ledger: Ledger, given: Signal, who: Actor, now: datetime) -> Taken:
+    """Once: by its own id, and by its child and rule within the rule's time."""
+    rules, unit = await ledger.current(conn, now), who.unit or who.desk
+    if await conn.scalar(select(row.id).where(row.unit == unit, row.sent_id == given.id)):
+        return Taken(id=given.id, state="repeated")
+    rule = met(rules.signals.values(), who.agency, given.text, given.count)
+    if rule is None:
+        return Taken(id=given.id, state="no_rule")
+    known = given.known()
+    of = marks_of_known(conn, known)
+    if same := await _same(conn, rule, [*of.number, *of.name_born], now):
+        await conn.execute(update(signals).where(row.id == same).values(times=row.times + 1))
+        return Taken(id=given.id, state="repeated")
+    kept = {
+        "id": f"signal-{uuid.uuid4().hex}", "unit": unit, "agency": who.agency.value, "sent_id": given.id, "rule": rule.code,
+        "policy": rules.version, "happened_on": given.happened_on, "received_at": now, "marks": of.all,
+        "said": given.model_dump(mode="json", exclude_none=True),
+    }  # fmt: skip
+    watch = await _certainly(conn, known)
+    if watch is not None:
+        kept |= await _warned(conn, ledger, rule, watch, now)
+    else:
+        kept |= await _held(conn, ledger, rule, given, kept["id"], now)
+    await conn.execute(insert(signals), await sealed_row(conn, signals, kept))
+    return Taken(id=given.id, state="taken")
+
+
+async def _same(conn: AsyncConnection, rule: SignalSpec, sure: list[str], now: datetime) -> str | None:
+    """The last signal of this rule about a child of the same number, or of the same name and birthday."""
+    if not sure:
+        return None
+    query = select(row.id).where(row.rule == rule.code, row.received_at > now - rule.again, row.marks.overlap(sure))
+    return (await conn.execute(query.order_by(row.received_at.desc()).limit(1))).scalar()
+
+
+async def _certainly(conn: AsyncConnection, known: Known) -> Watch | None:
+    """The open watch over the one child that it is about beyond doubt; several who may be meant are a person's to tell apart."""
+    found = await alike(conn, known)
+    if len(found) != 1 or not _is_certain(found[0]):
+        return None
+    return await watch_over(conn, found[0].child_id)
+
+
+def _is_certain(one: Alike) -> bool:
+    return one.match.score >= CERTAIN and (SAME_ID in one.match.reasons or one.match.score >= 1 - (1 - CERTAIN) / 10)
+
+
+async def watch_over(conn: AsyncConnection, child: str) -> Watch | None:
+    """The watch that goes on over a child, also under the file that was joined to it."""
+    table = tables.watches.c
+    stored = select(table.progress).where(table.id == watch_id(await watched_as(conn, child)), table.is_open)
+    found = (await conn.execute(stored)).scalar_one_or_none()
+    return Watch.model_validate(found) if found else None
+
+
+async def warn(conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, watch: Watch, now: datetime) -> int:
+    """A warning of this rule waits to be verified; the number of it, also where it waited already."""
+    command = RaiseWarning(by=ENGINE, rule=rule.code, basis=rule.basis, urgent=rule.urgent)
+    after = (await ledger.record(conn, watch.watch_id, command, now=now)).progress
+    return next(warning.number for warning in after.warnings if warning.rule == rule.code)
+
+
+async def _warned(conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, watch: Watch, now: datetime) -> Row:
+    warning = await warn(conn, ledger, rule, watch, now)
+    return {
+        "state": SignalState.WARNED.value, "child_id": watch.child_id, "warning": warning, "division": watch.division,
+        "desk": watch.desk,
+    }  # fmt: skip
+
+
+async def _held(
+    conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, given: Signal, name: str, now: datetime
+) -> Row:
+    """At the street where the child is said to live; at civil affairs where nobody says."""
+    division = given.child.residence_division or DISTRICT
+    desk = desk_of(Agency.STREET, division) if len(division) == STREET_CODE else Agency.CIVIL.value
+    asked = opening(Matter.SIGNAL, rule.code, name, desk, division, "signal_check", urgent=rule.urgent)
+    await open_all(conn, ledger, [asked], now)
+    return {"state": SignalState.HELD.value, "child_id": None, "warning": None, "division": division, "desk": desk}
+
+
+async def said_of(conn: AsyncConnection, signal_id: str) -> Row | None:
+    """A signal with what was said; nothing of whom it names once that was forgotten."""
+    found = (await conn.execute(select(signals).where(row.id == signal_id))).mappings().one_or_none()
+    return await opened_one(conn, found, signals)
+
+
+async def end(
+    conn: AsyncConnection, ledger: Ledger, signal: Row, outcome: SignalEnd, by: Actor, now: datetime, **more: Any
+) -> None:
+    """A person has decided; of a child of whom nothing is known here nothing is kept either."""
+    kept = outcome in (SignalEnd.CHILD, SignalEnd.REPORT)
+    forgotten = {} if kept else {"said": None, "marks": []}
+    ended = {"state": SignalState.ENDED.value, "outcome": outcome.value, "decided_by": by.person_id, "decided_at": now}
+    await conn.execute(update(signals).where(row.id == signal["id"]).values(**ended, **forgotten, **more))
+    if not kept:
+        await forget_keys(conn, [signal["id"]])
+    await settle(conn, ledger, owed_id(Matter.SIGNAL, signal["rule"], signal["id"]), Settled.DECIDED, by, now)

@@ -1,0 +1,75 @@
+"""Whether the books, the cases and the watch say the same of a child; what does not agree is somebody's to set right."""
+
+from datetime import date
+
+from app.domain.child_record import ChildRecord
+from app.domain.child_terms import FileField
+from app.domain.determination import ChildFound
+from app.domain.ledgers import categories
+from app.domain.terms import CloseReason, Term
+
+MAJORITY = 18
+NOT_WATCHED_AFTER = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
+
+
+class Differs(Term):
+    """What does not agree."""
+
+    UNWATCHED = (
+        "unwatched",
+        "台账在册儿童既无走访监测也无在办个案",
+        "in the books, and neither watched nor with an open case",
+    )
+    NOT_RETURNED = (
+        "not_returned",
+        "个案办结后未转回走访监测",
+        "the case is closed and the child was not given back to the watch",
+    )
+    GRADE = "grade", "监测等级与办结时等级不一致", "watched by another grade than the case was closed with"
+    DIVISION = (
+        "division",
+        "监测所在街乡与台账居住地不一致",
+        "watched in another street than the books say the child lives in",
+    )
+    OF_AGE = "of_age", "已满十八周岁仍在监测", "of age and still watched"
+
+
+def differences(record: ChildRecord, found: ChildFound | None, today: date) -> tuple[Differs, ...]:
+    """What does not agree of this child on this day."""
+    watch, last = record.watch, record.last_case
+    watched = bool(watch and watch.is_open)
+    if last and last.is_open:
+        return ()
+    closed = last.closed_reason if last else None
+    wrong: list[Differs] = []
+    if not watched and closed not in NOT_WATCHED_AFTER and not (watch and closed is None):
+        if last and closed is not CloseReason.NO_RISK_FOUND:
+            wrong.append(Differs.NOT_RETURNED)
+        elif categories(found) and not _is_of_age(record, today):
+            wrong.append(Differs.UNWATCHED)
+    if watch and watched:
+        visited = record.visits[-1].event.at if record.visits else None
+        since = last.closed_at if last else None
+        unvisited = since is not None and (visited is None or visited < since)
+        if last and last.grade and unvisited and watch.case_id == last.case_id and watch.grade is not last.grade:
+            wrong.append(Differs.GRADE)
+        lives = record.entry(FileField.RESIDENCE_DIVISION)
+        if (
+            lives
+            and lives.value != watch.division
+            and len(str(lives.value)) == len(watch.division)
+            and not watch.handover
+        ):
+            wrong.append(Differs.DIVISION)
+        if _is_of_age(record, today):
+            wrong.append(Differs.OF_AGE)
+    return tuple(wrong)
+
+
+def _is_of_age(record: ChildRecord, today: date) -> bool:
+    born = record.entry(FileField.BIRTH_DATE)
+    try:
+        day = date.fromisoformat(str(born.value)) if born else None
+    except ValueError:  # a birth date that was reported in words
+        return False
+    return day is not None and (today.year - MAJORITY, today.month, today.day) >= (day.year, day.month, day.day)

@@ -1,0 +1,75 @@
+"""Files that may be about one child are suggested from the database itself, with reasons; a person decides, and is not asked again."""
+
+import pytest
+from sqlalchemy import delete
+
+from app.db.alike import alike_files, look_for_doubles
+from tests.api.test_registration import CHILD, register
+from tests.api.test_reports import is_problem
+
+DIVISION = "110106020"
+COMMITTEE, STREET, OTHER = (f"{who}.officer.1" for who in (f"comm-{DIVISION}", f"street-{DIVISION}", "comm-110106021"))
+KIN = [{"name": "华父（化名）", "relation": "父", "phone": "13900001111"}]
+
+
+async def child_of(api, **said):
+    made = (await register(api, COMMITTEE, child={**CHILD, **said}, family=KIN)).json()
+    passed = await api.post(STREET, f"/v1/children/{made['child_id']}/changes/{made['change']}/pass")
+    assert passed.status_code == 200, passed.text
+    return made["child_id"]
+
+
+async def pairs(api, person=COMMITTEE):
+    return {
+        (row["one"], row["other"]): row for row in (await api.get(person, "/v1/duplicates?limit=200")).json()["items"]
+    }
+
+
+async def scanned(api, engine, since=None):
+    now = api.service.ledger.clock()
+    return now, [looked async for looked in look_for_doubles(engine, since, now)]
+
+
+@pytest.mark.requirement("R051", "R053")
+async def test_two_files_of_one_child_are_suggested_compared_and_never_again_once_found_different(api, engine):
+    began = api.service.ledger.clock()
+    first = await child_of(api, name="华婧怡（化名）", birth_date="2015-08-09")
+    again = await child_of(api, name="华静怡（化名）", birth_date="2015-08-10")
+    brother = await child_of(api, name="华子昂（化名）", birth_date="2012-01-30")
+    _, looked = await scanned(api, engine, began)
+    assert looked
+    assert looked[-1] >= 3
+    mine = tuple(sorted((first, again)))
+    found = await pairs(api)
+    assert mine in found
+    assert not any(brother in pair for pair in found), "the same family is not the same child"
+    assert mine in await pairs(api, STREET)
+    assert mine not in await pairs(api, OTHER)
+    is_problem(await api.get("school.reporter.1", "/v1/duplicates"), 403, "not_allowed")
+    pair = (await api.get(COMMITTEE, f"/v1/children/{first}/duplicates/{again}")).json()
+    assert pair["suggested"]
+    assert {reason["code"] for reason in pair["reasons"]} >= {"name_sounds_alike", "birth_date_near", "same_phone"}
+    is_problem(await api.get(OTHER, f"/v1/children/{first}/duplicates/{again}"), 404, "child_not_found")
+    told = {"other": again, "decision": "different", "note": "表姐妹"}
+    done = await api.post(COMMITTEE, f"/v1/children/{first}/duplicates", told)
+    assert done.status_code == 200, done.text
+    assert mine not in await pairs(api)
+    await scanned(api, engine, began)
+    assert mine not in await pairs(api), "what a person found different is not suggested again"
+    assert (await scanned(api, engine, api.service.ledger.clock()))[1] == [], "only what has changed since is looked at"
+    async with engine.begin() as conn:
+        await conn.execute(delete(alike_files))
+
+
+@pytest.mark.requirement("R051")
+async def test_joined_files_are_one_and_suggest_each_other_no_more(api, engine):
+    began = api.service.ledger.clock()
+    first = await child_of(api, name="华一诺（化名）", birth_date="2014-02-03")
+    again = await child_of(api, name="华一诺（化名）", birth_date="2014-02-03")
+    await scanned(api, engine, began)
+    mine = tuple(sorted((first, again)))
+    assert mine in await pairs(api)
+    asked = (await api.post(COMMITTEE, f"/v1/children/{first}/duplicates", {"other": again, "decision": "same"})).json()
+    passed = await api.post(STREET, f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass")
+    assert passed.status_code == 200, passed.text
+    assert mine not in await pairs(api)

@@ -1,0 +1,137 @@
+"""Signals of other systems: taken once, matched to a watched child or held for a person, and false alarms counted by rule."""
+
+import uuid
+
+import pytest
+from sqlalchemy import delete, select
+
+from app.db import signals, tables
+from app.domain.watch import watch_id
+from tests.api.test_keys import give  # noqa: F401 (a fixture)
+from tests.api.test_registration import CHILD, register
+from tests.api.test_reports import is_problem
+
+DIVISION = "110106018"
+COMMITTEE, STREET, OTHER = (
+    f"{who}.officer.1" for who in (f"comm-{DIVISION}", f"street-{DIVISION}", "street-110106017")
+)
+PUPIL = {
+    "name": "华小信（化名）",
+    "birth_date": "2017-03-04",
+    "id_no": "110106201703049987",
+    "residence_division": DIVISION,
+}
+
+
+@pytest.fixture(scope="module")
+async def watched(api, engine):
+    """A child under watch, with its number; afterwards no signal is left."""
+    made = (await register(api, COMMITTEE, child={**CHILD, **PUPIL, "residence_division": None})).json()
+    passed = await api.post(STREET, f"/v1/children/{made['child_id']}/changes/{made['change']}/pass")
+    assert passed.status_code == 200, passed.text
+    yield made["child_id"]
+    async with engine.begin() as conn:
+        await conn.execute(delete(signals.signals))
+        await conn.execute(delete(tables.owed))
+
+
+def absent(**changes):
+    return {"id": uuid.uuid4().hex, "count": 3, "child": PUPIL, "text": "连续三日缺勤", **changes}
+
+
+async def sent(machine, *given):
+    answer = await machine.post("/v1/signals", {"signals": list(given)})
+    assert answer.status_code == 200, answer.text
+    return [one["state"] for one in answer.json()["signals"]]
+
+
+async def warnings(api, child):
+    rows = (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]
+    return next(row["warnings"] for row in rows if row["child_id"] == child)
+
+
+async def held(api, person=STREET):
+    return (await api.get(person, "/v1/signals/held")).json()["items"]
+
+
+async def fares(api, rule):
+    return next(row for row in (await api.get("civil.supervisor.1", "/v1/signals/rules")).json() if row["rule"] == rule)
+
+
+@pytest.mark.requirement("R055")
+async def test_a_schools_signal_about_a_watched_child_opens_one_warning_and_is_taken_once(api, give, watched):  # noqa: F811
+    school, before = await give(scopes=["signal:send"]), await fares(api, "s-absent")
+    first = absent()
+    assert await sent(school, first, absent(count=2), absent(text="昨日缺勤")) == ["taken", "no_rule", "repeated"]
+    assert await sent(school, first) == ["repeated"]
+    (warning,) = await warnings(api, watched)
+    assert warning["rule"] == "s-absent"
+    path = f"/v1/watches/{watch_id(watched)}/warnings/{warning['number']}/verify"
+    assert (await api.post(COMMITTEE, path, {"outcome": "no_risk", "note": "病假"})).status_code == 200
+    after = await fares(api, "s-absent")
+    counted = {name: after[name] - before[name] for name in ("received", "repeated", "warned", "false_alarms", "risks")}
+    assert counted == {"received": 1, "repeated": 1, "warned": 1, "false_alarms": 1, "risks": 0}
+    assert 0 < after["false_alarm_rate"] <= 1
+
+
+@pytest.mark.requirement("R055", "R113")
+async def test_a_signal_that_nobody_is_certain_of_waits_at_the_street_for_a_person(api, give, watched):  # noqa: F811
+    hospital = await give("unit-hospital-1", ["signal:send"], "hospital.reporter.1")
+    heard = {"name": "华晓信（化名）", "birth_date": "2017-03-05", "residence_division": DIVISION}
+    assert await sent(hospital, absent(child=heard, family_phones=["13900005678"], text="手臂烫伤，家属说不清")) == [
+        "taken"
+    ]
+    assert await held(api, OTHER) == []
+    (row,) = await held(api)
+    assert (row["rule"], row["desk"]) == ("s-injury", f"STREET-{DIVISION}")
+    assert "华" not in str(row)
+    owed = (await api.get(STREET, "/v1/owed?matter=signal")).json()["items"]
+    assert [(one["subject"], one["zh"]) for one in owed] == [(row["id"], row["zh"])]
+    path = f"/v1/signals/{row['id']}"
+    is_problem(await api.get(OTHER, path), 404, "signal_not_found")
+    shown = (await api.get(STREET, path)).json()
+    assert (shown["full"], shown["said"]["child"]["name"]) == (False, "华*")
+    assert (await api.opened(STREET, path)).json()["said"]["child"]["name"] == "华晓信（化名）"
+    (likely,) = shown["likely"]
+    assert (likely["child_id"], likely["watched"]) == (watched, True)
+    assert {reason["code"] for reason in likely["reasons"]} >= {"name_sounds_alike", "birth_date_near"}
+    is_problem(await api.post(OTHER, f"{path}/decision", {"outcome": "unknown"}), 404, "signal_not_found")
+    done = await api.post(STREET, f"{path}/decision", {"outcome": "child", "child_id": watched})
+    assert (done.status_code, done.json()["watch_id"]) == (200, watch_id(watched)), done.text
+    assert [one["rule"] for one in await warnings(api, watched)] == ["s-injury"]
+    assert await held(api) == (await api.get(STREET, "/v1/owed?matter=signal")).json()["items"] == []
+
+
+@pytest.mark.requirement("R055")
+async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothing_is_kept(api, give, watched, engine):  # noqa: F811
+    hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
+    stranger = {"name": "某某（化名）", "residence_division": DIVISION}
+    assert (
+        await sent(hotline, absent(child=stranger, text="邻居孩子没人管"), absent(child={}, text="有人打孩子"))
+        == ["taken"] * 2
+    )
+    (row,) = await held(api)
+    found = {"outcome": "report", "situations": ["unguarded"], "note": "居委会核实"}
+    done = (await api.post(STREET, f"/v1/signals/{row['id']}/decision", found)).json()
+    progress = await api.progress(done["case_id"])
+    assert (progress["division"], progress["branch"] is not None) == (DIVISION, True)
+    nameless = next(one for one in await held(api, "civil.officer.1") if one["desk"] == "CIVIL")
+    ended = await api.post("civil.officer.1", f"/v1/signals/{nameless['id']}/decision", {"outcome": "false_alarm"})
+    assert ended.status_code == 200, ended.text
+    async with engine.begin() as conn:
+        kept = {one.id: one for one in await conn.execute(select(signals.signals))}
+        keys = select(tables.data_keys.c.wrapped).where(tables.data_keys.c.stream_id == nameless["id"])
+        assert (kept[nameless["id"]].said, kept[nameless["id"]].marks, (await conn.execute(keys)).first()) == (
+            None,
+            [],
+            None,
+        )
+    assert kept[row["id"]].case_id == done["case_id"]
+
+
+async def test_who_sends_needs_the_scope_and_a_rule_that_listens(api, give):  # noqa: F811
+    reports = await give()
+    is_problem(await reports.post("/v1/signals", {"signals": [absent()]}), 403, "scope_missing")
+    is_problem(await api.post("culture.officer.1", "/v1/signals", {"signals": [absent()]}), 403, "not_allowed")
+    is_problem(await api.post("school.reporter.1", "/v1/signals", {"signals": []}), 422, "invalid_request")
+    is_problem(await api.get(STREET, "/v1/signals/rules"), 403, "not_allowed")

@@ -1,0 +1,181 @@
+"""Books as Excel at size: a whole book written out, the same book sent back with changes, and as many new children registered from a sheet.
+
+Every child is written through the vault, each with a key of its own, as the service writes it; nothing is copied in SQL.
+"""
+
+import asyncio
+import io
+import random
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import httpx2
+import psutil
+import xlsxwriter
+from python_calamine import CalamineWorkbook
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import tables
+from app.db.intake import ReportedChild, child_row, marked_as
+from app.db.ledger import Ledger
+from app.db.session import engine_of
+from app.db.vault import sealed_rows
+from app.domain.access import ENGINE
+from app.domain.child_terms import Found
+from app.domain.facts import Sex
+from app.domain.terms import Grade
+from app.domain.watch import BeginWatch, watch_id
+from app.policy.loader import load
+from app.stack import Stack
+from app.workbook import MEDIA_TYPE
+from tests.bench.figures import Figure
+from tests.bench.receipt import GIVEN, SURNAMES
+
+ROWS = 50_000
+DIVISION = "110106007"
+OFFICER = f"comm-{DIVISION}.officer.1"
+BOOK, FILLED = "work", 500
+CHANGED = 0.03
+SECONDS, MEBIBYTES, LOOKS_EVERY = 30.0, 300.0, 0.2
+HEADS = ("姓名", "性别", "出生日期", "现居住地址", "建档原因", "建档风险等级")
+
+
+def children(count: int, seed: int) -> list[dict[str, Any]]:
+    """Made-up children; names repeat as they do in life, a name and a birthday together do not."""
+    chance, seen = random.Random(seed), set[tuple[str, date]]()
+    made: list[dict[str, Any]] = []
+    while len(made) < count:
+        name = chance.choice(SURNAMES) + chance.choice(GIVEN) + chance.choice(GIVEN)
+        born = date(2009, 1, 1) + timedelta(days=chance.randrange(16 * 365))
+        if (name, born) not in seen:
+            seen.add((name, born))
+            sex, home = (
+                chance.choice(("male", "female")),
+                f"示例路{chance.randrange(1, 900)}号{chance.randrange(1, 40)}室",
+            )
+            made.append({"name": name, "birth_date": born, "sex": sex, "residence": home})
+    return made
+
+
+async def fill(engine: AsyncEngine, some: list[dict[str, Any]], say: Callable[[str], None]) -> None:
+    """These children under watch, as if each had been registered and verified."""
+    ledger, now = Ledger(load, "fengtai-2026.1"), Ledger(load, "fengtai-2026.1").clock()
+    for at in range(0, len(some), FILLED):
+        say(f"{at} of {len(some)} children written")
+        rows, watches = [], {}
+        async with engine.begin() as conn:
+            vault = engine.sync_engine.get_execution_options()["vault"]
+            for n, one in enumerate(some[at : at + FILLED], at):
+                child = ReportedChild.model_validate(
+                    {**one, "child_id": f"ch-bench-{n:06}", "residence_division": DIVISION}
+                )
+                rows.append(child_row(None, child, now, DIVISION, marked_as(vault, child, [])))
+                begin = BeginWatch(by=ENGINE, child_id=child.child_id, division=DIVISION, grade=Grade.MEDIUM)
+                watches[watch_id(child.child_id)] = [begin]
+            await conn.execute(insert(tables.children), await sealed_rows(conn, tables.children, rows))
+            await ledger.begin_all(conn, watches, now=now)
+
+
+def new_children(some: list[dict[str, Any]]) -> bytes:
+    """A filled-in template with children of whom nothing is known yet."""
+    lines = (
+        (
+            one["name"],
+            Sex(one["sex"]).zh,
+            one["birth_date"].isoformat(),
+            one["residence"],
+            Found.IN_DIFFICULTY.zh,
+            Grade.LOW.zh,
+        )
+        for one in some
+    )
+    return _workbook(HEADS, lines)
+
+
+def _workbook(heads: Any, lines: Any) -> bytes:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False})
+    page = book.add_worksheet("填报")
+    for n, line in enumerate((heads, *lines)):
+        page.write_row(n, 0, line)
+    book.close()
+    return out.getvalue()
+
+
+def changed(exported: bytes) -> tuple[bytes, int]:
+    """The book that was exported, with other addresses here and there; how many."""
+    page = CalamineWorkbook.from_filelike(io.BytesIO(exported)).get_sheet_by_index(0).to_python()
+    heads = [str(head).split("\n")[0] for head in page[0]]
+    at, every = heads.index("现居住地址"), round(1 / CHANGED)
+    lines = [
+        [*row[:at], f"示例新路{n}号" if n % every == 0 else row[at], *row[at + 1 :]] for n, row in enumerate(page[1:])
+    ]
+    return _workbook(heads, lines), len(lines[::every])
+
+
+class Job:
+    """One job over a sheet as a person waits for it: seconds, the most memory of its process, and how often its progress moved."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self.http, self.seconds, self.mebibytes, self.moves = http, 0.0, 0.0, 0
+
+    async def until(self, job_id: str, *ends: str) -> dict[str, Any]:
+        """It has ended so."""
+        began, seen = time.perf_counter(), -1
+        while True:
+            self.mebibytes = max(self.mebibytes, _memory())
+            said = (await self.http.get(f"/v1/sheets/{job_id}")).json()
+            self.moves, seen = self.moves + (said["done"] != seen), said["done"]
+            if said["state"] in ends:
+                self.seconds = time.perf_counter() - began
+                return said
+            if said["state"] in ("refused", "failed"):
+                raise RuntimeError(f"{said['state']}: {said['problem']} {said['faults'][:3]}")
+            await asyncio.sleep(LOOKS_EVERY)
+
+
+def _memory() -> float:
+    """Of the process that works on a sheet, where there is one."""
+    for process in psutil.process_iter(["cmdline"]):
+        if "app.bookkeeper" in (process.info["cmdline"] or ()):
+            try:
+                return process.memory_info().rss / 2**20
+            except psutil.Error:
+                return 0.0
+    return 0.0
+
+
+async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS) -> list[Figure]:
+    """Export, the same book imported again with changes, and as many new children; each with what its process holds."""
+    engine = engine_of(stack.environment()["SHOUHU_DATABASE_URL"], vault=stack.vault)
+    some = children(2 * rows, 7)
+    await fill(engine, some[:rows], say)
+    async with engine.begin() as conn:
+        await conn.exec_driver_sql("analyze")
+    await engine.dispose()
+    headers = {"Authorization": f"Bearer {stack.tokens[OFFICER]}"}
+    figures: list[Figure] = []
+    async with httpx2.AsyncClient(base_url=stack.url, headers=headers, timeout=60) as http:
+
+        async def waited(name: str, answer: httpx2.Response, *ends: str) -> str:
+            answer.raise_for_status()
+            job, which = Job(http), answer.json()["id"]
+            say(name)
+            said = await job.until(which, *ends)
+            figures.extend([
+                Figure(f"{name}_{rows}", "s", job.seconds, most=SECONDS), Figure(f"{name}_memory", "MiB", job.mebibytes, most=MEBIBYTES),
+                Figure(f"{name}_progress", "times that it moved", job.moves, least=2),
+            ])  # fmt: skip
+            say(f"{name}: {said['counts']}")
+            return which
+
+        export = await waited("excel_export", await http.post(f"/v1/ledgers/{BOOK}/exports", json={}), "done")
+        body, _ = changed((await http.get(f"/v1/sheets/{export}/workbook")).content)
+        for name, sent in (("again", body), ("new", new_children(some[rows:]))):
+            answer = await http.post(f"/v1/sheets?book={BOOK}", content=sent, headers={"Content-Type": MEDIA_TYPE})
+            preview = await waited(f"excel_preview_{name}", answer, "ready")
+            await waited(f"excel_import_{name}", await http.post(f"/v1/sheets/{preview}/confirm"), "done")
+    return figures

@@ -1,0 +1,101 @@
+"""What is owed outside of a case: opened once, told rung by rung up to the supervisors, settled, and owed again if it comes up again."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from app.domain.access import ENGINE
+from app.domain.agreement import Differs, differences
+from app.domain.child_record import CaseSeen, ChildRecord
+from app.domain.child_terms import FileField
+from app.domain.clock import Clock
+from app.domain.owed import Matter, OpenOwed, RaiseDueOwed, Settled, SettleOwed, apply_owed, decide_owed, owed_id
+from app.domain.refusals import Refused
+from app.domain.terms import Agency, Grade, Rung
+from app.domain.watch import Watch, watch_id
+from tests.domain.test_case import POLICY
+
+NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
+NAME = owed_id(Matter.VACANCY, "staff:division-supervisor", "110106007")
+OPEN = OpenOwed(
+    by=ENGINE, owed_id=NAME, matter=Matter.VACANCY, code="staff:division-supervisor", subject="110106007",
+    agency=Agency.STREET, desk="STREET-110106007", division="110106007", time="vacancy",
+)  # fmt: skip
+
+
+def done(state, command, now):
+    events = decide_owed(state, command, POLICY, now)
+    for event in events:
+        state = apply_owed(state, event)
+    return state, events
+
+
+def test_an_empty_post_is_told_upwards_up_to_the_supervisors_and_never_to_the_procuratorate():
+    state, (opened,) = done(None, OPEN, NOW)
+    assert opened.recipients == ("desk:STREET-110106007",)
+    assert state.clock.due_at - NOW > timedelta(days=29)
+    told = []
+    while state.clock.next_at:
+        state, events = done(state, RaiseDueOwed(by=ENGINE), state.clock.next_at)
+        told += [(event.rung, event.recipients) for event in events]
+    assert [rung for rung, _ in told] == [Rung.REMIND, Rung.DESK_HEAD, Rung.AGENCY_HEAD, Rung.SUPERVISION]
+    assert told[-1][1] == ("supervisor:CIVIL",)
+    with pytest.raises(Refused):
+        decide_owed(state, RaiseDueOwed(by=ENGINE), POLICY, NOW + timedelta(days=400))
+
+
+def test_what_is_settled_rings_no_more_and_may_be_owed_again():
+    state, _ = done(None, OPEN, NOW)
+    with pytest.raises(Refused):
+        decide_owed(state, OPEN, POLICY, NOW)
+    state, _ = done(state, SettleOwed(by=ENGINE, how=Settled.FILLED), NOW + timedelta(days=1))
+    assert not state.is_open
+    assert state.settled_at == NOW + timedelta(days=1)
+    for command in (RaiseDueOwed(by=ENGINE), SettleOwed(by=ENGINE, how=Settled.FILLED)):
+        with pytest.raises(Refused):
+            decide_owed(state, command, POLICY, NOW + timedelta(days=90))
+    later = NOW + timedelta(days=100)
+    state, _ = done(state, OPEN, later)
+    assert (state.is_open, state.opened_at, state.version) == (True, later, 3)
+
+
+TODAY = date(2026, 3, 2)
+CASE = {
+    "case_id": "case-1", "stage": "closed", "filed_at": NOW - timedelta(days=90), "closed_at": NOW - timedelta(days=9), "grade": "high",
+    "closed_reason": "family_reunification",
+}  # fmt: skip
+
+
+def record(*, watch=None, case=None, born="2016-01-01", lives="110106007"):
+    said = {FileField.BIRTH_DATE: born, FileField.RESIDENCE_DIVISION: lives}
+    cases = ((1, CaseSeen.model_validate(case)),) if case else ()
+    return ChildRecord(
+        child_id="ch-1", division=lives, reported_at=NOW, case_id="case-1", reported=said, cases=cases, watch=watch
+    )
+
+
+def watched(**changes):
+    clock = Clock.start(POLICY.time("visit_high", urgent=False), NOW, POLICY.calendar)
+    known = {
+        "watch_id": watch_id("ch-1"), "policy": "p", "child_id": "ch-1", "case_id": "case-1", "division": "110106007", "grade": Grade.HIGH,
+        "desk": "COMM-110106007", "visit": clock,
+    }  # fmt: skip
+    return Watch.model_validate(known | changes)
+
+
+@pytest.mark.parametrize(
+    ("child", "wrong"),
+    [
+        (record(watch=watched(), case=CASE), ()),
+        (record(case=CASE), (Differs.NOT_RETURNED,)),
+        (record(case=CASE | {"closed_reason": "died"}), ()),
+        (record(case=CASE | {"closed_reason": None, "closed_at": None, "stage": "assess"}), ()),
+        (record(watch=watched(grade=Grade.LOW), case=CASE), (Differs.GRADE,)),
+        (record(watch=watched(division="110106008", desk="COMM-110106008"), case=CASE), (Differs.DIVISION,)),
+        (record(watch=watched(), case=CASE, born="2008-03-02"), (Differs.OF_AGE,)),
+        (record(watch=watched(), case=CASE, born="2008-03-03"), ()),
+        (record(watch=watched(is_open=False)), ()),
+    ],
+)  # fmt: skip
+def test_books_cases_and_watch_are_compared(child, wrong):
+    assert differences(child, None, TODAY) == wrong
