@@ -53,7 +53,7 @@ class Decided(BaseModel):
     note: LongText = ""
 
 
-class PairRow(BaseModel):
+class FilesAlike(BaseModel):
     """Two files that may be about one child."""
 
     one: str
@@ -62,7 +62,7 @@ class PairRow(BaseModel):
     found_at: datetime
 
 
-class Pair(BaseModel):
+class FilesCompared(BaseModel):
     """Why two files may be about one child, as both stand now."""
 
     one: str
@@ -79,7 +79,7 @@ class DuplicateAnswer(FileAnswer):
 
 
 @router.get("/duplicates", operation_id="duplicates")
-async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[PairRow]:
+async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[FilesAlike]:
     """疑似重复档案: pairs of which the caller sees both children, the likeliest first; what somebody found different is not among them."""
     _require_may(who)
     await open_door(conn)
@@ -87,12 +87,12 @@ async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
     mine = select(child.id).where(sighted(who), each_once(), unsealed())
     query = select(alike_files).where(pair.one.in_(mine), pair.other.in_(mine))
     return await page_of(
-        conn, query, PairRow, (pair.score, pair.one, pair.other), cursor=cursor, limit=limit, newest_first=True
+        conn, query, FilesAlike, (pair.score, pair.one, pair.other), cursor=cursor, limit=limit, newest_first=True
     )
 
 
 @router.get("/children/{child_id}/duplicates/{other}", operation_id="compare_children")
-async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> Pair:
+async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> FilesCompared:
     """The reasons for and against, weighed; on record, for it says what two files have in common."""
     _require_may(who)
     one, second = await in_sight(conn, who, child_id), await in_sight(conn, who, other)
@@ -107,7 +107,7 @@ async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> P
         known.model_copy(update={"rarity": await seldom(conn, marks_of_known(conn, known).sounds)}),
         known_of(records[second]),
     )
-    return Pair(one=one, other=second, score=found.score, suggested=found.suggest, reasons=list(found.reasons))
+    return FilesCompared(one=one, other=second, score=found.score, suggested=found.suggest, reasons=list(found.reasons))
 
 
 def _require_may(who: Actor) -> None:

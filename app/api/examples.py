@@ -223,8 +223,8 @@ def examples() -> dict[str, Any]:
         "RuleRow": {"rule": "s-absent", "zh": "连续无故缺勤", "en": "absent from school without a word", "basis": ["R055", "R031", "default"],
                     "received": 21, "repeated": 6, "warned": 12, "held": 2, "reported": 3, "false_alarms": 9, "unknown": 1, "risks": 5,
                     "false_alarm_rate": 0.5},
-        "PairRow": {"one": CHILD, "other": "ch-9a8b7c6d", "score": 0.97, "found_at": FILED},
-        "Pair": {"one": CHILD, "other": "ch-9a8b7c6d", "score": 0.97, "suggested": True, "reasons": [
+        "FilesAlike": {"one": CHILD, "other": "ch-9a8b7c6d", "score": 0.97, "found_at": FILED},
+        "FilesCompared": {"one": CHILD, "other": "ch-9a8b7c6d", "score": 0.97, "suggested": True, "reasons": [
             {"code": "same_birth_date", "zh": "出生日期相同", "en": "same birth date", "weight": 10}]},
         "Thanks": {"says": "已收到，谢谢。您的回答不与任何个人信息关联。"},
         "Results": {"survey": "satisfaction", "smallest_shown": 5, "questions": [
