@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: up test soak faults fuzz bench demo install lint lock sbom audit-deps browser screenshots
+.PHONY: up test soak faults fuzz bench demo install lint lock sbom audit-deps browser screenshots pictures
 up: install
 	@./shouhu up
 demo: install
@@ -18,7 +18,10 @@ faults: install
 	@SHOUHU_LONG=1 $(BIN)/python -m pytest tests/faults $(TEST_ARGS)
 # Every page at desk and phone width, in the folder screenshots.
 screenshots: install browser
-	@SHOUHU_SCREENSHOTS=screenshots $(BIN)/python -m pytest tests/web/test_every_page.py
+	@SHOUHU_SCREENSHOTS=screenshots $(BIN)/python -m pytest tests/web/test_every_page.py tests/web/test_reporting.py -k "page_has_no_barrier or every_page_of_the_way"
+# Those of them that README shows, cut and small, in docs/pictures.
+pictures: install
+	@$(BIN)/python -m tests.web.pictures
 # The browser that the tests drive and a Chinese font, by apt-get where that is allowed; elsewhere it says what is missing.
 browser:
 	@deploy/browser.sh

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import func, select, text, union_all
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client
@@ -13,20 +13,19 @@ from temporalio.service import RPCError
 
 from app.db import tables
 from app.db.audit import ALARM_AFTER, REFUSED_AFTER, unsealed_for
+from app.db.beats import behind
 from app.db.migrate import head, revision
 from app.db.rotation import require_keys, standing
 from app.db.session import DURABLE, FORGETFUL, engine_of
-from app.db.streams import STREAMS
 from app.db.vault import KeyMissing, NoVault, Vault
 from app.db.versions import version
 from app.db.walls import ROLES, WALLED
+from app.domain.health import CONFIRMED_AHEAD, TOLD_WITHIN
 from app.master_keys import vault_for
 from app.policy.loader import RELEASE, BadPack, load
 from app.settings import Settings
 from app.temporal import connect, pollers, version_of
 
-CONFIRMED_AHEAD = timedelta(days=60)
-TOLD_WITHIN = timedelta(seconds=30)
 POLLED_WITHIN = timedelta(seconds=75)
 """A worker asks anew at least every minute."""
 
@@ -173,16 +172,7 @@ async def _keys(conn: AsyncConnection, settings: Settings) -> Check:
 
 async def _relay(conn: AsyncConnection) -> Check:
     """How long the oldest event has waited that the conductor was not told of."""
-    events = tables.events.c
-    behind = [
-        select(table.c.id, func.min(events.at).label("at"))
-        .join(tables.events, (events.stream_id == table.c.id) & (events.version > table.c.conducted_version))
-        .where(table.c.version > table.c.conducted_version)
-        .group_by(table.c.id)
-        for table in STREAMS
-    ]
-    waiting = union_all(*behind).subquery()
-    streams, oldest = (await conn.execute(select(func.count(), func.min(waiting.c.at)).select_from(waiting))).one()
+    streams, oldest = await behind(conn)
     lag = datetime.now(UTC) - oldest if oldest else timedelta()
     said = f"{streams} behind, the oldest for {max(0, round(lag.total_seconds()))} s" if streams else "nothing behind"
     late = lag > TOLD_WITHIN

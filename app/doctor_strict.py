@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.session import engine_of
 from app.db.walls import ROLES, WORKER
 from app.doctor import Check, examine
+from app.domain.health import RESTORED_WITHIN
 from app.logs import kept
 from app.settings import SETTINGS_FILE, Settings
 
-RESTORED_WITHIN = timedelta(days=35)  # default
 ANCHORED_WITHIN = timedelta(hours=24)  # default
 CLOCKS_APART = timedelta(seconds=2)  # default
 FREE_SPACE = 0.1  # default

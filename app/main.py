@@ -36,6 +36,7 @@ from app.api import (
     need,
     overview,
     owed,
+    people,
     policy,
     problems,
     procedures,
@@ -49,6 +50,7 @@ from app.api import (
     signals,
     statistics,
     surveys,
+    system,
     views,
     visits,
     watches,
@@ -75,6 +77,7 @@ from app.web import (
     checks,
     figures,
     frame,
+    health,
     office,
     oidc,
     oversight,
@@ -83,6 +86,7 @@ from app.web import (
     report,
     review,
     rules,
+    seats,
     sign_in,
     staff,
     steps,
@@ -121,7 +125,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         provider = _provider_of(settings)
         app.state.service = Service(
             engine, ledger, Receipts(secret), settings.public_url, settings.exit_url, provider=provider,
-            local_accounts=settings.local_accounts, scanner=settings.clamav,
+            local_accounts=settings.local_accounts, scanner=settings.clamav, restore_tested=settings.restore_tested,
         )  # fmt: skip
         reaching = asyncio.create_task(_reach(app, engine))
         await asyncio.wait({reaching}, timeout=AT_ONCE)
@@ -173,12 +177,14 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         district,
         overview,
         owed,
+        people,
         policy,
         registers,
         rounds,
         signals,
         statistics,
         surveys,
+        system,
         catalogue,
         keys,
         files,
@@ -210,6 +216,8 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         owed_pages,
         checks,
         survey,
+        seats,
+        health,
     ):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)

@@ -40,6 +40,7 @@ class Reconciler:
     share: int = SHARE
     folded_to: str = ""
     unreadable: dict[str, Finding] = field(default_factory=dict)
+    ran_at: datetime | None = None
 
     async def run_once(self) -> tuple[Finding, ...]:
         """Compare the ledger with the engine, repair, and keep for the board what was found; twice gives the same state."""
@@ -52,6 +53,7 @@ class Reconciler:
             await conn.execute(text("NOTIFY ledger"))
             await rebuild_tasks(conn, [f.stream_id for f in found if f.problem is Fault.TASKS_DIFFER])
             await keep(conn, found, self.clock())
+        self.ran_at = self.clock()
         return tuple(found)
 
     async def _refold(self) -> list[Finding]:

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ def _write_private(path: Path, text: str) -> None:
 
 
 async def seed(conn: AsyncConnection, *, tokens: Mapping[str, str]) -> None:
-    """Safe to repeat: rows are brought to what the district says, a calendar that was edited is left alone."""
+    """Safe to repeat: rows are brought to what the district says; a calendar that was edited and people that are known are left alone,
+    but for their tokens, for both are the administrators' to change."""
     divisions = [{"code": d.code, "name": d.name, "kind": d.kind, "valid_from": d.valid_from} for d in DIVISIONS]
     agencies = [
         {"code": a.value, "name_zh": a.zh, "name_en": a.en, "aliases": list(ALIASES.get(a, ()))} for a in Agency
@@ -61,20 +62,18 @@ async def seed(conn: AsyncConnection, *, tokens: Mapping[str, str]) -> None:
         }
         for p in PEOPLE
     ]  # fmt: skip
-    for table, rows in (
-        (tables.divisions, divisions),
-        (tables.agencies, agencies),
-        (tables.desks, desks),
-        (tables.people, people),
-    ):
+    for table, rows in ((tables.divisions, divisions), (tables.agencies, agencies), (tables.desks, desks)):
         await _put(conn, table, rows)
+    await _put(conn, tables.people, people, only=("token_hash",))
     await _calendar(conn)
 
 
-async def _put(conn: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+async def _put(
+    conn: AsyncConnection, table: Table, rows: list[dict[str, Any]], *, only: Collection[str] | None = None
+) -> None:
     statement = upsert(table)
     keys = [column.name for column in table.primary_key]
-    changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    changes = {name: statement.excluded[name] for name in only or rows[0] if name not in keys}
     await conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), rows)
 
 

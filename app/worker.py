@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import signal
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.circular import CircularActivities
@@ -22,6 +24,7 @@ from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
 from app.bookkeeper import Bookkeeper
 from app.db import form_drafts
+from app.db.beats import beat
 from app.db.drafts import forget
 from app.db.ledger import Ledger
 from app.db.sealer import Sealer, SealKey
@@ -31,11 +34,11 @@ from app.logs import tell
 from app.master_keys import require_vault
 from app.policy.loader import load
 from app.process import begin, patiently
-from app.reconciler import Reconciler
+from app.reconciler import POLLED_WITHIN, Reconciler
 from app.relay import Relay
 from app.schedules import keep_checks, keep_circular, keep_schedules
 from app.settings import Settings
-from app.temporal import connect, ensure_deployment, is_unreached, version_of
+from app.temporal import connect, ensure_deployment, is_unreached, pollers, version_of
 from workflows.case import CaseWorkflow
 from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
@@ -50,6 +53,8 @@ WORKFLOWS = (
 GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
 RECONCILE_EVERY = timedelta(minutes=2)
+BEAT_EVERY, BEAT_SOON = timedelta(seconds=20), timedelta(seconds=3)
+"""A worker says that it lives, and sooner again while it does not reach the engine."""
 FORGET_EVERY = timedelta(minutes=10)
 MOST_CACHED = 500
 """Conductors kept in memory, some 50 MiB; one that left comes back from its history, which is short, for the ledger holds the rest."""
@@ -109,6 +114,7 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
             asyncio.create_task(Relay(engine, client, settings.task_queue).run()),
             asyncio.create_task(_reconcile(reconciler)),
             asyncio.create_task(_forget(engine, ledger)),
+            asyncio.create_task(_beat(client, engine, settings, reconciler)),
             asyncio.create_task(_keep_rounds(client, engine, ledger, settings.task_queue)),
             asyncio.create_task(sealer.run()),
             asyncio.create_task(Bookkeeper(engine, ledger).run()),
@@ -130,6 +136,21 @@ async def _reconcile(reconciler: Reconciler) -> None:
         except Exception as failure:  # tried again next time; a failing check must not end the worker
             log.warning("reconciler_waits", cause=type(failure).__name__)
         await asyncio.sleep(RECONCILE_EVERY.total_seconds())
+
+
+async def _beat(client: Client, engine: AsyncEngine, settings: Settings, reconciler: Reconciler) -> None:
+    """The API knows by it that a worker lives, reaches the engine and compares it with the ledger."""
+    process, build = f"worker-{uuid.uuid4().hex[:12]}", version_of(settings).build_id
+    while True:
+        polls = False
+        with contextlib.suppress(RPCError, OSError):
+            async with asyncio.timeout(BEAT_SOON.total_seconds()):
+                polls = build in await pollers(client, settings.task_queue, within=POLLED_WITHIN)
+        with contextlib.suppress(*DATABASE_ERRORS):
+            async with engine.begin() as conn:
+                now = datetime.now(UTC)
+                await beat(conn, process, build, now, engine=polls, reconciled_at=reconciler.ran_at)
+        await asyncio.sleep((BEAT_EVERY if polls and reconciler.ran_at else BEAT_SOON).total_seconds())
 
 
 async def _forget(engine: AsyncEngine, ledger: Ledger) -> None:

@@ -241,6 +241,17 @@ def examples() -> dict[str, Any]:
         "LinkRow": {"id": "link-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "unit": "unit-school-1", "agency": "SCHOOL",
                     "reporter_class": "school", "made_by": "security.1", "made_at": FILED, "ended_at": None},
         "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
+        "Health": {"at": FILED, "light": "wrong", "signs": [
+            {"vital": "restore", "title_zh": "备份恢复演练", "title_en": "a backup was restored", "light": "wrong", "zh": "最近演练 从未",
+             "en": "last on no day", "do_zh": "请恢复一次到另一台机器，并把日期写入 SHOUHU_RESTORE_TESTED。",
+             "do_en": "Restore one on another machine and enter the day as SHOUHU_RESTORE_TESTED."}]},
+        "Credentials": {"id": "civil.officer.3", "password": "9v3nQx0fT2mLkA7c", "held": False,
+                        "authenticator": "otpauth://totp/Shouhu:civil.officer.3?secret=JBSWY3DPEHPK3PXP&issuer=Shouhu"},
+        "DeskRow": {"id": "STREET-110106007", "agency": "STREET", "division": "110106007", "name_zh": "东铁匠营街道办事处", "people": 2,
+                    "heads": 1},
+        "SeatRow": {"id": "civil.officer.3", "name": "示例丙（化名）", "agency": "CIVIL", "desk": "CIVIL", "desk_name": "区民政局",
+                    "roles": ["officer"], "division": None, "unit": None, "is_active": True, "account_at": FILED, "held_at": None,
+                    "away_until": None, "seen_at": ACCEPTED, "by_provider": False},
         "Year": {"confirmed_until": date(2026, 12, 31), "days": [
             {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},
         "KeyRow": {"id": "key-5b1c0d9e8f7a6b3c", "unit": "unit-school-1", "agency": "SCHOOL", "scopes": ["report:create"],

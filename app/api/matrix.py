@@ -9,6 +9,7 @@ from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Rela
 from app.domain.approvals import Act, may_propose
 from app.domain.emergency import may_break_glass, may_review
 from app.domain.keys import opens
+from app.domain.seats import may_see_seats, sees_every_seat
 from app.domain.sight import ADMINS
 from app.domain.terms import Agency, KeyScope, Role
 
@@ -61,6 +62,19 @@ def _in_a_list(actor: Actor) -> str:
 
 def _on_the_board(actor: Actor) -> str:
     return _in_a_list(actor) if may(actor, Action.READ_STATISTICS).allowed else REFUSED
+
+
+def _sees_seats(actor: Actor) -> str:
+    return YES if may_see_seats(actor) else REFUSED
+
+
+def _runs_or_oversees(actor: Actor) -> str:
+    return YES if sees_every_seat(actor) else REFUSED
+
+
+def _seat_of_none(action: Action) -> Rule:
+    """Of somebody who does not exist."""
+    return lambda actor: NOTHING if may(actor, action).allowed else REFUSED
 
 
 def _overseer(actor: Actor) -> str:
@@ -173,12 +187,23 @@ RULES: dict[str, tuple[str, Rule]] = {
     "read_notice": ("the own notices", signed_in),
     "deputies": ("the own absences", signed_in),
     "revoke_deputy": ("the own absences", _nothing),
+    "people": ("administrators, supervisors, heads of the own agency", _sees_seats),
+    "system_health": ("administrators and supervisors", _runs_or_oversees),
+    "add_person": ("manage_accounts", _seat_of_none(Action.MANAGE_ACCOUNTS)),
+    **dict.fromkeys(
+        ("renew_account", "move_person", "end_person", "return_person"),
+        ("manage_accounts, never the own", _seat_of_none(Action.MANAGE_ACCOUNTS)),
+    ),
+    **dict.fromkeys(
+        ("release_account", "give_roles", "sign_out_person"),
+        ("manage_rights, never the own", _seat_of_none(Action.MANAGE_RIGHTS)),
+    ),
     "confirm_year": ("manage_calendar", _by(Action.MANAGE_CALENDAR)),
     "propose_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     "approve_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     "dry_run_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     **dict.fromkeys(
-        ("me", "agencies", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_rows", "policy_changes", "surveys"),
+        ("me", "agencies", "desks", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_rows", "policy_changes", "surveys"),
         ("signed in", signed_in),
     ),
 }  # fmt: skip

@@ -51,6 +51,8 @@ NOT_FOUND = (
     RefusalCode.NO_SUCH_WARNING,
     RefusalCode.KEY_NOT_FOUND,
     RefusalCode.UNIT_NOT_FOUND,
+    RefusalCode.PERSON_NOT_FOUND,
+    RefusalCode.DESK_NOT_FOUND,
 )
 FORBIDDEN = (RefusalCode.NOT_ALLOWED, RefusalCode.NOT_YOUR_DESK, RefusalCode.NOT_THE_HOLDER, RefusalCode.NOT_ASKED,
              RefusalCode.SCOPE_MISSING)  # fmt: skip

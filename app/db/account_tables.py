@@ -15,7 +15,9 @@ accounts = Table(
     Column("waits_until", Instant),
     Column("last_step", BIGINT, nullable=False, server_default="0"),
     Column("made_at", Instant, nullable=False),
+    Column("held_at", Instant),
     info=keyed_by(of_service),
+    comment="`held_at`: made anew for somebody with roles, and good once the security administrator has let it go.",
 )
 identities = Table(
     "identities",

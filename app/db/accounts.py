@@ -41,8 +41,13 @@ class Tried(NamedTuple):
     wait: timedelta | None = None
 
 
-async def make_account(conn: AsyncConnection, person_id: str, now: datetime) -> NewAccount | None:
-    """A new password and authenticator for somebody who is known; what they had ends. None for a stranger."""
+async def make_account(
+    conn: AsyncConnection, person_id: str, now: datetime, *, held: bool = False
+) -> NewAccount | None:
+    """A new password and authenticator for somebody who is known; what they had ends. None for a stranger.
+
+    `held`: it lets nobody in before a second person has let it go.
+    """
     people = tables.people.c
     known = select(people.id).where(people.id == person_id, people.is_active)
     if (await conn.execute(known)).scalar_one_or_none() is None:
@@ -50,7 +55,7 @@ async def make_account(conn: AsyncConnection, person_id: str, now: datetime) -> 
     password, secret = secrets.token_urlsafe(12), random_base32()
     row = {
         "password_hash": await asyncio.to_thread(HASHER.hash, password), "totp_secret": secret, "failures": 0,
-        "waits_until": None, "last_step": 0, "made_at": now,
+        "waits_until": None, "last_step": 0, "made_at": now, "held_at": now if held else None,
     }  # fmt: skip
     stored = await sealed_row(conn, accounts, {"person_id": person_id, **row})
     await conn.execute(upsert(accounts).values(stored).on_conflict_do_update(index_elements=["person_id"], set_=stored))
@@ -69,7 +74,7 @@ async def sign_in(conn: AsyncConnection, person_id: str, password: str, code: st
     right = await asyncio.to_thread(_is_right, row["password_hash"] if row else _nobody(), password)
     if row is None:
         return Tried()
-    step = _step_of(row["totp_secret"], code, now, row["last_step"]) if right else None
+    step = _step_of(row["totp_secret"], code, now, row["last_step"]) if right and row["held_at"] is None else None
     after = guarded.failed(now) if step is None else guarded.succeeded(step)
     await conn.execute(update(accounts).where(mine).values(after.model_dump()))
     if step is None:

@@ -1,6 +1,7 @@
 """What a process that answers people holds for all requests, whether programs or persons ask."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -28,6 +29,8 @@ class Service:
     provider: Provider | None = None
     """Who vouches for the people that sign in, where it is not this service itself."""
     local_accounts: bool = True
+    restore_tested: date | None = None
+    """The day on which a backup was last restored to try it, as the operator says."""
     scanner: str = ""
     """`unix:/path` or `tcp:host:port` of ClamAV's daemon; files are not scanned where it is empty."""
 

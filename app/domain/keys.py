@@ -30,7 +30,7 @@ OPENS: Mapping[str, KeyScope] = {
 """By the name of the route; a route that stands neither here nor in OPEN_TO_ALL is shut for every key."""
 BRINGS_FILES = (KeyScope.REPORT_CREATE, KeyScope.TASK_WORK)
 """A file shows nothing to whoever brings it, and comes with a report as with a step of work."""
-OPEN_TO_ALL = ("me", "agencies", "calendar")
+OPEN_TO_ALL = ("me", "agencies", "desks", "calendar")
 
 
 def opens(scopes: Collection[KeyScope], route: str) -> bool:

@@ -81,6 +81,15 @@ class RefusalCode(Term):
         "You may see this case; no emergency is needed.",
     )
     READ_NOT_FOUND = "read_not_found", "没有此紧急调阅", "There is no such emergency read."
+    PERSON_NOT_FOUND = "person_not_found", "没有此人员", "There is nobody of that account."
+    DESK_NOT_FOUND = "desk_not_found", "没有此科室", "There is no such desk."
+    PERSON_EXISTS = "person_exists", "该账号已有人使用", "Somebody has this account already."
+    ROLES_UNFIT = (
+        "roles_unfit",
+        "这些角色不能由同一人在此岗位担任：三员须分立且不办案，检察官须在检察院，报告人须有单位且不兼经办",
+        "One person cannot hold these roles here: the three administrators are three persons who work on no case, prosecutors sit"
+        " at the procuratorate, and reporters belong to a unit.",
+    )
     APPROVAL_NOT_FOUND = "approval_not_found", "没有此审批事项", "There is no such proposal."
     APPROVAL_EXPIRED = "approval_expired", "审批已过期，请重新提出", "The proposal has expired; make it anew."
     SAME_CASE = "same_case", "不能与自身关联", "A report cannot be linked to itself."

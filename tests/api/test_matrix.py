@@ -48,6 +48,9 @@ BODIES = {
     "rehearse_case": {"case": {}},
     "keep_task_view": {"name": "x"},
     "invite_to_survey": {"count": 1},
+    "add_person": {"id": "matrix.new", "name": "x", "desk": "no-such"},
+    "move_person": {"desk": "CIVIL"},
+    "give_roles": {"roles": []},
     "make_entry_link": {"unit": "unit-matrix", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"},
 }
 LISTS = ("own_reports", "list_cases", "tasks", "stalled", "watches", "offered_watches", "due_visits", "notices")
@@ -184,6 +187,7 @@ class Caller:
             "case_id": self.case, "child_id": self.child, "subject_id": subject, "watch_id": "watch-none", "notice_id": 0, "number": 0,
             "deputy_row": 0, "version": "no-such", "survey": "satisfaction", "file_id": self.photo, "link_id": "link-none",
             "approval_id": "approval-none", "view_id": "view-none", "other_id": "case-none", "read_id": "glass-none",
+            "person_id": "nobody.at.all",
         }  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
         asked |= {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"} if name == "scorecard" else {}

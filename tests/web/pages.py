@@ -16,6 +16,7 @@ class PageOf:
     status: int = 200
 
 
+ADMIN, SECURITY = "admin.1", "security.1"
 CIVIL, POLICE, HEAD, SUPERVISOR = "civil.officer.1", "police.officer.1", "police.head.1", "conf.supervisor.1"
 AUDITS, COMMITTEE = "civil.supervisor.1", "comm-110106017.officer.1"
 PAGES = (
@@ -57,9 +58,9 @@ PAGES = (
         send="form[enctype] .btn",
         status=422,
     ),
-    PageOf("duplicates", "/cases/{case_id}/duplicates", "/cases/{twin}/duplicates", POLICE),
-    PageOf("duplicates-none", "/cases/{case_id}/duplicates", "/cases/{inert}/duplicates", POLICE),
-    PageOf("duplicate", "/cases/{case_id}/duplicates/{other_id}", "/cases/{twin}/duplicates/{waiting}", POLICE),
+    PageOf("case-duplicates", "/cases/{case_id}/duplicates", "/cases/{twin}/duplicates", POLICE),
+    PageOf("case-duplicates-none", "/cases/{case_id}/duplicates", "/cases/{inert}/duplicates", POLICE),
+    PageOf("case-duplicate", "/cases/{case_id}/duplicates/{other_id}", "/cases/{twin}/duplicates/{waiting}", POLICE),
     PageOf("link", "/cases/{case_id}/do/{verb}", "/cases/{twin}/do/link", POLICE),
     PageOf("case-history", "/cases/{case_id}/history", "/cases/{answered}/history", POLICE),
     PageOf("case-access", "/cases/{case_id}/access", "/cases/{waiting}/access", AUDITS),
@@ -90,14 +91,25 @@ PAGES = (
     PageOf("oversight-nothing-ticked", "/oversight", "/oversight", AUDITS, post={"note": "x"}, status=422),
     PageOf("emergency-reads", "/oversight/emergency", "/oversight/emergency", AUDITS),
     PageOf("emergency-reads-all", "/oversight/emergency", "/oversight/emergency?waiting=false", SUPERVISOR),
+    PageOf("emergency-reads-wrong", "/oversight/emergency", "/oversight/emergency", SUPERVISOR, status=422),
+    PageOf("system", "/system", "/system", ADMIN),
+    PageOf("people", "/people", "/people", ADMIN),
+    PageOf("people-of-an-agency", "/people", "/people?agency=POLICE", AUDITS),
+    PageOf("people-none-waits", "/people", "/people?waiting=true&agency=CULTURE", SECURITY),
+    PageOf("person", "/people/{person_id}", "/people/police.officer.1", ADMIN),
+    PageOf("person-roles", "/people/{person_id}", "/people/police.officer.1", SECURITY),
+    PageOf("person-own", "/people/{person_id}", "/people/security.1", SECURITY),
     PageOf(
-        "emergency-reads-wrong",
-        "/oversight/emergency",
-        "/oversight/emergency",
-        SUPERVISOR,
-        post={"note": "x"},
+        "person-unsure",
+        "/people/{person_id}",
+        "/people/police.officer.1",
+        ADMIN,
+        post={},
+        send="button[value=end]",
         status=422,
     ),
+    PageOf("person-new", "/people/new", "/people/new", ADMIN),
+    PageOf("person-new-wrong", "/people/new", "/people/new", ADMIN, post={"id": "police.officer.1"}, status=422),
     PageOf("statistics", "/statistics", "/statistics", AUDITS),
     PageOf("rules", "/rules", "/rules", POLICE),
     PageOf("rules-version", "/rules/{version}", "/rules/fengtai-2026.1", AUDITS),
@@ -168,6 +180,7 @@ NO_PAGE = (
     "/tasks/list",
     "/tasks/views",
     "/visits/take",
+    "/system/signs",
     "/absences/seat",
 )
 """Routes that show nothing themselves, and those of a report that is being written, which tests/web/test_reporting.py walks."""

@@ -93,3 +93,31 @@ async def test_a_stranger_finds_no_page_and_an_officer_elsewhere_no_button(visit
         assert (await there.page.goto(there.root + address)).status == 404
     civil = await (await visitor("civil.officer.1")).open(f"{path}/legs/{leg}")
     assert await civil.page.locator("main a.btn:has-text('受理')").count() == 0
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+async def test_a_task_is_accepted_and_completed_by_keyboard_alone(visitor, people, case, scripts):
+    path, _ = case
+    leg = await leg_of(people, path.rpartition("/")[2], "EDU")
+    here = await (await visitor("edu.officer.1", size=DESK, java_script_enabled=scripts)).open(path)
+    await here.tab_to(f"main a[href='{path}/legs/{leg}']")
+    assert await here.submit() == 200
+    await here.tab_to(f"main a[href='{path}/legs/{leg}/accept']")
+    assert await here.submit() == 200
+    await here.tab_to("button[value=yes]")
+    assert await here.submit() == 200
+    assert (await state_of(people, path, leg))["state"] == "accepted"
+    await here.tab_to(f"main a[href='{path}/legs/{leg}']")
+    assert await here.submit() == 200
+    await here.tab_to("main a[href$='/complete'], main a[href$='/outcome']")
+    assert await here.submit() == 200
+    await here.tab_to("button[value=check]")
+    assert await here.submit() == 422, "nothing is done without a word on what was done"
+    await here.tab_to("#note")
+    await here.page.keyboard.type("已联系学校，孩子在校，安排心理辅导")
+    await here.tab_to("button[value=check]")
+    assert await here.submit() == 200
+    await here.tab_to("button[value=yes]")
+    assert await here.submit() == 200
+    assert (await state_of(people, path, leg))["state"] == "completed"
+    here.is_quiet()

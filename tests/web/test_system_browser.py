@@ -1,0 +1,29 @@
+"""The health of the running service on its page: the real worker is heard, and what is missing says what to do."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+
+from app.db.beats import beats
+
+pytestmark = pytest.mark.browser
+
+
+async def test_the_worker_that_runs_is_heard_and_what_is_missing_says_what_to_do(visitor, owner):
+    heard = select(func.count()).where(beats.c.engine_at.is_not(None), beats.c.reconciled_at.is_not(None))
+    async with asyncio.timeout(30), owner.connect() as conn:
+        while not (await conn.execute(heard)).scalar_one():
+            await asyncio.sleep(0.5)
+            await conn.rollback()
+    here = await (await visitor("admin.1")).open("/system")
+    well = here.page.locator("table tbody tr")
+    names = [await row.locator("td").first.inner_text() for row in await well.all()]
+    assert {"后台进程", "流程引擎（Temporal）", "自动核对", "访问记录封存", "内容密钥"} <= set(names)
+    says = await here.says()
+    assert "SHOUHU_RESTORE_TESTED" in says
+    here.is_quiet()
+    english = await (await visitor("conf.supervisor.1", language="en", java_script_enabled=False)).open("/system")
+    assert "What to do: " in await english.says()
+    there = await visitor("police.officer.1")
+    assert (await there.page.goto(there.root + "/system")).status == 403
