@@ -221,6 +221,11 @@ OTHER_REPORTS = {
         {"situations": ("living_alone",), "children": ({**CHILD, "age_years": 5, "alone_now": "yes"},)},
         ("immediate", "A"), {(2, "POLICE"), (2, "STREET"), (3, "CIVIL"), (5, "SW")},
     ),
+    "a child whose illness the family cannot pay, told by a hospital": (
+        {"reporter_class": "medical", "children": ({**CHILD, "gravely_ill": "yes", "needs_treatment": "yes"},),
+         "household": {"cannot_pay_treatment": "yes"}},
+        ("immediate", "None"), {(1, "HOSPITAL"), (2, "CIVIL"), (2, "HEALTH"), (2, "STREET"), (3, "SW")},
+    ),
     "a foundling": (
         {"nine_situations": (6,), "children": ({**CHILD, "identity_known": "no"},)},
         ("immediate", "D"), {(1, "HOSPITAL"), (1, "POLICE"), (2, "CIVIL"), (2, "RESCUE"), (3, "HEALTH"), (4, "CIVIL")},
@@ -233,6 +238,30 @@ def test_a_report_of_a_kind_that_no_file_holds_finds_its_agencies(said, answer, 
     triage = PACK.triage(ReportFacts.model_validate(said))
     assert (str(triage.urgency), str(triage.branch)) == answer
     assert {(r.step, str(r.agency)) for r in triage.routes} >= legs
+
+
+@pytest.mark.requirement("R114")
+def test_the_police_are_called_to_an_ill_child_only_where_something_points_to_a_situation_of_theirs():
+    ill = {"child_id": "c", "gravely_ill": "yes", "needs_treatment": "yes"}
+    alone = PACK.triage(ReportFacts.model_validate({"reporter_class": "medical", "children": [ill]}))
+    assert "POLICE" not in {leg.agency for leg in alone.routes}
+    assert "POLICE" not in {duty.holder for duty in alone.obligations}
+    (treat,) = [leg for leg in alone.routes if leg.agency == "HOSPITAL"]
+    assert (treat.task, treat.gate, treat.urgent) == ("treat_first", Gate(), True)
+    assert {"confirm_treated": "HOSPITAL"}.items() <= {duty.code: duty.holder for duty in alone.obligations}.items()
+    for more in (
+        {"children": [{**ill, "injured": "yes"}]},
+        {"children": [{**ill, "alone_now": "yes"}]},
+        {"children": [{"child_id": "c", "needs_treatment": "yes"}]},  # nobody knows of what
+        {"children": [{**ill, "identity_known": "no"}]},
+        {"children": [ill], "nine_situations": [5]},
+        {"children": [ill], "situations": ["suspected_accident"]},
+        {"children": [ill], "guardians": [{"relation": "father", "neglects": "yes"}]},
+        {"children": [ill], "guardians": [{"relation": "father", "whereabouts": "missing"}]},
+        {"children": [ill], "household": {"carer_available_tonight": "no"}},
+    ):
+        triage = PACK.triage(ReportFacts.model_validate({"reporter_class": "medical", **more}))
+        assert "POLICE" in {leg.agency for leg in triage.routes}, more
 
 
 @pytest.mark.requirement("R068")

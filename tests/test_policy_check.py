@@ -181,8 +181,43 @@ def test_the_pack_in_force_has_nothing_wrong():
     assert (shown.exit_code, shown.output[:2]) == (0, "ok")
 
 
-def test_a_placement_that_a_row_before_it_always_takes_is_found():
-    faults = check(changed(("placement.yaml", 'when: "orphan && (kin_offers || another_guardian)"', 'when: "orphan"')))
+def test_a_placement_or_a_benefit_that_a_row_before_it_always_takes_is_found():
+    shadow = '  - {id: e-shadow, benefit: B_DIFF, result: candidate, when: "D2 && D3", basis: [R004]}\n'
+    faults = check(
+        changed(
+            ("placement.yaml", 'when: "orphan && (kin_offers || another_guardian)"', 'when: "orphan"'),
+            ("entitlements.yaml", "  - {id: e-diff-street,", f"{shadow}  - {{id: e-diff-street,"),
+        )
+    )
+    beaten = "is never reached: whenever it holds, a row before it has decided"
     assert [str(fault) for fault in faults] == [
-        "placement.yaml: placements row p-orphan: is never reached: whenever it holds, a row before it has decided"
+        *(f"placement.yaml: placements row p-orphan{last}: {beaten}" for last in ("-adopted", "-foster", "")),
+        f"entitlements.yaml: entitlements row e-shadow: {beaten}",
     ]
+
+
+BADLY_WRITTEN = {
+    "a key written twice": (("times.yaml", "  accept: {", "  accept: {urgent: 2 hours, "), "times.yaml: pack: urgent stands twice"),
+    "a day that is none": (("triage.yaml", "from: 2026-01-01", "from: 2026-13-01"), "triage.yaml: pack: month must be in 1..12"),
+    "a need that nobody knows": (
+        ("placement.yaml", "needs: [public_notice_60d", "needs: [public_notce"), "placement.yaml: gates row g-adoption: ",
+    ),
+    "a unique table that is none of a report": (
+        ("triage.yaml", "\nurgencies:", "\nunique: [placements]\n\nurgencies:"), "triage.yaml: unique: placements is no table",
+    ),
+    "a number without a source": (("triage.yaml", "  quorum: [", "  quorums: ["), "triage.yaml: numbers row quorum: says not what"),
+    "a deadline of zero": (
+        ("times.yaml", "accept: {normal: 1 working_days", "accept: {normal: 0 working_days"), "times.yaml: times row accept: ",
+    ),
+    "a procedure that a report cannot begin": (
+        ("procedures.yaml", "procedure: joint_conference, zh", "procedure: joint_conferance, zh"),
+        "procedures.yaml: begins row put-to-conference: there is no procedure called joint_conferance",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), BADLY_WRITTEN.values(), ids=BADLY_WRITTEN)
+def test_what_is_badly_written_is_refused_with_its_place(change, said):
+    with pytest.raises(BadPack) as refusal:
+        parse(changed(change))
+    assert any(str(fault).startswith(said) for fault in refusal.value.faults), refusal.value.faults

@@ -63,7 +63,7 @@ PLAIN = {
     "audit": "person_id behalf agency action stream_id fields children why outcome trace_id",
     "calendar_days": "day kind name source",
     "calendars": "confirmed_until reason set_by",
-    "case_outcomes": "case_id policy children",
+    "case_outcomes": "case_id policy since children",
     "cases": "id policy progress division stage urgency branch lead reporter_unit rung linked_to agencies desks about",
     "child_files": "id policy progress division child_id desks merged_into",
     "children": "id case_id sex division marks",

@@ -108,12 +108,12 @@ def names_of(reporter: dict[str, Any]) -> tuple[str, ...]:
 
 
 async def _proposals(conn: Conn, shouhu: Shouhu, progress: Progress) -> dict[str, Any]:
-    """What the rules of the case find in its report and in a judgment since, for those who decide on it; kept nowhere."""
+    """What the rules of the case find in its report and in what has happened since, for those who decide on it; kept nowhere."""
     facts = await report_of(conn, progress.case_id)
     if facts is None:
         return {}
     pack = await shouhu.ledger.pack(conn, progress.policy)
-    found = pack.found(facts.after_judgment() if "guardian_sentenced" in progress.happened else facts)
+    found = pack.found(facts, progress.happened)
     sources = dict.fromkeys(source for child in found for source in child.sources)
     return {
         "found": [child.model_dump(mode="json", exclude={"near": True, "benefits": {"near"}}) for child in found],

@@ -47,8 +47,7 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
     seen_on = progress.filed_at.astimezone(BEIJING).date()
     given = await _given(conn, [one.child_id for one in facts.children])
-    judged = facts.after_judgment() if "guardian_sentenced" in progress.happened else facts
-    fits = checklist(pack.file, judged)
+    fits = checklist(pack.file, pack.since(facts, progress.happened))
     return [
         ChildServices(
             child_id=one.child_id,

@@ -284,7 +284,7 @@ async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:
 def found_of(pack: Pack, record: ChildRecord, seen: FactsSeen | None = None) -> ChildFound | None:
     """What the rules find of the child in all that has been said of it, and in what is seen right now."""
     facts = record.facts_with(seen)
-    found = pack.found(facts) if facts else ()
+    found = pack.found(facts, record.happened) if facts else ()
     return next((one for one in found if one.child_id == record.child_id), None)
 
 

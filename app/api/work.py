@@ -64,6 +64,7 @@ ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
     "safety": (c.ConfirmSafety, Action.CONFIRM_SAFETY),
     "sentence": (c.RecordSentence, Action.CONFIRM_SAFETY),
     "grade-review": (c.ReviewGrade, Action.REVIEW_GRADE),
+    "assessment-return": (c.ReturnAssessment, Action.REVIEW_GRADE),
     "plan": (c.AdoptPlan, Action.ADOPT_PLAN),
     "benefit": (c.DecideBenefit, Action.DECIDE_BENEFIT),
     "benefit-choice": (c.ChooseHighest, Action.DECIDE_BENEFIT),
@@ -99,6 +100,7 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     c.RecordOutcome: {"outcome": "admonished", "record": {"done_on": "2026-05-06"}, "note": "已当面劝诫"},
     c.ConfirmSafety: {"child_id": CHILD, "safety": "safe"},
     c.ReviewGrade: {"grade": "high", "present": 5},
+    c.ReturnAssessment: {"present": 5, "note": "缺少对其他照料人的走访，请补充评估"},
     c.AdoptPlan: {"items": [{"agency": "EDU", "service": "education_support"}], "lead": "CIVIL"},
     c.FilePostAssessment: {"grade": "low"},
     c.DecideBenefit: {"child_id": CHILD, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00"},
@@ -221,7 +223,7 @@ async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress) -> c.Pro
     facts = await report_of(conn, progress.case_id)
     if facts is None:
         return None
-    found = (await shouhu.ledger.pack(conn, progress.policy)).found(facts)
+    found = (await shouhu.ledger.pack(conn, progress.policy)).found(facts, progress.happened)
     grades = tuple(Grade)
     highest = min((child.grade for child in found), key=lambda one: grades.index(one.grade), default=None)
     return c.Proposed(scale=highest.scale, grade=highest.grade) if highest else None

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -60,7 +60,9 @@ class Pack(Protocol):
 
     def with_calendar(self, calendar: Calendar) -> Policy: ...
 
-    def found(self, facts: ReportFacts) -> tuple[ChildFound, ...]: ...
+    def found(self, facts: ReportFacts, happened: Collection[str] = ()) -> tuple[ChildFound, ...]: ...
+
+    def since(self, facts: ReportFacts, happened: Collection[str]) -> ReportFacts: ...
 
 
 class StaleVersion(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, PrimaryKeyConstraint, String, Table, select
+from sqlalchemy import Column, ColumnElement, PrimaryKeyConstraint, String, Table, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,15 +14,17 @@ from app.db.ledger import Ledger
 from app.db.vault import opened
 from app.domain.facts import ReportFacts
 from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, outcomes_of
+from app.domain.policy import RECOGNISED, SENTENCED, TURNS
+from app.domain.procedure import happening
 
 case_outcomes = Table(
     "case_outcomes",
     metadata,
     Column("case_id", Id, nullable=False),
     Column("policy", String(60), nullable=False),
-    Column("judged", Boolean, nullable=False),
+    Column("since", String(120), nullable=False),
     Column("children", JSONB, nullable=False),
-    PrimaryKeyConstraint("case_id", "policy", "judged"),
+    PrimaryKeyConstraint("case_id", "policy", "since"),
     comment="What a version of the rules finds in a report, in codes: made from the report once, and again by anybody.",
 )
 MOST = 1000
@@ -31,7 +33,9 @@ TOLD = (
     "report_filed", "policy_moved", "guardian_sentenced", "assessment_filed", "grade_reviewed", "referral_accepted",
     "safety_confirmed", "report_linked", "report_unlinked", "case_closed",
 )  # fmt: skip
-SAID = ("division", "policy", "watch", "after", "grade")
+Wanted = tuple[str, str, str]
+"""A case, the rules it follows, and what has happened since its report."""
+SAID = ("division", "policy", "watch", "after", "grade", "step", "outcome")
 """What these say that figures need; the events are long, and the rest of them is not fetched."""
 
 
@@ -39,11 +43,12 @@ async def cases_then(conn: AsyncConnection, at: datetime, seen: ColumnElement[bo
     """Every case that had been filed, folded from its events up to the instant."""
     event, case = tables.events.c, tables.cases.c
     said = [event.body[name].astext.label(name) for name in SAID]
+    conference = (event.kind == "outcome_recorded") & (event.body["step"].astext == RECOGNISED.partition("=")[0])
     query = (
         select(event.stream_id, event.kind, event.at, *said, tables.reports.c.happened_on.label("day"))
         .join(tables.cases, case.id == event.stream_id)
         .outerjoin(tables.reports, tables.reports.c.case_id == case.id)
-        .where(event.kind.in_(TOLD), event.at <= at, seen)
+        .where(or_(event.kind.in_(TOLD), conference), event.at <= at, seen)
         .order_by(event.stream_id, event.version)
     )
     found: dict[str, dict[str, Any]] = {}
@@ -63,7 +68,10 @@ def _said(row: Any, so_far: dict[str, Any]) -> dict[str, Any]:
         case "policy_moved":
             return {"policy": row.after}
         case "guardian_sentenced":
-            return {"judged": True}
+            return {"since": (*so_far.get("since", ()), SENTENCED)}
+        case "outcome_recorded":
+            resolved = happening(row.step, row.outcome)
+            return {"since": (*so_far.get("since", ()), *((resolved,) if resolved in TURNS else ()))}
         case "assessment_filed" | "grade_reviewed":
             return {"grade": row.grade}
         case "report_linked":
@@ -94,21 +102,23 @@ async def children_of(
     conn: AsyncConnection, ledger: Ledger, cases: Iterable[CaseThen], most: int = MOST
 ) -> dict[str, tuple[ChildOutcome, ...]]:
     """What the rules find of the children of these cases; of those that were never gone through, as many as one reading may."""
-    wanted = {(case.case_id, case.policy, case.judged) for case in cases}
+    wanted = {(case.case_id, case.policy, _since(case)) for case in cases}
     table = case_outcomes.c
-    rows = await conn.execute(select(table.case_id, table.policy, table.judged, table.children))
-    known = {(row.case_id, row.policy, row.judged): row.children for row in rows}
+    rows = await conn.execute(select(table.case_id, table.policy, table.since, table.children))
+    known = {(row.case_id, row.policy, row.since): row.children for row in rows}
     fresh = await _found(conn, ledger, sorted(wanted - known.keys())[:most])
     return {
         case_id: tuple(ChildOutcome.model_validate(child) for child in children)
-        for (case_id, policy, judged), children in (known | fresh).items()
-        if (case_id, policy, judged) in wanted
+        for (case_id, policy, since), children in (known | fresh).items()
+        if (case_id, policy, since) in wanted
     }
 
 
-async def _found(
-    conn: AsyncConnection, ledger: Ledger, wanted: list[tuple[str, str, bool]]
-) -> dict[tuple[str, str, bool], list[dict[str, Any]]]:
+def _since(case: CaseThen) -> str:
+    return " ".join(turn for turn in TURNS if turn in case.since)
+
+
+async def _found(conn: AsyncConnection, ledger: Ledger, wanted: list[Wanted]) -> dict[Wanted, list[dict[str, Any]]]:
     if not wanted:
         return {}
     report = tables.reports.c
@@ -117,15 +127,15 @@ async def _found(
     facts = {row["case_id"]: ReportFacts.model_validate(row["facts"]) for row in rows if row["facts"]}
     packs = {policy: await ledger.pack(conn, policy) for policy in dict.fromkeys(policy for _, policy, _ in wanted)}
     made = {}
-    for case_id, policy, judged in wanted:
+    for case_id, policy, since in wanted:
         if case_id in facts:
-            seen = facts[case_id].after_judgment() if judged else facts[case_id]
+            seen = packs[policy].since(facts[case_id], since.split())
             children = outcomes_of(seen, packs[policy].found(seen))
-            made[case_id, policy, judged] = [child.model_dump(mode="json") for child in children]
+            made[case_id, policy, since] = [child.model_dump(mode="json") for child in children]
     if made:
         rows = [
-            {"case_id": case_id, "policy": policy, "judged": judged, "children": children}
-            for (case_id, policy, judged), children in made.items()
+            {"case_id": case_id, "policy": policy, "since": since, "children": children}
+            for (case_id, policy, since), children in made.items()
         ]
         await conn.execute(insert(case_outcomes).on_conflict_do_nothing(), rows)
     return made

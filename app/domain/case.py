@@ -26,6 +26,7 @@ BY_ACT: dict[str, Callable[[Progress], bool]] = {
     "answer_acceptance": lambda state: state.informed,
     "answer_outcome": lambda state: state.answered,
     "confirm_safety": lambda state: state.all_safe,
+    "confirm_treated": lambda state: state.all_safe,
     "duplicate_check": lambda state: not state.possible_duplicate,
     "committee_review": lambda state: state.grade_reviewed,
     "adopt_plan": lambda state: state.plan_adopted,

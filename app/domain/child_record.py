@@ -60,6 +60,7 @@ class CaseSeen(_Part):
     grade_reviewed: bool = False
     post_assessments: int = 0
     watch: str | None = None
+    happened: tuple[str, ...] = ()
     children: tuple[Child, ...] = ()
     referrals: tuple[LegSeen, ...] = ()
     benefits: tuple[Held, ...] = ()
@@ -130,6 +131,11 @@ class ChildRecord(Frozen):
         for seen in (*(visit.event.form.facts for visit in self.visits if visit.event.form), *((now,) if now else ())):
             facts = _seen(facts, self.child_id, seen) if facts else None
         return facts
+
+    @property
+    def happened(self) -> tuple[str, ...]:
+        """What has happened in the case that reported the child: a judgment, what the joint conference resolved."""
+        return next((case.happened for _, case in self.cases if case.case_id == self.case_id), ())
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -236,6 +236,13 @@ class ReviewGrade(Grading):
     recused: int = Field(default=0, ge=0, le=99)
 
 
+class ReturnAssessment(Command):
+    """审议: the committee sends the assessment back to whoever made it, with its reasons."""
+
+    present: int = Field(ge=0, le=99)
+    recused: int = Field(default=0, ge=0, le=99)
+
+
 class PlanItem(Frozen):
     """One service of the plan and the agency that owes it."""
 

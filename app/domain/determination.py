@@ -1,5 +1,7 @@
 """What the rules find of one child: categories, placement, grade and records, each a proposal with the rows that made it."""
 
+from functools import lru_cache
+
 from app.domain.benefits import Result
 from app.domain.entitlement import Comparison
 from app.domain.facts import Known
@@ -29,6 +31,15 @@ class Standing(Term):
     PENDING = "pending", "待检察院确认", "waits for the procuratorate"
     ASSESS = "assess", "待评估", "has to be assessed"
     NOT_YET = "not_yet", "尚未", "not yet"
+
+
+class Need(Term):
+    """What must be done before a later step."""
+
+    PUBLIC_NOTICE = "public_notice_60d", "寻亲公告期满", "the public notice has run out"
+    ADOPTION_ASSESSMENT = "adoption_assessment", "收养评估", "the adoption was assessed"
+    DNA_SEARCH = "dna_search_done", "血样比对完成", "the search by DNA has ended"
+    GUARDIAN_CONSENT = "guardian_consent", "监护人同意", "the guardian consents"
 
 
 class PlacementCode(Term):
@@ -71,6 +82,12 @@ class NearMiss(Frozen):
     missing: tuple[str, ...]
 
 
+@lru_cache(maxsize=20_000)
+def near_miss(table: str, row: str, missing: tuple[str, ...]) -> NearMiss:
+    """One for all children of whom the same is missing: there are many of each."""
+    return NearMiss(table=table, row=row, missing=missing)
+
+
 class CategoryFound(Frozen):
     """A category of the child; while it is open, the facts that would decide it."""
 
@@ -79,6 +96,14 @@ class CategoryFound(Frozen):
     basis: tuple[str, ...]
     rows: tuple[str, ...]
     missing: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=20_000)
+def category_found(
+    code: Category, status: Standing, basis: tuple[str, ...], rows: tuple[str, ...], missing: tuple[str, ...]
+) -> CategoryFound:
+    """Likewise one for all who are found so."""
+    return CategoryFound(code=code, status=status, basis=basis, rows=rows, missing=missing)
 
 
 class Rejected(Frozen):
@@ -107,7 +132,7 @@ class Placement(Frozen):
     tonight: PlacementCode | None = None
     """Where the child is until this is settled, when nobody fit is there today."""
     rejected: tuple[Rejected, ...] = ()
-    gates: tuple[str, ...] = ()
+    gates: tuple[Need, ...] = ()
     """What must be done before the next step."""
 
 

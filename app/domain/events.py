@@ -190,6 +190,15 @@ class GradeReviewed(Fact):
     recused: int
 
 
+class AssessmentReturned(Fact):
+    """审议: the committee has sent the assessment back; its reasons are a note."""
+
+    kind: Literal["assessment_returned"] = "assessment_returned"
+    referral_id: str
+    present: int
+    recused: int
+
+
 class PlanAdopted(Fact):
     """方案: one lead agency, the items as planned legs."""
 
@@ -351,6 +360,7 @@ Event = Annotated[
     | GuardianSentenced
     | AssessmentFiled
     | GradeReviewed
+    | AssessmentReturned
     | PlanAdopted
     | StageEntered
     | PostAssessmentFiled

@@ -1,5 +1,6 @@
 """What a reporter ticks about the event, the children, the guardians and the household; *unknown* is an answer everywhere."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Self, TypeVar
 
@@ -124,6 +125,10 @@ class ChildFacts(FactsModel):
     on_the_street: Known = Known.UNKNOWN
     street_before: Known = Known.UNKNOWN
     in_institution: Known = Known.UNKNOWN
+    foster_family: Known = Known.UNKNOWN
+    """A family that would foster the child was assessed and found fit."""
+    adopter: Known = Known.UNKNOWN
+    """Somebody has applied to adopt the child, and was assessed and found fit."""
     lost_family_support: Known = Known.UNKNOWN
     """As assessed: for now the child cannot rely on the family."""
     hiv_affected: Known = Known.UNKNOWN
@@ -140,6 +145,8 @@ class ChildFacts(FactsModel):
     """An agency has put the child forward as another child in difficulty."""
     conference_decided: Known = Known.UNKNOWN
     """The joint conference has resolved so."""
+    conference_refused: Known = Known.UNKNOWN
+    """The joint conference has met and not recognised the child."""
     court_appointed_civil: Known = Known.UNKNOWN
     """A court has made civil affairs the guardian."""
 
@@ -237,6 +244,15 @@ class ReportFacts(FactsModel):
             for one in self.guardians
         )
         return self.model_copy(update={"guardians": guardians})
+
+    def after_conference(self, child_ids: Collection[str], *, recognised: bool) -> Self:
+        """The same report once the joint conference has resolved on these children."""
+        fact = "conference_decided" if recognised else "conference_refused"
+        children = tuple(
+            child.model_copy(update={fact: Known.YES}) if child.child_id in child_ids else child
+            for child in self.children
+        )
+        return self.model_copy(update={"children": children})
 
     def at(self, instant: datetime) -> Self:
         """The same report, received at `instant`."""

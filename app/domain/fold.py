@@ -158,6 +158,8 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
             return {"happened": (*progress.happened, "guardian_sentenced")}
         case e.GradeReviewed(grade=grade):
             return {"grade": grade, "grade_reviewed": True}
+        case e.AssessmentReturned():
+            return {"assessment_returns": progress.assessment_returns + 1}
         case e.PlanAdopted():
             return _planned(progress, event)
         case e.StageEntered(stage=stage):

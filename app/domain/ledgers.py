@@ -1,6 +1,6 @@
 """The books that the notice asks for, each a projection of children's files: a row is made from what is known, and kept nowhere."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
@@ -12,7 +12,7 @@ from app.domain.entitlement import Held
 from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.identity import mask_id, mask_name, mask_phone
 from app.domain.masking import HIDDEN, Mask, mask_address, mask_birth_date
-from app.domain.policy import Frozen
+from app.domain.policy import TURNS, Frozen
 from app.domain.progress import State
 from app.domain.terms import Agency, Term
 
@@ -318,7 +318,7 @@ class Ledger(Frozen):
 class Finding(Protocol):
     """Rules that are asked of children."""
 
-    def found(self, facts: ReportFacts) -> tuple[ChildFound, ...]: ...
+    def found(self, facts: ReportFacts, happened: Collection[str] = ()) -> tuple[ChildFound, ...]: ...
 
 
 class Findings:
@@ -336,9 +336,10 @@ class Findings:
         ids = [child.child_id for child in facts.children] if facts else []
         if facts is None or record.child_id not in ids:
             return None
-        alike = facts.model_dump_json(exclude=NOT_ALIKE)
+        since = tuple(turn for turn in TURNS if turn in record.happened)
+        alike = f"{facts.model_dump_json(exclude=NOT_ALIKE)} {since}"
         if alike not in self._known:
-            self._known[alike] = tuple(found.model_copy(update=NOT_SHOWN) for found in self._rules.found(facts))
+            self._known[alike] = tuple(found.model_copy(update=NOT_SHOWN) for found in self._rules.found(facts, since))
         return self._known[alike][ids.index(record.child_id)]
 
 

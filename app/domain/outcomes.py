@@ -74,7 +74,8 @@ class CaseThen(Frozen):
     happened_on: date | None = None
     watch: str | None = None
     linked: bool = False
-    judged: bool = False
+    since: tuple[str, ...] = ()
+    """What had happened by then that changes what the rules find in the report."""
     grade: Grade | None = None
     first_action_at: datetime | None = None
     closed_at: datetime | None = None

@@ -26,6 +26,12 @@ HAPPENINGS = ("child_safe", "child_found", "guardian_sentenced", "plan_adopted",
 """What a gate may wait for, besides a duty that has expired."""
 
 
+SENTENCED, RECOGNISED, REFUSED = TURNS = (
+    "guardian_sentenced",
+    "joint_conference.meet=recognised",
+    "joint_conference.meet=not_recognised",
+)
+"""What happens in a case and changes what the rules find in its report."""
 DUTIES_BY_ACT = ("answer_outcome", "committee_review", "closure", "supervised", "supervision_reply")
 STEPS_BY_ACT = {"medical_costs.ask": ("paid", "next", "rest")}
 TIMES_BY_ACT = (

@@ -140,6 +140,8 @@ class Progress(Frozen):
     happened: tuple[str, ...] = ()
     grade: Grade | None = None
     grade_reviewed: bool = False
+    assessment_returns: int = 0
+    """How often the committee has sent the assessment back."""
     plan_adopted: bool = False
     post_assessments: int = 0
     post_assessed: bool = False

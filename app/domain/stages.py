@@ -8,7 +8,7 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain.benefits import Benefit
 from app.domain.compartment import require_inside
-from app.domain.opening import open_duty
+from app.domain.opening import open_duty, reopen_leg
 from app.domain.policy import Gate, Policy
 from app.domain.procedure import is_step
 from app.domain.procedure_work import handed_over
@@ -54,7 +54,7 @@ def _file_assessment(progress: Progress, command: c.FileAssessment, policy: Poli
     if not referral.assessment:
         raise Refused(RefusalCode.NO_ASSESSMENT)
     filed = e.AssessmentFiled(**signed(command.by, now), referral_id=referral.id, **_graded(command))
-    if progress.duty("committee_review"):
+    if progress.grade_reviewed or progress.open_duty("committee_review"):
         return (filed,)
     return filed, open_duty(progress, policy, now, "committee_review")
 
@@ -62,10 +62,32 @@ def _file_assessment(progress: Progress, command: c.FileAssessment, policy: Poli
 def _review_grade(progress: Progress, command: c.ReviewGrade, policy: Policy, now: datetime) -> Events:
     if progress.grade is None:
         raise Refused(RefusalCode.NO_ASSESSMENT)
-    if command.present - command.recused < policy.quorum:
-        raise Refused(RefusalCode.QUORUM_NOT_MET, quorum=policy.quorum)
+    _require_quorum(command, policy)
     head = signed(command.by, now)
     return (e.GradeReviewed(**head, **_graded(command), present=command.present, recused=command.recused),)
+
+
+def _require_quorum(command: c.ReviewGrade | c.ReturnAssessment, policy: Policy) -> None:
+    if command.present - command.recused < policy.quorum:
+        raise Refused(RefusalCode.QUORUM_NOT_MET, quorum=policy.quorum)
+
+
+def _return_assessment(progress: Progress, command: c.ReturnAssessment, policy: Policy, now: datetime) -> Events:
+    """Whoever assessed does so again and the committee reviews it anew; what is urgent waits for neither."""
+    if progress.grade is None:
+        raise Refused(RefusalCode.NO_ASSESSMENT)
+    assessed = [leg for leg in progress.referrals if leg.assessment and leg.state is State.COMPLETED]
+    if not (assessed and progress.open_duty("committee_review")):
+        raise Refused(RefusalCode.ALREADY_DONE)
+    _require_quorum(command, policy)
+    if progress.assessment_returns >= policy.return_cap:
+        raise Refused(RefusalCode.RETURN_CAP, cap=policy.return_cap)
+    if not command.note.strip():
+        raise Refused(RefusalCode.REASONS_NEEDED)
+    head, leg = signed(command.by, now), assessed[-1]
+    returned = e.AssessmentReturned(**head, referral_id=leg.id, present=command.present, recused=command.recused)
+    met = e.DutyMet(**head, code="committee_review")
+    return returned, met, reopen_leg(progress, policy, now, leg, leg.agency, refused=False)
 
 
 def _adopt_plan(progress: Progress, command: c.AdoptPlan, policy: Policy, now: datetime) -> Events:
@@ -75,8 +97,8 @@ def _adopt_plan(progress: Progress, command: c.AdoptPlan, policy: Policy, now: d
         raise Refused(RefusalCode.WRONG_STAGE, stage=progress.stage.value)
     if _assessment_is_owed(progress, policy):
         raise Refused(RefusalCode.NO_ASSESSMENT)
-    waits = progress.open_duty("committee_review") and not progress.urgency.around_the_clock
-    if waits:
+    reviewing = progress.open_duty("committee_review") or any(leg.assessment for leg in progress.open_referrals)
+    if reviewing and not progress.urgency.around_the_clock:
         raise Refused(RefusalCode.COMMITTEE_REVIEW_PENDING)
     require_inside(
         progress.sealed_for, *(item.agency for item in command.items), *((command.lead,) if command.lead else ())
@@ -198,6 +220,7 @@ STAGE_WORK = {
     c.EnterStage: _enter_stage,
     c.FileAssessment: _file_assessment,
     c.ReviewGrade: _review_grade,
+    c.ReturnAssessment: _return_assessment,
     c.AdoptPlan: _adopt_plan,
     c.FilePostAssessment: _file_post_assessment,
     c.ProposeClosure: _propose_closure,

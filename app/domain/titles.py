@@ -35,6 +35,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "guardian_sentenced": ("监护人被判刑", "guardian sentenced"),
     "assessment_filed": ("评估", "assessed"),
     "grade_reviewed": ("审议等级", "grade reviewed"),
+    "assessment_returned": ("委员会退回评估", "the committee returned the assessment"),
     "plan_adopted": ("确定帮扶方案", "plan adopted"),
     "stage_entered": ("进入下一阶段", "next stage"),
     "post_assessment_filed": ("后期评估", "post-assessment"),

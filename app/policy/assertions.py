@@ -128,7 +128,7 @@ def _of_detained(asked: _Asked) -> Iterator[Said]:
 
 
 def _of_origin(asked: _Asked) -> Iterator[Said]:
-    needs = dict.fromkeys(need for child in asked.found for need in child.placement.gates)
+    needs = dict.fromkeys(need.value for child in asked.found for need in child.placement.gates)
     if needs:
         yield {"check": "gate", "before": "ADOPT", "needs": list(needs)}
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -10,7 +10,7 @@ from typing import Any
 
 from app.domain.facts import ReportFacts
 from app.policy.asked import Asked, ConditionFails
-from app.policy.child_rows import never_reached
+from app.policy.child_rows import Asks, never_reached
 from app.policy.conditions import conjuncts
 from app.policy.loader import BadPack, Fault, Files, parse, tables_of
 from app.policy.made import made
@@ -40,9 +40,17 @@ def check(written: Mapping[str, str]) -> tuple[Fault, ...]:
 
 def _beaten_for_children(file: PackFile, files: Files) -> Iterator[Fault]:
     """The same of the tables that are asked of each child and of which the first row decides."""
-    for table in ("placements", "tonight"):
-        for row in never_reached(getattr(file, table)):
+    for table, rows in _first_decides(file):
+        for row in never_reached(rows):
             yield files.fault(table, row.id, "is never reached: whenever it holds, a row before it has decided")
+
+
+def _first_decides(file: PackFile) -> Iterator[tuple[str, Sequence[Asks]]]:
+    """The tables of a child of which the first row that holds decides, and of the benefits the rows of each."""
+    yield "placements", file.placements
+    yield "tonight", file.tonight
+    for benefit in dict.fromkeys(row.benefit for row in file.entitlements):
+        yield "entitlements", [row for row in file.entitlements if row.benefit is benefit]
 
 
 def too_early(file: PackFile, files: Files, today: date) -> tuple[Fault, ...]:

@@ -1,10 +1,11 @@
 """The tables that are asked of each child: categories, placement with its rejected options, the grading scale, the records owed."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from pydantic import Field
 
-from app.domain.determination import Category, PlacementCode, Standing
+from app.domain.determination import Category, Need, PlacementCode, Standing
 from app.domain.terms import Agency
 from app.policy.child_view import ChildCondition, question, vocabulary
 from app.policy.reading import Question, View
@@ -60,7 +61,7 @@ class GateRow(ChildRow):
     """What must be done before a later step."""
 
     before: PlacementCode
-    needs: tuple[str, ...] = Field(min_length=1)
+    needs: tuple[Need, ...] = Field(min_length=1)
 
 
 class FactorRow(ChildRow):
@@ -89,7 +90,17 @@ class RecordRow(ChildRow):
     en: str
 
 
-def never_reached(rows: Sequence[ChildRow]) -> Iterator[ChildRow]:
+class Asks(Protocol):
+    """A row with a condition over one child."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def when(self) -> str: ...
+
+
+def never_reached(rows: Sequence[Asks]) -> Iterator[Asks]:
     """Of a table whose first row decides, the rows that one before them beats whenever they hold.
 
     The less is known of a child the fewer rows hold, so each way in which a row holds is tried with all else unknown.
@@ -99,7 +110,7 @@ def never_reached(rows: Sequence[ChildRow]) -> Iterator[ChildRow]:
             yield row
 
 
-def _reached(before: Sequence[ChildRow], view: View) -> bool:
+def _reached(before: Sequence[Asks], view: View) -> bool:
     return not any(question(one.when).read(view).holds for one in before)
 
 

@@ -22,6 +22,7 @@ from app.policy.family import Family, all_of, any_of, none_or
 from app.policy.reading import Question, Value, Vocabulary, faults
 
 PREFIX = "trigger_"
+TRIGGERS = tuple((f"{PREFIX}{trigger}", trigger) for trigger in Trigger)
 OUTSIDE = frozenset(HarmBy) - {HarmBy.FAMILY}
 Answers = dict[str, Value | None]
 CATEGORIES = tuple(category for category in Category if category is not Category.LB)
@@ -36,15 +37,18 @@ NOTHING_DECIDED = Triage(
 )  # fmt: skip
 
 
-def child_view(facts: ReportFacts, child: ChildFacts, triage: Triage, left_behind_max_age: int) -> Answers:
-    """All that the tables may ask of this child."""
-    family = Family(facts)
+def child_view(
+    facts: ReportFacts, child: ChildFacts, triage: Triage, left_behind_max_age: int, family: Family | None = None
+) -> Answers:
+    """All that the tables may ask of this child; `family` is that of the report, where somebody has it already."""
+    family = family or Family(facts)
     return {
         **UNDECIDED,
         **_answers(child),
         **_answers(facts.household),
+        "conference_refused": child.conference_refused is Known.YES,
         "disabled": any_of(none_or(child.disabled), child.disability_grade is not None or None),
-        **{f"{PREFIX}{trigger}": trigger in triage.triggers for trigger in Trigger},
+        **{name: trigger in triage.triggers for name, trigger in TRIGGERS},
         "age": child.age_years,
         "sex": None if child.sex is None else child.sex.value,
         "school_stage": None if child.school_stage is SchoolStage.UNKNOWN else child.school_stage.value,
@@ -61,7 +65,7 @@ def child_view(facts: ReportFacts, child: ChildFacts, triage: Triage, left_behin
         "possible_duplicate": facts.possible_duplicate,
         "still_missing": Trigger.MISSING in triage.triggers and child.found is not Known.YES,
         "origin_unknown": _origin_unknown(child, triage) and not family.named,
-        **family.answers(),
+        **family.answers,
         "another_guardian": family.another_guardian() or none_or(facts.household.another_guardian),
         "left_behind": all_of(family.left_behind(), _below(child.age_years, left_behind_max_age)),
     }
@@ -79,7 +83,7 @@ def _below(age: int | None, limit: int) -> bool | None:
 
 def _answers(said: FactsModel) -> Answers:
     """The yes-or-no facts under their own names."""
-    return {name: none_or(answer) for name, answer in said if isinstance(answer, Known)}
+    return {name: none_or(answer) for name, answer in vars(said).items() if type(answer) is Known}
 
 
 @cache

@@ -11,12 +11,18 @@ import cel
 from app.domain import facts as f
 from app.domain import terms
 from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
+from app.domain.terms import ReporterClass, ReportKind
 from app.policy.family import Family
 
 UNDECIDED: dict[str, Any] = {
     "triggers": [], "branches": [], "branch": "", "police": False, "origin_unknown": False, "urgent": False,
+    "put_forward": False,
 }  # fmt: skip
 """What triage adds to the facts as it goes, each for the tables that come after; before that it says nothing."""
+AT_RISK = (
+    "injured", "harmed", "witnessed_harm", "abandoned", "alone_now", "lives_alone", "on_the_street", "working",
+)  # fmt: skip
+"""What of a child, besides an illness, calls for somebody to look at once."""
 BOUND = re.compile(r"\.(?:exists|exists_one|all|filter|map)\(\s*(\w+)\s*,")
 FIELD = re.compile(r"\.(\w+)\b(?!\s*\()")
 WRITTEN = re.compile(r"'([^']*)'|\"([^\"]*)\"")
@@ -55,6 +61,7 @@ def view(facts: ReportFacts, left_behind_max_age: int) -> dict[str, Any]:
         and any(_may_be_below(c, left_behind_max_age) for c in facts.children),
         **_of_children(children),
         **_of_guardians(guardians),
+        "illness_alone": not family.nobody_can_come() and _illness_alone(facts),
         "parents_locked_up": family.locked_up(),
         "parents_dead": family.orphan() is True,
         "foundling": 6 in facts.nine_situations
@@ -95,6 +102,23 @@ def _of_guardians(guardians: list[dict[str, Any]]) -> dict[str, bool]:
         "sentenced": any(g["whereabouts"] in ("imprisoned", "detox") for g in guardians),
         "persists_after_police": any(g["persists_after_police"] == "yes" for g in guardians),
     }
+
+
+def _illness_alone(facts: ReportFacts) -> bool:
+    """R114: a hospital tells of an ill child, or anybody of one whose treatment the family cannot pay, and nothing that was said
+    points to one of the situations in which the police are called (R064).
+    """
+    household, yes = facts.household, Known.YES
+    cannot_pay = household.cannot_pay_treatment is yes
+    patient = facts.reporter_class is ReporterClass.MEDICAL or cannot_pay
+    ill = any((c.gravely_ill is yes and patient) or (c.needs_treatment is yes and cannot_pay) for c in facts.children)
+    event = facts.situations or facts.nine_situations or facts.harm_by or facts.organised_exploitation is yes
+    if not ill or event or facts.kind is not ReportKind.CONCERN or household.carer_available_tonight is Known.NO:
+        return False
+    at_risk = any(yes in (getattr(c, name) for name in AT_RISK) or c.identity_known is Known.NO for c in facts.children)
+    return not at_risk and not any(
+        yes in (g.suspected_of_harm, g.neglects, g.persists_after_police) for g in facts.guardians
+    )
 
 
 def _may_be_below(child: ChildFacts, age: int) -> bool:

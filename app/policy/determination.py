@@ -1,12 +1,13 @@
 """What the tables find of each child of a report; pure, and with the rows that nearly held and the facts they wait for."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import combinations
 
 from app.domain.catalogue import Served
 from app.domain.determination import (
+    BenefitsFound,
     Category,
     CategoryFound,
     ChildFound,
@@ -15,6 +16,8 @@ from app.domain.determination import (
     Placement,
     Rejected,
     Standing,
+    category_found,
+    near_miss,
 )  # fmt: skip
 from app.domain.facts import ChildFacts, Known, ReportFacts
 from app.domain.policy import Triage
@@ -24,6 +27,7 @@ from app.policy.child_rows import CategoryRow, ChildRow, ChildTables, PlacementR
 from app.policy.child_view import CATEGORIES, Answers, child_view, question
 from app.policy.entitlement_rows import BenefitTables
 from app.policy.entitlements import entitled
+from app.policy.family import Family, none_or
 from app.policy.reading import Reading
 
 SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING, Standing.ASSESS)
@@ -37,9 +41,30 @@ def determine(
     tables: Tables, facts: ReportFacts, triage: Triage, left_behind_max_age: int, day: date
 ) -> tuple[ChildFound, ...]:
     """Every child of the report, in its order, with what each is due at the amounts of that day."""
+    family = Family(facts)
     return tuple(
-        _found(tables, child, child_view(facts, child, triage, left_behind_max_age), day) for child in facts.children
+        _found(tables, child, child_view(facts, child, triage, left_behind_max_age, family), day)
+        for child in facts.children
     )
+
+
+def put_forward(tables: Tables, facts: ReportFacts, triage: Triage, left_behind_max_age: int) -> tuple[str, ...]:
+    """The children whom the joint conference has to decide on: D8 is proposed of them, and nobody else decides it."""
+    ways = [row for row in tables.categories if row.code is Category.D8 and row.status is Standing.PROPOSE]
+    return tuple(
+        child.child_id
+        for child in facts.children
+        if _may_meet(child, ways)
+        and _Child(tables, child_view(facts, child, triage, left_behind_max_age)).is_put_forward()
+    )
+
+
+def _may_meet(child: ChildFacts, ways: Iterable[CategoryRow]) -> bool:
+    """Whether by what is said of the child itself one of these rows can hold: of few children it can, and it costs little to see."""
+    asked = [question(row.when) for row in ways]
+    said = ((name, getattr(child, name, None)) for one in asked for name in one.names)
+    view = {name: none_or(fact) if isinstance(fact, Known) else None for name, fact in said}
+    return any(one.read(view).answer is not Known.NO for one in asked)
 
 
 def served(tables: Tables, child: ChildFacts, view: Answers) -> tuple[Served, ...]:
@@ -58,8 +83,7 @@ def served(tables: Tables, child: ChildFacts, view: Answers) -> tuple[Served, ..
 
 def _found(tables: Tables, child: ChildFacts, view: Answers, day: date) -> ChildFound:
     one = _Child(tables, view)
-    found = one.found(child)
-    return found.model_copy(update={"benefits": entitled(tables, one.view, day)})
+    return one.found(child, lambda: entitled(tables, one.view, day))
 
 
 class _Child:
@@ -69,8 +93,8 @@ class _Child:
         self._tables, self._view = tables, view
         self._near: list[NearMiss] = []
 
-    def found(self, child: ChildFacts) -> ChildFound:
-        """All of it; each table knows what those before it decided."""
+    def found(self, child: ChildFacts, due: Callable[[], BenefitsFound] = BenefitsFound) -> ChildFound:
+        """All of it; each table knows what those before it decided, and what is `due` knows all."""
         categories = self._categories()
         left_behind = categories.pop(Category.LB, None)
         placement = self._placement()
@@ -84,8 +108,14 @@ class _Child:
             placement=placement,
             grade=grade,
             records=tuple(row.id for row in self._tables.records if self._said(row)),
+            benefits=due(),
             near=tuple(self._near),
         )
+
+    def is_put_forward(self) -> bool:
+        """Whether D8 is proposed of the child."""
+        found = self._categories().get(Category.D8)
+        return found is not None and found.status is Standing.PROPOSE
 
     @property
     def view(self) -> Answers:
@@ -109,7 +139,7 @@ class _Child:
             missing = reading.missing if reading.is_open else ()
             if reading.holds or (reading.is_open and row.hint and question(row.hint).as_known(self._view)):
                 status = row.status if reading.holds else Standing.ASSESS
-                yield CategoryFound(code=row.code, status=status, basis=row.basis, rows=(row.id,), missing=missing)
+                yield category_found(row.code, status, row.basis, (row.id,), missing)
 
     def _is_several(self, found: dict[Category, CategoryFound]) -> bool:
         """Two confirmed categories that are not two names of one difficulty."""
@@ -138,22 +168,22 @@ class _Child:
 
     def _grade(self, scale: Scale) -> Graded:
         """The points of what is settled; what is open could only add to them."""
-        readings = {row: question(row.when).read(self._view) for row in scale.factors}
-        points = sum(row.points for row, reading in readings.items() if reading.holds)
-        at_most = points + sum(row.points for row, reading in readings.items() if reading.is_open)
+        readings = [(row, question(row.when).read(self._view)) for row in scale.factors]
+        points = sum(row.points for row, reading in readings if reading.holds)
+        at_most = points + sum(row.points for row, reading in readings if reading.is_open)
         emergency = question(scale.emergency).as_known(self._view)
-        missing = sorted({fact for reading in readings.values() for fact in reading.missing})
+        missing = sorted({fact for _, reading in readings for fact in reading.missing})
         grade = Grade.HIGH if emergency else _band(scale, points)
         return Graded(
             scale=scale.name, grade=grade, at_most=Grade.HIGH if emergency else _band(scale, at_most), points=points,
-            emergency=emergency, rows=tuple(row.id for row, reading in readings.items() if reading.holds),
+            emergency=emergency, rows=tuple(row.id for row, reading in readings if reading.holds),
             missing=() if grade is Grade.HIGH else tuple(missing),
         )  # fmt: skip
 
     def _read(self, table: str, row: ChildRow) -> Reading:
         reading = question(row.when).read(self._view)
         if reading.is_open:
-            self._near.append(NearMiss(table=table, row=row.id, missing=reading.missing))
+            self._near.append(near_miss(table, row.id, reading.missing))
         return reading
 
     def _said(self, row: ChildRow) -> bool:
@@ -172,12 +202,11 @@ def _merged(ways: Iterable[CategoryFound]) -> dict[Category, CategoryFound]:
 def _best(found: list[CategoryFound]) -> CategoryFound:
     status = min((one.status for one in found), key=list(Standing).index)
     best = [one for one in found if one.status is status]
-    first = best[0]
-    return CategoryFound(
-        code=first.code, status=status,
-        basis=tuple(dict.fromkeys(source for one in best for source in one.basis)),
-        rows=tuple(row for one in best for row in one.rows),
-        missing=tuple(dict.fromkeys(fact for one in best for fact in one.missing)),
+    if len(best) == 1:
+        return best[0]
+    return category_found(
+        best[0].code, status, tuple(dict.fromkeys(source for one in best for source in one.basis)),
+        tuple(row for one in best for row in one.rows), tuple(dict.fromkeys(fact for one in best for fact in one.missing)),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from app.domain.benefits import Benefit, Result, parts_of
-from app.domain.determination import BenefitsFound, Entitlement, NearMiss
+from app.domain.determination import BenefitsFound, Entitlement, NearMiss, near_miss
 from app.domain.entitlement import Line, Part, compare
 from app.domain.facts import Known
 from app.policy.child_view import Answers, question
@@ -105,7 +105,7 @@ class _Entitled:
         reading = question(row.when).read(self._view)
         if reading.is_open:
             table = "claims" if isinstance(row, ClaimRow) else "entitlements"
-            self._near.append(NearMiss(table=table, row=row.id, missing=reading.missing))
+            self._near.append(near_miss(table, row.id, reading.missing))
         return reading
 
     def _holds(self, row: ClaimRow) -> bool:

@@ -21,6 +21,7 @@ TABLES = {
     "leads": ("牵头单位", "lead agency"),
     "routes": ("转介", "referral"),
     "duties": ("法定事项", "duty"),
+    "begins": ("启动程序", "procedure"),
 }
 
 

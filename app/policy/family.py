@@ -1,6 +1,7 @@
 """The family of a report: joint answers over its guardians, each known or not, for triage and for the tables over a child alike."""
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from app.domain.facts import GuardianFacts, Known, Relation, ReportFacts, Whereabouts
 
@@ -46,6 +47,7 @@ class Family:
         self._kin = [one for one in facts.guardians if one.relation not in PARENTS]
         self._in_law = [*known, *(one for one in self._kin if one.is_guardian is Known.YES)]
 
+    @cached_property
     def answers(self) -> dict[str, bool | None]:
         """By name."""
         parents, listed, in_law = self._parents, self._listed, self._in_law
@@ -93,6 +95,10 @@ class Family:
         """Of the parents named, one is in custody and none can come."""
         places = [one.whereabouts for one in self.named]
         return any(place in LOCKED_UP for place in places) and all(place in CANNOT_COME for place in places)
+
+    def nobody_can_come(self) -> bool:
+        """Every parent whom the report names is known to be where nobody comes from."""
+        return bool(self.named) and all(one.whereabouts in CANNOT_COME for one in self.named)
 
     def another_guardian(self) -> bool:
         """Somebody named in the report is one beside the parents, and able; that nobody is named says nothing."""

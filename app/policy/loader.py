@@ -28,7 +28,18 @@ STEP = 2
 """Seconds between two rungs of the demonstration."""
 
 
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class OnceLoader(SafeLoader):
+    """Of YAML's own loader the last of two equal keys wins in silence; here a row says everything once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        for name in dict.fromkeys(names):
+            if names.count(name) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{name} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 class Fault(NamedTuple):
@@ -138,8 +149,8 @@ def tables_of(written: Mapping[str, str]) -> Files:
 
 def _part(name: str, text: str) -> dict[str, Any]:
     try:
-        part = yaml.load(text, Loader=SafeLoader)
-    except yaml.YAMLError as error:
+        part = yaml.load(text, Loader=OnceLoader)
+    except (yaml.YAMLError, ValueError) as error:  # a day such as 2026-13-01 is no day
         raise BadPack(Fault(name, "pack", "", str(error))) from None
     if not isinstance(part, dict):
         raise BadPack(Fault(name, "pack", "", "holds no tables"))

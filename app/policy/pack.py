@@ -1,5 +1,6 @@
 """A version of the rules: its tables, evaluated over the facts of a report, and asked by the domain."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
@@ -9,6 +10,9 @@ from app.domain.determination import ChildFound
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.policy import (
+    RECOGNISED,
+    REFUSED,
+    SENTENCED,
     Gate,
     ObligationSpec,
     PlannedRoute,
@@ -20,7 +24,7 @@ from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger
 from app.policy.asked import Asked
 from app.policy.books import Shelf
 from app.policy.conditions import compiled, view
-from app.policy.determination import determine
+from app.policy.determination import determine, put_forward
 from app.policy.file_rows import Cabinet
 from app.policy.pack_file import CONDITIONED, DutyRow, PackFile, RouteRow
 from app.policy.procedure_rows import StepRow
@@ -177,9 +181,18 @@ class Pack(Shelf, Cabinet):
         day = facts.reported_at.astimezone(BEIJING).date() if facts.reported_at else self.file.effective_from
         return determine(self.file, facts, triage, self.file.left_behind_max_age, day)
 
-    def found(self, facts: ReportFacts) -> tuple[ChildFound, ...]:
-        """The same of a report that has not been answered yet."""
-        return self.determine(facts, self.triage(facts))
+    def found(self, facts: ReportFacts, happened: Collection[str] = ()) -> tuple[ChildFound, ...]:
+        """The same of a report that has not been answered yet, with what has happened in its case since."""
+        since = self.since(facts, happened)
+        return self.determine(since, self.triage(since))
+
+    def since(self, facts: ReportFacts, happened: Collection[str]) -> ReportFacts:
+        """The report once its guardians were sentenced, and once the joint conference has resolved on whom it was asked about."""
+        facts = facts.after_judgment() if SENTENCED in happened else facts
+        if RECOGNISED not in happened and REFUSED not in happened:
+            return facts
+        asked = put_forward(self.file, facts, self.triage(facts), self.file.left_behind_max_age)
+        return facts.after_conference(asked, recognised=RECOGNISED in happened)
 
     def asked(self, facts: ReportFacts) -> Asked:
         """The report with all that the tables decide of it, to be asked any condition of the pack."""
@@ -216,7 +229,7 @@ class Pack(Shelf, Cabinet):
         lead = next(row for row in self.file.leads if asked.holds(row.when))
         routes = tuple(row for row in self.file.routes if asked.holds(row.when))
         duties = tuple(duty for duty in self.file.duties if duty.gate and asked.holds(duty.when))
-        return Triage(
+        triage = Triage(
             triggers=triggers,
             urgency=urgency.urgency,
             branch=branch,
@@ -231,6 +244,20 @@ class Pack(Shelf, Cabinet):
             rows=tuple(row.id for row in (*added, *branches, urgency, lead, *routes)),
             sealed_for=sealed[0].sealed_for if sealed else (),
         )
+        return self._with_procedures(facts, asked, triage)
+
+    def _with_procedures(self, facts: ReportFacts, asked: Asked, triage: Triage) -> Triage:
+        """With the procedures that begin beside the legs; what a child is put forward for follows from all that stands so far."""
+        if put_forward(self.file, facts, triage, self.file.left_behind_max_age):
+            asked.learn(put_forward=True)
+        rows = [row for row in self.file.begins if asked.holds(row.when)]
+        if not rows:
+            return triage
+        urgent = triage.urgency.around_the_clock
+        begun = (self.obligation(self.file.courses[row.procedure].first, urgent=urgent) for row in rows)
+        return triage.model_copy(
+            update={"obligations": (*triage.obligations, *begun), "rows": (*triage.rows, *(row.id for row in rows))}
+        )
 
     def _gated(self, row: RouteRow, facts: ReportFacts, urgent: bool) -> PlannedRoute:
         """While a report may be a duplicate, no second search starts: those legs wait for a person, or for the check to expire.
@@ -240,6 +267,12 @@ class Pack(Shelf, Cabinet):
         route = self.route(row.id, urgent=urgent)
         if not (row.search and facts.possible_duplicate):
             return route
+        key = ("held", row.id, urgent)
+        if key not in self._made:
+            self._made[key] = self._held(row, route)
+        return self._made[key]
+
+    def _held(self, row: RouteRow, route: PlannedRoute) -> PlannedRoute:
         stage = Stage.ASSESS if row.gate.events else row.gate.stage
         held = route.gate.model_copy(
             update={"stage": stage, "events": ("duplicate_cleared", "expired:duplicate_check")}

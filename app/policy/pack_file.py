@@ -17,8 +17,12 @@ from app.policy.procedure_rows import ProcedureTables
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
 
 LADDERS = ("urgent", "normal")
-CONDITIONED = ("triggers", "branches", "urgencies", "leads", "routes", "duties")
+CONDITIONED = ("triggers", "branches", "urgencies", "leads", "routes", "duties", "begins")
 """The tables whose rows have a condition."""
+NUMBERS = (
+    "left_behind_max_age", "quorum", "refusals_before_conference", "extension_cap", "extension_limit", "pause_cap", "return_cap",
+    "deputy_limit", "post_assessments_apart", "silence_reroutes_at", "ladders",
+)  # fmt: skip
 
 
 class TriggerRow(Row):
@@ -87,6 +91,14 @@ class RouteRow(Row):
     """The procedure whose first step this leg is."""
 
 
+class BeginsRow(Row):
+    """A procedure that a report begins beside its legs: whoever holds its first step owes it as a duty."""
+
+    procedure: str
+    zh: str
+    en: str
+
+
 class DutyRow(PackModel):
     """A duty; without a gate it is opened by an act, not by the report, and without a holder the lead agency owes it."""
 
@@ -98,6 +110,7 @@ class DutyRow(PackModel):
     basis: Basis
     gate: Gate | None = None
     when: Condition = "true"
+    interpretation: str = ""
 
     @property
     def id(self) -> str:
@@ -121,6 +134,8 @@ class PackFile(Tables, Books, ProcedureTables, FileTables):
     post_assessments_apart: Span
     extension_limit: Span
     silence_reroutes_at: Rung
+    numbers: dict[str, Basis]
+    """What each of these, and the ladders, rests on."""
     first_decides: tuple[str, ...] = ("urgencies", "leads")
     """Tables of which the first row that holds decides."""
     unique: tuple[str, ...] = ()
@@ -135,6 +150,7 @@ class PackFile(Tables, Books, ProcedureTables, FileTables):
     times: dict[str, TimeRow]
     duties: tuple[DutyRow, ...]
     routes: tuple[RouteRow, ...]
+    begins: tuple[BeginsRow, ...]
 
     def contradictions(self) -> Iterator[tuple[str, str, str]]:
         """What no single row shows: (table, row, reason) of doubles, of names that lead nowhere and of ladders that do not climb."""
@@ -162,6 +178,12 @@ class PackFile(Tables, Books, ProcedureTables, FileTables):
                 ("routes", row.id, f"there is no route called {name}")
                 for name in row.gate.or_after if name not in tables["routes"]
             )  # fmt: skip
+        for setting in ("first_decides", "unique"):
+            for name in getattr(self, setting):
+                if name not in CONDITIONED:
+                    yield setting, "", f"{name} is no table of which a report asks every row: {', '.join(CONDITIONED)}"
+        yield from (("numbers", name, "says not what it rests on") for name in NUMBERS if name not in self.numbers)
+        yield from (("numbers", name, "there is no such number") for name in self.numbers if name not in NUMBERS)
         yield from (("ladders", name, "this ladder is missing") for name in LADDERS if name not in self.ladders)
         for name, rungs in self.ladders.items():
             yield from (("ladders", name, fault) for fault in faults_of([rung.spec() for rung in rungs]))
@@ -169,7 +191,9 @@ class PackFile(Tables, Books, ProcedureTables, FileTables):
         yield from self.faults_of_benefits()
         yield from self.faults_of_registers(self.times)
         yield from (*self.faults_of_rounds(self.times), *self.faults_of_surveys())
-        yield from self.faults_of_procedures(self.times, {row.procedure for row in self.routes if row.procedure})
+        begun = [("routes", row.id, row.procedure) for row in self.routes if row.procedure]
+        begun += [("begins", row.id, row.procedure) for row in self.begins]
+        yield from self.faults_of_procedures(self.times, begun)
         yield from self.faults_of_files()
         yield from self.faults_of_signals([row.id for row in self.warnings])
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):

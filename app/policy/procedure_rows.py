@@ -1,6 +1,6 @@
 """The table of procedures: steps with holder, time and basis, the outcomes that end each of them, and what an outcome opens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -128,23 +128,26 @@ class ProcedureTables(PackModel):
         course = self.courses.get(target)
         return course.first if course else target
 
-    def faults_of_procedures(self, times: dict[str, Any], started: set[str]) -> Iterator[Found]:
-        """What no single row shows; `started` are the procedures that routes begin."""
+    def faults_of_procedures(self, times: dict[str, Any], begun: Sequence[Found]) -> Iterator[Found]:
+        """What no single row shows; `begun` are the rows of other tables that begin a procedure: (table, row, procedure)."""
+        started = {code for _, _, code in begun}
         for name, ends in STEPS_BY_ACT.items() if self.procedures else ():
             known = {one.code for one in self.steps[name].outcomes} if name in self.steps else set[str]()
             if missing := sorted(set(ends) - known):
                 yield TABLE, name.partition(".")[0], f"acts end step {name} by {', '.join(missing)}, which it lacks"
         codes = [row.code for row in self.procedures]
         yield from ((TABLE, code, "this code stands twice") for code in dict.fromkeys(codes) if codes.count(code) > 1)
-        yield from (("routes", code, f"there is no procedure called {code}") for code in sorted(started - set(codes)))
+        for table, name, code in begun:
+            if code not in codes:
+                yield table, name, f"there is no procedure called {code}"
         ways = {(step.name, target) for step in self.steps.values() for one in step.outcomes for target in one.opens}
         opened = {target for _, target in ways}
         for row in self.procedures:
             from_outside = any(to == row.first and not name.startswith(f"{row.code}.") for name, to in ways)
             if not (row.started_by or row.code in started or from_outside or row.about is About.BILL):
-                yield TABLE, row.code, "nothing begins it: no route, no agency, no outcome"
+                yield TABLE, row.code, "nothing begins it: no route, no report, no agency, no outcome"
             if row.code in started and row.about is not About.CASE:
-                yield TABLE, row.code, "a leg is about the whole case, so a route cannot begin it"
+                yield TABLE, row.code, "a report is about the whole case, so neither a route nor a report can begin it"
             yield from ((TABLE, row.code, reason) for reason in self._faults_of(row, times, opened))
 
     def _faults_of(self, row: ProcedureRow, times: dict[str, Any], opened: set[str]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Three-valued answers: a condition over facts of which some are unknown holds, does not, or is open until named facts are known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import cel
@@ -10,6 +11,7 @@ from app.domain.facts import Known
 from app.policy.conditions import FAILURES, WRITTEN
 
 Value = bool | int | str
+Values = tuple[Value | None, ...]
 View = Mapping[str, Value | None]
 """What is known by name; None is unknown."""
 Vocabulary = Mapping[str, tuple[Value, ...]]
@@ -36,6 +38,16 @@ class Reading(NamedTuple):
         return self.answer is Known.UNKNOWN
 
 
+def _picking(names: tuple[str, ...]) -> Callable[[View], Values]:
+    """What takes these facts out of a view, in their order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    if names:
+        (name,) = names
+        return lambda view: (view[name],)
+    return lambda _: ()
+
+
 class Question:
     """A condition, compiled once; each answer is worked out once as well, for a condition names few facts."""
 
@@ -43,23 +55,31 @@ class Question:
         self._program = cel.compile(condition)
         self.names: tuple[str, ...] = tuple(sorted(self._program.variables()))
         self._vocabulary = vocabulary
-        self._answers: dict[tuple[Value | None, ...], Reading] = {}
+        self._asked = _picking(self.names)
+        self._answers: dict[Values, Reading] = {}
+        self._said: dict[Values, bool] = {}
 
     def read(self, view: View) -> Reading:
         """The answer over everything that the unknown facts may still be; nothing is guessed."""
-        values = tuple(view[name] for name in self.names)
-        if values not in self._answers:
-            self._answers[values] = self._worked_out(values)
-        return self._answers[values]
+        values = self._asked(view)
+        found = self._answers.get(values)
+        if found is None:
+            found = self._answers[values] = self._worked_out(values)
+        return found
 
     def as_known(self, view: View) -> bool:
         """Whether it holds on what has been said: what nobody has said yes to counts as no."""
-        said = {
-            name: False if view[name] is None and self._vocabulary[name] == TRUTH else view[name] for name in self.names
-        }
-        return self.read(said).holds
+        values = self._asked(view)
+        found = self._said.get(values)
+        if found is None:
+            said = (
+                False if value is None and self._vocabulary[name] == TRUTH else value
+                for name, value in zip(self.names, values, strict=True)
+            )  # fmt: skip
+            found = self._said[values] = self._worked_out(tuple(said)).holds
+        return found
 
-    def table(self, values: tuple[Value | None, ...] | None = None) -> dict[tuple[Value, ...], Any]:
+    def table(self, values: Values | None = None) -> dict[tuple[Value, ...], Any]:
         """The plain answer for each completion of these values, or of nothing known at all."""
         given = values or (None,) * len(self.names)
         possible = (
@@ -71,7 +91,7 @@ class Question:
     def _plain(self, values: tuple[Value, ...]) -> Any:
         return self._program.execute(dict(zip(self.names, values, strict=True)))
 
-    def _worked_out(self, values: tuple[Value | None, ...]) -> Reading:
+    def _worked_out(self, values: Values) -> Reading:
         answers = self.table(values)
         if len(set(answers.values())) == 1:
             return Reading(Known.YES if next(iter(answers.values())) else Known.NO)

@@ -197,7 +197,7 @@ class _Play:
     def _on_duty(self, duty: Duty) -> Iterator[c.Command]:
         who = _at(duty.holder, duty.desk)
         match duty.code.partition(":")[0]:
-            case "confirm_safety":
+            case "confirm_safety" | "confirm_treated":
                 unseen = [child.id for child in self.case.children if child.safety is Safety.UNKNOWN]
                 yield from (c.ConfirmSafety(by=who, child_id=child, safety=Safety.SAFE) for child in unseen[:1])
             case "answer_outcome":

@@ -107,7 +107,7 @@ def _placements(names: list[str], found: tuple[ChildFound, ...]) -> dict[str, An
         shown.setdefault(place.row, {
             "code": place.code.value, "now": place.now_zh, "decider": [agency.value for agency in place.deciders],
             "parents_decide": place.parents_decide, "basis": _notice(place.basis), "legal": _beside(place.basis),
-            "tonight": place.tonight.value if place.tonight else None, "next": place.next_zh, "gates": list(place.gates),
+            "tonight": place.tonight.value if place.tonight else None, "next": place.next_zh, "gates": [need.value for need in place.gates],
             "reject": [
                 {"option": one.zh, "reason": one.reason_zh, "basis": list(one.basis)} for one in place.rejected
             ],

@@ -46,6 +46,7 @@ NAMES = {
     "police": Words("公安应急处置", "a police branch"), "origin_unknown": Words("来历不明", "of unknown origin"),
     "urgent": Words("紧急", "urgent"), "has_children": Words("有未成年子女", "there are children"), "pupil": Words("在学", "a pupil"),
     "hurt": Words("受伤或需救治", "hurt or in need of treatment"), "disabled": Words("残疾", "disabled"),
+    "illness_alone": Words("患病而无其他险情", "ill, and nothing points to another danger"),
     "ill": Words("重病", "gravely ill"), "cannot_attend": Words("不能到校", "unable to attend"),
     "out_of_school": Words("义务教育阶段失学", "out of compulsory school"), "girl": Words("女童", "a girl"),
     "working": Words("务工", "working"), "sibling_alone": Words("同住儿童独处", "another child of the home is alone"),
@@ -57,6 +58,7 @@ NAMES = {
     "persists_after_police": Words("监护人经公安教育不改", "a guardian goes on after the police have admonished"),
     "parents_locked_up": Words("父母均被限制人身自由", "both parents locked up"),
     "parents_dead": Words("父母双亡", "both parents dead"),
+    "put_forward": Words("提出认定其他困境儿童", "a child is put forward as another child in difficulty"),
 }  # fmt: skip
 """What conditions may ask of a report beside the fields of its facts."""
 FIELDS = {

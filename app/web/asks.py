@@ -298,6 +298,19 @@ ON_CASE: dict[str, Ask] = {
         ),
         ("审议意见", "The resolution"),
     ),
+    "assessment-return": Ask(
+        ("退回评估", "Return the assessment"),
+        (
+            "评估单位重新评估后再审议；紧急处置不等待。",
+            "Whoever assessed does so again, and the committee reviews it anew; what is urgent waits for neither.",
+        ),
+        lambda progress, _: progress.open_duty("committee_review") is not None,
+        (
+            Asked("present", ("到会人数", "Members present"), "number"),
+            Asked("recused", ("回避人数", "Members recused"), "number"),
+        ),
+        ("退回理由", "Why"),
+    ),
     "answer": Ask(
         ("告知报告人", "Answer the reporter"),
         (

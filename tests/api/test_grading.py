@@ -33,6 +33,15 @@ async def test_a_grade_other_than_the_scales_needs_a_reason_that_stands_beside_i
     first = await api.post("sw.officer.1", f"{leg}/assess", body, headers=key)
     again = await api.post("sw.officer.1", f"{leg}/assess", body, headers=key)
     assert (first.status_code, again.json()["replayed"]) == (200, True)
+    returned = await api.post(
+        "committee.officer.1", f"{path}/assessment-return", {"present": 5, "note": "请补充走访祖父母"}
+    )
+    assert returned.json()["events"] == ["assessment_returned", "duty_met", "referral_opened"]
+    legs = [one["id"] for one in (await api.progress(case))["referrals"] if one["agency"] == "SW"]
+    once_more = f"{path}/referrals/{legs[-1]}"
+    assert once_more != leg
+    assert (await api.post("sw.officer.1", f"{once_more}/accept")).status_code == 200
+    assert (await api.post("sw.officer.1", f"{once_more}/assess", body)).status_code == 200
     same = await api.post(
         "committee.officer.1", f"{path}/grade-review", {"grade": "high", "present": 5, "override": "aggravated"}
     )
@@ -44,6 +53,7 @@ async def test_a_grade_other_than_the_scales_needs_a_reason_that_stands_beside_i
         if one["kind"] in ("assessment_filed", "grade_reviewed")
     ]
     assert graded == [
+        ("low", "high", "fengtai-default-1", "mitigated"),
         ("low", "high", "fengtai-default-1", "mitigated"),
         ("high", "high", "fengtai-default-1", None),
     ], "the committee agrees with the scale: nothing is overruled"

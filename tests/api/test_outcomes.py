@@ -90,9 +90,7 @@ async def by_hand(api, at):
     busy = {one.watch for one in own.values() if one.is_open}
     counted, known = [], []
     for name, one in own.items():
-        sentenced = any(event.kind == "guardian_sentenced" for event in cases[name])
-        seen = facts[name].after_judgment() if sentenced else facts[name]
-        for child, found in zip(one.children, PACK.found(seen), strict=True):
+        for child, found in zip(one.children, PACK.found(facts[name], one.happened), strict=True):
             watch = watches.get(f"watch-{child.id}")
             if f"watch-{child.id}" in busy or not (one.is_open or (watch and watch.is_open)):
                 continue

@@ -90,6 +90,7 @@ AS_SAID = {
     "delegated",
     "parent_in_doubt",
     "another_guardian",
+    "conference_refused",
     "origin_unknown",
     "still_missing",
 }

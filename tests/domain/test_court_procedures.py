@@ -5,11 +5,28 @@ from datetime import timedelta
 import pytest
 
 from app.domain import commands as c
+from app.domain.determination import Category
+from app.domain.facts import ReportFacts
 from app.domain.procedure_work import begin
 from app.domain.terms import Rung
+from app.policy.loader import load
 from tests.domain.test_case import POLICY
 from tests.domain.test_procedures import ALONE, BEATEN, DAY, Run
 from tests.world import at_desk
+
+WITNESS = ReportFacts.model_validate(
+    {
+        "situations": ["suspected_unlawful_harm"],
+        "harm_by": ["acquaintance"],
+        "household": {"low_income": "no", "on_minimum_living": "no", "hardship_recognised": "no"},
+        "guardians": [{"relation": "mother", "whereabouts": "home", "able": "yes", "suspected_of_harm": "no"}],
+        "children": [
+            {"child_id": "ch-1", "age_years": 9, "abandoned": "yes"},
+            {"child_id": "ch-2", "age_years": 12, "is_the_subject": False, "witnessed_harm": "yes"},
+        ],
+    }
+)
+"""Of two children one is of a category, and the other saw what happened."""
 
 
 @pytest.mark.requirement("R100")
@@ -86,6 +103,36 @@ def test_the_joint_conference_has_an_agenda_a_resolution_minutes_and_a_task_for_
     case.wait(days=30)
     fired = case.progress.open_duty("resolution.carry_out:HEALTH").clock.fired
     assert fired[-1] is Rung.PROCURATORATE, "a resolution climbs the ladder of any task"
+
+
+@pytest.mark.requirement("R010")
+def test_a_child_put_forward_has_an_owner_before_anybody_calls_the_conference():
+    case = Run(WITNESS)
+    assert case.owed == {"joint_conference.agenda": "CONF"}
+    clock = case.progress.open_duty("joint_conference.agenda").clock
+    assert (str(clock.spec.budget), "default" in clock.spec.basis) == ("5 days", True)
+    again = c.StartProcedure(by=at_desk("CIVIL"), procedure="joint_conference")
+    assert case.refused(again) == "procedure_runs"
+    case.wait(days=30)
+    assert case.progress.open_duty("joint_conference.agenda").clock.fired[-1] is Rung.PROCURATORATE
+    case.end("joint_conference.agenda", "not_needed", note="该儿童已由其他类别保障")
+    assert case.owed == {}
+    assert Run(ALONE).owed == {}, "of whom nobody is put forward"
+
+
+@pytest.mark.requirement("R010")
+@pytest.mark.parametrize(("outcome", "now"), [("recognised", "confirmed"), ("not_recognised", None)])
+def test_what_the_conference_resolves_is_what_the_rules_find_from_then_on(outcome, now):
+    case = Run(WITNESS)
+    case.end("joint_conference.agenda", "set", meets_on="2026-12-01", items=1, note="一、认定")
+    held = {"met_on": DAY, "agencies_present": 7, "recused": 0}
+    about = ("CIVIL",) if outcome == "recognised" else ()
+    case.end("joint_conference.meet", outcome, *about, note="决议", **held)
+    pack = load("fengtai-2026.1")
+    before, after = pack.found(WITNESS), pack.found(WITNESS, case.progress.happened)
+    for found, then in ((before, "propose"), (after, now)):
+        d8 = [one.category(Category.D8) for one in found]
+        assert [one and one.status for one in d8] == [None, then], "of whom it was asked"
 
 
 @pytest.mark.requirement("R098")

@@ -68,8 +68,11 @@ def test_no_emergency_waits_for_a_meeting_and_no_child_is_without_an_owner(seed)
     meetings = (Agency.COMMITTEE, Agency.CONF)
     assert not [route for route in triage.routes if route.urgent and route.agency in meetings]
     assert triage.lead
-    assert triage.routes or not facts.children
+    put = {"joint_conference.agenda"} & {duty.code for duty in triage.obligations}
     found = PACK.determine(facts, triage)
+    proposed = [child for child in found if (d8 := child.category(Category.D8)) and d8.status is Standing.PROPOSE]
+    assert bool(put) is bool(proposed), "whoever is put forward has an owner"
+    assert triage.routes or not facts.children
     assert [child.child_id for child in found] == [child.child_id for child in facts.children]
     assert all(child.placement.basis and child.placement.now_zh for child in found)
 

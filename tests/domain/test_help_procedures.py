@@ -103,8 +103,7 @@ def test_housing_passes_three_reviews_and_two_publications_that_do_not_show_the_
     assert case.owed == {"housing.allocate": "HOUSING"}
 
 
-@pytest.mark.requirement("R115")
-@pytest.mark.requirement("R080")
+@pytest.mark.requirement("R115", "R080", "R131")
 def test_a_venue_is_inspected_and_a_family_is_helped_to_apply():
     case = Run(ALONE)
     case.start("venue_inspection", "POLICE")
@@ -115,6 +114,10 @@ def test_a_venue_is_inspected_and_a_family_is_helped_to_apply():
     assert case.refused(case.outcome("assisted_application.answer:ch-1", "refused", decided_on=DAY)) == "reasons_needed"
     case.end("assisted_application.answer:ch-1", "granted", decided_on=DAY)
     assert case.owed == {}
+    case.start("assisted_application", "SW", "ch-2")
+    case.wait(days=40)
+    fired = case.progress.open_duty("assisted_application.help:ch-2").clock.fired
+    assert fired[-1] is Rung.PROCURATORATE, "what a social worker has asked for in a child's name is not forgotten"
 
 
 @pytest.mark.requirement("R031")

@@ -90,6 +90,31 @@ def test_every_procedure_ends_when_each_step_ends_as_it_usually_does(row):
     assert case.progress.outcomes[0].subject == (f"{row.first}:{about}" if about else row.first)
 
 
+@pytest.mark.requirement("R091")
+def test_a_police_notice_is_done_once_the_committee_and_civil_affairs_have_signed_for_it():
+    case = Run(BEATEN)
+    leg = next(r for r in case.progress.open_referrals if r.task == "notify_without_suspect")
+    case.accept(leg)
+    done = c.CompleteReferral(by=at_desk("POLICE"), referral_id=leg.id)
+    assert case.refused(done) == "outcome_needed"
+    told = {"kin_told_on": DAY, "committee_told_on": DAY}
+    half = done.model_copy(update={"outcome": "notified", "record": told})
+    assert case.refused(half) == "record_unfit", "all three"
+    silent = done.model_copy(
+        update={"outcome": "kin_kept_out", "record": {"committee_told_on": DAY, "civil_told_on": DAY}}
+    )
+    assert case.refused(silent) == "reasons_needed"
+    case.do(silent.model_copy(update={"note": "父亲涉嫌加害，母亲失联"}))
+    receipts = {"police_notice.committee_receipt": "COMM", "police_notice.civil_receipt": "CIVIL"}
+    assert case.owed == receipts
+    assert case.time_for("police_notice.civil_receipt") == "4 hours"
+    case.wait(days=3)
+    for receipt in receipts:
+        assert case.progress.open_duty(receipt).clock.fired[-1] is Rung.PROCURATORATE
+        case.end(receipt, "received", received_on=DAY)
+    assert case.owed == {}
+
+
 @pytest.mark.requirement("R059")
 def test_a_child_that_does_not_go_home_needs_reasons_why():
     case = reviewed(DROPOUT)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -118,6 +118,7 @@ def test_each_street_has_a_supervisor_and_each_community_a_director_or_the_post_
     assert [v.since for v in vacancies(communities, villages, [entry])] == [NOW]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c"])), st.lists(st.sampled_from(["a", "b", "c"])))
 def test_a_post_is_vacant_exactly_while_no_entry_holds_it(held, gone):
     (plan,) = REGISTERS["work_plans"].expects

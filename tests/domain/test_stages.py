@@ -137,6 +137,47 @@ def test_the_committee_reviews_before_the_plan_of_an_ordinary_case():
     case.do(plan)
 
 
+RETURNED = c.ReturnAssessment(by=at_desk("COMMITTEE"), present=5, recused=1, note="未走访祖父母，请补充评估")
+
+
+@pytest.mark.requirement("R129")
+def test_the_committee_returns_an_assessment_which_is_made_again_and_reviewed_anew():
+    case = Told(DROPOUT)
+    case.enter(Stage.ASSESS)
+    assert case.refused(RETURNED) == "no_assessment"
+    case.finish_all()
+    assert case.refused(RETURNED.model_copy(update={"recused": 3})) == "quorum_not_met"
+    assert case.refused(RETURNED.model_copy(update={"note": " "})) == "reasons_needed"
+    first = case.leg("SW")
+    case.do(RETURNED)
+    again = case.leg("SW")
+    assert (again.instead_of, again.assessment, again.state, again.refusals) == (first.id, True, "sent", 0)
+    assert case.progress.open_duty("committee_review") is None
+    assert case.refused(RETURNED) == "already_done", "until it has been made again"
+    plan = c.AdoptPlan(by=at_desk("CIVIL"))
+    assert case.refused(plan) == "committee_review_pending"
+    case.finish_all()
+    case.do(RETURNED)
+    case.finish_all()
+    assert case.refused(RETURNED) == "return_cap", "a child waits for no third one"
+    assert case.refused(plan) == "committee_review_pending"
+    case.do(c.ReviewGrade(by=at_desk("COMMITTEE"), grade=Grade.LOW, present=5))
+    assert case.refused(RETURNED) == "already_done"
+    case.do(plan)
+
+
+@pytest.mark.requirement("R129")
+def test_an_emergency_plan_waits_for_no_assessment_that_the_committee_has_returned():
+    case = Case("CN-02")
+    case.do(c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-cn-02-0", safety=Safety.SAFE))
+    case.do(c.EnterStage(by=ENGINE, stage=Stage.ASSESS))
+    case.do(c.AcceptReferral(by=at_desk("SW"), referral_id=case.leg("SW").id))
+    case.do(c.FileAssessment(by=at_desk("SW"), referral_id=case.leg("SW").id, grade=Grade.HIGH))
+    case.do(RETURNED)
+    case.do(c.AdoptPlan(by=at_desk("CIVIL")))
+    assert case.leg("SW").state == "sent", "it is still owed, on its clock"
+
+
 @pytest.mark.requirement("R129")
 def test_an_emergency_plan_waits_for_no_committee_which_still_owes_its_review():
     case = Case("CN-02")
