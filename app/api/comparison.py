@@ -52,7 +52,7 @@ class ComparedLine(BaseModel):
     verdict: Verdict
 
 
-class Comparison(BaseModel):
+class ComparedCases(BaseModel):
     """Two cases next to each other, and why somebody should look at them."""
 
     here: Side
@@ -64,7 +64,7 @@ class Comparison(BaseModel):
 
 
 @router.get("/cases/{case_id}/suggestions/{other_id}", operation_id="compare_cases")
-async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who) -> Comparison:
+async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who) -> ComparedCases:
     """Both as the caller may see them. What is the same is said of the values themselves, also where they are shown masked."""
     if case_id == other_id:
         raise Refused(RefusalCode.SAME_CASE)
@@ -81,7 +81,7 @@ async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who) -> Co
         (table.case_id == other_id) & (table.other_id == case_id),
     )
     why = (await conn.execute(select(table.score, table.reasons, table.state).where(pair).limit(1))).one_or_none()
-    return Comparison(
+    return ComparedCases(
         here=await _side(conn, progress, here, lens), there=await _side(conn, other, there, lens_there), lines=lines,
         score=why.score if why else None, reasons=why.reasons if why else [], state=why.state if why else None,
     )  # fmt: skip

@@ -95,7 +95,7 @@ def examples() -> dict[str, Any]:
                       "before": {"amount": 1, "unit": "hours"}, "after": {"amount": 30, "unit": "minutes"}},
         "Tried": {"cases": 1000, "otherwise": [
             {"case_id": CASE, "what": "urgency", "before": "tonight", "after": "immediate"}]},
-        "Comparison": {
+        "ComparedCases": {
             "here": side, "there": {**side, "case_id": OTHER, "case_no": case_no(1025, FILED)}, "score": 0.93, "reasons": [], "state": "open",
             "lines": [{"child": 1, "field": "name", "here": ["示*"], "there": ["示*"], "verdict": "near"}]},
         "TaskView": {"id": "view-5b1c", "name": "今日到期", "query": {"view": "desk", "due": "today"}, "is_default": False},

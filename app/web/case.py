@@ -24,9 +24,9 @@ from app.domain.terms import Agency, Role, Rung, Stage
 from app.policy.explanation import Explained
 from app.web import asks
 from app.web.forms import Form
-from app.web.frame import STRICT
+from app.web.frame import STRICT, page
 from app.web.said import STATES, code_of, coded, fact_name, fact_value, moment, obstacle
-from app.web.staff import Signed, show
+from app.web.staff import Signed, Unattended, show
 from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
@@ -35,6 +35,8 @@ LIGHTS = {
 }  # fmt: skip
 """States that want a look, or are in order; all others are neither."""
 
+SHOWN = 3
+"""Titles of what is new."""
 OPENS, CLIMBS = ("referral_opened", "duty_opened"), ("rung_fired",)
 """Events in which rules decide: what begins, and who is told of a silence."""
 
@@ -188,6 +190,26 @@ async def work(
     every = {**asks.ON_LEG, **asks.ON_DUTY, **asks.ON_CASE}
     more = {"timeline": timeline[::-1][:8], "done": every[done].words if done in every else None}
     return await show(request, conn, who, "case_work.html", {**facts, **more})
+
+
+@router.get("/cases/{case_id}/fresh")
+async def fresh(
+    case_id: str, request: Request, conn: Conn, who: Unattended, shouhu: Shouhu, seen: int = 0
+) -> Response:  # fmt: skip
+    """What has happened since an open page was read, as it asks by itself: titles alone, so that nothing more is read by waiting."""
+    case = await opened(conn, who, shouhu, case_id)
+    if case.progress.version <= seen:
+        return Response(status_code=204, headers=STRICT)
+    form = Form()
+    form.show(await shouhu.ledger.since(conn, case_id, seen))
+    facts = {
+        "case": case,
+        "since": form.since[-SHOWN:],
+        "more": len(form.since) > SHOWN,
+        "back": case.path,
+        "seen": seen,
+    }
+    return page(request, "case_fresh.html", facts, live=True)
 
 
 @router.get("/cases/{case_id}/people")

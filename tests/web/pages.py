@@ -61,7 +61,6 @@ PAGES = (
     PageOf("case-duplicates", "/cases/{case_id}/duplicates", "/cases/{twin}/duplicates", POLICE),
     PageOf("case-duplicates-none", "/cases/{case_id}/duplicates", "/cases/{inert}/duplicates", POLICE),
     PageOf("case-duplicate", "/cases/{case_id}/duplicates/{other_id}", "/cases/{twin}/duplicates/{waiting}", POLICE),
-    PageOf("link", "/cases/{case_id}/do/{verb}", "/cases/{twin}/do/link", POLICE),
     PageOf("case-history", "/cases/{case_id}/history", "/cases/{answered}/history", POLICE),
     PageOf("case-access", "/cases/{case_id}/access", "/cases/{waiting}/access", AUDITS),
     PageOf("leg", "/cases/{case_id}/legs/{leg_id}", "/cases/{waiting}/legs/a-police-1", POLICE),
@@ -163,7 +162,6 @@ PAGES = (
     ),
     PageOf("search", "/search", "/search", POLICE),
     PageOf("search-found", "/search", "/search", POLICE, post={"q": "13900000000"}),
-    PageOf("search-initials", "/search", "/search", POLICE, post={"q": "slj"}),
     PageOf("search-nothing", "/search", "/search", POLICE, post={"q": "WB-2026-999999"}),
 )
 NO_PAGE = (
@@ -179,6 +177,7 @@ NO_PAGE = (
     "/sign-in/back",
     "/tasks/list",
     "/tasks/views",
+    "/cases/{case_id}/fresh",
     "/visits/take",
     "/system/signs",
     "/absences/seat",

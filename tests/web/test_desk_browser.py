@@ -111,6 +111,30 @@ async def test_a_file_is_added_listed_and_handed_out_as_an_attachment(visitor, p
     here.is_quiet()
 
 
+async def test_an_open_case_says_that_it_has_changed_without_a_jump(visitor, people, twins):
+    case = twins[0]
+    here = await visitor(POLICE, size={"width": 1366, "height": 480})
+    await here.page.clock.install()
+    await here.open(f"/cases/{case}")
+    at = await here.page.evaluate("() => { scrollTo(0, 200); return scrollY; }")
+    top = await here.page.evaluate("document.querySelector('.tl').getBoundingClientRect().top")
+    async with here.page.expect_response("**/fresh?*") as answer:
+        await here.page.clock.fast_forward(31_000)
+    assert (await answer.value).status == 204
+    await people.post("civil.officer.1", f"/v1/cases/{case}/notes", {"note": "已电话告知"})
+    async with here.page.expect_response("**/fresh?*") as answer:
+        await here.page.clock.fast_forward(31_000)
+    assert (await answer.value).status == 200
+    await here.page.locator("#fresh").get_by_text("案件已有更新").wait_for()
+    assert "civil.officer.1" in await here.page.inner_text("#fresh")
+    assert await here.page.evaluate("scrollY") == at > 0
+    assert await here.page.evaluate("document.querySelector('.tl').getBoundingClientRect().top") == top
+    assert await here.barriers() == []
+    await here.page.click("#fresh a")
+    assert await here.page.inner_text("#fresh") == ""
+    here.is_quiet()
+
+
 async def test_the_list_and_the_case_say_what_is_wrong_and_go_on_by_themselves(visitor, stack, people, twins, owner):
     """A session that ended, a database that is away, a case that is only to be read: each has its words, and no state is a blank page."""
     case = f"/cases/{twins[1]}"
