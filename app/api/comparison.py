@@ -67,7 +67,7 @@ class ComparedCases(BaseModel):
 async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who) -> ComparedCases:
     """Both as the caller may see them. What is the same is said of the values themselves, also where they are shown masked."""
     if case_id == other_id:
-        raise Refused(RefusalCode.SAME_CASE)
+        raise Refused(RefusalCode.CASE_NOT_FOUND)  # beside itself there is no other
     progress = await progress_of(conn, who, case_id)
     require(who, Action.LINK_REPORT, subject_of(progress))
     other = await progress_of(conn, who, other_id)

@@ -65,7 +65,7 @@ async def test_two_reports_stand_side_by_side_compared_in_clear_and_shown_masked
     assert lines["phone"]["here"] == ["139****5581"]
     assert "清远" not in answer.text
     assert (both["state"], bool(both["reasons"]), both["here"]["linked_to"]) == ("open", True, None)
-    is_problem(await api.get(POLICE, f"/v1/cases/{case}/suggestions/{case}"), 409, "same_case")
+    is_problem(await api.get(POLICE, f"/v1/cases/{case}/suggestions/{case}"), 404, "case_not_found")
     is_problem(await api.get("housing.officer.1", f"/v1/cases/{case}/suggestions/{other}"), 404, "case_not_found")
     async with api.service.engine.connect() as conn:
         seen = select(tables.audit.c.stream_id).where(tables.audit.c.action == "compare_cases")
