@@ -31,11 +31,24 @@ CALLS = re.compile(rb"<!DOCTYPE|<!ENTITY|macroEnabled|ddeLink|WEBSERVICE\s*\(", 
 FIELD = re.compile(r"<(?:[\w.-]+:)?instrText\b[^>]*>([^<]*)|\binstr\s*=\s*[\"']([^\"']*)")
 FETCHES = re.compile(r"DDE|INCLUDE(TEXT|PICTURE)|\bLINK\b|IMPORT", re.I)
 """Fields of Word that start a program or read another file; their words may be cut into pieces."""
+EMPTY = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<%b/>'
+CORE = b'cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"'
+EXTENDED = b'Properties xmlns="http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"'
+CUSTOM = b'Properties xmlns="http://schemas.openxmlformats.org/officeDocument/2006/custom-properties"'
+OF_THE_FILE = {b"core-properties+xml": CORE, b"extended-properties+xml": EXTENDED, b"custom-properties+xml": CUSTOM}
+"""Parts that say who wrote a document, for whom and with what, by their content type, and what is left of them."""
+PART = re.compile(rb"<Override\b[^>]*>")
+NAMED = re.compile(rb"PartName\s*=\s*[\"']/?([^\"']*)[\"']")
+AUTHORS = re.compile(
+    rb"(\s(?:[\w.-]+:)?(?:author|initials|originalAuthor|userName|displayName|userId|lastModifiedBy)\s*=\s*)(?:\"[^\"]*\"|'[^']*')"
+    rb"|(<(?:[\w.-]+:)?author>)[^<]*|(<(?:[\w.-]+:)?absPath\b[^>]*?\burl\s*=\s*)(?:\"[^\"]*\"|'[^']*')"
+)
+"""Who commented, changed or last saved it, and from which folder of whose computer."""
 PICTURES = {".jpg": Kind.JPEG, ".jpeg": Kind.JPEG, ".png": Kind.PNG}
 
 
 def clean_office(content: bytes) -> tuple[bytes, Kind]:
-    """The same document, without what its printer, its thumbnails or bytes around the package say."""
+    """The same document, without its authors and without what its printer, its thumbnails or bytes around the package say."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as package:
             parts = _parts(package)
@@ -49,10 +62,12 @@ def clean_office(content: bytes) -> tuple[bytes, Kind]:
         raise BadFile(FileFault.MACROS)
     if kind is None:
         raise BadFile(FileFault.TYPE)
+    of_the_file = _of_the_file(types)
     out = BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, body in parts.items():
-            packed.writestr(zipfile.ZipInfo(name), _without_place(name, body), zipfile.ZIP_DEFLATED)
+            said = of_the_file.get(name) or _without_authors(name, _without_place(name, body))
+            packed.writestr(zipfile.ZipInfo(name), said, zipfile.ZIP_DEFLATED)
     return out.getvalue(), kind
 
 
@@ -99,3 +114,20 @@ def _require_still(name: str, body: bytes) -> None:
 def _without_place(name: str, body: bytes) -> bytes:
     kind = next((kind for ending, kind in PICTURES.items() if name.lower().endswith(ending)), None)
     return clean_image(body, kind)[0] if kind else body
+
+
+def _of_the_file(types: bytes) -> dict[str, bytes]:
+    found = {
+        f"docProps/{name}.xml": EMPTY % said for name, said in (("core", CORE), ("app", EXTENDED), ("custom", CUSTOM))
+    }
+    for part in PART.findall(types):
+        said = next((empty for mark, empty in OF_THE_FILE.items() if mark in part), None)
+        if said and (name := NAMED.search(part)):
+            found[name[1].decode("utf-8")] = EMPTY % said
+    return found
+
+
+def _without_authors(name: str, body: bytes) -> bytes:
+    if not name.endswith(".xml") or name == "[Content_Types].xml":
+        return body
+    return AUTHORS.sub(lambda one: one[2] or (one[1] or one[3]) + b'""', body)

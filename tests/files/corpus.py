@@ -44,6 +44,11 @@ def packed(parts, *, comment=b""):
     return out.getvalue()
 
 
+OF_CORE = (
+    '<Override PartName="/meta/who.xml" ContentType="application/vnd.openxmlformats-package.core-properties+xml"/>'
+)
+
+
 def office(kind=WORD, parts=None, text="安好", types=""):
     main = "word/document.xml" if kind == WORD else "xl/workbook.xml"
     return packed(
@@ -239,5 +244,25 @@ NEUTRALISED = {
     "page-behind.pdf": (pdf() + SCRIPT, SCRIPT),
     "behind.docx": (office(parts={"xl/printerSettings/printerSettings1.bin": "HARM"}), b"HARM"),
     "photo.docx": (office(parts={"word/media/image1.jpeg": located()}), SECRET),
+    "author.docx": (office(parts={"docProps/core.xml": "<dc:creator>HARM</dc:creator>"}), b"HARM"),
+    "author-elsewhere.docx": (office(parts={"meta/who.xml": "<dc:creator>HARM</dc:creator>"}, types=OF_CORE), b"HARM"),
+    "company.docx": (office(parts={"docProps/app.xml": "<Company>HARM</Company><Manager>HARM</Manager>"}), b"HARM"),
+    "custom.docx": (office(parts={"docProps/custom.xml": "<property name='HARM'/>"}), b"HARM"),
+    "comment.docx": (
+        office(parts={"word/comments.xml": "<w:comment w:author='HARM' w:initials=\"HARM\">安</w:comment>"}),
+        b"HARM",
+    ),
+    "tracked.docx": (office(text='<w:ins w:id="1" w:author = "HARM"><w:t>安</w:t></w:ins>'), b"HARM"),
+    "people.docx": (
+        office(parts={"word/people.xml": '<w15:person w15:author="HARM"><w15:p w15:userId="HARM"/></w15:person>'}),
+        b"HARM",
+    ),
+    "comment.xlsx": (office(SHEET, {"xl/comments1.xml": "<authors><author>HARM</author></authors>"}), b"HARM"),
+    "threads.xlsx": (
+        office(SHEET, {"xl/persons/person.xml": '<person displayName="HARM" userId="HARM" id="{1}"/>'}),
+        b"HARM",
+    ),
+    "folder.xlsx": (office(SHEET, {"xl/workbook2.xml": '<x15ac:absPath url="C:\\Users\\HARM\\"/>'}), b"HARM"),
+    "shared.xlsx": (office(SHEET, {"xl/workbook3.xml": '<fileSharing userName="HARM"/>'}), b"HARM"),
 }
 """By name: the bytes, and what must not be in what is kept, wherever it is packed away."""

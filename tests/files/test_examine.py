@@ -8,6 +8,8 @@ from io import BytesIO
 
 import pikepdf
 import pytest
+import python_calamine
+import xlsxwriter
 from PIL import Image
 
 from app.files.examine import cleaned, examine
@@ -50,6 +52,23 @@ async def test_a_hostile_file_comes_out_without_its_harm(name):
     assert harm not in unpacked(taken.content)
     assert "/" not in taken.name
     assert ".." not in taken.name.removesuffix(ENDINGS[taken.kind])
+
+
+async def test_a_workbook_of_excel_is_the_same_workbook_without_its_author():
+    made = BytesIO()
+    book = xlsxwriter.Workbook(made)
+    book.set_properties({"author": "欧阳作者", "company": "欧阳单位", "manager": "欧阳主任", "comments": "欧阳"})
+    book.set_custom_property("经办", "欧阳经办")
+    sheet = book.add_worksheet("走访")
+    sheet.write(0, 0, "王小明")
+    sheet.write_comment(0, 0, "已核对", {"author": "欧阳批注"})
+    book.close()
+    assert "欧阳".encode() in unpacked(made.getvalue())
+    taken = await examine("走访.xlsx", made.getvalue())
+    assert "欧阳".encode() not in unpacked(taken.content)
+    read = python_calamine.CalamineWorkbook.from_filelike(BytesIO(taken.content)).get_sheet_by_name("走访").to_python()
+    assert read == [["王小明"]]
+    assert "已核对".encode() in unpacked(taken.content)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
