@@ -147,12 +147,17 @@ def _may_read_statistics(actor: Actor) -> bool:
 
 
 def _may_manage_calendar(actor: Actor) -> bool:
-    return actor.has(Role.ADMIN) or (actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR))
+    return actor.has(Role.ADMIN) or _supervises(actor)
+
+
+def _supervises(actor: Actor) -> bool:
+    """Of civil affairs or the joint conference office, and no administrator beside it."""
+    return actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR) and not actor.has(*ADMINS)
 
 
 def _may_manage_policy(actor: Actor) -> bool:
     """The rules are the supervisors', of civil affairs (牵头) and of the joint conference office; no administrator's."""
-    return actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR)
+    return _supervises(actor)
 
 
 def _may_manage_deputies(actor: Actor) -> bool:
@@ -161,8 +166,7 @@ def _may_manage_deputies(actor: Actor) -> bool:
 
 def _may_read_audit(actor: Actor) -> bool:
     """The auditor's, and the supervisors' of the cases; never of whoever runs the system or gives rights."""
-    supervises = actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR)
-    return not actor.has(Role.ADMIN, Role.SECURITY_ADMIN) and (supervises or actor.has(Role.AUDITOR))
+    return _supervises(actor) or (actor.has(Role.AUDITOR) and not actor.has(Role.ADMIN, Role.SECURITY_ADMIN))
 
 
 def _may_manage_accounts(actor: Actor) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from app.domain.access import DESK_STAFF, Actor
+from app.domain.access import ADMINS, DESK_STAFF, Actor
 from app.domain.clock import Clock
 from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.opening import recipients
@@ -307,12 +307,12 @@ def _recomputed(state: Round, why: str, policy: Policy, now: datetime, head: dic
 def organises(actor: Actor, spec: RoundSpec) -> bool:
     """Whoever may open a round out of its turn: the heads of the agency that holds it, and those who oversee the district."""
     heads = actor.agency is spec.organiser and actor.has(Role.DESK_HEAD, Role.AGENCY_HEAD)
-    return not actor.has(Role.ADMIN) and (heads or (actor.oversees_district and actor.has(Role.SUPERVISOR)))
+    return not actor.has(*ADMINS) and (heads or (actor.oversees_district and actor.has(Role.SUPERVISOR)))
 
 
 def follows(actor: Actor, spec: RoundSpec) -> bool:
     """Who sees how all units answer: the organiser, who takes part in the round, and those who oversee the district."""
-    staff = actor.has(*DESK_STAFF, Role.AGENCY_HEAD, Role.SUPERVISOR) and not actor.has(Role.ADMIN)
+    staff = actor.has(*DESK_STAFF, Role.AGENCY_HEAD, Role.SUPERVISOR) and not actor.has(*ADMINS)
     return staff and (actor.oversees_district or actor.agency in (spec.organiser, *spec.joined))
 
 

@@ -54,7 +54,9 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def oversees_district(self) -> bool:
-        """The supervisors of civil affairs, and everybody who works in the joint conference office."""
+        """The supervisors of civil affairs, and everybody who works in the joint conference office; no administrator."""
+        if self.has(*ADMINS):
+            return False
         if self.agency is Agency.CONF:
             return self.has(*STAFF)
         return self.agency is Agency.CIVIL and self.has(Role.SUPERVISOR)
