@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.domain.child_file import Change, ChildFile
 from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
+from app.domain import compartment
+from app.domain.compartment import PLACE, kept_back
 from app.domain.determination import ChildFound
 from app.domain.entitlement import Held
 from app.domain.facts import ReportFacts
@@ -92,13 +94,37 @@ class ChildRecord(Frozen):
     """What was entered of the delegate whom the parents have entrusted."""
     joined: tuple["ChildRecord", ...] = ()
     """Other files about this child, which stand as they are and are read where this one is silent."""
+    kept_back: tuple[FileField, ...] = ()
+    """Fields that the reader's body is not told (app/domain/compartment.py)."""
+
+    def told(self, agency: Agency) -> "ChildRecord":
+        """As this body may read it; of a child whose place is kept back, the visits without their words."""
+        if agency in compartment.TOLD_PLACE and agency in compartment.TOLD_HEALTH:
+            return self
+        known = (facts for one in (self, *self.joined) for facts in (one.facts, one.facts_with()) if facts)
+        fields = kept_back(agency, known)
+        if not fields:
+            return self
+        visits = (
+            tuple(seen.model_copy(update={"note": ""}) for seen in self.visits) if PLACE[0] in fields else self.visits
+        )
+        return self.model_copy(update={"kept_back": fields, "visits": visits})
 
     def entry(self, field: FileField) -> Entry | None:
-        """What counts for a field now: what was passed, in this file or in one that was joined, else what was first said."""
+        """What counts for a field now: what was passed, in this file or in one that was joined, else what was first said.
+
+        Of what is kept back, no more than was first said of where the child lives.
+        """
+        if field in self.kept_back and field not in PLACE:
+            return None
+        return self._entry(field, since=field not in self.kept_back)
+
+    def _entry(self, field: FileField, *, since: bool = True) -> Entry | None:
         if not self.joined:
-            return self.passed(field) or self.first(field)
+            return (self.passed(field) if since else None) or self.first(field)
         whole = (self, *self.joined)
-        found = (*(record.passed(field) for record in whole), *(record.first(field) for record in whole))
+        passed = (record.passed(field) for record in whole) if since else ()
+        found = (*passed, *(record.first(field) for record in whole))
         return next((entry for entry in found if entry), None)
 
     def passed(self, field: FileField) -> Entry | None:
@@ -123,6 +149,9 @@ class ChildRecord(Frozen):
 
     def waiting(self, field: FileField) -> Change | None:
         """The change of a field that is under way."""
+        return None if field in self.kept_back else self._waiting(field)
+
+    def _waiting(self, field: FileField) -> Change | None:
         return self.file.waiting_for(field) if self.file else None
 
     def facts_with(self, now: FactsSeen | None = None) -> ReportFacts | None:
@@ -136,6 +165,14 @@ class ChildRecord(Frozen):
     def happened(self) -> tuple[str, ...]:
         """What has happened in the case that reported the child: a judgment, what the joint conference resolved."""
         return next((case.happened for _, case in self.cases if case.case_id == self.case_id), ())
+
+    @property
+    def shown_division(self) -> str:
+        """Where the child lives, as far as the reader's body is told."""
+        if FileField.RESIDENCE_DIVISION not in self.kept_back:
+            return self.division
+        first = self.first(FileField.RESIDENCE_DIVISION)
+        return str(first.value) if first else self.division[:6]
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -202,7 +239,7 @@ def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound 
     return {
         "id": record.child_id,
         "version": record.file.version if record.file else 0,
-        "division": record.division,
+        "division": record.shown_division,
         "fields": {field.value: one for field, one in fields.items() if one},
         **{section.value: part for section, part in parts.items() if section in sections},
     }

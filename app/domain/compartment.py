@@ -4,7 +4,10 @@ Whoever is outside stands among those whom the case must not reach (`about`), so
 of their own.
 """
 
-from app.domain.facts import ChildFacts, Known
+from collections.abc import Iterable
+
+from app.domain.child_terms import FileField
+from app.domain.facts import ChildFacts, Known, ReportFacts
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import HEADS, Actor
 from app.domain.terms import Agency, Role, Term
@@ -60,3 +63,23 @@ def require_unsealed(sealed_for: Sealed) -> None:
     """A sealed case is joined with no other."""
     if sealed_for:
         raise Refused(RefusalCode.CASE_SEALED)
+
+
+PLACE = (FileField.RESIDENCE, FileField.RESIDENCE_DIVISION, FileField.PHONE, FileField.HOUSEHOLD)
+"""Where a child lives by what was entered after the report."""
+TOLD_PLACE = (
+    Agency.POLICE, Agency.CIVIL, Agency.CONF, Agency.PROC, Agency.COURT, Agency.STREET, Agency.COMM, Agency.RESCUE, Agency.CWI,
+)  # fmt: skip
+"""Who protects, places and visits a child whose guardian is a suspect, and who judges; to all others the child lives where it was
+reported to live. Default (guide B.8)."""
+TOLD_HEALTH = (Agency.HEALTH, Agency.HOSPITAL, Agency.CIVIL, Agency.RESCUE, Agency.CWI)
+"""Who treats, supports by it and cares for a child with HIV or a mental illness; never a street's or committee's list (R009). Default."""
+
+
+def kept_back(agency: Agency, facts: Iterable[ReportFacts]) -> tuple[FileField, ...]:
+    """Fields of the child's file that are not told to this body, by all that is known of the child and its guardians."""
+    known = tuple(facts)
+    suspect = any(one.suspected_of_harm is Known.YES for said in known for one in said.guardians)
+    delicate = any(Known.YES in (one.hiv_affected, one.impaired) for said in known for one in said.children)
+    place = PLACE if suspect and agency not in TOLD_PLACE else ()
+    return (*place, *((FileField.HEALTH,) if delicate and agency not in TOLD_HEALTH else ()))
