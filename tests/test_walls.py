@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.db import tables, walls
+from app.db import entries, tables, walls
 from app.db.alike import alike_files
 from app.db.intake import Submission, file
 from app.db.ledger import Ledger
@@ -21,6 +21,7 @@ from app.db.signals import signals
 from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE
 from app.district import PEOPLE
 from app.domain.access import Actor, scope
+from app.domain.sight import divisions, keeps
 from app.domain.terms import Role
 from app.policy.loader import load
 from app.seed import seed
@@ -45,7 +46,6 @@ NO_WALL = {
     "identities": "subjects of an identity provider, asked for before anybody is known",
     "accounts": "hashes, asked for before anybody is known",
     "sessions": "hashes, likewise",
-    "register_entries": "about offices and services; who sees an entry is the register's own rule",
 }
 """Tables with such a column that need no wall, and why."""
 
@@ -195,7 +195,7 @@ async def test_the_worker_sees_what_the_process_needs(worker_engine, forty):
         assert (await conn.execute(text("select count(*) from cases where id like 'case-wall-%'"))).scalar_one() == 40
 
 
-SETTINGS = ("person", "desks", "agencies", "unit", "procurator", "marks")
+SETTINGS = ("person", "desks", "agencies", "unit", "procurator", "marks", "keeps", "streets", "desk")
 
 
 async def context(conn):
@@ -209,13 +209,17 @@ def as_context(actor: Actor):
     return {
         "role": WIDE if seen.everything else APP, "person": actor.person_id, "desks": set(seen.desks),
         "agencies": set(seen.agencies), "unit": seen.reports_of_unit or "", "procurator": "on" if seen.at_procuratorate else "",
-        "marks": set(actor.marks),
+        "marks": set(actor.marks), "keeps": set(keeps(actor)), "streets": set(divisions(actor)),
+        "desk": actor.desk if keeps(actor) else "",
     }  # fmt: skip
 
 
 def parsed(found):
-    lists = {name: set(filter(None, getattr(found, name).split(","))) for name in ("desks", "agencies", "marks")}
-    return {name: getattr(found, name) for name in ("role", "person", "unit", "procurator")} | lists
+    lists = {
+        name: set(filter(None, getattr(found, name).split(",")))
+        for name in ("desks", "agencies", "marks", "keeps", "streets")
+    }
+    return {name: getattr(found, name) for name in ("role", "person", "unit", "procurator", "desk")} | lists
 
 
 async def test_the_database_works_out_the_same_sight_as_the_domain_for_everybody(walled, people):
@@ -335,6 +339,9 @@ async def of_all(engine):
             }
             await conn.execute(insert(sheet_jobs), job | {"at": datetime.now(UTC)})
             await conn.execute(insert(sheet_parts), {"job_id": job["id"], "name": "made", "number": 0, "body": b"x"})
+        entry = {"id": f"entry-{case}", "version": 1, "book": case, "desk": "POLICE", "division": "110106", "kind": "added", "fields": {},
+                 "private": "x", "at": datetime.now(UTC), "by": "x"}  # fmt: skip
+        await conn.execute(insert(entries.register_entries), entry)
         opened = {"id": f"view-{case}", "person_id": "civil.officer.1", "agency": "CIVIL", "desk": "CIVIL", "stream_id": case,
                   "case_id": case, "reason": "visit", "note": "x", "fields": [], "opened_at": datetime.now(UTC),
                   "until": datetime.now(UTC)}  # fmt: skip
@@ -393,6 +400,7 @@ OF_CASE = {
     "cases": "id",
     "child_files": "id",
     "contents": "stream_id",
+    "register_entries": "book",
     "files": "stream_id",
     "data_keys": "stream_id",
     "notes": "stream_id",
@@ -401,7 +409,7 @@ OF_CASE = {
     "sheet_jobs": "book",
     "sheet_parts": "(select book from sheet_jobs where id = job_id)",
 }
-NOBODYS = ("contents", "drafts", "alike")
+NOBODYS = ("drafts", "alike")
 """Tables of which no person sees a row, only the service."""
 VIEWERS = {"sight": "police.officer.1", "district": "conf.officer.1", "service": None}
 

@@ -1,28 +1,30 @@
-"""A child's record of access: who saw or changed what of this child, when, why and in which request."""
+"""Who saw or changed what, when, why and in which request: of one child for the supervisors, and sought by whoever reads the audit."""
 
 import csv
 import io
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
-from sqlalchemy import select
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from app.api.cases import NOT_NAMED
-from app.api.context import Conn, Who, audit_read, require, visible
+from app.api.context import Conn, Who, audit_read, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.db.audit import access_to
+from app.db.audit import about, access_to, hidden, shown
 from app.domain.access import Action, Actor
-from app.domain.commands import FileReport
+from app.domain.child_file import file_id
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Agency
+from app.domain.terms import Agency, Role
 
 router = APIRouter(prefix="/v1", tags=["audit"], route_class=StrictRoute)
 MOST = 100_000
+SEARCH = "search_audit"
+line = tables.audit.c
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would run instead of showing."""
 
@@ -36,9 +38,10 @@ class AccessRow(BaseModel):
     behalf: str | None = Field(description="The absent person, when a deputy acted.")
     agency: Agency
     action: str = Field(examples=["read_content"])
-    stream_id: str | None = Field(description="The case, or the watch.")
+    stream_id: str | None = Field(description="The case, the watch, or the file or book.")
     version: int | None = Field(description="Of a change: the version that it made.")
     fields: list[str]
+    children: list[str] = Field(description="Of whom something was read; of a change, the case or file says it.")
     why: str = Field(
         description="What opens the case to the reader, or the reason that was given.", examples=["own_desk"]
     )
@@ -52,29 +55,91 @@ async def access_record(
 ) -> Page[AccessRow]:
     """Newest first; for supervisors."""
     await _of_visible_child(conn, who, child_id)
-    query = access_to(child_id)
-    page = await page_of(conn, query, AccessRow, (tables.audit.c.id,), cursor=cursor, limit=limit, newest_first=True)
+    return await _page(conn, who, access_to(child_id), cursor, limit)
+
+
+class _Row(AccessRow):
+    hidden: bool
+
+
+async def _page(
+    conn: Conn, who: Actor, query: Select[*tuple[Any, ...]], cursor: str | None, limit: int
+) -> Page[AccessRow]:
+    page = await page_of(conn, query, _Row, (line.id,), cursor=cursor, limit=limit, newest_first=True)
     return Page(items=[AccessRow.model_validate(_unnamed(who, row.model_dump())) for row in page.items], next=page.next)
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,80}$")]
+"""No text, for what was sought goes on record."""
+
+
+class Sought(BaseModel):
+    """By what rows of the audit are sought; all that is said has to be true of a row."""
+
+    person_id: Id | None = Field(None, description="Who acted, or for whom a deputy did.")
+    child_id: Id | None = Field(None, description="Whose access record it is.")
+    stream_id: Id | None = Field(None, description="The case, the watch, or the file or book.")
+    action: Id | None = Field(None, examples=["read_content"])
+    outcome: Id | None = Field(None, examples=["refused"])
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+@router.get("/audit", operation_id="search_audit")
+async def search_audit(
+    sought: Annotated[Sought, Query()], conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100
+) -> Page[AccessRow]:
+    """The audit, newest first, for the auditor and the supervisors; never of a case about the caller, nor who reported.
+
+    The search is itself on record, with whom it was about.
+    """
+    require(who, Action.READ_AUDIT)
+    asked = sought.model_dump(exclude_none=True, mode="json")
+    fields = [f"{name}={value}"[:40] for name, value in asked.items()]
+    children = [sought.child_id] if sought.child_id else []
+    await audit_read(conn, who, SEARCH, sought.stream_id, fields, children=children)
+    query = access_to(sought.child_id) if sought.child_id else shown()
+    return await _page(conn, who, query.where(~about(who), *_conditions(who, sought)), cursor, limit)
+
+
+def _conditions(who: Actor, sought: Sought) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [
+        line[name] == value for name in ("stream_id", "action", "outcome") if (value := getattr(sought, name))
+    ]
+    if sought.person_id:
+        found.append(or_(line.person_id == sought.person_id, line.behalf == sought.person_id))
+        found += [] if _knows_reporters(who) else [~hidden()]
+    found += [line.at >= sought.since] if sought.since else []
+    found += [line.at < sought.until] if sought.until else []
+    return found
 
 
 @router.get("/children/{child_id}/access-record.csv", operation_id="export_access_record", response_class=Response)
 async def export_access_record(child_id: str, conn: Conn, who: Who) -> Response:
     """The same as text/csv for a file; no cell of it is a formula."""
     await _of_visible_child(conn, who, child_id)
-    rows = (await conn.execute(access_to(child_id).order_by(tables.audit.c.id.desc()).limit(MOST))).mappings()
+    rows = (await conn.execute(access_to(child_id).order_by(line.id.desc()).limit(MOST))).mappings()
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(AccessRow.model_fields)
-    shown = (_unnamed(who, {name: row[name] for name in AccessRow.model_fields}) for row in rows)
-    table.writerows([_cell(row[name]) for name in AccessRow.model_fields] for row in shown)
+    table.writerows(
+        [_cell(row[name]) for name in AccessRow.model_fields] for row in (_unnamed(who, dict(one)) for one in rows)
+    )
     named = {"Content-Disposition": f'attachment; filename="access-{child_id}.csv"'}
     return Response("\ufeff" + text.getvalue(), media_type="text/csv", headers=named)
 
 
+def _knows_reporters(who: Actor) -> bool:
+    """Of those who read the record, only the supervisors of civil affairs know who reports."""
+    return who.agency is Agency.CIVIL and who.has(Role.SUPERVISOR)
+
+
 def _unnamed(who: Actor, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Who filed the report is the reporter's identity: of those who read the record, only the supervisors of civil affairs know it."""
-    knows = who.agency is Agency.CIVIL or row["action"] != FileReport.__name__
-    return row if knows else {**row, "person_id": NOT_NAMED, "behalf": None}
+    if _knows_reporters(who):
+        return row
+    if row["action"] == SEARCH:  # whom somebody sought in a case may be who reported it
+        return {**row, "fields": [said.partition("=")[0] for said in row["fields"]]}
+    return {**row, "person_id": NOT_NAMED, "behalf": None} if row["hidden"] else row
 
 
 def _cell(value: Any) -> str:
@@ -83,11 +148,13 @@ def _cell(value: Any) -> str:
 
 
 async def _of_visible_child(conn: Conn, who: Who, child_id: str) -> None:
-    """The look at the record is itself on record."""
+    """Also of one that nobody has reported. The look at the record is itself on record."""
     require(who, Action.READ_AUDIT)
     child, case = tables.children.c, tables.cases.c
-    query = select(case.id).join(tables.children, child.case_id == case.id).where(child.id == child_id, visible(who))
-    found = (await conn.execute(query)).scalar_one_or_none()
+    seen = or_(visible(who), and_(child.case_id.is_(None), unconcerned(who, child.case_id)))
+    query = select(child.id, child.case_id).outerjoin(tables.cases, child.case_id == case.id)
+    found = (await conn.execute(query.where(child.id == child_id, seen))).one_or_none()
     if found is None:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
-    await audit_read(conn, who, "read_access_record", found, ["access_record"], children=[child_id])
+    stream = found.case_id or file_id(child_id)
+    await audit_read(conn, who, "read_access_record", stream, ["access_record"], children=[child_id])

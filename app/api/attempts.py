@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.background import BackgroundTask
 
 from app.db import tables
-from app.db.audit import AuditUnavailable, on_record
+from app.db.audit import REFUSED, AuditUnavailable, on_record
 from app.db.keys import digest_of
 from app.db.service import Service
 from app.db.session import DATABASE_ERRORS
@@ -25,7 +25,6 @@ from app.domain.terms import Agency
 
 ON_RECORD, TOLD = RateLimitItemPerHour(20), RateLimitItemPerHour(1)  # default
 """Of one person in one process; the log has a line of every request."""
-OUTCOME = "refused"
 SHUT_OUT = text("select * from shouhu_shut_out(:digest, :at)")
 log = structlog.get_logger()
 
@@ -74,7 +73,7 @@ async def _note(request: Request, status: int, code: str) -> None:
             if (status == 404 and not about.hidden) or not request.app.state.attempts.may_be_noted(who.person_id):
                 return
             action = getattr(request.scope.get("route"), "operation_id", None) or "page"
-            await on_record(conn, who, action, about.case_id, [], why=why, outcome=OUTCOME)
+            await on_record(conn, who, action, about.case_id, [], why=why, outcome=REFUSED)
     except (*DATABASE_ERRORS, AuditUnavailable) as failure:
         log.warning("attempt_not_recorded", cause=type(failure).__name__)
 

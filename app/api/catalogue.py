@@ -11,6 +11,7 @@ from app.api.strict import StrictRoute
 from app.db import entries, tables
 from app.db.past import report_of
 from app.db.vault import opened
+from app.db.walls import reaching
 from app.domain.access import Action
 from app.domain.catalogue import Born, Due, due_of
 from app.domain.facts import BEIJING
@@ -64,6 +65,7 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
 
 async def _given(conn: Conn, children: list[str]) -> dict[str, dict[str, list[date]]]:
     """What the agencies have entered, by child and service."""
+    await reaching(conn, books=[SERVICES])  # of this child, whichever desk has given them
     line = entries.line
     marked = [entries.of_child(conn, child) for child in children]
     kept = entries.newest(line.book == SERVICES, line.kind != Kind.ENDED.value, line.marks.overlap(marked))

@@ -19,7 +19,7 @@ from app.db.child_records import division_of, own_id, records_of
 from app.db.intake import FamilyMember, Form, LongText, Text
 from app.db.ledger import Pack
 from app.db.vault import with_notes
-from app.db.walls import concerns, open_door
+from app.db.walls import concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord, shown
@@ -174,7 +174,11 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
         .order_by(ledger.at, ledger.version)
     )
     rows = [_history_row(streams[row["stream_id"]], row) for row in await with_notes(conn, query)]
-    seen = [row.model_dump(mode="json") for row in rows if SECTION_OF[row.field] in sections]
+    seen = [
+        row.model_dump(mode="json")
+        for row in rows
+        if SECTION_OF[row.field] in sections and row.field not in record.kept_back
+    ]
     return [HistoryRow.model_validate(row) for row in lens(seen, record.named)]
 
 
@@ -209,7 +213,7 @@ async def enter_change(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> FileAnswer:  # fmt: skip
     """填报: the value counts once it has gone its path; a second one for the same field is told of the first."""
-    own = await in_sight(conn, who, child_id)
+    own = await in_sight(conn, who, child_id, to_act=True)
     pack = await rules_of(conn, shouhu)
     if (
         entered.field in WHOLE
@@ -243,7 +247,7 @@ async def pass_change(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> FileAnswer:  # fmt: skip
     """核实 by the street, 审批 by the district where the path has it; never by a person who had a part in it before."""
-    own = await in_sight(conn, who, child_id)
+    own = await in_sight(conn, who, child_id, to_act=True)
     command = cf.PassChange(by=who, change=change, note=taken.note)
     return await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
 
@@ -256,7 +260,7 @@ async def reject_change(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> FileAnswer:  # fmt: skip
     """退回: the value is not taken, for a reason."""
-    own = await in_sight(conn, who, child_id)
+    own = await in_sight(conn, who, child_id, to_act=True)
     command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
     return await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
 
@@ -289,16 +293,16 @@ def found_of(pack: Pack, record: ChildRecord, seen: FactsSeen | None = None) -> 
 
 
 async def record_of(conn: Conn, who: Actor, child_id: str, fields: list[str]) -> tuple[ChildRecord, Lens]:
-    """The child with all that is known, once it is on record that the caller reads it, and how the caller sees it."""
+    """The child with all that the caller's body is told, once it is on record that the caller reads it, and how the caller sees it."""
     own = await in_sight(conn, who, child_id)
     lens = await look(conn, who, "read_child", cf.file_id(own), fields, children=[own])
-    return (await records_of(conn, [own], visible(who)))[0], lens
+    return (await records_of(conn, [own], visible(who)))[0].told(who.agency), lens
 
 
 @router.post("/children/{child_id}/full-view", status_code=201, operation_id="open_child_in_full")
 async def open_child(child_id: str, asked: Asked, conn: Conn, who: Who, shouhu: Shouhu) -> Opened:
     """The caller's sections of the file in full for some minutes; the desk that keeps the file, or leads the case, is told."""
-    own = await in_sight(conn, who, child_id)
+    own = await in_sight(conn, who, child_id, to_act=True)
     fields = [section.value for section in (await rules_of(conn, shouhu)).file.seen_by(who.agency)]
     child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
     query = select(child.case_id, child.division, watch.desk, case.progress).outerjoin(
@@ -314,13 +318,16 @@ async def open_child(child_id: str, asked: Asked, conn: Conn, who: Who, shouhu: 
     return Opened(id=made.id, until=made.until, fields=fields)
 
 
-async def in_sight(conn: Conn, who: Actor, child_id: str) -> str:
-    """The child, if the caller keeps its file, registered it, has its case, or has a step to do in it; to all others there is none."""
-    await open_door(conn)  # whoever keeps a file need not see its case; the ways are weighed here
+async def in_sight(conn: Conn, who: Actor, child_id: str, *, to_act: bool = False) -> str:
+    """The child, if the caller keeps its file, registered it, has its case, or has a step to do in it; to all others there is none.
+
+    Whoever sees it `to_act` on it has passed the door.
+    """
     own = await own_id(conn, child_id)
     child = tables.children.c
-    may_see = and_(child.id == own, sighted(who, child_id))
-    if (await conn.execute(select(child.id).where(may_see))).scalar_one_or_none() is None:
+    query = select(child.id).where(and_(child.id == own, sighted(who, child_id)))
+    query = query.add_columns(through_the_door()) if to_act else query
+    if (await conn.execute(query)).first() is None:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
     return own
 

@@ -122,13 +122,14 @@ async def decide_duplicate(
 ) -> DuplicateAnswer:  # fmt: skip
     """同一儿童与否: one child is joined, or parted, once a second person has verified it; another child is never suggested again."""
     _require_may(who)
-    one = await in_sight(conn, who, child_id)
-    other = decided.other if decided.decision is Decision.APART else await in_sight(conn, who, decided.other)
+    apart = decided.decision is Decision.APART
+    other = decided.other if apart else await in_sight(conn, who, decided.other)
+    one = await in_sight(conn, who, child_id, to_act=True)
     await _require_open(conn, one, other)
     if decided.decision is Decision.DIFFERENT:
         return await _different(conn, shouhu, who, one, other, decided, response, idempotency_key)
-    kept, joined = (one, other) if decided.decision is Decision.APART else await _in_order(conn, one, other)
-    field = FileField.PARTED if decided.decision is Decision.APART else FileField.SAME_AS
+    kept, joined = (one, other) if apart else await _in_order(conn, one, other)
+    field = FileField.PARTED if apart else FileField.SAME_AS
     command = EnterChange(
         by=who, child_id=kept, division=await division_of(conn, kept), field=field, other=joined, note=decided.note,
         content={"evidence": decided.evidence},

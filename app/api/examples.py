@@ -166,7 +166,7 @@ def examples() -> dict[str, Any]:
                         "agency": "POLICE", "desk": "POLICE", "reason": "visit", "note": "今日入户，须核对门牌", "fields": ["children"],
                         "opened_at": ACCEPTED, "until": ACCEPTED + timedelta(minutes=10)},
         "AccessRow": {"id": 902, "at": ACCEPTED, "person_id": "police.officer.1", "behalf": None, "agency": "POLICE",
-                      "action": "read_content", "stream_id": CASE, "version": None, "fields": ["children", "narrative"],
+                      "action": "read_content", "stream_id": CASE, "version": None, "fields": ["children", "narrative"], "children": [CHILD],
                       "why": "own_desk", "outcome": "done", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"},
         "Outcomes": {"as_of": FILED, "target": date(2030, 12, 31), "unread": 0, "children": 3, "categories": {"D1": 1, "D2": 2},
                      "grades": {"high": 1, "medium": 1, "low": 0, "none": 1}, "left_behind_guarded": 0.5, "closed_cases": 4,

@@ -18,7 +18,7 @@ from app.db import tables
 from app.db.approvals import spend
 from app.db.child_records import each_once, records_of
 from app.db.ledger import Pack
-from app.db.walls import open_door
+from app.db.walls import reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
 from app.domain.facts import BEIJING
@@ -88,7 +88,7 @@ async def read_ledger(
     if use:
         await spend(conn, who, Act.UNMASK_LIST, {"ledger": code, "use": use.value}, shouhu.ledger.clock())
     columns = ledger.for_sections(rules.file.seen_by(who.agency))
-    await open_door(conn)  # a keeper need not see the case of each child; the reach of the book says whom it holds
+    await reaching(conn, district=ledger.reach is Reach.DISTRICT)
     child = tables.children.c
     query = select(child.id, child.filed_at).where(within(who, ledger))
     page = await page_of(conn, query, _Listed, (child.filed_at, child.id), cursor=cursor, limit=limit)
@@ -125,7 +125,7 @@ async def held(
     """Of these children, those who stand in the book."""
     records = await records_of(conn, ids, visible(who))
     every = (Line(record=record, found=findings.of(record), today=today) for record in records)
-    return [line for line in every if book.holds(line)]
+    return [line._replace(record=line.record.told(who.agency)) for line in every if book.holds(line)]
 
 
 def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:

@@ -155,6 +155,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "touched_benefits": ("sight", _in_a_list),
     "access_record": ("read_audit, sight", _on_record),
     "export_access_record": ("read_audit, sight", _on_record),
+    "search_audit": ("read_audit", _by(Action.READ_AUDIT)),
     "tasks": ("the own desk", _at_the_desk),
     "colleagues": ("signed in; of the own office", signed_in),
     "task_counts": ("signed in; of the own desk", signed_in),

@@ -18,7 +18,7 @@ from app.api.work import IfMatch, Key, version_of
 from app.db import entries as kept
 from app.db import tables
 from app.db.owed import filled
-from app.db.walls import open_door
+from app.db.walls import open_door, reaching
 from app.domain.access import Actor
 from app.domain.masking import Mask
 from app.domain.policy import Policy
@@ -151,6 +151,9 @@ async def due(
     rows: list[DueRow] = []
     for register in (await shouhu.ledger.current(conn, at)).registers.values():
         seen = sight(who, register)
+        if seen.nothing:
+            continue
+        await reaching(conn, books=[register.code, *(one.each for one in register.expects)])
         rows += [
             row for row in [*await _reviews(conn, register, at), *await _empty(conn, register)]
             if seen.shows_private(row.desk)
@@ -279,6 +282,7 @@ async def end(
         return _entered(first, response, replayed=True)
     kept.require_current(lines, version_of(if_match))
     last = ended(register, lines[-1], given.reason, who, shouhu.ledger.clock())
+    await open_door(conn)
     await kept.append(conn, register, last, who, idempotency_key, asked)
     return _entered(last, response)
 
@@ -310,7 +314,13 @@ async def _register(conn: Conn, shouhu: Shouhu, who: Actor, code: str) -> Regist
     register = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).registers.get(code)
     if register is None or sight(who, register).nothing:
         raise Refused(RefusalCode.REGISTER_NOT_FOUND)
+    await _open_books(conn, who, register)
     return register
+
+
+async def _open_books(conn: Conn, who: Actor, register: Register) -> None:
+    """What the wall shows of entries of other desks: those of a register that the caller reads whole, and nothing of others."""
+    await reaching(conn, books=[register.code] if sight(who, register).everything else [])
 
 
 async def _lines(conn: Conn, who: Actor, register: Register, entry_id: str) -> list[Entry]:

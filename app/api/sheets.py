@@ -21,11 +21,11 @@ from app.api.strict import StrictRoute
 from app.db import sheet_jobs as jobs
 from app.db import tables
 from app.db.approvals import spend
-from app.db.walls import open_door
+from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
 from app.domain.facts import BEIJING
-from app.domain.ledgers import Findings, Use
+from app.domain.ledgers import Findings, Reach, Use
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import JobState, Step
 from app.domain.sight import divisions
@@ -123,7 +123,7 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
 
 async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any) -> bool:
     """Whether so many of the first children stand in the book that one person alone may not have them in full."""
-    await open_door(conn)
+    await reaching(conn, district=book.ledger().reach is Reach.DISTRICT)
     child, today = tables.children.c, shouhu.ledger.clock().astimezone(BEIJING).date()
     query = select(child.id).where(within(who, book.ledger())).order_by(child.filed_at, child.id).limit(LOOKED_AT)
     ids = (await conn.execute(query)).scalars().all()

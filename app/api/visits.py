@@ -13,7 +13,6 @@ from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import own_id, records_of
 from app.db.need import open_on
-from app.db.walls import open_door
 from app.domain.child_file import file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
@@ -44,7 +43,6 @@ async def due_visits(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
     if not children:
         return Page(items=[], next=None)
     await before_reading(conn, who, "due_visits", None, [field.value for field in SHOWN], children=children)
-    await open_door(conn)  # the desk that watches a child need not see its case
     own = {child: await own_id(conn, child) for child in children}
     known = {record.child_id: record for record in await records_of(conn, [*dict.fromkeys(own.values())], true())}
     full = await open_on(conn, who, [file_id(child) for child in own.values()])
@@ -62,7 +60,6 @@ async def due_visit(watch_id: str, conn: Conn, who: Who) -> DueVisit:
     row = (await conn.execute(select(tables.watches).where(watch.id == watch_id, *mine))).mappings().one_or_none()
     if row is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
-    await open_door(conn)
     own = await own_id(conn, child_of(watch_id))
     lens = await look(conn, who, "read_child", file_id(own), [field.value for field in SHOWN], children=[own])
     return _named(Stored.model_validate(dict(row)), await _record(conn, own), lens)

@@ -17,7 +17,7 @@ from app.db.child_records import own_id, records_of
 from app.db.intake import Text
 from app.db.ledger import Recorded
 from app.db.visits import Seen, report_of_visit
-from app.db.walls import open_door, through_the_door
+from app.db.walls import through_the_door
 from app.domain.access import DESK_STAFF
 from app.domain.arrangement import ArrangeCare, Ground, RecordContact, RecordReturn
 from app.domain.commands import Command
@@ -186,7 +186,6 @@ def _warnings(watch: Watch) -> list[OpenWarning]:
 @router.get("/watches/offered", operation_id="offered_watches")
 async def offered_watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WatchRow]:
     """Children who have moved to the caller's street and whose watch waits to be accepted, the next visit first."""
-    await open_door(conn)  # the row is still the old desk's; the offer is what the caller sees it by
     watch = tables.watches.c
     stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at", "returns_on")]
     query = select(*(watch[name] for name in stored), watch.progress)
@@ -201,10 +200,9 @@ async def take_watch(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> Watched:  # fmt: skip
     """接收: the visits are the caller's desk's from now on, each due when it was due."""
-    await open_door(conn)
     watch = tables.watches.c
     offer = or_(at_desk_of(who, watch.offered_to), at_desk_of(who, watch.desk))
-    query = select(watch.id).where(watch.id == watch_id, offer, unconcerned(who, watch.case_id))
+    query = select(watch.id, through_the_door()).where(watch.id == watch_id, offer, unconcerned(who, watch.case_id))
     if (await conn.execute(query)).scalar() is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     return await _perform(

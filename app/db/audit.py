@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text
+from sqlalchemy import Boolean, ColumnElement, Select, and_, bindparam, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,11 +15,16 @@ from sqlalchemy.types import String
 from app.db import tables
 from app.db.session import is_away
 from app.domain.access import Actor, scope
+from app.domain.child_file import file_id
+from app.domain.commands import FileReport
 from app.domain.terms import Rung
+from app.domain.watch import watch_id
 
 log = structlog.get_logger()
 TRACE: ContextVar[str] = ContextVar("trace", default="")
 """The id of the request that is being answered; the log line, the answer and the audit carry the same."""
+REFUSED = "refused"
+"""How an attempt ended that was shut out."""
 ALARM_AFTER = timedelta(seconds=90)
 REFUSED_AFTER = timedelta(minutes=15)
 """How long a row may wait for its seal, before it is an alarm and before personal data is read no more; both default."""
@@ -92,14 +97,31 @@ async def unsealed_for(conn: AsyncConnection) -> timedelta:
     return timedelta(seconds=waited or 0)
 
 
+line = tables.audit.c
+
+
 def access_to(child_id: str) -> Select[*tuple[Any, ...]]:
-    """Whoever read or changed something of this child, newest first."""
-    row, child = tables.audit.c, tables.children.c
-    case_id = select(child.case_id).where(child.id == child_id).scalar_subquery()
-    own: ColumnElement[bool] = row.children.contains([child_id])
-    changed = (row.stream_id == case_id) & (func.cardinality(row.children) == 0)
-    of_child = or_(own, changed)
+    """Whoever read or changed something of this child: in its case, its file or its watch."""
+    own = line.stream_id.in_([file_id(child_id), watch_id(child_id)])
+    streams = or_(line.stream_id == func.shouhu_case_of(child_id), own)
+    return shown().where(or_(line.children.contains([child_id]), streams & (func.cardinality(line.children) == 0)))
+
+
+def shown() -> Select[*tuple[Any, ...]]:
+    """Rows as they are shown; `hidden` are those whose person is, or could tell, who reported."""
     return select(
-        row.id, row.at, row.person_id, row.behalf, row.agency, row.action, row.stream_id, row.version, row.fields, row.why,
-        row.outcome, row.trace_id,
-    ).where(of_child)  # fmt: skip
+        line.id, line.at, line.person_id, line.behalf, line.agency, line.action, line.stream_id, line.version, line.fields, line.children,
+        line.why, line.outcome, line.trace_id, hidden().label("hidden"),
+    )  # fmt: skip
+
+
+def hidden() -> ColumnElement[bool]:
+    """Who filed, who uploads before filing, and whoever of the reporter's unit tried the case in vain, for only they know its id."""
+    tried = and_(line.outcome == REFUSED, func.shouhu_is_reporter(line.stream_id, line.person_id, type_=Boolean))
+    return or_(line.action.in_([FileReport.__name__, "add_file"]), tried)
+
+
+def about(who: Actor) -> ColumnElement[bool]:
+    """Rows of a case that is about the actor, or of a child of it."""
+    marks = cast(list(who.marks), ARRAY(String))
+    return func.shouhu_row_concerned(line.stream_id, line.children, marks, type_=Boolean)

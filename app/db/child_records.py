@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, Text, any_, cast, exists, or_, select
+from sqlalchemy import Boolean, ColumnElement, String, Text, any_, cast, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,22 +27,14 @@ Rows = Mapping[str, Any]
 
 async def own_id(conn: AsyncConnection, child_id: str) -> str:
     """The child under its one id: that of the watch, where a visit of that watch reported it, and that of the file it was joined to."""
-    child, case = tables.children.c, tables.cases.c
-    watch = case.progress["watch"].astext
-    query = select(watch).select_from(tables.children).join(tables.cases, case.id == child.case_id)
-    found = (await conn.execute(query.where(child.id == child_id))).scalar_one_or_none()
-    known = child_of(found) if found else child_id
-    file = tables.child_files.c
-    return (await conn.execute(select(file.merged_into).where(file.child_id == known))).scalar() or known
+    return (await conn.execute(select(func.shouhu_own_child(child_id)))).scalar_one()
 
 
 def each_once() -> ColumnElement[bool]:
     """Each child once, under the id of its watch: no later report about it, no file that was joined to another, no registration that
     nobody has verified."""
-    child, watch, case, file = tables.children.c, tables.watches.c, tables.cases.c, tables.child_files.c
-    reported = exists().where(
-        case.id == child.case_id, case.progress["watch"].astext.is_(None), case.linked_to.is_(None)
-    )
+    child, watch, file = tables.children.c, tables.watches.c, tables.child_files.c
+    reported = func.shouhu_first_report(child.case_id, type_=Boolean)  # a keeper need not see the case
     verified = child.case_id.is_(None) & exists().where(watch.child_id == child.id)
     joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
     return or_(reported, verified) & ~joined

@@ -25,6 +25,7 @@ audit = Table(
     Column("salt", Uuid, nullable=False, server_default=func.gen_random_uuid()),
     Index(None, "stream_id", "id"),
     Index(None, "xid", "id"),
+    Index(None, "person_id", "id"),
     Index("ix_audit_children", "children", postgresql_using="gin", postgresql_where=text("children <> '{}'")),
     comment="Append-only: ids, codes and instants. `xid` is the transaction that wrote the row; seals are drawn along it.",
 )

@@ -1,10 +1,10 @@
 """The second wall: row-level security by which PostgreSQL itself shows a request only what its person may see.
 
 A request enters with its token, and the database works out from its own rows what that person sees; with no context there are no rows.
-Commands pass a door: once a person was found to see the case, or to file a report, the ledger writes for the service.
+Commands pass a door: once a person was found to see the case or the child, or to file a report, the ledger writes for the service.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -45,10 +45,12 @@ WALLED = (
     "owed",
     "signals",
     "alike",
+    "register_entries",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")
 ENTER_KEY = text("select * from shouhu_enter_key(:digest, :at)")
+REACH = text("select shouhu_reach(:reach, :books)")
 SIT = text("select * from shouhu_sit(:absent, :deputy, :at)")
 
 
@@ -63,6 +65,12 @@ def through_the_door() -> ColumnElement[str]:
 async def open_door(conn: AsyncConnection) -> None:
     """The service itself goes on from here, until the transaction ends."""
     await conn.execute(select(through_the_door()))
+
+
+async def reaching(conn: AsyncConnection, *, district: bool = False, books: Iterable[str] = ()) -> None:
+    """Behind the wall again, whatever door was passed. `district`: also children whom somebody else keeps, for a book over all
+    of them; `books`: every entry of these registers. Of neither one that is about the person."""
+    await conn.execute(REACH, {"reach": "district" if district else "", "books": ",".join(books)})
 
 
 async def entered(conn: AsyncConnection, digest: str) -> Row[Any] | None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from app.domain import compartment
 from app.domain.child_file import Change, ChildFile
 from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
-from app.domain import compartment
 from app.domain.compartment import PLACE, kept_back
 from app.domain.determination import ChildFound
 from app.domain.entitlement import Held

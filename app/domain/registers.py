@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from app.domain.access import DESK_STAFF, STAFF, Actor, scope
+from app.domain.access import ADMINS, DESK_STAFF, STAFF, Actor, scope
 from app.domain.benefits import Yuan
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Term
@@ -222,7 +222,7 @@ class Sight(Value):
 
 def sight(actor: Actor, register: Register) -> Sight:
     """The keeping desk, the street over its committees, those who oversee the district, and the readers of the register."""
-    if actor.has(Role.ADMIN) or not actor.has(*STAFF):
+    if actor.has(*ADMINS) or not actor.has(*STAFF):
         return Sight()
     if actor.oversees_district:
         return Sight(everything=True, open_book=True)
@@ -234,7 +234,7 @@ def sight(actor: Actor, register: Register) -> Sight:
 
 def keeps(actor: Actor, register: Register) -> bool:
     """Whether the actor's desk writes in this register."""
-    return actor.agency in register.keepers and actor.has(*DESK_STAFF, Role.AGENCY_HEAD) and not actor.has(Role.ADMIN)
+    return actor.agency in register.keepers and actor.has(*DESK_STAFF, Role.AGENCY_HEAD) and not actor.has(*ADMINS)
 
 
 def written(

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from app.api import attempts
-from app.api.attempts import OUTCOME
 from app.api.context import SESSION
 from app.db import tables
 from app.db.account_tables import api_keys
+from app.db.audit import REFUSED
 from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import TOKENS
@@ -31,7 +31,7 @@ async def rows_of(api, answer):
         row.id
     )
     async with api.service.engine.connect() as conn:
-        found = await conn.execute(query.where(row.trace_id == answer.headers["x-trace-id"], row.outcome == OUTCOME))
+        found = await conn.execute(query.where(row.trace_id == answer.headers["x-trace-id"], row.outcome == REFUSED))
         return [tuple(one)[:5] for one in found]
 
 
@@ -44,7 +44,7 @@ async def test_a_hidden_case_and_one_that_there_is_not_are_answered_alike_and_on
     assert await rows_of(api, hidden) == [(STRANGER, "HOUSING", "read_case", case, "case_not_found")]
     assert await rows_of(api, none) == []
     record = (await api.get("civil.supervisor.1", f"/v1/children/{child}/access-record")).json()["items"]
-    assert [row["person_id"] for row in record if row["outcome"] == OUTCOME] == [STRANGER], (
+    assert [row["person_id"] for row in record if row["outcome"] == REFUSED] == [STRANGER], (
         "the child's record shows who tried"
     )
 
@@ -136,7 +136,7 @@ async def test_the_answer_leaves_before_anything_is_written(api):
     async def send(message):
         row = tables.audit.c
         async with api.service.engine.connect() as conn:
-            query = select(row.id).where(row.stream_id == case, row.outcome == OUTCOME)
+            query = select(row.id).where(row.stream_id == case, row.outcome == REFUSED)
             sent.append((message["type"], len((await conn.execute(query)).all())))
 
     async def receive():

@@ -35,6 +35,7 @@ INSIDERS = {
     "/v1/cases/{case_id}/benefits": POLICE,
     "/v1/cases/{case_id}/procedures": POLICE,
     "/v1/cases/{case_id}/services": POLICE,
+    "/v1/audit": SUPERVISOR,
     RECORD: SUPERVISOR,
     f"{RECORD}.csv": SUPERVISOR,
     "/v1/statistics/outcomes": SUPERVISOR,
@@ -49,6 +50,8 @@ INSIDERS = {
     "/v1/reports": REPORTER,
     "/v1/watches": "comm-110106025.officer.1",
     "/v1/watches/offered": "comm-110106024.officer.1",
+    "/v1/visits": "comm-110106025.officer.1",
+    "/v1/visits/{watch_id}": "comm-110106025.officer.1",
     "/v1/stalled": "street-110106025.head.1",
     "/v1/findings": SUPERVISOR,
     "/v1/statistics/on-time": SUPERVISOR,
@@ -81,7 +84,7 @@ OF_NO_CASE = {
 }  # fmt: skip
 """Routes that tell nobody anything of a case."""
 NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000", "child_id": "ch-none", "code": "work",
-         "file_id": "upload-none"}  # fmt: skip
+         "file_id": "upload-none", "watch_id": "watch-none"}  # fmt: skip
 
 
 def test_every_get_route_stands_in_the_matrix():
@@ -141,7 +144,8 @@ async def a_case_with_all_there_is(api):
     changed = {"field": "school", "value": "示例小学（化名）"}
     entered = await api.post("comm-110106025.officer.1", f"/v1/children/{child}/changes", changed)
     assert entered.status_code == 200, entered.text
-    return {"case_id": case, "receipt": filed["receipt"], "child_id": child, "code": "work", "file_id": photo}
+    return {"case_id": case, "receipt": filed["receipt"], "child_id": child, "code": "work", "file_id": photo,
+            "watch_id": watch_id(child)}  # fmt: skip
 
 
 async def test_a_stranger_is_answered_as_if_there_were_no_case(api):
