@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     """32 bytes in base64: the private key that signs the seals of the audit. Only the worker needs it."""
     audit_anchor: Path | None = None
     """A file that another organisation keeps, to which the heads of the audit are appended."""
+    audit_tsa: str = ""
+    """Address of a time-stamp authority (RFC 3161), whose stamps stand beside the heads in that file."""
+    audit_tsa_roots: Path | None = None
+    """Its root certificates, in PEM."""
     oidc_issuer: str = ""
     """The identity provider, as it names itself; empty where people have accounts of this service alone."""
     oidc_client_id: str = ""

@@ -39,6 +39,7 @@ from app.relay import Relay
 from app.schedules import keep_checks, keep_circular, keep_schedules
 from app.settings import Settings
 from app.temporal import connect, ensure_deployment, is_unreached, pollers, version_of
+from app.timestamps import Authority
 from workflows.case import CaseWorkflow
 from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
@@ -102,7 +103,8 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
     if not settings.audit_key.get_secret_value():
         raise ValueError("SHOUHU_AUDIT_KEY is not set")
     tell(settings, datetime.now(UTC))
-    sealer = Sealer(engine, SealKey.of(settings.audit_key.get_secret_value()), settings.audit_anchor)
+    stamp = Authority.of(settings.audit_tsa, settings.audit_tsa_roots).stamp if settings.audit_tsa_roots else None
+    sealer = Sealer(engine, SealKey.of(settings.audit_key.get_secret_value()), settings.audit_anchor, stamp)
     await patiently("postgresql", lambda: require_durable(engine), is_away)
     client = client or await patiently("temporal", lambda: connect(settings), is_unreached)
     ledger = Ledger(load, settings.policy)

@@ -1,12 +1,15 @@
-"""Check an exported audit: python verify_audit.py TRAIL --key PUBLIC [--anchors FILE]. Needs Python and cryptography, nothing else.
+"""Check an exported audit: python verify_audit.py TRAIL --key PUBLIC [--anchors FILE [--tsa-roots PEM]].
 
-TRAIL comes from `shouhu audit export`, PUBLIC (hexadecimal) from `shouhu audit key` when the service was set up, and FILE is
-kept by another organisation. It finds a row that was changed, removed, swapped, added or back-dated, and seals that were
-removed or drawn anew. What it cannot find: a change of rows younger than the last seal, and of seals younger than the last anchor
-by whoever holds both the database and the private key.
+Needs Python and cryptography, and rfc3161-client where time stamps are checked; nothing of the service.
+
+TRAIL comes from `shouhu audit export`, PUBLIC (hexadecimal) from `shouhu audit key` when the service was set up, FILE is kept by
+another organisation, and PEM holds the roots of the time-stamp authority. It finds a row that was changed, removed, swapped, added
+or back-dated, and seals that were removed or drawn anew. What it cannot find: a change of rows younger than the last seal, and of
+seals younger than the last anchor by whoever holds both the database and the private key.
 """
 
 import argparse
+import base64
 import hashlib
 import json
 import sys
@@ -120,6 +123,39 @@ def _signature(where: str, seal: list[Any], trusted: dict[str, Ed25519PublicKey]
     return []
 
 
+STAMPED_WITHIN = 3600.0
+"""Seconds: a head is stamped in its own minute, so one that was stamped so much later was drawn later than it says."""
+
+
+def stamps_of(said: list[dict[str, Any]], roots: bytes) -> tuple[list[str], int]:
+    """What is wrong with the time stamps of the anchors, and how many hold."""
+    from datetime import datetime
+
+    from cryptography.x509 import load_pem_x509_certificates
+    from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
+
+    builder = VerifierBuilder()
+    for root in load_pem_x509_certificates(roots):
+        builder = builder.add_root_certificate(root)
+    verifier, faults, good = builder.build(), [], 0
+    for entry in said:
+        if "stamp" not in entry:
+            continue
+        try:
+            answer = decode_timestamp_response(base64.b64decode(entry["stamp"]))
+            verifier.verify_message(answer, bytes.fromhex(entry["head"]))
+        except (VerificationError, ValueError):
+            faults.append(f"anchor {entry['number']}: its time stamp is not valid for this head")
+            continue
+        late = (answer.tst_info.gen_time - datetime.fromisoformat(entry["at"])).total_seconds()
+        if late > STAMPED_WITHIN:
+            faults.append(
+                f"anchor {entry['number']}: stamped {late / 3600:.0f} hours after it claims to have been drawn"
+            )
+        good += 1
+    return faults, good
+
+
 def main() -> int:
     """0 when all is well, 1 when it is not; one line for each fault."""
     parser = argparse.ArgumentParser(description="Check an exported audit of Shouhu.")
@@ -128,14 +164,22 @@ def main() -> int:
         "--key", action="append", required=True, help="public key, hexadecimal; more than one after a change"
     )
     parser.add_argument("--anchors", type=Path, help="the file of the other organisation")
+    parser.add_argument("--tsa-roots", type=Path, help="root certificates of the time-stamp authority, in PEM")
     given = parser.parse_args()
-    said = given.anchors.read_text().splitlines() if given.anchors else []
-    anchors = [(entry["number"], entry["head"]) for entry in map(json.loads, filter(None, said))]
+    lines = given.anchors.read_text().splitlines() if given.anchors else []
+    said = [json.loads(line) for line in lines if line]
+    anchors = [(entry["number"], entry["head"]) for entry in said]
     with given.trail.open(encoding="utf-8") as lines:
         faults, seals, sealed, waiting = faults_of(lines, [bytes.fromhex(key) for key in given.key], anchors)
+    wrong, stamped = stamps_of(said, given.tsa_roots.read_bytes()) if given.tsa_roots else ([], 0)
+    faults += wrong
     for fault in faults:
         sys.stdout.write(f"FAULT  {fault}\n")
-    held = f"{len(anchors)} anchors hold" if anchors else "no anchor was given: a recomputed chain would not be seen"
+    held = (
+        f"{len(anchors)} anchors hold, {stamped} of them time-stamped"
+        if anchors
+        else "no anchor was given: a recomputed chain would not be seen"
+    )
     state = f"{len(faults)} faults" if faults else f"whole; {held}"
     sys.stdout.write(f"{seals} seals over {sealed} rows, {waiting} rows wait for the next seal: {state}\n")
     return 1 if faults else 0

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from app.db import tables
 from app.db.migrate import migrate
 from app.db.sealer import LAST, ROWS, Sealer, SealKey, head, leaf, root, trail, written
 from app.db.session import engine_of
+from app.timestamps import Authority, NotStamped
+from deploy.tsa import Authority as Tsa
+from deploy.tsa import server_of
 from tests.conftest import VAULT
 
 VERIFIER = Path(__file__).parents[1] / "deploy" / "verify_audit.py"
@@ -73,10 +77,11 @@ async def _write(engine, rows):
             await conn.execute(insert(tables.audit), ROW)
 
 
-async def _verdict(conn, place, *anchors):
+async def _verdict(conn, place, *anchors, roots=None):
     file = place / f"trail-{os.urandom(4).hex()}.jsonl"
     file.write_text("\n".join([line async for line in trail(conn)]))
     more = [part for anchor in anchors for part in ("--anchors", str(anchor))]
+    more += ["--tsa-roots", str(roots)] if roots else []
     command = [sys.executable, "-I", str(VERIFIER), str(file), "--key", KEY.public.hex(), *more]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
@@ -163,6 +168,73 @@ async def test_the_whole_chain_drawn_anew_with_the_key_is_seen_by_the_anchor_alo
         assert (code, "another than the one that was anchored" in said) == (1, True)
 
 
+@pytest.fixture(scope="module")
+def authority(place):
+    """A time-stamp authority that nobody here holds the keys of, and the file of its root."""
+    made = Tsa()
+    (place / "root.pem").write_bytes(made.pem)
+    with server_of(made) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield made, Authority.of(f"http://127.0.0.1:{server.server_port}/", place / "root.pem"), place / "root.pem"
+        server.shutdown()
+
+
+async def _stamped(own, authority, place, name):
+    """An anchor file with a time stamp over the newest head."""
+    sealer = Sealer(own.engine, KEY, place / name, authority.stamp)
+    await _write(own.engine, 1)
+    await sealer.seal()
+    await sealer.anchor_head()
+    return sealer.anchor
+
+
+async def test_a_stamped_head_holds_and_a_chain_drawn_anew_is_seen_though_the_anchors_were_drawn_anew_as_well(
+    own, place, authority
+):
+    """The attacker owns the database, the private key and the file of the anchors; the authority alone is not theirs."""
+    _, asked, roots = authority
+    anchor = await _stamped(own, asked, place, "stamped")
+    async with own.engine.connect() as conn:
+        code, said = await _verdict(conn, place, anchor, roots=roots)
+    assert (code, "1 anchors hold, 1 of them time-stamped" in said) == (0, True), said
+    kept = json.loads(anchor.read_text())
+    async with _owner(own, "delete from audit where id = 14") as conn:
+        drawn = json.loads(await _drawn_anew(conn, KEY)) | {"at": kept["at"]}
+        forged = place / "forged"
+        for stamp, found in (
+            (kept["stamp"], "not valid for this head"),
+            (await asked.stamp(bytes.fromhex(drawn["head"])), ""),
+        ):
+            forged.write_text(json.dumps(drawn | {"stamp": stamp}))
+            code, said = await _verdict(conn, place, forged, roots=roots)
+            assert (code, found in said) == ((1, True) if found else (0, True)), said
+        drawn["at"] = (datetime.now(UTC) - timedelta(days=2)).isoformat()
+        forged.write_text(json.dumps(drawn | {"stamp": stamp}))
+        code, said = await _verdict(conn, place, forged, roots=roots)
+    assert (code, "48 hours after it claims to have been drawn" in said) == (1, True), said
+
+
+async def test_an_authority_that_lies_is_another_or_is_away_leaves_the_head_anchored_without_a_stamp(
+    own, place, authority
+):
+    made, asked, roots = authority
+    made.lies = True
+    try:
+        assert "stamp" not in json.loads((await _stamped(own, asked, place, "lied")).read_text())
+    finally:
+        made.lies = False
+    for name, other in (
+        ("another", Authority(asked.url, (Tsa().root,))),
+        ("away", Authority("http://127.0.0.1:9/", asked.roots)),
+    ):
+        with pytest.raises(NotStamped):
+            await other.stamp(bytes(32))
+        assert json.loads((await _stamped(own, other, place, name)).read_text())["head"]
+    async with own.engine.connect() as conn:
+        code, said = await _verdict(conn, place, place / "away", roots=roots)
+    assert (code, "1 anchors hold, 0 of them time-stamped" in said) == (0, True)
+
+
 async def test_a_chain_signed_with_another_key_is_not_ours(own, place):
     async with _owner(own) as conn:
         await _drawn_anew(conn, SealKey.of(base64.b64encode(bytes(32)).decode()))
@@ -172,7 +244,7 @@ async def test_a_chain_signed_with_another_key_is_not_ours(own, place):
 
 
 async def test_every_flipped_bit_of_a_trail_is_found(own):
-    """Of three seals with their thirty rows, every so many bits."""
+    """Of three seals with their thirty rows, every so many bits; five hundred and more."""
     async with own.engine.connect() as conn:
         lines = [line async for line in trail(conn) if '"row"' in line or '"seal"' in line][:33]
     program = VERIFIER.read_text()
@@ -181,7 +253,7 @@ async def test_every_flipped_bit_of_a_trail_is_found(own):
     whole = "\n".join(lines)
     assert space["faults_of"](lines, [KEY.public], [])[0] == []
     missed = []
-    for bit in range(0, len(whole.encode()) * 8, 397):
+    for bit in range(0, len(whole.encode()) * 8, 89):
         raw = bytearray(whole.encode())
         raw[bit // 8] ^= 1 << bit % 8
         try:
@@ -191,6 +263,7 @@ async def test_every_flipped_bit_of_a_trail_is_found(own):
         if not found:
             missed.append(bit)
     assert missed == []
+    assert len(whole.encode()) * 8 // 89 >= 500
 
 
 async def test_rows_of_slow_transactions_are_all_sealed(own, place):

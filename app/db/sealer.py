@@ -5,7 +5,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,6 +101,8 @@ class Sealer:
     key: SealKey
     anchor: Path | None = None
     """A file that another organisation keeps; heads are appended to it."""
+    stamp: Callable[[bytes], Awaitable[str]] | None = None
+    """A time stamp over a head, from an authority outside; raises OSError where there is none."""
     anchored: int = 0
 
     async def run(self) -> None:
@@ -144,12 +146,17 @@ class Sealer:
             return len(rows) if below < settled else 0
 
     async def anchor_head(self) -> None:
-        """Append the newest head to the file of the other organisation, if it is a new one."""
+        """Append the newest head to the file of the other organisation, if it is a new one; without a stamp where none was to be had."""
         async with self.engine.connect() as conn:
             last = (await conn.execute(LAST)).one_or_none()
         if last and self.anchor and last.number > self.anchored:
-            line = json.dumps({"number": last.number, "head": last.head.hex(), "at": last.at.isoformat()})
-            await asyncio.to_thread(_append, self.anchor, line)
+            line = {"number": last.number, "head": last.head.hex(), "at": last.at.isoformat()}
+            if self.stamp:
+                try:
+                    line["stamp"] = await self.stamp(last.head)
+                except OSError as failure:
+                    log.error("head_not_stamped", number=last.number, cause=str(failure))
+            await asyncio.to_thread(_append, self.anchor, json.dumps(line))
             self.anchored = last.number
 
 
