@@ -12,7 +12,7 @@ from app.api.need import look
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.db.ledger import events_since
+from app.db.ledger import REPORTER, events_since
 from app.db.past import report_of
 from app.db.vault import opened, opened_one, with_notes
 from app.domain.access import Action, Actor, Deny, may
@@ -182,7 +182,7 @@ async def read_timeline(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
     return rows
 
 
-NOT_NAMED = "reporter"
+NOT_NAMED = REPORTER
 """Instead of the account and the unit of whoever filed the report."""
 NoteOf = Callable[[dict[str, Any], str | None], str | None]
 
@@ -196,14 +196,21 @@ async def _notes(conn: Conn, who: Actor, progress: Progress, knows_reporter: boo
     told, lens = told_to(who, progress), await look(conn, who, "read_content", progress.case_id, ["notes"])
     known = await content_of(conn, progress)
     see, hidden = lens.over(known), () if knows_reporter else names_of(known[1])
-    own = {leg.id for leg in progress.referrals if leg.agency is who.agency or leg.desk == who.desk}
-    own |= {duty.code for duty in progress.duties if duty.desk == who.desk}
+    ours = of_own_hand(who, progress)
 
     def note_of(event: dict[str, Any], note: str | None) -> str | None:
-        ours = {event.get("referral_id"), event.get("subject"), event.get("code")} & own or event["by"] in who.persons
-        return see(without(note, hidden)) if note and (told.whole or ours) else None
+        return see(without(note, hidden)) if note and (told.whole or ours(event)) else None
 
     return note_of
+
+
+def of_own_hand(who: Actor, progress: Progress) -> Callable[[dict[str, Any]], bool]:
+    """Whether an event is of a leg or duty of the actor's desk or agency, or was recorded by the actor."""
+    own = {leg.id for leg in progress.referrals if leg.agency is who.agency or leg.desk == who.desk}
+    own |= {duty.code for duty in progress.duties if duty.desk == who.desk}
+    return lambda event: bool(
+        {event.get("referral_id"), event.get("subject"), event.get("code")} & own or event["by"] in who.persons
+    )
 
 
 @router.get("/cases/{case_id}/explanation", operation_id="explain_case")

@@ -54,6 +54,8 @@ async def calendar(conn: Conn, who: Who, year: Annotated[int, Query(ge=2000, le=
 class Day(BaseModel):
     """One exception to the week."""
 
+    model_config = ConfigDict(extra="forbid")
+
     day: date
     kind: Literal[DayKind.HOLIDAY, DayKind.MAKE_UP]
     name: str = Field(max_length=60)

@@ -1,21 +1,28 @@
 """Files: uploaded first, brought into a case by the report or the step of work that names them, and handed out as attachments."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
 
+from app.api.cases import content_of as content_of_case
+from app.api.cases import names_of, of_own_hand
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
+from app.api.need import look
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import on_record
 from app.db.files import content_of, keep
 from app.db.vault import opened
 from app.db.walls import open_door
-from app.domain.access import Action, Actor
+from app.domain.access import Action, Actor, Deny, may
+from app.domain.disclosure import told_to
+from app.domain.masking import without
+from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.files.examine import Taken, examine
 
@@ -70,28 +77,53 @@ async def kept(conn: Conn, shouhu: Shouhu, who: Actor, taken: Taken) -> Kept:
 
 @router.get("/v1/cases/{case_id}/files", operation_id="case_files")
 async def case_files(case_id: str, conn: Conn, who: Who) -> list[FileRow]:
-    """The files of a case, in the order in which they came."""
+    """The files of a case in the order in which they came: all for those who see all of it, else those of the own legs and hand.
+
+    A name in the name of a file is masked like any other.
+    """
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
-    await audit_read(conn, who, "read_content", case_id, ["files"])
-    row = tables.files.c
-    query = select(row.id, row.name, row.media_type, row.size, row.version, row.added_at).where(
+    lens = await look(conn, who, "read_content", case_id, ["files"])
+    row, is_told = tables.files.c, _told(who, progress)
+    query = _with_facts(row.id, row.name, row.media_type, row.size, row.version, row.added_at).where(
         row.stream_id == case_id
     )
     found = (await conn.execute(query.order_by(row.version, row.added_at, row.id))).mappings()
-    return [FileRow(**one) for one in await opened(conn, found, tables.files)]
+    told = await opened(conn, [one for one in found if is_told(one["body"])], tables.files)
+    content, reporter = await content_of_case(conn, progress)
+    see, hidden = lens.over((content, reporter)), () if _knows_reporter(who, progress) else names_of(reporter)
+    return [FileRow(**{**one, "name": see(without(one["name"], hidden))}) for one in told]
+
+
+def _with_facts(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    """Files with the event that brought each."""
+    row, fact = tables.files.c, tables.events.c
+    return select(*columns, fact.body).outerjoin(
+        tables.events, (fact.stream_id == row.stream_id) & (fact.version == row.version)
+    )
+
+
+def _told(who: Actor, progress: Progress) -> Callable[[dict[str, Any] | None], bool]:
+    whole, ours = told_to(who, progress).whole, of_own_hand(who, progress)
+    return lambda fact: whole or (fact is not None and ours(fact))
+
+
+def _knows_reporter(who: Actor, progress: Progress) -> bool:
+    return not isinstance(may(who, Action.READ_REPORTER, subject_of(progress)), Deny)
 
 
 @router.get("/v1/files/{file_id}", operation_id="read_file", response_class=Response)
 async def read_file(file_id: str, conn: Conn, who: Who) -> Response:
     """The file itself, never as a page of this service."""
     row = tables.files.c
-    of = (await conn.execute(select(row.stream_id).where(row.id == file_id))).scalar_one_or_none()
-    if of is None:
+    of = (await conn.execute(_with_facts(row.stream_id).where(row.id == file_id))).one_or_none()
+    if of is None or of.stream_id is None:
         raise Refused(RefusalCode.FILE_NOT_FOUND)
-    progress = await progress_of(conn, who, of)
+    progress = await progress_of(conn, who, of.stream_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
-    await audit_read(conn, who, "read_file", of, [file_id])
+    if not _told(who, progress)(of.body):
+        raise Refused(RefusalCode.FILE_NOT_FOUND)
+    await audit_read(conn, who, "read_file", of.stream_id, [file_id])
     found = await content_of(conn, file_id)
     if found is None:
         raise Refused(RefusalCode.FILE_NOT_FOUND)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import func, select
 
 from app.api.context import Conn, Shouhu, Who, audit_read
@@ -29,7 +29,9 @@ class OnGround(BaseModel):
         min_length=4, max_length=23, description="At least four digits and no space: a file's number, not a name."
     )
 
-    model_config = {"json_schema_extra": {"example": {"ground": "case_handling", "request": "（2026）京0106刑初88号"}}}
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"ground": "case_handling", "request": "（2026）京0106刑初88号"}}
+    )
 
     @field_validator("request")
     @classmethod

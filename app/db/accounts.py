@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.account_tables import accounts, sessions
+from app.db.guesses import count_wrong, wrong_before
 from app.db.people import actor_by_session
 from app.db.vault import opened_one, sealed_row
 from app.domain.sign_in import ABSOLUTE, IDLE, Guarded, steps_at
@@ -63,23 +64,41 @@ async def make_account(
     return NewAccount(password, TOTP(secret).provisioning_uri(name=person_id, issuer_name=ISSUER))
 
 
-async def sign_in(conn: AsyncConnection, person_id: str, password: str, code: str, now: datetime) -> Tried:
-    """One try; the transaction has to be committed however it ends, for wrong tries are counted."""
+async def sign_in(
+    conn: AsyncConnection, person_id: str, password: str, code: str, now: datetime, *, alias: str
+) -> Tried:
+    """One try; the transaction has to be committed however it ends, for wrong tries are counted.
+
+    Somebody who has no account here waits like somebody who has: their tries are counted by the `alias`, a keyed hash of the name.
+    """
     mine = accounts.c.person_id == person_id
     found = (await conn.execute(select(accounts).where(mine).with_for_update())).mappings().one_or_none()
     row = await opened_one(conn, found, accounts)
-    guarded = Guarded.model_validate({name: row[name] for name in Guarded.model_fields}) if row else Guarded()
+    guarded = (
+        Guarded.model_validate({name: row[name] for name in Guarded.model_fields})
+        if row
+        else await _stranger(conn, alias, now)
+    )
     if wait := guarded.wait(now):
         return Tried(wait=wait)
     right = await asyncio.to_thread(_is_right, row["password_hash"] if row else _nobody(), password)
     if row is None:
-        return Tried()
+        await count_wrong(conn, alias, now)
+        return Tried(wait=guarded.failed(now).wait(now))
     step = _step_of(row["totp_secret"], code, now, row["last_step"]) if right and row["held_at"] is None else None
     after = guarded.failed(now) if step is None else guarded.succeeded(step)
     await conn.execute(update(accounts).where(mine).values(after.model_dump()))
     if step is None:
         return Tried(wait=after.wait(now))
     return Tried(await begin_session(conn, person_id, now))
+
+
+async def _stranger(conn: AsyncConnection, alias: str, now: datetime) -> Guarded:
+    """As far as an hour remembers."""
+    guarded = Guarded()
+    for at in await wrong_before(conn, alias, now):
+        guarded = guarded.failed(at)
+    return guarded
 
 
 async def begin_session(conn: AsyncConnection, person_id: str, now: datetime) -> str:

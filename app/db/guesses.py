@@ -90,6 +90,11 @@ async def count_wrong(conn: AsyncConnection, key: str, now: datetime) -> None:
     await _take(conn, key, now, wrong=True)
 
 
+async def wrong_before(conn: AsyncConnection, key: str, now: datetime) -> list[datetime]:
+    """The wrong ones of the last hour; whoever asks comes after those who have asked before, until their transactions end."""
+    return await _take(conn, key, now)
+
+
 async def forget(engine: AsyncEngine, now: datetime) -> int:
     """What is older than an hour; how many addresses that were."""
     async with engine.begin() as conn:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Table, Text, bindparam, cast, func, select, text
+from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
@@ -63,6 +64,10 @@ class Pack(Protocol):
     def found(self, facts: ReportFacts, happened: Collection[str] = ()) -> tuple[ChildFound, ...]: ...
 
     def since(self, facts: ReportFacts, happened: Collection[str]) -> ReportFacts: ...
+
+
+REPORTER = "reporter"
+"""Instead of the account of whoever filed the report."""
 
 
 class StaleVersion(Exception):
@@ -218,10 +223,11 @@ class Ledger:
         return Recorded(stream_id, row.to_version, events, now, replayed=True)
 
     async def since(self, conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
-        """Kinds, authors and times of the events after that version, the first fifty."""
+        """Kinds, authors and times of the events after that version, the first fifty; never who reported, or an old version would tell."""
         ledger = tables.events.c
+        by = sql_case((ledger.kind == "report_filed", REPORTER), else_=ledger.by).label("by")
         field = ledger.body["field"].astext.label("field")
-        query = select(ledger.version, ledger.kind, ledger.at, ledger.by, field).where(
+        query = select(ledger.version, ledger.kind, ledger.at, by, field).where(
             ledger.stream_id == stream_id, ledger.version > version
         )
         rows = (await conn.execute(query.order_by(ledger.version).limit(50))).mappings()

@@ -71,7 +71,8 @@ async def enter(request: Request, shouhu: Shouhu) -> Response:
         async with shouhu.engine.begin() as conn:
             key = key_of(shouhu.receipts, PASSWORDS, address_of(request))
             await require_patience(conn, key, PASSWORDS, now)
-            tried = await sign_in(conn, person.strip(), password, code, now)
+            alias = shouhu.receipts.alias(f"account:{person.strip()}")
+            tried = await sign_in(conn, person.strip(), password, code, now, alias=alias)
             if tried.token and before:
                 await end_session(conn, before, now)
             if not tried.token:

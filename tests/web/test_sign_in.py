@@ -1,18 +1,20 @@
 """Signing in on the real database: guessing, replays, sessions that end at once, cookies that no other site can use."""
 
 import asyncio
+import secrets
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 from pyotp.totp import TOTP
 from sqlalchemy import update
 
 from app.api.context import SESSION
-from app.db import tables
+from app.db import accounts, tables
 from app.db.accounts import make_account
-from app.domain.sign_in import ABSOLUTE, IDLE, STEP, WAITS
+from app.domain.sign_in import ABSOLUTE, IDLE, STEP, WAITS, Guarded, steps_at
 from app.main import create_app
 from app.settings import Settings
 from app.web.sign_in import ACCOUNT, SIGN_IN, SIGN_OUT
@@ -108,6 +110,20 @@ async def test_the_answer_for_a_stranger_is_the_answer_for_a_wrong_password(api,
     assert stranger.text.replace(browser.person, PERSON) == known.text
 
 
+async def test_a_stranger_is_slowed_like_somebody_who_has_an_account(api, browser):
+    """Else the third try would tell which accounts there are."""
+    known, at = browser.person, api.service.ledger.clock()
+    told = {}
+    for person in (known, f"nobody.{secrets.token_hex(4)}"):
+        browser.person, told[person] = person, []
+        for gap in (0, 0, 0, 1, 6, 31):
+            with later(api, at + timedelta(seconds=gap)):
+                answer = await browser.sign_in("000000", password="not it")
+                told[person].append((answer.status_code, answer.headers.get("retry-after")))
+    assert len({tuple(one) for one in told.values()}) == 1, told
+    assert [status for status, _ in told[known]][:4] == [422, 422, 429, 429]
+
+
 async def test_a_code_counts_once_however_often_it_is_sent(api, open_browser, browser):
     now = api.service.ledger.clock()
     others = [await open_browser(browser.account) for _ in range(8)]
@@ -115,6 +131,26 @@ async def test_a_code_counts_once_however_often_it_is_sent(api, open_browser, br
     assert sorted(answer.status_code for answer in answers)[0] == 303
     assert [answer.status_code for answer in answers].count(303) == 1
     assert [await one.inside() for one in (browser, *others)].count(True) == 1
+
+
+async def test_of_a_hundred_who_send_one_code_at_once_one_is_let_in_though_nobody_had_to_wait(api, monkeypatch):
+    """Q-S12; the waits are taken away, for after three wrong tries they alone would refuse the rest."""
+    monkeypatch.setattr(accounts, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(Guarded, "wait", lambda self, now: None)
+    now, engine = api.service.ledger.clock(), api.service.engine
+    async with engine.begin() as conn:
+        made = await make_account(conn, PERSON, now)
+    code = TOTP(parse_qs(urlsplit(made.authenticator).query)["secret"][0]).at(now)
+
+    async def tried(at):
+        async with engine.begin() as conn:
+            return (await accounts.sign_in(conn, PERSON, made.password, code, at, alias="x")).token
+
+    tokens = await asyncio.gather(*(tried(now) for _ in range(100)))
+    assert sum(map(bool, tokens)) == 1
+    assert not any([await tried(now + timedelta(seconds=late)) for late in (1, STEP, 2 * STEP, 3 * STEP)])
+    monkeypatch.setattr(accounts, "steps_at", lambda now, last_step: steps_at(now, 0))
+    assert await tried(now), "the control: were the step not remembered, the same code would let them in again"
 
 
 async def test_each_sign_in_has_a_token_of_its_own_and_ends_the_one_before(api, browser):
