@@ -95,7 +95,7 @@ async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
 async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> FilesCompared:
     """The reasons for and against, weighed; on record, for it says what two files have in common."""
     _require_may(who)
-    one, second = await in_sight(conn, who, child_id), await in_sight(conn, who, other)
+    one, second = await in_sight(conn, who, child_id), await in_sight(conn, who, other, to_act=True)
     await audit_read(
         conn, who, "compare_children", f"file-{one}", ["name", "birth_date", "id_no", "family"], children=[one, second]
     )

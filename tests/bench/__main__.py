@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from app.stack import Stack
-from tests.bench import case, excel, limits, lists, many, match, pages, policy, receipt, watched
+from tests.bench import case, excel, limits, lists, many, match, pages, policy, receipt, trust, watched
 from tests.bench.figures import Figure, compare, save, show
 
 console, progress = Console(), Console(stderr=True)
@@ -20,7 +20,7 @@ Bench = Callable[[Stack, Say], Awaitable[list[Figure]]]
 BENCHES: dict[str, Bench] = {
     "policy": policy.measure, "match": match.measure,
     "limits": limits.measure, "receipt": receipt.measure, "case": case.measure, "lists": lists.measure, "many": many.measure,
-    "watched": watched.measure, "pages": pages.measure, "excel": excel.measure,
+    "watched": watched.measure, "pages": pages.measure, "excel": excel.measure, "trust": trust.measure,
 }  # fmt: skip
 
 

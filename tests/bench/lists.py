@@ -59,18 +59,18 @@ async def pattern(stack: Stack) -> str:
     return filed["case_id"]
 
 
-async def fill(stack: Stack, case: str, first: int, last: int) -> None:
-    """Copies of that case with these numbers."""
+async def fill(stack: Stack, case: str, first: int, last: int, *, tasks: bool = True) -> None:
+    """Copies of that case with these numbers, with its tasks or without."""
     conn = await asyncpg.connect(dsn_of(stack))
-    await _copies(conn, case, first, last)
+    await _copies(conn, case, first, last, tasks)
     await conn.close()
 
 
-async def _copies(conn: asyncpg.Connection, case: str, first: int, last: int) -> None:
+async def _copies(conn: asyncpg.Connection, case: str, first: int, last: int, tasks: bool) -> None:
     for table, key, changed, which in (
         ("cases", "id", CASE, ""),
         ("tasks", "case_id", TASK, "and t.subject in (select subject from tasks where case_id = t.case_id order by subject limit 4)"),
-    ):  # fmt: skip
+    )[: 2 if tasks else 1]:  # fmt: skip
         columns = await conn.fetch(
             "select column_name from information_schema.columns where table_name = $1 and is_identity = 'NO'", table
         )
