@@ -233,7 +233,7 @@ THEIRS = {
 async def test_what_is_somebody_elses_by_its_id_is_nothing(api):
     """Sheets, notices, absences, approvals and keys: the id alone opens none of them."""
     owner, stranger = "comm-110106022.officer.1", "comm-110106001.officer.1"
-    sheet = (await api.post(owner, "/v1/ledgers/work/exports", {})).json()["id"]
+    sheet = (await api.post(owner, "/v1/ledgers/information/exports", {})).json()["id"]
     until = {"from_at": "2030-01-01T00:00:00Z", "until_at": "2030-01-02T00:00:00Z"}
     absence = await api.post(owner, "/v1/deputies", {"person_id": owner, "deputy_id": "comm-110106022.head.1", **until})
     assert absence.status_code in (200, 201), absence.text

@@ -89,6 +89,6 @@ async def test_no_page_takes_what_was_typed_for_its_own(api, told, person):
                 for payload in PAYLOADS
             ):
                 seen.add(path)
-    assert seen or person == READERS[3], "the control: as text they are there"
+    assert seen or person in READERS[2:], "the control: as text they are there; desks of a street see names masked"
     if person == "police.officer.1":
         assert seen >= {"/cases/{case_id}/report", "/cases/{case_id}/history"}
