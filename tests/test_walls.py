@@ -299,8 +299,8 @@ async def of_all(engine):
                  "child_id": f"ch-{case}", "case_id": case, "grade": "low", "desk": "POLICE"}  # fmt: skip
         await conn.execute(insert(tables.watches), watch)
         file_row = {name: watch[name] for name in ("version", "policy", "progress", "is_open", "division", "child_id")}
-        await conn.execute(insert(tables.child_files), file_row | {"id": case, "desks": ["POLICE", "CONF"]})
-        await conn.execute(insert(tables.contents), {"stream_id": case, "version": 1, "body": "x"})
+        await conn.execute(insert(tables.child_files), file_row | {"id": f"file-{case}", "desks": ["POLICE", "CONF"]})
+        await conn.execute(insert(tables.contents), {"stream_id": f"file-{case}", "version": 1, "body": "x"})
         key = {
             "agency": "POLICE",
             "scopes": [],
@@ -398,8 +398,8 @@ OF_CASE = {
     "owed": "subject",
     "api_keys": "label",
     "cases": "id",
-    "child_files": "id",
-    "contents": "stream_id",
+    "child_files": "replace(id, 'file-', '')",
+    "contents": "replace(stream_id, 'file-', '')",
     "register_entries": "book",
     "files": "stream_id",
     "data_keys": "stream_id",

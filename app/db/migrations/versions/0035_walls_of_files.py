@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0035"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
@@ -17,38 +17,27 @@ FILE_CLEAR = f"not shouhu_file_concerned({{0}}, {MARKS})"
 WHOLE = f"{SET.format('reach')} = 'district'"
 OF_CASE = "exists (select from cases c where c.id = {})"
 OF_REPORT = "exists (select from cases c where (c.progress ->> 'watch') = 'watch-' || {})"
-OF_FILE = """exists (select from watches w where w.id = {0}.stream_id)
-  or exists (select from child_files f where f.id = {0}.stream_id)"""
+KEPT = "{} in (select shouhu_kept())"
+OF_FILE = "(starts_with({0}, 'watch-') or starts_with({0}, 'file-')) and shouhu_opens({0})"
 AT_MY_DESK = f"desk = any ({LIST.format('desks')})"
 WATCHES = f"""{CLEAR} and ({AT_MY_DESK} or desk = any ({LIST.format("keeps")}) or offered_to = any ({LIST.format("desks")})
-  or ({STAFF} and ({OF_CASE.format("watches.case_id")} or {WHOLE}
-      or exists (select from cases c where (c.progress ->> 'watch') = watches.id))))"""
+  or ({STAFF} and ({OF_CASE.format("watches.case_id")} or {WHOLE} or {KEPT.format("watches.child_id")}
+      or {OF_REPORT.format("watches.child_id")})))"""
 FILES = f"""{STAFF} and (desks && {LIST.format("desks")} or desks && array[{SET.format("desk")}]::varchar[] or {WHOLE}
-  or exists (select from unnest(shouhu_family(child_files.child_id)) m(id)
-      where exists (select from watches w where w.child_id = m.id) or {OF_CASE.format("shouhu_case_of(m.id)")}
-        or {OF_REPORT.format("m.id")} or shouhu_street_of(m.id) = any ({LIST.format("streets")})))
-  and {FILE_CLEAR.format("child_id")}"""
-CHILDREN = f"""{OF_CASE.format("children.case_id")} or ({STAFF} and ({WHOLE}
-      or (case_id is null and division = any ({LIST.format("streets")}))
-      or exists (select from watches w where w.child_id = children.id)
-      or exists (select from child_files f where f.child_id = children.id)
-      or exists (select from child_files f where f.merged_into = children.id)
-      or {OF_REPORT.format("children.id")})
-  and {FILE_CLEAR.format("children.id")})"""
-REPORTS = f"{OF_CASE.format('reports.case_id')} or exists (select from children k where k.case_id = reports.case_id)"
-NOTES = f"{OF_CASE.format('notes.stream_id')} or {OF_FILE.format('notes')}"
-KEYS = f"""{OF_CASE.format("data_keys.stream_id")} or {OF_FILE.format("data_keys")}
-  or (starts_with(data_keys.stream_id, 'upload-') and exists (select from files f where f.id = data_keys.stream_id))
-  or exists (select from sheet_jobs j where j.id = data_keys.stream_id)
-  or (starts_with(data_keys.stream_id, 'entry-') and exists (select from register_entries r where r.id = data_keys.stream_id))
-  or exists (select from children k where k.case_id = data_keys.stream_id)"""
+  or {KEPT.format("child_files.child_id")} or {OF_CASE.format("shouhu_case_of(child_files.child_id)")}
+  or {OF_REPORT.format("child_files.child_id")}) and {FILE_CLEAR.format("child_id")}"""
+CHILDREN = f"""{OF_CASE.format("children.case_id")}
+  or ({STAFF} and ({WHOLE} or {KEPT.format("children.id")} or {OF_REPORT.format("children.id")}) and {FILE_CLEAR.format("children.id")})"""
+REPORTS = f"{OF_CASE.format('reports.case_id')} or shouhu_keeps_one_of(reports.case_id)"
+NOTES = f"{OF_CASE.format('notes.stream_id')} or {OF_FILE.format('notes.stream_id')}"
+KEYS = f"{OF_CASE.format('data_keys.stream_id')} or shouhu_opens(data_keys.stream_id)"
 ENTRIES = f"""{AT_MY_DESK} or desk = any ({LIST.format("keeps")})
   or ({STAFF} and book = any ({LIST.format("books")}))"""
 SIGHT = {
     "children": (CHILDREN, f"{OF_CASE.format('children.case_id')} or (case_id is null and {PERSON})"),
     "watches": (WATCHES, f"{PERSON} and {CLEAR}"),
     "child_files": (FILES, f"{PERSON} and {FILE_CLEAR.format('child_id')}"),
-    "contents": (OF_FILE.format("contents"), OF_FILE.format("contents")),
+    "contents": (OF_FILE.format("contents.stream_id"), OF_FILE.format("contents.stream_id")),
     "reports": (REPORTS, REPORTS),
     "notes": (NOTES, NOTES),
     "data_keys": (KEYS, KEYS),
@@ -68,11 +57,6 @@ BEFORE = {
     "notes": (OF_CASE.format("notes.stream_id"),) * 2,
     "data_keys": (OLD_KEYS, OLD_KEYS),
 }
-STREET_OF = """
-create function shouhu_street_of(child_id varchar) returns varchar
-language sql stable security definer set search_path = public as
-$$ select k.division from children k where k.id = child_id and k.case_id is null $$
-"""
 OWN_CHILD = """
 create function shouhu_own_child(child_id varchar) returns varchar
 language sql stable security definer set search_path = public as $$
@@ -91,6 +75,50 @@ FILE_CONCERNED = """
 create function shouhu_file_concerned(child_id varchar, concerned varchar[]) returns boolean
 language sql stable security definer set search_path = public as $$
   select exists (select from children k join cases c on c.id = k.case_id where k.id = any (shouhu_family($1)) and c.about && concerned) $$
+"""
+MINE = f"""(c.desks && {LIST.format("desks")} or c.agencies && {LIST.format("agencies")}
+      or (c.rung = 'procuratorate' and {SET.format("procurator")} = 'on')) and not (c.about && {MARKS})"""
+KEPT_BY_ME = f"""
+create function shouhu_kept() returns setof varchar
+language plpgsql stable security definer set search_path = public set plan_cache_mode = force_generic_plan as $$
+begin
+  if {SET.format("keeps")} is null then return; end if;
+  return query with ways as (
+      select w.child_id as id from watches w
+      where w.desk = any ({LIST.format("keeps")}) or w.desk = any ({LIST.format("desks")}) or w.offered_to = any ({LIST.format("desks")})
+    union
+      select f.child_id from child_files f where f.is_open and f.desks && array[{SET.format("desk")}]::varchar[]
+    union
+      select k.id from children k where k.case_id is null and k.division = any ({LIST.format("streets")})
+    union
+      select f.child_id from child_files f join children k on k.id in (f.child_id, f.merged_into) join cases c on c.id = k.case_id
+      where f.merged_into is not null and {MINE}
+    ), roots as (select coalesce(f.merged_into, w.id) as id from ways w left join child_files f on f.child_id = w.id)
+  select w.id from ways w union select r.id from roots r
+  union select f.child_id from child_files f join roots r on f.merged_into = r.id;
+end $$
+"""
+"""Every child of whom the person's desk keeps the watch, has an offer or a step to do, whom it registered, or who is one with such a child."""
+OPENS = """
+create function shouhu_opens(stream varchar) returns boolean
+language plpgsql stable set search_path = public set plan_cache_mode = force_generic_plan as $$
+begin
+  return case split_part(stream, '-', 1)
+    when 'watch' then exists (select from watches w where w.id = stream)
+    when 'file' then exists (select from child_files f where f.id = stream)
+    when 'upload' then exists (select from files f where f.id = stream)
+    when 'sheet' then exists (select from sheet_jobs j where j.id = stream)
+    when 'entry' then exists (select from register_entries r where r.id = stream)
+    else exists (select from children k where k.case_id = stream) end;
+end $$
+"""
+"""By the caller's own sight of what the stream is about. Planned once a connection, for else its many walls would be planned at each read."""
+KEEPS_ONE_OF = """
+create function shouhu_keeps_one_of(reported_in varchar) returns boolean
+language plpgsql stable set search_path = public set plan_cache_mode = force_generic_plan as $$
+begin
+  return exists (select from children k where k.case_id = reported_in);
+end $$
 """
 REACH = """
 create function shouhu_reach(reach text, books text) returns void language plpgsql as $$
@@ -139,8 +167,9 @@ language sql stable security definer set search_path = public as $$
 """
 FUNCTIONS = {
     "shouhu_first_report(varchar)": FIRST_REPORT,
-    "shouhu_street_of(varchar)": STREET_OF, "shouhu_own_child(varchar)": OWN_CHILD, "shouhu_family(varchar)": FAMILY,
-    "shouhu_file_concerned(varchar, varchar[])": FILE_CONCERNED, "shouhu_reach(text, text)": REACH,
+    "shouhu_own_child(varchar)": OWN_CHILD, "shouhu_family(varchar)": FAMILY,
+    "shouhu_file_concerned(varchar, varchar[])": FILE_CONCERNED, "shouhu_kept()": KEPT_BY_ME, "shouhu_opens(varchar)": OPENS,
+    "shouhu_keeps_one_of(varchar)": KEEPS_ONE_OF, "shouhu_reach(text, text)": REACH,
 }  # fmt: skip
 
 
