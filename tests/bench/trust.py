@@ -24,6 +24,7 @@ from app.domain.access import Actor
 from app.main import create_app
 from app.master_keys import KEY_FILE, FileKeys
 from app.policy.loader import load
+from app.process import begin
 from app.settings import Settings
 from app.stack import Stack
 from tests.bench.figures import Figure, middle, percentile
@@ -39,6 +40,7 @@ BACKLOG = 20_000
 
 async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
     """The reads in this process, both ways in turn; the seals while rows come; the page over HTTP."""
+    begin("warning")  # a line a request would be part of what is measured
     stack.process("worker").terminate()
     cases = await _cases(stack)
     found = await _guarded_beside_bare(stack, cases[0], say)
@@ -132,7 +134,7 @@ def _remembered() -> Iterator[dict[tuple[Any, str], bytes]]:
 def _without_guards(bare: Any, who: Actor, clear: Mapping[tuple[Any, str], bytes]) -> Iterator[None]:
     key = vault.DataKey("none", secrets.token_bytes(32))
 
-    async def no_keys(self: vault.Vault, conn: Any, streams: Any) -> dict[str, vault.DataKey]:
+    async def no_keys(self: vault.Vault, conn: Any, streams: Any, **more: Any) -> dict[str, vault.DataKey]:
         return dict.fromkeys(streams, key)
 
     async def no_row(*given: Any, **more: Any) -> None:
