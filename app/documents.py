@@ -1,7 +1,9 @@
 """The one room for documents on paper: a template of Typst and facts in, a PDF with Chinese type out; nothing of it is fetched or guessed."""
 
+import asyncio
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,3 +45,25 @@ def render(template: str, facts: Mapping[str, Any]) -> bytes:
     require_type()
     said = json.dumps(facts, ensure_ascii=False, default=str, sort_keys=True)
     return typst.compile(path, root=TEMPLATES, format="pdf", sys_inputs={"facts": said}, pdf_standards=[STANDARD])
+
+
+AT_ONCE, MOST = 2, 8
+"""Papers in the press at once, and with those that wait for it: each takes a tenth of a second of a processor; default."""
+_press = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="press")
+_inside = 0
+
+
+class PressBusy(RuntimeError):
+    """So many papers wait that one more would wait too long."""
+
+
+async def printed(template: str, facts: Mapping[str, Any]) -> bytes:
+    """The same beside the event loop, a few at once; raises PressBusy as well."""
+    global _inside
+    if _inside >= MOST:
+        raise PressBusy
+    _inside += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_press, render, template, facts)
+    finally:
+        _inside -= 1

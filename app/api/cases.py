@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
 from app.api.answers import ETAG, CaseFile, CaseRow, Suggestion, TimelineEntry
-from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, visible
+from app.api.context import Conn, Shouhu, Who, audit_read, numbers_of, progress_of, require, subject_of, visible
 from app.api.need import look
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -16,7 +16,6 @@ from app.db.ledger import REPORTER, events_since
 from app.db.past import report_of
 from app.db.vault import opened, opened_one, with_notes
 from app.domain.access import Action, Actor, Deny, may
-from app.domain.case_no import case_no
 from app.domain.disclosure import told_to
 from app.domain.events import event_adapter
 from app.domain.identity import clean_name, normal_phone
@@ -96,9 +95,7 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
 
 async def number_of(conn: Conn, case_id: str) -> str:
     """As people say it."""
-    case = tables.cases.c
-    row = (await conn.execute(select(case.number, case.filed_at).where(case.id == case_id))).one()
-    return case_no(row.number, row.filed_at)
+    return (await numbers_of(conn, [case_id]))[case_id]
 
 
 def names_of(reporter: dict[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What a route needs: the ledger and a connection in one transaction, who asks, and what a case is to them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from app.db.people import actor_by_key, actor_by_session, actor_by_token, deputy
 from app.db.service import Service
 from app.db.walls import concerns, through_the_door
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
+from app.domain.case_no import case_no
 from app.domain.keys import opens
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -139,6 +140,13 @@ async def progress_of(conn: AsyncConnection, who: Actor, case_id: str, *, to_act
     if stored is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     return Progress.model_validate(stored)
+
+
+async def numbers_of(conn: AsyncConnection, case_ids: Iterable[str]) -> dict[str, str]:
+    """What these cases are called, as far as the caller may see them."""
+    case = tables.cases.c
+    found = await conn.execute(select(case.id, case.number, case.filed_at).where(case.id.in_(set(case_ids))))
+    return {row.id: case_no(row.number, row.filed_at) for row in found}
 
 
 def subject_of(progress: Progress, referral_id: str | None = None, duty: str | None = None) -> CaseSubject:

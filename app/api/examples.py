@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from app.api.flow import flow_of
 from app.api.procedures import procedures_of
 from app.db.projections import case_columns, task_rows
 from app.domain import commands as c
@@ -84,6 +85,7 @@ def examples() -> dict[str, Any]:
         "TimelineEntry": {"version": len(filed) + 1, "kind": event.kind, "title_zh": zh, "title_en": en, "at": ACCEPTED,
                           "by": OFFICER.person_id, "behalf": None, "due_at": tasks["a-police-1"]["due_at"],
                           "referral_id": "a-police-1"},
+        "Flow": flow_of(now, [*filed, *accepted], policy, ACCEPTED),
         "Explained": next(row for row in explain({policy.version: load(policy.version).file}, filed) if row.row == "a-police"),
         "Answered": simulate(worked()["CN-02"]),
         "Course": {**(course := rehearse(policy, report.facts, FILED, (Agency.EDU,))).model_dump(mode="json"),
@@ -94,7 +96,7 @@ def examples() -> dict[str, Any]:
         "ChangeRow": {"kind": "changed", "table": "times", "row": "accept", "field": "urgent",
                       "before": {"amount": 1, "unit": "hours"}, "after": {"amount": 30, "unit": "minutes"}},
         "Tried": {"cases": 1000, "otherwise": [
-            {"case_id": CASE, "what": "urgency", "before": "tonight", "after": "immediate"}]},
+            {"case_id": CASE, "case_no": case_no(1024, FILED), "what": "urgency", "before": "tonight", "after": "immediate"}]},
         "ComparedCases": {
             "here": side, "there": {**side, "case_id": OTHER, "case_no": case_no(1025, FILED)}, "score": 0.93, "reasons": [], "state": "open",
             "lines": [{"child": 1, "field": "name", "here": ["示*"], "there": ["示*"], "verdict": "near"}]},
@@ -235,6 +237,8 @@ def examples() -> dict[str, Any]:
                  "visits": 31, "visits_missed": 1, "asked": 2, "returned": 2},
         "Kept": (kept := {"id": "upload-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "name": "照片.jpg", "media_type": "image/jpeg",
                           "size": 482113}),
+        "PaperRow": {"paper": "referral_letter", "title_zh": "转介函", "title_en": "referral letter", "number": f"{case_no(1024, FILED)}-转01",
+                     "referral_id": "a-police-1", "about": "区公安分局"},
         "FileRow": {**kept, "version": 1, "added_at": FILED},
         "NewLink": {"id": "link-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "code": "7Q2M-4KXA-90TD",
                     "address": "http://127.0.0.1:8000/report#7Q2M-4KXA-90TD"},

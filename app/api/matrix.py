@@ -133,6 +133,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "own_reports": ("the unit that reported", _of_the_unit),
     "add_file": ("add_file", _by(Action.ADD_FILE)),
     "case_files": ("read_content", _by(Action.READ_CONTENT)),
+    **dict.fromkeys(("case_papers", "read_paper"), ("read_content", _by(Action.READ_CONTENT))),
     "read_file": ("read_content", _by(Action.READ_CONTENT)),
     **dict.fromkeys(("entry_links", "make_entry_link"), ("manage_rights", _by(Action.MANAGE_RIGHTS))),
     "end_entry_link": ("manage_rights", _rights_of_none),
@@ -144,6 +145,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "open_case_in_full": ("read_content", _by(Action.READ_CONTENT)),
     "full_views": ("the own cases and views", signed_in),
     "read_timeline": ("read_case", _by(Action.READ_CASE)),
+    "case_flow": ("read_case", _by(Action.READ_CASE)),
     "explain_case": ("read_case", _by(Action.READ_CASE)),
     "child_services": ("read_content", _by(Action.READ_CONTENT)),
     "read_benefits": ("read_case", _by(Action.READ_CASE)),
@@ -164,6 +166,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "on_time": ("read_statistics, sight", _on_the_board),
     "volumes": ("read_statistics", _by(Action.READ_STATISTICS)),
     "outcomes": ("read_statistics", _by(Action.READ_STATISTICS)),
+    "figures_workbook": ("read_statistics", _by(Action.READ_STATISTICS)),
     "scorecard": ("read_statistics", _by(Action.READ_STATISTICS)),
     "anonymised": ("read_statistics, oversight", _handed_out),
     "survey_results": ("oversight", _overseer),
@@ -210,6 +213,7 @@ RULES: dict[str, tuple[str, Rule]] = {
 }  # fmt: skip
 OPEN = {
     "progress_by_receipt": "whoever holds the receipt code",
+    "paper_by_receipt": "whoever holds the receipt code",
     "answer_survey": "whoever holds a one-time code of a survey",
     "callback": "an agency's system, by its signature",
 }

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import Conn, Shouhu, Who, require, visible
+from app.api.context import Conn, Shouhu, Who, numbers_of, require, visible
 from app.api.strict import StrictRoute
 from app.db.past import past_reports
 from app.db.service import Service
@@ -71,6 +71,7 @@ class OtherwiseRow(BaseModel):
     """A past case that would have gone otherwise, and in what."""
 
     case_id: str
+    case_no: str = Field(examples=["WB-2026-000123"])
     what: str
     before: Any
     after: Any
@@ -197,4 +198,6 @@ async def dry_run_policy(
     packs = [await _pack(conn, name) for name in (against, version)]
     cases = await past_reports(conn, newest, visible(who))
     found = await asyncio.to_thread(lambda: list(dry_run(packs[0], packs[1], cases)))
-    return Tried(cases=len(cases), otherwise=[OtherwiseRow.model_validate(one._asdict()) for one in found])
+    numbers = await numbers_of(conn, (one.case_id for one in found))
+    rows = [OtherwiseRow(case_no=numbers[one.case_id], **one._asdict()) for one in found]
+    return Tried(cases=len(cases), otherwise=rows)

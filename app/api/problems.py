@@ -165,7 +165,7 @@ EXAMPLES = {
 
 OWN_CODES = {
     400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (),
-    404: ("not_found", "ledger_not_found", "sheet_not_found", "circular_not_found", "no_such_view"),
+    404: ("not_found", "ledger_not_found", "sheet_not_found", "circular_not_found", "no_such_view", "paper_not_found"),
     409: ("stale_version", "request_in_flight", "sheet_has_errors", "sheet_not_ready", "content_destroyed",
           "too_many_views"),
     413: ("body_too_large",), 415: ("unsupported_media_type",),
@@ -173,7 +173,7 @@ OWN_CODES = {
           "year_out_of_order", "bad_pack", "not_a_workbook", "workbook_is_active", "workbook_too_large",
           *(fault.value for fault in FileFault if fault is not FileFault.NOT_SCANNED)),
     429: ("too_many_requests", "too_many_guesses"),
-    503: ("database_unavailable", "audit_unavailable", "overloaded", FileFault.NOT_SCANNED.value),
+    503: ("database_unavailable", "audit_unavailable", "overloaded", "press_busy", "no_chinese_type", FileFault.NOT_SCANNED.value),
 }  # fmt: skip
 """What the API itself refuses; the rules of a case add theirs."""
 

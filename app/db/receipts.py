@@ -69,10 +69,10 @@ async def by_receipt(conn: AsyncConnection, receipts: Receipts, code: str) -> Fo
     progress = Progress.model_validate(found)
     if progress.sealed_for and not progress.is_open:
         return None  # a sealed record is found on a ground of law alone
-    return for_reporter(progress, await _answer(conn, progress))
+    return for_reporter(progress, await answer_to(conn, progress))
 
 
-async def _answer(conn: AsyncConnection, progress: Progress) -> str | None:
+async def answer_to(conn: AsyncConnection, progress: Progress) -> str | None:
     """The answer's text, of this report or of the case that it follows; another's answer is not for one who is told none."""
     own = await _text(conn, progress.case_id)
     if own or progress.linked_to is None or progress.answer is not Answer.FOLLOWED:

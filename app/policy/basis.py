@@ -1,6 +1,8 @@
 """What a citation means: requirement rows of the notice, facts of law with their status, and the product's own defaults."""
 
 import json
+import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -41,3 +43,35 @@ def citations() -> dict[str, Citation]:
 def cite(source: str) -> Citation:
     """The source behind an id; KeyError when there is none that may be shown."""
     return citations()[source]
+
+
+NOTICE = "丰政发〔2017〕17号"
+ASIDE = re.compile(r"\s*[(（][^)）]*[0-9A-Za-z][^)）]*[)）]|\s+\d{4}-\d{2}-\d{2}$")
+"""What a source's name says for those who look after the sources: years of revisions, where it was seen."""
+FULL_WIDTH = str.maketrans("()", "（）")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def on_paper(sources: Iterable[str]) -> list[str]:
+    """As a document cites: the notice once with all its clauses, then each law with its articles; a default is no basis."""
+    clauses: dict[str, list[str]] = {}
+    for source in dict.fromkeys(sources):
+        if source == DEFAULT or source not in citations():
+            continue
+        name, clause = (NOTICE, cite(source).clause) if not cite(source).status else _of_law(source)
+        if CHINESE.search(name):
+            clauses.setdefault(name, []).append(clause)
+    cited = [f"{name}{'、'.join(dict.fromkeys(filter(None, said)))}" for name, said in clauses.items()]
+    return [one.translate(FULL_WIDTH) for one in cited]
+
+
+@cache
+def _laws() -> dict[str, tuple[str, str]]:
+    return {row["id"]: (row["doc"], row["article"]) for row in json.loads((HERE / "deadlines.json").read_text("utf-8"))}
+
+
+def _of_law(source: str) -> tuple[str, str]:
+    document, article = _laws()[source]
+    name = ASIDE.sub("", document.partition(";")[0]).strip()
+    bare = "〔" in name or "《" in name
+    return name if bare else f"《{name}》", "" if article == "—" else article

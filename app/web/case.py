@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import access_record, cases, need
-from app.api.context import Conn, Shouhu, progress_of, subject_of
+from app.api import access_record, cases, need, papers
+from app.api.context import Conn, Shouhu, numbers_of, progress_of, subject_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may
@@ -221,15 +221,20 @@ async def people(case_id: str, request: Request, conn: Conn, who: Signed, shouhu
 
 @router.get("/cases/{case_id}/full-view")
 @router.post("/cases/{case_id}/full-view")
-async def full_view(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """查看全文: why the names are needed; then the case is shown in full for some minutes."""
+async def full_view(
+    case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, tab: Literal["people", "papers"] = "people"
+) -> Response:  # fmt: skip
+    """查看全文: why the names are needed; then the case is shown in full for some minutes, and one is back on `tab`."""
     case = await opened(conn, who, shouhu, case_id)
     form = await Form.of(request) if request.method == "POST" else Form()
     if request.method == "POST":
         asked = form.valid(need.Asked, {"need": form.one("need"), "note": form.one("note")})
         if asked and await form.attempt(conn, lambda: need.open_case(case_id, asked, conn, who)):
-            return RedirectResponse(f"{case.path}/people", 303, headers=STRICT)
-    facts = {"case": case, "form": form, "needs": tuple(Need), "minutes": int(VIEW_LASTS.total_seconds() // 60)}
+            return RedirectResponse(f"{case.path}/{tab}", 303, headers=STRICT)
+    facts = {
+        "case": case, "form": form, "needs": tuple(Need), "minutes": int(VIEW_LASTS.total_seconds() // 60), "tab": tab,
+        "case_no": (await numbers_of(conn, [case_id]))[case_id],
+    }  # fmt: skip
     return await show(request, conn, who, "full_view.html", facts, status=form.status)
 
 
@@ -290,9 +295,17 @@ async def _owed_page(
     of_it = [e for e in timeline if subject in (e.get("referral_id"), e.get("code"), e.get("subject"))]
     more = {
         "row": row, "does": offers, "why": [one for one in why if one.row == name], "timeline": of_it[::-1],
+        "papers": await _papers_of(conn, case, subject),
         "rungs": [(rung, rung in row.clock.fired, _planned(row.clock, rung)) for rung in _ladder(row.clock)] if row.clock else [],
     }  # fmt: skip
     return await show(request, conn, case.who, "case_leg.html", {**facts, **more})
+
+
+async def _papers_of(conn: AsyncConnection, case: Opened, subject: str) -> list[papers.PaperRow]:
+    """Those about one leg."""
+    if not case.allows(Action.READ_CONTENT):
+        return []
+    return [row for row in await papers.case_papers(case.id, conn, case.who) if row.referral_id == subject]
 
 
 def _ladder(clock: Clock) -> list[Rung]:

@@ -1,17 +1,14 @@
 """统计: what came in, how fast a child was safe, who is on time, how high silences climbed; each chart drawn here, with its table."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import boards, statistics
+from app.api.charts import figures as figures_of
+from app.api.charts import figures_workbook
 from app.api.context import Conn, Shouhu
-from app.district import DIVISIONS
-from app.domain.determination import Category
-from app.domain.facts import BEIJING
-from app.domain.terms import Grade, Rung
+from app.domain.charts import Chart, ChartTable
 from app.web.oversight import oversees
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
 from app.web.words import Pair
@@ -21,8 +18,6 @@ FIGURES = "/statistics"
 ENTRIES.append(Entry(FIGURES, "统计", "Statistics", OVERSIGHT, oversees))
 WIDE = 300.0
 """The longest bar, in the units of its drawing."""
-STREETS = {one.code: (one.name, one.name) for one in DIVISIONS}
-NO_GRADE: Pair = ("未评定", "not graded")
 
 
 class Bar(NamedTuple):
@@ -34,45 +29,40 @@ class Bar(NamedTuple):
     light: str = ""
 
 
-def bars(rows: Iterable[tuple[Pair, float, str]], *, most: float | None = None, light: Any = None) -> list[Bar]:
-    """Lines of a chart; the longest is the greatest of them, or `most`."""
-    lines = list(rows)
-    top = most or max((value for _, value, _ in lines), default=0) or 1
+def bars(
+    table: ChartTable, say: Callable[[float], str] = str, *, most: float | None = None, light: Callable[[float], str] | None = None
+) -> list[Bar]:  # fmt: skip
+    """Lines of a chart by its first number; the longest is the greatest of them, or `most`. What is not shown has no length."""
+    lines = [(row.words, row.cells[0]) for row in table.rows]
+    numbers = [float(value) for _, value in lines if isinstance(value, int | float)]
+    top = most or max(numbers, default=0) or 1
     return [
-        Bar(words, shown, round(value / top * WIDE, 1), light(value) if light else "") for words, value, shown in lines
-    ]
+        Bar(words, say(value), round(value / top * WIDE, 1), light(value) if light else "")
+        if isinstance(value, int | float) else Bar(words, "—", 0)
+        for words, value in lines
+    ]  # fmt: skip
 
 
 @router.get(FIGURES)
 async def figures(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "") -> Response:
     """The figures of now, and of one month street by street."""
-    now = shouhu.ledger.clock()
-    volumes = await statistics.volumes(conn, who, shouhu)
-    chosen = month if month in {one.month for one in volumes} else volumes[-1].month
-    since = datetime.fromisoformat(f"{chosen}-01T00:00:00+08:00")
-    until = min((since + timedelta(days=32)).replace(day=1), now)
-    outcomes = await statistics.outcomes(conn, who, shouhu, as_of=None, before=None, division=None)
-    cards = await statistics.scorecard(conn, who, since, max(until, since))
-    rates = await boards.on_time(conn, who, shouhu, by="agency", as_of=None)
-    climbed = {rung: sum(card.rungs.get(rung.value, 0) for card in cards) for rung in Rung}
+    found = await figures_of(conn, who, shouhu, month or None)
+    table = found.tables
     facts = {
-        "path": FIGURES, "at": now.astimezone(BEIJING), "months": [one.month for one in volumes], "chosen": chosen, "outcomes": outcomes,
-        "volumes": volumes, "cards": cards, "streets": STREETS,
-        "by_month": bars(((one.month, one.month), one.reports, str(one.reports)) for one in volumes),
-        "by_category": bars(((Category(code).zh, Category(code).en), n, str(n)) for code, n in outcomes.categories.items()),
-        "by_grade": bars((_grade(code), n, str(n)) for code, n in outcomes.grades.items()),
+        "path": FIGURES, "at": found.at, "months": found.months, "chosen": found.month, "outcomes": found.outcomes, "smallest": found.smallest,
+        "charts": Chart, "streets": table[Chart.STREETS], "has": {chart: bool(one.rows) for chart, one in table.items()},
+        "by_month": bars(table[Chart.MONTHS]), "by_category": bars(table[Chart.CATEGORIES]), "by_grade": bars(table[Chart.GRADES]),
         "by_agency": bars(
-            [((rate.agency.zh, rate.agency.en), rate.rate, f"{rate.rate:.1%}") for rate in rates if rate.agency], most=1.0,
-            light=lambda rate: "r" if rate < 0.8 else "a" if rate < 0.95 else "",
+            table[Chart.ON_TIME], lambda rate: f"{rate:.1%}", most=1.0, light=lambda rate: "r" if rate < 0.8 else "a" if rate < 0.95 else ""
         ),
-        "by_rung": bars(((rung.zh, rung.en), n, str(n)) for rung, n in climbed.items()),
-        "to_safety": bars(
-            (STREETS.get(card.division, (card.division, card.division)), card.hours_to_safety, f"{card.hours_to_safety:.1f}")
-            for card in cards if card.hours_to_safety is not None
-        ),
+        "by_rung": bars(table[Chart.RUNGS]), "to_safety": bars(table[Chart.TO_SAFETY], lambda hours: f"{hours:.1f}"),
     }  # fmt: skip
     return await show(request, conn, who, "figures.html", facts)
 
 
-def _grade(code: str) -> Pair:
-    return (Grade(code).zh, Grade(code).en) if code in Grade._value2member_map_ else NO_GRADE
+@router.get(FIGURES + "/workbook")
+async def workbook(
+    conn: Conn, who: Signed, shouhu: Shouhu, chart: Chart | None = None, month: str | None = None
+) -> Response:  # fmt: skip
+    """For people: as the API makes it."""
+    return await figures_workbook(conn, who, shouhu, chart, month)

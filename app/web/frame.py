@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from fastapi.templating import Jinja2Templates
@@ -83,6 +83,25 @@ def language(request: Request) -> str:
     return "en" if request.cookies.get(LANGUAGE) == "en" else "zh"
 
 
+CHOICES = (("lang", LANGUAGE, ("zh", "en")), ("text", TEXT, ("normal", "large")))
+KEPT: Any = {"path": "/", "secure": True, "httponly": True, "samesite": "strict", "max_age": 365 * 86_400}
+
+
+def keep_choices(answer: Response, said: Mapping[str, Any]) -> Response:
+    """Language and size of text, kept in the browser for a year."""
+    for field, cookie, choices in CHOICES:
+        if (value := said.get(field)) in choices:
+            answer.set_cookie(cookie, str(value), **KEPT)
+    return answer
+
+
+def speaking(request: Request, said: Mapping[str, Any]) -> dict[str, object]:
+    """What a template needs of a choice that comes with this very request."""
+    spoken = said["lang"] if said.get("lang") in ("zh", "en") else language(request)
+    large = said["text"] == "large" if "text" in said else request.cookies.get(TEXT) == "large"
+    return {"lang": spoken, "large": large, **speech(str(spoken))}
+
+
 def now(request: Request) -> datetime:
     """The service's own time."""
     service = getattr(request.app.state, "service", None) if "app" in request.scope else None
@@ -96,11 +115,7 @@ def page(
     """A template with its facts, under the headers of all pages; a `live` one runs the scripts of this service and no others."""
     nonce = secrets.token_urlsafe(16) if live else ""
     policy = POLICY.format(scripts=LIVE.format(nonce=nonce) if live else "")
-    spoken = language(request)
-    shared = {
-        "lang": spoken, "large": request.cookies.get(TEXT) == "large", "nonce": nonce, "now": now(request), "here": _here(request),
-        **speech(spoken),
-    }  # fmt: skip
+    shared = {"nonce": nonce, "now": now(request), "here": _here(request), **speaking(request, {})}
     headers = {**STRICT, "Content-Security-Policy": policy, "Vary": "Cookie", **(more or {})}
     return templates.TemplateResponse(request, name, {**shared, **facts}, status_code=status, headers=headers)
 

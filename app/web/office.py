@@ -20,8 +20,8 @@ from app.domain.case_no import case_no, number_in
 from app.domain.facts import BEIJING
 from app.domain.identity import normal_id
 from app.web.forms import Form
-from app.web.frame import STRICT
-from app.web.staff import ENTRIES, KEPT, MY_WORK, SEAT, Entry, Signed, how_many, show, works
+from app.web.frame import KEPT, STRICT
+from app.web.staff import ENTRIES, MY_WORK, SEAT, Entry, Signed, how_many, show, works
 
 router = APIRouter(include_in_schema=False)
 NOTICES, ABSENCES, SEAT_PATH, SEARCH = "/notices", "/absences", "/absences/seat", "/search"

@@ -10,14 +10,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.edge import Refusal
 from app.api.limits import address_of
+from app.api.papers import reporters_paper
 from app.api.problems import again_after
 from app.api.reports import guessed
 from app.db.guesses import TooManyGuesses
 from app.db.receipts import LENGTH, grouped, is_whole, plain
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import DATABASE_ERRORS, is_away
+from app.domain.disclosure import ForReporter
+from app.domain.papers import ReporterPaper
 from app.domain.terms import Stage
-from app.web.frame import STRICT, page, waiting
+from app.web.frame import STRICT, keep_choices, language, page, speaking, waiting
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
@@ -81,9 +84,35 @@ async def ask(request: Request) -> Response:
 
 @router.post(PROGRESS_PATH)
 async def show(request: Request) -> Response:
-    """Where the report stands, or the form again with what was typed."""
+    """Where the report stands, or the form again with what was typed; a choice of language or size stays with the report."""
+    found = await _looked_up(request)
+    if isinstance(found, Response):
+        return found
+    code, report, chosen = found
+    now = request.app.state.service.ledger.clock()
+    facts = {
+        "report": report, "code": code, "steps": STEPS, "at": STEPS.index(report.stage), "now": now,
+        "next": NEXT[report.stage] if report.accepted or report.closed else WAITING,
+        "again": {"action": PROGRESS_PATH, "fields": {"code": code}},
+    }  # fmt: skip
+    return keep_choices(_page(request, "standing.html", facts | speaking(request, chosen)), chosen)
+
+
+@router.post(PROGRESS_PATH + "/papers/{paper}")
+async def paper(paper: ReporterPaper, request: Request) -> Response:
+    """The receipt or the answer on paper, for the same code."""
+    found = await _looked_up(request)
+    if isinstance(found, Response):
+        return found
+    code, report, _ = found
+    return await reporters_paper(request.app.state.service, paper, report, code, zh=language(request) == "zh")
+
+
+async def _looked_up(request: Request) -> tuple[str, ForReporter, Mapping[str, str]] | Response:
+    """The code, what it opens and what was chosen beside it; or the form with what is wrong."""
     try:
-        typed = str((await request.form()).get("code") or "").strip()
+        said = await request.form()
+        typed = str(said.get("code") or "").strip()
     except HTTPException as unreadable:
         return _form(request, status=unreadable.status_code, wrong=WRONG.get(unreadable.status_code, EMPTY))
     if not is_whole(typed):
@@ -100,11 +129,7 @@ async def show(request: Request) -> Response:
         return _form(request, typed, status=503)
     if found is None:
         return _form(request, typed, status=404)
-    facts = {
-        "report": found, "code": grouped(plain(typed)), "steps": STEPS, "at": STEPS.index(found.stage),
-        "next": NEXT[found.stage] if found.accepted or found.closed else WAITING, "now": shouhu.ledger.clock(),
-    }  # fmt: skip
-    return _page(request, "standing.html", facts)
+    return grouped(plain(typed)), found, {name: str(said[name]) for name in ("lang", "text") if name in said}
 
 
 def refusal(said: Refusal) -> ASGIApp:

@@ -7,11 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Shouhu
+from app.api.papers import reporters_paper
 from app.db import tables
 from app.db.service import PROGRESS_PATH, REPORT_PATH, Service
 from app.domain.disclosure import ForReporter, for_reporter
+from app.domain.papers import ReporterPaper
 from app.domain.progress import Progress
-from app.web.frame import STRICT, page
+from app.web.frame import STRICT, language, page
 from app.web.report import COOKIE, KEPT, LEAVE, RECEIPT, here_of
 
 router = APIRouter(include_in_schema=False)
@@ -31,6 +33,18 @@ async def receipt(request: Request, shouhu: Shouhu) -> Response:
         "has_account": here.draft.person_id is not None, "exit_url": LEAVE,
     }  # fmt: skip
     return page(request, "receipt.html", facts, live=True)
+
+
+@router.get(RECEIPT + "/paper")
+async def paper(request: Request, shouhu: Shouhu) -> Response:
+    """The receipt as PDF, for the same draft."""
+    async with shouhu.engine.begin() as conn:
+        here = await here_of(request, conn, shouhu)
+        if here is None or here.by is None or here.draft.case_id is None:
+            return RedirectResponse(REPORT_PATH, 303, headers=STRICT)
+        report = await _standing(conn, here.draft.case_id)
+    code = shouhu.receipts.code(here.draft.case_id)
+    return await reporters_paper(shouhu, ReporterPaper.RECEIPT, report, code, zh=language(request) == "zh")
 
 
 async def _standing(conn: AsyncConnection, case_id: str) -> ForReporter:

@@ -17,13 +17,12 @@ from app.db.people import deputy
 from app.db.service import Service
 from app.domain.access import STAFF, Actor
 from app.domain.sight import ADMINS
-from app.web.frame import LANGUAGE, STRICT, TEXT, page
+from app.web.frame import STRICT, keep_choices, page
 from app.web.wrong import inside
 
 router = APIRouter(include_in_schema=False)
 SEAT = "__Host-seat"
 """A cookie: the absent person in whose seat the deputy works."""
-KEPT: Any = {"path": "/", "secure": True, "httponly": True, "samesite": "strict", "max_age": 365 * 86_400}
 Count = Callable[[AsyncConnection, Actor], Awaitable[int]]
 
 
@@ -116,8 +115,4 @@ async def choose(request: Request) -> Response:
     if not is_same_origin(request):
         raise HTTPException(403)
     said = await request.form()
-    answer = RedirectResponse(inside(str(said.get("back", "/")), "/"), 303, headers=STRICT)
-    for field, cookie, choices in (("lang", LANGUAGE, ("zh", "en")), ("text", TEXT, ("normal", "large"))):
-        if (value := said.get(field)) in choices:
-            answer.set_cookie(cookie, str(value), **KEPT)
-    return answer
+    return keep_choices(RedirectResponse(inside(str(said.get("back", "/")), "/"), 303, headers=STRICT), said)

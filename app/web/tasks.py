@@ -15,12 +15,11 @@ from app.api.context import Conn, Shouhu
 from app.api.work import ON_REFERRAL
 from app.db import tables
 from app.db.service import Service
-from app.district import DIVISIONS
 from app.domain.access import Actor
 from app.domain.terms import Stage, Urgency
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT, page
-from app.web.said import STATES
+from app.web.said import STATES, STREETS
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, how_many, show, works
 
 router = APIRouter(include_in_schema=False)
@@ -33,7 +32,6 @@ VIEWS = {
     "mine": ("我的", "Mine"), "claimable": ("本单位待领取", "To claim"), "desk": ("本单位全部", "The whole desk"),
     "done": ("已办", "Done"),
 }  # fmt: skip
-STREETS = {one.code: one.name for one in DIVISIONS}
 
 
 async def _mine(conn: AsyncConnection, who: Actor) -> int:

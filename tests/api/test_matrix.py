@@ -186,7 +186,7 @@ class Caller:
         about = {
             "case_id": self.case, "child_id": self.child, "subject_id": subject, "watch_id": "watch-none", "notice_id": 0, "number": 0,
             "deputy_row": 0, "version": "no-such", "survey": "satisfaction", "file_id": self.photo, "link_id": "link-none",
-            "approval_id": "approval-none", "view_id": "view-none", "other_id": "case-none", "read_id": "glass-none",
+            "approval_id": "approval-none", "paper": "summary", "view_id": "view-none", "other_id": "case-none", "read_id": "glass-none",
             "person_id": "nobody.at.all",
         }  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}

@@ -32,6 +32,9 @@ INSIDERS = {
     "/v1/cases/{case_id}/timeline": POLICE,
     "/v1/cases/{case_id}/suggestions": POLICE,
     "/v1/cases/{case_id}/explanation": POLICE,
+    "/v1/cases/{case_id}/flow": POLICE,
+    "/v1/cases/{case_id}/papers": POLICE,
+    "/v1/cases/{case_id}/papers/{paper}": POLICE,
     "/v1/cases/{case_id}/benefits": POLICE,
     "/v1/cases/{case_id}/procedures": POLICE,
     "/v1/cases/{case_id}/services": POLICE,
@@ -40,6 +43,7 @@ INSIDERS = {
     f"{RECORD}.csv": SUPERVISOR,
     "/v1/statistics/outcomes": SUPERVISOR,
     "/v1/statistics/scorecard": SUPERVISOR,
+    "/v1/statistics/workbook": SUPERVISOR,
     "/v1/children/{child_id}": "comm-110106025.officer.1",
     "/v1/children/{child_id}/history": "comm-110106025.officer.1",
     LEDGER: "comm-110106025.officer.1",
@@ -84,7 +88,7 @@ OF_NO_CASE = {
 }  # fmt: skip
 """Routes that tell nobody anything of a case."""
 NEVER = {"case_id": "case-none", "receipt": "0000-0000-0000-0000", "child_id": "ch-none", "code": "work",
-         "file_id": "upload-none", "watch_id": "watch-none"}  # fmt: skip
+         "file_id": "upload-none", "paper": "summary", "watch_id": "watch-none"}  # fmt: skip
 
 
 def test_every_get_route_stands_in_the_matrix():
@@ -145,7 +149,7 @@ async def a_case_with_all_there_is(api):
     entered = await api.post("comm-110106025.officer.1", f"/v1/children/{child}/changes", changed)
     assert entered.status_code == 200, entered.text
     return {"case_id": case, "receipt": filed["receipt"], "child_id": child, "code": "work", "file_id": photo,
-            "watch_id": watch_id(child)}  # fmt: skip
+            "paper": "summary", "watch_id": watch_id(child)}  # fmt: skip
 
 
 async def test_a_stranger_is_answered_as_if_there_were_no_case(api):

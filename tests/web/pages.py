@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class PageOf:
-    """One page in one state; `path` may name a seeded case: /cases/{waiting}. `post` fills fields, then the button `send` is pressed."""
+    """One page in one state; `path` may name a seeded case: /cases/{waiting}. `post` fills fields, then the button `send` is pressed.
+
+    A value of `post` may name the receipt of one: {answered}.
+    """
 
     name: str
     route: str
@@ -21,6 +24,7 @@ CIVIL, POLICE, HEAD, SUPERVISOR = "civil.officer.1", "police.officer.1", "police
 AUDITS, COMMITTEE = "civil.supervisor.1", "comm-110106017.officer.1"
 PAGES = (
     PageOf("progress", "/progress", "/progress"),
+    PageOf("progress-standing", "/progress", "/progress", post={"code": "{answered}"}),
     PageOf("progress-wrong", "/progress", "/progress", post={"code": "x"}, status=422),
     PageOf("report", "/report", "/report"),
     PageOf("report-wrong", "/report", "/report", post={"code": "0000-0000-0000"}, status=422),
@@ -37,6 +41,10 @@ PAGES = (
     PageOf("case", "/cases/{case_id}", "/cases/{accepted}", POLICE),
     PageOf("case-late", "/cases/{case_id}", "/cases/{late}", SUPERVISOR),
     PageOf("case-long", "/cases/{case_id}", "/cases/{long}", POLICE),
+    PageOf("case-flow", "/cases/{case_id}/flow", "/cases/{accepted}/flow", POLICE),
+    PageOf("case-flow-late", "/cases/{case_id}/flow", "/cases/{late}/flow?window=all", SUPERVISOR),
+    PageOf("case-papers", "/cases/{case_id}/papers", "/cases/{answered}/papers", POLICE),
+    PageOf("case-papers-overseen", "/cases/{case_id}/papers", "/cases/{late}/papers", SUPERVISOR),
     PageOf("case-people", "/cases/{case_id}/people", "/cases/{waiting}/people", CIVIL),
     PageOf("full-view", "/cases/{case_id}/full-view", "/cases/{waiting}/full-view", CIVIL),
     PageOf(
@@ -167,6 +175,10 @@ PAGES = (
 NO_PAGE = (
     "/report/{step}",
     "/report/receipt",
+    "/report/receipt/paper",
+    "/statistics/workbook",
+    "/progress/papers/{paper}",
+    "/cases/{case_id}/papers/{paper}",
     "/leave",
     "/files/{file_id}",
     "/rules/{version}/approval",

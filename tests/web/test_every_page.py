@@ -71,7 +71,7 @@ async def test_a_page_has_no_barrier_in_either_language_at_any_width(visitor, st
             await keep(here.page.context, stack, LANGUAGE, "en")
         await here.page.set_viewport_size(DESK)
         await here.open(path)
-        status = await _post(here, page) if page.post or page.status == 422 else here.answer.status
+        status = await _post(here, page, seeded) if page.post or page.status == 422 else here.answer.status
         assert status == page.status
         assert here.page.url == here.url, "led elsewhere"
         for size in SIZES:
@@ -102,10 +102,11 @@ async def test_a_stranger_is_answered_on_every_page_of_a_case_as_if_there_were_n
                 )
 
 
-async def _post(here, page):
-    """Fill the form of the page and send it; the status of the answer."""
+async def _post(here, page, seeded):
+    """Fill the form of the page and send it, a seeded case by its receipt; the status of the answer."""
+    receipts = {name: made.get("receipt", "") for name, made in seeded.items()}
     for name, value in page.post.items():
-        await here.page.locator(f"main [name={name}]").fill(value)
+        await here.page.locator(f"main [name={name}]").fill(value.format(**receipts))
     async with here.page.expect_navigation() as navigation:
         await here.page.locator(page.send).first.click()
     return (await navigation.value).status

@@ -106,6 +106,9 @@ async def test_a_teacher_reports_on_a_phone_and_the_desk_has_it_at_once(phone_pa
     code = await here.page.locator(".big").inner_text()
     assert "已收到您的上报" in await here.says()
     assert await here.page.locator(".square svg").is_visible()
+    async with here.page.expect_download() as coming:
+        await here.page.click("main a[href$='/paper']")
+    assert (await coming.value).suggested_filename == "上报回执.pdf"
     assert await stored(here) == [0, 0]
     (case,) = await told_in(owner, TOLD)
     files = await people.get("police.officer.1", f"/v1/cases/{case}/files")

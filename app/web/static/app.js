@@ -20,6 +20,9 @@
     }
   });
 
+  // On a phone the tab that is shown may stand beyond the edge.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
+
   // One box ticks all boxes of its form; without scripts it is not shown.
   const show = () => { for (const one of document.querySelectorAll("[data-with-scripts]")) one.hidden = false; };
   show();

@@ -1,0 +1,152 @@
+"""The charts of the statistics as tables, and as a workbook to take along; small numbers of children are left out of both alike."""
+
+import asyncio
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api import boards, statistics
+from app.api.context import Conn, Shouhu, Who, require
+from app.api.strict import StrictRoute
+from app.db.service import Service
+from app.domain.access import Action, Actor
+from app.domain.charts import Chart, ChartTable, Row, shown
+from app.domain.determination import Category
+from app.domain.facts import BEIJING
+from app.domain.small_numbers import suppressed
+from app.domain.terms import Grade, Rung
+from app.policy.said import STREETS
+from app.workbook import MEDIA_TYPE, Book
+
+router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
+AS_BOOK: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}, "description": "A workbook."}
+}
+NO_GRADE = ("未评定", "not graded")
+WHAT = ("项目", "what")
+HOURS = 3
+"""The place of the hours to safety in a street's line."""
+MonthOf = Annotated[
+    str | None, Query(pattern=r"^\d{4}-\d{2}$", description="Of the charts of one month; the current one.")
+]
+
+
+class Figures(NamedTuple):
+    """What the page of statistics shows."""
+
+    at: datetime
+    months: list[str]
+    month: str
+    outcomes: statistics.Outcomes
+    smallest: int
+    tables: dict[Chart, ChartTable]
+
+
+async def figures(conn: AsyncConnection, who: Actor, shouhu: Service, month: str | None) -> Figures:
+    """The figures of now, and of one month street by street, of the cases in sight."""
+    now = shouhu.ledger.clock()
+    volumes = await statistics.volumes(conn, who, shouhu)
+    chosen = month if month in {one.month for one in volumes} else volumes[-1].month
+    since = datetime.fromisoformat(f"{chosen}-01T00:00:00+08:00")
+    until = min((since + timedelta(days=32)).replace(day=1), now)
+    outcomes = await statistics.outcomes(conn, who, shouhu, as_of=None, before=None, division=None)
+    cards = await statistics.scorecard(conn, who, since, max(until, since))
+    rates = await boards.on_time(conn, who, shouhu, by="agency", as_of=None)
+    smallest = (await shouhu.ledger.current(conn, now)).figures.smallest_shown
+    climbed = {rung: sum(card.rungs.get(rung.value, 0) for card in cards) for rung in Rung}
+    streets = _streets(cards, smallest)
+    made = (
+        ChartTable(Chart.MONTHS, (("月份", "month"), ("报告", "reports"), ("办结", "closed")),
+                   tuple(Row((one.month, one.month), (one.reports, one.closed)) for one in volumes)),
+        ChartTable(Chart.ON_TIME, (("单位", "agency"), ("按时率", "rate"), ("到期", "due"), ("按时", "on time")),
+                   tuple(Row((one.agency.zh, one.agency.en), (one.rate, one.due, one.on_time)) for one in rates if one.agency)),
+        ChartTable(Chart.CATEGORIES, (WHAT, ("儿童", "children")),
+                   tuple(Row((Category(code).zh, Category(code).en), (n,)) for code, n in shown(outcomes.categories, smallest).items())),
+        ChartTable(Chart.GRADES, (WHAT, ("儿童", "children")),
+                   tuple(Row(_grade(code), (n,)) for code, n in shown(outcomes.grades, smallest).items())),
+        ChartTable(Chart.TO_SAFETY, (("街道乡镇", "street"), ("小时", "hours")),
+                   tuple(Row(row.words, (row.cells[HOURS],)) for row in streets.rows if row.cells[HOURS] is not None)),
+        ChartTable(Chart.RUNGS, (("级别", "rung"), ("次数", "times")),
+                   tuple(Row((rung.zh, rung.en), (n,)) for rung, n in climbed.items())),
+        streets,
+    )  # fmt: skip
+    return Figures(
+        now.astimezone(BEIJING),
+        [one.month for one in volumes],
+        chosen,
+        outcomes,
+        smallest,
+        {one.chart: one for one in made},
+    )
+
+
+def _streets(cards: list[statistics.Card], smallest: int) -> ChartTable:
+    """A street with few reports shows neither how many nor how long these took."""
+    counts = suppressed(
+        {
+            card.division: {"reports": card.reports, "again": card.reported_again, "answered": card.answered}
+            for card in cards
+        },
+        smallest,
+    )
+    columns = (("街道乡镇", "street"), ("报告", "reports"), ("90日内再报", "again within 90 days"),
+               ("已答复报告人", "reporters answered"), ("到安全（小时）", "hours to safety"),
+               ("走访", "visits"), ("漏访", "missed"), ("应返回排查", "screenings asked"), ("已返回排查", "returned"))  # fmt: skip
+    rows = tuple(
+        Row(
+            _street(card.division),
+            (*(counts[card.division][name] for name in ("reports", "again", "answered")),
+             card.hours_to_safety if counts[card.division]["reports"] is not None else None,
+             card.visits, card.visits_missed, card.asked, card.returned),
+        )
+        for card in cards
+    )  # fmt: skip
+    return ChartTable(Chart.STREETS, columns, rows)
+
+
+@router.get("/workbook", operation_id="figures_workbook", response_class=Response, responses=AS_BOOK)
+async def figures_workbook(
+    conn: Conn, who: Who, shouhu: Shouhu, chart: Chart | None = None, month: MonthOf = None
+) -> Response:  # fmt: skip
+    """One chart's table as Excel, or all of them; who took it along and when stands at the head of every printed page."""
+    require(who, Action.READ_STATISTICS)
+    found = await figures(conn, who, shouhu, month)
+    body = await asyncio.to_thread(_book, found, [chart] if chart else list(Chart), who)
+    name = f"{chart.zh if chart else '统计'}-{found.month}.xlsx"
+    return Response(
+        body, media_type=MEDIA_TYPE, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+    )
+
+
+def _book(found: Figures, charts: list[Chart], who: Actor) -> bytes:
+    seat = f"{who.person_id}（代{who.acting_for}）" if who.acting_for else who.person_id
+    with tempfile.TemporaryDirectory(prefix="shouhu-figures-") as place:
+        path = Path(place) / "figures.xlsx"
+        made = Book(path, f"{seat} {who.agency.zh} {found.at:%Y-%m-%d %H:%M} 统计 内部资料不得外传")
+        made.file.set_properties({"created": found.at})  # the same figures make the same file
+        for chart in charts:
+            table = found.tables[chart]
+            page = made.page(chart.zh, [28, *[16] * (len(table.columns) - 1)])
+            page.head([f"{zh}\n{en}" for zh, en in table.columns])
+            for row in table.rows:
+                page.add((row.words[0], *("—" if cell is None else cell for cell in row.cells)))
+        made.facts("说明", {
+            "截至 as of": f"{found.at:%Y-%m-%d %H:%M}", "月份 month": found.month, "导出人 exported by": f"{seat} {who.agency.zh}",
+            "小数 small numbers": f"涉及儿童和街道报告、小于 {found.smallest} 的数不显示（—），可由合计推出的另一个数也不显示。",
+            "范围 of": "导出人可见的案件", "须知 notice": "内部资料，不得外传。",
+        })  # fmt: skip
+        made.close()
+        return path.read_bytes()
+
+
+def _grade(code: str) -> tuple[str, str]:
+    return (Grade(code).zh, Grade(code).en) if code in Grade._value2member_map_ else NO_GRADE
+
+
+def _street(code: str) -> tuple[str, str]:
+    return STREETS.get(code, code), STREETS.get(code, code)

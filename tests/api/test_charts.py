@@ -1,0 +1,58 @@
+"""The charts as a workbook: the numbers of the page, without those by which a child could be told, marked with who took them along."""
+
+from io import BytesIO
+from zipfile import ZipFile
+
+import pytest
+
+from app.domain.charts import Chart, shown
+from app.domain.determination import Category
+from app.workbook import MEDIA_TYPE, rows
+
+SUPERVISOR = "civil.supervisor.1"
+
+
+@pytest.fixture(scope="module")
+async def reports(api):
+    """Few of one street, more of another."""
+    for division, number in (("110106101", 2), ("110106017", 6)):
+        for _ in range(number):
+            await api.report(children=[{"residence_division": division}])
+
+
+async def book(api, query="", who=SUPERVISOR):
+    answer = await api.get(who, f"/v1/statistics/workbook{query}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    return answer.content
+
+
+async def test_each_chart_is_a_sheet_with_the_numbers_of_the_api(api, reports):
+    whole = await book(api)
+    months = (await api.get(SUPERVISOR, "/v1/statistics/volumes")).json()
+    assert [row[1] for row in list(rows(whole, Chart.MONTHS.zh))[1:]] == [one["reports"] for one in months]
+    counts = (await api.get(SUPERVISOR, "/v1/statistics/outcomes")).json()["categories"]
+    found = dict(list(rows(whole, Chart.CATEGORIES.zh))[1:])
+    assert found == {Category(code).zh: "—" if n is None else n for code, n in shown(counts, 5).items()}
+    for chart in Chart:
+        assert list(rows(await book(api, f"?chart={chart}"), chart.zh)) == list(rows(whole, chart.zh))
+
+
+async def test_a_street_with_few_reports_shows_none_of_them(api, reports):
+    cards = {row[0]: row for row in rows(await book(api), Chart.STREETS.zh)}
+    assert cards["王佐镇"][1:5:3] == ["—", "—"] or cards["王佐镇"][1] >= 5
+    assert cards["卢沟桥街道"][1] == "—" or cards["卢沟桥街道"][1] >= 5
+
+
+def test_one_small_number_takes_a_second_with_it():
+    assert shown({"D1": 12, "D2": 3, "D3": 9, "D4": 0}, 5) == {"D1": 12, "D2": None, "D3": None, "D4": 0}
+    assert shown({}, 5) == {}
+
+
+async def test_it_says_who_took_it_along_and_only_those_who_see_the_figures_have_it(api, reports):
+    with ZipFile(BytesIO(await book(api))) as parts:
+        headers = [parts.read(name).decode() for name in parts.namelist() if "worksheets/sheet" in name]
+    assert len(headers) == len(Chart) + 1
+    assert all(SUPERVISOR in one for one in headers)
+    assert (await api.get("police.officer.1", "/v1/statistics/workbook")).status_code == 403
+    assert (await api.get(SUPERVISOR, "/v1/statistics/workbook?month=x")).status_code == 422

@@ -1,0 +1,43 @@
+"""On paper a list is a list: no buttons and no navigation, every column, who printed it and when; what is folded on the screen is there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+SUPERVISOR, POLICE = "civil.supervisor.1", "police.officer.1"
+DRAWN = os.environ.get("SHOUHU_SCREENSHOTS")
+A4 = {"width": 688, "height": 1000}
+"""A sheet without its margins, in the pixels of a browser; a telephone's rules would hold at this width."""
+GONE = "nav, .btn, input:not([type=hidden]), select, textarea, summary.btn, .exit, .search, .me"
+LISTS = (
+    ("tasks", POLICE, "/tasks?view=desk"), ("case", SUPERVISOR, "/cases/{late}"), ("flow", SUPERVISOR, "/cases/{late}/flow?window=week"),
+    ("history", POLICE, "/cases/{answered}/history"), ("board", SUPERVISOR, "/oversight"), ("matrix", SUPERVISOR, "/oversight/agencies"),
+    ("figures", SUPERVISOR, "/statistics"),
+)  # fmt: skip
+
+
+async def test_lists_print_as_lists(visitor, seeded):
+    cases = {name: made["case_id"] for name, made in seeded.items()}
+    here = {person: await visitor(person, size=A4) for person in (POLICE, SUPERVISOR)}
+    for name, person, path in LISTS:
+        there = here[person]
+        await there.page.emulate_media(media="screen")
+        await there.open(path.format(**cases))
+        await there.page.emulate_media(media="print")
+        shown = await there.page.locator(GONE).evaluate_all(
+            "all => all.filter(one => one.checkVisibility()).map(one => one.outerHTML)"
+        )
+        assert shown == [], name
+        assert await there.overflow() == 0, name
+        assert await there.page.locator(".printed").is_visible(), name
+        for head in await there.page.locator("main table:not(.bars) thead").all():
+            box = await head.bounding_box()
+            assert box is None or box["x"] >= 0, (name, "the heads of columns stand beside the sheet")
+        made = await there.page.pdf(format="A4", print_background=False)
+        assert made.startswith(b"%PDF")
+        if DRAWN:
+            Path(DRAWN).mkdir(parents=True, exist_ok=True)
+            (Path(DRAWN) / f"print-{name}.pdf").write_bytes(made)
+        there.is_quiet()
