@@ -26,14 +26,13 @@ from app.domain.child_record import ChildRecord, shown
 from app.domain.child_terms import SECTION_OF, WHOLE, FileField, NotTaken
 from app.domain.commands import Command
 from app.domain.determination import ChildFound
-from app.domain.facts import Known, Sex
+from app.domain.facts import FactsSeen, Known, Sex
 from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions, keeps
 from app.domain.terms import Agency, Role
 from app.domain.titles import TITLES
-from app.domain.visit import FactsSeen
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
 

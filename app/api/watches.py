@@ -21,12 +21,12 @@ from app.db.walls import through_the_door
 from app.domain.access import DESK_STAFF
 from app.domain.arrangement import ArrangeCare, Ground, RecordContact, RecordReturn
 from app.domain.commands import Command
-from app.domain.facts import Relation
+from app.domain.facts import FactsSeen, Relation
 from app.domain.handover import TakeWatch
 from app.domain.ledgers import categories
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
-from app.domain.visit import FactsSeen, Finding, Outcome, VisitForm
+from app.domain.visit import Finding, Outcome, VisitForm
 from app.domain.watch import EndReason, EndWatch, RecordVisit, VerifyWarning, Watch, child_of
 
 router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)

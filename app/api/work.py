@@ -91,7 +91,12 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     c.DeclineReferral: {"reason": "not_competent"},
     c.PassOnReferral: {"to": "CIVIL", "reason": "not_competent"},
     c.FailReferral: {"reason": "family_moved"},
-    c.FileAssessment: {"grade": "medium", "override": "mitigated", "note": "评估报告全文"},
+    c.FileAssessment: {
+        "grade": "medium",
+        "override": "mitigated",
+        "note": "评估报告全文",
+        "seen": [{"child_id": CHILD, "child": {"lost_family_support": "yes"}, "household": {"low_income": "no"}}],
+    },
     c.ExtendReferral: {"reason": "complex_facts", "by_budget": {"amount": 5, "unit": "working_days"}},
     c.PauseReferral: {"reason": "awaiting_material"},
     c.MoveTask: {"to": "police.officer.2"},
@@ -211,18 +216,20 @@ async def _recorded(
     if isinstance(command, c.MoveTask):
         await _require_colleague(conn, progress, command)
     if isinstance(command, c.Grading):
-        command = command.model_copy(update={"proposed": await _by_the_scale(conn, shouhu, progress)})
+        command = command.model_copy(update={"proposed": await _by_the_scale(conn, shouhu, progress, command)})
     recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
     return recorded
 
 
-async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress) -> c.Proposed | None:
-    """The highest grade that the scale of the case's own rules proposes for one of its children."""
+async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress, command: c.Grading) -> c.Proposed | None:
+    """The highest grade that the scale of the case's own rules proposes for one of its children, as far as is known by now."""
     facts = await report_of(conn, progress.case_id)
     if facts is None:
         return None
+    for one in command.seen if isinstance(command, c.FileAssessment) else ():
+        facts = facts.with_seen(one.child_id, one)
     found = (await shouhu.ledger.pack(conn, progress.policy)).found(facts, progress.happened)
     grades = tuple(Grade)
     highest = min((child.grade for child in found), key=lambda one: grades.index(one.grade), default=None)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.past import Assessed, assessed_of, with_assessed
 from app.db.vault import opened, with_notes
 from app.domain.child_file import PREFIX, ChildFile
 from app.domain.child_record import CaseSeen, ChildRecord, Seen, together
@@ -65,13 +66,14 @@ async def _singly(conn: AsyncConnection, ids: list[str], seen: ColumnElement[boo
     files = await _folds(conn, tables.child_files, "child_id", ids)
     watches = await _folds(conn, tables.watches, "child_id", ids)
     contents = await _contents(conn, [*(f"{PREFIX}{child}" for child in files), *map(watch_id, watches)])
+    assessed = await assessed_of(conn, {row["case_id"] for row in reported.values() if row["case_id"]})
     visits = await _visits(conn, [watch_id(child) for child in watches])
     cases = await _cases(conn, reported, seen)
     return [
         ChildRecord(
             child_id=child, division=_division(row, file := _file(files, child)), reported_at=row["filed_at"],
             case_id=row["case_id"], reported=_reported(row, first := registered(contents[f"{PREFIX}{child}"])), file=file,
-            registered_by=_registrar(file), contents=contents[f"{PREFIX}{child}"], facts=_facts(row, first), cases=tuple(cases[child]),
+            registered_by=_registrar(file), contents=contents[f"{PREFIX}{child}"], facts=_facts(row, first, assessed), cases=tuple(cases[child]),
             watch=(watch := _watch(watches, child)), entrusted=_entrusted(contents[watch_id(child)], watch),
             visits=tuple(visits[watch_id(child)]),
         )
@@ -109,9 +111,9 @@ def _registrar(file: ChildFile | None) -> str | None:
     return counts.by if counts else waiting.persons[0] if waiting else None
 
 
-def _facts(row: Rows, first: Rows) -> ReportFacts | None:
+def _facts(row: Rows, first: Rows, assessed: Mapping[str, tuple[Assessed, ...]]) -> ReportFacts | None:
     if row["facts"]:
-        return ReportFacts.model_validate(row["facts"])
+        return with_assessed(ReportFacts.model_validate(row["facts"]), assessed.get(row["case_id"], ()))
     return ReportFacts.model_validate(first["facts"]) if first else None
 
 

@@ -375,9 +375,7 @@ def _said(command: c.Command, stream_id: str, version: int, kind: str) -> dict[T
     """What a command says in words: the note of anybody, the content of those that have one."""
     place = {"stream_id": stream_id, "version": version}
     said = {tables.notes: [{**place, "kind": kind, "body": command.note}]} if command.note else {}
-    return said | (
-        {tables.contents: [{**place, "body": command.content}]} if isinstance(command, c.ContentCommand) else {}
-    )
+    return said | ({tables.contents: [{**place, "body": command.kept}]} if command.kept else {})
 
 
 async def _key(
@@ -388,7 +386,7 @@ async def _key(
         made, row = vault_of(conn).new_key(stream_id)
         changes.insert(tables.data_keys, [row])
         return made
-    speaks = bool(command.note) or isinstance(command, c.ContentCommand)
+    speaks = bool(command.note) or bool(command.kept)
     return await vault_of(conn).key_of(conn, stream_id) if speaks else None
 
 

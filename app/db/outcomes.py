@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.columns import Id, metadata
 from app.db.ledger import Ledger
+from app.db.past import assessed_of, with_assessed
 from app.db.vault import opened
 from app.domain.facts import ReportFacts
 from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, outcomes_of
@@ -35,7 +36,7 @@ TOLD = (
 )  # fmt: skip
 Wanted = tuple[str, str, str]
 """A case, the rules it follows, and what has happened since its report."""
-SAID = ("division", "policy", "watch", "after", "grade", "step", "outcome")
+SAID = ("division", "policy", "watch", "after", "grade", "step", "outcome", "facts")
 """What these say that figures need; the events are long, and the rest of them is not fetched."""
 
 
@@ -45,7 +46,7 @@ async def cases_then(conn: AsyncConnection, at: datetime, seen: ColumnElement[bo
     said = [event.body[name].astext.label(name) for name in SAID]
     conference = (event.kind == "outcome_recorded") & (event.body["step"].astext == RECOGNISED.partition("=")[0])
     query = (
-        select(event.stream_id, event.kind, event.at, *said, tables.reports.c.happened_on.label("day"))
+        select(event.stream_id, event.version, event.kind, event.at, *said, tables.reports.c.happened_on.label("day"))
         .join(tables.cases, case.id == event.stream_id)
         .outerjoin(tables.reports, tables.reports.c.case_id == case.id)
         .where(or_(event.kind.in_(TOLD), conference), event.at <= at, seen)
@@ -72,6 +73,8 @@ def _said(row: Any, so_far: dict[str, Any]) -> dict[str, Any]:
         case "outcome_recorded":
             resolved = happening(row.step, row.outcome)
             return {"since": (*so_far.get("since", ()), *((resolved,) if resolved in TURNS else ()))}
+        case "assessment_filed" if row.facts == "true":
+            return {"grade": row.grade, "assessed": row.version}
         case "assessment_filed" | "grade_reviewed":
             return {"grade": row.grade}
         case "report_linked":
@@ -115,7 +118,9 @@ async def children_of(
 
 
 def _since(case: CaseThen) -> str:
-    return " ".join(turn for turn in TURNS if turn in case.since)
+    return " ".join(
+        (*(turn for turn in TURNS if turn in case.since), *((str(case.assessed),) if case.assessed else ()))
+    )
 
 
 async def _found(conn: AsyncConnection, ledger: Ledger, wanted: list[Wanted]) -> dict[Wanted, list[dict[str, Any]]]:
@@ -125,11 +130,14 @@ async def _found(conn: AsyncConnection, ledger: Ledger, wanted: list[Wanted]) ->
     query = select(report.case_id, report.facts).where(report.case_id.in_([case_id for case_id, _, _ in wanted]))
     rows = await opened(conn, (await conn.execute(query)).mappings(), tables.reports)
     facts = {row["case_id"]: ReportFacts.model_validate(row["facts"]) for row in rows if row["facts"]}
+    assessed = await assessed_of(conn, facts)
     packs = {policy: await ledger.pack(conn, policy) for policy in dict.fromkeys(policy for _, policy, _ in wanted)}
     made = {}
     for case_id, policy, since in wanted:
         if case_id in facts:
-            seen = packs[policy].since(facts[case_id], since.split())
+            turns = since.split()
+            until = int(turns[-1]) if turns and turns[-1].isdecimal() else 0
+            seen = packs[policy].since(with_assessed(facts[case_id], assessed.get(case_id, ()), until), turns)
             children = outcomes_of(seen, packs[policy].found(seen))
             made[case_id, policy, since] = [child.model_dump(mode="json") for child in children]
     if made:

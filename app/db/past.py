@@ -1,11 +1,15 @@
 """What was reported in the past, in codes: the facts that other rules can be tried on."""
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
 from sqlalchemy import ColumnElement, func, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.vault import opened, opened_one
-from app.domain.facts import ReportFacts
+from app.domain.facts import ChildSeen, ReportFacts
 
 
 def _unsealed() -> ColumnElement[bool]:
@@ -19,8 +23,15 @@ async def is_sealed(conn: AsyncConnection, case_id: str) -> bool:
     return (await conn.execute(query)).scalar_one_or_none() is not None
 
 
+class Assessed(NamedTuple):
+    """What one assessment found, with the version of the case that it made."""
+
+    version: int
+    seen: tuple[ChildSeen, ...]
+
+
 async def report_of(conn: AsyncConnection, case_id: str) -> ReportFacts | None:
-    """The facts of one report."""
+    """The facts of one report, with what assessments have found since."""
     report = tables.reports.c
     row = (
         (await conn.execute(select(report.case_id, report.facts).where(report.case_id == case_id)))
@@ -28,7 +39,35 @@ async def report_of(conn: AsyncConnection, case_id: str) -> ReportFacts | None:
         .one_or_none()
     )
     found = await opened_one(conn, row, tables.reports)
-    return ReportFacts.model_validate(found["facts"]) if found and found["facts"] else None
+    if not found or not found["facts"]:
+        return None
+    assessed = await assessed_of(conn, [case_id])
+    return with_assessed(ReportFacts.model_validate(found["facts"]), assessed.get(case_id, ()))
+
+
+async def assessed_of(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, tuple[Assessed, ...]]:
+    """What assessments of these cases found of the children, the oldest first."""
+    content = tables.contents.c
+    event = tables.events.c
+    query = (
+        select(content.stream_id, content.version, content.body)
+        .join(tables.events, (event.stream_id == content.stream_id) & (event.version == content.version))
+        .where(content.stream_id.in_(case_ids), event.kind == "assessment_filed")
+    )
+    found: defaultdict[str, tuple[Assessed, ...]] = defaultdict(tuple)
+    rows = (await conn.execute(query.order_by(content.stream_id, content.version))).mappings()
+    for row in await opened(conn, rows, tables.contents):
+        seen = tuple(ChildSeen.model_validate(one) for one in (row["body"] or {}).get("seen", ()))
+        found[row["stream_id"]] += (Assessed(row["version"], seen),)
+    return found
+
+
+def with_assessed(facts: ReportFacts, assessed: Iterable[Assessed], until: int | None = None) -> ReportFacts:
+    """The report as it was assessed, up to a version of its case."""
+    for found in assessed:
+        for one in found.seen if until is None or found.version <= until else ():
+            facts = facts.with_seen(one.child_id, one)
+    return facts
 
 
 async def past_reports(

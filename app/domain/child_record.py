@@ -11,11 +11,11 @@ from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
 from app.domain.compartment import PLACE, kept_back
 from app.domain.determination import ChildFound
 from app.domain.entitlement import Held
-from app.domain.facts import ReportFacts
+from app.domain.facts import FactsSeen, ReportFacts
 from app.domain.policy import Frozen
 from app.domain.progress import Child, State
 from app.domain.terms import Agency, CloseReason, Grade, Stage
-from app.domain.visit import FactsSeen, VisitRecorded
+from app.domain.visit import VisitRecorded
 from app.domain.watch import Watch, watch_id
 
 
@@ -158,7 +158,7 @@ class ChildRecord(Frozen):
         """What was reported, and of this child and the family what each visit saw to be otherwise, the newest last."""
         facts = self.facts
         for seen in (*(visit.event.form.facts for visit in self.visits if visit.event.form), *((now,) if now else ())):
-            facts = _seen(facts, self.child_id, seen) if facts else None
+            facts = facts.with_seen(self.child_id, seen) if facts else None
         return facts
 
     @property
@@ -213,16 +213,6 @@ def _as_own(record: ChildRecord, child_id: str) -> ReportFacts | None:
         for child in record.facts.children
     )
     return record.facts.model_copy(update={"children": renamed})
-
-
-def _seen(facts: ReportFacts, child_id: str, seen: FactsSeen) -> ReportFacts:
-    children = tuple(
-        child.model_validate({**child.model_dump(), **seen.child}) if child.child_id == child_id else child
-        for child in facts.children
-    )
-    household = facts.household.model_validate({**facts.household.model_dump(), **seen.household})
-    guardians = facts.guardians if seen.guardians is None else seen.guardians
-    return facts.model_copy(update={"children": children, "household": household, "guardians": guardians})
 
 
 def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound | None) -> dict[str, Any]:

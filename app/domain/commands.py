@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from app.domain.access import Actor
 from app.domain.benefits import Benefit, Verdict, Yuan
 from app.domain.clock import Budget
-from app.domain.facts import ReportFacts
+from app.domain.facts import ChildSeen, ReportFacts
 from app.domain.policy import Frozen
 from app.domain.terms import (
     Agency,
@@ -44,11 +44,21 @@ class Command(Frozen):
     note: Note = ""
     files: Annotated[tuple[FileId, ...], Field(max_length=10)] = ()
 
+    @property
+    def kept(self) -> dict[str, JsonValue]:
+        """What it brings along beside the note: stored as content, and never in an event."""
+        return {}
+
 
 class ContentCommand(Command):
     """One that brings names, numbers or texts along; they are stored as content and never enter an event."""
 
     content: dict[str, JsonValue]
+
+    @property
+    def kept(self) -> dict[str, JsonValue]:
+        """All of it."""
+        return self.content
 
 
 class FileReport(Command):
@@ -224,9 +234,15 @@ class Grading(Command):
 
 
 class FileAssessment(Grading):
-    """评估报告 with the grade; completes the assessment leg."""
+    """评估报告 with the grade; completes the assessment leg. `seen` is what was found of the children to be otherwise than reported."""
 
     referral_id: str
+    seen: Annotated[tuple[ChildSeen, ...], Field(max_length=50)] = ()
+
+    @property
+    def kept(self) -> dict[str, JsonValue]:
+        """The facts, which say of a child what no event may."""
+        return {"seen": [one.model_dump(mode="json") for one in self.seen]} if self.seen else {}
 
 
 class ReviewGrade(Grading):

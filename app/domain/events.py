@@ -176,6 +176,8 @@ class AssessmentFiled(Fact):
     scale: str = ""
     proposed: Grade | None = None
     override: OverrideReason | None = None
+    facts: bool = False
+    """Whether it found facts of the children to be otherwise; they are content of this version."""
 
 
 class GradeReviewed(Fact):

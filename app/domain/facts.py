@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -203,6 +203,28 @@ class HouseholdFacts(FactsModel):
     rural: Known = Known.UNKNOWN
 
 
+class FactsSeen(FactsModel):
+    """What a visit or an assessment found to be otherwise than was known, in codes; a family that is given stands for the one before."""
+
+    child: dict[str, Any] = Field(default_factory=dict)
+    household: dict[str, Any] = Field(default_factory=dict)
+    guardians: tuple[GuardianFacts, ...] | None = None
+
+    @model_validator(mode="after")
+    def _are_facts(self) -> Self:
+        ChildFacts.model_validate({"child_id": "anybody", **self.child})
+        HouseholdFacts.model_validate(self.household)
+        if "child_id" in self.child:
+            raise ValueError("nobody changes an id")
+        return self
+
+
+class ChildSeen(FactsSeen):
+    """The same of one child of several."""
+
+    child_id: str
+
+
 class ReportFacts(FactsModel):
     """The whole report in codes: what the rules see. Narrative text drives no rule and is not here."""
 
@@ -244,6 +266,16 @@ class ReportFacts(FactsModel):
             for one in self.guardians
         )
         return self.model_copy(update={"guardians": guardians})
+
+    def with_seen(self, child_id: str, seen: FactsSeen) -> Self:
+        """The same report once more is known of one child and of the family."""
+        children = tuple(
+            child.model_validate({**child.model_dump(), **seen.child}) if child.child_id == child_id else child
+            for child in self.children
+        )
+        household = self.household.model_validate({**self.household.model_dump(), **seen.household})
+        family = {"guardians": seen.guardians} if seen.guardians is not None else {}
+        return self.model_copy(update={"children": children, "household": household, **family})
 
     def after_conference(self, child_ids: Collection[str], *, recognised: bool) -> Self:
         """The same report once the joint conference has resolved on these children."""

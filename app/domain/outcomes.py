@@ -76,6 +76,8 @@ class CaseThen(Frozen):
     linked: bool = False
     since: tuple[str, ...] = ()
     """What had happened by then that changes what the rules find in the report."""
+    assessed: int = 0
+    """The version of the last assessment that found facts to be otherwise."""
     grade: Grade | None = None
     first_action_at: datetime | None = None
     closed_at: datetime | None = None

@@ -54,6 +54,11 @@ class RefusalCode(Term):
     LINK_NOT_FOUND = "link_not_found", "上报链接不存在", "There is no such link."
     CHILD_NOT_FOUND = "child_not_found", "该案件没有此儿童", "There is no such child in this case."
     NO_ASSESSMENT = "no_assessment", "评估尚未完成", "The assessment is not finished."
+    DECIDED_ELSEWHERE = (
+        "decided_elsewhere",
+        "该事实由检察院、联席会议或法院认定",
+        "The procuratorate, the joint conference or a court decides this fact.",
+    )
     COMMITTEE_REVIEW_PENDING = (
         "committee_review_pending",
         "等待委员会审议",

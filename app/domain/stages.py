@@ -1,13 +1,14 @@
 """From assessment to closure: grade, committee review, plan with one lead agency, post-assessments, two persons to close."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.benefits import Benefit
-from app.domain.compartment import require_inside
+from app.domain.compartment import OFFENCE, require_inside
+from app.domain.facts import ChildSeen
 from app.domain.opening import open_duty, reopen_leg
 from app.domain.policy import Gate, Policy
 from app.domain.procedure import is_step
@@ -22,6 +23,8 @@ ENDS_EARLY = (
     CloseReason.POLICE_CLOSED,
 )  # fmt: skip
 """Reasons that end a case before its post-assessment."""
+DECIDED_ELSEWHERE = (*OFFENCE, "conference_decided", "conference_refused", "court_appointed_civil")
+"""What no assessment finds: the procuratorate, the joint conference and the courts decide it."""
 OWN_OBSTACLE = ("closure", "answer_", "post_assessment")
 REPLIES = ("supervision_reply", "supervised")
 GONE = (CloseReason.MOVED_AND_HANDED_OVER, CloseReason.ADULTHOOD, CloseReason.DIED)
@@ -53,7 +56,10 @@ def _file_assessment(progress: Progress, command: c.FileAssessment, policy: Poli
     referral, _ = in_work(progress, command, command.referral_id)
     if not referral.assessment:
         raise Refused(RefusalCode.NO_ASSESSMENT)
-    filed = e.AssessmentFiled(**signed(command.by, now), referral_id=referral.id, **_graded(command))
+    _require_facts(progress, command.seen)
+    filed = e.AssessmentFiled(
+        **signed(command.by, now), referral_id=referral.id, facts=bool(command.seen), **_graded(command)
+    )
     if progress.grade_reviewed or progress.open_duty("committee_review"):
         return (filed,)
     return filed, open_duty(progress, policy, now, "committee_review")
@@ -65,6 +71,15 @@ def _review_grade(progress: Progress, command: c.ReviewGrade, policy: Policy, no
     _require_quorum(command, policy)
     head = signed(command.by, now)
     return (e.GradeReviewed(**head, **_graded(command), present=command.present, recused=command.recused),)
+
+
+def _require_facts(progress: Progress, seen: Iterable[ChildSeen]) -> None:
+    """Facts are of the children of the case, and what others decide is theirs to say."""
+    for one in seen:
+        if one.child_id not in {child.id for child in progress.children}:
+            raise Refused(RefusalCode.CHILD_NOT_FOUND)
+        if names := tuple(name for name in DECIDED_ELSEWHERE if name in one.child):
+            raise Refused(RefusalCode.DECIDED_ELSEWHERE, fields=names)
 
 
 def _require_quorum(command: c.ReviewGrade | c.ReturnAssessment, policy: Policy) -> None:

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal
-
-from pydantic import Field, model_validator
+from typing import Literal
 
 from app.domain.clock import Clock
 from app.domain.commands import Command
-from app.domain.facts import ChildFacts, GuardianFacts, HouseholdFacts
+from app.domain.facts import FactsSeen
 from app.domain.policy import Frozen, Policy
 from app.domain.terms import Grade, Rung, Service, Term
 
@@ -56,22 +54,6 @@ class Acknowledgement(Term):
     SIGNED = "signed", "已签署", "signed"
     REFUSED = "refused", "拒绝签署", "refused"
     ABSENT = "absent", "监护人不在场", "the guardians were absent"
-
-
-class FactsSeen(Frozen):
-    """What the visitor saw to be otherwise than was known, in codes; a family that is given stands for the one before."""
-
-    child: dict[str, Any] = Field(default_factory=dict)
-    household: dict[str, Any] = Field(default_factory=dict)
-    guardians: tuple[GuardianFacts, ...] | None = None
-
-    @model_validator(mode="after")
-    def _are_facts(self) -> "FactsSeen":
-        ChildFacts.model_validate({"child_id": "anybody", **self.child})
-        HouseholdFacts.model_validate(self.household)
-        if "child_id" in self.child:
-            raise ValueError("a visit changes no id")
-        return self
 
 
 class VisitForm(Frozen):

@@ -66,6 +66,7 @@ FIELDS = {
     "identity_known": Words("身份明确", "identity known"), "hukou_in_district": Words("本区户籍", "hukou in the district"),
     "alone_now": Words("现在独处", "alone now"), "lives_alone": Words("独自居住", "lives alone"), "injured": Words("受伤", "injured"),
     "needs_treatment": Words("需要救治", "needs treatment"), "found": Words("已找到", "found"),
+    "lost_family_support": Words("临时失去家庭依靠", "for now without the family's support"),
     "gravely_ill": Words("重病", "gravely ill"), "disabled": Words("残疾", "disabled"),
     "disability_grade": Words("残疾等级", "disability grade"), "school_stage": Words("学段", "school stage"),
     "attending": Words("在校就读", "attending school"), "unable_to_attend": Words("不能到校", "unable to attend"),

@@ -4,7 +4,11 @@ import pytest
 from sqlalchemy import select
 
 from app.db import tables
+from app.domain.commands import EnterStage
+from app.domain.sight import ENGINE
+from app.domain.terms import Stage
 from app.policy.examples import submission_of
+from tests.api.test_reports import is_problem
 
 
 @pytest.mark.requirement("R061")
@@ -31,6 +35,45 @@ async def test_the_judgment_makes_the_lasting_category_of_the_temporary_one(api)
     found = [{one["code"]: one["status"] for one in child["categories"]} for child in seen["found"]]
     assert found
     assert all(codes["D6"] == "confirmed" and codes.get("D5") != "confirmed" for codes in found)
+
+
+@pytest.mark.requirement("R127")
+async def test_what_the_assessment_finds_decides_what_the_report_left_open(api):
+    told = {"children": [{"residence_division": "110106101", "lives_alone": "yes", "age_years": 10}]}
+    case = (await api.report("village.reporter.1", **told))["case_id"]
+    path = f"/v1/cases/{case}"
+    child = (await api.progress(case))["children"][0]["id"]
+    await api.post("police.officer.1", f"{path}/safety", {"child_id": child, "safety": "safe"})
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.record(conn, case, EnterStage(by=ENGINE, stage=Stage.ASSESS))
+
+    async def found():
+        (one,) = (await api.get("civil.officer.1", path)).json()["found"]
+        due = {each["benefit"]: each["result"] for each in one["benefits"]["entitlements"]}
+        return {each["code"]: each["status"] for each in one["categories"]}, due.get("TEMP_LIVING")
+
+    assert await found() == ({"D5": "assess"}, "candidate")
+    leg = next(one["id"] for one in (await api.progress(case))["referrals"] if one["agency"] == "SW")
+    assert (await api.post("sw.officer.1", f"{path}/referrals/{leg}/accept")).status_code == 200
+    seen = {"child_id": child, "child": {"lost_family_support": "yes"}, "household": {"on_minimum_living": "yes"}}
+    body = {"grade": "high", "note": "入户评估"}
+    assess = f"{path}/referrals/{leg}/assess"
+    for wrong, status, code in (
+        ({**seen, "child_id": "ch-nobody"}, 404, "child_not_found"),
+        ({**seen, "child": {"conference_decided": "yes"}}, 409, "decided_elsewhere"),
+    ):
+        is_problem(await api.post("sw.officer.1", assess, body | {"seen": [wrong]}), status, code)
+    done = await api.post("sw.officer.1", assess, body | {"seen": [seen]})
+    assert done.status_code == 200, done.text
+    assert await found() == ({"D1": "confirmed", "D5": "confirmed"}, "grant")
+    timeline = (await api.get("civil.supervisor.1", f"{path}/timeline")).text
+    assert "lost_family_support" not in timeline, "what is known of a child is content, and no event"
+    async with api.service.engine.connect() as conn:
+        query = select(tables.events.c.body).where(tables.events.c.stream_id == case)
+        bodies = (await conn.execute(query)).scalars().all()
+    assert "on_minimum_living" not in str(bodies)
+    file = (await api.get("comm-110106101.officer.1", f"/v1/children/{child}")).json()
+    assert {"D1", "D5"} <= {one["code"] for one in file["categories"] if one["status"] == "confirmed"}
 
 
 async def test_a_proposal_is_not_shown_to_a_desk_that_has_a_leg_of_the_case(api):

@@ -1,8 +1,11 @@
 """Procedures about guardians: admonition, temporary guardianship, change of guardian, parents who are locked up."""
 
+from datetime import timedelta
+
 import pytest
 
 from app.domain import commands as c
+from app.domain.facts import ReportFacts
 from app.domain.terms import CloseReason
 from tests.domain.test_procedures import ALONE, DAY, DETAINED, FILE, Run
 from tests.world import at_desk
@@ -12,6 +15,25 @@ POLICE = at_desk("POLICE")
 TAKEN = {"done_on": DAY, "ground_of_article_92": 4, "handed_over_in_writing": True}
 WARNED = {"done_on": DAY, "file": "京公丰告诫〔2026〕0012号", "served_on_both": DAY, "committee_told_on": DAY}
 DETAINED_WITH_CHILD = DETAINED.model_copy(update={"children": ALONE.children})
+
+
+@pytest.mark.requirement("R007")
+def test_a_temporary_difficulty_is_looked_at_again_when_its_time_is_over_as_often_as_it_goes_on():
+    away = [{"relation": relation, "whereabouts": "detained"} for relation in ("father", "mother")]
+    case = Run(
+        ReportFacts.model_validate({"situations": ["unguarded"], "children": [{"child_id": "ch-1"}], "guardians": away})
+    )
+    review = "temporary_difficulty.review"
+    assert (case.owed[review], case.time_for(review)) == ("CIVIL", "90 days")
+    clock = case.progress.open_duty(review).clock
+    assert ("R007" in clock.spec.basis, "default" in clock.spec.basis) == (True, True)
+    assert clock.due_at - clock.rungs[0].at == timedelta(days=7), "its holder is told in time"
+    case.wait(days=91)
+    assert case.progress.open_duty(review).expired
+    case.end(review, "goes_on", seen_on=DAY, note="父母仍被羁押")
+    assert case.progress.open_duty(review).clock.due_at > clock.due_at
+    case.end(review, "lasting", decided_on=DAY, note="已判刑")
+    assert review not in case.owed
 
 
 @pytest.mark.requirement("R035")
