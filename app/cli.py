@@ -26,6 +26,7 @@ from app.entry_cli import entry_link
 from app.keys_cli import key
 from app.master_cli import keys
 from app.policy_cli import policy
+from app.retention_cli import compliance, retention
 from app.settings import DATA, Settings, settings_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.command()(key)
 app.command()(entry_link)
+app.command()(retention)
+app.command()(compliance)
 app.add_typer(keys, name="keys")
 console = Console()
 errors = Console(stderr=True)

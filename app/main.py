@@ -25,6 +25,7 @@ from app.api import (
     charts,
     children,
     comparison,
+    compliance,
     deputies,
     district,
     duplicates,
@@ -46,6 +47,7 @@ from app.api import (
     registers,
     registration,
     reports,
+    retention,
     rounds,
     sealed,
     search,
@@ -78,6 +80,7 @@ from app.web import (
     case,
     case_files,
     checks,
+    disposal,
     figures,
     frame,
     gantt,
@@ -180,6 +183,8 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         sheets,
         need,
         emergency,
+        retention,
+        compliance,
         district,
         overview,
         owed,
@@ -228,6 +233,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         survey,
         seats,
         health,
+        disposal,
     ):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)

@@ -1,5 +1,5 @@
-"""The schedules: rounds as the rules in force have them, made anew where these have changed, the monthly circular, and the
-checks of posts and books."""
+"""The schedules: rounds as the rules in force have them, made anew where these have changed; the circular, the checks of posts and books,
+what is due for destruction, and the papers of data protection."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -20,7 +20,9 @@ from temporalio.client import (
 from activities.messages import CheckOrder, RoundOrder
 from app.domain.policy import RoundSpec
 from workflows.circular import CircularWorkflow
+from workflows.compliance import ComplianceWorkflow
 from workflows.owed import CheckWorkflow
+from workflows.retention import RetentionWorkflow
 from workflows.screening_round import OpenRoundWorkflow
 
 PREFIX = "round:"
@@ -36,6 +38,12 @@ CHECKS: Mapping[Literal["posts", "books", "duplicates"], tuple[ScheduleRange, in
     "duplicates": (ScheduleRange(1, 31), 4),
 }
 """On which days of a month and at what hour: posts and duplicates every day, books on the first; default."""
+RETENTION = "retention:"
+COMPLIANCE = "compliance:"
+COMPLIANCE_DAY = (1, 10)
+"""Month and day: once a year (未成年人网络保护条例 第37条); the day is a default."""
+NIGHT = 3
+"""The hour at which the list of what is due is made; default."""
 
 
 def schedule_id(task_queue: str, code: str) -> str:
@@ -108,3 +116,31 @@ async def keep_checks(client: Client, task_queue: str) -> None:
 def check_id(task_queue: str, what: str) -> str:
     """The one schedule of a check."""
     return f"{CHECK}{task_queue}:{what}"
+
+
+async def keep_retention(client: Client, task_queue: str) -> None:
+    """What is due for destruction is listed every night."""
+    night = ScheduleCalendarSpec(hour=[ScheduleRange(NIGHT)], comment="retention")
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(RetentionWorkflow.run, id="list-due", task_queue=task_queue),
+        spec=ScheduleSpec(calendars=[night], time_zone_name=ZONE),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE),
+    )
+    await _keep(client, f"{RETENTION}{task_queue}", schedule)
+
+
+async def keep_compliance(client: Client, task_queue: str) -> None:
+    """The papers of data protection are made once a year."""
+    month, day = COMPLIANCE_DAY
+    yearly = ScheduleCalendarSpec(
+        month=[ScheduleRange(month)],
+        day_of_month=[ScheduleRange(day)],
+        hour=[ScheduleRange(HOUR)],
+        comment="compliance",
+    )
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(ComplianceWorkflow.run, id="make-compliance", task_queue=task_queue),
+        spec=ScheduleSpec(calendars=[yearly], time_zone_name=ZONE),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE),
+    )
+    await _keep(client, f"{COMPLIANCE}{task_queue}", schedule)

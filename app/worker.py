@@ -15,6 +15,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymen
 
 from activities.circular import CircularActivities
 from activities.civil_affairs import CivilAffairsActivities
+from activities.compliance import ComplianceActivities
 from activities.education import EducationActivities
 from activities.gateway import Gateway, open_client
 from activities.health import HealthActivities
@@ -22,6 +23,8 @@ from activities.ledger import LedgerActivities
 from activities.owed import OwedActivities
 from activities.police import PoliceActivities
 from activities.referral import ReferralActivities
+from activities.retention import RetentionActivities
+from app.api.compliance import make_yearly
 from app.bookkeeper import Bookkeeper
 from app.db import form_drafts
 from app.db.beats import beat
@@ -36,7 +39,7 @@ from app.policy.loader import load
 from app.process import begin, patiently
 from app.reconciler import POLLED_WITHIN, Reconciler
 from app.relay import Relay
-from app.schedules import keep_checks, keep_circular, keep_schedules
+from app.schedules import keep_checks, keep_circular, keep_compliance, keep_retention, keep_schedules
 from app.settings import Settings
 from app.temporal import connect, ensure_deployment, is_unreached, pollers, version_of
 from app.timestamps import Authority
@@ -44,12 +47,15 @@ from workflows.case import CaseWorkflow
 from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 from workflows.circular import CircularWorkflow
+from workflows.compliance import ComplianceWorkflow
 from workflows.owed import CheckWorkflow, OwedWorkflow
+from workflows.retention import RetentionWorkflow
 from workflows.screening_round import OpenRoundWorkflow, RoundWorkflow
 
 log = structlog.get_logger()
 WORKFLOWS = (
     CaseWorkflow, ChildWatchWorkflow, RoundWorkflow, OpenRoundWorkflow, ChildFileWorkflow, CircularWorkflow, OwedWorkflow, CheckWorkflow,
+    RetentionWorkflow, ComplianceWorkflow,
 )  # fmt: skip
 GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
@@ -86,7 +92,8 @@ def worker_of(
             recording.raise_due_owed, OwedActivities(engine, ledger).check_books,
             police.respond, police.reach_kin, police.take_note, civil.arrange_care, civil.check_support,
             education.support_schooling, education.bring_back, health.treat, health.rehabilitate,
-            ReferralActivities(*means).refer, CircularActivities(engine).make_circular,
+            ReferralActivities(*means).refer, CircularActivities(engine).make_circular, RetentionActivities(engine, ledger.clock).list_due,
+            ComplianceActivities(engine, ledger.clock, make_yearly).make_compliance_papers,
         ],
         deployment_config=WorkerDeploymentConfig(version=version_of(settings), use_worker_versioning=True),
         graceful_shutdown_timeout=timedelta(seconds=5),
@@ -175,6 +182,8 @@ async def _keep_rounds(client: Client, engine: AsyncEngine, ledger: Ledger, task
             if kept is None:
                 await keep_circular(client, task_queue)
                 await keep_checks(client, task_queue)
+                await keep_retention(client, task_queue)
+                await keep_compliance(client, task_queue)
             if rounds != kept:
                 await keep_schedules(client, task_queue, rounds)
                 kept = rounds

@@ -18,6 +18,7 @@ from app.db.receipts import Receipts
 from app.db.session import engine_of
 from app.db.sheet_jobs import sheet_jobs, sheet_parts
 from app.db.signals import signals
+from app.db.vault import sealed_row
 from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE
 from app.district import PEOPLE
 from app.domain.access import Actor, scope
@@ -345,11 +346,11 @@ async def of_all(engine):
         opened = {"id": f"view-{case}", "person_id": "civil.officer.1", "agency": "CIVIL", "desk": "CIVIL", "stream_id": case,
                   "case_id": case, "reason": "visit", "note": "x", "fields": [], "opened_at": datetime.now(UTC),
                   "until": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(tables.full_views), opened)
+        await conn.execute(insert(tables.full_views), await sealed_row(conn, tables.full_views, opened))
         asked = {"id": f"approval-{case}", "act": "export", "parameters": {}, "digest": "", "case_id": case, "reason": "verify",
                  "note": "x", "person_id": "police.officer.2", "proposed_by": ["police.officer.2"], "agency": "POLICE",
                  "desk": "POLICE", "proposed_at": datetime.now(UTC), "expires_at": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(tables.approvals), asked)
+        await conn.execute(insert(tables.approvals), await sealed_row(conn, tables.approvals, asked))
         owing = {name: watch[name] for name in ("version", "policy", "progress", "is_open", "division", "desk")}
         owing |= {"id": f"owed-{case}", "matter": "signal", "code": "x", "subject": case, "agency": "POLICE"}
         await conn.execute(insert(tables.owed), owing | {"opened_at": datetime.now(UTC), "due_at": datetime.now(UTC)})
@@ -360,7 +361,13 @@ async def of_all(engine):
         await conn.execute(insert(alike_files), alike)
         glass = {"id": f"glass-{case}", "case_id": case, "person_id": "police.officer.1", "accounts": ["police.officer.1"], "agency": "POLICE",
                  "desk": "POLICE", "reason": "medical", "note": "x", "read_at": datetime.now(UTC), "review_by": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(tables.emergency_reads), glass)
+        await conn.execute(insert(tables.emergency_reads), await sealed_row(conn, tables.emergency_reads, glass))
+        due = {"subject_id": case, "kept": "case", "case_id": case, "rule": "x", "due_on": glass["read_at"].date(), "held": True,
+               "listed_at": glass["read_at"]}  # fmt: skip
+        await conn.execute(insert(tables.disposals), due)
+        held = {"id": f"hold-{case}", "subject_id": case, "case_id": case, "reason": "audit", "note": "x", "set_by": "police.officer.1",
+                "set_at": glass["read_at"]}  # fmt: skip
+        await conn.execute(insert(tables.legal_holds), await sealed_row(conn, tables.legal_holds, held))
     yield case
     async with engine.begin() as conn:
         await conn.execute(tables.api_keys.delete())

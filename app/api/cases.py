@@ -7,7 +7,18 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
 from app.api.answers import ETAG, CaseFile, CaseRow, Suggestion, TimelineEntry
-from app.api.context import Conn, Shouhu, Who, audit_read, numbers_of, progress_of, require, subject_of, visible
+from app.api.context import (
+    Conn,
+    Shouhu,
+    Who,
+    audit_read,
+    is_kept,
+    numbers_of,
+    progress_of,
+    require,
+    subject_of,
+    visible,
+)
 from app.api.need import look
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -43,7 +54,7 @@ async def list_cases(
     query = select(
         case.id, case.number, case.version, case.stage, case.urgency, case.branch, case.lead, case.division, case.rung,
         case.filed_at, case.closed_at, case.next_deadline_at, case.linked_to,
-    ).where(visible(who))  # fmt: skip
+    ).where(visible(who), is_kept())  # fmt: skip
     for column, wanted in ((case.stage, stage), (case.urgency, urgency)):
         query = query.where(column == wanted.value) if wanted else query
     query = query.where(case.is_open) if open_only else query

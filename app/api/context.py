@@ -122,6 +122,11 @@ def visible(who: Actor) -> ColumnElement[bool]:
     return and_(or_(*parts), unconcerned) if parts else false()
 
 
+def is_kept() -> ColumnElement[bool]:
+    """Its content has not been destroyed; for people it is there no more, in figures it goes on."""
+    return tables.cases.c.erased_at.is_(None)
+
+
 def unconcerned(who: Actor, case_id: ColumnElement[str]) -> ColumnElement[bool]:
     """The case behind a row of a desk, a unit or a person is not about the actor."""
     return not_(concerns(who, case_id))
@@ -134,7 +139,7 @@ def at_desk_of(who: Actor, desk: ColumnElement[str]) -> ColumnElement[bool]:
 
 async def progress_of(conn: AsyncConnection, who: Actor, case_id: str, *, to_act: bool = False) -> Progress:
     """Where a visible case stands; CASE_NOT_FOUND for all others. Whoever sees it `to_act` on it has passed the door."""
-    query = select(tables.cases.c.progress).where(and_(tables.cases.c.id == case_id, visible(who)))
+    query = select(tables.cases.c.progress).where(and_(tables.cases.c.id == case_id, visible(who), is_kept()))
     query = query.add_columns(through_the_door()) if to_act else query
     stored = (await conn.execute(query)).scalar_one_or_none()
     if stored is None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import String, and_, cast, func, insert, or_, select, update
 
 from app.api.cases import content_of, names_of
-from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
+from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, unconcerned, visible
 from app.api.need import owner_of
 from app.api.pages import Cursor, Limit, Page, in_words, page_of
 from app.api.strict import StrictRoute
@@ -102,7 +102,9 @@ async def break_glass(asked: BreakGlass, conn: Conn, who: Who, shouhu: Shouhu) -
     case = tables.cases.c
     named = or_(case.id == asked.case, cast(case.number, String) == asked.case)
     sealed = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0) > 0
-    query = select(case.progress, visible(who).label("seen")).where(and_(named, ~sealed, unconcerned(who, case.id)))
+    query = select(case.progress, visible(who).label("seen")).where(
+        and_(named, ~sealed, is_kept(), unconcerned(who, case.id))
+    )
     found = (await conn.execute(query)).one_or_none()
     if found is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)

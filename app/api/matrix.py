@@ -9,6 +9,7 @@ from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Rela
 from app.domain.approvals import Act, may_propose
 from app.domain.emergency import may_break_glass, may_review
 from app.domain.keys import opens
+from app.domain.retention import may_dispose, may_hold
 from app.domain.seats import may_see_seats, sees_every_seat
 from app.domain.sight import ADMINS
 from app.domain.terms import Agency, KeyScope, Role
@@ -115,7 +116,7 @@ def _reviewer(actor: Actor) -> str:
 
 
 def _proposer(actor: Actor) -> str:
-    return YES if may_propose(actor, Act.MERGE) else REFUSED
+    return YES if may_propose(actor, Act.EXPORT) else REFUSED
 
 
 def _nothing(actor: Actor) -> str:
@@ -126,6 +127,29 @@ def _nothing(actor: Actor) -> str:
 def _compares(actor: Actor) -> str:
     """With a case that there is not."""
     return NOTHING if may(actor, Action.LINK_REPORT, SUBJECT).allowed else _by(Action.LINK_REPORT)(actor)
+
+
+def _disposes(actor: Actor) -> str:
+    return YES if may_dispose(actor) else REFUSED
+
+
+def _holds(actor: Actor) -> str:
+    return YES if may_hold(actor) else REFUSED
+
+
+def _held(actor: Actor) -> str:
+    """A case that is seen; to others there is none."""
+    return REFUSED if not may_hold(actor) else YES if scope(actor).admits(SUBJECT) else NOTHING
+
+
+def _paper(actor: Actor) -> str:
+    """One that was never made."""
+    return NOTHING if may(actor, Action.READ_AUDIT).allowed else REFUSED
+
+
+def _destroyed(actor: Actor) -> str:
+    """Of a case that is not on the list."""
+    return NOTHING if may_dispose(actor) else REFUSED
 
 
 RULES: dict[str, tuple[str, Rule]] = {
@@ -184,6 +208,13 @@ RULES: dict[str, tuple[str, Rule]] = {
     "break_glass": ("staff, into a case that is not theirs to see (app/domain/emergency.py)", _breaks_glass),
     "emergency_reads": ("supervisors", _reviewer),
     "judge_emergency_read": ("a supervisor of another desk", lambda actor: NOTHING if may_review(actor) else REFUSED),
+    "retention_rules": ("signed in", signed_in),
+    **dict.fromkeys(("compliance_papers", "make_compliance_paper"), ("read_audit", _by(Action.READ_AUDIT))),
+    "read_compliance_paper": ("read_audit", _paper),
+    "retention_due": ("supervisors (app/domain/retention.py)", _disposes),
+    "legal_holds": ("supervisors, procuratorate and court", _holds),
+    "set_legal_hold": ("supervisors, procuratorate and court; sight", _held),
+    **dict.fromkeys(("lift_legal_hold", "erase"), ("supervisors, by two persons", _destroyed)),
     "propose_act": ("staff (app/domain/approvals.py)", _proposer),
     "approvals": ("the own office's proposals", signed_in),
     **dict.fromkeys(("approve_act", "reject_act"), ("another person than the proposer, with the right", _nothing)),

@@ -47,6 +47,8 @@ NOT_FOUND = (
     RefusalCode.PROCEDURE_NOT_FOUND,
     RefusalCode.NO_SUCH_CHANGE,
     RefusalCode.APPROVAL_NOT_FOUND,
+    RefusalCode.NOT_LISTED,
+    RefusalCode.HOLD_NOT_FOUND,
     RefusalCode.READ_NOT_FOUND,
     RefusalCode.NO_SUCH_WARNING,
     RefusalCode.KEY_NOT_FOUND,

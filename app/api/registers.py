@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sqlalchemy import Numeric, cast, func, or_, select
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read, visible
+from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read, is_kept, visible
 from app.api.need import Asked, Lens, Opened, look, open_view
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -380,7 +380,7 @@ async def _is_known(conn: Conn, who: Actor, rules: Policy, spec: FieldSpec, name
     child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
     match spec.type:
         case FieldType.CASE:
-            query = select(case.id).where(case.id == named, visible(who))
+            query = select(case.id).where(case.id == named, visible(who), is_kept())
         case FieldType.CHILD:
             watched = select(watch.id).where(watch.child_id == child.id, at_desk_of(who, watch.desk)).exists()
             query = select(child.id).outerjoin(tables.cases, case.id == child.case_id)

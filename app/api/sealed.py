@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import func, select
 
-from app.api.context import Conn, Shouhu, Who, audit_read
+from app.api.context import Conn, Shouhu, Who, audit_read, is_kept
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
@@ -62,7 +62,7 @@ async def open_sealed(case_id: str, asked: OnGround, conn: Conn, who: Who, shouh
     await open_door(conn)  # nobody's sight reaches it any more; the ground does
     case = tables.cases.c
     sealed = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0) > 0
-    query = select(case.progress).where(case.id == case_id, sealed, case.is_open.is_(False))
+    query = select(case.progress).where(case.id == case_id, sealed, case.is_open.is_(False), is_kept())
     stored = (await conn.execute(query)).scalar_one_or_none()
     if stored is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)

@@ -49,7 +49,8 @@ async def propose(
 
 async def _known(conn: AsyncConnection, case_id: str | None) -> str | None:
     """Anybody may write anything as the case of an act; only one that there is has a wall and a key."""
-    query = select(tables.cases.c.id).where(tables.cases.c.id == case_id)
+    case = tables.cases.c
+    query = select(case.id).where(case.id == case_id, case.erased_at.is_(None))
     return (await conn.execute(query)).scalar_one_or_none() if case_id else None
 
 

@@ -35,6 +35,7 @@ from app.db.registers import (
     endpoints,
     people,
 )
+from app.db.retention_tables import disposals, legal_holds
 from app.db.trail import audit, seals
 from app.domain.child_file import file_id
 
@@ -60,6 +61,7 @@ __all__ = [
     "deadlines",
     "deputies",
     "desks",
+    "disposals",
     "divisions",
     "drafts",
     "emergency_reads",
@@ -70,6 +72,7 @@ __all__ = [
     "findings",
     "form_drafts",
     "full_views",
+    "legal_holds",
     "master_keys",
     "metadata",
     "notes",
@@ -137,6 +140,7 @@ cases = Table(
     Column("agencies", ARRAY(String(20)), nullable=False),
     Column("desks", ARRAY(String(40)), nullable=False),
     Column("about", ARRAY(Id), nullable=False, server_default="{}"),
+    Column("erased_at", Instant),
     Index("ix_cases_behind", "id", postgresql_where=text("version > conducted_version")),
     Index("ix_cases_open_next", "next_deadline_at", postgresql_where=text("is_open")),
     Index("ix_cases_desks", "desks", postgresql_using="gin"),

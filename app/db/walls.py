@@ -46,6 +46,8 @@ WALLED = (
     "signals",
     "alike",
     "register_entries",
+    "disposals",
+    "legal_holds",
 )
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")

@@ -1,6 +1,7 @@
 """Two persons for what cannot be undone: one proposes an act with its parameters and a reason, another with the right approves it.
 
-The closing of a case and the publishing of rules have proposals of their own in their streams; what else needs two is here.
+The closing of a case, the joining of two children's files and the publishing of rules are steps of their own streams, with a desk and a
+clock that wait for the second person, and the same rule of who that may be (`Actor.persons`); what else needs two is here.
 """
 
 import hashlib
@@ -26,7 +27,6 @@ HOLDS = timedelta(hours=1)
 class Act(Term):
     """What takes two persons."""
 
-    MERGE = "merge", "合并儿童档案", "merge two children"
     DELETE = "delete", "删除案件内容", "delete the content of a case"
     HOLD = "hold", "解除留存保全", "lift a legal hold"
     UNSEAL = "unseal", "启封", "open a sealed record"
@@ -46,7 +46,6 @@ class Reason(Term):
     VERIFY = "verify", "核对", "to be verified"
     INSPECTION = "inspection", "督查", "for an inspection"
     VISIT = "visit", "集中走访", "for a round of visits"
-    SAME_CHILD = "same_child", "同一儿童", "it is the same child"
     RETENTION_OVER = "retention_over", "保存期限届满", "the time of retention is over"
     BY_LAW = "by_law", "依法办理", "the law asks for it"
 

@@ -97,6 +97,10 @@ class RefusalCode(Term):
     )
     APPROVAL_NOT_FOUND = "approval_not_found", "没有此审批事项", "There is no such proposal."
     APPROVAL_EXPIRED = "approval_expired", "审批已过期，请重新提出", "The proposal has expired; make it anew."
+    NOT_LISTED = "not_listed", "不在销毁清册上", "This is not on the list of what is due for destruction."
+    NOT_DUE = "not_due", "保存期限未满或仍在使用", "Its time is not over, or it is still in use."
+    ON_HOLD = "on_hold", "已设置留存保全，不得销毁", "It is held and must not be destroyed."
+    HOLD_NOT_FOUND = "hold_not_found", "没有此留存保全", "There is no such hold."
     SAME_CASE = "same_case", "不能与自身关联", "A report cannot be linked to itself."
     LINK_CHAIN = "link_chain", "目标案件本身已并入他案", "The other case is itself linked to another one."
     NOT_LINKED = "not_linked", "未关联", "The report is not linked."

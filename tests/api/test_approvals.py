@@ -87,6 +87,15 @@ async def test_a_case_is_not_closed_by_two_accounts_of_one_person(api, second_ac
     async with api.service.engine.begin() as conn:
         found = await actors_of(conn, {FIRST, second_account})
     assert set(found[FIRST].persons) == set(found[second_account].persons) == {FIRST, second_account}
+    case = (await api.report())["case_id"]
+    for child in (await api.progress(case))["children"]:
+        await api.post("police.officer.1", f"/v1/cases/{case}/safety", {"child_id": child["id"], "safety": "safe"})
+    await api.post("civil.officer.1", f"/v1/cases/{case}/answer", {"note": "已核实"})
+    asked = {"reason": "no_risk_found"}
+    assert (await api.post(FIRST, f"/v1/cases/{case}/closure-proposal", asked)).status_code == 200
+    for person in (FIRST, second_account):
+        is_problem(await api.post(person, f"/v1/cases/{case}/closure-approval"), 409, "second_person_needed")
+    assert (await api.post(SECOND, f"/v1/cases/{case}/closure-approval")).status_code == 200
 
 
 async def test_what_was_approved_is_done_once_as_it_was_asked_and_by_whoever_asked(api, second_account):

@@ -27,7 +27,10 @@ SEATS = [table.seat(relation, role) for role in table.ROLES for relation in Rela
 BODIES = {
     "file_report": {"children": [{}]},
     "judge_emergency_read": {"verdict": "justified", "note": "x."},
-    "propose_act": {"act": "merge", "parameters": {"keep": "ch-none"}, "reason": "same_child", "note": "核对"},
+    "set_legal_hold": {"reason": "audit", "note": "核对"},
+    "make_compliance_paper": {"kind": "impact"},
+    "lift_legal_hold": {"reason": "ended"},
+    "propose_act": {"act": "export", "parameters": {"ledger": "none"}, "reason": "verify", "note": "核对"},
     "open_case_in_full": {"need": "verify", "note": "核对"},
     "record_visit": {"finding": "well"},
     "end_watch": {"reason": "adulthood"},
@@ -182,11 +185,13 @@ class Caller:
 
     async def __call__(self, who, name, leg):
         path, method = self.names[name]
-        subject = self.duty if name.startswith("duty") else leg
+        subject = self.duty if name.startswith("duty") else self.case if name in ("erase", "set_legal_hold") else leg
         about = {
             "case_id": self.case, "child_id": self.child, "subject_id": subject, "watch_id": "watch-none", "notice_id": 0, "number": 0,
             "deputy_row": 0, "version": "no-such", "survey": "satisfaction", "file_id": self.photo, "link_id": "link-none",
-            "approval_id": "approval-none", "paper": "summary", "view_id": "view-none", "other_id": "case-none", "read_id": "glass-none",
+            "approval_id": "approval-none", "hold_id": "hold-none", "paper_id": "paper-none", "view_id": "view-none",
+            "other_id": "case-none", "read_id": "glass-none",
+            "paper": "summary",
             "person_id": "nobody.at.all",
         }  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import httpx2
+from sqlalchemy import insert
 
+from app.db import tables
 from app.db.alike import suggest
 from app.db.ledger import Ledger
 from app.db.owed import open_all, opening
@@ -99,6 +101,7 @@ async def seed_cases(stack, people, owner):
     twin["children"][0] |= {"school": "示例小学三年级（化名）", "phone": "13900001111"}
     await filed("twin", twin)
     made["watched"] = {"case_id": await watch_of(owner, people, made["answered"]["case_id"])}
+    await _due(people, owner, made)
     made |= await _checks(people, owner)
     return made
 
@@ -126,3 +129,26 @@ async def _checks(people, owner):
     (held,) = (await people.get(street, "/v1/signals/held"))["items"]
     ids = {"owed": differs.owed_id, "signal": held["id"], "pair": "/".join(sorted(files))}
     return {name: {"case_id": one} for name, one in ids.items()}
+
+
+async def _due(people, owner, made):
+    """Lines of the list of destruction, a hold, and a proposal that waits for its second person."""
+    now = datetime.now(UTC)
+    lines = [
+        {
+            "subject_id": made[name]["case_id"], "kept": "case", "case_id": made[name]["case_id"], "rule": "case_10y_21",
+            "due_on": now.date(), "held": False, "listed_at": now,
+        }
+        for name in ("waiting", "late")
+    ]  # fmt: skip
+    async with owner.begin() as conn:
+        await conn.execute(insert(tables.disposals), lines)
+    held = {"reason": "litigation", "note": f"抚养权诉讼未结 {INERT}"}
+    await people.post("civil.supervisor.1", f"/v1/retention/{made['late']['case_id']}/holds", held)
+    asked = {
+        "act": "delete",
+        "parameters": {"case": made["waiting"]["case_id"]},
+        "reason": "retention_over",
+        "note": INERT,
+    }
+    await people.post("conf.supervisor.1", "/v1/approvals", asked)

@@ -2,10 +2,22 @@
 
 from alembic import context
 
-from app.db import alike, beats, circulars, entries, guesses, outcomes, sheet_jobs, signals, surveys, versions
+from app.db import (
+    alike,
+    beats,
+    circulars,
+    compliance,
+    entries,
+    guesses,
+    outcomes,
+    sheet_jobs,
+    signals,
+    surveys,
+    versions,
+)
 from app.db.tables import metadata
 
-KNOWN = (beats, versions, entries, guesses, outcomes, surveys, sheet_jobs, circulars, alike, signals)
+KNOWN = (beats, versions, entries, guesses, outcomes, surveys, sheet_jobs, circulars, compliance, alike, signals)
 """Rooms that add tables of their own."""
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=True
