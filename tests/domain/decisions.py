@@ -48,6 +48,12 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+SIGNS = {
+    "case_not_found": "·", "not_allowed": "n", "referral_not_found": "r", "not_your_desk": "d", "held_by_colleague": "h",
+    "not_the_holder": "o", "closure_not_proposed": "p", "second_person_needed": "s",
+}  # fmt: skip
+
+
 class Decisions(NamedTuple):
     """The rules as modules, which may be changed ones."""
 
@@ -99,14 +105,16 @@ class Decisions(NamedTuple):
 
         Those actions first that the rule of this name decides.
         """
-        seats, signs = self.people or [who for _, who in self.seats()], {"case_not_found": "·", "not_allowed": "n"}
-        codes = {code: signs.get(code.value, chr(0x41 + n % 24)) for n, code in enumerate(self.access.RefusalCode)}
+        seats = self.people or [who for _, who in self.seats()]
         rules = {**self.access.OFFICE_RULES, **self.access.CASE_RULES}
         own = [action for action in self.access.Action if getattr(rules.get(action), "__name__", "") == of]
         for actions in (own, [action for action in self.access.Action if action not in own]):
             for (name, case), action in product(self.cases(), actions):
                 said = (self.access.may(who, action, case) for who in seats)
-                yield f"{action} · {name}", "".join("Y" if one.allowed else codes[one.reason] for one in said)
+                yield (
+                    f"{action} · {name}",
+                    "".join("Y" if one.allowed else SIGNS.get(one.reason.value, "?") for one in said),
+                )
 
     def sights(self) -> Iterator[tuple[str, str]]:
         """For each seat what it keeps and oversees, and under which marks a case may be about it."""
