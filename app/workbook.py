@@ -159,8 +159,8 @@ def _check_parts(parts: zipfile.ZipFile) -> None:
                 last = block[-16:]
 
 
-def rows(sent: bytes, sheet: str) -> Iterator[list[Any]]:
-    """The rows of the sheet of that name, or of the first, with the row of names; raises Unreadable."""
+def rows(sent: bytes, sheet: str) -> tuple[int, Iterator[list[Any]]]:
+    """How many rows the sheet of that name has, or the first, and each of them, the row of names first; raises Unreadable."""
     check(sent)
     try:
         book = CalamineWorkbook.from_filelike(BytesIO(sent))
@@ -172,4 +172,4 @@ def rows(sent: bytes, sheet: str) -> Iterator[list[Any]]:
         raise Unreadable("workbook_has_too_many_rows")
     if page.total_width > MOST_COLUMNS:
         raise Unreadable("not_a_workbook")
-    yield from page.iter_rows()
+    return page.total_height, page.iter_rows()

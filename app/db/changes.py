@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from pydantic_core import to_json
@@ -62,7 +63,12 @@ class Changes:
 
 
 def _insert(table: Table, row: Row) -> str:
-    names = _names(row)
+    return _inserting(table, tuple(row))
+
+
+@cache
+def _inserting(table: Table, columns: tuple[str, ...]) -> str:
+    names = _names(columns)
     return f"insert into {table.name} ({names}) select {names} from {_given(table)}"
 
 

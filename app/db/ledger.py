@@ -17,7 +17,7 @@ from app.db.changes import Changes
 from app.db.files import bring
 from app.db.joining import join, moved, part, watched_as
 from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, Kind, kind_of, stream_row
-from app.db.vault import DataKey, vault_of
+from app.db.vault import DataKey, Destroyed, vault_of
 from app.db.versions import IN_FORCE, written
 from app.domain import commands as c
 from app.domain import events as e
@@ -249,8 +249,9 @@ class Ledger:
         return Recorded(stream_id, after.version, events, after)
 
     async def begin_all(
-        self, conn: AsyncConnection, asked: Mapping[str, Sequence[c.Command]], *, now: datetime | None = None
-    ) -> None:
+        self, conn: AsyncConnection, asked: Mapping[str, Sequence[c.Command]], *, now: datetime | None = None,
+        content: Mapping[str, Content] | None = None,
+    ) -> None:  # fmt: skip
         """What `begin` does, for many streams of one kind whose facts reach no other: a statement for all of them.
 
         Raises Refused at the first that the rules refuse. Two who begin a stream at once are not told apart by a lock here:
@@ -261,7 +262,7 @@ class Ledger:
         stored = select(kind.table.c.id, cast(kind.table.c.progress, Text)).where(kind.table.c.id.in_(asked))
         rows = await conn.execute(stored.order_by(kind.table.c.id).with_for_update())
         standing = {stream_id: kind.state.model_validate_json(progress) for stream_id, progress in rows}
-        keys = await vault_of(conn).keys_of(conn, asked)
+        keys = await _keys(conn, changes, asked)
         for stream_id, commands in asked.items():
             before = after = standing.get(stream_id)
             for command in commands:
@@ -270,6 +271,7 @@ class Ledger:
                     changes, conn, kind, after, events, command, stream_id, now, None, keys[stream_id]
                 )
             _stream(changes, kind, before, after, stream_id)
+            _content(changes, conn, (content or {}).get(stream_id, {}), keys[stream_id])
         await changes.write(conn, CHANNEL)
 
     async def _collect(
@@ -388,6 +390,18 @@ async def _key(
         return made
     speaks = bool(command.note) or bool(command.kept)
     return await vault_of(conn).key_of(conn, stream_id) if speaks else None
+
+
+async def _keys(conn: AsyncConnection, changes: Changes, streams: Collection[str]) -> dict[str, DataKey]:
+    """Those of many streams at once; a stream without one brings its own in the same statement. Raises Destroyed."""
+    vault = vault_of(conn)
+    found = await vault.keys(conn, streams)
+    made = [(stream, *vault.new_key(stream)) for stream in streams if stream not in found]
+    changes.insert(tables.data_keys, [row for _, _, row in made])
+    keys = {stream: key for stream, key in found.items() if key is not None}
+    if len(keys) < len(found):
+        raise Destroyed(next(stream for stream, key in found.items() if key is None))
+    return keys | {stream: key for stream, key, _ in made}
 
 
 def _content(changes: Changes, conn: AsyncConnection, said: Content, key: DataKey | None) -> None:

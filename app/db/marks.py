@@ -40,9 +40,10 @@ def marks_of(
     born: date | None = None,
     id_no: str | None = None,
     phones: Iterable[str | None] = (),
+    sounding: bool = True,
 ) -> Marks:
-    """What is unknown has no mark."""
-    known, sounds = known_name(name), sound_keys(clean_name(name))
+    """What is unknown has no mark; how a name sounds may be left out where nobody looks for it."""
+    known, sounds = known_name(name), sound_keys(clean_name(name)) if sounding else ()
     day, year = born.isoformat() if born else "", f"{born.year}" if born else ""
     return Marks(
         number=tuple(vault.mark("id_no", number) for number in (normal_id(id_no or ""),) if number),

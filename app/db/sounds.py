@@ -18,6 +18,7 @@ LETTERS = 6
 """Of initials at most; a name of more syllables has none."""
 
 
+@cache
 def folded(syllable: str) -> str:
     """One form for syllables that accents of the country confuse: zh/z, ch/c, sh/s, n/l, hu/f, ang/an, eng/en, ing/in."""
     for retroflex, flat in INITIALS:
