@@ -4,6 +4,7 @@ Every child is written through the vault, each with a key of its own, as the ser
 """
 
 import asyncio
+import contextlib
 import io
 import random
 import time
@@ -108,16 +109,18 @@ def changed(exported: bytes) -> tuple[bytes, int]:
 
 
 class Job:
-    """One job over a sheet as a person waits for it: seconds, the most memory of its process, and how often its progress moved."""
+    """One job over a sheet as a person waits for it: seconds, what its process took of memory and processor, and how often its
+    progress moved."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
-        self.http, self.seconds, self.mebibytes, self.moves = http, 0.0, 0.0, 0
+        self.http, self.seconds, self.mebibytes, self.computed, self.moves = http, 0.0, 0.0, 0.0, 0
 
     async def until(self, job_id: str, *ends: str) -> dict[str, Any]:
         """It has ended so."""
         began, seen = time.perf_counter(), -1
         while True:
-            self.mebibytes = max(self.mebibytes, _memory())
+            mebibytes, computed = _taken()
+            self.mebibytes, self.computed = max(self.mebibytes, mebibytes), max(self.computed, computed)
             said = (await self.http.get(f"/v1/sheets/{job_id}")).json()
             self.moves, seen = self.moves + (said["done"] != seen), said["done"]
             if said["state"] in ends:
@@ -128,15 +131,14 @@ class Job:
             await asyncio.sleep(LOOKS_EVERY)
 
 
-def _memory() -> float:
-    """Of the process that works on a sheet, where there is one."""
-    for process in psutil.process_iter(["cmdline"]):
-        if "app.bookkeeper" in (process.info["cmdline"] or ()):
-            try:
-                return process.memory_info().rss / 2**20
-            except psutil.Error:
-                return 0.0
-    return 0.0
+def _taken() -> tuple[float, float]:
+    """MiB, and seconds of processor time, of the process that works on a sheet, where there is one."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "app.bookkeeper" in process.cmdline():
+                times = process.cpu_times()
+                return process.memory_info().rss / 2**20, times.user + times.system
+    return 0.0, 0.0
 
 
 async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS) -> list[Figure]:
@@ -158,6 +160,7 @@ async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS)
             said = await job.until(which, *ends)
             figures.extend([
                 Figure(f"{name}_{rows}", "s", job.seconds, most=SECONDS), Figure(f"{name}_memory", "MiB", job.mebibytes, most=MEBIBYTES),
+                Figure(f"{name}_processor", "s of its process", job.computed),
                 Figure(f"{name}_progress", "times that it moved", job.moves, least=2),
             ])  # fmt: skip
             say(f"{name}: {said['counts']}")
