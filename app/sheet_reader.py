@@ -172,8 +172,9 @@ class Reader:
         reported = await opened(self._conn, (await self._conn.execute(named)).mappings(), tables.children)
         fresh = [row for row in reported if row["id"] not in self._met]
         corrected: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        since = await self._conn.execute(CORRECTED, {"ids": [row["id"] for row in fresh]}) if fresh else ()
-        for row in await opened(self._conn, since.mappings() if fresh else (), tables.contents):
+        ids = [row["id"] for row in fresh]
+        since = (await self._conn.execute(CORRECTED, {"ids": ids})).mappings() if ids else ()
+        for row in await opened(self._conn, since, tables.contents):
             corrected[row["child_id"]][row["key"]] = (row["body"] or {}).get("value")
         for row in fresh:
             self._met.add(row["id"])
