@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.ledgers import held, within
@@ -101,23 +101,15 @@ async def export(
 
 
 async def pages(conn: AsyncConnection, reach: Any) -> AsyncIterator[tuple[list[str], int, int]]:
-    """The ids of the children page by page, with how many are through after this page, of how many."""
-    child = tables.children.c
-    total = (await conn.execute(select(func.count()).select_from(tables.children).where(reach))).scalar_one()
-    last, done = None, 0
-    while True:
-        query = select(child.id, child.filed_at).where(reach).order_by(child.filed_at, child.id).limit(PAGE)
-        found = (await conn.execute(query if last is None else query.where(_after(last)))).all()
-        if not found:
-            return
-        done += len(found)
-        yield [one.id for one in found], done, total
-        last = found[-1]
+    """The ids of the children page by page, with how many are through after this page, of how many.
 
-
-def _after(last: Any) -> Any:
+    Asked for once: who stands in a book takes several looks a child, and page after page would look at all of them each time.
+    """
     child = tables.children.c
-    return tuple_(child.filed_at, child.id) > tuple_(last.filed_at, last.id)
+    query = select(child.id).where(reach).order_by(child.filed_at, child.id)
+    ids = list((await conn.execute(query)).scalars())
+    for at in range(0, len(ids), PAGE):
+        yield ids[at : at + PAGE], min(at + PAGE, len(ids)), len(ids)
 
 
 def _about(ledger: Ledger, who: Actor, now: datetime, why: str | None, rows: int) -> dict[str, str]:
