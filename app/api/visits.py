@@ -35,7 +35,7 @@ class DueVisit(WatchRow):
 async def due_visits(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 20) -> Page[DueVisit]:
     """The next visit of each child under watch by the caller's desk, the earliest first; on record before it leaves."""
     watch = tables.watches.c
-    stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at")]
+    stored = [name for name in WatchRow.model_fields if name in watch]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
