@@ -77,6 +77,7 @@ from app.policy.loader import load
 from app.process import begin, patiently
 from app.settings import Settings
 from app.web import (
+    audit,
     case,
     case_files,
     checks,
@@ -234,6 +235,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         seats,
         health,
         disposal,
+        audit,
     ):
         app.include_router(pages.router)
     app.openapi = partial(_described, app)

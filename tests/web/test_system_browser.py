@@ -1,4 +1,4 @@
-"""The health of the running service on its page: the real worker is heard, and what is missing says what to do."""
+"""What administrators look at: the health of the running service with the real worker, and the audit of who saw whom."""
 
 import asyncio
 
