@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api.context import Conn, Shouhu
 from app.api.flow import Flow, NamedLane, case_flow
 from app.domain.facts import BEIJING
+from app.domain.flow import Lane
 from app.domain.terms import Rung, Stage
 from app.web.case import facts_of, opened
 from app.web.staff import Signed, show
@@ -134,14 +136,10 @@ def _drawn(axis: Axis, lane: NamedLane, now: datetime) -> Drawn:
     for promise, until in zip(lane.planned, [*(one.begins_at for one in lane.planned[1:]), ends], strict=True):
         if until > promise.now_due_at:
             late += axis.bar("late", promise.now_due_at, until)
-    return Drawn(lane, planned, actual, late, list(_rungs(axis, lane)))
+    return Drawn(lane, planned, actual, late, list(rungs_of(axis, lane)))
 
 
-def _rungs(axis: Axis, lane: NamedLane) -> Iterator[Mark]:
+def rungs_of(axis: Axis, lane: Lane) -> Iterator[Mark]:
     """By their numbers; of those that would hide each other, the highest."""
     marks = [Mark(axis.x(one.at), str(RUNGS[one.rung])) for one in lane.rungs if one.at < axis.ends_at]
-    return (
-        mark
-        for mark, higher in zip(marks, [*marks[1:], None], strict=True)
-        if higher is None or higher.x - mark.x > APART
-    )
+    return (mark for mark, higher in zip_longest(marks, marks[1:]) if higher is None or higher.x - mark.x > APART)

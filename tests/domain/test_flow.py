@@ -13,6 +13,7 @@ from app.domain.terms import Agency, PauseReason, ReturnReason, Role, Rung, Stag
 from app.policy.calendars import seed
 from app.policy.examples import facts_of
 from app.policy.loader import load
+from app.web.gantt import Axis, rungs_of
 
 POLICY = load("fengtai-2026.1").with_calendar(seed().calendar())
 FILED = datetime(2026, 3, 12, 1, 40, tzinfo=UTC)
@@ -94,3 +95,12 @@ def test_every_leg_and_duty_has_its_lane_and_what_nobody_was_asked_for_stands_ah
     asked = {leg.route_id for leg in progress.referrals}
     assert asked.isdisjoint(step.route_id for step in never_begun(progress))
     assert len(asked) + len(never_begun(progress)) == len(progress.steps)
+
+
+def test_of_rungs_that_would_hide_each_other_the_highest_is_drawn(case):
+    axis = Axis(FILED, FILED + timedelta(hours=24))
+    assert list(rungs_of(axis, case.lane())) == []
+    for plan in case.progress.referral(LEG).accept.rungs[:2]:
+        case.events += decide(case.progress, c.RaiseDue(by=ENGINE), POLICY, plan.at)
+    assert [mark.words for mark in rungs_of(axis, case.lane())] == ["2"]
+    assert [mark.words for mark in rungs_of(Axis(FILED, FILED + timedelta(hours=1)), case.lane())] == ["1", "2"]

@@ -18,6 +18,7 @@ LISTS = (
 )  # fmt: skip
 
 
+@pytest.mark.timeout(300)
 async def test_lists_print_as_lists(visitor, seeded):
     cases = {name: made["case_id"] for name, made in seeded.items()}
     here = {person: await visitor(person, size=A4) for person in (POLICE, SUPERVISOR)}
