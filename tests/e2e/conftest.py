@@ -1,6 +1,7 @@
 """The whole service as processes, on the demonstration's pace."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
@@ -9,15 +10,22 @@ from app.demo_people import People
 from app.stack import Stack
 
 
-@pytest.fixture(scope="package")
-async def stack(place):
-    """One system for all of them; each test makes its own cases."""
-    stack = Stack(place / "e2e", api_port=0, temporal_port=0, ui_port=0, policy="fengtai-2026.1+demo")
+@asynccontextmanager
+async def running(folder):
+    """A system of its own."""
+    stack = Stack(folder, api_port=0, temporal_port=0, ui_port=0, policy="fengtai-2026.1+demo")
     try:
         await asyncio.to_thread(stack.start, lambda _: None)
         yield stack
     finally:
         await asyncio.to_thread(stack.stop)
+
+
+@pytest.fixture(scope="package")
+async def stack(place):
+    """One for all tests that kill nothing; those that do have their own."""
+    async with running(place / "e2e") as stack:
+        yield stack
 
 
 @pytest.fixture(scope="package")

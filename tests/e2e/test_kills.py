@@ -4,12 +4,27 @@ import asyncio
 import os
 import signal
 
+import httpx2
 import pytest
 
+from app.demo_people import People
 from app.domain.terms import Rung
 from app.policy.examples import submission_of
+from tests.e2e.conftest import running
 
 PATIENCE = 60
+
+
+@pytest.fixture
+async def stack(place):
+    async with running(place / "kills") as stack:
+        yield stack
+
+
+@pytest.fixture
+async def people(stack):
+    async with httpx2.AsyncClient(base_url=stack.url, timeout=20, trust_env=False) as http:
+        yield People(http, stack.tokens)
 
 
 async def rungs(people, case_id, subject):
