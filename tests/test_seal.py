@@ -61,6 +61,7 @@ PLAIN = {
     "agencies": "code name_zh name_en aliases",
     "alike": "one other",
     "audit": "person_id behalf agency action stream_id fields children why outcome trace_id",
+    "beats": "process build",
     "calendar_days": "day kind name source",
     "calendars": "confirmed_until reason set_by",
     "case_outcomes": "case_id policy since children",

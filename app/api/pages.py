@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
@@ -73,4 +73,10 @@ def _instant(part: str) -> datetime:
     return at
 
 
-_READ: dict[type, Callable[[str], Any]] = {datetime: _instant, int: int, str: str}
+_READ: dict[type, Callable[[str], Any]] = {
+    datetime: _instant,
+    date: date.fromisoformat,
+    float: float,
+    int: int,
+    str: str,
+}

@@ -50,6 +50,4 @@ async def test_past_cases_are_tried_on_other_rules(api, postgres, tmp_path):
     )
     other = json.loads(shouhu(postgres, "dry-run", "fengtai-2026.1", str(tmp_path), "--json").stdout)
     mine = [one for one in other["otherwise"] if one["case_id"] == case]
-    assert [{**one, "case_no": one["case_no"][:3]} for one in mine] == [
-        {"case_id": case, "case_no": "WB-", "what": "lead", "before": "CIVIL", "after": "STREET"}
-    ]
+    assert mine == [{"case_id": case, "what": "lead", "before": "CIVIL", "after": "STREET"}]

@@ -80,6 +80,7 @@ PAGES = (
         "/cases/{waiting}/legs/a-police-1/return",
         POLICE,
         post={"note": "x"},
+        send="main form[data-draft] button[type=submit]",  # not the one that discards the draft which the first visit left
         status=422,
     ),
     PageOf(
