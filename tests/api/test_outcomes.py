@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db import tables
+from app.db.past import assessed_of, with_assessed
 from app.db.vault import opened
 from app.domain.access import ENGINE
 from app.domain.determination import Category
@@ -76,6 +77,9 @@ async def by_hand(api, at):
                 conn, (await conn.execute(select(report.case_id, report.facts))).mappings(), tables.reports
             )
         }
+        assessed = await assessed_of(conn, facts)
+    for name, found in assessed.items():
+        facts[name] = with_assessed(facts[name], found, len(streams.get(name, ())))
     cases, watches = {}, {}
     for name, bodies in streams.items():
         if name.startswith("case-") and name in facts:
