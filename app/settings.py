@@ -16,8 +16,9 @@ class Settings(BaseSettings):
     """One installation. Secrets may also be files in /run/secrets, named like the setting."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SHOUHU_", secrets_dir="/run/secrets" if Path("/run/secrets").is_dir() else None, extra="ignore"
-    )
+        env_prefix="SHOUHU_", secrets_dir="/run/secrets" if Path("/run/secrets").is_dir() else None, extra="ignore",
+        env_ignore_empty=True,  # compose passes on what an installation leaves out as an empty text
+    )  # fmt: skip
 
     database_url: SecretStr = SecretStr("")
     temporal_address: str = "127.0.0.1:7233"

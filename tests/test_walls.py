@@ -146,14 +146,10 @@ async def test_a_thousand_reuses_of_pooled_connections_show_no_foreign_row(walle
     async def look(person):
         async with walled.begin() as conn:
             assert await actor_by_token(conn, TOKENS[person])
-            of_ours = text("select id from cases where id like 'case-wall-%'")
-            cases = set((await conn.execute(of_ours)).scalars())
-            children = set(
-                (await conn.execute(text("select case_id from children where case_id like 'case-wall-%'"))).scalars()
-            )
-            notes = set(
-                (await conn.execute(text("select stream_id from notes where stream_id like 'case-wall-%'"))).scalars()
-            )
+            cases, children, notes = [
+                set((await conn.execute(text(f"select {of} from {table} where {of} = any(:all)"), {"all": [*forty]})).scalars())
+                for table, of in (("cases", "id"), ("children", "case_id"), ("notes", "stream_id"))
+            ]  # fmt: skip
         if not cases == children == notes == own[officers[person]]:
             wrong.append((person, cases, children, notes))
 

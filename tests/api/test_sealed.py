@@ -127,7 +127,10 @@ async def world_of(api, person):
     told = {}
     for path in lists:
         answer = await api.get(person, f"{path}{ASKED.get(path, '')}")
-        told[path] = still(answer.json()) if answer.status_code == 200 else answer.status_code
+        if answer.headers["content-type"].endswith(
+            "json"
+        ):  # workbooks and papers say the same, with who took them along
+            told[path] = still(answer.json()) if answer.status_code == 200 else answer.status_code
     return told
 
 

@@ -36,7 +36,7 @@ async def begin(api, case, grade=Grade.HIGH):
 @pytest.fixture
 async def watch(api):
     child = {"residence_division": "110106007", "name": "华小满（化名）", "birth_text": "约九岁"}
-    family = [{"name": "华某（化名）", "facts": {"relation": "father", "suspected_of_harm": "yes"}}]
+    family = [{"name": "华某（化名）", "facts": {"relation": "father"}}]
     case = (await api.report(children=[child], family=family))["case_id"]
     await close(api, case, "no_risk_found")
     return await begin(api, case)
