@@ -112,12 +112,20 @@ def _rows(rows: list[list[Any]], floor: int, seal: list[Any] | None, last_at: in
     return found
 
 
+def _unhex(digits: str) -> bytes:
+    """As they were written; the same bytes in other letters are something else."""
+    raw = bytes.fromhex(digits)
+    if raw.hex() != digits:
+        raise ValueError(digits)
+    return raw
+
+
 def _signature(where: str, seal: list[Any], trusted: dict[str, Ed25519PublicKey]) -> list[str]:
     key = trusted.get(seal[6])
     if key is None:
         return [f"{where}: signed by an unknown key {seal[6]}"]
     try:
-        key.verify(bytes.fromhex(seal[7]), bytes.fromhex(seal[5]))
+        key.verify(_unhex(seal[7]), _unhex(seal[5]))
     except (InvalidSignature, ValueError):
         return [f"{where}: its signature is not valid"]
     return []
