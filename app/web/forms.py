@@ -18,6 +18,7 @@ from app.domain import commands as c
 from app.domain.access import Action, Actor
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.titles import TITLES
+from app.web.said import in_the_way
 from app.web.words import BETWEEN, Pair
 
 OVERALL = ""
@@ -131,7 +132,8 @@ class Form:
         )  # fmt: skip
 
     def _refused(self, refused: Refused, beside: Beside) -> None:
-        self.wrong(beside.get(refused.code, OVERALL), refused.code.zh, refused.code.en)
+        zh, en = in_the_way(refused.facts)
+        self.wrong(beside.get(refused.code, OVERALL), refused.code.zh + zh, refused.code.en + en)
         self.status = status_of(refused.code)
 
     def show(self, since: Iterable[Mapping[str, Any]]) -> None:

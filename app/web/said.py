@@ -21,7 +21,18 @@ from app.domain.terms import (
 from app.policy.said import COLUMNS, STATES, STREETS, code_of, fact_name, fact_value
 from app.web.words import Pair
 
-__all__ = ["COLUMNS", "STATES", "STREETS", "code_of", "coded", "fact_name", "fact_value", "moment", "obstacle"]
+__all__ = [
+    "COLUMNS",
+    "STATES",
+    "STREETS",
+    "code_of",
+    "coded",
+    "fact_name",
+    "fact_value",
+    "in_the_way",
+    "moment",
+    "obstacle",
+]
 OBSTACLES: dict[str, Pair] = {
     "reporter_not_answered": ("尚未答复报告人", "The reporter has not been answered."),
     "post_assessment_missing": ("尚未完成后期评估", "The post-assessment is missing."),
@@ -29,6 +40,7 @@ OBSTACLES: dict[str, Pair] = {
     "safety_not_verified": ("尚未核实每个孩子的安全", "Not every child's safety was verified."),
     "temporary_support_runs": ("临时生活救助尚未结束", "Temporary living support still runs."),
     "referrals_open": ("还有单位的任务未完成", "Tasks of agencies are open."),
+    "procedures_open": ("还有单位未作第一步答复", "An agency owes the first answer of a procedure."),
     "duties_open": ("还有义务未完成", "Duties are open."),
 }  # fmt: skip
 REASONS = (ReturnReason, DeclineReason, ExtendReason, PauseReason, FailReason, CloseReason, WaiveReason)
@@ -48,6 +60,12 @@ def coded(entry: Mapping[str, Any]) -> list[Pair]:
 def obstacle(code: str) -> Pair:
     """What stands against closing."""
     return OBSTACLES.get(code, (code, code))
+
+
+def in_the_way(facts: Mapping[str, Any]) -> Pair:
+    """The obstacles that a refusal names, to be said behind it; nothing for one that names none."""
+    named = [obstacle(code) for code in facts.get("obstacles", ())]
+    return ("：" if named else "") + "；".join(zh for zh, _ in named), "".join(f" {en}" for _, en in named)
 
 
 def moment(at: datetime | str) -> datetime:

@@ -4,6 +4,7 @@ With SHOUHU_SCREENSHOTS=folder (make screenshots) each is drawn there at desk an
 """
 
 import hashlib
+import inspect
 import os
 import re
 from datetime import UTC, datetime
@@ -15,10 +16,11 @@ import pytest
 from app.api.context import SESSION
 from app.db.accounts import begin_session
 from app.domain.progress import State
+from app.domain.stages import closing_obstacles
 from app.main import create_app
 from app.settings import Settings
 from app.web.frame import LANGUAGE, ROOM
-from app.web.said import STATES
+from app.web.said import OBSTACLES, STATES, in_the_way
 from app.web.wrong import is_page
 from tests.web.conftest import DESK, PHONE, SIZES, keep
 from tests.web.pages import NO_PAGE, PAGES
@@ -42,6 +44,13 @@ def _routes(app):
 
 def test_every_state_of_a_leg_has_words():
     assert {state.value for state in State} <= STATES.keys()
+
+
+def test_whatever_stands_against_closing_has_words():
+    named = set(re.findall(r'^        "(\w+)": ', inspect.getsource(closing_obstacles), re.MULTILINE))
+    assert named == OBSTACLES.keys()
+    assert in_the_way({"obstacles": ["referrals_open", "duties_open"]})[0] == "：还有单位的任务未完成；还有义务未完成"
+    assert in_the_way({}) == ("", "")
 
 
 def test_what_is_vendored_is_what_was_published():
