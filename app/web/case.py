@@ -23,6 +23,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Rung, Stage
 from app.policy.explanation import Explained
 from app.web import asks
+from app.web.accesses import act, ground, part
 from app.web.forms import Form
 from app.web.frame import STRICT, page
 from app.web.said import STATES, code_of, coded, fact_name, fact_value, moment, obstacle
@@ -261,7 +262,9 @@ async def access(case_id: str, request: Request, conn: Conn, who: Signed, shouhu
     case = await opened(conn, who, shouhu, case_id)
     facts = await facts_of(conn, case, shouhu, "access")
     seen = [(child.id, await access_record.access_record(child.id, conn, who)) for child in case.progress.children]
-    return await show(request, conn, who, "case_access.html", {**facts, "seen": seen})
+    return await show(
+        request, conn, who, "case_access.html", {**facts, "seen": seen, "act": act, "part": part, "ground": ground}
+    )
 
 
 @router.get("/cases/{case_id}/legs/{leg_id}")

@@ -19,6 +19,8 @@ from app.domain.progress import State
 from app.domain.stages import closing_obstacles
 from app.main import create_app
 from app.settings import Settings
+from app.web.accesses import act, ground
+from app.web.asks import ON_LEG
 from app.web.frame import LANGUAGE, ROOM
 from app.web.said import OBSTACLES, STATES, in_the_way
 from app.web.wrong import is_page
@@ -51,6 +53,13 @@ def test_whatever_stands_against_closing_has_words():
     assert named == OBSTACLES.keys()
     assert in_the_way({"obstacles": ["referrals_open", "duties_open"]})[0] == "：还有单位的任务未完成；还有义务未完成"
     assert in_the_way({}) == ("", "")
+
+
+def test_a_row_of_the_audit_is_said_in_words():
+    assert (act("AcceptReferral"), act("read_content")) == (ON_LEG["accept"].words, ("查看案件内容", "read a case"))
+    assert ground("full_view:visit")[0] == "查看全文：入户走访或到场处置"
+    assert ground("own_desk")[0] == "本岗位办理"
+    assert (ground(None)[0], act("unheard_of")[0]) == ("—", "unheard_of")
 
 
 def test_what_is_vendored_is_what_was_published():
