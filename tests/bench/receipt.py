@@ -86,14 +86,14 @@ def _with_stand_ins(table: str, row: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def bare(stack: Stack, rows: dict[str, list[dict[str, Any]]]) -> Iterator[int]:
-    """The reference as a process of its own, on a database beside ours in the same server; its port.
+def bare(stack: Stack, rows: dict[str, list[dict[str, Any]]], database: str = "") -> Iterator[int]:
+    """The reference as a process of its own; its port. Where it writes, on a database beside ours in the same server:
 
-    Its rows are copies whose sealed columns no key opens, so they must not stand among ours.
+    its rows are copies whose sealed columns no key opens, so they must not stand among ours.
     """
     port, kept = free_port(), stack.data / "rows.pickle"
     kept.write_bytes(pickle.dumps(rows))
-    given = {"BARE_DSN": dsn_of(stack, BARE), "BARE_ROWS": str(kept), "BARE_PORT": str(port)}
+    given = {"BARE_DSN": dsn_of(stack, database), "BARE_ROWS": str(kept), "BARE_PORT": str(port)}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.bare"], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **given}
     )
@@ -151,7 +151,7 @@ async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
     rows = await rows_of(dsn_of(stack), (await first.call("POST", "/v1/reports", nth(next(fresh))))["case_id"])
     figures: list[Figure] = []
     await beside(stack)
-    with bare(stack, rows) as port:
+    with bare(stack, rows, BARE) as port:
         await listening(port)
         for clients, requests in ((1, 150), (32, 600)):
             ours, reference = [], []
