@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.api import work
-from app.domain.approvals import Reason
+from app.domain.approvals import Act, Reason
 from app.domain.emergency import Emergency, Verdict
 from app.domain.ledgers import Use
 from app.domain.masking import Need
@@ -88,6 +88,7 @@ GROUNDS: dict[str, Pair] = {
     "full_view": ("查看全文", "in full"),
     "emergency": ("紧急调阅", "in an emergency"),
 }
+PROPOSED = "propose_"
 REASONS: tuple[type[Term], ...] = (Need, Emergency, Verdict, HoldReason, LiftReason, Reason, Use)
 
 
@@ -106,7 +107,10 @@ COMMANDS = _commands()
 
 
 def act(code: str) -> Pair:
-    """What was done."""
+    """What was done, or put forward for a second person."""
+    of = code.removeprefix(PROPOSED)
+    if of != code and of in Act._value2member_map_:
+        return f"提请{Act(of).zh}", f"proposed to {Act(of).en}"
     return ACTS.get(code) or COMMANDS.get(code) or (code, code)
 
 

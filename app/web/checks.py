@@ -1,7 +1,5 @@
 """What a person has to tell: signals of other systems that no watched child was found for, and two files that may be of one child."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,26 +47,26 @@ async def decide(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, sign
     """核对, or 查看全文 first."""
     form = await Form.of(request)
     if form.one("need"):
-        asked = form.valid(Asked, {"need": form.one("need"), "note": form.one("why")})
-        act: Any = lambda: signals.open_signal(signal_id, asked, conn, who)  # noqa: E731
-        back = f"{SIGNALS}/{signal_id}"
-    else:
-        said = {
-            "outcome": form.one("outcome"),
-            "child_id": form.one("child_id"),
-            "situations": form.many("situations"),
-            "note": form.one("note"),
-        }
-        asked = form.valid(signals.Found, said)
-        if asked and asked.outcome is SignalEnd.CHILD and not asked.child_id:
-            form.wrong("child_id", "请选择儿童", "Choose the child.")
-        act = lambda: signals.decide(signal_id, asked, conn, who, shouhu, idempotency_key=form.key)  # noqa: E731
-        back = SIGNALS
+        return await _in_full(request, conn, who, shouhu, signal_id, form)
+    said = {name: form.one(name) for name in ("outcome", "child_id", "note")} | {"situations": form.many("situations")}
+    asked = form.valid(signals.Found, said)
+    if asked and asked.outcome is SignalEnd.CHILD and not asked.child_id:
+        form.wrong("child_id", "请选择儿童", "Choose the child.")
     beside = {RefusalCode.CHILD_NOT_WATCHED: "child_id", RefusalCode.CHILD_NOT_FOUND: "child_id"}
-    done = await form.attempt(conn, act, beside) if asked else None
-    if done is None:
+    if asked is None or not await form.attempt(
+        conn, lambda: signals.decide(signal_id, asked, conn, who, shouhu, idempotency_key=form.key), beside
+    ):
         return await _signal(request, conn, who, shouhu, signal_id, form)
-    return RedirectResponse(back, 303, headers=STRICT)
+    return RedirectResponse(SIGNALS, 303, headers=STRICT)
+
+
+async def _in_full(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, signal_id: str, form: Form
+) -> Response:
+    asked = form.valid(Asked, {"need": form.one("need"), "note": form.one("why")})
+    if asked is None or not await form.attempt(conn, lambda: signals.open_signal(signal_id, asked, conn, who)):
+        return await _signal(request, conn, who, shouhu, signal_id, form)
+    return RedirectResponse(f"{SIGNALS}/{signal_id}", 303, headers=STRICT)
 
 
 async def _signal(

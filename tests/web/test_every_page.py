@@ -15,6 +15,7 @@ import pytest
 
 from app.api.context import SESSION
 from app.db.accounts import begin_session
+from app.domain.approvals import Act
 from app.domain.progress import State
 from app.domain.stages import closing_obstacles
 from app.main import create_app
@@ -58,6 +59,7 @@ def test_whatever_stands_against_closing_has_words():
 def test_a_row_of_the_audit_is_said_in_words():
     assert (act("AcceptReferral"), act("read_content")) == (ON_LEG["accept"].words, ("查看案件内容", "read a case"))
     assert ground("full_view:visit")[0] == "查看全文：入户走访或到场处置"
+    assert act("propose_delete") == ("提请" + Act.DELETE.zh, f"proposed to {Act.DELETE.en}")
     assert ground("own_desk")[0] == "本岗位办理"
     assert (ground(None)[0], act("unheard_of")[0]) == ("—", "unheard_of")
 
