@@ -88,7 +88,11 @@ GROUNDS: dict[str, Pair] = {
     "full_view": ("查看全文", "in full"),
     "emergency": ("紧急调阅", "in an emergency"),
 }
-PROPOSED = "propose_"
+BY_TWO: dict[str, Pair] = {
+    "propose": ("提请", "proposed to"),
+    "approve": ("批准", "approved to"),
+    "reject": ("驳回", "refused to"),
+}
 REASONS: tuple[type[Term], ...] = (Need, Emergency, Verdict, HoldReason, LiftReason, Reason, Use)
 
 
@@ -107,10 +111,11 @@ COMMANDS = _commands()
 
 
 def act(code: str) -> Pair:
-    """What was done, or put forward for a second person."""
-    of = code.removeprefix(PROPOSED)
-    if of != code and of in Act._value2member_map_:
-        return f"提请{Act(of).zh}", f"proposed to {Act(of).en}"
+    """What was done; of what takes two persons, by which of them."""
+    verb, _, of = code.partition("_")
+    if verb in BY_TWO and of in Act._value2member_map_:
+        (zh, en), what = BY_TWO[verb], Act(of)
+        return f"{zh}{what.zh}", f"{en} {what.en}"
     return ACTS.get(code) or COMMANDS.get(code) or (code, code)
 
 
