@@ -34,6 +34,8 @@ ONCE = {
 """Events that may stand once in a case for each of these fields."""
 CATCHES_UP = ("untold", "no workflow", "not conducted", "not ended", "taken, not recorded")
 """Complaints that time may still answer."""
+CATCHING_UP = 180
+"""Seconds that it gets: what a killed worker held is noticed after a minute (`start_to_close`), tried again after half of one, and again."""
 ANSWERS = timedelta(seconds=15)
 NO_ANSWER = (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE)
 ENDED_WELL = ("RUNNING", "COMPLETED", "CONTINUED_AS_NEW")
@@ -170,7 +172,7 @@ async def look(rig: Any, people: Any, *, logs: tuple[Path, ...] = ()) -> Seen:
     return seen
 
 
-async def settled(rig: Any, people: Any, *, within: float = 60, **which: Any) -> tuple[Seen, list[str]]:
+async def settled(rig: Any, people: Any, *, within: float = CATCHING_UP, **which: Any) -> tuple[Seen, list[str]]:
     """What is complained of once the engine has caught up, or still is when its time is over."""
     deadline = time.monotonic() + within
     while True:
