@@ -98,7 +98,9 @@ async def test_a_child_goes_the_whole_way_through_the_pages_of_all_three_groups(
     code = await reported(phone, link)
 
     async with owner.connect() as conn:
-        case_id = (await conn.execute(select(tables.cases.c.id).order_by(tables.cases.c.number.desc()))).scalars().first()
+        case_id = (
+            (await conn.execute(select(tables.cases.c.id).order_by(tables.cases.c.number.desc()))).scalars().first()
+        )
     police = await (await visitor("police.officer.1", size=DESK)).open("/tasks?view=claimable")
     case = f"/cases/{case_id}"
     assert await police.page.locator(f"table tbody tr a.whole[href^='{case}']").count()
