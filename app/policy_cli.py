@@ -327,13 +327,15 @@ def _named(source: "Citation") -> str:
 
 @policy.command()
 def coverage(
+    pack: Pack = CURRENT,
     as_json: AsJson = False,
     write: Annotated[bool, typer.Option(help="Make the table of the documentation anew.")] = False,
 ) -> None:
     """What realises each row of the notice and which test proves it; exit code 1 while a row is neither done nor named as left."""
-    from app.policy.coverage import HERE, TABLE, covered, table_of
+    from app.policy.coverage import TABLE, covered, table_of
 
-    rows = covered(HERE / CURRENT)
+    with _refusals(as_json):
+        rows = covered(_texts(pack))
     faulty = [row for row in rows if any(row.faults)]
     if write:
         TABLE.write_text(table_of(rows), "utf-8")

@@ -19,6 +19,8 @@ from app.seed import seed
 from app.temporal import data_converter
 
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
+PAGES = {"web", "e2e", "workflows"}
+"""The rooms of one of the two processes that share a whole run; each has servers of its own."""
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
 MASTER, MARKS = b"a master key of tests, 32 bytes!", b"a key of marks of tests, 32 byte"
@@ -33,6 +35,13 @@ DYNAMIC = (
     # A timer rings up to so much late, a second unless told otherwise, and a ladder has dozens of them.
     'history.timerProcessorMaxTimeShift="1ms"',
 )
+
+
+def pytest_collection_modifyitems(items):
+    """Halves of about the same length, each in its order: no test meets other neighbours than when it runs alone."""
+    for item in items:
+        room = item.path.relative_to(Path(__file__).parent).parts[0]
+        item.add_marker(pytest.mark.xdist_group("pages" if room in PAGES else "rest"))
 
 
 @pytest.fixture(scope="session")

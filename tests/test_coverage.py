@@ -6,9 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.policy.coverage import HERE, ROOT, TABLE, covered, table_of
+from app.policy.coverage import ROOT, TABLE, covered, table_of
+from app.policy.loader import HERE, texts
 
-ROWS = covered(HERE / "fengtai-2026.1")
+PACK = texts(HERE / "fengtai-2026.1")
+ROWS = covered(PACK)
 REALISED = [row for row in ROWS if row.realised]
 
 
@@ -28,10 +30,10 @@ def test_the_table_of_the_documentation_is_in_step():
 
 def test_a_row_without_a_test_fails_the_command(tmp_path):
     """The rows are the real ones; only the tests are those of an empty folder."""
-    unproven = covered(HERE / "fengtai-2026.1", tests=tmp_path)
+    unproven = covered(PACK, tests=tmp_path)
     assert {fault for row in unproven for fault in row.faults} == {"no test proves it"}
     (tmp_path / "test_one.py").write_text('@pytest.mark.requirement("R065", "R066")\ndef test_it(): ...\n', "utf-8")
-    proven = {row.row for row in covered(HERE / "fengtai-2026.1", tests=tmp_path) if row.tests}
+    proven = {row.row for row in covered(PACK, tests=tmp_path) if row.tests}
     assert proven == {"R065", "R066"}
 
 

@@ -21,6 +21,7 @@ from app.domain.procedure_work import begin
 from app.domain.progress import next_deadline
 from app.domain.terms import Agency, Role
 from app.domain.titles import TITLES
+from app.policy.basis import cite
 from app.policy.calendars import seed
 from app.policy.examples import examples as worked
 from app.policy.examples import facts_of
@@ -93,6 +94,8 @@ def examples() -> dict[str, Any]:
         "VersionRow": {"version": "fengtai-2027.1", "title": "丰政发〔2017〕17号", "effective_from": date(2027, 1, 1),
                        "proposed_by": "civil.supervisor.1", "proposed_at": FILED, "approved_by": "conf.supervisor.1",
                        "approved_at": ACCEPTED},
+        "CoverRow": {"row": "R065", "clause": cite("R065").clause, "text": cite("R065").text, "pack": ["routes a-police"], "beside": "",
+                     "is_answered": True},
         "ChangeRow": {"kind": "changed", "table": "times", "row": "accept", "field": "urgent",
                       "before": {"amount": 1, "unit": "hours"}, "after": {"amount": 30, "unit": "minutes"}},
         "Tried": {"cases": 1000, "otherwise": [

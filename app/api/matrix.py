@@ -238,7 +238,10 @@ RULES: dict[str, tuple[str, Rule]] = {
     "approve_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     "dry_run_policy": ("manage_policy", _by(Action.MANAGE_POLICY)),
     **dict.fromkeys(
-        ("me", "agencies", "desks", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_rows", "policy_changes", "surveys"),
+        (
+            "me", "agencies", "desks", "calendar", "simulate_case", "rehearse_case", "policy_versions", "policy_rows", "policy_changes",
+            "policy_coverage", "surveys",
+        ),
         ("signed in", signed_in),
     ),
 }  # fmt: skip

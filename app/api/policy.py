@@ -20,6 +20,7 @@ from app.domain.facts import BEIJING
 from app.domain.policy import Policy
 from app.domain.terms import Agency
 from app.policy.case_file import WrittenCase, facts_of_file
+from app.policy.coverage import covered
 from app.policy.diff import diff
 from app.policy.dry_run import dry_run
 from app.policy.examples import with_facts
@@ -65,6 +66,17 @@ class ChangeRow(BaseModel):
     field: str
     before: Any
     after: Any
+
+
+class CoverRow(BaseModel):
+    """A row of the notice and what answers for it: rows of this version, and what the product does beside them."""
+
+    row: str = Field(examples=["R065"])
+    clause: str = Field(examples=["三(二)2"])
+    text: str
+    pack: list[str] = Field(description="Rows of this version that rest on it, each by its table and name.")
+    beside: str = Field(description="What realises it outside of the rules; empty where nothing does.")
+    is_answered: bool
 
 
 class OtherwiseRow(BaseModel):
@@ -180,6 +192,19 @@ async def policy_rows(version: str, conn: Conn, who: Who) -> list[Explained]:
     """A version as people read it: each row with its condition in words and the clauses that it rests on."""
     file = (await _pack(conn, version)).file
     return in_full(file, datetime.combine(file.effective_from, time(), BEIJING))
+
+
+@router.get("/versions/{version}/coverage", operation_id="policy_coverage")
+async def policy_coverage(version: str, conn: Conn, who: Who) -> list[CoverRow]:
+    """Each row of the notice with what answers for it in this version; a draft that answers for one less says so before it holds."""
+    files = await files_of(conn, version)
+    return [
+        CoverRow(
+            row=one.row, clause=one.clause, text=one.text, pack=list(one.pack), beside=str(one.realised or ""),
+            is_answered=bool(one.pack or one.realised),
+        )
+        for one in await asyncio.to_thread(covered, files, None)
+    ]  # fmt: skip
 
 
 @router.get("/versions/{version}/changes", operation_id="policy_changes")

@@ -69,13 +69,13 @@ class Covered:
             yield "no test proves it"
 
 
-def covered(pack: Path, tests: Path = ROOT / "tests") -> tuple[Covered, ...]:
-    """All rows of the notice in its order."""
+def covered(files: Mapping[str, str], tests: Path | None = ROOT / "tests") -> tuple[Covered, ...]:
+    """All rows of the notice in its order, beside the rows of the pack with these files by name, and the tests in a folder."""
     listed = Listed.model_validate(yaml.load((HERE / "coverage.yaml").read_text("utf-8"), Loader=SafeLoader))
     notice = [row["id"] for row in json.loads((HERE / "requirements.json").read_text("utf-8"))]
     if unknown := sorted({*listed.realised, *listed.left} - set(notice)):
         raise ValueError(f"coverage.yaml: no row of the notice is called {', '.join(unknown)}")
-    cited, proven = _cited(pack), _proven(tests)
+    cited, proven = _cited(files), _proven(tests) if tests else {}
     return tuple(
         Covered(
             row=row, clause=cite(row).clause, text=cite(row).text, pack=cited.get(row, ()), realised=listed.realised.get(row),
@@ -85,11 +85,11 @@ def covered(pack: Path, tests: Path = ROOT / "tests") -> tuple[Covered, ...]:
     )  # fmt: skip
 
 
-def _cited(pack: Path) -> Mapping[str, tuple[str, ...]]:
+def _cited(files: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
     """Per row of the notice, the rows of all tables of the pack that rest on it."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for path in sorted(pack.glob("*.yaml")):
-        for table, value in yaml.load(path.read_text("utf-8"), Loader=SafeLoader).items():
+    for name in sorted(files):
+        for table, value in yaml.load(files[name], Loader=SafeLoader).items():
             for place, basis in _based(table, value):
                 for source in basis:
                     found[source].append(place)

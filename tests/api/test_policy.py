@@ -113,6 +113,19 @@ async def test_versions_are_compared_and_tried_on_past_cases(api, name):
     assert (await api.get(OFFICER, f"{path}/dry-run?against=fengtai-2026.1")).status_code == 403
 
 
+async def test_a_draft_says_which_rows_of_the_notice_it_no_longer_answers_for(api, name):
+    """The release answers for all; a draft whose health services rest on another row leaves that one bare."""
+    release = (await api.get(OFFICER, "/v1/policy/versions/fengtai-2026.1/coverage")).json()
+    assert (len(release), all(row["is_answered"] for row in release)) == (139, True)
+    alone = next(row for row in release if len(row["pack"]) == 1 and not row["beside"])
+    body = pack(name)
+    body["files"] = {file: text.replace(alone["row"], "R060") for file, text in body["files"].items()}
+    assert (await api.post(SUPERVISOR, "/v1/policy/versions", body)).status_code == 201
+    draft = (await api.get(OFFICER, f"/v1/policy/versions/{name}/coverage")).json()
+    assert [row["row"] for row in draft if not row["is_answered"]] == [alone["row"]]
+    assert (await api.get(OFFICER, "/v1/policy/versions/nothing/coverage")).json()["code"] == "unknown_policy"
+
+
 async def test_a_running_case_is_moved_on_purpose_and_the_move_is_recorded(api, name):
     case = (await api.report())["case_id"]
     faster = (

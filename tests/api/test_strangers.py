@@ -84,7 +84,7 @@ OF_NO_CASE = {
     "/v1/me", "/v1/colleagues", "/v1/agencies", "/v1/calendar", "/v1/deputies", "/v1/policy/versions",
     "/v1/registers", "/v1/registers/due", "/v1/registers/{code}/entries", "/v1/registers/{code}/entries/{entry_id}",
     "/v1/registers/{code}/totals", "/v1/keys", "/v1/policy/versions/{version}/changes",
-    "/v1/policy/versions/{version}/rows", "/v1/policy/versions/{version}/dry-run",
+    "/v1/policy/versions/{version}/rows", "/v1/policy/versions/{version}/coverage", "/v1/policy/versions/{version}/dry-run",
     "/v1/compliance", "/v1/compliance/{paper_id}", "/v1/desks", "/v1/people", "/v1/retention/rules", "/v1/signals/rules",
     "/v1/system/health", "/v1/task-views",
 }  # fmt: skip
