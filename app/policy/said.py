@@ -16,7 +16,8 @@ COLUMNS: dict[str, Pair] = {
     "name": ("姓名", "Name"), "sex": ("性别", "Sex"), "birth_date": ("出生日期", "Born"), "birth_text": ("出生（口述）", "Born, as said"),
     "id_no": ("身份证号", "Identity number"), "phone": ("电话", "Telephone"), "hukou": ("户籍地", "Hukou"), "residence": ("住址", "Address"),
     "school": ("学校", "School"), "features": ("体貌特征", "Features"), "division": ("街道乡镇", "Division"),
-    "guardians": ("监护人", "Guardians"), "class": ("报告人类别", "Kind of reporter"), "org": ("单位", "Organisation"), "unit": ("单位", "Unit"),
+    "guardians": ("监护人", "Guardians"), "class": ("报告人类别", "Kind of reporter"),
+    "reporter_class": ("报告人类别", "Kind of reporter"), "org": ("单位", "Organisation"), "unit": ("单位", "Unit"),
 }  # fmt: skip
 STATES: dict[str, Pair] = {
     "sent": ("待受理", "to be accepted"), "accepted": ("办理中", "under way"), "returned": ("已退回补正", "returned for completion"),

@@ -73,6 +73,14 @@ FIELDS = {
     "working": Words("务工", "working"), "relation": Words("与儿童关系", "relation"), "whereabouts": Words("去向", "whereabouts"),
     "suspected_of_harm": Words("涉嫌加害", "suspected of harm"), "able": Words("有监护能力", "able"),
     "willing": Words("愿意监护", "willing"), "reachable": Words("可联系", "reachable"),
+    "is_guardian": Words("依法是监护人", "a guardian in law"), "lives_with_child": Words("与孩子同住", "lives with the child"),
+    "lives_with_suspect": Words("与加害嫌疑人同住", "lives with the suspect"), "fit": Words("经核验适合照料", "found fit to care"),
+    "delegated": Words("受书面委托照料", "entrusted in writing"), "neglects": Words("不履行监护职责", "neglects the child"),
+    "persists_after_police": Words("经公安教育不改", "goes on after the police have admonished"),
+    "sentenced": Words("被判处刑罚", "sentenced"), "community_correction": Words("社区矫正", "in community correction"),
+    "uses_drugs": Words("吸毒", "uses drugs"), "gravely_disabled": Words("重度残疾", "gravely disabled"),
+    "absence_verified": Words("经公安核实失联", "not to be found, as the police have confirmed"),
+    "revoked": Words("监护人资格被撤销", "guardianship revoked"), "seeks_work": Words("正在求职", "looks for work"),
 }  # fmt: skip
 OF_NAME: dict[str, type[Term]] = {
     "kind": terms.ReportKind, "reporter": terms.ReporterClass, "ticked": terms.Trigger, "triggers": terms.Trigger,

@@ -12,14 +12,17 @@ from app.api.context import Conn, Shouhu
 from app.api.procedures import OpenStep, read_procedures
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL, foresee
 from app.db import form_drafts
+from app.db.past import report_of
 from app.db.service import Service
 from app.domain import commands as c
 from app.domain.access import Action, Actor
+from app.domain.facts import Known, ReportFacts
 from app.domain.procedure import Kind, Outcome
 from app.domain.refusals import RefusalCode
 from app.domain.terms import Agency
 from app.domain.terms import Service as Help
 from app.domain.titles import TITLES
+from app.web import facts_seen
 from app.web.asks import ITEMS, Ask
 from app.web.asks import ON_CASE as CASE_ASKS
 from app.web.asks import ON_DUTY as DUTY_ASKS
@@ -57,6 +60,13 @@ class Doing(NamedTuple):
     about: Mapping[str, str]
     back: str
     step: OpenStep | None = None
+    known: ReportFacts | None = None
+    """Of an assessment: what was reported and found before."""
+
+    @property
+    def children(self) -> list[str]:
+        """Those of whom an assessment may find something."""
+        return [child.child_id for child in self.known.children] if self.known else []
 
 
 @router.get("/cases/{case_id}/legs/{leg_id}/{verb}")
@@ -73,9 +83,9 @@ async def on_leg(
     command, action = ON_REFERRAL[name]
     about = {"referral_id": leg_id}
     back = f"{case.path}/legs/{leg_id}"
-    return await _answer(
-        request, conn, shouhu, Doing(case, LEG_ASKS[name], command, action, about, about, back, step), name
-    )
+    known = await report_of(conn, case_id) if name == "assess" else None
+    doing = Doing(case, LEG_ASKS[name], command, action, about, about, back, step, known)
+    return await _answer(request, conn, shouhu, doing, name)
 
 
 @router.get("/cases/{case_id}/duties/{code}/{verb}")
@@ -213,7 +223,11 @@ def _built(doing: Doing, form: Form) -> c.Command | None:
     plain = {
         asked.name: form.one(asked.name) for asked in doing.ask.takes if asked.kind != "plan" and asked.name != "days"
     }
-    special = {**doing.ask.fields(form), **(_outcome(doing.step, form) if doing.step else {})}
+    special = {
+        **doing.ask.fields(form),
+        **(_outcome(doing.step, form) if doing.step else {}),
+        **(facts_seen.seen(form, doing.children, doing.known.guardians) if doing.known else {}),
+    }
     if form.errors:
         return None
     return form.built(doing.command, by=doing.case.who, note=form.one("note"), **doing.named, **{**plain, **special})
@@ -252,14 +266,27 @@ def _value(form: Form, chosen: Outcome, name: str) -> bool | int | str | None:
     return True if kind is Kind.CONFIRMED else int(typed) if kind is Kind.COUNT else typed
 
 
+def _may_be_found(doing: Doing, named: list[tuple[str, str]]) -> dict[str, Any]:
+    """What the lines of an assessment offer."""
+    of_case = [(key, name) for key, name in named if key in doing.children]
+    family = doing.known.guardians if doing.known else ()
+    return {
+        "may_be_found": facts_seen.facts(),
+        "subjects": facts_seen.subjects(of_case, family),
+        "found_lines": facts_seen.LINES,
+        "answers": tuple(Known),
+    }
+
+
 async def _page(
     request: Request, conn: AsyncConnection, shouhu: Service, doing: Doing, form: Form, tried: dict[str, Any] | None
 ) -> Response:
     facts = await facts_of(conn, doing.case, shouhu, "")
+    named = [(child["id"], child["name"]) for child in (facts["file"].get("content") or {}).get("children", [])]
     subject = doing.about.get("referral_id") or (doing.named.get("code") and doing.about.get("duty"))
     more = {
         "doing": doing, "form": form, "tried": tried, "subject": doing.case.title_of(subject) if subject else None, "overall": OVERALL,
         "agencies": tuple(Agency), "services": tuple(Help), "lines": ITEMS, "kinds": Kind,
-        "child_options": [(child["id"], child["name"]) for child in (facts["file"].get("content") or {}).get("children", [])],
+        "child_options": named, **(_may_be_found(doing, named) if doing.known else {}),
     }  # fmt: skip
     return await show(request, conn, doing.case.who, "step.html", {**facts, **more}, status=form.status)

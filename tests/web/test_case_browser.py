@@ -1,8 +1,10 @@
 """An officer works on a case in the real browser: takes a task, returns one, meets a colleague's change, with and without scripts."""
 
+import asyncio
+
 import pytest
 
-from tests.web.conftest import DESK, PHONE
+from tests.web.conftest import DESK, PHONE, SMALL
 from tests.web.seeded import leg_of, report
 
 pytestmark = pytest.mark.browser
@@ -121,3 +123,56 @@ async def test_a_task_is_accepted_and_completed_by_keyboard_alone(visitor, peopl
     assert await here.submit() == 200
     assert (await state_of(people, path, leg))["state"] == "completed"
     here.is_quiet()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+async def test_what_an_assessment_found_is_chosen_line_by_line_and_the_rules_follow_it(visitor, people, scripts):
+    made = await people.post("school.reporter.1", "/v1/reports", report("示例庚（化名）", situations=["living_alone"]))
+    path, case_id = f"/cases/{made['case_id']}", made["case_id"]
+    (child,) = (await people.get("civil.supervisor.1", f"/v1{path}"))["progress"]["children"]
+    await people.post(POLICE, f"/v1{path}/safety", {"child_id": child["id"], "safety": "safe"})
+    leg = await appears(people, case_id, "SW")
+    await people.post("sw.officer.1", f"/v1{path}/referrals/{leg}/accept")
+    here = await (await visitor("sw.officer.1", size=DESK, java_script_enabled=scripts)).open(
+        f"{path}/legs/{leg}/assess"
+    )
+    await here.page.check("input[name=grade][value=high]")
+    await here.page.fill("#note", "入户评估")
+    await here.page.click("summary:has-text('查明的情况')")
+    for size in (SMALL, PHONE, DESK) if scripts else ():
+        await here.page.set_viewport_size(size)
+        assert (
+            await here.overflow(),
+            await here.barriers(),
+            await here.small_targets() if size is not DESK else [],
+        ) == (0, [], [])
+    for n, (whom, fact, known) in enumerate(
+        (("", "child.lost_family_support", "yes"), ("", "home.on_minimum_living", ""), ("new:father", "guardian.whereabouts=detained", "")), 1
+    ):  # fmt: skip
+        await here.page.select_option(f"#whom_{n}", whom)
+        await here.page.select_option(f"#fact_{n}", fact)
+        await here.page.select_option(f"#known_{n}", known)
+    await here.page.click("button[value=check]")
+    assert await here.page.locator(".sum a[href='#known_2']").count() == 1
+    assert await here.page.locator("#fact_3").is_visible(), "what was chosen stays open"
+    await here.page.select_option("#known_2", "yes")
+    await here.page.click("button[value=check]")
+    assert await here.page.locator(".sum a[href='#override']").count() == 1, "the scale already counts what was found"
+    await here.page.select_option("#override", index=1)
+    await here.page.click("button[value=check]")
+    await here.page.click("button[value=yes]")
+    assert "done=assess" in here.page.url
+    (found,) = (await people.get("civil.officer.1", f"/v1{path}"))["found"]
+    assert {"D1", "D5"} <= {one["code"] for one in found["categories"] if one["status"] == "confirmed"}
+    here.is_quiet()
+
+
+async def appears(people, case_id, agency):
+    """The leg of that agency, once the engine has opened it."""
+    async with asyncio.timeout(30):
+        while True:
+            progress = (await people.get("civil.supervisor.1", f"/v1/cases/{case_id}"))["progress"]
+            legs = [leg["id"] for leg in progress["referrals"] if leg["agency"] == agency]
+            if legs:
+                return legs[-1]
+            await asyncio.sleep(0.2)
