@@ -29,13 +29,13 @@ TOKENS = {person.id: f"token-of-{person.id}" for person in PEOPLE}
 
 
 class Api:
-    """Calls as a person; the answer is the response itself."""
+    """Calls as a person; the answer is the response itself. `tokens` are those of a service that runs elsewhere."""
 
-    def __init__(self, http, service):
-        self.http, self.service = http, service
+    def __init__(self, http, service, tokens=TOKENS):
+        self.http, self.service, self.tokens = http, service, tokens
 
     def _headers(self, person, more):
-        return {"Authorization": f"Bearer {TOKENS[person]}", **(more or {})} if person else dict(more or {})
+        return {"Authorization": f"Bearer {self.tokens[person]}", **(more or {})} if person else dict(more or {})
 
     async def get(self, person, path, headers=None):
         return await self.http.get(path, headers=self._headers(person, headers))

@@ -39,6 +39,8 @@ class Rig(Stack):
         self._starting, self._workers_before = "", 0
         self.inside: dict[str, Any] = {}
         """Faults inside the worker from its next start on: see tests/faults/worker.py."""
+        self.careless = False
+        """Guard removed: the API answers before what it read is on record, from its next start on: see tests/faults/api.py."""
         self.agencies: dict[str, tuple[int, tuple[str, ...]]] = {}
         self.wires = {name: Wire(lambda name=name: self.port(name)) for name in ("api", *SERVERS)}
 
@@ -72,10 +74,10 @@ class Rig(Stack):
         return {**found, "FAULTS": json.dumps(self.inside)}
 
     def spawn(self, name, module, *arguments):
-        """The worker with faults inside is the tests' own; without, it is the one that serves."""
+        """The worker and the API with faults inside are the tests' own; without, they are those that serve."""
         self._workers_before = self._ready_workers() if name == "worker" else self._workers_before
-        self._starting, faulty = name, name == "worker" and self.inside
-        return super().spawn(name, "tests.faults.worker" if faulty else module, *arguments)
+        self._starting, faulty = name, self.inside if name == "worker" else name == "api" and self.careless
+        return super().spawn(name, f"tests.faults.{name}" if faulty else module, *arguments)
 
     # Faults ---------------------------------------------------------------------------------------------------------
 
@@ -140,8 +142,8 @@ class Rig(Stack):
     async def heal(self) -> None:
         """Whatever hangs goes on, whatever is dead, wired or faulty is started as it should be; the API and the worker are ready."""
         self.resume(*self._processes, *SERVERS)
-        ill = {*self.all_dead(), *self.wired, *({"worker"} if self.inside else ())}
-        self.wired, self.inside = set(), {}
+        ill = {*self.all_dead(), *self.wired, *({"worker"} if self.inside else ()), *({"api"} if self.careless else ())}
+        self.wired, self.inside, self.careless = set(), {}, False
         await self.restart(*ill)
         await self.answers()
         if "worker" in ill:

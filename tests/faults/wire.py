@@ -5,6 +5,7 @@ import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 CHUNK = 65_536
 
@@ -22,6 +23,8 @@ class Badness:
     """Share of new connections that are reset before a byte has passed."""
     having: bytes = b""
     """Only answers with these bytes are touched, such as the word by which a database confirms a commit."""
+    meanwhile: Callable[[], None] | None = None
+    """Done when an answer is lost, before anybody learns of it."""
 
 
 @dataclass
@@ -63,7 +66,7 @@ class Wire:
             writer.transport.abort()
 
     @contextlib.contextmanager
-    def bad(self, **badness: float | bytes):
+    def bad(self, **badness: Any):
         """Bad for as long as the block lasts."""
         before, self.badness = self.badness, Badness(**badness)
         try:
@@ -104,6 +107,8 @@ class Wire:
                 await asyncio.sleep(bad.delay)
             if bad.having in chunk and self._happens(bad.lost + bad.cut):
                 self.lost += 1
+                if bad.meanwhile:
+                    bad.meanwhile()
                 if self._happens(bad.cut / (bad.lost + bad.cut)):
                     sink.write(chunk[: len(chunk) // 2])
                     await sink.drain()
