@@ -17,7 +17,7 @@ from app.db.erasure import erase, owed
 from app.db.intake import LongText
 from app.db.retention import hold, in_state, lift_hold, listed, require_due, set_hold
 from app.db.vault import opened
-from app.db.walls import open_door
+from app.db.walls import through_the_door
 from app.domain.access import Actor
 from app.domain.approvals import Act
 from app.domain.refusals import RefusalCode, Refused
@@ -187,8 +187,7 @@ async def _sighted(conn: Conn, who: Actor, subject_id: str) -> Dossier:
     """What it is, for whoever may see it, and has passed the door; to all others there is none."""
     child = tables.children.c
     if subject_id.startswith("ch-"):
-        await open_door(conn)
-        found = select(child.id).where(child.id == subject_id, child.case_id.is_(None))
+        found = select(child.id, through_the_door()).where(child.id == subject_id, child.case_id.is_(None))
         if not who.oversees_district or (await conn.execute(found)).first() is None:
             raise Refused(RefusalCode.CHILD_NOT_FOUND)
         return Dossier.CHILD

@@ -4,7 +4,22 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Column, ColumnElement, Double, Index, String, Table, any_, cast, delete, func, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Double,
+    Index,
+    String,
+    Table,
+    any_,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -47,9 +62,7 @@ class Alike:
 
 def unsealed() -> ColumnElement[bool]:
     """Children of no sealed case: such a case is found by nothing."""
-    child, case = tables.children.c, tables.cases.c
-    inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0) > 0
-    return ~select(case.id).where(case.id == child.case_id, inside).correlate(tables.children).exists()
+    return ~func.shouhu_sealed(tables.children.c.case_id, type_=Boolean)  # who keeps the child need not see the case
 
 
 def known_of(record: ChildRecord, seldom: float | None = None) -> Known:

@@ -1,9 +1,11 @@
 """Were the first wall forgotten before files, books and registers, PostgreSQL would show a stranger nothing of them either."""
 
 import pytest
-from sqlalchemy import true
+from sqlalchemy import delete, insert, true
 
-from app.api import children, ledgers, registers
+from app.api import children, duplicates, ledgers, registers
+from app.api.pages import page_of
+from app.db.alike import alike_files
 from app.db.walls import open_door
 from app.domain.registers import Sight
 from app.domain.watch import watch_id
@@ -99,3 +101,30 @@ async def test_a_book_over_the_district_reaches_no_further_than_its_page(api, ch
     """The women's federation reads children of everybody while it turns that page, and none by any other way."""
     assert await book(api, WOMEN, "left_behind")
     assert (await api.get(WOMEN, f"/v1/children/{child}")).status_code == 404
+
+
+async def test_a_pair_of_alike_files_is_there_for_whoever_sees_both_children(api, child, no_first_wall, monkeypatch):
+    """The list decides by the wall before it reads: for a stranger there is no pair, unless a door is opened first, which is the control."""
+    monkeypatch.setattr(duplicates, "sighted", lambda who, child_id=None: true())
+    other = await watched(api)
+    pair = {"one": min(child, other), "other": max(child, other), "score": 1.0, "found_at": api.service.ledger.clock()}
+    async with api.service.engine.begin() as conn:
+        await conn.execute(insert(alike_files), pair)
+
+    async def sees(person):
+        items = (await api.get(person, "/v1/duplicates?limit=200")).json()["items"]
+        return (pair["one"], pair["other"]) in {(row["one"], row["other"]) for row in items}
+
+    assert [await sees(person) for person in (COMMITTEE, STREET, "civil.supervisor.1")] == [True] * 3
+    assert [await sees(person) for person in STRANGERS[:4]] == [False] * 4
+    monkeypatch.setattr(duplicates, "page_of", _through)
+    assert await sees(STRANGER)
+    async with api.service.engine.begin() as conn:
+        await conn.execute(
+            delete(alike_files).where(alike_files.c.one == pair["one"], alike_files.c.other == pair["other"])
+        )
+
+
+async def _through(conn, *given, **more):
+    await open_door(conn)
+    return await page_of(conn, *given, **more)
