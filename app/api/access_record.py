@@ -15,7 +15,7 @@ from app.api.context import Conn, Who, audit_read, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.db.audit import about, access_to, hidden, shown
+from app.db.audit import about, access_to, erased, hidden, shown
 from app.domain.access import Action, Actor
 from app.domain.child_file import file_id
 from app.domain.refusals import RefusalCode, Refused
@@ -60,6 +60,7 @@ async def access_record(
 
 class _Row(AccessRow):
     hidden: bool
+    erased: bool
 
 
 async def _page(
@@ -108,7 +109,7 @@ def _conditions(who: Actor, sought: Sought) -> list[ColumnElement[bool]]:
     ]
     if sought.person_id:
         found.append(or_(line.person_id == sought.person_id, line.behalf == sought.person_id))
-        found += [] if _knows_reporters(who) else [~hidden()]
+        found.append(~(hidden() & erased()) if _knows_reporters(who) else ~hidden())
     found += [line.at >= sought.since] if sought.since else []
     found += [line.at < sought.until] if sought.until else []
     return found
@@ -135,7 +136,7 @@ def _knows_reporters(who: Actor) -> bool:
 
 
 def _unnamed(who: Actor, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    if _knows_reporters(who):
+    if _knows_reporters(who) and not row["erased"]:
         return row
     if row["action"] == SEARCH:  # whom somebody sought in a case may be who reported it
         return {**row, "fields": [said.partition("=")[0] for said in row["fields"]]}

@@ -108,10 +108,10 @@ def access_to(child_id: str) -> Select[*tuple[Any, ...]]:
 
 
 def shown() -> Select[*tuple[Any, ...]]:
-    """Rows as they are shown; `hidden` are those whose person is, or could tell, who reported."""
+    """Rows as they are shown; `hidden` are those whose person is, or could tell, who reported, `erased` those of a case that was destroyed."""
     return select(
         line.id, line.at, line.person_id, line.behalf, line.agency, line.action, line.stream_id, line.version, line.fields, line.children,
-        line.why, line.outcome, line.trace_id, hidden().label("hidden"),
+        line.why, line.outcome, line.trace_id, hidden().label("hidden"), erased().label("erased"),
     )  # fmt: skip
 
 
@@ -119,6 +119,11 @@ def hidden() -> ColumnElement[bool]:
     """Who filed, who uploads before filing, and whoever of the reporter's unit tried the case in vain, for only they know its id."""
     tried = and_(line.outcome == REFUSED, func.shouhu_is_reporter(line.stream_id, line.person_id, type_=Boolean))
     return or_(line.action.in_([FileReport.__name__, "add_file"]), tried)
+
+
+def erased() -> ColumnElement[bool]:
+    """Rows of a case whose content was destroyed; from then on nobody is told who reported it."""
+    return func.shouhu_erased(line.stream_id, type_=Boolean)
 
 
 def about(who: Actor) -> ColumnElement[bool]:

@@ -1,13 +1,15 @@
 """Destroys what is kept of a child: its keys, so that no copy of the content is read again, and the rows that held it.
 
-What stays says nothing of who it was: events and figures in codes, the ids of the audit, and the line of the list of destruction.
+What stays says nothing of who it was: events and figures in codes, the ids of the audit, and the line of the list of destruction. Of who
+reported it the first event and the audit keep the account and the unit, for neither is ever changed; no route tells them any more.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Text, cast, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -64,12 +66,22 @@ async def _close_for_good(conn: AsyncConnection, case_id: str, now: datetime) ->
     row = (await conn.execute(select(case.is_open, case.erased_at).where(case.id == case_id).with_for_update())).one()
     if row.is_open or row.erased_at is not None:
         raise Refused(RefusalCode.NOT_DUE)
+    unnamed = func.jsonb_set(case.progress, cast(["reporter_unit"], ARRAY(Text)), cast(ERASED, JSONB))
     gone = update(tables.cases).where(case.id == case_id)
-    await conn.execute(gone.values(erased_at=now, reporter_unit=ERASED))
+    await conn.execute(gone.values(erased_at=now, reporter_unit=ERASED, progress=unnamed))
     report = tables.reports.c
     empty = {"reporter": "", "narrative": "", "family": "", "facts": "", "findings": [], "filed_by": ERASED}
     blank = update(tables.reports).where(report.case_id == case_id)
     await conn.execute(blank.values(**empty, reporter_unit=ERASED, receipt_hash=f"{ERASED}:{case_id}"))
+    await _unit_of_submissions(conn, case_id)
+
+
+async def _unit_of_submissions(conn: AsyncConnection, case_id: str) -> None:
+    """What is sent again is still answered; whose it was is known by a keyed mark alone."""
+    sent = tables.submissions.c
+    for row in (await conn.execute(select(sent.scope, sent.key).where(sent.case_id == case_id))).all():
+        mine = update(tables.submissions).where(sent.scope == row.scope, sent.key == row.key)
+        await conn.execute(mine.values(scope=vault_of(conn).digest(row.scope)))
 
 
 async def _entries(conn: AsyncConnection, children: Sequence[str]) -> list[str]:

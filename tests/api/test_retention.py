@@ -253,6 +253,46 @@ async def test_for_people_it_does_not_exist_and_nothing_breaks_over_it(api, old)
     assert made["case_id"] is None, "there is no such case"
 
 
+async def test_who_reported_is_told_to_nobody_and_stands_in_what_never_changes_alone(api, key):
+    """The ledger and the audit keep the account and the unit, by the right that nobody has to change them; every other table is without."""
+    form = {"children": [{"name": WORDS[0], "birth_date": "2004-03-04", "residence_division": "110106007"}]}
+    sent = {"Idempotency-Key": key}
+    case = (await api.post("school.reporter.1", "/v1/reports", form, sent)).json()["case_id"]
+    assert (await api.get("school.reporter.1", f"/v1/cases/{case}")).status_code == 404, (
+        "an attempt of the reporter's own"
+    )
+    search = (f"/v1/audit?stream_id={case}&limit=200", f"/v1/audit?stream_id={case}&person_id=school.reporter.1")
+    assert "school.reporter.1" in (await api.get(ONE, search[0])).text, "the control: civil affairs is told until then"
+    before = await naming(api, case)
+    assert before >= {"events", "audit", "cases", "reports", "submissions"}
+    await close(api, case, "no_risk_found")
+    await in_the_past(api, case)
+    await listed(api)
+    await api.approved(TWO, ONE, "delete", case=case)
+    assert (await api.post(TWO, f"{LIST}/{case}/erase")).status_code == 200
+    assert await naming(api, case) == {"events", "audit"}
+    for person in (ONE, TWO, "auditor.1"):
+        for path in search:
+            answer = await api.get(person, path)
+            assert answer.status_code == 200
+            assert "school.reporter.1" not in answer.text.replace("person_id=school.reporter.1", ""), (person, path)
+    again = await api.post("school.reporter.1", "/v1/reports", form, sent)
+    assert again.json()["case_id"] == case
+
+
+async def naming(api, case):
+    """The tables in which a row of the case names the account or the unit of whoever reported it."""
+    async with api.service.engine.connect() as conn:
+        names = (
+            (await conn.execute(text("select tablename from pg_tables where schemaname = 'public'"))).scalars().all()
+        )
+        asked = "select count(*) from {} t where t::text like :case and t::text ~ 'school.reporter.1|unit-school-1'"
+        found = {
+            name: (await conn.execute(text(asked.format(name)), {"case": f"%{case}%"})).scalar_one() for name in names
+        }
+    return {name for name, rows in found.items() if rows}
+
+
 async def test_a_report_that_is_sent_again_after_it_was_destroyed_is_answered(api, key):
     sent = {"Idempotency-Key": key}
     form = {"children": [{"name": WORDS[0], "birth_date": "2004-03-04", "residence_division": "110106007"}]}
