@@ -15,7 +15,7 @@ soak: install
 	@$(BIN)/python -m tests.faults.soak
 # The fault tests at the length that was promised (200 kills, 200 keys, 300 cases, 3 minutes of silence): some hours.
 faults: install
-	@SHOUHU_LONG=1 $(BIN)/python -m pytest tests/faults $(TEST_ARGS)
+	@SHOUHU_LONG=1 $(BIN)/python -m pytest tests/faults tests/web/test_with_every_account.py $(TEST_ARGS)
 # Every page at desk and phone width, in the folder screenshots.
 screenshots: install browser
 	@SHOUHU_SCREENSHOTS=screenshots $(BIN)/python -m pytest tests/web/test_every_page.py tests/web/test_reporting.py -k "page_has_no_barrier or every_page_of_the_way"

@@ -165,16 +165,16 @@ def sign_of(route, part, answer, case):
 
 
 class Caller:
-    """Calls a route by its name, as somebody, about the case."""
+    """Calls a route by its name, as somebody, about the case. `ids` name further things that are there; else there are none."""
 
-    def __init__(self, api, seated, case, child, duty, photo):
+    def __init__(self, api, seated, case, child, duty, photo, ids=None):
         self.http, self.seated, self.case, self.child, self.names = api.http, seated, case, child, routes()
         self.commands = {
             f"{prefix}_{verb}".replace("-", "_"): command
             for prefix, made in (("referral", ON_REFERRAL), ("duty", ON_DUTY), ("case", ON_CASE))
             for verb, (command, _) in made.items()
         }
-        self.duty, self.photo = duty, photo
+        self.duty, self.photo, self.ids = duty, photo, ids or {}
 
     def body(self, name):
         if name == "case_link":
@@ -193,7 +193,7 @@ class Caller:
             "other_id": "case-none", "read_id": "glass-none",
             "paper": "summary",
             "person_id": "nobody.at.all",
-        }  # fmt: skip
+        } | self.ids  # fmt: skip
         asked = {"limit": 200} if name in LISTS else {"year": 2026} if name == "calendar" else {}
         asked |= {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"} if name == "scorecard" else {}
         asked |= {"against": "no-such"} if path.startswith("/v1/policy/versions/{version}/") else {}
