@@ -87,3 +87,14 @@ def test_nothing_in_the_tree_names_one_machine():
         path = ROOT / name
         if path.is_file() and path.suffix in (".py", ".md", ".yml", ".yaml", ".toml", ".sh"):
             assert "/".join(("", "work", "")) not in path.read_text("utf-8"), name
+
+
+def test_every_test_that_a_claim_of_security_names_is_there():
+    claims = [line for line in (ROOT / "SECURITY.md").read_text("utf-8").splitlines() if line.startswith("| ")][1:]
+    every = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    for claim in claims:
+        named = re.findall(r"`(?:tests/[a-z/]*)?(test_\w+\.py)`", claim)
+        rooms = re.findall(r"`(tests/\w+)`", claim)
+        assert named or rooms, claim
+        assert set(named) <= every, claim
+        assert all((ROOT / room).is_dir() for room in rooms), claim
