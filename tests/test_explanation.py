@@ -13,7 +13,7 @@ from app.policy.calendars import seed
 from app.policy.conditions import BOUND, compiled, view
 from app.policy.dry_run import dry_run
 from app.policy.examples import examples, facts_of
-from app.policy.explanation import TABLES, explain
+from app.policy.explanation import TABLES, explain, readings
 from app.policy.loader import load, parse, texts
 from app.policy.pack import Pack
 from app.policy.pack_file import CONDITIONED
@@ -32,6 +32,20 @@ def filed(case_id):
     facts = facts_of(case_id)
     command = FileReport(by=REPORTER, facts=facts, unit="unit-1")
     return file_report("case-1", command, PACK.with_calendar(CALENDAR), facts.reported_at)
+
+
+def notes(value):
+    """What rows of a pack say of how they read the notice."""
+    if isinstance(value, dict):
+        yield from [value["interpretation"]] if value.get("interpretation") else []
+        value = list(value.values())
+    for one in value if isinstance(value, list | tuple) else ():
+        yield from notes(one)
+
+
+def test_how_a_row_reads_the_notice_is_said_in_chinese():
+    assert set(notes(PACK.file.model_dump(mode="json"))) == readings().keys()
+    assert not [said for said in readings().values() if re.search("[A-Za-z]", said)]
 
 
 def test_a_condition_is_said_in_two_languages():

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, select
 
-from app.api.context import Conn, Shouhu, Who
-from app.api.pages import Cursor, Limit, Page, in_words, page_of
+from app.api.context import Conn, Shouhu, Who, numbers_of
+from app.api.pages import Cursor, Limit, Page, in_words, numbered, page_of
 from app.api.strict import StrictRoute
 from app.db import approvals as two
 from app.db import tables
@@ -45,6 +45,7 @@ class ApprovalRow(BaseModel):
     id: str
     act: Act
     case_id: str | None
+    case_no: str | None = Field(None, examples=["WB-2026-000123"])
     parameters: dict[str, str | int]
     reason: Reason
     note: str | None = Field(description="Gone with the content of its case.")
@@ -79,7 +80,7 @@ async def approvals(
 ) -> Page[ApprovalRow]:
     """Proposals of the caller's office, for overseers of all; those that wait for a second person, or all; newest first."""
     row = tables.approvals.c
-    query = select(*(row[name] for name in ApprovalRow.model_fields))
+    query = select(*(row[name] for name in ApprovalRow.model_fields if name != "case_no"))
     if waiting:
         query = query.where(
             row.approved_at.is_(None), row.rejected_at.is_(None), row.expires_at > shouhu.ledger.clock()
@@ -87,7 +88,7 @@ async def approvals(
     page = await page_of(
         conn, query, ApprovalRow, (row.proposed_at, row.id), cursor=cursor, limit=limit, newest_first=True
     )
-    return await in_words(conn, page, tables.approvals)
+    return await in_words(conn, await numbered(conn, page, "case_id"), tables.approvals)
 
 
 @router.post("/{approval_id}/approve", operation_id="approve_act")
@@ -106,4 +107,5 @@ async def reject(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Appr
 
 async def _shown(conn: Conn, row: Row) -> ApprovalRow:
     (found,) = await opened(conn, [row._mapping], tables.approvals)
-    return ApprovalRow.model_validate({name: found[name] for name in ApprovalRow.model_fields})
+    number = (await numbers_of(conn, [found["case_id"]])).get(found["case_id"]) if found["case_id"] else None
+    return ApprovalRow.model_validate({**found, "case_no": number})

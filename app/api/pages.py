@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Column, Select, Table, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.api.context import numbers_of
 from app.api.problems import Problem
 from app.db.vault import opened, sealing
 from app.db.walls import open_door
@@ -50,6 +51,13 @@ async def in_words(conn: AsyncConnection, page: Page[T], of: Table) -> Page[T]:
     rows = await opened(conn, [one.model_dump() for one in page.items], of)
     said = [{name: row[name] for name in sealing(of).columns} for row in rows]
     items = [one.model_copy(update=words) for one, words in zip(page.items, said, strict=True)]
+    return Page(items=items, next=page.next)
+
+
+async def numbered(conn: AsyncConnection, page: Page[T], name: str) -> Page[T]:
+    """The same page with `case_no`, where the row's field of that name is a case in the caller's sight."""
+    numbers = await numbers_of(conn, (case for one in page.items if (case := getattr(one, name))))
+    items = [one.model_copy(update={"case_no": numbers.get(getattr(one, name))}) for one in page.items]
     return Page(items=items, next=page.next)
 
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from app.api.context import Conn, Shouhu, Who, progress_of
-from app.api.pages import Cursor, Limit, Page, in_words, page_of
+from app.api.context import Conn, Shouhu, Who, numbers_of, progress_of
+from app.api.pages import Cursor, Limit, Page, in_words, numbered, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
@@ -47,6 +47,7 @@ class DisposalRow(BaseModel):
     """A line of the list of destruction; it says nothing of who it is about."""
 
     subject_id: str
+    case_no: str | None = Field(None, examples=["WB-2026-000123"], description="Of a case; null for a child's file.")
     kept: Dossier
     rule: str
     due_on: date
@@ -65,6 +66,7 @@ class HoldRow(BaseModel):
     id: str
     subject_id: str
     case_id: str | None
+    case_no: str | None = Field(None, examples=["WB-2026-000123"], description="Of a case; null for a child's file.")
     reason: HoldReason
     note: str | None
     set_by: str
@@ -117,18 +119,19 @@ async def due(
 ) -> Page[DisposalRow]:
     """销毁清册, as the schedule last found it; for supervisors."""
     _require(may_dispose(who))
-    query = select(*(listed[name] for name in DisposalRow.model_fields)).where(in_state(state))
-    return await page_of(conn, query, DisposalRow, (listed.due_on, listed.subject_id), cursor=cursor, limit=limit)
+    query = select(*(listed[name] for name in DisposalRow.model_fields if name != "case_no")).where(in_state(state))
+    page = await page_of(conn, query, DisposalRow, (listed.due_on, listed.subject_id), cursor=cursor, limit=limit)
+    return await numbered(conn, page, "subject_id")
 
 
 @router.get("/holds", operation_id="legal_holds")
 async def holds(conn: Conn, who: Who, in_force: bool = True, cursor: Cursor = None, limit: Limit = 50) -> Page[HoldRow]:
     """Newest first; supervisors see all, others those that they have set."""
     _require(may_hold(who))
-    query = select(*(hold[name] for name in HoldRow.model_fields))
+    query = select(*(hold[name] for name in HoldRow.model_fields if name != "case_no"))
     query = query.where(hold.lifted_at.is_(None)) if in_force else query
     page = await page_of(conn, query, HoldRow, (hold.set_at, hold.id), cursor=cursor, limit=limit, newest_first=True)
-    return await in_words(conn, page, tables.legal_holds)
+    return await in_words(conn, await numbered(conn, page, "subject_id"), tables.legal_holds)
 
 
 @router.post("/{subject_id}/holds", status_code=201, operation_id="set_legal_hold")
@@ -175,7 +178,8 @@ async def destroy(subject_id: Subject, conn: Conn, who: Who, shouhu: Shouhu) -> 
 async def _shown(conn: Conn, hold_id: str) -> HoldRow:
     rows = (await conn.execute(select(tables.legal_holds).where(hold.id == hold_id))).mappings()
     (found,) = await opened(conn, rows, tables.legal_holds)
-    return HoldRow.model_validate({name: found[name] for name in HoldRow.model_fields})
+    number = (await numbers_of(conn, [found["subject_id"]])).get(found["subject_id"])
+    return HoldRow.model_validate({**found, "case_no": number})
 
 
 def _require(allowed: bool) -> None:

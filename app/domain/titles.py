@@ -68,6 +68,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "watch_suspended": ("合并后由另一监测继续", "the watch goes on under the joined file"),
     "watch_resumed": ("拆分后恢复监测", "the watch resumed once the files were parted"),
     "change_recomputed": ("变更时限重算", "deadline of a change recomputed"),
+    "emergency_read": ("本案被紧急调阅，待复核", "read in an emergency, to be judged"),
     "full_view": ("完整信息被查看", "seen in full"),
     "visit_rung_fired": ("走访逾期升级", "a late visit escalated"),
     "watch_rung_fired": ("预警核实逾期升级", "an unverified warning escalated"),

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
 from app.domain import events as e
@@ -11,6 +14,7 @@ from app.domain.procedure import is_step, step_of
 from app.domain.referral_events import ReferralOpened
 from app.domain.terms import Agency
 from app.policy.basis import Citation, cite
+from app.policy.loader import SafeLoader
 from app.policy.pack_file import PackFile
 from app.policy.words import in_words
 
@@ -37,9 +41,17 @@ class Explained(BaseModel):
     condition_zh: str | None = None
     condition_en: str | None = None
     interpretation: str = ""
+    """How the row reads the notice where that leaves room, as it stands in the row."""
+    interpretation_zh: str = ""
     due_at: datetime | None = None
     due_basis: tuple[Citation, ...] = ()
     basis: tuple[Citation, ...]
+
+
+@cache
+def readings() -> dict[str, str]:
+    """What the rows of the shipped versions say of how they read the notice, in Chinese; a district writes its own as it likes."""
+    return yaml.load((Path(__file__).parent / "readings.yaml").read_text("utf-8"), Loader=SafeLoader)
 
 
 def explain(files: Mapping[str, PackFile], events: Sequence[Any]) -> list[Explained]:
@@ -82,10 +94,11 @@ def _of_row(table: str, row: Any, at: datetime) -> Explained:
     decided = next((value for name in ("add", "branch", "urgency", "lead") if (value := getattr(row, name, None))), row)
     who = next((value for name in ("agency", "holder") if (value := getattr(row, name, None))), None)
     by_zh, by_en = (f" · {who.zh}", f" · {who.value}") if isinstance(who, Agency) else ("", "")
+    reading = getattr(row, "interpretation", "")
     return Explained(
         at=at, table=table, row=row.id, title_zh=f"{zh}：{decided.zh}{by_zh}", title_en=f"{en}: {decided.en}{by_en}",
-        condition=row.when, condition_zh=said.zh, condition_en=said.en, interpretation=getattr(row, "interpretation", ""),
-        basis=tuple(map(cite, row.basis)),
+        condition=row.when, condition_zh=said.zh, condition_en=said.en, interpretation=reading,
+        interpretation_zh=readings().get(reading, reading), basis=tuple(map(cite, row.basis)),
     )  # fmt: skip
 
 

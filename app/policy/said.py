@@ -5,6 +5,7 @@ from typing import Any
 
 from app.district import DIVISIONS
 from app.domain.benefits import Benefit, Result
+from app.domain.child_terms import FileField
 from app.domain.determination import Category, PlacementCode, Standing
 from app.domain.facts import Known, Relation, Sex, Whereabouts
 from app.domain.terms import Grade, ReporterClass, Term
@@ -17,6 +18,7 @@ COLUMNS: dict[str, Pair] = {
     "id_no": ("身份证号", "Identity number"), "phone": ("电话", "Telephone"), "hukou": ("户籍地", "Hukou"), "residence": ("住址", "Address"),
     "school": ("学校", "School"), "features": ("体貌特征", "Features"), "division": ("街道乡镇", "Division"),
     "guardians": ("监护人", "Guardians"), "class": ("报告人类别", "Kind of reporter"),
+    "text": ("信号内容", "What was said"), "count": ("次数", "How often"),
     "reporter_class": ("报告人类别", "Kind of reporter"), "org": ("单位", "Organisation"), "unit": ("单位", "Unit"),
 }  # fmt: skip
 STATES: dict[str, Pair] = {
@@ -47,7 +49,12 @@ CODES: tuple[type[Term], ...] = (
 def fact_name(key: str) -> Pair:
     """What a column or a fact is called; the code where nobody has a word for it."""
     words = FIELDS.get(key) or ASKED.get(key) or NAMES.get(key)
-    return COLUMNS.get(key) or ((words.zh, words.en) if words else (key, key))
+    field = FileField._value2member_map_.get(key)
+    return (
+        COLUMNS.get(key)
+        or ((words.zh, words.en) if words else None)
+        or ((field.zh, field.en) if isinstance(field, FileField) else (key, key))
+    )
 
 
 def fact_value(value: Any, key: str = "") -> Pair:

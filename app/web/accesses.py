@@ -4,65 +4,20 @@ from collections.abc import Mapping
 
 from app.api import work
 from app.domain.approvals import Act, Reason
+from app.domain.child_terms import FileField, Section
 from app.domain.emergency import Emergency, Verdict
+from app.domain.keys import KeyScope
 from app.domain.ledgers import Use
 from app.domain.masking import Need
+from app.domain.papers import Paper
+from app.domain.refusals import RefusalCode
 from app.domain.retention import HoldReason, LiftReason
-from app.domain.terms import Term
+from app.domain.terms import Role, Term
 from app.web import asks
+from app.web.acts import ACTS, FURTHER
+from app.web.said import fact_name
 from app.web.words import Pair
 
-ACTS: dict[str, Pair] = {
-    "compare_cases": ("比对两件上报", "compared two reports"),
-    "erase": ("销毁", "erased"),
-    "set_legal_hold": ("设置保全", "set a hold"),
-    "lift_legal_hold": ("解除保全", "lifted a hold"),
-    "FileReport": ("上报", "reported"),
-    "EnterChange": ("登记变更", "entered a change"),
-    "PassChange": ("核实变更", "verified a change"),
-    "RejectChange": ("退回变更", "rejected a change"),
-    "BeginWatch": ("纳入监测", "began the watch"),
-    "EndWatch": ("结束监测", "ended the watch"),
-    "RecordVisit": ("登记走访", "recorded a visit"),
-    "VerifyWarning": ("核实预警", "verified a warning"),
-    "OpenOwed": ("列入待补", "listed as owed"),
-    "SettleOwed": ("办结待补", "settled what was owed"),
-    "OpenRound": ("发起排查", "opened a round"),
-    "ReturnRound": ("反馈排查", "answered a round"),
-    "EnterStage": ("进入下一阶段", "next stage"),
-    "RaiseDue": ("逐级督促", "raised to the next rung"),
-    "read_content": ("查看案件内容", "read a case"),
-    "read_child": ("查看儿童档案", "read a child's file"),
-    "read_reporter": ("查看报告人", "read who reported"),
-    "read_file": ("打开附件", "opened a file"),
-    "read_ledger": ("查看台账", "read a book"),
-    "read_register": ("查看登记", "read a register"),
-    "read_services": ("查看应享服务", "read what is due"),
-    "read_access_record": ("查看访问记录", "read an access record"),
-    "search_audit": ("检索审计", "searched the audit"),
-    "search_children": ("检索儿童", "searched for a child"),
-    "open_full_view": ("查看全文", "opened names in full"),
-    "emergency_read": ("紧急调阅", "read in an emergency"),
-    "judge_emergency_read": ("复核紧急调阅", "judged an emergency read"),
-    "open_sealed": ("启封", "opened a sealed case"),
-    "export_ledger": ("导出台账", "exported a book"),
-    "import_ledger": ("导入台账", "imported a book"),
-    "fetch_sheet": ("下载表格", "fetched a workbook"),
-    "add_file": ("上传附件", "brought a file"),
-    "issue_key": ("发放密钥", "issued a key"),
-    "rotate_key": ("更换密钥", "rotated a key"),
-    "revoke_key": ("停用密钥", "revoked a key"),
-    "make_entry_link": ("生成上报链接", "made a link"),
-    "end_entry_link": ("停用上报链接", "ended a link"),
-    "add_person": ("新增人员", "added a person"),
-    "renew_account": ("重置账号", "renewed an account"),
-    "release_account": ("放行账号", "let an account go"),
-    "give_roles": ("授予角色", "gave roles"),
-    "move_person": ("调动人员", "moved a person"),
-    "end_person": ("停用账号", "ended an account"),
-    "return_person": ("恢复账号", "brought an account back"),
-    "sign_out_person": ("强制退出", "ended sessions"),
-}
 PARTS: dict[str, Pair] = {
     "children": ("儿童", "children"),
     "family": ("家庭", "family"),
@@ -77,7 +32,44 @@ PARTS: dict[str, Pair] = {
     "services": ("应享服务", "services"),
     "access_record": ("访问记录", "access record"),
     "names": ("姓名", "names"),
+    "said": ("信号内容", "what was said"),
 }
+SOUGHT: dict[str, Pair] = {
+    "person_id": ("人员", "person"),
+    "child_id": ("儿童", "child"),
+    "stream_id": ("对象", "of"),
+    "action": ("事项", "act"),
+    "outcome": ("结果", "outcome"),
+    "since": ("自", "from"),
+    "until": ("至", "to"),
+    "desk": ("岗位", "desk"),
+    "role": ("角色", "role"),
+}
+"""Before a value: by what somebody searched the audit, and what was given to a person."""
+KINDS: dict[str, Pair] = {
+    "case": ("案件", "case"),
+    "ch": ("儿童", "child"),
+    "file": ("儿童档案", "child's file"),
+    "watch": ("监测", "watch"),
+    "approval": ("审批", "approval"),
+    "glass": ("紧急调阅", "emergency read"),
+    "hold": ("保全", "hold"),
+    "link": ("上报链接", "link"),
+    "key": ("密钥", "key"),
+    "view": ("查看全文", "full view"),
+    "sheet": ("表格", "workbook"),
+    "paper": ("文书", "paper"),
+    "upload": ("附件", "attachment"),
+    "signal": ("信号", "signal"),
+    "owed": ("待补事项", "what is owed"),
+    "round": ("排查", "round"),
+    "register": ("登记", "register"),
+    "ledger": ("台账", "book"),
+    "rules": ("规则", "rules"),
+}
+"""By how an id begins, what it is the id of."""
+SHORT = 8
+"""Letters of an id that people read."""
 GROUNDS: dict[str, Pair] = {
     "own_desk": ("本岗位办理", "the desk works on it"),
     "own_agency": ("本单位办理", "the agency works on it"),
@@ -93,21 +85,39 @@ BY_TWO: dict[str, Pair] = {
     "approve": ("批准", "approved to"),
     "reject": ("驳回", "refused to"),
 }
-REASONS: tuple[type[Term], ...] = (Need, Emergency, Verdict, HoldReason, LiftReason, Reason, Use)
+OUTCOMES: dict[str, Pair] = {"done": ("完成", "done"), "refused": ("被拒绝", "refused")}
+SEEN: tuple[type[Term], ...] = (FileField, Section, KeyScope)
+ENDED: dict[str, Pair] = {
+    "session_ended": ("登录已过期", "the session had ended"),
+    "inactive": ("账号已停用", "the account had ended"),
+    "key_ended": ("密钥已到期", "the key had ended"),
+    "key_revoked": ("密钥已停用", "the key was ended"),
+    "not_found": ("不存在", "there is no such thing"),
+    "unauthenticated": ("未登录", "nobody was signed in"),
+}
+"""Why the service itself refused."""
+REASONS: tuple[type[Term], ...] = (Need, Emergency, Verdict, HoldReason, LiftReason, Reason, Use, RefusalCode)
 
 
-def _commands() -> Mapping[str, Pair]:
-    """A command is called as its form is."""
-    tables = ((work.ON_REFERRAL, asks.ON_LEG), (work.ON_DUTY, asks.ON_DUTY), (work.ON_CASE, asks.ON_CASE))
-    return {
-        command.__name__: forms[verb].words
-        for commands, forms in tables
-        for verb, (command, _) in commands.items()
-        if verb in forms
-    }
-
-
-COMMANDS = _commands()
+FORMS = (
+    ("referral", work.ON_REFERRAL, asks.ON_LEG),
+    ("duty", work.ON_DUTY, asks.ON_DUTY),
+    ("case", work.ON_CASE, asks.ON_CASE),
+)
+"""A command is called as its form is."""
+COMMANDS: Mapping[str, Pair] = {
+    command.__name__: forms[verb].words
+    for _, commands, forms in FORMS
+    for verb, (command, _) in commands.items()
+    if verb in forms
+}
+TRIED: Mapping[str, Pair] = {
+    f"{of}_{verb.replace('-', '_')}": forms[verb].words
+    for of, commands, forms in FORMS
+    for verb in commands
+    if verb in forms
+}
+"""The same where it was refused: then the operation stands on record."""
 
 
 def act(code: str) -> Pair:
@@ -116,12 +126,40 @@ def act(code: str) -> Pair:
     if verb in BY_TWO and of in Act._value2member_map_:
         (zh, en), what = BY_TWO[verb], Act(of)
         return f"{zh}{what.zh}", f"{en} {what.en}"
-    return ACTS.get(code) or COMMANDS.get(code) or (code, code)
+    if verb == "paper" and of in Paper._value2member_map_:
+        return f"出具{Paper(of).zh}", f"made a {Paper(of).en}"
+    return ACTS.get(code) or COMMANDS.get(code) or TRIED.get(code) or FURTHER.get(code) or (code, code)
 
 
 def part(code: str) -> Pair:
-    """What was seen."""
-    return PARTS.get(code, (code, code))
+    """What was seen, given or sought; the id of something by what it is and the first letters of it."""
+    name, between, value = code.partition("=") if "=" in code else code.partition(":")
+    if between and name in SOUGHT:
+        (zh, en), (value_zh, value_en) = SOUGHT[name], _value(name, value)
+        return f"{zh} {value_zh}".strip(), f"{en} {value_en}".strip()
+    return PARTS.get(code) or SOUGHT.get(code) or _term(SEEN, code) or _id(code) or fact_name(code)
+
+
+def whole(code: str) -> Pair:
+    """Of what something was done: a case, a file, a book."""
+    return _id(code) or (code, code)
+
+
+def _value(name: str, value: str) -> Pair:
+    if name == "action":
+        return act(value)
+    if name == "outcome":
+        return OUTCOMES.get(value, (value, value))
+    return _term((Role,), value) or _id(value) or (value, value)
+
+
+def _id(code: str) -> Pair | None:
+    kind, _, rest = code.partition("-")
+    if not rest or kind not in KINDS:
+        return None
+    zh, en = KINDS[kind]
+    short = rest.removeprefix("ch-")[:SHORT] if kind not in ("register", "ledger", "round", "rules") else rest
+    return f"{zh} {short}", f"{en} {short}"
 
 
 def ground(code: str | None) -> Pair:
@@ -135,5 +173,9 @@ def ground(code: str | None) -> Pair:
 
 
 def _reason(code: str) -> Pair:
-    known = next((kind(code) for kind in REASONS if code in kind._value2member_map_), None)
-    return (known.zh, known.en) if known else (code, code)
+    return _term(REASONS, code) or ENDED.get(code) or (code, code)
+
+
+def _term(kinds: tuple[type[Term], ...], code: str) -> Pair | None:
+    known = next((kind(code) for kind in kinds if code in kind._value2member_map_), None)
+    return (known.zh, known.en) if known else None

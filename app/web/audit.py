@@ -7,20 +7,19 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import access_record
-from app.api.context import Conn, Shouhu
+from app.api.context import Conn, Shouhu, numbers_of
 from app.db.service import Service
 from app.domain.access import Action, Actor, may
 from app.domain.facts import BEIJING
-from app.web.accesses import ACTS, act, ground, part
+from app.web.accesses import OUTCOMES, act, ground, part, whole
+from app.web.acts import ACTS
 from app.web.forms import Form
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
-from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
 AUDIT = "/audit"
 DAY_BEGINS, DAY_ENDS = 7, 20
 """Hours of Beijing outside of which a look is marked; default. Nobody is accused by it: who has the night desk works at night."""
-OUTCOMES: dict[str, Pair] = {"done": ("完成", "done"), "refused": ("被拒绝", "refused")}
 ENTRIES.append(
     Entry(
         AUDIT,
@@ -28,7 +27,6 @@ ENTRIES.append(
         "Access audit",
         OVERSIGHT,
         lambda who: may(who, Action.READ_AUDIT).allowed,
-        on_phone=False,
         place=7,
     )
 )
@@ -54,7 +52,9 @@ async def _audit(request: Request, conn: AsyncConnection, who: Actor, shouhu: Se
     if asked:
         cursor = form.one("cursor") or None
         page = await form.attempt(conn, lambda: access_record.search_audit(asked, conn, who, cursor, 50))
+    rows = page.items if page and who.oversees_district else []
     facts: dict[str, Any] = {
+        "whole": whole, "numbers": await numbers_of(conn, (row.stream_id for row in rows if row.stream_id)),
         "path": AUDIT, "form": form, "page": page, "acts": list(ACTS.items()), "act": act, "part": part, "ground": ground, "outcomes": OUTCOMES,
         "unusual": _unusual, "sees_cases": who.oversees_district,
     }  # fmt: skip

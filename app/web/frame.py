@@ -14,6 +14,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from app.domain.facts import BEIJING
+from app.web.said import by, cited, quoted
 from app.web.words import left, lights, speech
 
 router = APIRouter(include_in_schema=False)
@@ -65,7 +66,7 @@ def _local(at: datetime) -> str:
 
 
 templates.env.filters["local"] = _local
-templates.env.globals.update(static=address, left=left, lights=lights)
+templates.env.globals.update(static=address, left=left, lights=lights, by=by, cited=cited, quoted=quoted)
 
 
 @router.get("/static/{name}")

@@ -1,6 +1,6 @@
 """What a page says of codes, in the words of the rules' own tables; instants from JSON as instants."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from app.domain.terms import (
     Term,
     WaiveReason,
 )
+from app.policy.basis import DEFAULT, Citation, on_paper
 from app.policy.said import COLUMNS, STATES, STREETS, code_of, fact_name, fact_value
 from app.web.words import Pair
 
@@ -25,6 +26,8 @@ __all__ = [
     "COLUMNS",
     "STATES",
     "STREETS",
+    "by",
+    "cited",
     "code_of",
     "coded",
     "fact_name",
@@ -32,6 +35,7 @@ __all__ = [
     "in_the_way",
     "moment",
     "obstacle",
+    "quoted",
 ]
 OBSTACLES: dict[str, Pair] = {
     "reporter_not_answered": ("尚未答复报告人", "The reporter has not been answered."),
@@ -66,6 +70,29 @@ def in_the_way(facts: Mapping[str, Any]) -> Pair:
     """The obstacles that a refusal names, to be said behind it; nothing for one that names none."""
     named = [obstacle(code) for code in facts.get("obstacles", ())]
     return ("：" if named else "") + "；".join(zh for zh, _ in named), "".join(f" {en}" for _, en in named)
+
+
+def by(account: str) -> Pair:
+    """Who did something: an account as it is, the service and an unnamed reporter in words."""
+    return {"engine": ("系统", "the service"), "reporter": ("报告人", "the reporter")}.get(account, (account, account))
+
+
+def cited(sources: Iterable[str]) -> Pair:
+    """What something rests on, as a document cites it."""
+    said = "、".join(on_paper(sources))
+    return said or "产品默认", said or "the product's default"
+
+
+def quoted(source: Citation) -> tuple[Pair, Pair]:
+    """The words of a source and where they stand; on a Chinese page no English remark of those who look after the sources."""
+    if source.id == DEFAULT:
+        return ("产品默认，非法律规定", source.text), ("产品默认", "default")
+    clause = "、".join(on_paper([source.id])) or source.id
+    return (source.text if _is_chinese(source.text) else "", source.text), (clause, f"{source.id} · {source.clause}")
+
+
+def _is_chinese(text: str) -> bool:
+    return sum("\u4e00" <= one <= "\u9fff" for one in text) > sum(one.isascii() and one.isalpha() for one in text)
 
 
 def moment(at: datetime | str) -> datetime:

@@ -35,6 +35,11 @@ RUN_AXE = """async (tags) => {
   return [found.passes.length, found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("\\n"))];
 }"""
 
+WORDS = """() => [...document.querySelectorAll("main, main *")].filter(one => !one.closest("pre, code")).flatMap(one => [
+  ...[...one.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).map(node => node.data),
+  ...["aria-label", "title", "placeholder", "alt"].map(name => one.getAttribute(name) ?? ""),
+]).filter(text => text.trim())"""
+
 
 @pytest.fixture(scope="package")
 async def stack(place):
@@ -120,6 +125,10 @@ class Visit:
 
     async def says(self):
         return await self.page.locator("main").inner_text()
+
+    async def words(self):
+        """All text of the page itself, also what is folded away, only read aloud or shown on hover; no samples of code."""
+        return await self.page.evaluate(WORDS)
 
     async def overflow(self):
         """Pixels by which the page is wider than the screen."""

@@ -3,6 +3,7 @@
 With SHOUHU_SCREENSHOTS=folder (make screenshots) each is drawn there at desk and phone width.
 """
 
+import functools
 import hashlib
 import inspect
 import os
@@ -16,18 +17,32 @@ import pytest
 from app.api.context import SESSION
 from app.db.accounts import begin_session
 from app.domain.approvals import Act
+from app.domain.commands import Command
 from app.domain.progress import State
 from app.domain.stages import closing_obstacles
+from app.domain.terms import Role
 from app.main import create_app
 from app.settings import Settings
-from app.web.accesses import act, ground
+from app.web.accesses import act, ground, part, whole
 from app.web.asks import ON_LEG
 from app.web.frame import LANGUAGE, ROOM
 from app.web.said import OBSTACLES, STATES, in_the_way
 from app.web.wrong import is_page
 from tests.web.conftest import DESK, PHONE, SIZES, keep
 from tests.web.pages import NO_PAGE, PAGES
+from tests.web.seeded import INERT, LONG_NAME, LONG_TEXT
 
+CODE = re.compile(r"(?<![A-Za-z0-9_])(?:[a-z][a-z0-9]*(?:_[a-z0-9]+)+|11\d{7}|[a-z]{3,})(?![A-Za-z0-9_])")
+NAMED = re.compile(
+    r"(?:[\w-]+\.)+\d+"  # an account, by which people sign in and are sought: police.officer.1
+    r"|unit-[a-z-]+-\d+"  # a unit, as its key and its link name it
+    r"|fengtai-\d{4}\.\d+"  # a version of the rules
+    r"|case-…"  # how an internal number begins, where it is asked for
+)
+PLAIN = {
+    "archive_mode", "archive_command", "deploy",  # settings of the database and the folder, for whoever runs it
+    "files", "holidays", "zxm",  # a field of the API, the library of the calendar, initials to type
+}  # fmt: skip
 DRAWN = os.environ.get("SHOUHU_SCREENSHOTS")
 
 
@@ -62,6 +77,28 @@ def test_a_row_of_the_audit_is_said_in_words():
     assert act("propose_delete") == ("提请" + Act.DELETE.zh, f"proposed to {Act.DELETE.en}")
     assert ground("own_desk")[0] == "本岗位办理"
     assert (ground(None)[0], act("unheard_of")[0]) == ("—", "unheard_of")
+    assert (part("approval-4bf92f35aa")[0], part("person_id=police.officer.1")[0]) == (
+        "审批 4bf92f35",
+        "人员 police.officer.1",
+    )
+    assert (part("role:officer")[0], whole("file-ch-2f6d8a1c9b8c")[0]) == (
+        "角色 " + Role.OFFICER.zh,
+        "儿童档案 2f6d8a1c",
+    )
+
+
+def test_whatever_is_on_record_has_words():
+    """Commands, and operations, which stand on record where they were refused."""
+    operations = {
+        one["operationId"] for path in create_app(Settings()).openapi()["paths"].values() for one in path.values()
+    }
+    kinds = {kind.__name__ for kind in _below(Command) if not kind.__subclasses__()}
+    assert [code for code in sorted(operations | kinds) if act(code)[0] == code] == []
+
+
+def _below(kind):
+    for one in kind.__subclasses__():
+        yield from (one, *_below(one))
 
 
 def test_what_is_vendored_is_what_was_published():
@@ -81,6 +118,11 @@ def test_no_template_has_a_style_a_script_or_an_address_of_its_own():
             assert "hx-nonce" in element or "ui.live()" in element, (path.name, element)
 
 
+def test_a_bare_code_is_found():
+    said = ["依据 reporter_class", "街道 110106002", "状态：accepted", "police.officer.1 受理 fengtai-2026.1", INERT]
+    assert bare(said) == {"reporter_class", "110106002", "accepted"}
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 async def test_a_page_has_no_barrier_in_either_language_at_any_width(visitor, stack, seeded, page):
@@ -94,6 +136,8 @@ async def test_a_page_has_no_barrier_in_either_language_at_any_width(visitor, st
         status = await _post(here, page, seeded) if page.post or page.status == 422 else here.answer.status
         assert status == page.status
         assert here.page.url == here.url, "led elsewhere"
+        if language == "zh":
+            assert bare(await here.words()) == set(), page.name
         for size in SIZES:
             await here.page.set_viewport_size(size)
             assert await here.overflow() == 0, (language, size)
@@ -120,6 +164,13 @@ async def test_a_stranger_is_answered_on_every_page_of_a_case_as_if_there_were_n
                 assert not any(
                     case_id in re.sub(r'name="back" value="[^"]*"', "", answers[0].text) for case_id in made.values()
                 )
+
+
+def bare(texts):
+    """Codes that a Chinese page shows as they are: words with an underscore, numbers of streets, lower-case words of English."""
+    own = (LONG_TEXT, LONG_NAME, INERT)
+    said = [functools.reduce(lambda text, typed: text.replace(typed, ""), own, one) for one in texts]
+    return {code for one in said for code in CODE.findall(NAMED.sub("", one))} - PLAIN
 
 
 async def _post(here, page, seeded):
