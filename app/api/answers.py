@@ -1,7 +1,7 @@
 """What the API answers, typed; fields that grow with the events of a case are open."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -140,6 +140,17 @@ class NamedTask(TaskRow):
     case_no: str = Field(examples=["WB-2026-000123"])
 
 
+class TasksLeft(BaseModel):
+    """By value of each filter: how many tasks of the view it leaves, beside the other filters that are set."""
+
+    stage: dict[Stage, int]
+    urgency: dict[Urgency, int]
+    due: dict[Literal["overdue", "soon", "today", "week"], int]
+    is_whole: bool = Field(
+        description="False where the view is so long that only its first 500 tasks were looked through."
+    )
+
+
 class TaskCounts(BaseModel):
     """How many wait in each view; no further than 100, which means 100 or more."""
 
@@ -148,6 +159,7 @@ class TaskCounts(BaseModel):
     desk: int
     overdue: int = Field(description="Of the whole desk.")
     notices: int = Field(description="Unread.")
+    left: TasksLeft
 
 
 class StalledRow(NamedTask):

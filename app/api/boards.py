@@ -1,8 +1,8 @@
 """What people work from: a desk's tasks, the stalled list with its causes, on-time rates, notices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -29,9 +29,18 @@ from app.policy.words import Words
 router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
 DUE_SOON = timedelta(hours=4)
 MOST_COUNTED = 100
+MOST_LOOKED = 500
+"""Tasks of a view that are looked through for its filters, those with the least time left first."""
 View = Literal["mine", "claimable", "desk", "done"]
 Due = Literal["overdue", "soon", "today", "week"]
 task = tables.tasks.c
+DUES: tuple[Due, ...] = get_args(Due)
+FILTERS: dict[str, tuple[str, ...]] = {
+    "stage": tuple(one.value for one in Stage if one is not Stage.CLOSED),
+    "urgency": tuple(one.value for one in Urgency),
+    "due": DUES,
+}
+"""The filters of the list, with all their values."""
 
 
 @router.get("/me", operation_id="me")
@@ -58,20 +67,47 @@ async def tasks(
 
 
 @router.get("/tasks/counts", operation_id="task_counts")
-async def task_counts(conn: Conn, who: Who, shouhu: Shouhu) -> TaskCounts:
-    """What stands beside the views."""
+async def task_counts(
+    conn: Conn, who: Who, shouhu: Shouhu, view: View = "desk", stage: Stage | None = None, urgency: Urgency | None = None,
+    due: Due | None = None,
+) -> TaskCounts:  # fmt: skip
+    """What stands beside the views; and of one view how many tasks each filter would leave, beside the others that are set."""
     notice, now = tables.notices.c, shouhu.ledger.clock()
     unread = select(notice.id).where(notice.person_id == who.person_id, notice.read_at.is_(None))
+    found_by_left = {view, "overdue"} if view == "desk" else {view}
     counted = {
-        **{view: select(task.case_id).where(in_view(who, view)) for view in ("mine", "claimable", "desk")},
+        **{name: select(task.case_id).where(in_view(who, name)) for name in ("mine", "claimable", "desk")},
         "overdue": select(task.case_id).where(in_view(who, "desk"), task.due_at <= now),
         "notices": unread.where(unconcerned(who, notice.case_id)),
     }
     columns = [
         select(func.count()).select_from(query.limit(MOST_COUNTED).subquery()).scalar_subquery().label(name)
         for name, query in counted.items()
+        if name not in found_by_left
     ]
-    return TaskCounts.model_validate(dict((await conn.execute(select(*columns))).mappings().one()))
+    left = _left(who, view, {"stage": stage, "urgency": urgency, "due": due}, now)
+    found = dict((await conn.execute(select(*columns, *left))).mappings().one())
+    facets = {name: {code: found[f"{name}.{code}"] for code in codes} for name, codes in FILTERS.items()}
+    own = {name: min(found["looked" if name == view else "late"], MOST_COUNTED) for name in found_by_left}
+    given = {name: {**found, **own}[name] for name in counted}
+    return TaskCounts.model_validate(given | {"left": facets | {"is_whole": found["looked"] <= MOST_LOOKED}})
+
+
+def _left(who: Actor, view: View, chosen: Mapping[str, str | None], now: datetime) -> Sequence[ColumnElement[Any]]:
+    """By filter and value, how many of the view's first tasks it leaves; one pass in the order of the list, so by its index."""
+    first, shown = task.ended_at.desc() if view == "done" else task.due_at, (task.stage, task.urgency, task.due_at)
+    looked = select(*shown).where(in_view(who, view)).order_by(first).limit(MOST_LOOKED + 1)
+    row = looked.subquery("looked").c
+    fits: dict[str, dict[str, ColumnElement[bool]]] = {
+        "stage": {code: row.stage == code for code in FILTERS["stage"]},
+        "urgency": {code: row.urgency == code for code in FILTERS["urgency"]},
+        "due": {code: and_(*_due(code, now, row.due_at)) for code in DUES},
+    }
+    columns = [func.count().label("looked"), func.count().filter(row.due_at <= now).label("late")]
+    for name, codes in FILTERS.items():
+        others = [fits[other][value] for other, value in chosen.items() if other != name and value]
+        columns += [func.count().filter(fits[name][code], *others).label(f"{name}.{code}") for code in codes]
+    return columns
 
 
 class _Numbered(TaskRow):
@@ -113,15 +149,15 @@ def in_view(who: Actor, view: View) -> ColumnElement[bool]:
     return and_(chosen, at_desk_of(who, task.desk), unconcerned(who, task.case_id))
 
 
-def _due(due: Due | None, now: datetime) -> list[ColumnElement[bool]]:
+def _due(due: Due | None, now: datetime, at: ColumnElement[datetime] = task.due_at) -> list[ColumnElement[bool]]:
     """Past their time, or still in it and due within four hours, today or seven days."""
     if due is None:
         return []
     if due == "overdue":
-        return [task.due_at <= now]
+        return [at <= now]
     midnight = datetime.combine(now.astimezone(BEIJING).date() + timedelta(days=1), time(), BEIJING)
     until = {"soon": now + DUE_SOON, "today": midnight, "week": now + timedelta(days=7)}[due]
-    return [task.due_at > now, task.due_at <= until]
+    return [at > now, at <= until]
 
 
 def _causes(now: datetime) -> dict[Cause, ColumnElement[bool]]:

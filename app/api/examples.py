@@ -39,6 +39,11 @@ REPORTER = Actor(
     person_id="village.reporter.1", agency=Agency.COMM, desk="COMM-110106101", roles=(Role.REPORTER,),
     unit="COMM-110106101",
 )  # fmt: skip
+LEFT = {
+    "stage": {"report": 5, "assess": 11, "intervene": 6, "review": 1},
+    "urgency": {"immediate": 1, "tonight": 0, "same_day": 4, "normal": 18},
+    "due": {"overdue": 1, "soon": 3, "today": 6, "week": 19}, "is_whole": True,
+}  # fmt: skip
 OFFICER = Actor(person_id="police.officer.1", agency=Agency.POLICE, desk="POLICE", roles=(Role.OFFICER,))
 
 
@@ -114,7 +119,8 @@ def examples() -> dict[str, Any]:
         "TaskRow": tasks["a-police-1"],
         "NamedTask": {**tasks["a-police-1"], "title_zh": "责令送回或委托照护", "title_en": "order the return or a delegation of care",
                       "case_no": case_no(1024, FILED)},
-        "TaskCounts": {"mine": 7, "claimable": 4, "desk": 23, "overdue": 1, "notices": 2},
+        "TasksLeft": LEFT,
+        "TaskCounts": {"mine": 7, "claimable": 4, "desk": 23, "overdue": 1, "notices": 2, "left": LEFT},
         "StalledRow": stalled | {"title_zh": "责令送回或委托照护", "title_en": "order the return or a delegation of care",
                                  "case_no": case_no(1024, FILED)},
         "Overview": {"at": ACCEPTED, "open_cases": 46, "overdue": 3, "due_soon": 6, "not_accepted": 1, "on_time": 0.964,

@@ -38,7 +38,7 @@ async def _mine(conn: AsyncConnection, who: Actor) -> int:
     return await how_many(conn, select(tables.tasks.c.case_id).where(boards.in_view(who, "mine")))
 
 
-ENTRIES.append(Entry(TASKS, "待办", "Tasks", MY_WORK, works, count=_mine, on_phone=True, place=0))
+ENTRIES.append(Entry(TASKS, "待办", "Tasks", MY_WORK, works, count=_mine, on_phone=1, place=0))
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,12 @@ async def _whole(
 
 
 async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, asked: Asked, form: Form) -> dict[str, Any]:
+    view, stage, urgency, due = asked.view, asked.stage or None, asked.urgency or None, asked.due or None
     shown = await boards.tasks(
-        conn, who, shouhu, view=asked.view, stage=asked.stage or None, urgency=asked.urgency or None, due=asked.due or None,
-        cursor=asked.cursor, limit=asked.limit,
-    )  # fmt: skip
-    counts: Mapping[str, int] = (await boards.task_counts(conn, who, shouhu)).model_dump()
+        conn, who, shouhu, view=view, stage=stage, urgency=urgency, due=due, cursor=asked.cursor, limit=asked.limit
+    )
+    found = await boards.task_counts(conn, who, shouhu, view=view, stage=stage, urgency=urgency, due=due)
+    counts: Mapping[str, Any] = found.model_dump()
     return {
         "path": TASKS, "part": PART, "asked": asked, "rows": shown.items, "next": shown.next, "counts": counts, "form": form,
         "views": VIEWS, "dues": DUE, "streets": STREETS, "states": STATES,

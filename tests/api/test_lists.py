@@ -46,6 +46,26 @@ async def test_tasks_have_their_names_filters_and_counts(api):
     assert "confirm_safety" in await rows("view=done")
 
 
+async def test_each_filter_says_how_many_tasks_it_leaves_beside_the_others(api):
+    person, urgent = "street-110106016.officer.1", "tonight"
+    for situations in (["living_alone"], ["living_alone"], ["dropout"]):
+        await api.report(children=[{"residence_division": "110106016"}], situations=situations)
+    filters = {"stage": ("report", "assess", "intervene", "review"), "due": ("overdue", "soon", "today", "week"),
+               "urgency": ("immediate", "tonight", "same_day", "normal")}  # fmt: skip
+
+    async def listed(query):
+        answer = (await api.get(person, f"/v1/tasks?limit=200&view=desk{query}")).json()
+        assert answer["next"] is None
+        return len(answer["items"])
+
+    left = (await api.get(person, f"/v1/tasks/counts?view=desk&urgency={urgent}")).json()["left"]
+    assert left["is_whole"]
+    for name, codes in filters.items():
+        others = "" if name == "urgency" else f"&urgency={urgent}"
+        assert left[name] == {code: await listed(f"&{name}={code}{others}") for code in codes}
+    assert sum(left["urgency"].values()) == await listed("") > 0
+
+
 async def test_colleagues_are_those_of_the_own_office(api):
     police = (await api.get("police.officer.1", "/v1/colleagues")).json()
     assert {"police.officer.2", "police.head.1"} <= {one["id"] for one in police}
