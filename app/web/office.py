@@ -34,8 +34,8 @@ async def _unread(conn: AsyncConnection, who: Actor) -> int:
 
 
 ENTRIES += [
-    Entry(NOTICES, "通知", "Notices", MY_WORK, works, count=_unread, on_phone=True, place=7),
-    Entry(SEARCH, "检索", "Search", MY_WORK, works, on_phone=True, place=8),
+    Entry(NOTICES, "通知", "Notices", MY_WORK, works, count=_unread, on_phone=3, place=7),
+    Entry(SEARCH, "检索", "Search", MY_WORK, works, on_phone=5, place=8),
     Entry(ABSENCES, "外出与代理", "Absences", MY_WORK, works, place=9),
 ]
 

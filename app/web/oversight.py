@@ -39,7 +39,7 @@ def oversees(who: Actor) -> bool:
     return works(who) and not isinstance(may(who, Action.READ_STATISTICS), Deny)
 
 
-ENTRIES.append(Entry(BOARD, "督办台", "Oversight", OVERSIGHT, oversees, on_phone=True))
+ENTRIES.append(Entry(BOARD, "督办台", "Oversight", OVERSIGHT, oversees, on_phone=2))
 ENTRIES.append(Entry(MATRIX, "各单位时效", "Times by agency", OVERSIGHT, oversees))
 
 

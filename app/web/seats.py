@@ -48,7 +48,7 @@ async def _waiting(conn: AsyncConnection, who: Actor) -> int:
 
 
 ENTRIES.append(
-    Entry(PEOPLE, "机构与人员", "Desks and people", SYSTEM, may_see_seats, count=_waiting, on_phone=True, place=4)
+    Entry(PEOPLE, "机构与人员", "Desks and people", SYSTEM, may_see_seats, count=_waiting, on_phone=6, place=4)
 )
 
 

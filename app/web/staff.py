@@ -33,7 +33,7 @@ def works(who: Actor) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the navigation: for whom, with which number beside it, and whether in the bar of a phone."""
+    """A line of the navigation: for whom, with which number beside it, and its turn in the bar of a phone."""
 
     path: str
     zh: str
@@ -41,14 +41,21 @@ class Entry:
     group: tuple[str, str]
     shown: Callable[[Actor], bool]
     count: Count | None = None
-    on_phone: bool = False
+    on_phone: int = 0
+    """In the bar of a phone, the lowest first, which has room for four; 0 for under 更多 alone."""
     place: int = 5
     """In its group, from above."""
 
 
+IN_BAR = 5
+"""Fingers hit no more than these on a phone 320 px wide."""
 MY_WORK, OVERSIGHT, SYSTEM = ("我的工作", "My work"), ("监督管理", "Oversight"), ("系统", "System")
 ENTRIES: list[Entry] = []
 """Each module of pages adds its own at its import; groups stand in the order in which they are first named."""
+
+
+Numbered = tuple[Entry, int]
+"""A line with its number."""
 
 
 async def person(request: Request, conn: Conn, shouhu: Shouhu) -> Actor:
@@ -79,11 +86,15 @@ async def show(
     request: Request, conn: AsyncConnection, who: Actor, name: str, facts: Mapping[str, object], *, status: int = 200
 ) -> Response:
     """A page in the frame of the staff."""
+    nav = await _navigation(conn, who)
+    bar, rest = in_bar([one for group in nav.values() for one in group])
     frame = {
         "who": who,
         "searches": works(who),
         "called": await _called(conn, who),
-        "nav": await _navigation(conn, who),
+        "nav": nav,
+        "bar": bar,
+        "rest": rest,
     }
     return page(request, name, {**frame, **facts}, status=status, live=True)
 
@@ -95,13 +106,21 @@ async def _called(conn: AsyncConnection, who: Actor) -> Mapping[str, Any]:
     return {"name": row["name"], "desk": row["desk"]} if row else {"name": who.person_id, "desk": who.desk}
 
 
-async def _navigation(conn: AsyncConnection, who: Actor) -> dict[tuple[str, str], list[tuple[Entry, int]]]:
-    groups: dict[tuple[str, str], list[tuple[Entry, int]]] = {}
+async def _navigation(conn: AsyncConnection, who: Actor) -> dict[tuple[str, str], list[Numbered]]:
+    groups: dict[tuple[str, str], list[Numbered]] = {}
     for entry in sorted(ENTRIES, key=lambda one: ((MY_WORK, OVERSIGHT, SYSTEM).index(one.group), one.place)):
         if entry.shown(who):
             number = await entry.count(conn, who) if entry.count else 0
             groups.setdefault(entry.group, []).append((entry, number))
     return groups
+
+
+def in_bar(entries: list[Numbered]) -> tuple[list[Numbered], list[Numbered]]:
+    """What stands in the bar of a phone, and what behind 更多: all where it fits, else the first four."""
+    if len(entries) <= IN_BAR:
+        return entries, []
+    first = sorted((one for one in entries if one[0].on_phone), key=lambda one: one[0].on_phone)[: IN_BAR - 1]
+    return first, [one for one in entries if one not in first]
 
 
 async def how_many(conn: AsyncConnection, query: Any, most: int = 99) -> int:

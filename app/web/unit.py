@@ -29,8 +29,8 @@ def _has_keys(who: Actor) -> bool:
     return governs(who, _unit_of(who))
 
 
-ENTRIES.append(Entry(REPORT_PATH, "上报", "Report", MY_WORK, _reports, on_phone=True))
-ENTRIES.append(Entry(REPORTS, "本单位上报", "Our reports", MY_WORK, _reports, on_phone=True))
+ENTRIES.append(Entry(REPORT_PATH, "上报", "Report", MY_WORK, _reports, on_phone=2))
+ENTRIES.append(Entry(REPORTS, "本单位上报", "Our reports", MY_WORK, _reports, on_phone=3))
 ENTRIES.append(Entry(SYSTEMS, "系统对接", "Systems and keys", SYSTEM, _has_keys))
 
 

@@ -62,7 +62,7 @@ async def _due(conn: AsyncConnection, who: Actor) -> int:
     return await how_many(conn, mine.where(unconcerned(who, watch.case_id)))
 
 
-ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, on_phone=True, place=2))
+ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, on_phone=2, place=2))
 
 
 @router.get(VISITS)

@@ -13,7 +13,7 @@
       search.select();
     }
     if (event.key === "Escape") {
-      for (const menu of document.querySelectorAll("details.me[open]")) {
+      for (const menu of document.querySelectorAll("details.me[open], details.rest[open]")) {
         menu.open = false;
         menu.querySelector("summary").focus();
       }
