@@ -44,16 +44,57 @@
     }
   });
 
+  // A slow answer: the page says so in a line above all else, so nothing moves; a form that is on its way is not sent again.
+  const line = document.getElementById("busy"), waits = new Map(), sent = new WeakSet();
+  const begin = (what, words, after = 600, why = what) => {
+    what.setAttribute("aria-busy", "true");
+    waits.set(why, [what, setTimeout(() => { line.textContent = words; }, after)]);
+  };
+  const end = (why) => {
+    const [what, timer] = waits.get(why) ?? [];
+    what?.removeAttribute("aria-busy");
+    clearTimeout(timer);
+    waits.delete(why);
+    sent.delete(why);
+    if (!waits.size && line) line.textContent = "";
+  };
+  if (line) {
+    document.addEventListener("submit", (event) => {
+      const form = event.target;
+      if (sent.has(form) || form.hasAttribute("aria-busy")) {
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        return;
+      }
+      sent.add(form);
+      setTimeout(() => {
+        if (event.defaultPrevented) return sent.delete(form);
+        begin(form, line.dataset.sends);
+        setTimeout(() => {
+          if (!sent.delete(form)) return;
+          form.removeAttribute("aria-busy");
+          line.textContent = line.dataset.waits;
+        }, 15_000);
+      });
+    }, true);
+    document.addEventListener("htmx:before:request", (event) => {
+      const {ctx} = event.detail;
+      begin(ctx.sourceElement, ctx.request.method === "GET" ? line.dataset.loads : line.dataset.keeps, 1000, ctx);
+    });
+    document.addEventListener("htmx:finally:request", (event) => end(event.detail.ctx));
+    addEventListener("pageshow", () => [...waits.keys()].forEach(end));
+  }
+
   // A form of a case: what was typed is kept on the server a moment later and when the page is left; it goes once the form was sent.
   for (const form of document.querySelectorAll("form[data-draft]")) {
-    const line = document.getElementById("drafted"), out = form.querySelector("[data-sign-in]");
+    const drafted = document.getElementById("drafted"), out = form.querySelector("[data-sign-in]");
     const said = () => {
       const all = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string"));
       all.set("keep", "1");
       return all;
     };
     let timer, composing = false, sending, last = said().toString();
-    const tell = (words, signedOut = false) => { [line.textContent, out.hidden] = [words, !signedOut]; };
+    const tell = (words, signedOut = false) => { [drafted.textContent, out.hidden] = [words, !signedOut]; };
     const save = async () => {
       const body = said(), now = body.toString();
       if (now === last || composing) return;
@@ -62,9 +103,9 @@
         const answer = await fetch(form.action, {method: "POST", body, redirect: "manual", signal: sending.signal});
         if (answer.status === 204) {
           last = now;
-          tell(`${line.dataset.kept} ${new Date().toTimeString().slice(0, 5)}`);
-        } else tell(...(answer.status === 401 || answer.type === "opaqueredirect" ? [line.dataset.out, true] : [answer.status < 500 ? line.dataset.long : line.dataset.lost]));
-      } catch (fault) { if (fault.name !== "AbortError") tell(line.dataset.lost); }
+          tell(`${drafted.dataset.kept} ${new Date().toTimeString().slice(0, 5)}`);
+        } else tell(...(answer.status === 401 || answer.type === "opaqueredirect" ? [drafted.dataset.out, true] : [answer.status < 500 ? drafted.dataset.long : drafted.dataset.lost]));
+      } catch (fault) { if (fault.name !== "AbortError") tell(drafted.dataset.lost); }
     };
     const soon = () => { clearTimeout(timer); timer = setTimeout(save, 1200); };
     form.addEventListener("compositionstart", () => { composing = true; });
@@ -87,11 +128,14 @@
       if (event.defaultPrevented || sending) return;
       event.preventDefault();
       const by = event.submitter;
+      begin(form, line.dataset.sends);
       try {
         await fetch("/healthz", {cache: "no-store", signal: AbortSignal.timeout(8000)});
         offline.hidden = sending = true;
+        end(form);
         form.requestSubmit(by);
       } catch {
+        end(form);
         offline.hidden = false;
         offline.scrollIntoView({block: "center"});
       }
