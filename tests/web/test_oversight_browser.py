@@ -40,6 +40,40 @@ async def test_many_are_urged_at_once(visitor, people, seeded, scripts):
     here.is_quiet()
 
 
+async def test_one_is_urged_and_one_moved_by_keyboard_alone(visitor, people, owner, stack):
+    late = in_the_past(stack, owner, timedelta(days=4))
+    case_id = (await late.post("school.reporter.1", "/v1/reports", report("示例子（化名）")))["case_id"]
+    leg = await leg_of(people, case_id, "POLICE")
+    here = await (await visitor(SUPERVISOR)).open("/oversight?cause=not_accepted")
+    await here.tab_to(f"input[value='{case_id}/{leg}']", most=200)
+    await here.press("Space")
+    await here.page.locator("#note").focus()
+    await here.tab_to("button[value=urge]")
+    assert await here.submit() == 200
+    assert "已催办 1 项" in await here.says()
+    await here.open("/oversight?cause=not_accepted")
+    await here.tab_to(f"input[value='{case_id}/{leg}']", most=200)
+    await here.press("Space")
+    await here.page.locator("#tasks input[name=task]").last.focus()
+    await here.tab_to("#note")
+    await here.page.keyboard.type("公安多日未受理")
+    await here.tab_to("details.wide summary")
+    await here.press("Enter")
+    await here.tab_to("#to")
+    for _ in range(40):
+        await here.press("ArrowDown")
+        if await here.page.input_value("#to") == "CIVIL":
+            break
+    await here.tab_to("button[value=reassign]")
+    assert await here.submit() == 200
+    assert "可以办" in await here.says(), "the consequence first"
+    await here.tab_to("button[value=reassign]")
+    assert await here.submit() == 200
+    assert "已改派 1 项" in await here.says()
+    assert (await leg_now(people, case_id, leg))["state"] == "reassigned"
+    here.is_quiet()
+
+
 async def test_a_supervision_says_what_is_demanded(visitor, seeded):
     here = await (await visitor(SUPERVISOR)).open("/oversight")
     await here.page.locator("input[name=task]").first.check()

@@ -161,8 +161,12 @@ async def test_every_page_of_the_way_is_without_barriers_at_every_width(visitor,
     here.is_quiet()
 
 
-async def test_the_whole_way_by_keyboard_without_scripts_on_a_small_screen(visitor, link, owner):
-    here, told = await visitor(size=SMALL, java_script_enabled=False), "键盘上报，没有脚本。"
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+async def test_the_whole_way_by_keyboard_on_a_small_screen(visitor, link, owner, scripts):
+    here, told = (
+        await visitor(size=SMALL, java_script_enabled=scripts),
+        f"键盘上报，{'有' if scripts else '没有'}脚本。",
+    )
     await here.open("/report")
     await here.tab_to("#code")
     await here.page.keyboard.type(link["code"].lower().replace("-", " "))

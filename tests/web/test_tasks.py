@@ -136,6 +136,63 @@ async def test_a_search_is_one_key_away_and_stands_in_no_address(staff_page, peo
 
 
 @pytest.mark.browser
+async def test_from_a_search_to_a_tab_of_the_case_and_back_by_keyboard_alone(staff_page, people, waiting):
+    here = await (await staff_page(OFFICER)).open(TASKS)
+    case_id = waiting.partition("|")[0]
+    items = (await people.get(OFFICER, "/v1/tasks?view=claimable&limit=200"))["items"]
+    number = next(row["case_no"] for row in items if row["case_id"] == case_id)
+    await here.tab_to("#search")
+    await here.page.keyboard.type(number)
+    assert await here.submit() == 200
+    await here.page.locator("main form .btn").focus()  # the picker of a date takes the focus to itself for once
+    await here.tab_to(f"main a[href='/cases/{case_id}']")
+    assert await here.submit() == 200
+    await here.tab_to(f".tabs a[href='/cases/{case_id}/history']")
+    assert await here.submit() == 200
+    assert await here.page.locator(".tabs [aria-current=page]").get_attribute("href") == f"/cases/{case_id}/history"
+    await here.tab_to(".tl details > summary", most=80)
+    await here.press("Enter")
+    assert await here.page.locator(".tl details[open] .why").first.is_visible()
+    await here.page.go_back()  # the keys for it are the browser's own
+    assert here.page.url.endswith(f"/cases/{case_id}")
+    await here.tab_to(f".tabs a[href='/cases/{case_id}/history']")
+    here.is_quiet()
+
+
+@pytest.mark.browser
+async def test_a_filter_says_how_many_it_leaves(staff_page, people, waiting):
+    here = await (await staff_page(OFFICER)).open(f"{TASKS}?view=desk&urgency=same_day")
+    left = (await people.get(OFFICER, "/v1/tasks/counts?view=desk&urgency=same_day"))["left"]
+    said = await here.page.locator("select[name=due] option").all_inner_texts()
+    assert said[1:] == [
+        f"{words}（{min(n, 99)}{'+' if n > 99 else ''}）"
+        for words, n in zip(("已超期", "4 小时内", "今日到期", "7 天内"), left["due"].values(), strict=True)
+    ]
+    await here.page.select_option("select[name=stage]", "report")
+    await here.page.click("form.filters .btn")
+    assert await here.page.locator("#list tbody tr").count() == min(left["stage"]["report"], 50)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [PHONE, SMALL], ids=["390", "320"])
+async def test_a_supervisors_bar_has_five_places_and_the_rest_behind_the_last(visitor, size):
+    here = await (await visitor("civil.supervisor.1", size=size, has_touch=True, is_mobile=True)).open(
+        "/oversight/agencies"
+    )
+    shown = await here.page.locator(".mobnav > a, .rest > summary").all_inner_texts()
+    assert [one.split()[0] for one in shown] == ["待办", "督办台", "通知", "检索", "更多"]
+    there = await here.page.locator("nav.side a").evaluate_all("all => all.map(one => one.pathname)")
+    await here.page.locator(".rest > summary").tap()
+    bar = await here.page.locator(".mobnav a").evaluate_all("all => all.map(one => one.pathname)")
+    assert sorted(bar) == sorted(there), "whatever a desk leads to, a phone does"
+    assert await here.page.locator(".rest [aria-current]").is_visible()
+    assert (await here.overflow(), await here.barriers(), await here.small_targets()) == (0, [], [])
+    await here.press("Escape")
+    assert await here.page.locator(".rest .menu").is_hidden()
+    here.is_quiet()
+
+
+@pytest.mark.browser
 async def test_a_deputy_is_named_sits_in_the_seat_and_leaves_it(visitor, people):
     head, other = "rescue.head.1", "rescue.officer.1"
     here = await (await visitor(head, size=PHONE, java_script_enabled=False)).open("/absences")
