@@ -250,23 +250,50 @@ async def test_a_deputy_sits_in_the_seat_and_is_concerned_as_both(walled, engine
             await conn.execute(tables.deputies.delete().where(tables.deputies.c.id == made))
 
 
-async def test_a_case_about_them_is_behind_the_wall_for_the_desk_the_agency_and_the_district(walled, engine, people):
+def task_row(case_id, **changes):
+    row = {
+        "case_id": case_id, "subject": "a-police-1", "kind": "referral", "task": "t", "agency": "POLICE", "desk": "POLICE",
+        "stage": "report", "step": 1, "basis": [], "urgency": "normal", "division": "110106", "state": "sent", "is_open": True,
+        "opened_at": datetime.now(UTC), "due_at": datetime.now(UTC), "paused": False, "provisional": False, "delivery": "none",
+        "urged": 0,
+    }  # fmt: skip
+    return row | changes
+
+
+ABOUT_THEM = {"desks": ["POLICE"], "about": ["POLICE", "conf.supervisor.1"]}
+LEFT = {"desks": ["CIVIL"], "about": ["conf.supervisor.1"]}
+
+
+@pytest.mark.parametrize(
+    ("sight", "task", "seen_by"),
+    [
+        (ABOUT_THEM, {}, {"civil.supervisor.1"}),
+        (LEFT, {"is_open": False, "state": "declined"}, {"civil.supervisor.1"}),
+        ({"desks": ["POLICE"]}, {}, {"police.officer.1", "police.chief.1", "conf.supervisor.1", "civil.supervisor.1"}),
+    ],
+    ids=["about them", "the desk has left", "their own"],
+)
+async def test_a_case_and_its_tasks_are_behind_the_same_wall(walled, engine, people, sight, task, seen_by):
     case = f"case-wall-about-{secrets.token_hex(4)}"
-    row = case_row(case, desks=["POLICE"], agencies=["POLICE"], about=["POLICE", "conf.supervisor.1"])
     async with engine.begin() as conn:
-        await conn.execute(insert(tables.cases), row)
-    seen = {}
+        agencies = sight["desks"]
+        await conn.execute(insert(tables.cases), case_row(case, agencies=agencies, **sight))
+        await conn.execute(insert(tables.tasks), task_row(case, **task))
     try:
         for person in ("police.officer.1", "police.chief.1", "conf.supervisor.1", "civil.supervisor.1"):
             async with walled.begin() as conn:
                 await actor_by_token(conn, TOKENS[person])
-                seen[person] = (
-                    await conn.execute(text("select count(*) from cases where id = :id"), {"id": case})
-                ).scalar_one()
+                found = [
+                    (
+                        await conn.execute(text(f"select count(*) from {table} where {key} = :id"), {"id": case})
+                    ).scalar_one()
+                    for table, key in (("cases", "id"), ("tasks", "case_id"))
+                ]
+            assert found == [person in seen_by] * 2, person
     finally:
         async with engine.begin() as conn:
+            await conn.execute(tables.tasks.delete().where(tables.tasks.c.case_id == case))
             await conn.execute(tables.cases.delete().where(tables.cases.c.id == case))
-    assert seen == {"police.officer.1": 0, "police.chief.1": 0, "conf.supervisor.1": 0, "civil.supervisor.1": 1}
 
 
 @pytest.fixture(scope="module")
