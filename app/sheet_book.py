@@ -39,10 +39,12 @@ def width(column: SheetColumn) -> int:
 
 
 def template(
-    ledger: Ledger, seen: Sequence[Section], divisions: dict[str, str], now: datetime, path: Path, *, registers: bool
-) -> None:
+    ledger: Ledger, seen: Sequence[Section], divisions: dict[str, str], now: datetime, path: Path, *, registers: bool,
+    cares: bool,
+) -> None:  # fmt: skip
     """What an import wants: names, pick lists, notes and an example; it holds nobody's data."""
-    columns = [c for c in layout([c.code for c in ledger.for_sections(seen)], divisions) if c.enters or c.code == KEY]
+    every = layout([c.code for c in ledger.for_sections(seen)], divisions, cares=cares)
+    columns = [c for c in every if c.is_read]
     columns += REGISTERING if registers else ()
     made = Book(path, f"{ledger.zh} 导入模板 {now.astimezone(BEIJING):%Y-%m-%d}")
     page = made.page(ENTERED, [width(column) for column in columns])
@@ -57,6 +59,9 @@ def template(
     notes.head(("列 column", "名称 name", "填写要求 what to write", "可选项 choices"))
     for column in columns:
         notes.add((column.zh, column.en, column.note or "留空表示不变", JOINED.join(column.picks)))
+    for column in every:
+        if column not in columns:
+            notes.add((column.zh, column.en, column.note, ""))
     for said in GUIDANCE:
         notes.add(("", "", said, ""))
     example = made.page(EXAMPLE, [width(column) for column in columns])
@@ -70,6 +75,7 @@ def template(
 
 GUIDANCE = (
     "只读取“填报”表；“示例”“选项”不读取。 Only the first sheet is read.",
+    "不导入的列如填有本台账以外的内容，预检时逐行说明，不会悄悄丢弃。 What is typed but not entered is said in the preview.",
     "留空的单元格不改变原值；遮蔽的值（含*）视为不变。 An empty or masked cell changes nothing.",
     "已有儿童按编号、身份证号，或姓名加出生日期对应；对应不到的由居住地的村（居）委会或街乡建档。",
     "有一行错误则整表不导入；错误在返回的表中标红并说明。 All rows or none.",

@@ -14,6 +14,7 @@ from app.db import tables
 from app.db.intake import FamilyMember, ReportedChild, Reporter, Submission, child_row, facts_of, marked_as
 from app.db.ledger import Content
 from app.db.vault import Vault, vault_of
+from app.domain.arrangement import ArrangeCare
 from app.domain.child_file import EnterChange, file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
@@ -22,12 +23,15 @@ from app.domain.refusals import Refused
 from app.domain.sheets import (
     Fault,
     RowState,
+    SheetColumn,
     as_typed,
 )  # fmt: skip
 from app.domain.sight import divisions
 from app.domain.terms import ReporterClass
+from app.domain.unread import FAULTS, MARKED, NOT_READ
 from app.sheet_book import ENTERED, Tell, stamp, streets
 from app.sheet_reader import Planned, Reader, Sheet
+from app.sheet_unread import OWN, reason
 from app.workbook import Book
 
 MOST_TOLD = 200
@@ -37,7 +41,9 @@ REPORTED = {
     FileField.PHONE: "phone", FileField.RESIDENCE: "residence", FileField.HUKOU: "hukou", FileField.SCHOOL: "school",
 }  # fmt: skip
 """What a registration says itself; the rest is entered beside it."""
-MARKED = "导入结果 result"
+
+
+CARED = "委托照护（即时登记）"
 
 
 class Changed(Exception):
@@ -48,15 +54,16 @@ async def preview(sheet: Sheet, conn: AsyncConnection, sent: bytes, path: Path, 
     """Write the marked sheet; the counts and the first faults. Raises Unreadable."""
     reader = Reader(sheet, conn, await streets(conn))
     await reader.learn()
-    counts, faults = Counter[str](), list[dict[str, Any]]()
+    counts, faults, unread = Counter[str](), list[dict[str, Any]](), Counter[SheetColumn]()
     made, page, done = Book(path, stamp(sheet.who, sheet.now, sheet.job.why)), None, 0
     async for some in reader.batches(sent):
         if page is None:
             page = made.page(ENTERED, [*([16] * len(reader.heads)), 12, 60])
-            page.head([*reader.heads, MARKED, "错误 errors"])
+            page.head([*reader.heads, MARKED, FAULTS])
         places = {column.code: n for n, column in reader.columns.items()}
         for one in some:
             counts[one.state] += 1
+            unread.update(one.unread)
             cells = [as_typed(cell) for cell in one.cells]
             bad = [places[fault.column] for fault in one.faults if fault.column in places]
             page.add([*cells, one.state.zh, _said(one, reader)], [*bad, *([len(cells) + 1] if one.faults else [])])
@@ -65,22 +72,35 @@ async def preview(sheet: Sheet, conn: AsyncConnection, sent: bytes, path: Path, 
         done += len(some)
         await tell(done, max(done, reader.total))
     made.close()
-    return {"counts": {state.value: counts[state] for state in RowState}, "faults": faults[:MOST_TOLD], "total": done}
+    return {
+        "counts": {state.value: counts[state] for state in RowState}, "faults": faults[:MOST_TOLD], "total": done,
+        "unread": [_not_entered(column, cells) for column, cells in unread.items()],
+    }  # fmt: skip
 
 
 def _told(row: int, fault: Fault) -> dict[str, Any]:
     return {"row": row, "column": fault.column, "code": fault.wrong.value, "zh": fault.wrong.zh, "en": fault.wrong.en}
 
 
+def _not_entered(column: SheetColumn, cells: int) -> dict[str, Any]:
+    """A keeper's own column by its letter: its heading may be anything."""
+    own = column.code.removeprefix(OWN)
+    named = {"zh": f"{own}列", "en": f"column {own}"} if own != column.code else {"zh": column.zh, "en": column.en}
+    return {"column": column.code, **named, "why": reason(column), "cells": cells}
+
+
 def _said(one: Planned, reader: Reader) -> str:
-    """Every fault of a row in words, with its column; or which columns change."""
-    names = {column.code: column.zh for column in reader.columns.values()}
+    """Every fault of a row in words, with its column; or which columns change. And what it says that is not entered."""
+    names = reader.names
     parts = [
         f"{names.get(fault.column, fault.column)}：{fault.wrong.zh} {fault.wrong.en}" if fault.column
         else f"{fault.wrong.zh} {fault.wrong.en}"
         for fault in one.faults
     ]  # fmt: skip
-    return "；".join(parts) or "、".join(name.zh for name in one.values if one.child)
+    changed = [*(name.zh for name in one.values if one.child), *([CARED] if one.care else [])]
+    said = "；".join(parts) or "、".join(changed)
+    unread = f"{NOT_READ}{'、'.join(column.zh for column in one.unread)}" if one.unread else ""
+    return "；".join(part for part in (said, unread) if part)
 
 
 async def apply(sheet: Sheet, conn: AsyncConnection, sent: bytes, tell: Tell) -> dict[str, int]:
@@ -93,7 +113,8 @@ async def apply(sheet: Sheet, conn: AsyncConnection, sent: bytes, tell: Tell) ->
             raise Changed
         try:
             await _register(sheet, conn, [one for one in some if one.state is RowState.NEW])
-            await _enter(sheet, conn, [one for one in some if one.state is RowState.CHANGED])
+            await _enter(sheet, conn, [one for one in some if one.values and one.record])
+            await _arrange(sheet, conn, [one for one in some if one.care])
         except Refused as refusal:
             raise Changed from refusal
         counts.update(one.state for one in some)
@@ -154,6 +175,19 @@ async def _enter(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -
     }  # fmt: skip
     if asked:
         await sheet.ledger.begin_all(conn, asked, now=sheet.now)
+
+
+async def _arrange(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -> None:
+    """委托照护 of children whom the sender's desk watches: a fact of the watch, as the committee would enter it for each."""
+    for one in some:
+        if one.record and one.record.watch:
+            said = one.care
+            command = ArrangeCare(
+                by=sheet.who, relation=said["relation"], is_adult=said["fit"], is_able=said["fit"], leaves_on=said["leaves_on"],
+                content={"name": said["name"], "phone": said.get("phone", ""), "address": "", "parents_at": ""},
+                note=f"{sheet.book.zh}导入 {sheet.job.id}",
+            )  # fmt: skip
+            await sheet.ledger.record(conn, one.record.watch.watch_id, command, now=sheet.now)
 
 
 def _version(record: ChildRecord, name: FileField) -> int:

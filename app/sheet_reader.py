@@ -11,11 +11,12 @@ from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Row, String, and_, any_, cast, exists, false, or_, select, text
+from sqlalchemy import ColumnElement, Row, String, and_, any_, cast, exists, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.children import VALUES, sighted
+from app.api.context import visible
 from app.api.ledgers import within
 from app.db import tables
 from app.db.audit import before_reading
@@ -30,6 +31,8 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.facts import BEIJING
 from app.domain.identity import clean_name, normal_id
+from app.domain.ledgers import Findings
+from app.domain.sheet_care import arranges, is_watched_by, read_care
 from app.domain.sheets import (
     KEY,
     REGISTERING,
@@ -45,6 +48,7 @@ from app.domain.sheets import (
 )  # fmt: skip
 from app.domain.sight import divisions
 from app.sheet_book import ENTERED
+from app.sheet_unread import Unread, own_columns
 from app.workbook import Unreadable, rows
 
 BATCH = 500
@@ -103,6 +107,10 @@ class Planned:
     """The id of a new child; the same row means the same child."""
     registration: Registration | None = None
     values: dict[FileField, Any] = field(default_factory=dict)
+    care: dict[str, Any] = field(default_factory=dict)
+    """An arrangement with a delegate, by its parts."""
+    unread: list[SheetColumn] = field(default_factory=list)
+    """Columns in which it says something that is not entered."""
 
 
 @dataclass
@@ -129,12 +137,18 @@ class Reader:
     def __init__(self, sheet: Sheet, conn: AsyncConnection, names: dict[str, str]) -> None:
         self._sheet, self._conn, self._divisions = sheet, conn, names
         seen = sheet.rules.file.seen_by(sheet.who.agency)
-        self._layout = (*layout([c.code for c in sheet.book.ledger().for_sections(seen)], names), *REGISTERING)
+        codes = [column.code for column in sheet.book.ledger().for_sections(seen)]
+        self._layout = (*layout(codes, names, cares=arranges(sheet.who)), *REGISTERING)
+        self.names = {column.code: column.zh for column in self._layout}
         self._seen, self._met = set[str](), set[str]()
         self.known = Known()
         self.columns: dict[int, SheetColumn] = {}
+        self.others: dict[int, SheetColumn] = {}
+        """The keeper's own columns, which are not read."""
         self.heads: list[str] = []
         self.total = 0
+        findings = Findings(sheet.rules)
+        self._unread = Unread(sheet.who, sheet.book.ledger(), findings, names, sheet.today)
 
     @property
     def _mine(self) -> ColumnElement[bool]:
@@ -192,6 +206,7 @@ class Reader:
         if not any(column.enters for column in self.columns.values()):
             raise Unreadable("workbook_has_other_columns")
         self.heads = [as_typed(head) for head in heads]
+        self.others = own_columns(self.heads, self.columns)
         numbered = ((n, cells) for n, cells in enumerate(lines, 2) if any(as_typed(cell) for cell in cells))
         while some := list(islice(numbered, BATCH)):
             yield await self._plan([Planned(n, cells) for n, cells in some])
@@ -206,7 +221,7 @@ class Reader:
         if ids:
             stream, why = f"ledger-{self._sheet.book.id}", self._sheet.job.why
             await before_reading(self._conn, who, "import_ledger", stream, list(self.heads), children=ids, why=why)
-        found = {record.child_id: record for record in await records_of(self._conn, ids, false())}
+        found = {record.child_id: record for record in await records_of(self._conn, ids, visible(who))}
         for one in some:
             one.record = found.get(one.child or "")
             self._read(one)
@@ -255,6 +270,12 @@ class Reader:
 
     def _read(self, one: Planned) -> None:
         row = dict(self._cells(one))
+        typed = row | {column: one.cells[n] for n, column in self.others.items() if n < len(one.cells)}
+        cares = is_watched_by(one.record, self._sheet.who.desk)
+        one.unread = self._unread.of(typed, one.record, is_new=bool(one.once), cares=cares)
+        if cares:
+            care = read_care(row, one.record)
+            one.faults, one.care = one.faults + care.faults, care.values
         said = read_row(row, one.record, self._divisions, self._sheet.today)
         one.faults += said.faults
         for name, value in said.values.items():
@@ -265,7 +286,7 @@ class Reader:
             found, grade, faults = read_registration(row)
             one.faults += faults
             one.registration = Registration(found=found, grade=grade) if found and grade else None
-        new = RowState.NEW if one.once else RowState.CHANGED if one.values else RowState.SAME
+        new = RowState.NEW if one.once else RowState.CHANGED if one.values or one.care else RowState.SAME
         one.state = RowState.WRONG if one.faults else new
 
     def _value(self, one: Planned, name: FileField, value: Any) -> None:

@@ -334,14 +334,15 @@ async def in_sight(conn: Conn, who: Actor, child_id: str, *, to_act: bool = Fals
 def sighted(who: Actor, child_id: str | None = None) -> ColumnElement[bool]:
     """The same as a condition on `children`; `child_id` may be the same child under the id of a later report."""
     child, watch, file, case = tables.children.c, tables.watches.c, tables.child_files.c, tables.cases.c
-    asked, others = (
+    asked, joined = (
         tables.children.alias("asked").c,
-        select(file.child_id).where(file.merged_into == child.id).correlate(tables.children),
+        and_(file.merged_into == child.id, watch.child_id == file.child_id),
     )
     ways = or_(
         exists().where(case.id == child.case_id, visible(who)),
         exists().where(asked.id == child_id, case.id == asked.case_id, visible(who)),
-        exists().where(or_(watch.child_id == child.id, watch.child_id.in_(others)), watch.desk.in_(keeps(who))),
+        exists().where(watch.child_id == child.id, watch.desk.in_(keeps(who))),
+        exists().where(joined, watch.desk.in_(keeps(who))),
         exists().where(watch.child_id == child.id, watch.offered_to == who.desk),
         exists().where(file.child_id == child.id, file.desks.contains([who.desk])),
         and_(child.case_id.is_(None), true() if who.oversees_district else child.division.in_(divisions(who))),

@@ -6,17 +6,17 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.children import concerned_by_joined, rules_of
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
-from app.api.pages import Cursor, Limit, page_of
+from app.api.pages import Cursor, Limit, Page, page_of, read_cursor
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
-from app.db.child_records import each_once, records_of
+from app.db.child_records import each_once, one_of, records_of
 from app.db.ledger import Pack
 from app.db.walls import reaching
 from app.domain.access import STAFF, Actor
@@ -61,7 +61,7 @@ class LedgerPage(BaseModel):
     next: str | None
 
 
-class _Listed(BaseModel):
+class Listed(BaseModel):
     id: str
     filed_at: datetime
 
@@ -89,10 +89,8 @@ async def read_ledger(
         await spend(conn, who, Act.UNMASK_LIST, {"ledger": code, "use": use.value}, shouhu.ledger.clock())
     columns = ledger.for_sections(rules.file.seen_by(who.agency))
     await reaching(conn, district=ledger.reach is Reach.DISTRICT)
-    child = tables.children.c
-    query = select(child.id, child.filed_at).where(within(who, ledger))
-    page = await page_of(conn, query, _Listed, (child.filed_at, child.id), cursor=cursor, limit=limit)
-    fields, ids = [code, *(column.code for column in columns)], [one.id for one in page.items]
+    chosen = await chosen_by_columns(conn, who, ledger, cursor, limit)
+    fields, ids = [code, *(column.code for column in columns)], await _within(conn, who, ledger, chosen)
     why = use.value if use else None
     await audit_read(conn, who, "read_ledger", f"ledger-{code}", fields, children=ids, why=why)
     today, rows = shouhu.ledger.clock().astimezone(BEIJING).date(), []
@@ -101,9 +99,36 @@ async def read_ledger(
         made = (row(codes, one, masked=use is None) for one in lines(ledger.rows_of, line))
         rows += [{"child_id": line.record.child_id, **one} for one in made]
     return LedgerPage(
-        **ledger.model_dump(include={"code", "zh", "en", "basis"}), masked=use is None, rows=rows, next=page.next,
+        **ledger.model_dump(include={"code", "zh", "en", "basis"}), masked=use is None, rows=rows, next=chosen.next,
         columns=[LedgerColumn(code=column.code, zh=column.zh, en=column.en) for column in columns],
     )  # fmt: skip
+
+
+async def chosen_by_columns(
+    conn: AsyncConnection, who: Actor, ledger: Ledger, cursor: str | None, limit: int
+) -> Page[Listed]:
+    """A page of those who may stand in the book, by columns that have an index: what costs several looks a child is asked of the page."""
+    child, case, by = tables.children.c, tables.cases.c, (tables.children.c.filed_at, tables.children.c.id)
+    query = select(child.id, child.filed_at)
+    match ledger.reach:
+        case Reach.KEPT if who.agency.is_territorial:
+            last = read_cursor(cursor, by) if cursor else (None, None)
+            kept: Any = func.shouhu_book(*last, limit + 1).table_valued("id", "filed_at").c
+            query, by, cursor = select(kept.id, kept.filed_at), (kept.filed_at, kept.id), None
+        case Reach.CASES:
+            query = query.where(
+                child.case_id == any_(func.array(select(case.id).where(visible(who)).scalar_subquery()))
+            )
+        case _:
+            pass
+    return await page_of(conn, query, Listed, by, cursor=cursor, limit=limit)
+
+
+async def _within(conn: AsyncConnection, who: Actor, ledger: Ledger, chosen: Page[Listed]) -> list[str]:
+    """Of these, in their order, those whom the book reaches."""
+    child, ids = tables.children.c, [one.id for one in chosen.items]
+    reached = set((await conn.execute(select(child.id).where(one_of(child.id, ids), within(who, ledger)))).scalars())
+    return [one for one in ids if one in reached]
 
 
 def book_of(rules: Pack, who: Actor, code: str) -> Any:
@@ -136,9 +161,10 @@ def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
     reached: ColumnElement[bool] = true()
     match ledger.reach:
         case Reach.KEPT:
-            others = select(file.child_id).where(file.merged_into == child.id).correlate(tables.children)
-            own = or_(watch.child_id == child.id, watch.child_id.in_(others))
-            watched = exists().where(own, watch.progress["suspended_for"].astext.is_(None), watch.desk.in_(keeps(who)))
+            goes_on = or_(watch.is_open, watch.progress["suspended_for"].astext.is_(None))
+            mine = and_(watch.desk.in_(keeps(who)), goes_on)
+            joined = and_(file.merged_into == child.id, watch.child_id == file.child_id)
+            watched = or_(exists().where(watch.child_id == child.id, mine), exists().where(joined, mine))
             here = child.division == who.division if who.division else false()
             reached = or_(watched, and_(of_case, here))
         case Reach.CASES:

@@ -36,7 +36,7 @@ async def page_of(
     They are opened where they are `of` a sealed table.
     """
     if cursor:
-        last = _read(cursor, by)
+        last = read_cursor(cursor, by)
         query = query.where(tuple_(*by) < last if newest_first else tuple_(*by) > last)
     order = [key.desc() for key in by] if newest_first else by
     rows = (await conn.execute(query.order_by(*order).limit(limit + 1))).mappings().all()
@@ -66,7 +66,8 @@ def _word(keys: Iterable[object]) -> str:
     return base64.urlsafe_b64encode("|".join(str(key) for key in keys).encode()).decode()
 
 
-def _read(cursor: str, by: Sequence[Column[Any]]) -> tuple[Any, ...]:
+def read_cursor(cursor: str, by: Sequence[Column[Any]]) -> tuple[Any, ...]:
+    """The sort keys of the last row of the page before; raises Problem."""
     try:
         parts = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
         return tuple(_READ[key.type.python_type](part) for key, part in zip(by, parts, strict=True))

@@ -27,6 +27,7 @@ from app.domain.approvals import MOST_CHILDREN, Act
 from app.domain.facts import BEIJING
 from app.domain.ledgers import Findings, Reach, Use
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.sheet_care import arranges
 from app.domain.sheets import JobState, Step
 from app.domain.sight import divisions
 from app.sheet_book import streets, template
@@ -83,6 +84,9 @@ class SheetJob(BaseModel):
         description="Of an import, rows by what they would do; of an export, children and rows."
     )
     faults: list[dict[str, Any]]
+    unread: list[dict[str, Any]] = Field(
+        description="Of an import, columns in which cells say something that is not entered: how many, and why not."
+    )
     problem: str | None
     title: str | None
     at: datetime
@@ -104,7 +108,8 @@ async def ledger_template(code: str, conn: Conn, who: Who, shouhu: Shouhu) -> Re
     with tempfile.TemporaryDirectory(prefix="shouhu-sheet-") as place:
         path = Path(place) / "template.xlsx"
         sections = rules.file.seen_by(who.agency)
-        await asyncio.to_thread(template, ledger, sections, names, now, path, registers=bool(divisions(who)))
+        fills = {"registers": bool(divisions(who)), "cares": arranges(who)}
+        await asyncio.to_thread(template, ledger, sections, names, now, path, **fills)
         return Response(path.read_bytes(), media_type=MEDIA_TYPE, headers=_named(f"template-{code}"))
 
 

@@ -133,7 +133,7 @@ def _named(member: Rows) -> dict[str, Any]:
     return {name: member[name] for name in KIN if member.get(name)}
 
 
-def _one_of(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+def one_of(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
     """By an array, whose length changes neither statement nor plan: with a list of 500 the planner read every row there is."""
     return column == any_(cast(list(values), ARRAY(String)))
 
@@ -141,19 +141,19 @@ def _one_of(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[
 async def _by_id(conn: AsyncConnection, ids: list[str]) -> dict[str, Rows]:
     child, report = tables.children, tables.reports
     query = select(child, report.c.family, report.c.facts)
-    query = query.outerjoin(report, report.c.case_id == child.c.case_id).where(_one_of(child.c.id, ids))
+    query = query.outerjoin(report, report.c.case_id == child.c.case_id).where(one_of(child.c.id, ids))
     rows = await opened(conn, (await conn.execute(query)).mappings(), child, report)
     return {row["id"]: row for row in rows}
 
 
 async def _folds(conn: AsyncConnection, table: Any, key: str, ids: list[str]) -> dict[str, Any]:
-    query = select(table.c[key], cast(table.c.progress, Text)).where(_one_of(table.c[key], ids))
+    query = select(table.c[key], cast(table.c.progress, Text)).where(one_of(table.c[key], ids))
     return {row[0]: row[1] for row in await conn.execute(query)}
 
 
 async def _contents(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, dict[int, Any]]:
     table, found = tables.contents.c, defaultdict[str, dict[int, Any]](dict)
-    query = select(table.stream_id, table.version, table.body).where(_one_of(table.stream_id, streams))
+    query = select(table.stream_id, table.version, table.body).where(one_of(table.stream_id, streams))
     for row in await opened(conn, (await conn.execute(query)).mappings(), tables.contents):
         found[row["stream_id"]][row["version"]] = row["body"] or {}
     return found
@@ -164,7 +164,7 @@ async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str,
     query = (
         select(ledger.stream_id, ledger.version, cast(ledger.body, Text).label("body"), note.body.label("note"))
         .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
-        .where(_one_of(ledger.stream_id, streams), ledger.kind == "visit_recorded")
+        .where(one_of(ledger.stream_id, streams), ledger.kind == "visit_recorded")
     )
     found = defaultdict[str, list[Seen]](list)
     for row in await with_notes(conn, query.order_by(ledger.stream_id, ledger.version)):
@@ -183,9 +183,9 @@ async def _cases(
         if row["case_id"]:
             of_case[row["case_id"]].append(child)
     watch = case.progress["watch"].astext
-    ways: list[ColumnElement[bool]] = [_one_of(case.id, of_case), _one_of(case.linked_to, of_case)]
+    ways: list[ColumnElement[bool]] = [one_of(case.id, of_case), one_of(case.linked_to, of_case)]
     query = select(case.number, case.linked_to, cast(case.progress, Text)).where(
-        seen, or_(*ways, _one_of(watch, map(watch_id, reported)))
+        seen, or_(*ways, one_of(watch, map(watch_id, reported)))
     )
     for number, linked_to, stored in await conn.execute(query.order_by(case.filed_at, case.id)):
         progress = CaseSeen.model_validate_json(stored)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import entries, tables
-from app.db.child_records import each_once, records_of
+from app.db.child_records import each_once, one_of, records_of
 from app.db.ledger import Ledger
 from app.domain.access import ENGINE, Actor
 from app.domain.agreement import differences
@@ -109,24 +109,33 @@ async def compare_books(engine: AsyncEngine, ledger: Ledger, now: datetime) -> A
     findings, today, wanted, last, looked = Findings(rules), now.astimezone(BEIJING).date(), set[str](), None, 0
     while True:
         async with engine.begin() as conn:
-            found = (await conn.execute(_page(open_to_books, last))).all()
+            found = (await conn.execute(_page(last))).all()
             if not found:
                 await settle_others(conn, ledger, Matter.BOOKS, wanted, Settled.AGREES, now)
                 return
             made: dict[str, OpenOwed] = {}
-            for record in await records_of(conn, [row.id for row in found], open_to_books):
+            ids = await _open_to_books(conn, [row.id for row in found], open_to_books)
+            for record in await records_of(conn, ids, open_to_books):
                 desk = record.watch.desk if record.watch else desk_of(Agency.COMM, record.division)
                 for one in differences(record, findings.of(record), today):
                     owing = opening(Matter.BOOKS, one.value, record.child_id, desk, record.division, "books_check")
                     made[owing.owed_id] = owing
             await open_all(conn, ledger, made.values(), now)
             wanted |= made.keys()
-        last, looked = (found[-1].filed_at, found[-1].id), looked + len(found)
+        last, looked = (found[-1].filed_at, found[-1].id), looked + len(ids)
         yield looked
 
 
-def _page(open_to_books: ColumnElement[bool], last: tuple[datetime, str] | None) -> Select[*tuple[Any, ...]]:
+def _page(last: tuple[datetime, str] | None) -> Select[*tuple[Any, ...]]:
+    """By the index alone; who of them is looked at is asked of the page, for else the plan would sort the whole district for it."""
+    child = tables.children.c
+    query = select(child.id, child.filed_at).order_by(child.filed_at, child.id).limit(PAGE)
+    return query if last is None else query.where(tuple_(child.filed_at, child.id) > tuple_(*last))
+
+
+async def _open_to_books(conn: AsyncConnection, ids: list[str], open_to_books: ColumnElement[bool]) -> list[str]:
+    """Each child once, and none of a sealed case."""
     child, case = tables.children.c, tables.cases.c
     inside = select(case.id).where(case.id == child.case_id, ~open_to_books).correlate(tables.children).exists()
-    query = select(child.id, child.filed_at).where(each_once(), ~inside).order_by(child.filed_at, child.id).limit(PAGE)
-    return query if last is None else query.where(tuple_(child.filed_at, child.id) > tuple_(*last))
+    query = select(child.id).where(one_of(child.id, ids), each_once(), ~inside)
+    return list((await conn.execute(query.order_by(child.filed_at, child.id))).scalars())

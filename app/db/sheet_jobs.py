@@ -52,13 +52,14 @@ sheet_jobs = Table(
     Column("total", Integer, nullable=False, server_default="0"),
     Column("counts", JSONB, nullable=False, server_default="{}"),
     Column("faults", JSONB, nullable=False, server_default="[]"),
+    Column("unread", JSONB, nullable=False, server_default="[]"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("at", Instant, nullable=False),
     Column("beat_at", Instant),
     Column("ended_at", Instant),
     Index("ix_sheet_jobs_waiting", "at", postgresql_where=text("state in ('waiting', 'running')")),
     Index(None, "person_id", "at"),
-    comment="Exports and imports of books; `faults` are rows, columns and codes, never what stood there.",
+    comment="Exports and imports of books; `faults` and `unread` are rows, columns and codes, never what stood there.",
 )
 sheet_parts = Table(
     "sheet_parts",

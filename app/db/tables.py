@@ -167,6 +167,7 @@ watches = Table(
     Index("ix_watches_offered_to", "offered_to", postgresql_where=text("offered_to is not null")),
     Index("ix_watches_behind", "id", postgresql_where=text("version > conducted_version")),
     Index("ix_watches_desk_due", "desk", "visit_due_at", postgresql_where=text("is_open")),
+    Index(None, "desk", "child_id"),
 )
 
 rounds = Table(
@@ -325,6 +326,8 @@ children = Table(
     marks(),
     Column("filed_at", Instant, nullable=False),
     Index(None, "case_id"),
+    Index(None, "filed_at", "id"),
+    Index(None, "division", "filed_at", "id"),
     Index("ix_children_marks", "marks", postgresql_using="gin"),
     info=keyed_by(lambda row: row["case_id"] or file_id(row["id"])),
 )

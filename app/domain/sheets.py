@@ -9,10 +9,11 @@ from typing import Any
 
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField, Found
-from app.domain.facts import Known, Sex
+from app.domain.facts import Known, Relation, Sex
 from app.domain.identity import id_findings, mask_name, mask_phone, normal_id, phone_findings
 from app.domain.ledgers import COLUMNS, MASKS
 from app.domain.terms import Grade, Term
+from app.domain.unread import NOT_READ, WHY_NOT
 
 KEY = "child_id"
 JOINED = "、"
@@ -80,6 +81,7 @@ class Wrong(Term):
         "a new child needs a name and an id number or birth date",
     )
     WAITS = "waits", "此项已有另一变更等待核实", "another change of this waits to be verified"
+    UNFIT = "unfit", "受委托人不符合条件，不得委托", "this person must not be entrusted"
     ELSEWHERE = "elsewhere", "新增儿童由居住地的村（居）委会或街乡建档", "a new child is registered where it lives"
 
 
@@ -104,6 +106,13 @@ class SheetColumn:
     picks: tuple[str, ...] = ()
     note: str = ""
     example: str = ""
+    care: str = ""
+    """Which part of an arrangement with a delegate it is (app/domain/sheet_care.py)."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether an import reads it in every row."""
+        return self.enters is not None or bool(self.care) or self.code == KEY
 
 
 MEANS = (
@@ -123,12 +132,13 @@ NOTES = {
 """What to write, and an example that is nobody."""
 
 
-def layout(codes: Iterable[str], divisions: Mapping[str, str]) -> tuple[SheetColumn, ...]:
-    """The columns of a book's sheet, the child's number first. `divisions` are the names of streets by code."""
+def layout(codes: Iterable[str], divisions: Mapping[str, str], *, cares: bool = False) -> tuple[SheetColumn, ...]:
+    """The columns of a book's sheet, the child's number first. `divisions` are the names of streets by code; `cares` where the
+    sheet is of a body that arranges who is entrusted with a child."""
     made = [SheetColumn(KEY, "编号", "number", "", note="系统编号，已有儿童填写；新增儿童留空")]
     for code in codes:
-        made += _columns(code, tuple(divisions.values()))
-    return tuple(made)
+        made += [CARE[code]] if cares and code in CARE else _columns(code, tuple(divisions.values()))
+    return (*made, FIT) if cares and any(column.care for column in made) else tuple(made)
 
 
 def _columns(code: str, streets: tuple[str, ...]) -> list[SheetColumn]:
@@ -149,7 +159,7 @@ def _columns(code: str, streets: tuple[str, ...]) -> list[SheetColumn]:
             SheetColumn(code, column.zh, column.en, code, FileField.GUARDIANS, KIN[code], note=SEVERAL, example=example)
         ]
     if code not in tuple(FileField) or code in NOT_TYPED:
-        return [SheetColumn(code, column.zh, column.en, code, note="系统生成，导入时不读取")]
+        return [SheetColumn(code, column.zh, column.en, code, note=f"{NOT_READ}{WHY_NOT[code]}")]
     of = FileField(code)
     note, example = NOTES.get(of, ("", ""))
     picks = tuple(sex.zh for sex in Sex) if of is FileField.SEX else streets if of in DIVISIONS else ()
@@ -158,12 +168,26 @@ def _columns(code: str, streets: tuple[str, ...]) -> list[SheetColumn]:
 
 WHY = SheetColumn(
     "registration.found", "建档原因", "why it is registered", "", picks=tuple(one.zh for one in Found),
-    note="新增儿童必填", example=Found.IN_DIFFICULTY.zh,
+    note="新增儿童必填；已有儿童不读取", example=Found.IN_DIFFICULTY.zh,
 )  # fmt: skip
 WATCHED = SheetColumn(
     "registration.grade", "建档风险等级", "grade by which it will be watched", "", picks=tuple(one.zh for one in Grade),
-    note="新增儿童必填；核实后按此等级走访", example=Grade.MEDIUM.zh,
+    note="新增儿童必填，核实后按此等级走访；已有儿童不读取", example=Grade.MEDIUM.zh,
 )  # fmt: skip
+FIT = SheetColumn(
+    "care.fit", "受委托人符合条件", "the delegate is fit", "", care="fit", picks=(Known.YES.zh, Known.NO.zh), example=Known.YES.zh,
+    note="填写委托照护时必填：已核实为成年人、有照护能力、无未成年人保护法第22条所列情形",
+)  # fmt: skip
+CARE = {
+    code: SheetColumn(code, COLUMNS[code].zh, COLUMNS[code].en, code, care=part, picks=picks, note=note, example=example)
+    for code, part, picks, note, example in (
+        ("delegate_name", "name", (), "已纳入走访的儿童：父母书面委托的人", "示例祖母（化名）"),
+        ("delegate_relation", "relation", tuple(one.zh for one in Relation), "", Relation.GRANDPARENT.zh),
+        ("delegate_phone", "phone", (), "", "13700001111"),
+        ("leaves_on", "leaves_on", (), "如2026-05-06，可为将来的日期", "2026-12-20"),
+    )
+}  # fmt: skip
+"""Columns of an arrangement, which the committee that watches the child enters."""
 REGISTERING = (WHY, WATCHED)
 """What a row says besides of a child whom nobody has reported."""
 DIVISIONS = (FileField.RESIDENCE_DIVISION, FileField.HUKOU_DIVISION)
@@ -284,7 +308,7 @@ def _read_field(
         value = next((code for code, zh in divisions.items() if text in (code, zh)), None)
         wrong = None if value else Wrong.NO_CHOICE
     elif name is FileField.BIRTH_DATE:
-        value, wrong = _day(raw, text, today)
+        value, wrong = read_day(raw, text, today)
     elif name is FileField.ID_NO and isinstance(raw, int | float):
         wrong = Wrong.NUMBER
     elif name in MASKS and "*" in text:
@@ -301,7 +325,8 @@ def _read_field(
         said.values[name] = value
 
 
-def _day(raw: Any, text: str, today: date) -> tuple[str | None, Wrong | None]:
+def read_day(raw: Any, text: str, today: date) -> tuple[str | None, Wrong | None]:
+    """A day no later than today, as it stands in ISO 8601."""
     if "*" in text:
         return None, Wrong.MASKED
     for form in DATES:

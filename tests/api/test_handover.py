@@ -16,7 +16,8 @@ def officer(agency, division):
 
 
 async def rows(api, person, path="/v1/watches?limit=200"):
-    return {row["child_id"]: row for row in (await api.get(person, path)).json()["items"]}
+    page = (await api.get(person, path)).json()
+    return {row["child_id"]: row for row in page["items" if "items" in page else "rows"]}
 
 
 @pytest.fixture
@@ -48,6 +49,10 @@ async def test_the_watch_stays_with_the_old_desk_until_the_new_one_accepts_and_e
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"desk", "version"}, "the visit, the warning and the grade are as they were"
     assert (moved in await rows(api, old), moved in await rows(api, new, "/v1/watches/offered")) == (False, False)
+    books = {desk: await rows(api, desk, "/v1/ledgers/work?limit=200") for desk in (old, new)}
+    assert (moved in books[old], moved in books[new]) == (False, True), (
+        "it stands in the book of the desk that watches it"
+    )
     is_problem(await api.post(old, f"{path}/visits", {"finding": "well"}), 404, "case_not_found")
     assert (await api.post(new, f"{path}/visits", {"finding": "well"})).status_code == 200
     is_problem(await api.post(new, f"{path}/take"), 409, "not_offered")

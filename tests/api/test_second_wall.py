@@ -1,10 +1,11 @@
 """Were the first wall forgotten before files, books and registers, PostgreSQL would show a stranger nothing of them either."""
 
 import pytest
-from sqlalchemy import delete, insert, true
+from sqlalchemy import delete, insert, select, true
 
 from app.api import children, duplicates, ledgers, registers
 from app.api.pages import page_of
+from app.db import tables
 from app.db.alike import alike_files
 from app.db.walls import open_door
 from app.domain.registers import Sight
@@ -34,6 +35,7 @@ def no_first_wall(monkeypatch):
     """Everybody sights every child, stands in every book and reads every register, as far as the code says."""
     monkeypatch.setattr(children, "sighted", lambda who, child_id=None: true())
     monkeypatch.setattr(ledgers, "within", lambda who, ledger: true())
+    monkeypatch.setattr(ledgers, "chosen_by_columns", _everybody)
     monkeypatch.setattr(ledgers, "is_keeper", lambda who, ledger: True)
     monkeypatch.setattr(registers, "sight", lambda actor, register: Sight(everything=True, open_book=True))
     monkeypatch.setattr(registers.kept, "seen", lambda sight: true())
@@ -73,6 +75,13 @@ async def test_an_entry_of_another_desk_is_not_there_unless_the_register_is_read
     assert entry in (await api.get(street, f"{path}?limit=200")).text
     assert entry not in (await api.get(other, f"{path}?limit=200")).text
     assert (await api.get(other, f"{path}/{entry}")).status_code == 404
+
+
+async def _everybody(conn, who, ledger, cursor, limit):
+    """A page of all children there are."""
+    child = tables.children.c
+    by = (child.filed_at, child.id)
+    return await page_of(conn, select(*by), ledgers.Listed, by, cursor=cursor, limit=limit)
 
 
 async def _nothing():

@@ -16,7 +16,9 @@ from app.db.child_records import records_of
 from app.db.vault import vault_of
 from app.domain.child_terms import FileField
 from app.domain.identity import check_digit
-from app.domain.sheets import DANGEROUS, JobState, _day, as_typed, harmless
+from app.domain.ledgers import COLUMNS
+from app.domain.sheets import DANGEROUS, KEY, JobState, as_typed, harmless, layout, read_day
+from app.domain.unread import WHY_NOT
 from app.workbook import LARGEST, MEDIA_TYPE
 from tests.api.test_ledgers import watched
 from tests.api.test_reports import is_problem
@@ -195,6 +197,7 @@ async def test_an_import_is_previewed_then_entered_as_a_whole_and_a_second_time_
     shown = await state(api, COMMITTEE, job)
     assert (shown["state"], shown["faults"]) == ("ready", [])
     assert shown["counts"] == {"new": 1, "changed": 1, "same": 0, "wrong": 0}
+    assert [(one["column"], one["zh"], one["cells"]) for one in shown["unread"]] == [("own.H", "H列", 1)]
     assert [row[-2] for row in (await opened(api, COMMITTEE, job))[0]["填报"][1:]] == [
         "变更（进入核实）",
         "新增（建档，进入核实）",
@@ -225,6 +228,79 @@ async def test_an_import_is_previewed_then_entered_as_a_whole_and_a_second_time_
     passed = await api.post(STREET, f"/v1/children/{kept}/changes/{change}/pass")
     assert passed.status_code == 200, passed.text
     assert (await api.get(COMMITTEE, f"/v1/children/{kept}")).json()["fields"]["school"]["value"] == "新学校（化名）"
+
+
+async def test_what_is_typed_and_not_entered_is_said_by_column_and_in_its_row(api, run):
+    child = await child_here(api, "辛同学（化名）", "2012-04-05", None, sex="male")
+    job = await run(await api.post(COMMITTEE, "/v1/ledgers/work/exports", {}))
+    heads, *lines = (await opened(api, COMMITTEE, job))[0]["工作台账"]
+    names = [head.split("\n")[0] for head in heads]
+    lines = [[*line, ""] for line in lines]
+    again = sheet([*heads, "备注"], *lines)
+    job = await run(await upload(api, COMMITTEE, "work", again))
+    shown = await state(api, COMMITTEE, job)
+    assert (shown["state"], shown["unread"], shown["counts"]["same"]) == ("ready", [], len(lines)), "as it was exported"
+    mine = next(n for n, line in enumerate(lines) if line[0] == child)
+    lines[mine][names.index("最近走访")], lines[mine][-1] = "2026-10-01", "低保已停"
+    new = ["", *[""] * (len(names) - 1), ""]
+    new[names.index("姓名")], new[names.index("走访次数")] = "壬同学（化名）", "3"
+    heads, new = (
+        [*heads, "备注", "出生日期", "建档原因", "建档风险等级"],
+        [*new, "2012-04-06", "走访发现困境儿童", "中风险"],
+    )
+    job = await run(await upload(api, COMMITTEE, "work", sheet(heads, *lines, new)))
+    shown = await state(api, COMMITTEE, job)
+    assert {one["column"]: one["cells"] for one in shown["unread"]} >= {"last_visit": 1, "visits": 1}
+    assert all(one["why"].startswith("不导入：") for one in shown["unread"])
+    marked = by_column((await opened(api, COMMITTEE, job))[0]["填报"])
+    assert marked[mine]["错误 errors"].endswith("不导入：最近走访、备注")
+
+
+@pytest.mark.requirement("R033")
+async def test_whom_the_parents_have_entrusted_is_entered_by_the_committee_that_watches_once_found_fit(api, run):
+    child = await child_here(api, "癸同学（化名）", "2013-05-06", None)
+    heads = ["编号", "受委托人姓名", "受委托人与儿童关系", "受委托人电话", "父母外出日期", "受委托人符合条件"]
+    line = [child, "癸祖母（化名）", "祖父母或外祖父母", "13700001111", "2026-10-08"]
+
+    async def sent(person, *row):
+        job = await run(await upload(api, person, "guardianship", sheet(heads, row)))
+        return job, await state(api, person, job)
+
+    for fit, code in (("", "required"), ("否", "unfit")):
+        shown = (await sent(COMMITTEE, *line, fit))[1]
+        assert [(one["column"], one["code"]) for one in shown["faults"]] == [("care.fit", code)]
+    assert (await sent(COMMITTEE, child, "癸*", *line[2:], "是"))[1]["faults"][0]["code"] == "masked"
+    street = (await sent(STREET, *line, "是"))[1]
+    assert ({one["column"] for one in street["unread"]}, street["counts"]["same"]) == (
+        {"delegate_name", "delegate_relation", "delegate_phone", "leaves_on", "own.F"}, 1,
+    )  # fmt: skip
+    job, shown = await sent(COMMITTEE, *line, "是")
+    assert (shown["state"], shown["counts"]["changed"], shown["unread"]) == ("ready", 1, [])
+    await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    assert (await state(api, COMMITTEE, job))["state"] == "done"
+    (watch,) = [
+        one for one in (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"] if one["child_id"] == child
+    ]
+    assert watch["contact_due_at"], "from then on a word with the child is owed every week"
+    (row,) = [
+        one
+        for one in (await api.get(COMMITTEE, "/v1/ledgers/guardianship?limit=200")).json()["rows"]
+        if one["child_id"] == child
+    ]
+    assert (row["delegate_name"], row["delegate_relation"], row["leaves_on"]) == (
+        "癸**",
+        "祖父母或外祖父母",
+        "2026-10-08",
+    )
+    for name in (line[1], row["delegate_name"]):
+        assert (await sent(COMMITTEE, child, name, *line[2:], "是"))[1]["counts"]["same"] == 1
+
+
+def test_every_column_that_is_not_entered_has_its_reason():
+    streets = {DIVISION: "示例街道"}
+    made = [column for column in layout(COLUMNS, streets) if column.enters is None and column.code != KEY]
+    assert {column.code for column in made} == set(WHY_NOT)
+    assert all(column.note == f"不导入：{WHY_NOT[column.code]}" for column in made)
 
 
 async def test_one_wrong_row_keeps_all_out_and_comes_back_marked(api, run):
@@ -423,5 +499,5 @@ def test_no_payload_begins_a_cell(payload):
 def test_a_date_may_be_typed_in_many_ways():
     today = date(2026, 11, 29)
     for typed in ("2016-05-06", "2016/5/6", "2016.05.06", "20160506", "2016年5月6日", date(2016, 5, 6)):
-        assert _day(typed, str(typed), today) == ("2016-05-06", None)
-    assert _day("六一", "六一", today)[1] == "bad_date"
+        assert read_day(typed, str(typed), today) == ("2016-05-06", None)
+    assert read_day("六一", "六一", today)[1] == "bad_date"

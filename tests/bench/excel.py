@@ -4,6 +4,7 @@ Every child is written through the vault, each with a key of its own, as the ser
 """
 
 import asyncio
+import base64
 import contextlib
 import io
 import random
@@ -16,7 +17,7 @@ import httpx2
 import psutil
 import xlsxwriter
 from python_calamine import CalamineWorkbook
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import tables
@@ -25,14 +26,16 @@ from app.db.ledger import Ledger
 from app.db.session import engine_of
 from app.db.vault import sealed_rows
 from app.domain.access import ENGINE
-from app.domain.child_terms import Found
+from app.domain.child_file import EnterChange, PassChange, Registration, file_id
+from app.domain.child_terms import FileField, Found
 from app.domain.facts import Sex
 from app.domain.terms import Grade
 from app.domain.watch import BeginWatch, watch_id
 from app.policy.loader import load
 from app.stack import Stack
 from app.workbook import MEDIA_TYPE
-from tests.bench.figures import Figure
+from tests.bench.case import at_desk
+from tests.bench.figures import Figure, percentile
 from tests.bench.receipt import GIVEN, SURNAMES
 
 ROWS = 50_000
@@ -42,6 +45,12 @@ BOOK, REGISTER, FILLED = "work", "information", 500
 """The book that is written out and sent back, and the one with whose sheet new children are registered: it has their birthdays."""
 CHANGED = 0.03
 SECONDS, MEBIBYTES, LOOKS_EVERY = 30.0, 300.0, 0.2
+COMMITTEE, STREET = at_desk(f"COMM-{DIVISION}"), at_desk(f"STREET-{DIVISION}")
+REGISTERED: dict[str, Any] = {
+    "field": FileField.REGISTRATION, "content": {},
+    "registration": Registration(found=Found.IN_DIFFICULTY, grade=Grade.MEDIUM),
+}  # fmt: skip
+PAGES, LIMIT, GROWTH = 40, 50, 1.5
 HEADS = ("姓名", "性别", "出生日期", "现居住地址", "建档原因", "建档风险等级")
 
 
@@ -63,11 +72,11 @@ def children(count: int, seed: int) -> list[dict[str, Any]]:
 
 
 async def fill(engine: AsyncEngine, some: list[dict[str, Any]], say: Callable[[str], None]) -> None:
-    """These children under watch, as if each had been registered and verified."""
+    """These children under watch, each with the file of its registration, which the street has verified."""
     ledger, now = Ledger(load, "fengtai-2026.1"), Ledger(load, "fengtai-2026.1").clock()
     for at in range(0, len(some), FILLED):
         say(f"{at} of {len(some)} children written")
-        rows, watches = [], {}
+        rows, watches, files = [], {}, {}
         async with engine.begin() as conn:
             vault = engine.sync_engine.get_execution_options()["vault"]
             for n, one in enumerate(some[at : at + FILLED], at):
@@ -77,8 +86,30 @@ async def fill(engine: AsyncEngine, some: list[dict[str, Any]], say: Callable[[s
                 rows.append(child_row(None, child, now, DIVISION, marked_as(vault, child, [])))
                 begin = BeginWatch(by=ENGINE, child_id=child.child_id, division=DIVISION, grade=Grade.MEDIUM)
                 watches[watch_id(child.child_id)] = [begin]
+                files[file_id(child.child_id)] = [
+                    EnterChange(by=COMMITTEE, child_id=child.child_id, division=DIVISION, **REGISTERED), PassChange(by=STREET, change=1),
+                ]  # fmt: skip
             await conn.execute(insert(tables.children), await sealed_rows(conn, tables.children, rows))
+            await ledger.begin_all(conn, files, now=now)
             await ledger.begin_all(conn, watches, now=now)
+
+
+async def page_p95(http: httpx2.AsyncClient, cursor: str | None) -> float:
+    """Milliseconds of one page of the book after this cursor."""
+    spans, query = [], {"limit": LIMIT, **({"cursor": cursor} if cursor else {})}
+    for _ in range(PAGES):
+        began = time.perf_counter()
+        (await http.get(f"/v1/ledgers/{BOOK}", params=query)).raise_for_status()
+        spans.append((time.perf_counter() - began) * 1000)
+    return percentile(spans[5:], 0.95)
+
+
+async def middle_of(engine: AsyncEngine, rows: int) -> str:
+    """The cursor of the page in the middle of the book."""
+    child, half = tables.children.c, f"ch-bench-{rows // 2:06}"
+    async with engine.connect() as conn:
+        at = (await conn.execute(select(child.filed_at).where(child.id == half))).scalar_one()
+    return base64.urlsafe_b64encode(f"{at}|{half}".encode()).decode()
 
 
 def lines_of(some: list[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -148,6 +179,7 @@ async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS)
     await fill(engine, some[:rows], say)
     async with engine.begin() as conn:
         await conn.exec_driver_sql("analyze")
+    cursor = await middle_of(engine, rows)
     await engine.dispose()
     headers = {"Authorization": f"Bearer {stack.tokens[OFFICER]}"}
     figures: list[Figure] = []
@@ -166,6 +198,9 @@ async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS)
             say(f"{name}: {said['counts']}")
             return which
 
+        say("pages of the book")
+        first, inside = await page_p95(http, None), await page_p95(http, cursor)
+        figures.append(Figure(f"book_page_p95_at_{rows}", "ms", inside, first, most=GROWTH))
         export = await waited("excel_export", await http.post(f"/v1/ledgers/{BOOK}/exports", json={}), "done")
         body, _ = changed((await http.get(f"/v1/sheets/{export}/workbook")).content)
         for name, book, sent in (("again", BOOK, body), ("new", REGISTER, _workbook(HEADS, lines_of(some[rows:])))):

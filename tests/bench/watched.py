@@ -32,6 +32,7 @@ DESK = f"COMM-{STREETS[0]}"
 OFFICER = f"comm-{STREETS[0]}.officer.1"
 WITHIN_MINUTES, LIST_MS, UNHARMED = 10.0, 20.0, 1.5
 LEAD = timedelta(seconds=45)
+DUE = "/v1/watches?limit=50"
 SHOWN, RUNS, VISITS = 100, 3, 4
 BEHIND = "select count(*) from watches where version > conducted_version"
 FIRED = "select count(*) from events where kind = 'visit_rung_fired'"
@@ -94,7 +95,7 @@ class District:
 
     async def list_p95(self) -> float:
         """Milliseconds of the list of due visits of a committee."""
-        return middle([await self._p95("GET", "/v1/watches?limit=50") for _ in range(RUNS)])
+        return middle([await self._p95("GET", DUE) for _ in range(RUNS)])
 
     async def visit_p95(self) -> float:
         """Milliseconds of an officer's record of a visit."""
@@ -111,15 +112,16 @@ class District:
         wire.close()
         return percentile(spans[10:], 0.95)
 
-    async def night(self, due: int, due_at: datetime) -> tuple[float, list[float]]:
-        """Minutes until every rung has fired, and the p95 of visits that officers record meanwhile."""
-        before, tails = await self.conn.fetchval(FIRED), []
+    async def night(self, due: int, due_at: datetime) -> tuple[float, list[float], list[float]]:
+        """Minutes until every rung has fired, and the p95 of visits that officers record and of the list that they read meanwhile."""
+        before, visits, lists = await self.conn.fetchval(FIRED), list[float](), list[float]()
         await asyncio.sleep(max(0.0, (due_at - datetime.now(UTC)).total_seconds()))
         began = time.perf_counter()
         while (fired := await self.conn.fetchval(FIRED) - before) < due:
             self.say(f"{fired} of {due} missed visits recorded")
-            tails.append(await self.visit_p95())
-        return (time.perf_counter() - began) / 60, tails
+            visits.append(await self.visit_p95())
+            lists.append(await self._p95("GET", DUE))
+        return (time.perf_counter() - began) / 60, visits, lists
 
     async def actions(self) -> float:
         """Billed actions of one child in a year at medium risk: the start, and a visit every thirty days."""
@@ -162,7 +164,7 @@ async def measure(stack: Stack, say: Callable[[str], None], *, watched: int = WA
     temporal, worker = district.memory()
     listed, idle = await district.list_p95(), await district.visit_p95()
     say(f"{due} visits fall due at {due_at:%H:%M:%S}")
-    minutes, busy = await district.night(due, due_at)
+    minutes, busy, read = await district.night(due, due_at)
     await conn.close()
     await district.engine.dispose()
     return [
@@ -172,5 +174,6 @@ async def measure(stack: Stack, say: Callable[[str], None], *, watched: int = WA
         Figure("actions_a_child_and_year", "actions", actions),
         Figure(f"due_visits_p95_at_{watched}_watched", "ms", listed, most=LIST_MS),
         Figure(f"night_of_{due}_due_visits", "min", minutes, most=WITHIN_MINUTES),
-        Figure("visit_p95_in_that_night", "ms", middle(busy) if busy else idle, idle, most=UNHARMED),
+        Figure("visit_p95_in_that_night", "ms", middle(busy), idle, most=UNHARMED),
+        Figure("due_visits_p95_in_that_night", "ms", middle(read), listed, most=UNHARMED),
     ]
