@@ -59,7 +59,7 @@ sheet_jobs = Table(
     Column("ended_at", Instant),
     Index("ix_sheet_jobs_waiting", "at", postgresql_where=text("state in ('waiting', 'running')")),
     Index(None, "person_id", "at"),
-    comment="Exports and imports of books; `faults` and `unread` are rows, columns and codes, never what stood there.",
+    comment="Exports and imports of books; `faults` are rows, columns and codes, never what stood there.",
 )
 sheet_parts = Table(
     "sheet_parts",

@@ -250,7 +250,7 @@ async def test_what_is_typed_and_not_entered_is_said_by_column_and_in_its_row(ap
     )
     job = await run(await upload(api, COMMITTEE, "work", sheet(heads, *lines, new)))
     shown = await state(api, COMMITTEE, job)
-    assert {one["column"]: one["cells"] for one in shown["unread"]} >= {"last_visit": 1, "visits": 1}
+    assert {one["column"]: one["cells"] for one in shown["unread"]}.items() >= {"last_visit": 1, "visits": 1}.items()
     assert all(one["why"].startswith("不导入：") for one in shown["unread"])
     marked = by_column((await opened(api, COMMITTEE, job))[0]["填报"])
     assert marked[mine]["错误 errors"].endswith("不导入：最近走访、备注")
