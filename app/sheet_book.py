@@ -12,7 +12,8 @@ from app.domain.access import Actor
 from app.domain.child_terms import Section
 from app.domain.facts import BEIJING
 from app.domain.ledgers import Ledger, Use
-from app.domain.sheets import JOINED, KEY, REGISTERING, SheetColumn, heading, layout
+from app.domain.sheet_columns import JOINED, KEY, REGISTERING, SheetColumn, layout
+from app.domain.sheets import heading
 from app.workbook import PICKS, Book
 
 ENTERED, NOTES_SHEET, EXAMPLE = "填报", "填表说明", "示例"

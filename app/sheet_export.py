@@ -20,7 +20,8 @@ from app.domain.approvals import MOST_CHILDREN
 from app.domain.determination import Category
 from app.domain.facts import BEIJING
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Use, categories, lines, row
-from app.domain.sheets import KEY, cells, heading, layout
+from app.domain.sheet_columns import KEY, layout
+from app.domain.sheets import cells, heading
 from app.domain.small_numbers import suppressed
 from app.sheet_book import Tell, stamp, streets, width
 from app.workbook import MOST_ROWS, Book

@@ -20,12 +20,8 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.facts import HouseholdFacts, Relation
 from app.domain.refusals import Refused
-from app.domain.sheets import (
-    Fault,
-    RowState,
-    SheetColumn,
-    as_typed,
-)  # fmt: skip
+from app.domain.sheet_columns import SheetColumn
+from app.domain.sheets import Fault, RowState, as_typed
 from app.domain.sight import divisions
 from app.domain.terms import ReporterClass
 from app.domain.unread import FAULTS, MARKED, NOT_READ

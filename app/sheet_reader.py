@@ -33,19 +33,8 @@ from app.domain.facts import BEIJING
 from app.domain.identity import clean_name, normal_id
 from app.domain.ledgers import Findings
 from app.domain.sheet_care import arranges, is_watched_by, read_care
-from app.domain.sheets import (
-    KEY,
-    REGISTERING,
-    Fault,
-    RowState,
-    SheetColumn,
-    Wrong,
-    as_typed,
-    layout,
-    matched,
-    read_registration,
-    read_row,
-)  # fmt: skip
+from app.domain.sheet_columns import KEY, REGISTERING, SheetColumn, layout
+from app.domain.sheets import Fault, RowState, Wrong, as_typed, matched, read_registration, read_row
 from app.domain.sight import divisions
 from app.sheet_book import ENTERED
 from app.sheet_unread import Unread, own_columns

@@ -10,7 +10,8 @@ from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, lines, row
-from app.domain.sheets import WATCHED, WHY, SheetColumn, as_typed, cells
+from app.domain.sheet_columns import WATCHED, WHY, SheetColumn
+from app.domain.sheets import as_typed, cells
 from app.domain.unread import ALREADY, NOT_READ, OURS, OWN_COLUMN, WHY_NOT
 
 OWN = "own."

@@ -90,7 +90,7 @@ async def read_ledger(
     columns = ledger.for_sections(rules.file.seen_by(who.agency))
     await reaching(conn, district=ledger.reach is Reach.DISTRICT)
     chosen = await chosen_by_columns(conn, who, ledger, cursor, limit)
-    fields, ids = [code, *(column.code for column in columns)], await _within(conn, who, ledger, chosen)
+    fields, ids = [code, *(column.code for column in columns)], await those_within(conn, who, ledger, chosen)
     why = use.value if use else None
     await audit_read(conn, who, "read_ledger", f"ledger-{code}", fields, children=ids, why=why)
     today, rows = shouhu.ledger.clock().astimezone(BEIJING).date(), []
@@ -124,7 +124,7 @@ async def chosen_by_columns(
     return await page_of(conn, query, Listed, by, cursor=cursor, limit=limit)
 
 
-async def _within(conn: AsyncConnection, who: Actor, ledger: Ledger, chosen: Page[Listed]) -> list[str]:
+async def those_within(conn: AsyncConnection, who: Actor, ledger: Ledger, chosen: Page[Listed]) -> list[str]:
     """Of these, in their order, those whom the book reaches."""
     child, ids = tables.children.c, [one.id for one in chosen.items]
     reached = set((await conn.execute(select(child.id).where(one_of(child.id, ids), within(who, ledger)))).scalars())

@@ -14,12 +14,11 @@ from sqlalchemy import select
 
 from app.api.children import rules_of
 from app.api.context import Conn, Shouhu, Who, audit_read
-from app.api.ledgers import book_of, held, within
+from app.api.ledgers import book_of, chosen_by_columns, held, those_within
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import sheet_jobs as jobs
-from app.db import tables
 from app.db.approvals import spend
 from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
@@ -129,9 +128,9 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
 async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any) -> bool:
     """Whether so many of the first children stand in the book that one person alone may not have them in full."""
     await reaching(conn, district=book.ledger().reach is Reach.DISTRICT)
-    child, today = tables.children.c, shouhu.ledger.clock().astimezone(BEIJING).date()
-    query = select(child.id).where(within(who, book.ledger())).order_by(child.filed_at, child.id).limit(LOOKED_AT)
-    ids = (await conn.execute(query)).scalars().all()
+    today = shouhu.ledger.clock().astimezone(BEIJING).date()
+    chosen = await chosen_by_columns(conn, who, book.ledger(), None, LOOKED_AT)
+    ids = await those_within(conn, who, book.ledger(), chosen)
     return len(ids) > MOST_CHILDREN and len(await held(conn, who, book, Findings(rules), ids, today)) > MOST_CHILDREN
 
 

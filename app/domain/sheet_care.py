@@ -9,7 +9,8 @@ from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
 from app.domain.facts import Known, Relation
 from app.domain.identity import mask_name, mask_phone, phone_findings
-from app.domain.sheets import FIT, LONGEST, Fault, SheetColumn, Wrong, as_typed, read_day
+from app.domain.sheet_columns import FIT, SheetColumn
+from app.domain.sheets import LONGEST, Fault, Wrong, as_typed, read_day
 from app.domain.terms import Agency
 
 NEEDED = ("name", "relation", "leaves_on", "fit")

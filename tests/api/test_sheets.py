@@ -17,7 +17,8 @@ from app.db.vault import vault_of
 from app.domain.child_terms import FileField
 from app.domain.identity import check_digit
 from app.domain.ledgers import COLUMNS
-from app.domain.sheets import DANGEROUS, KEY, JobState, as_typed, harmless, layout, read_day
+from app.domain.sheet_columns import KEY, layout
+from app.domain.sheets import DANGEROUS, JobState, as_typed, harmless, read_day
 from app.domain.unread import WHY_NOT
 from app.workbook import LARGEST, MEDIA_TYPE
 from tests.api.test_ledgers import watched

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0042"
-down_revision = "0041"
+revision = "0044"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 
@@ -20,7 +20,7 @@ MINE = f"""(c.desks && {LIST.format("desks")} or c.agencies && {LIST.format("age
       or (c.rung = 'procuratorate' and {SET.format("procurator")} = 'on')) and not (c.about && {MARKS})"""
 KEEPS = f"""
 create function shouhu_keeps(child varchar) returns boolean
-language plpgsql stable security definer set search_path = public set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable security definer cost 1000 set search_path = public set plan_cache_mode = force_generic_plan as $$
 declare family varchar[];
 begin
   if {SET.format("keeps")} is null then return false; end if;

@@ -1,0 +1,113 @@
+"""The columns of a book's sheet: how each is called, what may be picked, what to write, and what of it an import enters."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from app.domain.child_terms import FileField, Found
+from app.domain.facts import Known, Relation, Sex
+from app.domain.ledgers import COLUMNS
+from app.domain.terms import Grade
+from app.domain.unread import NOT_READ, WHY_NOT
+
+KEY = "child_id"
+JOINED = "、"
+
+
+@dataclass(frozen=True)
+class SheetColumn:
+    """A column of a sheet. `enters` is the field of the child's file that it fills, none where the system makes the value."""
+
+    code: str
+    zh: str
+    en: str
+    column: str
+    enters: FileField | None = None
+    part: str = ""
+    picks: tuple[str, ...] = ()
+    note: str = ""
+    example: str = ""
+    care: str = ""
+    """Which part of an arrangement with a delegate it is (app/domain/sheet_care.py)."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether an import reads it in every row."""
+        return self.enters is not None or bool(self.care) or self.code == KEY
+
+
+MEANS = (
+    ("on_minimum_living", "低保", "on minimum living"), ("low_income", "低收入", "low income"),
+    ("on_destitute_support", "特困供养", "on destitute support"),
+)  # fmt: skip
+NOT_TYPED = (FileField.GUARDIANS, FileField.FEATURES, FileField.REGISTRATION)
+KIN = {"guardian_names": "name", "guardian_relations": "relation", "guardian_phones": "phone"}
+SEVERAL = f"多人以“{JOINED}”分隔，顺序与姓名一致"
+NOTES = {
+    FileField.NAME: ("户口簿上的姓名", "欧阳小满（化名）"), FileField.SEX: ("", Sex.FEMALE.zh),
+    FileField.BIRTH_DATE: ("如2016-05-06", "2016-05-06"), FileField.ID_NO: ("18位，文本格式", "110106201605060024"),
+    FileField.PHONE: ("手机或带区号的座机", "13800001234"), FileField.RESIDENCE: ("详细到门牌号", "玉泉营示例路1号"),
+    FileField.SCHOOL: ("学校全称", "示例三小（化名）"), FileField.SCHOOL_CLASS: ("", "三年级（2）班"),
+    FileField.HEALTH: ("疾病、残疾、用药", "良好"), FileField.HOUSEHOLD: ("同住人员与住房", "祖孙三代同住，租房"),
+}  # fmt: skip
+"""What to write, and an example that is nobody."""
+
+
+def layout(codes: Iterable[str], divisions: Mapping[str, str], *, cares: bool = False) -> tuple[SheetColumn, ...]:
+    """The columns of a book's sheet, the child's number first. `divisions` are the names of streets by code; `cares` where the
+    sheet is of a body that arranges who is entrusted with a child."""
+    made = [SheetColumn(KEY, "编号", "number", "", note="系统编号，已有儿童填写；新增儿童留空")]
+    for code in codes:
+        made += [CARE[code]] if cares and code in CARE else _columns(code, tuple(divisions.values()))
+    return (*made, FIT) if cares and any(column.care for column in made) else tuple(made)
+
+
+def _columns(code: str, streets: tuple[str, ...]) -> list[SheetColumn]:
+    column = COLUMNS[code]
+    if code == FileField.MEANS:
+        picks = tuple(answer.zh for answer in Known)
+        parts = [
+            SheetColumn(f"{code}.{part}", zh, en, code, FileField.MEANS, part, picks, example=Known.NO.zh)
+            for part, zh, en in MEANS
+        ]
+        return [
+            *parts,
+            SheetColumn(f"{code}.note", "收入情况说明", "note on the income", code, FileField.MEANS, "note"),
+        ]
+    if code in KIN:
+        example = {"name": "华某（化名）", "relation": "父", "phone": "13900005678"}[KIN[code]]
+        return [
+            SheetColumn(code, column.zh, column.en, code, FileField.GUARDIANS, KIN[code], note=SEVERAL, example=example)
+        ]
+    if code not in tuple(FileField) or code in NOT_TYPED:
+        return [SheetColumn(code, column.zh, column.en, code, note=f"{NOT_READ}{WHY_NOT[code]}")]
+    of = FileField(code)
+    note, example = NOTES.get(of, ("", ""))
+    picks = tuple(sex.zh for sex in Sex) if of is FileField.SEX else streets if of in DIVISIONS else ()
+    return [SheetColumn(code, column.zh, column.en, code, of, "", picks, note, example or next(iter(picks), ""))]
+
+
+WHY = SheetColumn(
+    "registration.found", "建档原因", "why it is registered", "", picks=tuple(one.zh for one in Found),
+    note="新增儿童必填；已有儿童不读取", example=Found.IN_DIFFICULTY.zh,
+)  # fmt: skip
+WATCHED = SheetColumn(
+    "registration.grade", "建档风险等级", "grade by which it will be watched", "", picks=tuple(one.zh for one in Grade),
+    note="新增儿童必填，核实后按此等级走访；已有儿童不读取", example=Grade.MEDIUM.zh,
+)  # fmt: skip
+FIT = SheetColumn(
+    "care.fit", "受委托人符合条件", "the delegate is fit", "", care="fit", picks=(Known.YES.zh, Known.NO.zh), example=Known.YES.zh,
+    note="填写委托照护时必填：已核实为成年人、有照护能力、无未成年人保护法第22条所列情形",
+)  # fmt: skip
+CARE = {
+    code: SheetColumn(code, COLUMNS[code].zh, COLUMNS[code].en, code, care=part, picks=picks, note=note, example=example)
+    for code, part, picks, note, example in (
+        ("delegate_name", "name", (), "已纳入走访的儿童：父母书面委托的人", "示例祖母（化名）"),
+        ("delegate_relation", "relation", tuple(one.zh for one in Relation), "", Relation.GRANDPARENT.zh),
+        ("delegate_phone", "phone", (), "", "13700001111"),
+        ("leaves_on", "leaves_on", (), "如2026-05-06，可为将来的日期", "2026-12-20"),
+    )
+}  # fmt: skip
+"""Columns of an arrangement, which the committee that watches the child enters."""
+REGISTERING = (WHY, WATCHED)
+"""What a row says besides of a child whom nobody has reported."""
+DIVISIONS = (FileField.RESIDENCE_DIVISION, FileField.HUKOU_DIVISION)
