@@ -24,7 +24,7 @@ from app.workbook import LARGEST, MEDIA_TYPE
 from tests.api.test_ledgers import watched
 from tests.api.test_reports import is_problem
 
-DIVISION = "110106014"
+DIVISION, WORK = "110106014", "work"
 COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
 NEW = f"11010620180910004{check_digit('11010620180910004')}"
 POOR = {"household": {"on_minimum_living": "yes"}}
@@ -233,12 +233,12 @@ async def test_an_import_is_previewed_then_entered_as_a_whole_and_a_second_time_
 
 async def test_what_is_typed_and_not_entered_is_said_by_column_and_in_its_row(api, run):
     child = await child_here(api, "辛同学（化名）", "2012-04-05", None, sex="male")
-    job = await run(await api.post(COMMITTEE, "/v1/ledgers/work/exports", {}))
+    job = await run(await api.post(COMMITTEE, f"/v1/ledgers/{WORK}/exports", {}))
     heads, *lines = (await opened(api, COMMITTEE, job))[0]["工作台账"]
     names = [head.split("\n")[0] for head in heads]
     lines = [[*line, ""] for line in lines]
     again = sheet([*heads, "备注"], *lines)
-    job = await run(await upload(api, COMMITTEE, "work", again))
+    job = await run(await upload(api, COMMITTEE, WORK, again))
     shown = await state(api, COMMITTEE, job)
     assert (shown["state"], shown["unread"], shown["counts"]["same"]) == ("ready", [], len(lines)), "as it was exported"
     mine = next(n for n, line in enumerate(lines) if line[0] == child)
@@ -249,7 +249,7 @@ async def test_what_is_typed_and_not_entered_is_said_by_column_and_in_its_row(ap
         [*heads, "备注", "出生日期", "建档原因", "建档风险等级"],
         [*new, "2012-04-06", "走访发现困境儿童", "中风险"],
     )
-    job = await run(await upload(api, COMMITTEE, "work", sheet(heads, *lines, new)))
+    job = await run(await upload(api, COMMITTEE, WORK, sheet(heads, *lines, new)))
     shown = await state(api, COMMITTEE, job)
     assert {one["column"]: one["cells"] for one in shown["unread"]}.items() >= {"last_visit": 1, "visits": 1}.items()
     assert all(one["why"].startswith("不导入：") for one in shown["unread"])
