@@ -177,13 +177,22 @@ async def _arrange(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned])
     """委托照护 of children whom the sender's desk watches: a fact of the watch, as the committee would enter it for each."""
     for one in some:
         if one.record and one.record.watch:
-            said = one.care
-            command = ArrangeCare(
-                by=sheet.who, relation=said["relation"], is_adult=said["fit"], is_able=said["fit"], leaves_on=said["leaves_on"],
-                content={"name": said["name"], "phone": said.get("phone", ""), "address": "", "parents_at": ""},
-                note=f"{sheet.book.zh}导入 {sheet.job.id}",
-            )  # fmt: skip
+            command = _arrangement(sheet, one.record, one.care)
             await sheet.ledger.record(conn, one.record.watch.watch_id, command, now=sheet.now)
+
+
+def _arrangement(sheet: Sheet, record: ChildRecord, said: dict[str, Any]) -> ArrangeCare:
+    """With what a sheet has no column for as it stands, where the same person goes on."""
+    same = record.entrusted.get("name") == said["name"]
+    known, standing = (record.entrusted, record.watch and record.watch.arrangement) if same else ({}, None)
+    kept = {part: known.get(part) or "" for part in ("phone", "address", "parents_at")}
+    returns_on = standing.returns_on if standing else None
+    return ArrangeCare(
+        by=sheet.who, relation=said["relation"], is_adult=said["fit"], is_able=said["fit"], leaves_on=said["leaves_on"],
+        returns_on=returns_on if returns_on and returns_on >= said["leaves_on"] else None,
+        told_school=bool(standing and standing.told_school), note=f"{sheet.book.zh}导入 {sheet.job.id}",
+        content={**kept, "name": said["name"], **({"phone": said["phone"]} if "phone" in said else {})},
+    )  # fmt: skip
 
 
 def _version(record: ChildRecord, name: FileField) -> int:
