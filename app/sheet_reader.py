@@ -192,7 +192,7 @@ class Reader:
         height, lines = rows(sent, ENTERED)
         heads, self.total = next(lines, []), max(0, height - 1)
         self.columns = matched(heads, self._layout)
-        if not any(column.enters for column in self.columns.values()):
+        if not any(column.is_read and column.code != KEY for column in self.columns.values()):
             raise Unreadable("workbook_has_other_columns")
         self.heads = [as_typed(head) for head in heads]
         self.others = own_columns(self.heads, self.columns)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.domain.child_terms import FileField, Found
+from app.domain.child_terms import WHOLE, FileField, Found
 from app.domain.facts import Known, Relation, Sex
 from app.domain.ledgers import COLUMNS
 from app.domain.terms import Grade
@@ -39,7 +39,7 @@ MEANS = (
     ("on_minimum_living", "低保", "on minimum living"), ("low_income", "低收入", "low income"),
     ("on_destitute_support", "特困供养", "on destitute support"),
 )  # fmt: skip
-NOT_TYPED = (FileField.GUARDIANS, FileField.FEATURES, FileField.REGISTRATION)
+NOT_TYPED = (FileField.GUARDIANS, FileField.FEATURES, *WHOLE)
 KIN = {"guardian_names": "name", "guardian_relations": "relation", "guardian_phones": "phone"}
 SEVERAL = f"多人以“{JOINED}”分隔，顺序与姓名一致"
 NOTES = {
