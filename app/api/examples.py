@@ -211,7 +211,7 @@ def examples() -> dict[str, Any]:
                      "counts": {"new": 1, "changed": 1, "same": 0, "wrong": 1}, "at": FILED, "ended_at": ACCEPTED,
                      "title": "有错误，整表未导入 · Nothing was imported.",
                      "faults": [{"row": 4, "column": "birth_date", "code": "future_date", "zh": "日期晚于今天", "en": "lies ahead"}],
-                     "unread": [{"column": "last_visit", "zh": "最近走访", "en": "last visit", "why": "不导入：走访由走访人逐次登记", "cells": 2}]},
+                     "unread": [{"column": "last_visit", "zh": "最近走访", "en": "last visit", "why": "不导入：…", "cells": 2}]},
         "WaitingRow": {"id": f"file-{CHILD}", "child_id": CHILD, "division": "110106101", "version": 1,
                        "next_deadline_at": FILED + timedelta(days=7), "desks": ["STREET-110106101"]},
         "FoundChild": {"case_no": case_no(1024, FILED), "child_id": CHILD, "case_id": CASE, "number": 17, "stage": "report",

@@ -260,8 +260,8 @@ async def test_what_is_typed_and_not_entered_is_said_by_column_and_in_its_row(ap
 @pytest.mark.requirement("R033")
 async def test_whom_the_parents_have_entrusted_is_entered_by_the_committee_that_watches_once_found_fit(api, run):
     child = await child_here(api, "癸同学（化名）", "2013-05-06", None)
-    heads = ["编号", "受委托人姓名", "受委托人与儿童关系", "受委托人电话", "父母外出日期", "受委托人符合条件"]
-    line = [child, "癸祖母（化名）", "祖父母或外祖父母", "13700001111", "2026-10-08"]
+    heads = ["编号", "姓名", "受委托人姓名", "受委托人与儿童关系", "受委托人电话", "父母外出日期", "受委托人符合条件"]
+    line = [child, "癸同学（化名）", "癸祖母（化名）", "祖父母或外祖父母", "13700001111", "2026-10-08"]
 
     async def sent(person, *row):
         job = await run(await upload(api, person, "guardianship", sheet(heads, row)))
@@ -270,10 +270,10 @@ async def test_whom_the_parents_have_entrusted_is_entered_by_the_committee_that_
     for fit, code in (("", "required"), ("否", "unfit")):
         shown = (await sent(COMMITTEE, *line, fit))[1]
         assert [(one["column"], one["code"]) for one in shown["faults"]] == [("care.fit", code)]
-    assert (await sent(COMMITTEE, child, "癸*", *line[2:], "是"))[1]["faults"][0]["code"] == "masked"
+    assert (await sent(COMMITTEE, *line[:2], "癸*", *line[3:], "是"))[1]["faults"][0]["code"] == "masked"
     street = (await sent(STREET, *line, "是"))[1]
     assert ({one["column"] for one in street["unread"]}, street["counts"]["same"]) == (
-        {"delegate_name", "delegate_relation", "delegate_phone", "leaves_on", "own.F"}, 1,
+        {"delegate_name", "delegate_relation", "delegate_phone", "leaves_on", "own.G"}, 1,
     )  # fmt: skip
     job, shown = await sent(COMMITTEE, *line, "是")
     assert (shown["state"], shown["counts"]["changed"], shown["unread"]) == ("ready", 1, [])
@@ -293,8 +293,8 @@ async def test_whom_the_parents_have_entrusted_is_entered_by_the_committee_that_
         "祖父母或外祖父母",
         "2026-10-08",
     )
-    for name in (line[1], row["delegate_name"]):
-        assert (await sent(COMMITTEE, child, name, *line[2:], "是"))[1]["counts"]["same"] == 1
+    for name in (line[2], row["delegate_name"]):
+        assert (await sent(COMMITTEE, *line[:2], name, *line[3:], "是"))[1]["counts"]["same"] == 1
 
 
 def test_every_column_that_is_not_entered_has_its_reason():
