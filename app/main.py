@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
+from socket import socket
 from typing import Any
 
 import structlog
@@ -113,6 +114,9 @@ AT_ONCE = 2.0
 
 WATCHED_EVERY = 30.0
 """Seconds; a sealer that stopped is an alarm within two minutes and these."""
+TAKEN_AT_ONCE = 64
+"""Of one listening socket libuv takes one new connection a turn of its loop. A full process would so let strangers wait in the kernel, where no
+limit sees them, until they are cut off after seconds; it takes them all and tells them when to come back."""
 log = structlog.get_logger()
 
 
@@ -340,13 +344,20 @@ def serving(settings: Settings, app: FastAPI) -> uvicorn.Config:
     )
 
 
+def listening(config: uvicorn.Config) -> list[socket]:
+    """The address, as often as connections are taken in one turn."""
+    first = config.bind_socket()
+    return [first, *(first.dup() for _ in range(TAKEN_AT_ONCE - 1))]
+
+
 def main() -> None:
     """Serve until stopped."""
     settings = Settings()
     begin(settings.log_level)
-    server = uvicorn.Server(serving(settings, create_app(settings)))
+    config = serving(settings, create_app(settings))
+    server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
-        server.run()
+        server.run(sockets=listening(config))
     if not server.started:
         sys.exit(3)
 

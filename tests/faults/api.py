@@ -8,7 +8,7 @@ from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import connection
-from app.main import create_app, serving
+from app.main import create_app, listening, serving
 from app.process import begin
 from app.settings import Settings
 
@@ -41,7 +41,8 @@ def main() -> None:
     begin(settings.log_level)
     app = create_app(settings)
     app.dependency_overrides[connection] = late
-    uvicorn.Server(serving(settings, app)).run()
+    config = serving(settings, app)
+    uvicorn.Server(config).run(sockets=listening(config))
 
 
 if __name__ == "__main__":
