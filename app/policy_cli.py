@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +33,8 @@ policy = typer.Typer(no_args_is_help=True, help="The rules 政策包: check, try
 console = Console(highlight=False, soft_wrap=True)
 
 CURRENT = "fengtai-2026.1"
+NAMED = 6
+"""Cases that a dry run names of those that would have gone otherwise in the same way."""
 Pack = Annotated[str, typer.Argument(help="A version, or the folder that holds its files.")]
 Data = Annotated[
     Path, typer.Option(help="Where the data is kept.", envvar="SHOUHU_DATA_DIR", show_default=".shouhu beside ./shouhu")
@@ -76,7 +77,9 @@ def diff(before: Pack, after: Pack, as_json: AsJson = False) -> None:
         else:
             console.print(f"[yellow]~[/] {place}  {change.field}".rstrip())
             console.print(f"    [red]{escape(_shown(change.before))}[/]\n    [green]{escape(_shown(change.after))}[/]")
-    console.print(f"{len(changes)} changes" if changes else "The two say the same.")
+    console.print(
+        "1 change" if len(changes) == 1 else f"{len(changes)} changes" if changes else "The two say the same."
+    )
 
 
 @policy.command()
@@ -258,11 +261,16 @@ def dry_run(before: Pack, after: Pack, data: Data = DATA, as_json: AsJson = Fals
     if as_json:
         _write({"cases": len(cases), "otherwise": [one._asdict() for one in found]})
         return
-    for case_id, differences in groupby(found, key=lambda one: one.case_id):
-        console.print(f"[bold]{case_id}[/]")
-        for one in differences:
-            was, now = (escape(_shown(to_jsonable_python(value))) for value in (one.before, one.after))
-            console.print(f"    {one.what}\n        [red]{was}[/]\n        [green]{now}[/]")
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for one in found:
+        was, now = (escape(_shown(to_jsonable_python(value))) for value in (one.before, one.after))
+        alike.setdefault((one.of_what, was, now), []).append(one.case_id)
+    numbers = asyncio.run(_numbers(data, [case for named in alike.values() for case in named[:NAMED]]))
+    for (what, was, now), named in sorted(alike.items(), key=lambda one: -len(one[1])):
+        more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+        console.print(
+            f"[bold]{what}[/]  [red]{was}[/] → [green]{now}[/]\n    [dim]{', '.join(map(numbers.__getitem__, named[:NAMED]))}{more}[/]"
+        )
     console.print(f"{len({one.case_id for one in found})} of {len(cases)} cases would have gone otherwise.")
 
 
@@ -312,6 +320,14 @@ async def _past(data: Path) -> list[tuple[str, "ReportFacts"]]:
 
     async with database(settings_of(data)) as engine, engine.connect() as conn:
         return await past_reports(conn)
+
+
+async def _numbers(data: Path, cases: list[str]) -> dict[str, str]:
+    """What these cases are called."""
+    from app.api.context import numbers_of
+
+    async with database(settings_of(data)) as engine, engine.connect() as conn:
+        return await numbers_of(conn, cases)
 
 
 def _pack(name: str) -> "PolicyPack":

@@ -20,6 +20,11 @@ class Otherwise(NamedTuple):
     before: Any
     after: Any
 
+    @property
+    def of_what(self) -> str:
+        """The same without the child whom it is about."""
+        return self.what.rpartition(" ")[2]
+
 
 def dry_run(before: Pack, after: Pack, cases: Iterable[tuple[str, ReportFacts]]) -> Iterator[Otherwise]:
     """All differences; a case without any is not named."""
