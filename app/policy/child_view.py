@@ -18,7 +18,7 @@ from app.domain.facts import (
 )  # fmt: skip
 from app.domain.policy import Triage
 from app.domain.terms import Agency, Branch, ReporterClass, ReportKind, Trigger, Urgency
-from app.policy.family import Family, all_of, any_of, none_or
+from app.policy.family import all_of, any_of, family_of, none_or
 from app.policy.reading import Question, Value, Vocabulary, faults
 
 PREFIX = "trigger_"
@@ -37,11 +37,9 @@ NOTHING_DECIDED = Triage(
 )  # fmt: skip
 
 
-def child_view(
-    facts: ReportFacts, child: ChildFacts, triage: Triage, left_behind_max_age: int, family: Family | None = None
-) -> Answers:
-    """All that the tables may ask of this child; `family` is that of the report, where somebody has it already."""
-    family = family or Family(facts)
+def child_view(facts: ReportFacts, child: ChildFacts, triage: Triage, left_behind_max_age: int) -> Answers:
+    """All that the tables may ask of this child."""
+    family = family_of(facts.guardians)
     return {
         **UNDECIDED,
         **_answers(child),

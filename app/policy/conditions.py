@@ -12,7 +12,7 @@ from app.domain import facts as f
 from app.domain import terms
 from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
 from app.domain.terms import ReporterClass, ReportKind
-from app.policy.family import Family
+from app.policy.family import family_of
 
 UNDECIDED: dict[str, Any] = {
     "triggers": [], "branches": [], "branch": "", "police": False, "origin_unknown": False, "urgent": False,
@@ -41,7 +41,7 @@ def view(facts: ReportFacts, left_behind_max_age: int) -> dict[str, Any]:
     children = [child.model_dump(mode="json") for child in facts.children]
     guardians = [guardian.model_dump(mode="json") for guardian in facts.guardians]
     ticked = [str(t) for t in facts.situations]
-    hour, family = facts.local_hour, Family(facts)
+    hour, family = facts.local_hour, family_of(facts.guardians)
     return {
         **UNDECIDED,
         "kind": facts.kind.value,

@@ -27,7 +27,7 @@ from app.policy.child_rows import CategoryRow, ChildRow, ChildTables, PlacementR
 from app.policy.child_view import CATEGORIES, Answers, child_view, question
 from app.policy.entitlement_rows import BenefitTables
 from app.policy.entitlements import entitled
-from app.policy.family import Family, none_or
+from app.policy.family import none_or
 from app.policy.reading import Reading
 
 SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING, Standing.ASSESS)
@@ -41,10 +41,8 @@ def determine(
     tables: Tables, facts: ReportFacts, triage: Triage, left_behind_max_age: int, day: date
 ) -> tuple[ChildFound, ...]:
     """Every child of the report, in its order, with what each is due at the amounts of that day."""
-    family = Family(facts)
     return tuple(
-        _found(tables, child, child_view(facts, child, triage, left_behind_max_age, family), day)
-        for child in facts.children
+        _found(tables, child, child_view(facts, child, triage, left_behind_max_age), day) for child in facts.children
     )
 
 
@@ -113,8 +111,10 @@ class _Child:
         )
 
     def is_put_forward(self) -> bool:
-        """Whether D8 is proposed of the child."""
-        found = self._categories().get(Category.D8)
+        """Whether D8 is proposed of the child: the other categories only say whether it is in any."""
+        others = self._ways(row for row in self._tables.categories if row.code not in (Category.D8, Category.LB))
+        self._view["in_category"] = any(one.status in SETTLED for one in others)
+        found = _merged(self._ways(row for row in self._tables.categories if row.code is Category.D8)).get(Category.D8)
         return found is not None and found.status is Standing.PROPOSE
 
     @property

@@ -1,9 +1,9 @@
 """The family of a report: joint answers over its guardians, each known or not, for triage and for the tables over a child alike."""
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
-from app.domain.facts import GuardianFacts, Known, Relation, ReportFacts, Whereabouts
+from app.domain.facts import GuardianFacts, Known, Relation, Whereabouts
 
 PARENTS = (Relation.FATHER, Relation.MOTHER, Relation.ADOPTIVE_PARENT)
 LOCKED_UP = (Whereabouts.DETAINED, Whereabouts.IMPRISONED, Whereabouts.DETOX)
@@ -38,13 +38,13 @@ def all_of(*answers: bool | None) -> bool | None:
 class Family:
     """The joint answers. Two parents are reckoned with, so what is said of one alone is never said of both."""
 
-    def __init__(self, facts: ReportFacts) -> None:
-        self._listed = facts.guardians
-        self.named = [one for one in facts.guardians if one.relation in PARENTS]
+    def __init__(self, guardians: tuple[GuardianFacts, ...]) -> None:
+        self._listed = guardians
+        self.named = [one for one in guardians if one.relation in PARENTS]
         """The parents of whom the report says anything."""
         known, alone = self.named, any(one.relation is Relation.ADOPTIVE_PARENT for one in self.named)
         self._parents = known if alone else [*known, *[NOBODY_NAMED] * (2 - len(known))]
-        self._kin = [one for one in facts.guardians if one.relation not in PARENTS]
+        self._kin = [one for one in guardians if one.relation not in PARENTS]
         self._in_law = [*known, *(one for one in self._kin if one.is_guardian is Known.YES)]
 
     @cached_property
@@ -109,6 +109,12 @@ class Family:
         away = [_is(one, Whereabouts.AWAY_FOR_WORK) for one in self._parents]
         gone = (any_of(_is(one, Whereabouts.AWAY_FOR_WORK), _cannot_care(one)) for one in self._parents)
         return all_of(any_of(*away), all_of(*gone))
+
+
+@lru_cache(maxsize=64)
+def family_of(guardians: tuple[GuardianFacts, ...]) -> Family:
+    """Made once: triage and each child ask for it, and so does the version that another is compared with."""
+    return Family(guardians)
 
 
 def _some(answers: Iterable[bool | None]) -> bool | None:
