@@ -83,7 +83,7 @@ async def on_leg(
     command, action = ON_REFERRAL[name]
     about = {"referral_id": leg_id}
     back = f"{case.path}/legs/{leg_id}"
-    known = await report_of(conn, case_id) if name == "assess" else None
+    known = await report_of(conn, case_id) if name == "assess" and case.allows(action, leg=leg_id) else None
     doing = Doing(case, LEG_ASKS[name], command, action, about, about, back, step, known)
     return await _answer(request, conn, shouhu, doing, name)
 
