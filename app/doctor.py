@@ -20,6 +20,7 @@ from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.db.vault import KeyMissing, NoVault, Vault
 from app.db.versions import version
 from app.db.walls import ROLES, WALLED
+from app.domain.facts import BEIJING
 from app.domain.health import CONFIRMED_AHEAD, TOLD_WITHIN
 from app.master_keys import vault_for
 from app.policy.loader import RELEASE, BadPack, load
@@ -79,7 +80,7 @@ async def _inside(conn: AsyncConnection, settings: Settings) -> list[Check]:
     migrated = Check("the schema is at its newest revision", found == newest, f"{found or 'none'}")
     if not migrated.ok:
         return [*checks, Check(migrated.what, False, f"{migrated.detail} instead of {newest}: run shouhu migrate")]
-    today = datetime.now(UTC).date()
+    today = datetime.now(BEIJING).date()
     until = (await conn.execute(select(func.max(tables.calendars.c.confirmed_until)))).scalar_one()
     return [
         *checks,

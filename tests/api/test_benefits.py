@@ -1,7 +1,7 @@
 """Benefits through the API: who decides, what the ledger keeps, what is refused with which code."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import httpx2
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import Service
+from app.domain.facts import BEIJING
 from app.main import create_app
 from app.policy.entitlement_rows import AmountRow
 from app.policy.loader import load
@@ -58,8 +59,8 @@ async def test_civil_affairs_grants_hears_and_stops_and_the_timeline_keeps_it(ap
     is_problem(await decide("benefit", **grant), 409, "benefit_held")
     stop = {"benefit": "TEMP_LIVING", "verdict": "stop", "note": "已回归家庭"}
     is_problem(await decide("benefit", **stop), 409, "hearing_needed")
-    heard = {"benefit": "TEMP_LIVING", "heard_on": datetime.now(UTC).date().isoformat(), "note": "家庭无异议"}
-    later = {**heard, "heard_on": (datetime.now(UTC).date() + timedelta(days=2)).isoformat()}
+    heard = {"benefit": "TEMP_LIVING", "heard_on": datetime.now(BEIJING).date().isoformat(), "note": "家庭无异议"}
+    later = {**heard, "heard_on": (datetime.now(BEIJING).date() + timedelta(days=2)).isoformat()}
     is_problem(await decide("benefit-hearing", **later), 409, "date_in_future")
     assert (await decide("benefit-hearing", **heard)).status_code == 200
     assert (await api.progress(case))["benefits"][0]["yuan"] == "1200.00"

@@ -32,10 +32,12 @@ async def test_a_committed_history_replays(path):
 
 
 async def test_the_archived_lives_replay():
-    """One by one, so that the name of the one that fails is told; the sandbox, in which the others replay, is built anew for each."""
+    """One by one, so that the name of the one that fails is told; the sandbox, in which the others replay, is built anew for each.
+
+    How long a step takes is not asked (`debug_mode`): a busy machine passes the two seconds after which one counts as stuck.
+    """
     replayer = Replayer(
-        workflows=WORKFLOWS, data_converter=data_converter(KEYS),
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflows=WORKFLOWS, data_converter=data_converter(KEYS), workflow_runner=UnsandboxedWorkflowRunner(), debug_mode=True,
     )  # fmt: skip
     archived = list(kept())
     assert len(archived) >= 200
