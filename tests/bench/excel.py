@@ -47,7 +47,7 @@ CHANGED = 0.03
 SECONDS, MEBIBYTES, LOOKS_EVERY = 30.0, 300.0, 0.2
 COMMITTEE, STREET = at_desk(f"COMM-{DIVISION}"), at_desk(f"STREET-{DIVISION}")
 REGISTERED: dict[str, Any] = {
-    "field": FileField.REGISTRATION, "content": {},
+    "field": FileField.REGISTRATION, "content": {"evidence": "走访"},
     "registration": Registration(found=Found.IN_DIFFICULTY, grade=Grade.MEDIUM),
 }  # fmt: skip
 PAGES, LIMIT, GROWTH = 40, 50, 1.5
