@@ -88,6 +88,8 @@ class Planned:
 
     number: int
     cells: list[Any]
+    said: dict[str, str] = field(default_factory=dict)
+    """Its cells as text, by the codes of their columns."""
     state: RowState = RowState.SAME
     faults: list[Fault] = field(default_factory=list)
     child: str | None = None
@@ -157,11 +159,11 @@ class Reader:
         """The children whom these rows may be about, found by number or by name and birthday, and by the service's own number."""
         vault, keys, marks = vault_of(self._conn), set[str](), set[str]()
         for one in some:
-            said = {column.code: as_typed(cell) for column, cell in self._cells(one)}
-            if key := said.get(KEY, ""):
+            one.said = {column.code: as_typed(cell) for column, cell in self._cells(one)}
+            if key := one.said.get(KEY, ""):
                 keys.add(key)
             else:
-                marks |= _marks(vault, said)
+                marks |= _marks(vault, one.said)
         child = tables.children.c
         if marks:
             await self._meet(child.marks.overlap(list(marks)))
@@ -217,7 +219,7 @@ class Reader:
         return some
 
     def _whose(self, one: Planned) -> None:
-        said = {column.code: as_typed(cell) for column, cell in self._cells(one)}
+        said = one.said
         number = normal_id(said.get("id_no", ""))
         name, born = said.get("name", ""), said.get("birth_date", "")
         child = self.known.find(said.get(KEY, ""), number, name, born)

@@ -52,5 +52,5 @@ def marks_of(
         born=(vault.mark("born", day),) if born else (),
         name_born=(vault.mark("name_born", f"{known}|{day}"),) if born and known else (),
         sound_year=tuple(vault.mark("sound_year", f"{sound}|{year}") for sound in sounds if born),
-        initials=tuple(vault.mark("initials", one) for one in initials(clean_name(name))),
+        initials=tuple(vault.mark("initials", one) for one in initials(clean_name(name))) if sounding else (),
     )
