@@ -3,6 +3,8 @@
 import asyncio
 import re
 import secrets
+import socket
+import threading
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -11,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
+import uvicorn
 from sqlalchemy import func, select
 
+from app import main
 from app.api import limits
 from app.api.limits import AT_ONCE, PERSON, REPORTS, STRANGER, Limit, Limits, described
 from app.db import tables
@@ -21,6 +25,7 @@ from app.db.ledger import Ledger
 from app.db.receipts import ALPHABET
 from app.db.service import PROGRESS_PATH
 from app.domain.guessing import CODES, PASSWORDS, WITHIN, counted_as
+from app.embedded import free_port
 from app.main import create_app, serving
 from app.settings import Settings
 from app.web.frame import address
@@ -275,6 +280,55 @@ async def test_many_times_as_much_at_once_is_shed_with_a_time_to_come_back_and_r
         assert {answer.status_code for answer in pages} == {200, 503}
         assert filed.status_code == 201
         assert (await http.get("/v1/me", headers=as_person("edu.officer.1"))).status_code == 200
+
+
+class Busy:
+    """An application that computes and waits in turn; how many requests were inside at most."""
+
+    inside = most = 0
+
+    async def __call__(self, scope, receive, send):
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        for _ in range(6):
+            until = time.perf_counter() + 0.001
+            while time.perf_counter() < until:
+                pass
+            await asyncio.sleep(0.001)
+        self.inside -= 1
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def crowd(port, many):
+    """So many strangers, each with a connection and a request of their own, before the first is answered; what each is told."""
+    strangers = []
+    for _ in range(many):
+        strangers.append(socket.create_connection(("127.0.0.1", port), timeout=30))
+        strangers[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    told = {stranger.recv(12) for stranger in strangers}
+    for stranger in strangers:
+        stranger.close()
+    return told
+
+
+@pytest.mark.parametrize(("takes", "sees"), [(main.TAKEN_AT_ONCE, range(40, 151)), (1, range(1, 30))])
+async def test_a_busy_process_sees_whoever_comes_and_leaves_nobody_in_the_kernel(monkeypatch, takes, sees):
+    """The limit of how many are inside holds for those alone who were taken; the control is one socket that listens."""
+    monkeypatch.setattr(main, "TAKEN_AT_ONCE", takes)
+    busy, port = Busy(), free_port()
+    config = serving(Settings(api_port=port), busy)
+    config.lifespan = "off"
+    server, sockets = uvicorn.Server(config), main.listening(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets})
+    thread.start()
+    while not server.started:
+        await asyncio.sleep(0.01)
+    told = await asyncio.to_thread(crowd, port, 150)
+    server.should_exit = True
+    await asyncio.to_thread(thread.join)
+    assert told == {b"HTTP/1.1 204"}
+    assert busy.most in sees
 
 
 async def test_the_limits_are_published_where_callers_look(api):

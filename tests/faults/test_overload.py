@@ -98,14 +98,14 @@ class Flood:
         self.pages.append(await ask(self.port, "GET", path, signed))
 
 
-async def test_a_crowd_that_comes_at_once_is_told_at_once_and_nobody_is_left_waiting_unseen(rig):
-    """On connections of their own: those wait in the kernel, before every limit, unless the process takes them faster than it answers."""
+async def test_a_crowd_that_comes_at_once_is_told_when_to_come_back(rig):
+    """Each on a connection of their own; tests/api/test_limits.py sees what becomes of them where a process takes one a turn."""
     headers = {"Authorization": f"Bearer {rig.tokens[STAFF[0]]}"}
     answers = await asyncio.gather(*(ask(rig.api_port, "GET", "/v1/tasks", headers) for _ in range(4 * AT_ONCE)))
     assert [one for one in answers if one.status != 200 and not is_turned_away(one)] == []
     told = Counter(one.status for one in answers)
     assert told[200] >= AT_ONCE - KEPT_FOR_REPORTS, told
-    assert told[503] > 0, "one connection a turn would be answered in the end, and shed nobody"
+    assert told[503] > 0, told
 
 
 @pytest.fixture
