@@ -328,7 +328,7 @@ children = Table(
     Index(None, "case_id"),
     Index(None, "filed_at", "id"),
     Index(None, "division", "filed_at", "id"),
-    Index("ix_children_marks", "marks", postgresql_using="gin"),
+    Index("ix_children_marks", "marks", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
     info=keyed_by(lambda row: row["case_id"] or file_id(row["id"])),
 )
 
