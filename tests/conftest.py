@@ -19,7 +19,7 @@ from app.seed import seed
 from app.temporal import data_converter
 
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
-PAGES = {"web", "e2e", "workflows"}
+PAGES = {"web", "e2e"}
 """The rooms of one of the two processes that share a whole run; each has servers of its own."""
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
@@ -37,6 +37,7 @@ DYNAMIC = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # whoever shares the tests out reads the marks in the same hook
 def pytest_collection_modifyitems(items):
     """Halves of about the same length, each in its order: no test meets other neighbours than when it runs alone."""
     for item in items:

@@ -16,13 +16,11 @@ DRAWN = os.environ.get("SHOUHU_SCREENSHOTS")
 PLACES = "[...document.querySelectorAll('main *')].map(one => one.getBoundingClientRect().top)"
 WATCH = f"""async ([button, tags]) => {{
   const line = document.getElementById("busy"), {{form}} = document.querySelector(button), before = {PLACES};
-  let sent = 0;
-  addEventListener("submit", (event) => {{ sent += !event.defaultPrevented; }});
   while (!line.innerText) await new Promise(requestAnimationFrame);
   await new Promise((done) => setTimeout(done, 300));
   const {{violations}} = await axe.run(document, {{runOnly: {{type: "tag", values: tags}}, resultTypes: ["violations"]}});
   return {{
-    words: line.innerText, busy: form.getAttribute("aria-busy"), moved: {PLACES}.some((at, n) => at !== before[n]), sent,
+    words: line.innerText, busy: form.getAttribute("aria-busy"), moved: {PLACES}.some((at, n) => at !== before[n]), sent: window.sent,
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth, barriers: violations.map((one) => one.id),
   }};
 }}"""
@@ -63,6 +61,9 @@ async def drawn(here, name):
 async def watched(page, selector):
     """Begins to watch the form of that button; the task says what was seen while it waited."""
     await page.evaluate(AXE)
+    await page.evaluate(
+        "window.sent = 0; addEventListener('submit', event => { window.sent += !event.defaultPrevented; })"
+    )
     seen = asyncio.create_task(page.evaluate(WATCH, [selector, WCAG]))
     await asyncio.sleep(0)  # until it is asked
     return seen

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright.async_api import expect
 from sqlalchemy import select, text, update
 
 from app.db import tables
@@ -169,8 +170,9 @@ async def test_a_filter_says_how_many_it_leaves(staff_page, people, waiting):
         for words, n in zip(("已超期", "4 小时内", "今日到期", "7 天内"), left["due"].values(), strict=True)
     ]
     await here.page.select_option("select[name=stage]", "report")
-    await here.page.click("form.filters .btn")
-    assert await here.page.locator("#list tbody tr").count() == min(left["stage"]["report"], 50)
+    async with here.page.expect_navigation():
+        await here.page.click("form.filters .btn")
+    await expect(here.page.locator("#list tbody tr")).to_have_count(min(left["stage"]["report"], 50))
 
 
 @pytest.mark.browser
