@@ -10,7 +10,7 @@ up: install
 demo: install
 	@./shouhu demo
 test: install
-	@$(BIN)/python -m pytest $(or $(TEST_ARGS),-n 2 --dist loadgroup)
+	@$(BIN)/python -m pytest $(or $(TEST_ARGS),-n 2 --dist loadscope)
 soak: install
 	@$(BIN)/python -m tests.faults.soak
 # The fault tests at the length that was promised (200 kills, 200 keys, 300 cases, 3 minutes of silence): some hours.

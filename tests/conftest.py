@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+from xdist.scheduler import LoadScopeScheduling
 
 from app.db.migrate import migrate
 from app.db.session import engine_of
@@ -37,12 +38,16 @@ DYNAMIC = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # whoever shares the tests out reads the marks in the same hook
-def pytest_collection_modifyitems(items):
-    """Halves of about the same length, each in its order: no test meets other neighbours than when it runs alone."""
-    for item in items:
-        room = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group("pages" if room in PAGES else "rest"))
+class Halves(LoadScopeScheduling):
+    """Two parts of about the same length, each in its order: no test meets other neighbours than when it runs alone."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "pages" if nodeid.split("/")[1] in PAGES else "rest"
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """A whole run goes over two processes by rooms."""
+    return Halves(config, log)
 
 
 @pytest.fixture(scope="session")
