@@ -40,7 +40,7 @@ from app.sheet_book import ENTERED
 from app.sheet_unread import Unread, own_columns
 from app.workbook import Unreadable, rows
 
-BATCH = 500
+BATCH = 1_000
 IDENTITY = ("name", "id_no", "birth_date")
 CORRECTED = text("""
     select f.child_id, k.key, c.stream_id, c.version, c.body

@@ -20,7 +20,7 @@ from app.seed import seed
 from app.temporal import data_converter
 
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
-PAGES = {"web", "e2e"}
+PAGES = {"web", "e2e", "workflows"}
 """The rooms of one of the two processes that share a whole run; each has servers of its own."""
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
