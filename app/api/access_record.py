@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from app.api.cases import NOT_NAMED
 from app.api.context import Conn, Who, audit_read, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.reading import NOT_NAMED
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import about, access_to, erased, hidden, shown

@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import or_, select
 
-from app.api.cases import content_of, names_of
 from app.api.context import Conn, Who, progress_of, require, subject_of
 from app.api.need import Lens, look
+from app.api.reading import content_of, names_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.sounds import sound_keys

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request, Security
@@ -18,7 +18,7 @@ from app.db.audit import before_reading
 from app.db.keys import PREFIX
 from app.db.people import actor_by_key, actor_by_session, actor_by_token, deputy
 from app.db.service import Service
-from app.db.walls import concerns, through_the_door
+from app.db.walls import concerns, of_one_thing, through_the_door
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
 from app.domain.case_no import case_no
 from app.domain.keys import opens
@@ -138,14 +138,26 @@ def at_desk_of(who: Actor, desk: ColumnElement[str]) -> ColumnElement[bool]:
     return desk.in_(desks) if who.has(*STAFF) and not who.has(*ADMINS) else false()
 
 
-async def progress_of(conn: AsyncConnection, who: Actor, case_id: str, *, to_act: bool = False) -> Progress:
-    """Where a visible case stands; CASE_NOT_FOUND for all others. Whoever sees it `to_act` on it has passed the door."""
-    query = select(tables.cases.c.progress).where(and_(tables.cases.c.id == case_id, visible(who), is_kept()))
-    query = query.add_columns(through_the_door()) if to_act else query
-    stored = (await conn.execute(query)).scalar_one_or_none()
-    if stored is None:
+class Found(NamedTuple):
+    """Where a case stands, and what people call it."""
+
+    progress: Progress
+    case_no: str
+
+
+async def found(conn: AsyncConnection, who: Actor, case_id: str, *, to_act: bool = False) -> Found:
+    """A visible case; CASE_NOT_FOUND for all others. Whoever sees it `to_act` on it has passed the door."""
+    case = tables.cases.c
+    query = select(case.progress, case.number, case.filed_at, through_the_door() if to_act else of_one_thing())
+    row = (await conn.execute(query.where(case.id == case_id, visible(who), is_kept()))).one_or_none()
+    if row is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
-    return Progress.model_validate(stored)
+    return Found(Progress.model_validate(row.progress), case_no(row.number, row.filed_at))
+
+
+async def progress_of(conn: AsyncConnection, who: Actor, case_id: str, *, to_act: bool = False) -> Progress:
+    """Where it stands."""
+    return (await found(conn, who, case_id, to_act=to_act)).progress
 
 
 async def numbers_of(conn: AsyncConnection, case_ids: Iterable[str]) -> dict[str, str]:

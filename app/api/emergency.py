@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import String, and_, cast, func, insert, or_, select, update
 
-from app.api.cases import content_of, names_of
 from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, unconcerned, visible
 from app.api.need import owner_of
 from app.api.pages import Cursor, Limit, Page, in_words, page_of
+from app.api.reading import content_of, names_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.intake import LongText

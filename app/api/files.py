@@ -9,10 +9,10 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, select
 
-from app.api.cases import content_of as content_of_case
-from app.api.cases import names_of, of_own_hand
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
 from app.api.need import look
+from app.api.reading import content_of as content_of_case
+from app.api.reading import names_of, of_own_hand
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import on_record

@@ -1,6 +1,6 @@
 """Need to know: names, numbers and addresses are masked until somebody says why; the view is open for minutes and the owner is told."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import Conn, Who, audit_read, progress_of, require, subject_of, visible
+from app.api.context import Conn, Who, progress_of, require, subject_of, visible
 from app.api.pages import Cursor, Limit, Page, in_words, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.audit import FULL_VIEW, before_reading
 from app.db.intake import LongText
-from app.db.need import open_view, opened
+from app.db.need import open_view
 from app.domain.access import STAFF, Action, Actor
 from app.domain.disclosure import told_to
 from app.domain.masking import Mask, Need
@@ -41,16 +42,16 @@ class Lens(NamedTuple):
 
 async def look(
     conn: AsyncConnection, who: Actor, action: str, stream_id: str, fields: list[str], *,
-    children: Sequence[str] | None = None, view_of: str | None = None,
+    children: Sequence[str] | None = None, view_of: str | None = None, also: Mapping[str, Sequence[str]] | None = None,
 ) -> Lens:  # fmt: skip
     """Before anything of a person is read: on record, with the reason where a full view is open. What it shows goes through the lens.
 
-    `view_of` is what the view was opened on, where that is not the stream.
+    `view_of` is what the view was opened on, where that is not the stream; `also` are further actions with their fields.
     """
-    need = await opened(conn, who, view_of or stream_id)
-    why = f"full_view:{need}" if need else None
-    await audit_read(conn, who, action, stream_id, fields, children=children, why=why)
-    return Lens(need is not None)
+    why = await before_reading(
+        conn, who, action, stream_id, fields, children=children, view_of=view_of or stream_id, also=also
+    )
+    return Lens(why.startswith(FULL_VIEW))
 
 
 class Asked(BaseModel):

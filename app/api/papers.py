@@ -18,6 +18,7 @@ from app.api.files import AS_ATTACHMENT
 from app.api.limits import address_of
 from app.api.need import look
 from app.api.problems import Problem
+from app.api.reading import content_of, names_of
 from app.api.reports import ReceiptCode, guessed
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -142,9 +143,9 @@ async def _made(
     """The facts of a paper; reading what they say of people is on record under the paper's name."""
     told = told_to(who, progress)
     lens = await look(conn, who, f"paper_{one.paper}", progress.case_id, told.fields)
-    content, reporter = await cases.content_of(conn, progress)
+    content, reporter = await content_of(conn, progress)
     known = (content, reporter)
-    hidden = cases.names_of(reporter)
+    hidden = names_of(reporter)
     content |= {"narrative": without(content.get("narrative") or "", hidden)}
     shown = told.of(content)
     rules = await shouhu.ledger.rules(conn, progress.policy)

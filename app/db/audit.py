@@ -1,13 +1,13 @@
 """Who read what of whom: on record before it leaves, or nothing leaves; and what a child's record of access shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Boolean, ColumnElement, Select, and_, bindparam, cast, func, or_, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Boolean, ColumnElement, Row, Select, and_, bindparam, cast, func, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import String
@@ -38,17 +38,24 @@ UNSEALED = """
     select extract(epoch from clock_timestamp() - a.at)::float from audit a
     where a.xid >= coalesce((select below from seals order by number desc limit 1), 0) order by a.xid, a.id limit 1
 """
+FULL_VIEW = "full_view:"
+"""How the reason begins of whoever said why names are needed in full."""
+OPEN_VIEW = f"""
+    select '{FULL_VIEW}' || v.reason from full_views v
+    where v.person_id = :person and v.stream_id = :view_of and v.until > clock_timestamp() order by v.opened_at desc limit 1
+"""
 READ = text(f"""
     insert into audit (person_id, behalf, agency, action, stream_id, fields, children, why, outcome, trace_id)
-    values (:person, :behalf, :agency, :action, :stream, cast(:fields as varchar[]),
-            coalesce(cast(:children as varchar[]),
-                     (select array_agg(id order by id) from children where case_id = :stream), '{{}}'),
-            coalesce(:why, (select {WHY} from cases c where c.id = :stream), 'office'), :outcome, :trace)
-    returning coalesce(({UNSEALED}), 0) as waited
+    select :person, :behalf, :agency, one.action, :stream, array(select jsonb_array_elements_text(one.fields))::varchar[],
+           coalesce(cast(:children as varchar[]),
+                    (select array_agg(id order by id) from children where case_id = :stream), '{{}}'),
+           coalesce(:why, ({OPEN_VIEW}), (select {WHY} from cases c where c.id = :stream), 'office'), :outcome, :trace
+    from jsonb_each(:acts) one(action, fields)
+    returning coalesce(({UNSEALED}), 0) as waited, why
 """).bindparams(
-    bindparam("fields", type_=ARRAY(String)), bindparam("children", type_=ARRAY(String)),
-    bindparam("desks", type_=ARRAY(String)), bindparam("agencies", type_=ARRAY(String)),
-    bindparam("why", type_=String), bindparam("behalf", type_=String), bindparam("stream", type_=String),
+    bindparam("acts", type_=JSONB), *(bindparam(name, type_=ARRAY(String)) for name in ("children", "desks", "agencies")),
+    *(bindparam(name, type_=String) for name in ("person", "behalf", "agency", "stream", "view_of", "why", "outcome", "trace", "top")),
+    bindparam("everything", type_=Boolean),
 )  # fmt: skip
 
 
@@ -58,21 +65,25 @@ class AuditUnavailable(Exception):
 
 async def on_record(
     conn: AsyncConnection, who: Actor, action: str, stream_id: str | None, fields: Sequence[str], *,
-    children: Sequence[str] | None = None, why: str | None = None, outcome: str = "done",
-) -> float:  # fmt: skip
-    """Write the row; how many seconds the oldest one has waited for its seal. Children of a case are found where none are named.
+    children: Sequence[str] | None = None, why: str | None = None, outcome: str = "done", view_of: str | None = None,
+    also: Mapping[str, Sequence[str]] | None = None,
+) -> Row[Any]:  # fmt: skip
+    """Write the row; `waited` are the seconds that the oldest one has waited for its seal. Children of a case are found where none
+    are named.
 
-    `why` is what opens the case to the reader, where no reason was given.
+    `why` is the reason that was given, or that of the full view which the reader has open on `view_of`, or what opens the case to
+    them. `also` are further actions of the same moment with their fields, a row each.
     """
     allowed = scope(who)
     row: dict[str, Any] = {
-        "person": who.person_id, "behalf": who.acting_for, "agency": who.agency.value, "action": action,
-        "stream": stream_id, "fields": list(fields), "children": list(children) if children is not None else None,
+        "person": who.person_id, "behalf": who.acting_for, "agency": who.agency.value,
+        "acts": {name: [*parts] for name, parts in {action: fields, **(also or {})}.items()},
+        "stream": stream_id, "view_of": view_of, "children": list(children) if children is not None else None,
         "why": why, "outcome": outcome, "trace": TRACE.get(), "desks": list(allowed.desks), "top": Rung.PROCURATORATE.value,
         "agencies": [agency.value for agency in allowed.agencies], "everything": allowed.everything,
     }  # fmt: skip
     try:
-        return float((await conn.execute(READ, row)).scalar_one())
+        return (await conn.execute(READ, row)).all()[0]
     except DBAPIError as failure:
         if is_away(failure):
             raise
@@ -81,14 +92,20 @@ async def on_record(
 
 async def before_reading(
     conn: AsyncConnection, who: Actor, action: str, stream_id: str | None, fields: Sequence[str], *,
-    children: Sequence[str] | None = None, why: str | None = None,
-) -> None:  # fmt: skip
-    """On record, or AuditUnavailable; refused as well where rows have waited too long for a seal, for they could be changed unseen."""
-    waited = timedelta(seconds=await on_record(conn, who, action, stream_id, fields, children=children, why=why))
+    children: Sequence[str] | None = None, why: str | None = None, view_of: str | None = None,
+    also: Mapping[str, Sequence[str]] | None = None,
+) -> str:  # fmt: skip
+    """On record, or AuditUnavailable; the reason that stands there.
+
+    Refused as well where rows have waited too long for a seal, for they could be changed unseen.
+    """
+    row = await on_record(conn, who, action, stream_id, fields, children=children, why=why, view_of=view_of, also=also)
+    waited = timedelta(seconds=row.waited)
     if waited > ALARM_AFTER:
         log.error("audit_not_sealed", seconds=round(waited.total_seconds()))
     if waited > REFUSED_AFTER:
         raise AuditUnavailable
+    return row.why
 
 
 async def unsealed_for(conn: AsyncConnection) -> timedelta:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.audit import before_reading
+from app.db.audit import FULL_VIEW, before_reading
 from app.db.projections import people_at
 from app.db.vault import sealed_row
 from app.db.walls import open_door
@@ -39,7 +39,7 @@ async def open_view(
 ) -> Row:  # fmt: skip
     """Open it, on record with its fields and reason; `owner` is the address of whoever is told, such as `desk_head:CIVIL`, if anybody."""
     await open_door(conn)
-    await before_reading(conn, who, "open_full_view", stream_id, fields, children=children, why=f"full_view:{need}")
+    await before_reading(conn, who, "open_full_view", stream_id, fields, children=children, why=f"{FULL_VIEW}{need}")
     now = func.clock_timestamp()
     row = {
         "id": f"view-{uuid.uuid4().hex}", "person_id": who.person_id, "behalf": who.acting_for, "agency": who.agency.value,

@@ -317,14 +317,24 @@ def _borne(lenient: bool, **where: str) -> Iterator[None]:
         log.error("unreadable", **where)
 
 
+Keys = Mapping[str, DataKey | None]
+"""By stream; None for one that was destroyed."""
+
+
+async def keys_for(conn: AsyncConnection, stream_id: str) -> Keys:
+    """The key of one stream, for whoever opens several things of it."""
+    return await vault_of(conn).keys(conn, [stream_id])
+
+
 async def opened(
-    conn: AsyncConnection, rows: Iterable[Row], *of: Table, names: Mapping[str, str] | None = None, lenient: bool = False
+    conn: AsyncConnection, rows: Iterable[Row], *of: Table, names: Mapping[str, str] | None = None, lenient: bool = False,
+    keys: Keys | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The same rows with what is sealed in them in clear; None where the key was destroyed.
 
     A row holds the primary key of each of the tables and the column that names its stream. `names` says which fields of the
     row are which columns, where they are not called alike. What was changed or lost its key raises Broken or KeyMissing;
-    a list of many streams is `lenient`: None there, and an error in the log.
+    a list of many streams is `lenient`: None there, and an error in the log. `keys` are those at hand.
     """
     found = [{**row} for row in rows]
     if not found:
@@ -336,7 +346,8 @@ async def opened(
         if field in found[0]
     ]
     streams = {table.stream(row) for table, field, _ in places for row in found if row[field] is not None}
-    keys = await vault_of(conn).keys(conn, streams, lenient=lenient) if streams else {}
+    if keys is None:
+        keys = await vault_of(conn).keys(conn, streams, lenient=lenient) if streams else {}
     for row in found:
         for table, field, column in places:
             if row[field] is not None:
@@ -356,9 +367,11 @@ def _opened(
     return None
 
 
-async def opened_one(conn: AsyncConnection, row: Row | None, *of: Table) -> dict[str, Any] | None:
+async def opened_one(
+    conn: AsyncConnection, row: Row | None, *of: Table, keys: Keys | None = None
+) -> dict[str, Any] | None:
     """The same for a row that may not be there."""
-    return (await opened(conn, [row], *of))[0] if row is not None else None
+    return (await opened(conn, [row], *of, keys=keys))[0] if row is not None else None
 
 
 async def with_notes(conn: AsyncConnection, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import access_record, cases, need, papers
-from app.api.context import Conn, Shouhu, numbers_of, progress_of, subject_of
+from app.api import access_record, need, papers
+from app.api.context import Conn, Shouhu, subject_of
+from app.api.reading import NOTES, Reading, reading
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may
@@ -70,6 +71,7 @@ class Opened(NamedTuple):
     progress: Progress
     policy: Policy
     who: Actor
+    reading: Reading
 
     @property
     def path(self) -> str:
@@ -161,13 +163,13 @@ class Opened(NamedTuple):
 
 async def opened(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str) -> Opened:
     """A case that may be seen; CASE_NOT_FOUND for all others."""
-    progress = await progress_of(conn, who, case_id)
-    return Opened(case_id, progress, await shouhu.ledger.rules(conn, progress.policy), who)
+    found = await reading(conn, who, shouhu, case_id)
+    return Opened(case_id, found.progress, await found.rules(), who, found)
 
 
-async def facts_of(conn: AsyncConnection, case: Opened, shouhu: Service, tab: str) -> dict[str, Any]:
-    """What every page of a case shows, from the API's own answer."""
-    file = await cases.read_case(case.id, conn, case.who, shouhu, Response())
+async def facts_of(case: Opened, tab: str, *beside: str) -> dict[str, Any]:
+    """What every page of a case shows, from the API's own answer; `beside` are fields of people that the page reads after it."""
+    file = await case.reading.file(*beside)
     owed = case.owed()
     mine = next((row for row in owed if row.is_mine and row.clock), None)
     return {
@@ -186,8 +188,8 @@ async def work(
 ) -> Response:  # fmt: skip
     """办理: what everybody owes, and what happened last."""
     case = await opened(conn, who, shouhu, case_id)
-    facts = await facts_of(conn, case, shouhu, "")
-    timeline = await cases.read_timeline(case_id, conn, who, shouhu)
+    facts = await facts_of(case, "", NOTES)
+    timeline = await case.reading.timeline()
     every = {**asks.ON_LEG, **asks.ON_DUTY, **asks.ON_CASE}
     more = {"timeline": timeline[::-1][:8], "done": every[done].words if done in every else None}
     return await show(request, conn, who, "case_work.html", {**facts, **more})
@@ -217,7 +219,7 @@ async def fresh(
 async def people(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """未成年人与家庭, with what the rules propose for each child."""
     case = await opened(conn, who, shouhu, case_id)
-    return await show(request, conn, who, "case_people.html", await facts_of(conn, case, shouhu, "people"))
+    return await show(request, conn, who, "case_people.html", await facts_of(case, "people"))
 
 
 @router.get("/cases/{case_id}/full-view")
@@ -234,7 +236,7 @@ async def full_view(
             return RedirectResponse(f"{case.path}/{tab}", 303, headers=STRICT)
     facts = {
         "case": case, "form": form, "needs": tuple(Need), "minutes": int(VIEW_LASTS.total_seconds() // 60), "tab": tab,
-        "case_no": (await numbers_of(conn, [case_id]))[case_id],
+        "case_no": case.reading.case_no,
     }  # fmt: skip
     return await show(request, conn, who, "full_view.html", facts, status=form.status)
 
@@ -243,16 +245,15 @@ async def full_view(
 async def report(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """上报内容 in the reporter's words; who reported is for intake and supervisors alone."""
     case = await opened(conn, who, shouhu, case_id)
-    return await show(request, conn, who, "case_report.html", await facts_of(conn, case, shouhu, "report"))
+    return await show(request, conn, who, "case_report.html", await facts_of(case, "report"))
 
 
 @router.get("/cases/{case_id}/history")
 async def history(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """流转记录: everything that happened, and why each decision was made."""
     case = await opened(conn, who, shouhu, case_id)
-    facts = await facts_of(conn, case, shouhu, "history")
-    timeline = await cases.read_timeline(case_id, conn, who, shouhu)
-    why = await cases.explain_case(case_id, conn, who, shouhu)
+    facts = await facts_of(case, "history", NOTES)
+    timeline, why = await case.reading.timeline(), await case.reading.explanation()
     return await show(request, conn, who, "case_history.html", {**facts, "timeline": timeline[::-1], "why": why})
 
 
@@ -260,7 +261,7 @@ async def history(case_id: str, request: Request, conn: Conn, who: Signed, shouh
 async def access(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """访问记录 of each child, for those who audit."""
     case = await opened(conn, who, shouhu, case_id)
-    facts = await facts_of(conn, case, shouhu, "access")
+    facts = await facts_of(case, "access")
     seen = [(child.id, await access_record.access_record(child.id, conn, who)) for child in case.progress.children]
     return await show(
         request, conn, who, "case_access.html", {**facts, "seen": seen, "act": act, "part": part, "ground": ground}
@@ -290,11 +291,11 @@ async def duty(case_id: str, code: str, request: Request, conn: Conn, who: Signe
 async def _owed_page(
     request: Request, conn: AsyncConnection, shouhu: Service, case: Opened, row: Owed, offers: list[Any], subject: str
 ) -> Response:  # fmt: skip
-    facts = await facts_of(conn, case, shouhu, "")
-    why = await cases.explain_case(case.id, conn, case.who, shouhu)
+    facts = await facts_of(case, "", NOTES)
+    why = await case.reading.explanation()
     mine = case.progress.referral(subject)
     name = mine.route_id if mine else subject.partition(":")[0]
-    timeline = await cases.read_timeline(case.id, conn, case.who, shouhu)
+    timeline = await case.reading.timeline()
     of_it = [e for e in timeline if subject in (e.get("referral_id"), e.get("code"), e.get("subject"))]
     more = {
         "row": row, "does": offers, "why": [one for one in why if one.row == name], "timeline": of_it[::-1],

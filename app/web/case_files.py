@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import UploadFile
 
-from app.api import cases, files
+from app.api import files
 from app.api.context import Conn, Shouhu
 from app.api.edge import UPLOAD_LIMIT
 from app.api.work import ON_CASE
@@ -69,11 +69,11 @@ async def _kept(
 
 
 async def _page(request: Request, conn: AsyncConnection, shouhu: Service, case: Opened, form: Form) -> Response:
-    facts = await facts_of(conn, case, shouhu, "files")
+    facts = await facts_of(case, "files")
     may_read = case.allows(Action.READ_CONTENT)
     more = {
         "form": form, "files": await files.case_files(case.id, conn, case.who) if may_read else None, "accept": ACCEPT, "most": MOST_FILES,
         "adds": may_read and case.progress.is_open and case.allows(Action.ADD_NOTE), "overall": OVERALL,
-        "brought": {one["version"]: one for one in await cases.read_timeline(case.id, conn, case.who, shouhu)},
+        "brought": {one["version"]: one for one in await case.reading.timeline()},
     }  # fmt: skip
     return await show(request, conn, case.who, "case_files.html", {**facts, **more}, status=form.status)

@@ -28,7 +28,7 @@ async def suggested(case_id: str, request: Request, conn: Conn, who: Signed, sho
     case = await opened(conn, who, shouhu, case_id)
     found = await cases.suggested_duplicates(case_id, conn, who)
     numbers = {one["other_id"]: await cases.number_of(conn, one["other_id"]) for one in found}
-    facts = await facts_of(conn, case, shouhu, "duplicates")
+    facts = await facts_of(case, "duplicates")
     more = {"found": found, "numbers": numbers, "decided": STATES}
     return await show(request, conn, who, "duplicates.html", {**facts, **more})
 
@@ -40,7 +40,7 @@ async def side_by_side(
     """Two reports, field by field."""
     case = await opened(conn, who, shouhu, case_id)
     both = await comparison.compare_cases(case_id, other_id, conn, who)
-    facts = await facts_of(conn, case, shouhu, "duplicates")
+    facts = await facts_of(case, "duplicates")
     offered = {href.rpartition("/")[2]: (href, ask) for href, ask in case.offers()}
     more = {"both": both, "lights": LIGHTS, "family": FAMILY, "offered": offered, "decided": STATES, "streets": STREETS}
     return await show(request, conn, who, "duplicate.html", {**facts, **more})

@@ -106,7 +106,7 @@ async def picture(
                       next((one for one in flow.stages if one.stage is stage), None)) for stage in tuple(Stage)[:-1]],
         "numbers": RUNGS, "length": lambda seconds: span(timedelta(seconds=seconds)) if seconds >= 60 else None,
     }  # fmt: skip
-    return await show(request, conn, who, "case_flow.html", await facts_of(conn, case, shouhu, "flow") | facts)
+    return await show(request, conn, who, "case_flow.html", await facts_of(case, "flow") | facts)
 
 
 def _lived(flow: Flow, begins_at: datetime) -> Window:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import boards, cases, deputies
@@ -21,16 +21,16 @@ from app.domain.facts import BEIJING
 from app.domain.identity import normal_id
 from app.web.forms import Form
 from app.web.frame import KEPT, STRICT
-from app.web.staff import ENTRIES, MY_WORK, SEAT, Entry, Signed, how_many, show, works
+from app.web.staff import ENTRIES, MY_WORK, SEAT, Entry, Signed, show, works
 
 router = APIRouter(include_in_schema=False)
 NOTICES, ABSENCES, SEAT_PATH, SEARCH = "/notices", "/absences", "/absences/seat", "/search"
 
 
-async def _unread(conn: AsyncConnection, who: Actor) -> int:
+def _unread(who: Actor) -> Select[Any]:
     notice = tables.notices.c
     mine = select(notice.id).where(notice.person_id == who.person_id, notice.read_at.is_(None))
-    return await how_many(conn, mine.where(unconcerned(who, notice.case_id)))
+    return mine.where(unconcerned(who, notice.case_id))
 
 
 ENTRIES += [

@@ -1,8 +1,10 @@
 """紧急调阅复核: what was read in an emergency by somebody who may not see it, and whether another desk finds that it was necessary."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import emergency, need
@@ -14,16 +16,16 @@ from app.domain.emergency import Verdict, may_review
 from app.domain.refusals import RefusalCode
 from app.web.forms import Form
 from app.web.frame import STRICT
-from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, how_many, show
+from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
 
 router = APIRouter(include_in_schema=False)
 REVIEW = "/oversight/emergency"
 BESIDE = {RefusalCode.SECOND_PERSON_NEEDED: "verdict", RefusalCode.ALREADY_DONE: "verdict"}
 
 
-async def _waiting(conn: AsyncConnection, who: Actor) -> int:
+def _waiting(who: Actor) -> Select[Any]:
     glass = tables.emergency_reads.c
-    return await how_many(conn, select(glass.id).where(glass.reviewed_at.is_(None), unconcerned(who, glass.case_id)))
+    return select(glass.id).where(glass.reviewed_at.is_(None), unconcerned(who, glass.case_id))
 
 
 ENTRIES.append(Entry(REVIEW, "紧急调阅复核", "Emergency reads", OVERSIGHT, may_review, count=_waiting, place=6))

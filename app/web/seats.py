@@ -5,7 +5,7 @@ from typing import Any
 import segno
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
@@ -19,7 +19,7 @@ from app.domain.seats import GIVEN, may_see_seats, sees_every_seat
 from app.domain.terms import Agency
 from app.web.forms import Form
 from app.web.frame import STRICT
-from app.web.staff import ENTRIES, SYSTEM, Entry, Signed, how_many, show
+from app.web.staff import ENTRIES, SYSTEM, Entry, Signed, show
 from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
@@ -38,13 +38,13 @@ DONE: dict[str, Pair] = {
 }  # fmt: skip
 
 
-async def _waiting(conn: AsyncConnection, who: Actor) -> int:
+def _waiting(who: Actor) -> Select[Any] | None:
     """Who waits for the security administrator."""
     if not may(who, Action.MANAGE_RIGHTS).allowed:
-        return 0
+        return None
     person, account = seats.people, seats.accounts.c
     query = select(person.id).select_from(seats.tables.people.outerjoin(seats.accounts, account.person_id == person.id))
-    return await how_many(conn, query.where(person.is_active, or_(person.roles == [], account.held_at.is_not(None))))
+    return query.where(person.is_active, or_(person.roles == [], account.held_at.is_not(None)))
 
 
 ENTRIES.append(

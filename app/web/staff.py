@@ -1,12 +1,12 @@
 """The frame of the pages for staff: who is signed in, the navigation of their roles, and the choices that a person keeps."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
@@ -23,7 +23,10 @@ from app.web.wrong import inside
 router = APIRouter(include_in_schema=False)
 SEAT = "__Host-seat"
 """A cookie: the absent person in whose seat the deputy works."""
-Count = Callable[[AsyncConnection, Actor], Awaitable[int]]
+Counted = Callable[[Actor], Select[Any] | None]
+"""The rows whose number stands beside a line; None for nothing."""
+MOST = 99
+"""They are counted no further than one past it."""
 
 
 def works(who: Actor) -> bool:
@@ -40,7 +43,7 @@ class Entry:
     en: str
     group: tuple[str, str]
     shown: Callable[[Actor], bool]
-    count: Count | None = None
+    count: Counted | None = None
     on_phone: int = 0
     """In the bar of a phone, the lowest first, which has room for four; 0 for under 更多 alone."""
     place: int = 5
@@ -86,33 +89,33 @@ async def show(
     request: Request, conn: AsyncConnection, who: Actor, name: str, facts: Mapping[str, object], *, status: int = 200
 ) -> Response:
     """A page in the frame of the staff."""
-    nav = await _navigation(conn, who)
-    bar, rest = in_bar([one for group in nav.values() for one in group])
-    frame = {
-        "who": who,
-        "searches": works(who),
-        "called": await _called(conn, who),
-        "nav": nav,
-        "bar": bar,
-        "rest": rest,
-    }
+    lines, called = await _framed(conn, who)
+    nav: dict[tuple[str, str], list[Numbered]] = {}
+    for line in lines:
+        nav.setdefault(line[0].group, []).append(line)
+    bar, rest = in_bar(lines)
+    frame = {"who": who, "searches": works(who), "called": called, "nav": nav, "bar": bar, "rest": rest}
     return page(request, name, {**frame, **facts}, status=status, live=True)
 
 
-async def _called(conn: AsyncConnection, who: Actor) -> Mapping[str, Any]:
+async def _framed(conn: AsyncConnection, who: Actor) -> tuple[list[Numbered], Mapping[str, str]]:
+    """The lines of the navigation with their numbers, and what the person and the desk are called; in one statement."""
+    groups = (MY_WORK, OVERSIGHT, SYSTEM)
+    entries = sorted((e for e in ENTRIES if e.shown(who)), key=lambda one: (groups.index(one.group), one.place))
+    numbers = [_number(entry.count(who) if entry.count else None) for entry in entries]
     people, desks = tables.people.c, tables.desks.c
     query = select(people.name, desks.name_zh.label("desk")).join(tables.desks, desks.id == people.desk)
-    row = (await conn.execute(query.where(people.id == (who.acting_for or who.person_id)))).mappings().one_or_none()
-    return {"name": row["name"], "desk": row["desk"]} if row else {"name": who.person_id, "desk": who.desk}
+    named = query.where(people.id == (who.acting_for or who.person_id)).subquery()
+    one = select(literal(1)).subquery()
+    row = (await conn.execute(select(named, *numbers).select_from(one.outerjoin(named, true())))).one()
+    called = {"name": row.name or who.person_id, "desk": row.desk or who.desk}
+    return list(zip(entries, row[2:], strict=True)), called
 
 
-async def _navigation(conn: AsyncConnection, who: Actor) -> dict[tuple[str, str], list[Numbered]]:
-    groups: dict[tuple[str, str], list[Numbered]] = {}
-    for entry in sorted(ENTRIES, key=lambda one: ((MY_WORK, OVERSIGHT, SYSTEM).index(one.group), one.place)):
-        if entry.shown(who):
-            number = await entry.count(conn, who) if entry.count else 0
-            groups.setdefault(entry.group, []).append((entry, number))
-    return groups
+def _number(rows: Select[Any] | None) -> ColumnElement[int]:
+    if rows is None:
+        return literal(0)
+    return select(func.count()).select_from(rows.limit(MOST + 1).subquery()).scalar_subquery()
 
 
 def in_bar(entries: list[Numbered]) -> tuple[list[Numbered], list[Numbered]]:
@@ -121,11 +124,6 @@ def in_bar(entries: list[Numbered]) -> tuple[list[Numbered], list[Numbered]]:
         return entries, []
     first = sorted((one for one in entries if one[0].on_phone), key=lambda one: one[0].on_phone)[: IN_BAR - 1]
     return first, [one for one in entries if one not in first]
-
-
-async def how_many(conn: AsyncConnection, query: Any, most: int = 99) -> int:
-    """Rows of a query, counted no further than one past `most`."""
-    return (await conn.execute(select(func.count()).select_from(query.limit(most + 1).subquery()))).scalar_one()
 
 
 @router.post("/preferences")

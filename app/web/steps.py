@@ -281,7 +281,7 @@ def _may_be_found(doing: Doing, named: list[tuple[str, str]]) -> dict[str, Any]:
 async def _page(
     request: Request, conn: AsyncConnection, shouhu: Service, doing: Doing, form: Form, tried: dict[str, Any] | None
 ) -> Response:
-    facts = await facts_of(conn, doing.case, shouhu, "")
+    facts = await facts_of(doing.case, "")
     named = [(child["id"], child["name"]) for child in (facts["file"].get("content") or {}).get("children", [])]
     subject = doing.about.get("referral_id") or (doing.named.get("code") and doing.about.get("duty"))
     more = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import children, need, visits, watches
@@ -23,7 +23,7 @@ from app.domain.terms import Agency, Grade, Service, Trigger
 from app.domain.visit import Acknowledgement, Finding, Guardianship, ParentContact, Supervision
 from app.web.forms import Form
 from app.web.frame import STRICT
-from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, how_many, show, works
+from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
 from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
@@ -55,11 +55,11 @@ def _visits(who: Actor) -> bool:
     return works(who) and who.agency in (Agency.COMM, Agency.STREET)
 
 
-async def _due(conn: AsyncConnection, who: Actor) -> int:
+def _due(who: Actor) -> Select[Any]:
     watch = tables.watches.c
     mine = select(watch.id).where(watch.is_open, at_desk_of(who, watch.desk))
     mine = mine.where(watch.visit_due_at <= func.clock_timestamp() + SOON)
-    return await how_many(conn, mine.where(unconcerned(who, watch.case_id)))
+    return mine.where(unconcerned(who, watch.case_id))
 
 
 ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, on_phone=2, place=2))

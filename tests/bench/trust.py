@@ -137,9 +137,6 @@ def _without_guards(bare: Any, who: Actor, clear: Mapping[tuple[Any, str], bytes
     async def no_keys(self: vault.Vault, conn: Any, streams: Any, **more: Any) -> dict[str, vault.DataKey]:
         return dict.fromkeys(streams, key)
 
-    async def no_row(*given: Any, **more: Any) -> None:
-        """Nothing goes on record."""
-
     async def no_lens(*given: Any, **more: Any) -> need.Lens:
         return need.Lens(True)
 
@@ -149,7 +146,7 @@ def _without_guards(bare: Any, who: Actor, clear: Mapping[tuple[Any, str], bytes
         with (
             patch.object(vault.DataKey, "open", lambda self, sealed, place: clear[sealed, place]),
             patch.object(vault.Vault, "keys", no_keys),
-            patch("app.api.cases.look", no_lens), patch("app.api.cases.audit_read", no_row),
+            patch("app.api.reading.look", no_lens),
         ):  # fmt: skip
             yield
     finally:

@@ -9,6 +9,9 @@ from typing import Any
 
 import asyncpg
 import psutil
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion as Version
+from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
+from temporalio.client import Client
 
 from app.db.ledger import Ledger
 from app.db.session import engine_of
@@ -18,7 +21,7 @@ from app.domain.watch import BeginWatch, RecordVisit, watch_id
 from app.policy.loader import load
 from app.settings import Settings
 from app.stack import Stack
-from app.temporal import connect
+from app.temporal import connect, version_of
 from tests.bench.case import BILLED, at_desk
 from tests.bench.figures import Figure, middle, percentile
 from tests.bench.load import Wire
@@ -58,6 +61,13 @@ class District:
         self.stack, self.conn, self.say = stack, conn, say
         self.engine = engine_of(stack.environment()["SHOUHU_DATABASE_URL"])
         self.ledger = Ledger(load, "fengtai-2026.1")
+        given = {
+            name.removeprefix("SHOUHU_").lower(): value
+            for name, value in stack.environment().items()
+            if name.startswith("SHOUHU_")
+        }
+        self.settings = Settings.model_validate(given)
+        self.client: Client | None = None
 
     async def fill(self, name: str, count: int, due_at: datetime | None = None) -> float:
         """So many more watches, all conducted; how many a second. Where `due_at` is given, a rung of each falls due then."""
@@ -71,10 +81,21 @@ class District:
             await self.conn.execute(copies, f"{name}-", pattern, count, STREETS, len(STREETS))
         await self.conn.execute("analyze watches; analyze events; notify ledger")
         began = time.perf_counter()
-        while behind := await self.conn.fetchval(BEHIND):
+        while behind := await self.conn.fetchval(BEHIND) or await self._waiting():
             self.say(f"{behind} of {count} watches not conducted yet")
             await asyncio.sleep(1)
         return count / (time.perf_counter() - began)
+
+    async def _waiting(self) -> int:
+        """What the engine has been told and no worker has looked at yet."""
+        self.client = self.client or await connect(self.settings)
+        version = version_of(self.settings)
+        asked = DescribeWorkerDeploymentVersionRequest(
+            namespace=self.client.namespace, report_task_queue_stats=True,
+            deployment_version=Version(deployment_name=version.deployment_name, build_id=version.build_id),
+        )  # fmt: skip
+        found = await self.client.workflow_service.describe_worker_deployment_version(asked)
+        return sum(queue.stats.approximate_backlog_count for queue in found.version_task_queues)
 
     async def _due(self, pattern: str, due_at: datetime) -> None:
         """The next rung of the pattern's visit is planned for that instant."""
@@ -137,19 +158,12 @@ class District:
         return counts[0] + (counts[-1] - counts[0]) / VISITS * 365 / 30
 
     async def _billed(self, stream: str) -> int:
-        settings = self.stack.environment()
         while await self.conn.fetchval("select version > conducted_version from watches where id = $1", stream):
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
-        client = await connect_to(settings)
-        history = await client.get_workflow_handle(stream).fetch_history()
+        self.client = self.client or await connect(self.settings)
+        history = await self.client.get_workflow_handle(stream).fetch_history()
         return sum(event.event_type in BILLED for event in history.events)
-
-
-async def connect_to(env: dict[str, str]) -> Any:
-    """The engine of the stack, as a client."""
-    given = {name.removeprefix("SHOUHU_").lower(): value for name, value in env.items() if name.startswith("SHOUHU_")}
-    return await connect(Settings.model_validate(given))
 
 
 async def measure(stack: Stack, say: Callable[[str], None], *, watched: int = WATCHED) -> list[Figure]:

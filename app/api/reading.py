@@ -1,0 +1,216 @@
+"""One person's reading of one case: what several answers or parts of a page show of it is found, put on record and opened once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api.context import Found, found, require, subject_of
+from app.api.need import Lens, look
+from app.db import tables
+from app.db.ledger import REPORTER
+from app.db.past import report_of
+from app.db.service import Service
+from app.db.vault import Keys, keys_for, opened, opened_one
+from app.domain.access import Action, Actor, Deny, may
+from app.domain.disclosure import told_to
+from app.domain.events import event_adapter
+from app.domain.identity import clean_name, normal_phone
+from app.domain.masking import without
+from app.domain.policy import Policy
+from app.domain.progress import Progress
+from app.domain.stages import closing_obstacles
+from app.domain.terms import CloseReason
+from app.domain.titles import TITLES
+from app.policy.basis import cite
+from app.policy.explanation import Explained, explain, versions_of
+
+NOT_NAMED = REPORTER
+"""Instead of the account and the unit of whoever filed the report."""
+HIDDEN = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
+"""Parts of events that are no news to a person."""
+NOTES = "notes"
+"""The field of the audit for the texts that came with events."""
+NoteOf = Callable[[dict[str, Any], str | None], str | None]
+
+
+def names_of(reporter: Mapping[str, Any]) -> tuple[str, ...]:
+    """By what a text would give the reporter away to those who are not to know, in a full view too."""
+    name, phone = reporter.get("name") or "", reporter.get("phone") or ""
+    return name, clean_name(name), phone, normal_phone(phone)
+
+
+def of_own_hand(who: Actor, progress: Progress) -> Callable[[dict[str, Any]], bool]:
+    """Whether an event is of a leg or duty of the actor's desk or agency, or was recorded by the actor."""
+    own = {leg.id for leg in progress.referrals if leg.agency is who.agency or leg.desk == who.desk}
+    own |= {duty.code for duty in progress.duties if duty.desk == who.desk}
+    return lambda event: bool(
+        {event.get("referral_id"), event.get("subject"), event.get("code")} & own or event["by"] in who.persons
+    )
+
+
+async def content_of(
+    conn: AsyncConnection, progress: Progress, keys: Keys | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The children in the order of the report, in which the rules speak of them as well; and the reporter apart."""
+    case_id, order = progress.case_id, [child.id for child in progress.children]
+    keys = await keys_for(conn, case_id) if keys is None else keys
+    of_children = select(tables.children).where(tables.children.c.case_id == case_id)
+    children = await opened(conn, (await conn.execute(of_children)).mappings(), tables.children, keys=keys)
+    report = tables.reports.c
+    shown = (report.case_id, report.narrative, report.family, report.findings, report.reporter)
+    row = (await conn.execute(select(*shown).where(report.case_id == case_id))).mappings().one_or_none()
+    said = await opened_one(conn, row, tables.reports, keys=keys) or {}
+    reporter = said.pop("reporter", None) or {}
+    content = {name: value for name, value in said.items() if name != "case_id"}
+    rows = sorted(children, key=lambda one: order.index(one["id"]))
+    ours = ("marks", "case_id", "filed_at")
+    return {"children": [{k: v for k, v in one.items() if k not in ours} for one in rows], **content}, reporter
+
+
+class Reading:
+    """Begin with `reading`. What is read of a person is on record first, and each part is fetched no more than once."""
+
+    def __init__(self, conn: AsyncConnection, who: Actor, shouhu: Service, one: Found) -> None:
+        self.conn, self.who, self.shouhu = conn, who, shouhu
+        self.progress, self.case_no = one
+        self._on_record, self._lens = set[str](), Lens(full=False)
+        self._rules: Policy | None = None
+        self._keys: Keys | None = None
+        self._content: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._events: Sequence[RowMapping] | None = None
+
+    def may(self, action: Action) -> bool:
+        """In this case as it stands."""
+        return not isinstance(may(self.who, action, subject_of(self.progress)), Deny)
+
+    async def rules(self) -> Policy:
+        """Those of the case, with the calendar in force."""
+        if self._rules is None:
+            self._rules = await self.shouhu.ledger.rules(self.conn, self.progress.policy)
+        return self._rules
+
+    async def file(self, *beside: str) -> dict[str, Any]:
+        """Where the case stands and what the person may know of it. `beside` are fields that will be read after it, so that one row
+        of the audit says all."""
+        progress, rules = self.progress, await self.rules()
+        knows_reporter = self.may(Action.READ_REPORTER)
+        answer: dict[str, Any] = {
+            "id": progress.case_id,
+            "case_no": self.case_no,
+            "version": progress.version,
+            "progress": {
+                **progress.model_dump(mode="json"),
+                **({} if knows_reporter else {"reporter_unit": ""}),
+                "referrals_open": len(progress.open_referrals),
+            },
+            "planned": [step.model_dump(mode="json") for step in progress.steps],
+            "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules),
+        }
+        if self.may(Action.READ_CONTENT):
+            decides, told = self.may(Action.ADOPT_PLAN), told_to(self.who, progress)
+            fields = [*told.fields, *(["found"] if decides else []), *beside]
+            lens = await self._look(fields, {"read_reporter": ["reporter"]} if knows_reporter else {})
+            content, reporter = await self._told()
+            hidden = () if knows_reporter else names_of(reporter)
+            shown = {**content, "narrative": without(content.get("narrative") or "", hidden)}
+            answer["content"] = lens(told.of(shown), (shown, reporter))
+            answer |= await self._proposals() if decides else {}
+            if knows_reporter:
+                answer["reporter"] = lens(reporter)
+        return answer
+
+    async def timeline(self) -> list[dict[str, Any]]:
+        """Who did what, when, by which clause; every rung with its planned instant and its recipients."""
+        knows_reporter, rows = self.may(Action.READ_REPORTER), []
+        note_of, events = await self._notes(knows_reporter), await self._happened()
+        for body, note in events:
+            said = {name: value for name, value in body.items() if name not in HIDDEN or isinstance(value, str)}
+            if said["kind"] == "report_filed" and not knows_reporter:
+                said |= {"by": NOT_NAMED, "reporter_unit": NOT_NAMED, "behalf": None}
+            clocks = (body.get(name) for name in ("finish", "accept", "clock"))
+            due = next((clock["due_at"] for clock in clocks if isinstance(clock, dict)), None)
+            zh, en = TITLES[body["kind"]]
+            rows.append({"title_zh": zh, "title_en": en, **said, "due_at": due, "note": note_of(body, note)})
+        return rows
+
+    async def explanation(self) -> list[Explained]:
+        """Every decision of the case, by the versions of the rules that made them."""
+        events = [event_adapter.validate_python(row["body"]) for row in await self._recorded()]
+        packs = {version: await self.shouhu.ledger.pack(self.conn, version) for version in versions_of(events)}
+        return explain({version: pack.file for version, pack in packs.items()}, events)
+
+    async def _look(self, fields: Sequence[str], also: Mapping[str, Sequence[str]] | None = None) -> Lens:
+        """On record, unless it is already."""
+        if not self._on_record.issuperset(fields):
+            case_id = self.progress.case_id
+            self._lens = await look(self.conn, self.who, "read_content", case_id, list(fields), also=also)
+            self._on_record.update(fields)
+        return self._lens
+
+    async def _told(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        if self._content is None:
+            self._content = await content_of(self.conn, self.progress, await self._opens())
+        return self._content
+
+    async def _opens(self) -> Keys:
+        if self._keys is None:
+            self._keys = await keys_for(self.conn, self.progress.case_id)
+        return self._keys
+
+    async def _recorded(self) -> Sequence[RowMapping]:
+        if self._events is None:
+            event, note = tables.events.c, tables.notes.c
+            query = (
+                select(event.stream_id, event.version, event.body, note.body.label("note"))
+                .outerjoin(tables.notes, (note.stream_id == event.stream_id) & (note.version == event.version))
+                .where(event.stream_id == self.progress.case_id)
+                .order_by(event.version)
+            )
+            self._events = (await self.conn.execute(query)).mappings().all()
+        return self._events
+
+    async def _happened(self) -> list[tuple[dict[str, Any], str | None]]:
+        """Each event with the text that came with it, where texts may be read at all."""
+        rows = await self._recorded()
+        if not self.may(Action.READ_CONTENT):
+            return [({**row["body"], "version": row["version"]}, None) for row in rows]
+        found = await opened(self.conn, rows, tables.notes, names={"note": "body"}, keys=await self._opens())
+        return [({**row["body"], "version": row["version"]}, row["note"]) for row in found]
+
+    async def _notes(self, knows_reporter: bool) -> NoteOf:
+        """The texts that came with the events: all for those who see all of the case, else those of the own legs and hand."""
+        if not self.may(Action.READ_CONTENT):
+            return lambda event, note: None
+        told, lens = told_to(self.who, self.progress), await self._look([NOTES])
+        known = await self._told()
+        see, hidden = lens.over(known), () if knows_reporter else names_of(known[1])
+        ours = of_own_hand(self.who, self.progress)
+
+        def note_of(event: dict[str, Any], note: str | None) -> str | None:
+            return see(without(note, hidden)) if note and (told.whole or ours(event)) else None
+
+        return note_of
+
+    async def _proposals(self) -> dict[str, Any]:
+        """What the rules of the case find in its report and in what has happened since, for those who decide on it; kept nowhere."""
+        facts = await report_of(self.conn, self.progress.case_id)
+        if facts is None:
+            return {}
+        pack = await self.shouhu.ledger.pack(self.conn, self.progress.policy)
+        children = pack.found(facts, self.progress.happened)
+        sources = dict.fromkeys(source for child in children for source in child.sources)
+        return {
+            "found": [
+                child.model_dump(mode="json", exclude={"near": True, "benefits": {"near"}}) for child in children
+            ],
+            "sources": [cite(source).model_dump() for source in sources],
+        }
+
+
+async def reading(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str) -> Reading:
+    """Of a case that the person may see; CASE_NOT_FOUND for all others."""
+    one = await found(conn, who, case_id)
+    require(who, Action.READ_CASE, subject_of(one.progress))
+    return Reading(conn, who, shouhu, one)
