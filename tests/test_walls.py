@@ -297,9 +297,10 @@ async def test_a_case_and_its_tasks_are_behind_the_same_wall(walled, engine, peo
 
 
 async def test_whoever_sees_the_district_reads_a_list_of_tasks_without_reading_its_cases(walled, people):
+    asked = text("explain select * from tasks order by opened_at limit 50")
     async with walled.begin() as conn:
         await actor_by_token(conn, TOKENS["civil.supervisor.1"])
-        plan = "\n".join((await conn.execute(text("explain select * from tasks order by opened_at limit 50"))).scalars())
+        plan = "\n".join((await conn.execute(asked)).scalars())
     assert "<> ALL ((" in plan, "the wall is there"
     assert " on cases" not in plan
 
