@@ -14,7 +14,8 @@ from app.db.session import DATABASE_ERRORS, is_away
 from app.db.walls import open_door
 from app.oidc import WITHIN, NotVouched, Pending, Provider, ProviderAway
 from app.web.frame import STRICT, page
-from app.web.sign_in import ACCOUNT, COOKIE, form
+from app.web.sign_in import COOKIE, form
+from app.web.staff import START
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
@@ -85,7 +86,7 @@ async def _received(request: Request, shouhu: Shouhu, provider: Provider, pendin
             await open_door(conn)
             await enter_staff_no(conn, person, vouched.staff_no, only_first=True)
     # The browser does not send a strict cookie on a way that another site began: this page begins the next one itself.
-    inside = page(request, "signed_in.html", {"to": ACCOUNT})
+    inside = page(request, "signed_in.html", {"to": START})
     inside.set_cookie(SESSION, token, **COOKIE)
     return inside
 

@@ -16,7 +16,7 @@ from app.db.service import Service
 from app.domain import commands as c
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.case_no import case_no
-from app.domain.terms import Agency, Cause, ExtendReason, Stage
+from app.domain.terms import Agency, Cause, ExtendReason, Role, Stage
 from app.web.asks import ON_LEG
 from app.web.case import opened
 from app.web.forms import OVERALL, Form
@@ -39,7 +39,12 @@ def oversees(who: Actor) -> bool:
     return works(who) and not isinstance(may(who, Action.READ_STATISTICS), Deny)
 
 
-ENTRIES.append(Entry(BOARD, "督办台", "Oversight", OVERSIGHT, oversees, on_phone=2))
+def leads(who: Actor) -> bool:
+    """Whether to oversee is their work, and no task of a desk."""
+    return who.oversees_district or who.has(Role.AGENCY_HEAD, Role.SUPERVISOR)
+
+
+ENTRIES.append(Entry(BOARD, "督办台", "Oversight", OVERSIGHT, oversees, on_phone=2, begins=leads))
 ENTRIES.append(Entry(MATRIX, "各单位时效", "Times by agency", OVERSIGHT, oversees))
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,7 +19,7 @@ from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.disclosure import ForReporter
 from app.domain.papers import ReporterPaper
 from app.domain.terms import Stage
-from app.web.frame import STRICT, keep_choices, language, page, speaking, waiting
+from app.web.frame import keep_choices, language, page, speaking, waiting
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
@@ -68,12 +67,6 @@ WRONG = {
 AWAY = 5
 """Seconds."""
 EMPTY = ("请填写回执编号", "Please enter the receipt code.")
-
-
-@router.get("/")
-async def home() -> Response:
-    """A person who comes with the bare address wants to know how a report stands."""
-    return RedirectResponse(PROGRESS_PATH, headers=STRICT)
 
 
 @router.get(PROGRESS_PATH)

@@ -19,7 +19,7 @@ from app.db.guesses import TooManyGuesses, count_wrong, key_of, require_patience
 from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.guessing import PASSWORDS
 from app.web.frame import STRICT, page, waiting
-from app.web.staff import SEAT, Signed, show
+from app.web.staff import SEAT, START, Signed, show
 from app.web.wrong import SIGN_IN, inside
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ async def enter(request: Request, shouhu: Shouhu) -> Response:
         log.warning("database_unavailable", cause=type(error).__name__)
         return again(status=503)
     if tried.token:
-        entered = RedirectResponse(then or ACCOUNT, 303, headers=STRICT)
+        entered = RedirectResponse(then or START, 303, headers=STRICT)
         entered.set_cookie(SESSION, tried.token, **COOKIE)
         return entered
     if tried.wait:

@@ -10,18 +10,18 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api.context import Conn, Shouhu, by_session, is_same_origin
+from app.api.context import SESSION, Conn, Shouhu, by_session, is_same_origin
 from app.api.limits import spend_as
 from app.db import tables
 from app.db.people import deputy
-from app.db.service import Service
+from app.db.service import PROGRESS_PATH, Service
 from app.domain.access import STAFF, Actor
 from app.domain.sight import ADMINS
 from app.web.frame import STRICT, keep_choices, page
 from app.web.wrong import inside
 
 router = APIRouter(include_in_schema=False)
-SEAT = "__Host-seat"
+START, SEAT = "/", "__Host-seat"
 """A cookie: the absent person in whose seat the deputy works."""
 Counted = Callable[[Actor], Select[Any] | None]
 """The rows whose number stands beside a line; None for nothing."""
@@ -48,6 +48,8 @@ class Entry:
     """In the bar of a phone, the lowest first, which has room for four; 0 for under 更多 alone."""
     place: int = 5
     """In its group, from above."""
+    begins: Callable[[Actor], bool] = lambda who: False
+    """Whether their day begins there; else it does with the first line."""
 
 
 IN_BAR = 5
@@ -81,6 +83,18 @@ async def _person(request: Request, conn: AsyncConnection, shouhu: Service, *, i
     return (await deputy(conn, found, seat, now) if seat else None) or found
 
 
+@router.get(START)
+async def start(request: Request, shouhu: Shouhu) -> Response:
+    """Whoever is signed in goes to their work; a stranger with the bare address wants to know how a report stands."""
+    who = None
+    if SESSION in request.cookies:
+        async with shouhu.engine.begin() as conn:
+            who = await by_session(request, conn, shouhu.ledger.clock())
+    lines = entries_of(who) if who else []
+    first = next((one for one in lines if who and one.begins(who)), lines[0] if lines else None)
+    return RedirectResponse(first.path if first else PROGRESS_PATH, 303, headers=STRICT)
+
+
 Signed = Annotated[Actor, Depends(person, scope="function")]
 Unattended = Annotated[Actor, Depends(unattended, scope="function")]
 
@@ -100,8 +114,7 @@ async def show(
 
 async def _framed(conn: AsyncConnection, who: Actor) -> tuple[list[Numbered], Mapping[str, str]]:
     """The lines of the navigation with their numbers, and what the person and the desk are called; in one statement."""
-    groups = (MY_WORK, OVERSIGHT, SYSTEM)
-    entries = sorted((e for e in ENTRIES if e.shown(who)), key=lambda one: (groups.index(one.group), one.place))
+    entries = entries_of(who)
     numbers = [_number(entry.count(who) if entry.count else None) for entry in entries]
     people, desks = tables.people.c, tables.desks.c
     query = select(people.name, desks.name_zh.label("desk")).join(tables.desks, desks.id == people.desk)
@@ -110,6 +123,12 @@ async def _framed(conn: AsyncConnection, who: Actor) -> tuple[list[Numbered], Ma
     row = (await conn.execute(select(named, *numbers).select_from(one.outerjoin(named, true())))).one()
     called = {"name": row.name or who.person_id, "desk": row.desk or who.desk}
     return list(zip(entries, row[2:], strict=True)), called
+
+
+def entries_of(who: Actor) -> list[Entry]:
+    """The lines of the navigation that are theirs, in its order."""
+    groups = (MY_WORK, OVERSIGHT, SYSTEM)
+    return sorted((one for one in ENTRIES if one.shown(who)), key=lambda one: (groups.index(one.group), one.place))
 
 
 def _number(rows: Select[Any] | None) -> ColumnElement[int]:

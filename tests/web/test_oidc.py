@@ -20,6 +20,7 @@ from app.oidc import WITHIN, Client, Provider
 from app.settings import Settings
 from app.web.oidc import BACK, LEAVE, PENDING
 from app.web.sign_in import ACCOUNT, SIGN_IN
+from app.web.staff import START
 
 HOME, SUBJECT, PERSON = "https://shouhu.test", "8f2c-subject", "edu.officer.1"
 SECRET = "for-development-only"
@@ -86,7 +87,7 @@ async def is_inside(browser):
 async def test_whom_the_provider_vouches_for_is_in_with_a_session_of_their_own(issuer, browser):
     answer = await browser.get(BACK, params=await at_the_provider(issuer, browser))
     assert answer.status_code == 200
-    assert f"0; url={ACCOUNT}" in answer.text
+    assert f"0; url={START}" in answer.text
     cookie = next(said for said in answer.headers.get_list("set-cookie") if said.startswith(SESSION + "="))
     assert {"HttpOnly", "Secure", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
     assert PERSON in (await browser.get(ACCOUNT)).text

@@ -251,5 +251,5 @@ def test_a_code_of_the_right_form_is_whole_whether_or_not_it_exists():
 
 async def test_a_person_with_the_bare_address_comes_to_the_form(api):
     answer = await api.http.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (307, PROGRESS_PATH)
+    assert (answer.status_code, answer.headers["location"]) == (303, PROGRESS_PATH)
     assert "回执编号" in (await api.http.get(answer.headers["location"])).text

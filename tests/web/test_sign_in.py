@@ -13,11 +13,12 @@ from sqlalchemy import update
 
 from app.api.context import SESSION
 from app.db import accounts, tables
-from app.db.accounts import make_account
+from app.db.accounts import begin_session, make_account
 from app.domain.sign_in import ABSOLUTE, IDLE, STEP, WAITS, Guarded, steps_at
 from app.main import create_app
 from app.settings import Settings
 from app.web.sign_in import ACCOUNT, SIGN_IN, SIGN_OUT
+from app.web.staff import START
 from tests.api.test_stalled import later
 
 PERSON = "edu.officer.1"
@@ -69,12 +70,24 @@ async def browser(open_browser):
 
 async def test_a_session_is_a_cookie_that_no_script_and_no_other_site_can_use(api, browser):
     answer = await browser.sign_in(browser.code(api.service.ledger.clock()))
-    assert (answer.status_code, answer.headers["location"]) == (303, ACCOUNT)
+    assert (answer.status_code, answer.headers["location"]) == (303, START)
     name, _, rest = answer.headers["set-cookie"].partition("=")
     assert name == SESSION == "__Host-session"
     assert {part.strip().lower() for part in rest.split(";")[1:]} == {"httponly", "path=/", "samesite=strict", "secure"}
     assert await browser.inside()
     assert PERSON in (await browser.http.get(ACCOUNT)).text
+
+
+async def test_whoever_is_signed_in_begins_with_the_work_of_their_role(api):
+    begins = {
+        "police.officer.1": "/tasks", "civil.supervisor.1": "/oversight", "police.chief.1": "/oversight",
+        "school.reporter.1": "/report", "security.1": "/people",
+    }  # fmt: skip
+    for person, path in begins.items():
+        async with api.service.engine.begin() as conn:
+            token = await begin_session(conn, person, api.service.ledger.clock())
+        answer = await api.http.get("/", headers={"Cookie": f"{SESSION}={token}"})
+        assert (answer.status_code, answer.headers["location"]) == (303, path), person
 
 
 async def test_without_a_session_a_page_leads_to_the_sign_in_and_the_api_says_so(browser):

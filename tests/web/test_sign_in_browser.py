@@ -11,6 +11,7 @@ from app.api.context import SESSION
 from app.db.accounts import make_account
 from app.db.session import engine_of
 from app.web.sign_in import ACCOUNT, SIGN_IN
+from app.web.tasks import TASKS
 from tests.web.conftest import DESK, EVERY_WIDTH
 
 pytestmark = pytest.mark.browser
@@ -58,7 +59,8 @@ async def test_in_and_out_by_keyboard_alone(visit, account, stack, size, scripts
     await here.tab_to("#code")
     await here.page.keyboard.type(code(account))
     assert await here.submit() == 200
-    assert here.page.url == stack.url + ACCOUNT
+    assert here.page.url == stack.url + TASKS, "where the day begins"
+    await here.page.goto(stack.url + ACCOUNT)
     assert PERSON in await here.says()
     assert await here.overflow() == 0
     (kept,) = await here.page.context.cookies()
