@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,13 @@ import typst
 
 TEMPLATES = Path(__file__).parent / "typst"
 FAMILIES = ("Noto Serif CJK SC", "Noto Sans CJK SC")
+BODY = (
+    "FangSong_GB2312", "FangSong", "FZFangSong-Z02S", "FZFangSong-Z02", "STFangsong", "Adobe Fangsong Std", "FandolFang R",
+    "Zhuque Fangsong (technical preview)",
+)  # fmt: skip
+"""仿宋 for the text of official papers (GB/T 9704-2012), the first that this machine has (Fandol is in Debian's texlive-lang-chinese)."""
+TITLE = ("FZXiaoBiaoSong-B05S", "FZXiaoBiaoSong-B05")
+"""小标宋 for their titles, likewise."""
 STANDARD = "a-2b"
 """PDF for archives: its fonts are inside, and the same facts make the same document."""
 
@@ -34,8 +41,19 @@ def require_type() -> None:
             raise NoChineseType(family)
 
 
-def render(template: str, facts: Mapping[str, Any]) -> bytes:
-    """The PDF of a template, which reads `facts` as JSON, among them `date` as year, month and day.
+def faces(known: Collection[str]) -> dict[str, str]:
+    """The families of text and title of official papers among those that are known; without theirs the one that is always there."""
+    of = {"body": BODY, "title": TITLE}
+    return {name: next((one for one in wanted if one in known), FAMILIES[0]) for name, wanted in of.items()}
+
+
+@cache
+def _faces() -> dict[str, str]:
+    return faces(typst.Fonts().families())
+
+
+def render(template: str, facts: Mapping[str, Any], type_of: Mapping[str, str] | None = None) -> bytes:
+    """The PDF of a template, which reads `facts` as JSON, among them `date` as year, month and day; `type_of` as `faces` answers.
 
     Raises NoChineseType, and KeyError where there is no such template.
     """
@@ -44,7 +62,8 @@ def render(template: str, facts: Mapping[str, Any]) -> bytes:
         raise KeyError(template)
     require_type()
     said = json.dumps(facts, ensure_ascii=False, default=str, sort_keys=True)
-    return typst.compile(path, root=TEMPLATES, format="pdf", sys_inputs={"facts": said}, pdf_standards=[STANDARD])
+    inputs = {"facts": said, **(type_of or _faces())}
+    return typst.compile(path, root=TEMPLATES, format="pdf", sys_inputs=inputs, pdf_standards=[STANDARD])
 
 
 AT_ONCE, MOST = 2, 8

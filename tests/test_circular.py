@@ -81,6 +81,20 @@ def test_the_same_facts_make_the_same_paper_and_its_type_is_inside():
         documents.render("../circular", facts)
 
 
+def test_official_papers_are_set_in_fangsong_where_the_machine_has_it():
+    assert documents.faces(["Noto Serif CJK SC", "FangSong", "FandolFang R"])["body"] == "FangSong"
+    assert documents.faces(["Noto Serif CJK SC"]) == dict.fromkeys(("body", "title"), "Noto Serif CJK SC")
+    facts = {
+        "title": "转介函", "sender": "丰台区民政局", "number": "丰民护函〔2026〕1号", "to": "区公安分局", "stamp": "内", "date": [2026, 11, 5],
+        "before": ["现将有关情况函告如下。"], "parts": [], "after": [], "seal": True, "basis": [],
+    }  # fmt: skip
+    plain = documents.render("letter", facts)
+    other = documents.render("letter", facts, {"body": "Noto Sans Mono CJK SC", "title": "Noto Serif CJK SC"})
+    assert b"NotoSansMonoCJK" not in plain
+    assert b"NotoSansMonoCJK" in other, "the text is set in the face that was found"
+    assert b"NotoSerifCJK" in other, "the title in its own"
+
+
 def test_without_chinese_type_there_is_a_clear_word_and_no_paper(monkeypatch):
     class Bare:
         def families(self):

@@ -1,9 +1,9 @@
 """Absences: who stands in for whom, and for how long."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import and_, insert, or_, select, update
 from starlette.exceptions import HTTPException
@@ -13,8 +13,9 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.people import actors_of
+from app.db.people import names as names_of
 from app.domain.access import STAFF
-from app.domain.deputies import may_appoint
+from app.domain.deputies import may_appoint, may_know_names
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Role
 
@@ -92,6 +93,16 @@ async def colleagues(conn: Conn, who: Who) -> list[Colleague]:
     query = query.where(people.desk == who.desk) if who.agency.is_territorial else query
     rows = await conn.execute(query.order_by(people.desk, people.id))
     return [Colleague.model_validate(dict(row)) for row in rows.mappings()]
+
+
+@router.get("/names", operation_id="names")
+async def names(
+    conn: Conn, who: Who, id: Annotated[list[str] | None, Query(max_length=100, examples=[["police.officer.1"]])] = None
+) -> dict[str, str]:
+    """What people of offices are called, by account; accounts that are nobody's, or report for a unit, are left out."""
+    if not may_know_names(who):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    return await names_of(conn, id or ())
 
 
 @router.post("/deputies", status_code=201, operation_id="appoint_deputy")

@@ -7,6 +7,7 @@ from app.api.problems import status_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Relation, may, scope
 from app.domain.approvals import Act, may_propose
+from app.domain.deputies import may_know_names
 from app.domain.emergency import may_break_glass, may_review
 from app.domain.keys import opens
 from app.domain.retention import may_dispose, may_hold
@@ -119,6 +120,10 @@ def _proposer(actor: Actor) -> str:
     return YES if may_propose(actor, Act.EXPORT) else REFUSED
 
 
+def _knows_names(actor: Actor) -> str:
+    return YES if may_know_names(actor) else REFUSED
+
+
 def _nothing(actor: Actor) -> str:
     """Of another desk, another person or another number, which none of these seats has."""
     return NOTHING
@@ -184,6 +189,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "search_audit": ("read_audit", _by(Action.READ_AUDIT)),
     "tasks": ("the own desk", _at_the_desk),
     "colleagues": ("signed in; of the own office", signed_in),
+    "names": ("staff and administrators; not of who reports for a unit", _knows_names),
     "task_counts": ("signed in; of the own desk", signed_in),
     "stalled": ("read_statistics, sight", _on_the_board),
     "overview": ("read_statistics, sight", _on_the_board),

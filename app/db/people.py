@@ -22,6 +22,14 @@ async def actor_by_token(conn: AsyncConnection, token: str) -> Actor | None:
     return _actor(row) if row else None
 
 
+async def names(conn: AsyncConnection, accounts: Collection[str] | None = None) -> dict[str, str]:
+    """What people of offices are called, by account, of all where none is named; who reports for a unit is nobody's to know."""
+    people = tables.people.c
+    query = select(people.id, people.name).where(people.unit.is_(None))
+    rows = await conn.execute(query if accounts is None else query.where(people.id.in_(accounts)))
+    return {row.id: row.name for row in rows}
+
+
 async def actor_by_key(conn: AsyncConnection, secret: str, now: datetime) -> Actor | None:
     """The system with this key, while it is good; it has one name through all its keys, so that it can repeat what it sent."""
     row = await walls.entered_by_key(conn, hashlib.sha256(secret.encode()).hexdigest(), now)

@@ -1,4 +1,4 @@
-"""Who may be set to stand in for whom: inside one office, staff for staff, and never by somebody below the seat."""
+"""Who works with whom: by name, and who may be set to stand in: inside one office, staff for staff, and never by somebody below the seat."""
 
 from app.domain.access import ADMINS, STAFF, Actor
 from app.domain.terms import Role
@@ -20,6 +20,11 @@ def may_appoint(by: Actor, absent: Actor, deputy: Actor) -> bool:
         return True
     manages = by.has(Role.DESK_HEAD, Role.AGENCY_HEAD, Role.ADMIN) and _same_office(by, absent)
     return manages and _rank(absent) <= _rank(by)
+
+
+def may_know_names(who: Actor) -> bool:
+    """Staff and administrators work together by name; whoever reports for a unit knows nobody's."""
+    return who.has(*STAFF, *ADMINS)
 
 
 def _same_office(one: Actor, other: Actor) -> bool:

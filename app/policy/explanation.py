@@ -93,7 +93,7 @@ def _of_row(table: str, row: Any, at: datetime) -> Explained:
     said = in_words(row.when)
     decided = next((value for name in ("add", "branch", "urgency", "lead") if (value := getattr(row, name, None))), row)
     who = next((value for name in ("agency", "holder") if (value := getattr(row, name, None))), None)
-    by_zh, by_en = (f" · {who.zh}", f" · {who.value}") if isinstance(who, Agency) else ("", "")
+    by_zh, by_en = (f" · {who.zh}", f" · {who.en}") if isinstance(who, Agency) else ("", "")
     reading = getattr(row, "interpretation", "")
     return Explained(
         at=at, table=table, row=row.id, title_zh=f"{zh}：{decided.zh}{by_zh}", title_en=f"{en}: {decided.en}{by_en}",
@@ -113,6 +113,6 @@ def _opened(file: PackFile, event: ReferralOpened | e.DutyOpened) -> Explained:
     row = file.step_rows.get(name) or next((row for row in getattr(file, table) if row.id == name), None)
     zh, en = (row.zh, row.en) if row else (name, name)
     return Explained(
-        at=event.at, table=table, row=name, title_zh=f"{who.zh}{told[0]}：{zh}", title_en=f"{who.value} {told[1]}: {en}",
+        at=event.at, table=table, row=name, title_zh=f"{who.zh}{told[0]}：{zh}", title_en=f"{who.en} {told[1]}: {en}",
         due_at=clock.due_at, due_basis=tuple(map(cite, clock.spec.basis)), basis=tuple(map(cite, event.basis)),
     )  # fmt: skip

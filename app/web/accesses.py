@@ -13,9 +13,9 @@ from app.domain.papers import Paper
 from app.domain.refusals import RefusalCode
 from app.domain.retention import HoldReason, LiftReason
 from app.domain.terms import Role, Term
-from app.web import asks
+from app.web import asks, asks_case
 from app.web.acts import ACTS, FURTHER
-from app.web.said import fact_name
+from app.web.said import fact_name, short
 from app.web.words import Pair
 
 PARTS: dict[str, Pair] = {
@@ -68,8 +68,8 @@ KINDS: dict[str, Pair] = {
     "rules": ("规则", "rules"),
 }
 """By how an id begins, what it is the id of."""
-SHORT = 8
-"""Letters of an id that people read."""
+NAMED = ("register", "ledger", "round", "rules")
+"""Of what has a name instead of a number."""
 GROUNDS: dict[str, Pair] = {
     "own_desk": ("本岗位办理", "the desk works on it"),
     "own_agency": ("本单位办理", "the agency works on it"),
@@ -102,7 +102,7 @@ REASONS: tuple[type[Term], ...] = (Need, Emergency, Verdict, HoldReason, LiftRea
 FORMS = (
     ("referral", work.ON_REFERRAL, asks.ON_LEG),
     ("duty", work.ON_DUTY, asks.ON_DUTY),
-    ("case", work.ON_CASE, asks.ON_CASE),
+    ("case", work.ON_CASE, asks_case.ON_CASE),
 )
 """A command is called as its form is."""
 COMMANDS: Mapping[str, Pair] = {
@@ -140,8 +140,13 @@ def part(code: str) -> Pair:
     return PARTS.get(code) or SOUGHT.get(code) or _term(SEEN, code) or _id(code) or fact_name(code)
 
 
-def whole(code: str) -> Pair:
-    """Of what something was done: a case, a file, a book."""
+def whole(code: str, books: Mapping[str, Pair] | None = None) -> Pair:
+    """Of what something was done: a case, a file, a book by its name among `books`."""
+    kind, _, rest = code.partition("-")
+    name, dash, day = rest.partition("-") if kind == "round" else (rest, "", "")
+    if kind in NAMED and books and name in books:
+        (zh, en), (of_zh, of_en) = books[name], KINDS[kind]
+        return f"{of_zh} {zh}{dash and ' '}{day}", f"{of_en}: {en}{dash and ' '}{day}"
     return _id(code) or (code, code)
 
 
@@ -158,8 +163,8 @@ def _id(code: str) -> Pair | None:
     if not rest or kind not in KINDS:
         return None
     zh, en = KINDS[kind]
-    short = rest.removeprefix("ch-")[:SHORT] if kind not in ("register", "ledger", "round", "rules") else rest
-    return f"{zh} {short}", f"{en} {short}"
+    number = rest if kind in NAMED else short(rest)
+    return f"{zh} {number}", f"{en} {number}"
 
 
 def ground(code: str | None) -> Pair:

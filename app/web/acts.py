@@ -154,6 +154,7 @@ FURTHER: dict[str, Pair] = {
     "appoint_deputy": ("设置代理", "named a deputy"),
     "revoke_deputy": ("撤销代理", "ended a deputy"),
     "colleagues": ("查看同事", "listed colleagues"),
+    "names": ("查看人员姓名", "read names of staff"),
     "watches": ("查看监测名单", "listed watches"),
     "offered_watches": ("查看待接收监测", "listed offered watches"),
     "waiting_changes": ("查看待核实变更", "listed changes"),

@@ -24,6 +24,7 @@ class Asked:
     options: tuple[t.Term, ...] = ()
     hint: Pair = ("", "")
     blank: Pair = ("请选择", "Please choose")
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,16 @@ class Ask:
     """Fields that are not one input each."""
 
 
-def _one(
-    name: str, words: Pair, options: Options, hint: Pair = ("", ""), blank: Pair = ("请选择", "Please choose")
+def one_of(
+    name: str,
+    words: Pair,
+    options: Options,
+    hint: Pair = ("", ""),
+    blank: Pair = ("请选择", "Please choose"),
+    *,
+    optional: bool = False,
 ) -> Asked:
-    return Asked(name, words, options=tuple(options), hint=hint, blank=blank)
+    return Asked(name, words, options=tuple(options), hint=hint, blank=blank, optional=optional)
 
 
 def _is(*states: State) -> Callable[[Progress, Referral | None], bool]:
@@ -76,28 +83,14 @@ def _by_budget(form: Form) -> dict[str, object]:
     return {"by_budget": {"amount": int(days), "unit": "working_days"}}
 
 
-ITEMS = range(1, 7)
-"""Lines of a plan that its form offers; a plan may be adopted again with more."""
-
-
-def _items(form: Form) -> dict[str, object]:
-    lines = [(form.one(f"service_{n}"), form.one(f"agency_{n}"), n) for n in ITEMS]
-    for service, agency, n in lines:
-        if bool(service) != bool(agency):
-            missing = "agency" if service else "service"
-            form.wrong(f"{missing}_{n}", "请把服务和承办单位都选上", "Please choose both the service and the agency.")
-    if form.errors:
-        return {}
-    return {"items": [{"service": service, "agency": agency} for service, agency, _ in lines if service]}
-
-
-GRADE = _one("grade", ("风险等级", "Grade of risk"), t.Grade)
-OVERRIDE = _one(
+GRADE = one_of("grade", ("风险等级", "Grade of risk"), t.Grade)
+OVERRIDE = one_of(
     "override",
     ("与量表不同的理由", "Why it is not the scale's grade"),
     t.OverrideReason,
     ("仅在您的判断与量表提出的等级不同时填写", "Only where you grade otherwise than the scale proposes."),
     ("与量表一致", "As the scale proposes"),
+    optional=True,
 )
 
 ON_LEG: dict[str, Ask] = {
@@ -161,7 +154,7 @@ ON_LEG: dict[str, Ask] = {
             "Goes back to whoever sent it; their clock runs and yours stands still until it is answered.",
         ),
         _is(State.SENT),
-        (_one("reason", ("缺少什么", "What is missing"), t.ReturnReason),),
+        (one_of("reason", ("缺少什么", "What is missing"), t.ReturnReason),),
         ("请对方补什么", "What they should supply"),
     ),
     "pass-on": Ask(
@@ -172,9 +165,13 @@ ON_LEG: dict[str, Ask] = {
         ),
         _is(State.SENT),
         (
-            _one("to", ("转给", "To"), t.Agency),
-            _one(
-                "reason", ("理由", "Reason"), t.DeclineReason, blank=("不属本单位职责", "Not this agency's competence")
+            one_of("to", ("转给", "To"), t.Agency),
+            one_of(
+                "reason",
+                ("理由", "Reason"),
+                t.DeclineReason,
+                blank=("不属本单位职责", "Not this agency's competence"),
+                optional=True,
             ),
         ),
         ("说明", "Why it is theirs"),
@@ -186,7 +183,7 @@ ON_LEG: dict[str, Ask] = {
             "Your agency does not take it. It goes to the next one by rule, so the child is never without one. The police decline no emergency.",
         ),
         _is(State.SENT),
-        (_one("reason", ("理由", "Reason"), t.DeclineReason),),
+        (one_of("reason", ("理由", "Reason"), t.DeclineReason),),
         ("说明理由", "The reasons"),
         "d",
     ),
@@ -195,7 +192,7 @@ ON_LEG: dict[str, Ask] = {
         ("办理时限延长；延期记录在案，督查可见。", "Moves the deadline; it is on record and the supervisors see it."),
         _working,
         (
-            _one("reason", ("理由", "Reason"), t.ExtendReason),
+            one_of("reason", ("理由", "Reason"), t.ExtendReason),
             Asked("days", ("延长几个工作日", "Working days on top"), "number"),
         ),
         ("说明理由", "The reasons"),
@@ -208,7 +205,7 @@ ON_LEG: dict[str, Ask] = {
             "The clock stands still until it is resumed; supervisors see how long.",
         ),
         _running,
-        (_one("reason", ("理由", "Reason"), t.PauseReason),),
+        (one_of("reason", ("理由", "Reason"), t.PauseReason),),
         ("在等什么", "What is waited for"),
     ),
     "hand-back": Ask(
@@ -220,14 +217,7 @@ ON_LEG: dict[str, Ask] = {
         ("移交同事", "Move to a colleague"),
         ("由您指定的同事承办，时限不变。", "The colleague holds it from now on; no deadline changes."),
         _open,
-        (
-            Asked(
-                "to",
-                ("同事账号", "The colleague's account"),
-                "text",
-                hint=("如 police.officer.2", "Such as police.officer.2"),
-            ),
-        ),
+        (Asked("to", ("移交给", "To"), "colleague", hint=("本科室的同事", "Somebody of your desk")),),
     ),
     "fail": Ask(
         ("无法完成", "Cannot be done"),
@@ -236,7 +226,7 @@ ON_LEG: dict[str, Ask] = {
             "Ends the task without its result; the lead agency is told and decides what comes next.",
         ),
         _working,
-        (_one("reason", ("理由", "Reason"), t.FailReason),),
+        (one_of("reason", ("理由", "Reason"), t.FailReason),),
         ("说明", "What was tried"),
         "d",
     ),
@@ -258,7 +248,7 @@ ON_LEG: dict[str, Ask] = {
             "Another agency takes it, with a new time to accept; the present one leaves.",
         ),
         _open,
-        (_one("to", ("改派给", "To"), t.Agency),),
+        (one_of("to", ("改派给", "To"), t.Agency),),
         ("理由", "The reasons"),
         "d",
     ),
@@ -277,133 +267,3 @@ ON_DUTY: dict[str, Ask] = {
         main=True,
     ),
 }
-ON_CASE: dict[str, Ask] = {
-    "plan": Ask(
-        ("确定帮扶方案", "Adopt the plan"),
-        ("方案中的每一项成为一个单位的任务，各有时限。", "Each line becomes a task of its agency, with a deadline."),
-        lambda progress, _: progress.stage in (t.Stage.ASSESS, t.Stage.INTERVENE) and not progress.plan_adopted,
-        (Asked("items", ("帮扶内容", "Services"), "plan"),),
-        ("方案说明", "The plan in words"),
-        fields=_items,
-    ),
-    "grade-review": Ask(
-        ("审议等级", "Review the grade"),
-        ("委员会审议后的等级取代评估等级。", "The grade as the committee finds it replaces the assessment's."),
-        lambda progress, _: progress.grade is not None and not progress.grade_reviewed,
-        (
-            GRADE,
-            OVERRIDE,
-            Asked("present", ("到会人数", "Members present"), "number"),
-            Asked("recused", ("回避人数", "Members recused"), "number"),
-        ),
-        ("审议意见", "The resolution"),
-    ),
-    "assessment-return": Ask(
-        ("退回评估", "Return the assessment"),
-        (
-            "评估单位重新评估后再审议；紧急处置不等待。",
-            "Whoever assessed does so again, and the committee reviews it anew; what is urgent waits for neither.",
-        ),
-        lambda progress, _: progress.open_duty("committee_review") is not None,
-        (
-            Asked("present", ("到会人数", "Members present"), "number"),
-            Asked("recused", ("回避人数", "Members recused"), "number"),
-        ),
-        ("退回理由", "Why"),
-    ),
-    "answer": Ask(
-        ("告知报告人", "Answer the reporter"),
-        (
-            "报告人凭回执编号看到这段话；不要写孩子和家庭的信息。",
-            "The reporter reads these words by receipt code; nothing about the child or the family belongs in them.",
-        ),
-        lambda progress, _: progress.informed and not progress.answered,
-        needs_note=("给报告人的答复", "The answer to the reporter"),
-    ),
-    "waive-answer": Ask(
-        ("不予告知", "Waive the answer"),
-        ("报告人不会得到答复；理由记录在案。", "The reporter gets no answer; the reason is on record."),
-        lambda progress, _: not progress.answered,
-        (_one("reason", ("理由", "Reason"), t.WaiveReason),),
-        ("说明", "Why"),
-        "d",
-    ),
-    "post-assessment": Ask(
-        ("后期评估", "Post-assessment"),
-        ("记录孩子现在的情况和等级。", "Records how the child is now, with the grade."),
-        lambda progress, _: progress.stage in (t.Stage.INTERVENE, t.Stage.REVIEW),
-        (GRADE,),
-        ("评估报告", "The assessment"),
-    ),
-    "closure-proposal": Ask(
-        ("提请办结", "Propose the closure"),
-        ("须由另一人审批后才办结。", "The case closes once another person approves."),
-        lambda progress, _: progress.is_open and not progress.proposed_by,
-        (_one("reason", ("办结理由", "Reason"), t.CloseReason),),
-        ("办结报告", "The closing report"),
-    ),
-    "closure-approval": Ask(
-        ("审批办结", "Approve the closure"),
-        ("案件办结，孩子转入日常监测。", "The case closes and the child goes on being watched."),
-        lambda progress, _: bool(progress.proposed_by),
-        main=True,
-    ),
-    "closure-rejection": Ask(
-        ("退回办结", "Reject the closure"),
-        ("案件继续办理。", "The case goes on."),
-        lambda progress, _: bool(progress.proposed_by),
-        needs_note=("退回理由", "The reasons"),
-    ),
-    "notes": Ask(
-        ("添加记录", "Add a note"),
-        ("记入案件，办理本案的单位可见。", "Goes into the file, for the agencies of the case."),
-        lambda progress, _: progress.is_open,
-        needs_note=("记录", "The note"),
-    ),
-    "conflict": Ask(
-        ("申报利益冲突", "Declare a conflict of interest"),
-        ("所填单位或人员从此看不到本案。", "Those named no longer see the case."),
-        lambda progress, _: progress.is_open,
-        (Asked("about", ("单位、科室或人员代码", "Code of the unit, desk or person"), "text"),),
-        ("说明", "Why"),
-        "d",
-        fields=lambda form: {"about": [form.one("about")] if form.one("about") else []},
-    ),
-    "link": Ask(
-        ("并案", "Link to another case"),
-        (
-            "本报告并入另一案件，报告人仍会得到答复；可以撤销。",
-            "This report follows the other case; its reporter is still answered. It can be undone.",
-        ),
-        lambda progress, _: progress.is_open and progress.possible_duplicate and progress.linked_to is None,
-        (Asked("primary", ("并入的案件", "The other case"), "text"),),
-        ("理由", "The reasons"),
-    ),
-    "clear-duplicate": Ask(
-        ("不是重复", "No duplicate"),
-        ("本报告单独办理，等待的任务立即开始。", "The report goes on by itself; what waited for this begins at once."),
-        lambda progress, _: progress.is_open and progress.possible_duplicate,
-        needs_note=("理由", "The reasons"),
-    ),
-    "unlink": Ask(
-        ("撤销并案", "Undo the link"),
-        (
-            "两份报告不再并案，本报告重新单独办理；报告人会重新得到答复。",
-            "The reports are parted and this one goes on by itself; its reporter is owed an answer again.",
-        ),
-        lambda progress, _: progress.linked_to is not None,
-        needs_note=("理由", "The reasons"),
-        kind="d",
-    ),
-}
-SAFETY = Ask(
-    ("核实儿童安全", "Confirm a child's safety"),
-    (
-        "记录您当面核实的情况；全部孩子安全后才进入评估。",
-        "Records what you found on the spot; assessment begins once every child is safe.",
-    ),
-    lambda progress, _: progress.is_open,
-    (Asked("child_id", ("哪个孩子", "Which child"), "child"), _one("safety", ("孩子现在", "The child is"), t.Safety)),
-    ("核实情况", "What was found"),
-)
-ON_CASE["safety"] = SAFETY

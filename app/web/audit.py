@@ -6,10 +6,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import access_record
+from app.api import access_record, cases
 from app.api.context import Conn, Shouhu, numbers_of
 from app.db.service import Service
 from app.domain.access import Action, Actor, may
+from app.domain.case_no import number_in
 from app.domain.facts import BEIJING
 from app.web.accesses import OUTCOMES, act, ground, part, whole
 from app.web.acts import ACTS
@@ -46,6 +47,9 @@ async def search(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> R
 
 async def _audit(request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, form: Form) -> Response:
     given = {name: form.one(name) for name in ("person_id", "child_id", "stream_id", "action", "outcome")}
+    if who.oversees_district and (number := number_in(given["stream_id"])) is not None:
+        known = (await cases.list_cases(conn, who, number=number, open_only=False)).items
+        given["stream_id"] = known[0].id if known else given["stream_id"]
     given |= {"since": _day(form, "since"), "until": _day(form, "until", after=1)}
     asked = form.valid(access_record.Sought, given)
     page = None
@@ -53,8 +57,11 @@ async def _audit(request: Request, conn: AsyncConnection, who: Actor, shouhu: Se
         cursor = form.one("cursor") or None
         page = await form.attempt(conn, lambda: access_record.search_audit(asked, conn, who, cursor, 50))
     rows = page.items if page and who.oversees_district else []
+    rules = (await shouhu.ledger.pack(conn, shouhu.ledger.policy)).file
+    books = {one.id: (one.zh, one.en) for one in rules.ledgers}
+    books |= {one.code: (one.zh, one.en) for one in (*rules.registers, *rules.rounds)}
     facts: dict[str, Any] = {
-        "whole": whole, "numbers": await numbers_of(conn, (row.stream_id for row in rows if row.stream_id)),
+        "whole": lambda code: whole(code, books), "numbers": await numbers_of(conn, (row.stream_id for row in rows if row.stream_id)),
         "path": AUDIT, "form": form, "page": page, "acts": list(ACTS.items()), "act": act, "part": part, "ground": ground, "outcomes": OUTCOMES,
         "unusual": _unusual, "sees_cases": who.oversees_district,
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """The page of a case: who it is about, whose clock runs, what each agency owes, what happened and why, who has looked."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -23,10 +24,13 @@ from app.domain.progress import Duty, Progress, Referral, State
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Rung, Stage
 from app.policy.explanation import Explained
-from app.web import asks
+from app.policy.pack import Pack
+from app.policy.procedure_rows import ProcedureRow
+from app.web import asks, asks_case, outcomes
 from app.web.accesses import act, ground, part
 from app.web.forms import Form
 from app.web.frame import STRICT, page
+from app.web.names import speaker
 from app.web.said import STATES, code_of, coded, fact_name, fact_value, moment, obstacle
 from app.web.staff import Signed, Unattended, show
 from app.web.words import Pair
@@ -108,13 +112,20 @@ class Opened(NamedTuple):
 
     def duty_title(self, code: str) -> Pair:
         """What a duty is called; a supervision's reply has no row of its own."""
-        named = self.policy.obligation(code.partition(":")[0], urgent=False)
-        return named.title_zh, named.title_en
+        name, _, about = code.partition(":")
+        named = self.policy.obligation(name, urgent=False)
+        of = self.progress.referral(about) or self.progress.duty(about)
+        zh, en = self.title_of(about) if about and of else ("", "")
+        return (f"{named.title_zh}：{zh}", f"{named.title_en}: {en}") if of else (named.title_zh, named.title_en)
 
     def title_of(self, subject: str) -> Pair:
         """What a leg or a duty is called."""
         leg = self.progress.referral(subject)
         return self.leg(leg).title if leg else self.duty_title(subject)
+
+    def told(self, entry: Mapping[str, Any]) -> list[Pair]:
+        """How a step ended, where an event records that."""
+        return outcomes.told(self.policy, entry)
 
     def called(self, subject: str) -> Pair:
         """The same; the code itself of something that is neither."""
@@ -132,13 +143,21 @@ class Opened(NamedTuple):
             return [one for one in why if one.row == row and one.at == at]
         return [one for one in why if one.row == row and one.due_at][-1:] if entry["kind"] in CLIMBS else []
 
+    @property
+    def startable(self) -> tuple[ProcedureRow, ...]:
+        """The procedures that the person's agency may begin in it."""
+        rows = self.policy.file.procedures if isinstance(self.policy, Pack) else ()
+        return tuple(row for row in rows if self.who.agency in row.started_by)
+
     def allows(self, action: Action, *, leg: str | None = None, duty: str | None = None) -> bool:
         """Whether the person may do it here."""
         return not isinstance(may(self.who, action, subject_of(self.progress, leg, duty)), Deny)
 
     def offers(self) -> Iterator[tuple[str, asks.Ask]]:
         """What the person may do with the case as it stands, each with its address."""
-        for verb, ask in asks.ON_CASE.items():
+        for verb, ask in asks_case.ON_CASE.items():
+            if verb == "procedure" and not self.startable:
+                continue
             duty = "answer_outcome" if ON_CASE[verb][1] is Action.ANSWER_REPORTER else None
             if ask.fits(self.progress, None) and self.allows(ON_CASE[verb][1], duty=duty):
                 yield f"{self.path}/do/{verb}", ask
@@ -155,10 +174,32 @@ class Opened(NamedTuple):
         if not (duty.is_open and self.progress.is_open and self.allows(ON_DUTY["meet"][1], duty=duty.code)):
             return
         if is_step(duty.code):
-            yield f"{self.path}/duties/{duty.code}/outcome", asks.ON_LEG["complete"]
+            if self.policy.step(step_of(duty.code)).by_person:
+                yield f"{self.path}/duties/{duty.code}/outcome", asks.ON_LEG["complete"]
+            else:
+                yield from self._acts(step_of(duty.code))
+        elif duty.code in outcomes.BY_ACT:
+            yield from self._acts(duty.code)
         else:
             verb = "reply" if duty.code.startswith((REPLY, SUPERVISED)) else "meet"
             yield f"{self.path}/duties/{duty.code}/{verb}", asks.ON_DUTY[verb]
+
+    def _acts(self, code: str) -> Iterator[tuple[str, asks.Ask]]:
+        """What fulfils a duty that nobody ticks off; the first is its main action."""
+        if code == "duplicate_check":
+            yield f"{self.path}/duplicates", outcomes.COMPARE
+        offered = {href.rpartition("/")[2]: (href, ask) for href, ask in self.offers()}
+        found = [offered[verb] for verb in outcomes.BY_ACT.get(code, ()) if verb in offered]
+        for n, (href, ask) in enumerate(found):
+            yield href, replace(ask, main=n == 0)
+
+    def hint_on(self, subject: str) -> Pair | None:
+        """Why a task of the person's own desk has nothing to press."""
+        duty = self.progress.duty(subject)
+        if duty is None or not duty.is_open or not self.allows(ON_DUTY["meet"][1], duty=duty.code):
+            return None
+        waits = is_step(duty.code) and self.policy.step(step_of(duty.code)).waits
+        return outcomes.WAITS if waits else outcomes.BY_ITSELF.get(duty.code)
 
 
 async def opened(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str) -> Opened:
@@ -190,7 +231,7 @@ async def work(
     case = await opened(conn, who, shouhu, case_id)
     facts = await facts_of(case, "", NOTES)
     timeline = await case.reading.timeline()
-    every = {**asks.ON_LEG, **asks.ON_DUTY, **asks.ON_CASE}
+    every = {**asks.ON_LEG, **asks.ON_DUTY, **asks_case.ON_CASE}
     more = {"timeline": timeline[::-1][:8], "done": every[done].words if done in every else None}
     return await show(request, conn, who, "case_work.html", {**facts, **more})
 
@@ -207,6 +248,7 @@ async def fresh(
     form.show(await shouhu.ledger.since(conn, case_id, seen))
     facts = {
         "case": case,
+        "by": await speaker(request, conn, who),
         "since": form.since[-SHOWN:],
         "more": len(form.since) > SHOWN,
         "back": case.path,
@@ -298,7 +340,7 @@ async def _owed_page(
     timeline = await case.reading.timeline()
     of_it = [e for e in timeline if subject in (e.get("referral_id"), e.get("code"), e.get("subject"))]
     more = {
-        "row": row, "does": offers, "why": [one for one in why if one.row == name], "timeline": of_it[::-1],
+        "row": row, "does": offers, "hint": case.hint_on(subject), "why": [one for one in why if one.row == name], "timeline": of_it[::-1],
         "papers": await _papers_of(conn, case, subject),
         "rungs": [(rung, rung in row.clock.fired, _planned(row.clock, rung)) for rung in _ladder(row.clock)] if row.clock else [],
     }  # fmt: skip

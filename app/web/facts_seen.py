@@ -29,7 +29,7 @@ class Subject(NamedTuple):
     words: Pair
 
 
-def subjects(children: Iterable[tuple[str, str]], family: Sequence[GuardianFacts]) -> list[Subject]:
+def subjects(children: Iterable[tuple[str, Pair]], family: Sequence[GuardianFacts]) -> list[Subject]:
     """All of a case, the children by name; the household needs nobody."""
     known = [
         Subject(f"guardian:{n}", (f"监护人：{one.relation.zh}", f"guardian: {one.relation.en}"))
@@ -40,7 +40,7 @@ def subjects(children: Iterable[tuple[str, str]], family: Sequence[GuardianFacts
         for one in Relation
         if one is not Relation.UNKNOWN
     ]
-    return [*(Subject(f"child:{key}", (name, name)) for key, name in children), *known, *others]
+    return [*(Subject(f"child:{key}", name) for key, name in children), *known, *others]
 
 
 def facts() -> list[tuple[Pair, list[tuple[str, Pair]]]]:
@@ -95,7 +95,7 @@ def _whose(group: str, whom: str, children: Sequence[str], family: Sequence[Guar
         return HOME
     if group == "child" and not whom and len(children) == 1:
         return children[0]
-    known = {one.key for one in subjects(((child, "") for child in children), family)}
+    known = {one.key for one in subjects(((child, ("", "")) for child in children), family)}
     kind, _, key = whom.partition(":")
     if whom not in known or (kind == "child") != (group == "child"):
         return None

@@ -14,7 +14,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from app.domain.facts import BEIJING
-from app.web.said import by, cited, quoted
+from app.web.said import by, cited, quoted, short
 from app.web.words import left, lights, speech
 
 router = APIRouter(include_in_schema=False)
@@ -66,7 +66,7 @@ def _local(at: datetime) -> str:
 
 
 templates.env.filters["local"] = _local
-templates.env.globals.update(static=address, left=left, lights=lights, by=by, cited=cited, quoted=quoted)
+templates.env.globals.update(static=address, left=left, lights=lights, by=by, cited=cited, quoted=quoted, short=short)
 
 
 @router.get("/static/{name}")

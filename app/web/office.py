@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import boards, cases, deputies
@@ -19,9 +20,13 @@ from app.domain.access import Actor
 from app.domain.case_no import case_no, number_in
 from app.domain.facts import BEIJING
 from app.domain.identity import normal_id
+from app.domain.terms import Agency
+from app.policy.task_names import task_names
+from app.policy.words import Words
 from app.web.forms import Form
 from app.web.frame import KEPT, STRICT
 from app.web.staff import ENTRIES, MY_WORK, SEAT, Entry, Signed, show, works
+from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
 NOTICES, ABSENCES, SEAT_PATH, SEARCH = "/notices", "/absences", "/absences/seat", "/search"
@@ -42,12 +47,31 @@ ENTRIES += [
 
 @router.get(NOTICES)
 async def notices(
-    request: Request, conn: Conn, who: Signed, unread: bool = True, cursor: str | None = None
+    request: Request, conn: Conn, who: Signed, shouhu: Shouhu, unread: bool = True, cursor: str | None = None
 ) -> Response:
-    """What the person was told, the newest first."""
+    """What the person was told, the newest first, each with the task that it is about."""
     page = await boards.notices(conn, who, unread=unread, cursor=cursor, limit=50)
-    facts = {"path": NOTICES, "unread": unread, "rows": page.items, "next": page.next}
+    about = await _tasks_of(conn, shouhu, {(row.case_id, row.subject) for row in page.items})
+    facts = {"path": NOTICES, "unread": unread, "rows": page.items, "next": page.next, "about": about}
     return await show(request, conn, who, "notices.html", facts)
+
+
+async def _tasks_of(
+    conn: AsyncConnection, shouhu: Service, places: set[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[str, Pair, Pair]]:
+    """By case and subject of each that is in sight: the address, the name and the agency of the task."""
+    task, rules = tables.tasks.c, await shouhu.ledger.pack(conn, shouhu.ledger.policy)
+    names = task_names(rules.version, rules.file)
+    found = select(task.case_id, task.subject, task.kind, task.task, task.agency)
+    rows = await conn.execute(found.where(tuple_(task.case_id, task.subject).in_(places))) if places else ()
+    return {
+        (row.case_id, row.subject): (
+            f"/cases/{row.case_id}/{'legs' if row.kind == 'referral' else 'duties'}/{quote(row.subject)}",
+            names.get(row.task, Words(row.task, row.task)),
+            (Agency(row.agency).zh, Agency(row.agency).en),
+        )
+        for row in rows
+    }
 
 
 @router.post(NOTICES)

@@ -245,7 +245,7 @@ def _page(
     facts = {
         "step": step, "at": STEPS.index(step), "steps": STEPS, "form": form, "said": said, "kept": kept, "choices": choices,
         "labels": LABELS, "words_of": words_of, "streets": streets, "accept": ACCEPT, "most": MOST_FILES, "path": REPORT_PATH,
-        "exit_url": LEAVE,
+        "exit_url": LEAVE, "to_check": "check" in (request.query_params.get("to"), *form.many("to")),
     }  # fmt: skip
     again = {"Retry-After": "5"} if form.status == 503 else {}
     return page(request, f"report_{step.name}.html", facts, status=form.status, more=again, live=True)

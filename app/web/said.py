@@ -36,6 +36,7 @@ __all__ = [
     "moment",
     "obstacle",
     "quoted",
+    "short",
 ]
 OBSTACLES: dict[str, Pair] = {
     "reporter_not_answered": ("尚未答复报告人", "The reporter has not been answered."),
@@ -93,6 +94,12 @@ def quoted(source: Citation) -> tuple[Pair, Pair]:
 
 def _is_chinese(text: str) -> bool:
     return sum("\u4e00" <= one <= "\u9fff" for one in text) > sum(one.isascii() and one.isalpha() for one in text)
+
+
+def short(code: str) -> str:
+    """The beginning of an id as a number that people can read out: 0D0F-4B1E of ch-0d0f4b1e6c1d..."""
+    letters = code.rpartition("-")[2][:8].upper()
+    return f"{letters[:4]}-{letters[4:]}" if len(letters) == 8 else letters
 
 
 def moment(at: datetime | str) -> datetime:

@@ -18,6 +18,7 @@ from app.db.service import PROGRESS_PATH, Service
 from app.domain.access import STAFF, Actor
 from app.domain.sight import ADMINS
 from app.web.frame import STRICT, keep_choices, page
+from app.web.names import speaker
 from app.web.wrong import inside
 
 router = APIRouter(include_in_schema=False)
@@ -109,6 +110,7 @@ async def show(
         nav.setdefault(line[0].group, []).append(line)
     bar, rest = in_bar(lines)
     frame = {"who": who, "searches": works(who), "called": called, "nav": nav, "bar": bar, "rest": rest}
+    frame |= {"by": await speaker(request, conn, who)}
     return page(request, name, {**frame, **facts}, status=status, live=True)
 
 

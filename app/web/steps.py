@@ -1,6 +1,7 @@
 """One form for each command on a case: filled in, tried by the rules so that its consequence and new deadline are seen, then confirmed."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -9,24 +10,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from app.api.context import Conn, Shouhu
-from app.api.procedures import OpenStep, read_procedures
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL, foresee
 from app.db import form_drafts
 from app.db.past import report_of
 from app.db.service import Service
 from app.domain import commands as c
-from app.domain.access import Action, Actor
-from app.domain.facts import Known, ReportFacts
-from app.domain.procedure import Kind, Outcome
+from app.domain.access import Action
+from app.domain.facts import BEIJING, Known, ReportFacts
+from app.domain.procedure import Kind, is_step, step_of
+from app.domain.progress import State
 from app.domain.refusals import RefusalCode
 from app.domain.terms import Agency
 from app.domain.terms import Service as Help
 from app.domain.titles import TITLES
-from app.web import facts_seen
-from app.web.asks import ITEMS, Ask
-from app.web.asks import ON_CASE as CASE_ASKS
+from app.web import choices, facts_seen, outcomes
 from app.web.asks import ON_DUTY as DUTY_ASKS
 from app.web.asks import ON_LEG as LEG_ASKS
+from app.web.asks import Ask
+from app.web.asks_case import ITEMS
+from app.web.asks_case import ON_CASE as CASE_ASKS
 from app.web.case import Opened, facts_of, opened, whom
 from app.web.forms import KEY, OVERALL, VERSION, Form
 from app.web.frame import STRICT
@@ -59,9 +61,14 @@ class Doing(NamedTuple):
     named: Mapping[str, str]
     about: Mapping[str, str]
     back: str
-    step: OpenStep | None = None
+    step: str = ""
+    """Its name, of a command that ends one."""
     known: ReportFacts | None = None
     """Of an assessment: what was reported and found before."""
+
+    def ways(self, names: Mapping[str, str]) -> list[outcomes.Way]:
+        """How the step may end; children by their names where these may be seen."""
+        return outcomes.ways(self.case.policy, self.case.progress, self.step, names) if self.step else []
 
     @property
     def children(self) -> list[str]:
@@ -76,13 +83,15 @@ async def on_leg(
 ) -> Response:
     """A command on an agency's task."""
     case = await opened(conn, who, shouhu, case_id)
-    step = await _step_of(conn, who, shouhu, case_id, leg_id) if verb == "outcome" else None
+    step = _first_of(case, leg_id) if verb == "outcome" else ""
     name = "complete" if verb == "outcome" else verb
-    if name not in LEG_ASKS or case.progress.referral(leg_id) is None or (verb == "outcome" and step is None):
+    if name not in LEG_ASKS or case.progress.referral(leg_id) is None:
         raise HTTPException(404)
     command, action = ON_REFERRAL[name]
     about = {"referral_id": leg_id}
     back = f"{case.path}/legs/{leg_id}"
+    if verb == "outcome" and not step:
+        return await _over(request, back)
     known = await report_of(conn, case_id) if name == "assess" and case.allows(action, leg=leg_id) else None
     doing = Doing(case, LEG_ASKS[name], command, action, about, about, back, step, known)
     return await _answer(request, conn, shouhu, doing, name)
@@ -95,11 +104,13 @@ async def on_duty(
 ) -> Response:
     """A command on a duty of the rules, or on a step of a procedure."""
     case = await opened(conn, who, shouhu, case_id)
-    step = await _step_of(conn, who, shouhu, case_id, code) if verb == "outcome" else None
-    ask = LEG_ASKS["complete"] if step else DUTY_ASKS.get(verb)
+    step = step_of(code) if verb == "outcome" and is_step(code) and case.progress.open_duty(code) else ""
+    ask = LEG_ASKS["complete"] if verb == "outcome" else DUTY_ASKS.get(verb)
     if ask is None or case.progress.duty(code) is None:
         raise HTTPException(404)
     command, action = ON_DUTY[verb]
+    if verb == "outcome" and not step:
+        return await _over(request, f"{case.path}/duties/{code}")
     doing = Doing(case, ask, command, action, {"code": code}, {"duty": code}, f"{case.path}/duties/{code}", step)
     return await _answer(request, conn, shouhu, doing, "complete" if step else verb)
 
@@ -118,9 +129,17 @@ async def on_case(case_id: str, verb: str, request: Request, conn: Conn, who: Si
     )
 
 
-async def _step_of(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str, subject: str) -> OpenStep | None:
-    known = await read_procedures(case_id, conn, who, shouhu)
-    return next((step for step in known.open if step.subject == subject), None)
+async def _over(request: Request, back: str) -> Response:
+    """The step has ended, perhaps by this very form: its page shows how. What would only be kept is not."""
+    if request.method == "POST" and (await request.form()).get("keep"):
+        return Response(status_code=409, headers=STRICT)
+    return RedirectResponse(back, 303, headers=STRICT)
+
+
+def _first_of(case: Opened, leg_id: str) -> str:
+    """The step of a procedure that a leg under way is; empty for one that is none."""
+    leg = case.progress.referral(leg_id)
+    return case.policy.route(leg.route_id, urgent=leg.urgent).procedure if leg and leg.state is State.ACCEPTED else ""
 
 
 async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doing: Doing, verb: str) -> Response:
@@ -141,7 +160,7 @@ async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doin
     kept = await _keep(conn, shouhu, case, place, form)
     if form.one("keep"):
         return Response(status_code=204 if kept else 409, headers=STRICT)
-    asked = _built(doing, form)
+    asked = _built(doing, form, _today(shouhu))
     if form.one("go") != "yes" and asked is not None:
         return await _page(request, conn, shouhu, doing, form, await _tried(conn, shouhu, doing, form, asked))
     done = await form.perform(
@@ -187,7 +206,7 @@ async def _tried(
 ) -> dict[str, Any] | None:
     """What the rules make of it, in words; None with the refusal in the form."""
     case = doing.case
-    asked = asked or _built(doing, form)
+    asked = asked or _built(doing, form, _today(shouhu))
     if asked is None:
         return None
     done = await form.attempt(
@@ -216,16 +235,22 @@ def _title(case: Opened, subject: str) -> tuple[str, str]:
     return ("接办单位的新任务", "the new task of the agency that takes it")
 
 
-def _built(doing: Doing, form: Form) -> c.Command | None:
+def _today(shouhu: Service) -> date:
+    return shouhu.ledger.clock().astimezone(BEIJING).date()
+
+
+def _built(doing: Doing, form: Form, today: date) -> c.Command | None:
     for name, words in _needed(doing):
         if not form.one(name):
             form.wrong(name, f"请填写或选择“{words[0]}”", f"Please fill in or choose: {words[1]}")
     plain = {
-        asked.name: form.one(asked.name) for asked in doing.ask.takes if asked.kind != "plan" and asked.name != "days"
+        asked.name: form.one(asked.name)
+        for asked in doing.ask.takes
+        if asked.kind not in ("plan", "bill") and asked.name != "days"
     }
     special = {
         **doing.ask.fields(form),
-        **(_outcome(doing.step, form) if doing.step else {}),
+        **(outcomes.ended(doing.ways({}), form, today) if doing.step else {}),
         **(facts_seen.seen(form, doing.children, doing.known.guardians) if doing.known else {}),
     }
     if form.errors:
@@ -236,37 +261,13 @@ def _built(doing: Doing, form: Form) -> c.Command | None:
 def _needed(doing: Doing) -> list[tuple[str, tuple[str, str]]]:
     """Fields without which there is nothing to try."""
     chosen = [
-        (one.name, one.words)
-        for one in doing.ask.takes
-        if one.kind in ("select", "child", "text") and one.name != "override"
+        (one.name, one.words) for one in doing.ask.takes if one.kind not in ("plan", "number") and not one.optional
     ]
     noted = [("note", doing.ask.needs_note)] if doing.ask.needs_note and not doing.step else []
     return [*chosen, *noted]
 
 
-def _outcome(step: OpenStep, form: Form) -> dict[str, Any]:
-    """How a step ended, with the fields that this outcome asks for."""
-    chosen = next((one for one in step.outcomes if one.code == form.one("outcome")), None)
-    if chosen is None:
-        form.wrong("outcome", "请选择办理结果", "Please choose how it ended.")
-        return {}
-    if chosen.reasons and not form.one("note"):
-        form.wrong("note", "这一结果须说明理由", "This outcome needs its reasons.")
-    record = {name: _value(form, chosen, name) for name in chosen.record}
-    return {"outcome": chosen.code, "record": {name: value for name, value in record.items() if value is not None}}
-
-
-def _value(form: Form, chosen: Outcome, name: str) -> bool | int | str | None:
-    typed, kind = form.one(f"{chosen.code}.{name}"), chosen.record[name].kind
-    if kind is Kind.CONFIRMED:
-        typed = "yes" if typed else ""
-    if not typed or (kind is Kind.COUNT and not typed.isdecimal()):
-        form.wrong(f"{chosen.code}.{name}", "请填写此项", "Please fill this in.")
-        return None
-    return True if kind is Kind.CONFIRMED else int(typed) if kind is Kind.COUNT else typed
-
-
-def _may_be_found(doing: Doing, named: list[tuple[str, str]]) -> dict[str, Any]:
+def _may_be_found(doing: Doing, named: list[tuple[str, Pair]]) -> dict[str, Any]:
     """What the lines of an assessment offer."""
     of_case = [(key, name) for key, name in named if key in doing.children]
     family = doing.known.guardians if doing.known else ()
@@ -282,11 +283,16 @@ async def _page(
     request: Request, conn: AsyncConnection, shouhu: Service, doing: Doing, form: Form, tried: dict[str, Any] | None
 ) -> Response:
     facts = await facts_of(doing.case, "")
-    named = [(child["id"], child["name"]) for child in (facts["file"].get("content") or {}).get("children", [])]
+    children = (facts["file"].get("content") or {}).get("children", [])
+    names = {child["id"]: child["name"] for child in children if child.get("name")}
+    named = outcomes.children(doing.case.progress, names)
     subject = doing.about.get("referral_id") or (doing.named.get("code") and doing.about.get("duty"))
+    offered = await choices.offered(conn, doing.case, doing.ask, doing.named.get("referral_id", ""), form, names)
+    ways = doing.ways(names)
     more = {
+        "labels": outcomes.labels(ways),
         "doing": doing, "form": form, "tried": tried, "subject": doing.case.title_of(subject) if subject else None, "overall": OVERALL,
-        "agencies": tuple(Agency), "services": tuple(Help), "lines": ITEMS, "kinds": Kind,
-        "child_options": named, **(_may_be_found(doing, named) if doing.known else {}),
+        "agencies": tuple(Agency), "services": tuple(Help), "lines": ITEMS, "kinds": Kind, "ways": ways, "today": _today(shouhu),
+        "child_options": named, "choices": offered, **(_may_be_found(doing, named) if doing.known else {}),
     }  # fmt: skip
     return await show(request, conn, doing.case.who, "step.html", {**facts, **more}, status=form.status)

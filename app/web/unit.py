@@ -7,6 +7,7 @@ from app.api import files, keys, reports
 from app.api.context import Conn, Shouhu
 from app.db.service import PROGRESS_PATH, REPORT_PATH
 from app.domain.access import Actor
+from app.domain.case_no import case_no
 from app.domain.keys import REPORTING, governs, may_look_after
 from app.domain.terms import KeyScope
 from app.web.forms import Form
@@ -38,7 +39,7 @@ ENTRIES.append(Entry(SYSTEMS, "系统对接", "Systems and keys", SYSTEM, _has_k
 async def own_reports(request: Request, conn: Conn, who: Signed, cursor: str | None = None) -> Response:
     """Newest first, without the children; an overdue answer says so."""
     shown = await reports.own_reports(conn, who, cursor=cursor, limit=50)
-    facts = {"page": shown, "path": REPORTS, "report": REPORT_PATH, "progress": PROGRESS_PATH}
+    facts = {"page": shown, "path": REPORTS, "report": REPORT_PATH, "progress": PROGRESS_PATH, "case_no": case_no}
     return await show(request, conn, who, "own_reports.html", facts)
 
 
@@ -74,7 +75,7 @@ async def _systems(
     facts = {
         "keys": [key for key in listed.items if may_look_after(who, key.unit)], "made": made, "form": form, "unit": unit,
         "scopes": [scope for scope in KeyScope if scope in REPORTING or not _reports(who)], "arrived": arrived,
-        "path": SYSTEMS, "url": shouhu.public_url.rstrip("/"),
+        "path": SYSTEMS, "case_no": case_no, "url": shouhu.public_url.rstrip("/"),
     }  # fmt: skip
     return await show(request, conn, who, "systems.html", facts, status=form.status)
 

@@ -81,7 +81,7 @@ OF_NO_CASE = {
     "/v1/rounds", "/v1/rounds/asked", "/v1/rounds/rates", "/v1/rounds/{round_id}/units",
     "/v1/entry-links", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect",
     "/v1/statistics/anonymised", "/v1/surveys", "/v1/surveys/{survey}/results",
-    "/v1/me", "/v1/colleagues", "/v1/agencies", "/v1/calendar", "/v1/deputies", "/v1/policy/versions",
+    "/v1/me", "/v1/colleagues", "/v1/names", "/v1/agencies", "/v1/calendar", "/v1/deputies", "/v1/policy/versions",
     "/v1/registers", "/v1/registers/due", "/v1/registers/{code}/entries", "/v1/registers/{code}/entries/{entry_id}",
     "/v1/registers/{code}/totals", "/v1/keys", "/v1/policy/versions/{version}/changes",
     "/v1/policy/versions/{version}/rows", "/v1/policy/versions/{version}/coverage", "/v1/policy/versions/{version}/dry-run",

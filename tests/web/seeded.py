@@ -68,6 +68,11 @@ async def leg_of(people, case_id, agency, person="civil.supervisor.1"):
     return [leg["id"] for leg in progress["referrals"] if leg["agency"] == agency][-1]
 
 
+async def called(people, account):
+    """The name by which pages show somebody."""
+    return (await people.get("conf.supervisor.1", f"/v1/names?id={account}"))[account]
+
+
 async def seed_cases(stack, people, owner):
     """Case_id and receipt of a case that waits, is accepted, returned, late, long, means ill, is answered; and the id of a watch."""
     made = {}

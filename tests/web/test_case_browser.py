@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.web.conftest import DESK, PHONE, SMALL
-from tests.web.seeded import leg_of, report
+from tests.web.seeded import called, leg_of, report
 
 pytestmark = pytest.mark.browser
 POLICE = "police.officer.1"
@@ -63,7 +63,7 @@ async def test_a_colleagues_change_is_shown_and_nothing_typed_is_lost(visitor, p
     await here.page.click("button[value=check]")
     says = await here.says()
     assert "案件已有更新" in says
-    assert "civil.officer.1" in says
+    assert await called(people, "civil.officer.1") in says
     assert await here.page.input_value("#note") == "请补充联系电话"
     await here.page.click("button[value=check]")  # now on what is shown
     await here.page.click("button[value=yes]")

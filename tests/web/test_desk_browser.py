@@ -10,7 +10,7 @@ from app.db import tables
 from app.domain.terms import ReturnReason
 from tests.files.corpus import image
 from tests.web.conftest import PHONE
-from tests.web.seeded import report
+from tests.web.seeded import called, report
 
 pytestmark = pytest.mark.browser
 POLICE = "police.officer.1"
@@ -126,7 +126,7 @@ async def test_an_open_case_says_that_it_has_changed_without_a_jump(visitor, peo
         await here.page.clock.fast_forward(31_000)
     assert (await answer.value).status == 200
     await here.page.locator("#fresh").get_by_text("案件已有更新").wait_for()
-    assert "civil.officer.1" in await here.page.inner_text("#fresh")
+    assert await called(people, "civil.officer.1") in await here.page.inner_text("#fresh")
     assert await here.page.evaluate("scrollY") == at > 0
     assert await here.page.evaluate("document.querySelector('.tl').getBoundingClientRect().top") == top
     assert await here.barriers() == []

@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 
 from app.db import tables
 from tests.web.conftest import PHONE
-from tests.web.seeded import leg_of, report
+from tests.web.seeded import called, leg_of, report
 
 pytestmark = pytest.mark.browser
 POLICE = "police.officer.1"
@@ -51,7 +51,7 @@ async def test_what_was_typed_is_saved_by_itself_offered_again_and_gone_once_sen
     there = await (await visitor(POLICE, size=PHONE, java_script_enabled=False)).open(form)
     says = await there.says()
     assert "已恢复您" in says
-    assert "civil.officer.1" in says, "what has changed since is shown"
+    assert await called(people, "civil.officer.1") in says, "what has changed since is shown"
     assert await there.page.input_value("#note") == TOLD
     assert await there.page.is_checked("input[value=missing_contact]")
     another = await (await visitor("police.head.1")).open(form)

@@ -78,13 +78,20 @@ def test_a_row_of_the_audit_is_said_in_words():
     assert ground("own_desk")[0] == "本岗位办理"
     assert (ground(None)[0], act("unheard_of")[0]) == ("—", "unheard_of")
     assert (part("approval-4bf92f35aa")[0], part("person_id=police.officer.1")[0]) == (
-        "审批 4bf92f35",
+        "审批 4BF9-2F35",
         "人员 police.officer.1",
     )
     assert (part("role:officer")[0], whole("file-ch-2f6d8a1c9b8c")[0]) == (
         "角色 " + Role.OFFICER.zh,
-        "儿童档案 2f6d8a1c",
+        "儿童档案 2F6D-8A1C",
     )
+
+
+def test_a_book_stands_in_the_audit_by_its_name():
+    books = {"work": ("留守儿童工作台账", "the book"), "community_survey": ("社区（村）全面排查", "the survey")}
+    assert whole("ledger-work", books)[0] == "台账 留守儿童工作台账"
+    assert whole("round-community_survey-2026-04-10", books)[0] == "排查 社区（村）全面排查 2026-04-10"
+    assert whole("file-ch-2f6d8a1c9b8c", books)[0] == "儿童档案 2F6D-8A1C"
 
 
 def test_whatever_is_on_record_has_words():

@@ -156,6 +156,9 @@ async def test_every_page_of_the_way_is_without_barriers_at_every_width(visitor,
     await here.page.locator("#happened_on").fill("2026-01-02")
     await go_on(here)
     await look("report-check")
+    await here.page.locator("main header a.btn").first.click()
+    await go_on(here)
+    assert here.page.url.endswith("/report/check"), "who changes one answer is back at once"
     await go_on(here)
     await look("report-receipt")
     here.is_quiet()
