@@ -68,6 +68,13 @@ class Colleague(BaseModel):
     roles: list[Role]
 
 
+class Named(BaseModel):
+    """An account with the name of whoever has it."""
+
+    id: str
+    name: str
+
+
 class Made(BaseModel):
     """The number of the new row."""
 
@@ -98,11 +105,11 @@ async def colleagues(conn: Conn, who: Who) -> list[Colleague]:
 @router.get("/names", operation_id="names")
 async def names(
     conn: Conn, who: Who, id: Annotated[list[str] | None, Query(max_length=100, examples=[["police.officer.1"]])] = None
-) -> dict[str, str]:
+) -> list[Named]:
     """What people of offices are called, by account; accounts that are nobody's, or report for a unit, are left out."""
     if not may_know_names(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
-    return await names_of(conn, id or ())
+    return [Named(id=account, name=name) for account, name in (await names_of(conn, id or ())).items()]
 
 
 @router.post("/deputies", status_code=201, operation_id="appoint_deputy")

@@ -136,6 +136,7 @@ def examples() -> dict[str, Any]:
         "Done": {"case_id": CASE, "version": now.version, "events": [e.kind for e in accepted], "replayed": False},
         "Actor": OFFICER,
         "Made": {"id": 42},
+        "Named": {"id": "police.officer.2", "name": "民警乙（化名）"},
         "Colleague": {"id": "police.officer.2", "name": "民警乙（化名）", "desk": "POLICE", "roles": ["officer"]},
         "Deputyship": {"id": 42, "person_id": "police.officer.1", "deputy_id": "police.officer.2", "set_by": "police.head.1",
                        "from_at": FILED, "until_at": FILED + timedelta(days=7), "revoked_at": None},

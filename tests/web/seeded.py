@@ -70,7 +70,8 @@ async def leg_of(people, case_id, agency, person="civil.supervisor.1"):
 
 async def called(people, account):
     """The name by which pages show somebody."""
-    return (await people.get("conf.supervisor.1", f"/v1/names?id={account}"))[account]
+    (found,) = await people.get("conf.supervisor.1", f"/v1/names?id={account}")
+    return found["name"]
 
 
 async def seed_cases(stack, people, owner):
