@@ -5,7 +5,8 @@ Needs Python and cryptography, and rfc3161-client where time stamps are checked;
 TRAIL comes from `shouhu audit export`, PUBLIC (hexadecimal) from `shouhu audit key` when the service was set up, FILE is kept by
 another organisation, and PEM holds the roots of the time-stamp authority. It finds a row that was changed, removed, swapped, added
 or back-dated, and seals that were removed or drawn anew. What it cannot find: a change of rows younger than the last seal, and of
-seals younger than the last anchor by whoever holds both the database and the private key.
+seals younger than the last anchor by whoever holds both the database and the private key. A line that begins with LATE is no fault:
+something was sealed or stamped long after it was, as after a stop of the service, and as in a chain that was drawn anew today.
 """
 
 import argparse
@@ -13,9 +14,11 @@ import base64
 import hashlib
 import json
 import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -24,6 +27,22 @@ ID, AT, XID = 0, 1, 13
 COLUMNS = 15
 LONGEST = 120 * 1_000_000
 """Microseconds that a transaction may take: a row is at most so much older than what the seal before its own speaks of."""
+
+
+WAITED = 900 * 1_000_000
+"""Microseconds: rows that wait longer for their seal end the reading of personal data, so they tell of a stop."""
+UNSTAMPED = timedelta(hours=24)
+"""So long an authority may be away; a seal that it saw later could have been drawn later."""
+
+
+class Found(NamedTuple):
+    """What a trail says: what is wrong with it, what is only odd, each seal's instant by its number, and how many rows there are."""
+
+    faults: list[str]
+    late: list[str]
+    seals: dict[int, datetime]
+    sealed: int
+    waiting: int
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -58,12 +77,12 @@ def groups(lines: Iterable[str]) -> Iterator[tuple[list[Any] | None, list[list[A
         yield seal, rows
 
 
-def faults_of(
-    lines: Iterable[str], keys: list[bytes], anchors: list[tuple[int, str]]
-) -> tuple[list[str], int, int, int]:
-    """What is wrong, and how many seals, sealed rows and rows that wait there are."""
+def faults_of(lines: Iterable[str], keys: list[bytes], anchors: list[tuple[int, str]]) -> Found:
+    """Of a whole trail."""
     trusted = {hashlib.sha256(key).hexdigest()[:16]: Ed25519PublicKey.from_public_bytes(key) for key in keys}
     faults: list[str] = []
+    late: list[str] = []
+    seals: dict[int, datetime] = {}
     before, floor, last_at, number, sealed, waiting = bytes(32), 0, 0, 0, 0, 0
     heads: dict[int, str] = {}
     for seal, rows in groups(lines):
@@ -84,6 +103,9 @@ def faults_of(
         if head.hex() != seal[5]:
             faults.append(f"{where}: it is not chained to the seal before")
         faults += _signature(where, seal, trusted)
+        seals[seal[0]] = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=seal[1])
+        waited = seal[1] - min((row[AT] for row in rows), default=seal[1])
+        late += [f"{where}: a row waited {waited / 3.6e9:.1f} hours for it"] if waited > WAITED else []
         number, floor, last_at, sealed = seal[0], seal[2], seal[1], sealed + len(rows)
         before, heads[number] = bytes.fromhex(seal[5]), seal[5]
     for anchored, head_then in anchors:
@@ -91,7 +113,7 @@ def faults_of(
             faults.append(f"anchor {anchored}: the seal is gone; the audit was cut off")
         elif heads[anchored] != head_then:
             faults.append(f"anchor {anchored}: the seal is another than the one that was anchored")
-    return faults, len(heads), sealed, waiting
+    return Found(faults, late, seals, sealed, waiting)
 
 
 def _text(row: list[Any]) -> bytes:
@@ -135,17 +157,19 @@ STAMPED_WITHIN = 3600.0
 """Seconds: a head is stamped in its own minute, so one that was stamped so much later was drawn later than it says."""
 
 
-def stamps_of(said: list[dict[str, Any]], roots: bytes) -> tuple[list[str], int]:
-    """What is wrong with the time stamps of the anchors, and how many hold."""
-    from datetime import datetime
+def stamps_of(said: list[dict[str, Any]], roots: bytes, seals: dict[int, datetime]) -> tuple[list[str], list[str], int]:
+    """What is wrong with the time stamps of the anchors, what is only odd, and how many hold.
 
+    When a head was drawn, its seal says: what stands beside it in the file is the word of whoever wrote the file.
+    """
     from cryptography.x509 import load_pem_x509_certificates
     from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
     builder = VerifierBuilder()
     for root in load_pem_x509_certificates(roots):
         builder = builder.add_root_certificate(root)
-    verifier, faults, good = builder.build(), [], 0
+    verifier, faults = builder.build(), []
+    stamped: dict[int, datetime] = {}
     for entry in said:
         if "stamp" not in entry:
             continue
@@ -155,13 +179,26 @@ def stamps_of(said: list[dict[str, Any]], roots: bytes) -> tuple[list[str], int]
         except (VerificationError, ValueError):
             faults.append(f"anchor {entry['number']}: its time stamp is not valid for this head")
             continue
-        late = (answer.tst_info.gen_time - datetime.fromisoformat(entry["at"])).total_seconds()
+        number, at = entry["number"], answer.tst_info.gen_time
+        late = (at - seals.get(number, at)).total_seconds()
         if late > STAMPED_WITHIN:
-            faults.append(
-                f"anchor {entry['number']}: stamped {late / 3600:.0f} hours after it claims to have been drawn"
-            )
-        good += 1
-    return faults, good
+            faults.append(f"anchor {number}: stamped {late / 3600:.0f} hours after it claims to have been drawn")
+        stamped[number] = at
+    wrong, odd = _unseen(stamped, seals)
+    return faults + wrong, odd, len(stamped)
+
+
+def _unseen(stamped: dict[int, datetime], seals: dict[int, datetime]) -> tuple[list[str], list[str]]:
+    """Seals that no stamp stands for within a day: odd before the first stamp, when there was no authority perhaps; else wrong."""
+    numbers, last = sorted(stamped), max(seals.values(), default=datetime.now(UTC))
+    unseen: dict[int, list[int]] = {}
+    for number, drawn in seals.items():
+        place = bisect_left(numbers, number)
+        seen_at = stamped[numbers[place]] if place < len(numbers) else last
+        if seen_at - drawn > UNSTAMPED:
+            unseen.setdefault(place, []).append(number)
+    told = {place: f"seals {of[0]} to {of[-1]}: no time stamp within a day of them" for place, of in unseen.items()}
+    return [one for place, one in told.items() if place], [one for place, one in told.items() if not place]
 
 
 def main() -> int:
@@ -178,18 +215,20 @@ def main() -> int:
     said = [json.loads(line) for line in lines if line]
     anchors = [(entry["number"], entry["head"]) for entry in said]
     with given.trail.open(encoding="utf-8") as lines:
-        faults, seals, sealed, waiting = faults_of(lines, [bytes.fromhex(key) for key in given.key], anchors)
-    wrong, stamped = stamps_of(said, given.tsa_roots.read_bytes()) if given.tsa_roots else ([], 0)
-    faults += wrong
-    for fault in faults:
-        sys.stdout.write(f"FAULT  {fault}\n")
+        found = faults_of(lines, [bytes.fromhex(key) for key in given.key], anchors)
+    roots = given.tsa_roots.read_bytes() if given.tsa_roots else b""
+    wrong, odd, stamped = stamps_of(said, roots, found.seals) if roots else ([], [], 0)
+    faults = [*found.faults, *wrong]
+    for kind, told in (("FAULT", faults), ("LATE ", [*found.late, *odd])):
+        sys.stdout.writelines(f"{kind}  {one}\n" for one in told)
     held = (
         f"{len(anchors)} anchors hold, {stamped} of them time-stamped"
         if anchors
         else "no anchor was given: a recomputed chain would not be seen"
     )
     state = f"{len(faults)} faults" if faults else f"whole; {held}"
-    sys.stdout.write(f"{seals} seals over {sealed} rows, {waiting} rows wait for the next seal: {state}\n")
+    counts = f"{len(found.seals)} seals over {found.sealed} rows, {found.waiting} rows wait for the next seal"
+    sys.stdout.write(f"{counts}: {state}\n")
     return 1 if faults else 0
 
 

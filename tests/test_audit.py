@@ -143,11 +143,11 @@ async def test_a_row_that_is_laid_into_the_past_is_found_though_its_seal_is_new(
     assert "back-dated" in said
 
 
-async def _drawn_anew(conn, key):
-    """One seal over everything, made by whoever holds this key."""
+async def _drawn_anew(conn, key, ago=timedelta()):
+    """One seal over everything, made by whoever holds this key, as if it had been drawn so long ago."""
     await conn.execute(text("delete from seals"))
     rows = (await conn.execute(ROWS)).all()
-    below, at = max(row.xid for row in rows) + 1, datetime.now(UTC)
+    below, at = max(row.xid for row in rows) + 1, datetime.now(UTC) - ago
     tree = root(leaf(written(row)) for row in rows)
     made = head(bytes(32), 1, at, below, len(rows), tree)
     seal = {"number": 1, "at": at, "below": below, "rows": len(rows), "root": tree, "head": made, "key_id": key.id,
@@ -208,10 +208,48 @@ async def test_a_stamped_head_holds_and_a_chain_drawn_anew_is_seen_though_the_an
             forged.write_text(json.dumps(drawn | {"stamp": stamp}))
             code, said = await _verdict(conn, place, forged, roots=roots)
             assert (code, found in said) == ((1, True) if found else (0, True)), said
-        drawn["at"] = (datetime.now(UTC) - timedelta(days=2)).isoformat()
-        forged.write_text(json.dumps(drawn | {"stamp": stamp}))
-        code, said = await _verdict(conn, place, forged, roots=roots)
-    assert (code, "48 hours after it claims to have been drawn" in said) == (1, True), said
+            assert "LATE" not in said
+        for written_in_file in (datetime.now(UTC), datetime.now(UTC) - timedelta(days=2)):
+            # the seal says when it was drawn, whatever the file of the heads says
+            drawn = json.loads(await _drawn_anew(conn, KEY, timedelta(days=2)))
+            stamp = await asked.stamp(bytes.fromhex(drawn["head"]))
+            forged.write_text(json.dumps(drawn | {"at": written_in_file.isoformat(), "stamp": stamp}))
+            code, said = await _verdict(conn, place, forged, roots=roots)
+            assert (code, "48 hours after it claims to have been drawn" in said) == (1, True), said
+
+
+async def test_what_was_sealed_or_stamped_long_after_it_was_is_told(own, place, authority):
+    """Whoever draws a chain anew today and says so, or lays one stamp of today over seals that claim to be old, is seen by that."""
+    _, asked, roots = authority
+    async with _owner(own, "update audit set at = at - interval '3 hours'") as conn:
+        await _drawn_anew(conn, KEY)
+        code, said = await _verdict(conn, place)
+    assert (code, "LATE   seal 1: a row waited 3.0 hours for it" in said) == (0, True), said
+    space: dict = {"__name__": "verifier"}
+    exec(compile(VERIFIER.read_text(), str(VERIFIER), "exec"), space)
+    now = datetime.now(UTC)
+    seals = {number: now - timedelta(hours=30 * (5 - number)) for number in range(1, 6)}
+    head_of = {number: f"{number:064x}" for number in seals}
+
+    async def stamped(*numbers):
+        lines = [
+            {"number": one, "head": head_of[one], "stamp": await asked.stamp(bytes.fromhex(head_of[one]))}
+            for one in numbers
+        ]
+        return space["stamps_of"](lines, roots.read_bytes(), seals)
+
+    assert await stamped(5) == ([], ["seals 1 to 4: no time stamp within a day of them"], 1)
+    wrong, odd, good = await stamped(1, 5)
+    assert (odd, good) == (["seals 1 to 1: no time stamp within a day of them"], 2)
+    assert wrong == [
+        "anchor 1: stamped 120 hours after it claims to have been drawn",
+        "seals 2 to 4: no time stamp within a day of them",
+    ]
+    assert space["stamps_of"]([], roots.read_bytes(), seals) == (
+        [],
+        ["seals 1 to 4: no time stamp within a day of them"],
+        0,
+    )
 
 
 async def test_an_authority_that_lies_is_another_or_is_away_leaves_the_head_anchored_without_a_stamp(
