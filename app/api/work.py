@@ -14,7 +14,7 @@ from app.api.strict import StrictRoute
 from app.db.intake import decide_suggestions
 from app.db.ledger import Recorded
 from app.db.past import report_of
-from app.db.people import actors_of
+from app.db.people import actors_of, units_of
 from app.domain import commands as c
 from app.domain.access import DESK_STAFF, Action, Actor
 from app.domain.progress import ClockName, Progress, running_clocks
@@ -22,7 +22,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade
 
 router = APIRouter(prefix="/v1", tags=["work"], route_class=StrictRoute)
-SET_BY_SERVICE = ("by", "proposed")
+SET_BY_SERVICE = ("by", "proposed", "staff_of")
 LONGEST_VERSION = 9
 Key = Annotated[
     str | None, Header(max_length=200, description="The same key again changes nothing and answers the same.")
@@ -217,6 +217,8 @@ async def _recorded(
         await _require_colleague(conn, progress, command)
     if isinstance(command, c.Grading):
         command = command.model_copy(update={"proposed": await _by_the_scale(conn, shouhu, progress, command)})
+    if isinstance(command, c.DeclareConflict):
+        command = command.model_copy(update={"staff_of": await units_of(conn, command.about)})
     recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)

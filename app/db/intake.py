@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.ledger import KeyReused, Ledger
 from app.db.marks import Marks, marks_of
+from app.db.people import units_of
 from app.db.receipts import Receipts
 from app.db.vault import Vault, opened, vault_of
 from app.db.walls import open_door
@@ -138,7 +139,7 @@ class Submission(Form):
     household: HouseholdFacts = HouseholdFacts()
     narrative: LongText = ""
     about: tuple[c.Concerned, ...] = Field(default=(), max_length=20)
-    """Codes of units, desks, agencies or persons whom the report is about, such as the school of a teacher; none of them sees it."""
+    """Codes of units, desks, agencies or persons whom the report is about, such as a teacher; neither they nor those persons' units see it."""
     reported_at: datetime | None = None
     """When the reporter turned to the door, if that was before the entry; shown, never a start of a clock."""
     happened_on: date | None = None
@@ -235,9 +236,8 @@ async def file(
         tables.suggestions: [_suggestion(case_id, other, match) for other, match in matches.items()],
         tables.submissions: [submitted] if key else [],
     }
-    command = c.FileReport(
-        by=actor, facts=facts, unit=unit, watch=watch, about=submission.about, files=submission.files
-    )
+    about = (*submission.about, *(await units_of(conn, submission.about) if submission.about else ()))
+    command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=about, files=submission.files)
     await ledger.file(conn, case_id, command, now=now, content=content, rules=rules)
     return Filed(case_id, code, findings)
 

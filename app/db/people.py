@@ -71,6 +71,15 @@ async def actors_of(conn: AsyncConnection, person_ids: Collection[str]) -> dict[
     return {row.id: _actor(row) for row in rows}
 
 
+async def units_of(conn: AsyncConnection, concerned: Collection[str]) -> tuple[str, ...]:
+    """The units whose staff the persons among these are, also those who have left: a school, a hospital, a committee, or the desk of a
+    street. A whole authority is concerned only where it is named, for there is no other to do its part."""
+    people = tables.people.c
+    rows = await conn.execute(select(people.unit, people.desk, people.agency).where(people.id.in_(concerned)))
+    units = (row.unit or (row.desk if Agency(row.agency).is_territorial else "") for row in rows)
+    return tuple(sorted({unit for unit in units if unit}))
+
+
 def machine_of(agency: Agency) -> Actor:
     """An agency's own system, which speaks for its desk."""
     return Actor(person_id=f"{agency.value.lower()}.machine", agency=agency, desk=agency.value, roles=(Role.MACHINE,))

@@ -179,7 +179,7 @@ def _add_note(progress: Progress, command: c.AddNote, policy: Policy, now: datet
 def _declare_conflict(
     progress: Progress, command: c.DeclareConflict, policy: Policy, now: datetime
 ) -> tuple[e.Event, ...]:
-    new = tuple(one for one in dict.fromkeys(command.about) if one not in progress.about)
+    new = tuple(one for one in dict.fromkeys((*command.about, *command.staff_of)) if one not in progress.about)
     if not new:
         raise Refused(RefusalCode.ALREADY_DONE)
     return (e.ConflictDeclared(**signed(command.by, now), about=new),)

@@ -331,9 +331,11 @@ class AddNote(Command):
 
 
 class DeclareConflict(Command):
-    """利益冲突: the case is about these units, desks, agencies or persons; from now on it does not exist for them."""
+    """利益冲突: the case is about these units, desks, agencies or persons; for them and for these persons' units it does not exist any more."""
 
     about: tuple[Concerned, ...] = Field(min_length=1, max_length=20)
+    staff_of: tuple[str, ...] = ()
+    """Set by the service: the units of the persons among them."""
 
 
 class ProposeClosure(Command):

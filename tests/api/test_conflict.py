@@ -1,7 +1,11 @@
 """利益冲突: whoever a report is about finds it nowhere, in no page, list, count or system, whatever the role."""
 
-import pytest
+import hashlib
 
+import pytest
+from sqlalchemy import delete, insert, select
+
+from app.db import tables
 from tests.api.test_reports import is_problem
 
 STREET = "110106024"
@@ -20,6 +24,20 @@ async def a_report(api, **more):
     return (await api.report(children=[child], **more))["case_id"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def colleague(api):
+    """Somebody else of the reporter's unit."""
+    people = tables.people.c
+    query = select(tables.people).where(people.id == "village.reporter.1")
+    async with api.service.engine.begin() as conn:
+        one = (await conn.execute(query)).mappings().one()
+        token = hashlib.sha256(b"village.colleague.1").hexdigest()
+        await conn.execute(insert(tables.people), {**one, "id": "village.colleague.1", "token_hash": token})
+    yield
+    async with api.service.engine.begin() as conn:
+        await conn.execute(delete(tables.people).where(people.id == "village.colleague.1"))
+
+
 @pytest.mark.parametrize(
     ("about", "person"),
     [
@@ -29,6 +47,8 @@ async def a_report(api, **more):
         ("EDU", "edu.chief.1"),
         ("civil.supervisor.1", "civil.supervisor.1"),
         ("CONF", "conf.supervisor.1"),
+        ("village.reporter.1", "village.colleague.1"),
+        (f"street-{STREET}.officer.1", f"street-{STREET}.head.1"),
     ],
 )
 async def test_a_report_about_them_does_not_exist_for_them(api, about, person):
@@ -69,3 +89,18 @@ async def test_an_agency_that_sent_its_leg_away_has_left_the_case_and_may_still_
     is_problem(await api.get("edu.officer.1", f"/v1/cases/{case}"), 404, "case_not_found")
     is_problem(await api.post("edu.officer.1", path, body), 404, "case_not_found")
     assert case not in (await api.get("edu.chief.1", "/v1/cases?limit=200")).text
+
+
+async def test_declared_of_a_person_it_reaches_the_unit_and_not_a_whole_authority(api):
+    case = await a_report(api)
+    for about in ("edu.officer.1", "village.reporter.1"):
+        key = {"Idempotency-Key": f"declared-{about}"}
+        answers = [
+            await api.post("civil.supervisor.1", f"/v1/cases/{case}/conflict", {"about": [about]}, key)
+            for _ in range(2)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
+        assert answers[1].json()["replayed"]
+    assert not await found(api, "edu.officer.1", case)
+    assert await found(api, "edu.chief.1", case)
+    assert not await found(api, "village.colleague.1", case)
