@@ -19,7 +19,7 @@ from app.db.rotation import require_keys, standing
 from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.db.vault import KeyMissing, NoVault, Vault
 from app.db.versions import version
-from app.db.walls import ROLES, WALLED
+from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE, WORKER
 from app.domain.facts import BEIJING
 from app.domain.health import CONFIRMED_AHEAD, TOLD_WITHIN
 from app.master_keys import vault_for
@@ -29,6 +29,21 @@ from app.temporal import connect, pollers, version_of
 
 POLLED_WITHIN = timedelta(seconds=75)
 """A worker asks anew at least every minute."""
+
+
+SIGHT = ("sight", "district")
+DOORS_OF = {"service": {WORKER, DOOR}, "sight": {APP}, "district": {WIDE}}
+"""Whom each rule of a walled table is for; `owner` is for the owner alone, and there is no other."""
+DOORS = text(
+    "select p.tablename, p.policyname, p.roles::text[] as roles, t.tableowner, coalesce(p.qual, p.with_check) = 'true' as is_open"
+    " from pg_policies p join pg_tables t using (schemaname, tablename)"
+    " where p.schemaname = 'public' and p.permissive = 'PERMISSIVE' and p.tablename = any(:names) order by 1, 2"
+)
+MEMBERS = text(
+    "select m.member::regrole::text as who, m.roleid::regrole::text as what from pg_auth_members m"
+    " where m.member::regrole::text = any(:names) order by 1, 2"
+)
+MAY_BECOME = ((APP, WIDE), (APP, DOOR))
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ async def _inside(conn: AsyncConnection, settings: Settings) -> list[Check]:
     return [
         *checks,
         migrated,
-        *await _walls(conn),
+        *await walls_check(conn),
         await _keys(conn, settings),
         calendar_check(until, today),
         await _published(conn),
@@ -130,17 +145,24 @@ async def sealed_check(conn: AsyncConnection) -> Check:
     )
 
 
-async def _walls(conn: AsyncConnection) -> list[Check]:
+async def walls_check(conn: AsyncConnection) -> list[Check]:
     """Row-level security, and the roles of the API and the worker, which must own nothing and pass no wall by themselves."""
     shut = text("select relname from pg_class where relname = any(:names) and relrowsecurity and relforcerowsecurity")
     found = set((await conn.execute(shut, {"names": list(WALLED)})).scalars())
     open_ones = [name for name in WALLED if name not in found]
+    for row in await conn.execute(DOORS, {"names": list(WALLED)}):
+        if set(row.roles) != DOORS_OF.get(row.policyname, {row.tableowner}) or (
+            row.policyname in SIGHT and row.is_open
+        ):
+            open_ones.append(f"{row.tablename} by {row.policyname}")
     strong = text(
         "select rolname from pg_roles where rolname = any(:names) and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb"
-        " or rolinherit or exists (select from pg_class where relowner = pg_roles.oid))"
+        " or rolreplication or rolinherit or exists (select from pg_class where relowner = pg_roles.oid))"
     )
     there = set((await conn.execute(text("select rolname from pg_roles"))).scalars())
     wrong = [*(await conn.execute(strong, {"names": list(ROLES)})).scalars(), *(r for r in ROLES if r not in there)]
+    members = (await conn.execute(MEMBERS, {"names": list(ROLES)})).all()
+    wrong += [f"{row.who} as {row.what}" for row in members if (row.who, row.what) not in MAY_BECOME]
     return [
         Check(
             "every walled table is shut",

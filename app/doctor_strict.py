@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx2
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db import tables
 from app.db.session import engine_of
 from app.db.walls import ROLES, WORKER
 from app.doctor import Check, examine
@@ -25,12 +26,16 @@ FREE_SPACE = 0.1  # default
 SHORTEST_SECRET = 32
 PRIVATE = (SETTINGS_FILE, "secrets.json", "tokens.json")
 ONLY_COME = ("events", "commands", "audit", "seals")
-QUIET = {"log_statement": "none", "log_parameter_max_length_on_error": "0", "password_encryption": "scram-sha-256"}
+QUIET = {
+    "log_statement": "none", "log_min_duration_statement": "-1", "log_min_duration_sample": "-1", "log_transaction_sample_rate": "0",
+    "log_parameter_max_length_on_error": "0", "log_error_verbosity": "terse", "password_encryption": "scram-sha-256",
+}  # fmt: skip
 """What the database's own log must not hold, and how it keeps passwords."""
 HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",
+    "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
 
@@ -142,7 +147,13 @@ async def _of_database(settings: Settings) -> tuple[Check, ...]:
     engine = engine_of(url, pool=1)
     try:
         async with engine.connect() as conn:
-            return await grants_check(conn), await log_check(conn), await clock_check(conn, datetime.now(UTC))
+            now = datetime.now(UTC)
+            return (
+                await grants_check(conn),
+                await tokens_check(conn),
+                await log_check(conn),
+                await clock_check(conn, now),
+            )
     except (SQLAlchemyError, OSError) as failure:
         return (Check("the database can be looked at", False, type(failure).__name__),)
     finally:
@@ -155,11 +166,22 @@ async def grants_check(conn: AsyncConnection) -> Check:
         "select r || ' may ' || p || ' ' || t from unnest(cast(:roles as text[])) r, unnest(cast(:tables as text[])) t,"
         " unnest(array['update', 'delete', 'truncate']) p where has_table_privilege(r, t, p)"
         " union all select r || ' may draw seals' from unnest(cast(:others as text[])) r where has_table_privilege(r, 'seals', 'insert')"
+        " union all select r || ' may switch off triggers' from unnest(cast(:roles as text[])) r"
+        " where has_parameter_privilege(r, 'session_replication_role', 'set')"
     )
     others = [role for role in ROLES if role != WORKER]
     found = (await conn.execute(asked, {"roles": list(ROLES), "tables": list(ONLY_COME), "others": others})).scalars()
     wrong = list(found)
     return Check("the roles have no right too many", not wrong, "; ".join(wrong))
+
+
+async def tokens_check(conn: AsyncConnection) -> Check:
+    """A token of a person needs no second factor and ends by itself never: it is for trying the service."""
+    people = tables.people.c
+    query = select(func.count()).where(people.is_active, people.token_hash.is_not(None))
+    held = (await conn.execute(query)).scalar_one()
+    how = f"{held} people come in by a token without an end: SHOUHU_TOKENS=false, then run shouhu seed" if held else ""
+    return Check("nobody comes in by a token without an end", not held, how)
 
 
 async def log_check(conn: AsyncConnection) -> Check:

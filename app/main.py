@@ -71,6 +71,7 @@ from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import PROGRESS_PATH, Service
 from app.db.session import DATABASE_ERRORS, NotDurable, engine_of, is_away, require_durable
+from app.db.walls import NotWalled, require_walled
 from app.logs import tell
 from app.master_keys import require_vault
 from app.oidc import Client, Provider
@@ -275,10 +276,11 @@ def _uploads(path: str) -> bool:
 
 
 async def _reach(app: FastAPI, engine: AsyncEngine) -> None:
-    """Answer nobody before the database is there and keeps what it acknowledges; where it does not, the process ends."""
+    """Answer nobody before the database is there, keeps what it acknowledges and has its wall; where it does not, the process ends."""
     try:
         await patiently("postgresql", lambda: require_durable(engine), is_away)
-    except NotDurable:
+        await patiently("postgresql", lambda: require_walled(engine), is_away)
+    except (NotDurable, NotWalled):
         signal.raise_signal(signal.SIGTERM)
         raise
     app.state.reached = True

@@ -142,7 +142,7 @@ class Stack:
                 username=role, password=self.postgres.password_of(role)
             )
             found["SHOUHU_DATABASE_URL"] = address.render_as_string(hide_password=False)
-        return found
+        return found | ({"SHOUHU_AUDIT_KEY": ""} if role == APP else {})  # only the worker draws seals
 
     def dead(self) -> str | None:
         """The name of a process that has ended, if one has."""

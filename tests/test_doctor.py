@@ -11,7 +11,7 @@ from app.db import tables
 from app.db.migrate import head, migrate
 from app.db.session import engine_of
 from app.db.versions import keep, seal
-from app.doctor import calendar_check, examine
+from app.doctor import calendar_check, examine, walls_check
 from app.seed import seed
 from app.settings import Settings
 from tests.conftest import KEYS, VAULT
@@ -74,6 +74,25 @@ async def test_a_wall_that_was_opened_and_a_role_that_may_pass_it_are_told(other
     assert not found["every walled table is shut"].ok
     assert "shouhu_door" in found["the roles own nothing"].detail
     assert not found["the roles own nothing"].ok
+
+
+@pytest.mark.parametrize(("statement", "what", "told"), [
+    ("create policy more on children to shouhu_app using (true)", "every walled table is shut", "children by more"),
+    ("alter policy sight on cases using (true)", "every walled table is shut", "cases by sight"),
+    ("alter policy service on reports to public", "every walled table is shut", "reports by service"),
+    ("alter policy district on notes to shouhu_app", "every walled table is shut", "notes by district"),
+    ("grant shouhu_worker to shouhu_app", "the roles own nothing", "shouhu_app as shouhu_worker"),
+    ("grant pg_read_all_data to shouhu_worker", "the roles own nothing", "shouhu_worker as pg_read_all_data"),
+    ("alter role shouhu_app replication", "the roles own nothing", "shouhu_app"),
+])  # fmt: skip
+async def test_a_rule_too_wide_and_a_membership_too_many_are_told(engine, statement, what, told):
+    async with engine.connect() as conn:
+        assert all(one.ok for one in await walls_check(conn)), await walls_check(conn)
+        await conn.execute(text(statement))
+        found = {one.what: one for one in await walls_check(conn)}
+        await conn.rollback()
+    assert not found[what].ok
+    assert told in found[what].detail
 
 
 async def test_a_conductor_that_is_not_told_is_late(other, temporal):

@@ -115,7 +115,12 @@ def test_a_full_disk_is_told(good, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "grant", [*(f"grant delete on {table} to {APP}" for table in ONLY_COME), f"grant insert on seals to {DOOR}"]
+    "grant",
+    [
+        *(f"grant delete on {table} to {APP}" for table in ONLY_COME),
+        f"grant insert on seals to {DOOR}",
+        f"grant set on parameter session_replication_role to {APP}",
+    ],
 )
 async def test_a_right_too_many_is_told(engine, grant):
     async with engine.connect() as conn:
@@ -128,7 +133,8 @@ async def test_a_right_too_many_is_told(engine, grant):
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("log_statement", "all"), ("log_parameter_max_length_on_error", "-1"), ("password_encryption", "md5"),
+    ("log_statement", "all"), ("log_min_duration_statement", "0"), ("log_min_duration_sample", "10"), ("log_error_verbosity", "default"),
+    ("log_transaction_sample_rate", "0.5"), ("log_parameter_max_length_on_error", "-1"), ("password_encryption", "md5"),
 ])  # fmt: skip
 async def test_a_database_that_logs_values_is_told(engine, name, value):
     assert name in QUIET

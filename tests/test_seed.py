@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from app.db import tables
 from app.db.people import actor_by_token, machine_of
 from app.district import ALIASES, DESKS, DIVISIONS, PEOPLE
+from app.doctor_strict import tokens_check
 from app.domain.terms import Agency, Role
 from app.policy import calendars
 from app.seed import seed, tokens_for
@@ -66,4 +67,8 @@ async def test_entering_the_district_again_mends_it_and_leaves_the_calendar_alon
         officer = await actor_by_token(conn, "t-2")
         assert officer is not None
         assert officer.desk == "POLICE"
+        assert not (await tokens_check(conn)).ok
+        await seed(conn, tokens={})  # as `SHOUHU_TOKENS=false shouhu seed`
+        assert await actor_by_token(conn, "t-2") is None
+        assert (await tokens_check(conn)).ok
         await conn.rollback()

@@ -19,7 +19,7 @@ from app.db.session import engine_of
 from app.db.sheet_jobs import sheet_jobs, sheet_parts
 from app.db.signals import signals
 from app.db.vault import sealed_row
-from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE
+from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE, NotWalled, require_walled
 from app.district import PEOPLE
 from app.domain.access import Actor, scope
 from app.domain.sight import divisions, keeps
@@ -99,6 +99,12 @@ async def forty(engine):
     async with engine.begin() as conn:
         for table, key in ((tables.notes, "stream_id"), (tables.children, "case_id"), (tables.cases, "id")):
             await conn.execute(table.delete().where(table.c[key].in_(cases)))
+
+
+async def test_the_api_does_not_start_as_somebody_whom_no_wall_stops(engine, walled):
+    await require_walled(walled)
+    with pytest.raises(NotWalled):
+        await require_walled(engine)
 
 
 async def test_the_roles_own_nothing_and_no_wall_has_a_door_for_them(engine):

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Row, any_, cast, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import String
 
 from app.db.session import PLANS
 from app.domain.access import Actor
 
+log = structlog.get_logger()
 APP, WORKER, WIDE, DOOR = "shouhu_app", "shouhu_worker", "shouhu_wide", "shouhu_door"
 """Roles: the API signs in as the first and the worker as the second; the API becomes the third or the fourth for one transaction."""
 ROLES = (APP, WORKER, WIDE, DOOR)
@@ -49,11 +51,28 @@ WALLED = (
     "disposals",
     "legal_holds",
 )
+PASSES = text(
+    "select rolname from pg_roles where rolname = current_user and (rolsuper or rolbypassrls or exists"
+    " (select from pg_class where relowner = pg_roles.oid and relkind = 'r' and relnamespace = 'public'::regnamespace))"
+)
 ENTER = text("select * from shouhu_enter(:digest)")
 RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")
 ENTER_KEY = text("select * from shouhu_enter_key(:digest, :at)")
 REACH = text("select shouhu_reach(:reach, :books)")
 SIT = text("select * from shouhu_sit(:absent, :deputy, :at)")
+
+
+class NotWalled(RuntimeError):
+    """PostgreSQL would show this process everything."""
+
+
+async def require_walled(engine: AsyncEngine) -> None:
+    """Raise NotWalled where the role that this process signs in as passes the second wall."""
+    async with engine.connect() as conn:
+        role = (await conn.execute(PASSES)).scalar_one_or_none()
+    if role is not None:
+        log.error("not_walled", role=role)
+        raise NotWalled(f"the API signs in as {role}, whom no wall stops: let it sign in as {APP}")
 
 
 def through_the_door() -> ColumnElement[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from app.db.migrate import migrate
 from app.db.session import engine_of
+from app.db.walls import APP, WORKER, let_in
 from app.embedded import Postgres, Temporal, free_port
 from app.process import FIRST_WAIT, LONGEST_WAIT
 from app.stack import ROOT
@@ -28,6 +29,8 @@ async def servers(place):
     postgres.start()
     engine = engine_of(postgres.url, vault=VAULT)
     await migrate(engine)
+    async with engine.begin() as conn:
+        await let_in(conn, {role: postgres.password_of(role) for role in (APP, WORKER)})
     await engine.dispose()
     postgres.stop()
     yield postgres, temporal
@@ -65,13 +68,14 @@ async def test_processes_that_start_before_their_servers_wait_for_them_and_say_s
     postgres, temporal = servers
     port = free_port()
     settings = {
-        "SHOUHU_DATABASE_URL": postgres.url, "SHOUHU_TEMPORAL_ADDRESS": f"127.0.0.1:{temporal.port}",
+        "SHOUHU_DATABASE_URL": postgres.url_as(APP), "SHOUHU_TEMPORAL_ADDRESS": f"127.0.0.1:{temporal.port}",
         "SHOUHU_API_PORT": str(port), "SHOUHU_RECEIPT_SECRET": "of this test", "PYTHONPATH": str(ROOT),
         "SHOUHU_PAYLOAD_KEYS": "k1:c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=",
         **KEY_SETTINGS, "SHOUHU_AUDIT_KEY": "c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=",
     }  # fmt: skip
     api = Waiting("app.main", os.environ | settings, place / "waits-api.log")
-    worker = Waiting("app.worker", os.environ | settings, place / "waits-worker.log")
+    as_worker = os.environ | settings | {"SHOUHU_DATABASE_URL": postgres.url_as(WORKER)}
+    worker = Waiting("app.worker", as_worker, place / "waits-worker.log")
     try:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5, trust_env=False) as http:
 
