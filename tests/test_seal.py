@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import hmac
 import itertools
 import json
 import secrets
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
@@ -314,6 +316,50 @@ async def test_the_setting_changes_the_cipher_of_what_is_new_alone(postgres, eng
         assert (await read(conn, case))[0]["name"].startswith("canary")
         row = await sealed_row(conn, child, {"id": stored["id"], "case_id": case, "name": "新"})
         assert base64.b64decode(row["name"])[0] == 1
+
+
+class Device:
+    """Gives nothing out but what C_Encrypt, C_Decrypt and C_Sign of PKCS#11 do: its keys have handles and stay inside."""
+
+    def __init__(self):
+        self._inside = {"hsm-1": AESGCM(secrets.token_bytes(32)), "marks": secrets.token_bytes(32)}
+        self.asked = []
+
+    def current(self):
+        return "hsm-1"
+
+    def known(self):
+        return frozenset({"hsm-1"})
+
+    def wrap(self, key_id, secret, place):
+        self.asked.append("encrypt")
+        nonce = secrets.token_bytes(12)
+        return (nonce + self._inside[key_id].encrypt(nonce, secret, place.encode())).hex()
+
+    def unwrap(self, key_id, wrapped, place):
+        self.asked.append("decrypt")
+        raw = bytes.fromhex(wrapped)
+        return self._inside[key_id].decrypt(raw[:12], raw[12:], place.encode())
+
+    def mac(self, message):
+        self.asked.append("sign")
+        return hmac.digest(self._inside["marks"], message, "sha256")
+
+
+async def test_the_master_keys_may_lie_in_a_device_that_never_gives_them_out(postgres, engine):
+    device = Device()
+    other = engine_of(postgres.url, pool=1, vault=Vault(device))
+    try:
+        async with other.connect() as conn:
+            await rotation.enter(conn)
+            case = await filed(conn)
+            assert (await read(conn, case))[0]["name"].startswith("canary")
+            query = select(tables.data_keys.c.kek_id).where(tables.data_keys.c.stream_id == case)
+            assert (await conn.execute(query)).scalar_one() == "hsm-1"
+            await conn.rollback()
+    finally:
+        await other.dispose()
+    assert set(device.asked) == {"encrypt", "decrypt", "sign"}
 
 
 async def test_secrets_of_the_installation_are_sealed_and_no_wall_shows_their_key(engine, walled):
