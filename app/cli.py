@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from app.audit_cli import audit
 from app.connect import database, require_database
+from app.domain.sight import OPERATOR
 from app.domain.terms import Agency
 from app.embedded import EmbeddedError
 from app.entry_cli import entry_link
@@ -178,7 +179,13 @@ def migrate(data: Data = DATA) -> None:
 
 
 @app.command()
-def seed(data: Data = DATA) -> None:
+def seed(
+    tokens: Annotated[
+        bool,
+        typer.Option(envvar="SHOUHU_TOKENS", help="Tokens for trying the service; without, none is good any more."),
+    ] = True,
+    data: Data = DATA,
+) -> None:
     """Enter the district, its agencies, desks, people and the calendar; safe to repeat."""
     from app.seed import seed as enter
     from app.seed import tokens_for
@@ -186,10 +193,14 @@ def seed(data: Data = DATA) -> None:
     async def run(settings: Settings) -> None:
         data.mkdir(parents=True, exist_ok=True)
         async with database(settings) as engine, engine.begin() as conn:
-            await enter(conn, tokens=tokens_for(data / "tokens.json"))
+            await enter(conn, tokens=tokens_for(file) if tokens else {})
 
+    file = data / "tokens.json"
     asyncio.run(run(settings_of(data)))
-    console.print(f"The district is entered; the tokens are in {data}/tokens.json", soft_wrap=True, highlight=False)
+    if not tokens:
+        file.unlink(missing_ok=True)
+    where = f"the tokens are in {file}" if tokens else "no token is good any more: people need accounts"
+    console.print(f"The district is entered; {where}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -222,6 +233,7 @@ def account(
 ) -> None:  # fmt: skip
     """Give somebody a new password and authenticator for the pages; what they had before ends."""
     from app.db.accounts import make_account
+    from app.db.audit import on_record
     from app.db.identities import enter_staff_no
 
     async def run(settings: Settings) -> None:
@@ -229,6 +241,8 @@ def account(
             made = await make_account(conn, person, datetime.now(UTC))
             if staff_no is not None:
                 await enter_staff_no(conn, person, staff_no)
+            if made:
+                await on_record(conn, OPERATOR, "renew_account", person, [], children=[])
         if made is None:
             errors.print(f"Nobody who is active is called {person}.", highlight=False)
             raise typer.Exit(2)
@@ -251,6 +265,7 @@ def identity(
     data: Data = DATA,
 ) -> None:
     """Say which account at the identity provider is which person here."""
+    from app.db.audit import on_record
     from app.db.identities import bind, enter_staff_no
 
     async def run(settings: Settings) -> None:
@@ -261,6 +276,8 @@ def identity(
             bound = await bind(conn, person, settings.oidc_issuer, subject)
             if staff_no is not None:
                 await enter_staff_no(conn, person, staff_no)
+            if bound:
+                await on_record(conn, OPERATOR, "bind_identity", person, [], children=[])
         if not bound:
             errors.print(f"Nobody who is active is called {person}.", highlight=False)
             raise typer.Exit(2)

@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.gateway import AgencyEndpoint
 from app.db import tables
+from app.db.audit import on_record
 from app.db.vault import sealed_row
+from app.domain.sight import OPERATOR
 from app.domain.terms import Agency
 from app.embedded import EmbeddedError
 
@@ -58,10 +60,12 @@ async def entered(
     for text in systems:
         endpoint = parse(text, secret or new_secret(), lookup=lookup)
         await enter(conn, endpoint)
+        await on_record(conn, OPERATOR, "enter_endpoint", None, [f"agency:{endpoint.agency}"], children=[])
         if secret is None:
             made.append(f"{endpoint.agency}: give this key to the agency: {endpoint.secret.get_secret_value()}")
     for agency in remove:
         await conn.execute(delete(tables.endpoints).where(tables.endpoints.c.agency == agency.value))
+        await on_record(conn, OPERATOR, "remove_endpoint", None, [f"agency:{agency}"], children=[])
     return made
 
 

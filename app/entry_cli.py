@@ -10,6 +10,7 @@ from rich.console import Console
 
 from app.connect import database
 from app.db.service import REPORT_PATH
+from app.domain.sight import OPERATOR
 from app.domain.terms import ReporterClass
 from app.embedded import EmbeddedError
 from app.settings import DATA, settings_of
@@ -29,6 +30,7 @@ def entry_link(
     """A link by which the people of a unit report without an account; print it where they see it."""
     import segno
 
+    from app.db.audit import on_record
     from app.db.drafts import make_link
     from app.db.keys import bound_to
 
@@ -40,7 +42,8 @@ def entry_link(
             if bound is None:
                 raise EmbeddedError(f"No unit is called {unit}.")
             of = {"agency": bound.agency, "desk": bound.desk, "division": bound.division, "reporter_class": kind.value}
-            return (await make_link(conn, unit, of, "operator", datetime.now(UTC)))[1]
+            await on_record(conn, OPERATOR, "make_entry_link", None, [unit[:40]], children=[])
+            return (await make_link(conn, unit, of, OPERATOR.person_id, datetime.now(UTC)))[1]
 
     code = asyncio.run(run())
     address = f"{settings.public_url.rstrip('/')}{REPORT_PATH}#{code}"

@@ -11,8 +11,8 @@ from rich.console import Console
 from app.connect import database
 from app.domain.keys import LASTS, LONGEST_OVERLAP, OVERLAP, REPORTING
 from app.domain.refusals import Refused
-from app.domain.sight import Actor
-from app.domain.terms import Agency, KeyScope, Role
+from app.domain.sight import OPERATOR
+from app.domain.terms import KeyScope
 from app.embedded import EmbeddedError
 from app.settings import DATA, Settings, settings_of
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 console = Console()
 HOUR = timedelta(hours=1)
-OPERATOR = Actor(person_id="operator", agency=Agency.CONF, desk="CONF", roles=(Role.ADMIN,))
-"""Whoever may run this on the server, which holds the database itself; the audit says so."""
 Data = Annotated[
     Path, typer.Option(help="Where the data is kept.", envvar="SHOUHU_DATA_DIR", show_default=".shouhu beside ./shouhu")
 ]

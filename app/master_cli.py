@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from app.connect import database
+from app.domain.sight import OPERATOR
 from app.embedded import EmbeddedError
 from app.settings import DATA, Settings, settings_of
 
@@ -49,11 +50,14 @@ def rotate(data: Data = DATA) -> None:
 
 
 async def _rotate(settings: Settings) -> str:
+    from app.db.audit import on_record
     from app.db.rotation import rotate as turn
     from app.master_keys import FileKeys
 
     file = FileKeys(settings.key_file) if settings.key_file else None
     async with database(settings) as engine:
+        async with engine.begin() as conn:
+            await on_record(conn, OPERATOR, "rotate_master_key", None, [], children=[])
         current = file.renew() if file else None
         with console.status("Wrapping keys anew ...") as shown:
             done = await turn(engine, lambda done, whole: shown.update(f"{done} of {whole} keys wrapped anew"))
@@ -71,10 +75,12 @@ def export(file: Path, data: Data = DATA) -> None:
     """Write all wrapped keys into a file: the copy that a backup of before the last rotation needs. Keep the newest alone."""
 
     async def run(settings: Settings) -> int:
+        from app.db.audit import on_record
         from app.db.rotation import exported
         from app.master_keys import write_private
 
-        async with database(settings) as engine, engine.connect() as conn:
+        async with database(settings) as engine, engine.begin() as conn:
+            await on_record(conn, OPERATOR, "export_keys", None, [], children=[])
             lines = await exported(conn)
         write_private(file, "".join(f"{line}\n" for line in lines))
         return len(lines)
@@ -87,9 +93,11 @@ def restore(file: Path, data: Data = DATA) -> None:
     """After an older backup was restored: the keys as they stand in the newest export; what it says was destroyed is destroyed."""
 
     async def run(settings: Settings, lines: list[str]) -> int:
+        from app.db.audit import on_record
         from app.db.rotation import restored
 
         async with database(settings) as engine, engine.begin() as conn:
+            await on_record(conn, OPERATOR, "restore_keys", None, [], children=[])
             return await restored(conn, lines)
 
     try:

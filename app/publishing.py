@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.audit import on_record
 from app.db.versions import keep, seal, version_row, written
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.facts import BEIJING
@@ -26,6 +27,7 @@ async def propose(conn: AsyncConnection, who: Actor, files: Mapping[str, str], n
     if shipped(pack.name) or await version_row(conn, pack.name):
         raise Refused(RefusalCode.POLICY_EXISTS, version=pack.name)
     await keep(conn, pack.name, pack.title, pack.effective_from, files, who.person_id, now)
+    await on_record(conn, who, "propose_policy", None, [pack.name[:40]], children=[])
     return await _row(conn, pack.name)
 
 
@@ -39,6 +41,7 @@ async def approve(conn: AsyncConnection, who: Actor, version: str, now: datetime
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     _require_future(await files_of(conn, version), now)
     await seal(conn, version, who.person_id, now)
+    await on_record(conn, who, "approve_policy", None, [version[:40]], children=[])
     return await _row(conn, version)
 
 

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from app.connect import database
 from app.domain.facts import BEIJING
+from app.domain.sight import OPERATOR
 from app.embedded import EmbeddedError
-from app.keys_cli import OPERATOR
 from app.settings import DATA, Settings, settings_of
 
 console = Console()
@@ -74,6 +74,7 @@ async def _paper(settings: Settings, kind: Paper, year: int | None) -> bytes:
     from sqlalchemy import select
 
     from app.api.compliance import PaperKind, made_paper
+    from app.db.audit import on_record
     from app.db.compliance import papers
     from app.documents import NoChineseType
 
@@ -81,6 +82,7 @@ async def _paper(settings: Settings, kind: Paper, year: int | None) -> bytes:
     try:
         async with database(settings) as engine, engine.begin() as conn:
             of = year or now.astimezone(BEIJING).year
+            await on_record(conn, OPERATOR, "make_compliance_paper", None, [kind.value], children=[])
             made = await made_paper(conn, PaperKind(kind.value), of, OPERATOR.person_id, now)
             return (await conn.execute(select(papers.c.body).where(papers.c.id == made))).scalar_one()
     except NoChineseType as missing:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, WorkflowFailureError
@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError
 
 from app.cli import main
 from app.db import tables
+from app.db.account_tables import identities
 from app.db.vault import vault_of
 from app.master_keys import FileKeys
 from app.temporal import SealingCodec, UnknownKey, data_converter
@@ -96,6 +97,29 @@ async def test_what_is_no_export_is_told_in_a_sentence_and_changes_nothing(engin
     assert "Traceback" not in said
     async with engine.connect() as conn:
         assert (await conn.execute(select(ROWS).order_by(ROWS.c.stream_id))).all() == before
+
+
+async def test_what_is_done_on_the_server_is_on_record(engine, shouhu, tmp_path, monkeypatch):
+    """An account, an identity, where an agency's packets go, a unit's link, a copy of the keys: the operator's, never unseen."""
+    monkeypatch.setenv("SHOUHU_OIDC_ISSUER", "https://idp.test")
+    row = tables.audit.c
+    async with engine.connect() as conn:
+        newest = (await conn.execute(select(func.max(row.id)))).scalar_one() or 0
+    for arguments in (
+        ("account", "library.nobody.1"), ("account", "housing.officer.1"), ("identity", "housing.officer.1", "subject-7"),
+        ("endpoint", "HOUSING=https://housing.test/referrals"), ("endpoint", "--remove", "HOUSING"),
+        ("entry-link", "unit-school-1"), ("keys", "export", str(tmp_path / "copy")),
+    ):  # fmt: skip
+        code, said = await shouhu(*arguments)
+        assert code == (2 if "library.nobody.1" in arguments else 0), said
+    async with engine.begin() as conn:
+        await conn.execute(delete(tables.accounts).where(tables.accounts.c.person_id == "housing.officer.1"))
+        await conn.execute(delete(identities).where(identities.c.person_id == "housing.officer.1"))
+        found = (await conn.execute(select(tables.audit).where(row.id > newest, row.person_id == "operator"))).all()
+    assert [(one.action, one.stream_id, *one.fields) for one in sorted(found, key=lambda one: one.id)] == [
+        ("renew_account", "housing.officer.1"), ("bind_identity", "housing.officer.1"), ("enter_endpoint", None, "agency:HOUSING"),
+        ("remove_endpoint", None, "agency:HOUSING"), ("make_entry_link", None, "unit-school-1"), ("export_keys", None),
+    ]  # fmt: skip
 
 
 async def test_a_key_file_that_others_may_read_or_that_lacks_a_key_is_told(postgres, engine, tmp_path):

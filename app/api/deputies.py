@@ -12,6 +12,7 @@ from app.api.context import Conn, Shouhu, Who
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.audit import on_record
 from app.db.people import actors_of
 from app.db.people import names as names_of
 from app.domain.access import STAFF
@@ -125,6 +126,7 @@ async def appoint(absence: Absence, conn: Conn, who: Who, shouhu: Shouhu) -> Mad
     made = await conn.execute(
         insert(tables.deputies).values(**absence.model_dump(), set_by=who.person_id).returning(tables.deputies.c.id)
     )
+    await on_record(conn, who, "appoint_deputy", absence.person_id, [f"deputy:{absence.deputy_id}"[:40]], children=[])
     return Made(id=made.scalar_one())
 
 
@@ -134,6 +136,13 @@ async def revoke(deputy_row: int, conn: Conn, who: Who, shouhu: Shouhu) -> None:
     table = tables.deputies
     own = or_(table.c.person_id == who.person_id, table.c.set_by == who.person_id)
     standing = and_(table.c.id == deputy_row, table.c.revoked_at.is_(None), own)
-    done = await conn.execute(update(table).where(standing).values(revoked_at=shouhu.ledger.clock()))
-    if done.rowcount == 0:
+    ended = (
+        update(table)
+        .where(standing)
+        .values(revoked_at=shouhu.ledger.clock())
+        .returning(table.c.person_id, table.c.deputy_id)
+    )
+    done = (await conn.execute(ended)).one_or_none()
+    if done is None:
         raise HTTPException(404)
+    await on_record(conn, who, "revoke_deputy", done.person_id, [f"deputy:{done.deputy_id}"[:40]], children=[])

@@ -18,6 +18,7 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.api.work import Done, perform
 from app.db import tables
+from app.db.audit import on_record
 from app.db.ledger import Ledger
 from app.db.people import machine_of
 from app.db.streams import STREAMS
@@ -103,6 +104,7 @@ async def confirm_year(given: Confirmation, conn: Conn, who: Who, shouhu: Shouhu
         "set_by": who.person_id, "at": shouhu.ledger.clock(),
     }  # fmt: skip
     await conn.execute(insert(tables.calendars), version)
+    await on_record(conn, who, "confirm_year", None, [str(given.year)], children=[])
     moved = await _recompute(conn, shouhu, given.reason)
     return Confirmed(calendar_version=version["version"], cases_moved=moved["cases"], watches_moved=moved["watches"])
 

@@ -20,6 +20,7 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import sheet_jobs as jobs
 from app.db.approvals import spend
+from app.db.audit import on_record
 from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
@@ -148,7 +149,9 @@ async def import_ledger(book: Book, request: Request, conn: Conn, who: Who, shou
         await asyncio.to_thread(check, sent)
     except Unreadable as wrong:
         raise Problem(422, wrong.code, TITLES[wrong.code]) from None
-    return await _job(conn, await jobs.ask(conn, Step.PREVIEW, book, who, shouhu.ledger.clock(), sent=sent))
+    asked = await jobs.ask(conn, Step.PREVIEW, book, who, shouhu.ledger.clock(), sent=sent)
+    await on_record(conn, who, "import_ledger", asked, [book], children=[])
+    return await _job(conn, asked)
 
 
 @router.get("/sheets", operation_id="sheets")
@@ -172,6 +175,7 @@ async def confirm_sheet(sheet_id: str, conn: Conn, who: Who) -> SheetJob:
     if job.step is Step.PREVIEW and not await jobs.again(conn, sheet_id, Step.APPLY):
         code = job.problem or "sheet_not_ready"
         raise Problem(409, code, TITLES.get(code, "尚未完成预检 · The preview is not there yet."))
+    await on_record(conn, who, "confirm_sheet", sheet_id, [job.book], children=[])
     return await _job(conn, sheet_id, who)
 
 

@@ -15,6 +15,7 @@ from app.api.strict import StrictRoute
 from app.api.work import Key
 from app.db import signals, tables
 from app.db.alike import alike
+from app.db.audit import on_record
 from app.db.intake import LongText, Reporter, Submission, file
 from app.db.signals import Signal, Taken
 from app.db.walls import open_door
@@ -140,6 +141,7 @@ async def send(batch: Batch, conn: Conn, who: Who, shouhu: Shouhu) -> AllTaken:
     if not speaks or not sends(who.agency, rules.signals.values()):
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
+    await on_record(conn, who, "send_signals", None, [], children=[])
     return AllTaken(signals=[await signals.take(conn, shouhu.ledger, one, who, now) for one in batch.signals])
 
 

@@ -12,6 +12,7 @@ from app.api.context import Conn, Shouhu, Who
 from app.api.limits import address_of
 from app.api.strict import StrictRoute
 from app.db import surveys
+from app.db.audit import on_record
 from app.db.guesses import guess, key_of
 from app.db.service import SURVEY_PATH, Service
 from app.domain.access import Actor
@@ -89,6 +90,7 @@ async def invite(survey: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shou
     spec = await _survey(conn, shouhu, survey)
     codes = [shouhu.receipts.code(f"survey-{secrets.token_hex(16)}") for _ in range(wanted.count)]
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
+    await on_record(conn, who, "invite_to_survey", None, [spec.code[:40]], children=[])
     await surveys.issue(conn, spec.code, [shouhu.receipts.hash(code) for code in codes], who.person_id, today)
     page = f"{shouhu.public_url.rstrip('/')}{SURVEY_PATH}/{spec.code}"
     return Codes(survey=spec.code, codes=codes, links=[f"{page}#{code}" for code in codes])

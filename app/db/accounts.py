@@ -18,10 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.account_tables import accounts, sessions
+from app.db.audit import REFUSED, on_record
 from app.db.guesses import count_wrong, wrong_before
 from app.db.people import actor_by_session
 from app.db.vault import opened_one, sealed_row
+from app.db.walls import open_door
+from app.domain.sight import Actor
 from app.domain.sign_in import ABSOLUTE, IDLE, Guarded, steps_at
+from app.domain.terms import Agency
 
 ISSUER = "Shouhu 守护"
 HASHER = PasswordHasher()
@@ -84,11 +88,13 @@ async def sign_in(
     right = await asyncio.to_thread(_is_right, row["password_hash"] if row else _nobody(), password)
     if row is None:
         await count_wrong(conn, alias, now)
+        await _refused(conn, person_id)
         return Tried(wait=guarded.failed(now).wait(now))
     step = _step_of(row["totp_secret"], code, now, row["last_step"]) if right and row["held_at"] is None else None
     after = guarded.failed(now) if step is None else guarded.succeeded(step)
     await conn.execute(update(accounts).where(mine).values(after.model_dump()))
     if step is None:
+        await _refused(conn, person_id)
         return Tried(wait=after.wait(now))
     return Tried(await begin_session(conn, person_id, now))
 
@@ -106,7 +112,21 @@ async def begin_session(conn: AsyncConnection, person_id: str, now: datetime) ->
     token = secrets.token_urlsafe(32)
     row = {"token_hash": _digest(token), "person_id": person_id, "began_at": now, "seen_at": now}
     await conn.execute(sessions.insert(), row)
-    return token if await actor_by_session(conn, token, now) else ""
+    who = await actor_by_session(conn, token, now)
+    if who is None:
+        return ""
+    await on_record(conn, who, "sign_in", None, [], children=[])
+    return token
+
+
+async def _refused(conn: AsyncConnection, person_id: str) -> None:
+    """A wrong try at somebody's account is on record under their name; as many as the waits between them let happen."""
+    await open_door(conn)
+    people = tables.people.c
+    row = (await conn.execute(select(people.agency, people.desk).where(people.id == person_id))).one_or_none()
+    if row is not None:
+        tried = Actor(person_id=person_id, agency=Agency(row.agency), desk=row.desk, roles=())
+        await on_record(conn, tried, "sign_in", None, [], children=[], why="not_right", outcome=REFUSED)
 
 
 async def end_session(conn: AsyncConnection, token: str, now: datetime) -> None:

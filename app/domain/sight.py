@@ -64,6 +64,8 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
 
 ENGINE = Actor(person_id="engine", agency=Agency.CONF, desk="CONF", roles=(Role.ENGINE,))
 """The service itself."""
+OPERATOR = Actor(person_id="operator", agency=Agency.CONF, desk="CONF", roles=(Role.ADMIN,))
+"""Whoever may run commands on the server, which holds the database itself; the audit says so."""
 
 
 class Leg(BaseModel, frozen=True, extra="forbid"):

@@ -44,6 +44,8 @@ SOUGHT: dict[str, Pair] = {
     "until": ("至", "to"),
     "desk": ("岗位", "desk"),
     "role": ("角色", "role"),
+    "deputy": ("代理人", "deputy"),
+    "agency": ("单位", "agency"),
 }
 """Before a value: by what somebody searched the audit, and what was given to a person."""
 KINDS: dict[str, Pair] = {
@@ -94,6 +96,7 @@ ENDED: dict[str, Pair] = {
     "key_revoked": ("密钥已停用", "the key was ended"),
     "not_found": ("不存在", "there is no such thing"),
     "unauthenticated": ("未登录", "nobody was signed in"),
+    "not_right": ("口令或动态码不正确", "the password or the code was not right"),
 }
 """Why the service itself refused."""
 REASONS: tuple[type[Term], ...] = (Need, Emergency, Verdict, HoldReason, LiftReason, Reason, Use, RefusalCode)

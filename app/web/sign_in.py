@@ -15,6 +15,7 @@ from app.api.edge import Refusal
 from app.api.limits import address_of
 from app.api.problems import again_after
 from app.db.accounts import end_session, end_sessions, sign_in
+from app.db.audit import on_record
 from app.db.guesses import TooManyGuesses, count_wrong, key_of, require_patience
 from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.guessing import PASSWORDS
@@ -101,6 +102,8 @@ async def leave(request: Request, conn: Conn, shouhu: Shouhu) -> Response:
     if who and (await request.form()).get("everywhere"):
         await end_sessions(conn, who.person_id, now)
     await end_session(conn, request.cookies.get(SESSION, ""), now)
+    if who:
+        await on_record(conn, who, "sign_out", None, [], children=[])
     outside = RedirectResponse(SIGN_IN, 303, headers=STRICT)
     for cookie in (SESSION, SEAT):
         outside.delete_cookie(cookie, **COOKIE)

@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from sqlalchemy import distinct, select
 
+from app.db import tables
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.sealer import Sealer, SealKey
@@ -75,6 +77,42 @@ class Api:
         return next(r["id"] for r in (await self.progress(case_id))["referrals"] if r["agency"] == agency)
 
 
+WITHOUT_RECORD = {
+    "keep_task_view", "end_task_view", "read_notice",  # how somebody likes a list, and what they have seen of it
+    "simulate_case", "rehearse_case",  # nothing is kept
+    "progress_by_receipt", "paper_by_receipt", "answer_survey",  # nobody is signed in
+}  # fmt: skip
+
+
+class Witness:
+    """Around the API: under which requests each operation changed something."""
+
+    def __init__(self, app):
+        self.app, self.state, self.changed = app, app.state, {}
+
+    async def __call__(self, scope, receive, send):
+        async def sends(message):
+            if message["type"] == "http.response.start" and message["status"] < 300 and scope["method"] != "GET":
+                operation, trace = (
+                    getattr(scope.get("route"), "operation_id", None),
+                    dict(message["headers"])[b"x-trace-id"],
+                )
+                if operation:
+                    self.changed.setdefault(operation, set()).add(trace.decode())
+            await send(message)
+
+        await self.app(scope, receive, sends)
+
+    async def require_all_on_record(self, engine):
+        """Each operation, in one of its requests at least: the others may have been repetitions."""
+        traces = [trace for of in self.changed.values() for trace in of]
+        query = select(distinct(tables.audit.c.trace_id)).where(tables.audit.c.trace_id.in_(traces))
+        async with engine.connect() as conn:
+            known = set((await conn.execute(query)).scalars())
+        unseen = {operation for operation, of in self.changed.items() if not of & known} - WITHOUT_RECORD
+        assert not unseen, f"not on record: {sorted(unseen)}"
+
+
 async def upload(api, person, content=PHOTO, name="照片.jpg"):
     """A file of somebody's, which no case has yet."""
     headers = {"Content-Type": "application/octet-stream", "X-File-Name": quote(name)}
@@ -95,10 +133,12 @@ async def api(engine, walled):
     app = create_app(
         Settings(), given=replace(service, engine=walled)
     )  # tests prepare rows as the owner, the API is walled
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    witness = Witness(app)
+    transport = httpx2.ASGITransport(witness, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://shouhu.test") as http:
         yield Api(http, service)
     sealing.cancel()
+    await witness.require_all_on_record(engine)
 
 
 @pytest.fixture

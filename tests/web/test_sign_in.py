@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from argon2 import PasswordHasher
 from pyotp.totp import TOTP
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from app.api.context import SESSION
 from app.db import accounts, tables
@@ -205,6 +205,19 @@ async def test_signing_out_ends_the_session_on_the_server_here_or_everywhere(api
     assert await other.inside()
     await other.http.post(SIGN_OUT, data={"everywhere": "yes"}, headers={"Origin": HOME})
     assert not await other.inside()
+
+
+async def test_signing_in_in_vain_and_out_is_on_record(api, browser):
+    now, row = api.service.ledger.clock(), tables.audit.c
+    async with api.service.engine.connect() as conn:
+        newest = (await conn.execute(select(func.max(row.id)))).scalar_one() or 0
+    assert (await browser.sign_in("000000")).status_code == 422
+    assert (await browser.sign_in(browser.code(now))).status_code == 303
+    assert (await browser.http.post(SIGN_OUT, headers={"Origin": HOME})).status_code == 303
+    async with api.service.engine.connect() as conn:
+        mine = select(row.action, row.outcome, row.why).where(row.id > newest, row.person_id == PERSON).order_by(row.id)
+        rows = [tuple(one) for one in await conn.execute(mine)]
+    assert rows == [("sign_in", "refused", "not_right"), ("sign_in", "done", "office"), ("sign_out", "done", "office")]
 
 
 async def test_whoever_is_shut_out_is_out_at_the_next_request(api, browser):
