@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.audit import TRACE
 from app.db.columns import keyed_by, marks, sealed
 from app.db.ledger import KeyReused, StaleVersion
 from app.db.tables import Id, Instant, metadata
@@ -173,7 +174,7 @@ async def _audit(
 ) -> None:
     row = {
         "person_id": who.person_id, "behalf": who.acting_for, "agency": who.agency.value, "action": action,
-        "stream_id": stream, "version": version, "fields": list(fields),
+        "stream_id": stream, "version": version, "fields": list(fields), "trace_id": TRACE.get(),
     }  # fmt: skip
     await conn.execute(insert(tables.audit), row)
 

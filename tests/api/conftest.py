@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from sqlalchemy import distinct, select
+from sqlalchemy import select
 
 from app.db import tables
 from app.db.ledger import Ledger
@@ -106,7 +106,7 @@ class Witness:
     async def require_all_on_record(self, engine):
         """Each operation, in one of its requests at least: the others may have been repetitions."""
         traces = [trace for of in self.changed.values() for trace in of]
-        query = select(distinct(tables.audit.c.trace_id)).where(tables.audit.c.trace_id.in_(traces))
+        query = select(tables.audit.c.trace_id).distinct().where(tables.audit.c.trace_id.in_(traces))
         async with engine.connect() as conn:
             known = set((await conn.execute(query)).scalars())
         unseen = {operation for operation, of in self.changed.items() if not of & known} - WITHOUT_RECORD

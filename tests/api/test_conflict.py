@@ -29,11 +29,13 @@ async def colleague(api):
     """Somebody else of the reporter's unit."""
     people = tables.people.c
     query = select(tables.people).where(people.id == "village.reporter.1")
+    api.tokens["village.colleague.1"] = "village.colleague.1"
     async with api.service.engine.begin() as conn:
         one = (await conn.execute(query)).mappings().one()
         token = hashlib.sha256(b"village.colleague.1").hexdigest()
         await conn.execute(insert(tables.people), {**one, "id": "village.colleague.1", "token_hash": token})
     yield
+    api.tokens.pop("village.colleague.1")
     async with api.service.engine.begin() as conn:
         await conn.execute(delete(tables.people).where(people.id == "village.colleague.1"))
 
