@@ -1,15 +1,19 @@
 """Files: uploaded first, brought into a case by the report or the step of work that names them, and handed out as attachments."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response, Security
+from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
+from app.api.context import BEARER, Conn, Shouhu, Who, actor, audit_read, progress_of, require, subject_of
 from app.api.need import look
 from app.api.reading import content_of as content_of_case
 from app.api.reading import names_of, of_own_hand
@@ -17,6 +21,7 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import on_record
 from app.db.files import content_of, keep
+from app.db.service import Service
 from app.db.vault import opened
 from app.db.walls import open_door
 from app.domain.access import Action, Actor, Deny, may
@@ -60,14 +65,45 @@ class FileRow(Kept):
     added_at: datetime
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Who sends a file: asked for before a byte of it is taken and again once it is here, for no connection to the database waits
+    for somebody's telephone or for a decoder."""
+
+    request: Request
+    shouhu: Service
+    bearer: HTTPAuthorizationCredentials | None
+    acting_for: str | None
+
+    @asynccontextmanager
+    async def known(self) -> AsyncIterator[tuple[AsyncConnection, Actor]]:
+        """A transaction in their sight."""
+        async with self.shouhu.engine.begin() as conn:
+            yield conn, await actor(self.request, conn, self.shouhu, self.bearer, self.acting_for)
+
+
+async def sending(
+    request: Request, shouhu: Shouhu, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
+    x_acting_for: Annotated[str | None, Header(description="The absent person whose deputy acts.")] = None,
+) -> Sender:  # fmt: skip
+    """Nothing is asked of the database yet."""
+    return Sender(request, shouhu, bearer, x_acting_for)
+
+
+Sending = Annotated[Sender, Depends(sending)]
+
+
 @router.post(UPLOAD, status_code=201, operation_id="add_file", openapi_extra=BODY)
-async def add_file(request: Request, conn: Conn, shouhu: Shouhu, who: Who, x_file_name: FileName = "") -> Kept:
+async def add_file(sender: Sending, request: Request, shouhu: Shouhu, x_file_name: FileName = "") -> Kept:
     """The body is the file: a photo, PDF, docx or xlsx of at most 10 MB. Macros are refused; places, authors and scripts are taken out."""
-    require(who, Action.ADD_FILE)
-    return await kept(conn, shouhu, who, await examine(unquote(x_file_name), await request.body(), shouhu.scanner))
+    async with sender.known() as (_, who):
+        require(who, Action.ADD_FILE)
+    taken = await examine(unquote(x_file_name), await request.body(), shouhu.scanner)
+    async with sender.known() as (conn, who):
+        return await kept(conn, shouhu, who, taken)
 
 
-async def kept(conn: Conn, shouhu: Shouhu, who: Actor, taken: Taken) -> Kept:
+async def kept(conn: AsyncConnection, shouhu: Service, who: Actor, taken: Taken) -> Kept:
     """What was examined waits for a fact that brings it into a case; on record."""
     require(who, Action.ADD_FILE)
     await on_record(conn, who, "add_file", None, ["file"], children=[])

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from app.api.children import rules_of
 from app.api.context import Conn, Shouhu, Who, audit_read
+from app.api.files import Sending
 from app.api.ledgers import book_of, chosen_by_columns, held, those_within
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.problems import Problem
@@ -139,19 +140,21 @@ async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: 
     "/sheets", status_code=202, operation_id="import_ledger",
     openapi_extra={"requestBody": {"required": True, "content": BINARY}},
 )  # fmt: skip
-async def import_ledger(book: Book, request: Request, conn: Conn, who: Who, shouhu: Shouhu) -> SheetJob:
+async def import_ledger(sender: Sending, book: Book, request: Request, shouhu: Shouhu) -> SheetJob:
     """Takes a filled-in template of a book and previews what it would do; nothing is entered before it is confirmed."""
-    book_of(await rules_of(conn, shouhu), who, book)
-    if not who.has(*DESK_STAFF):
-        raise Refused(RefusalCode.NOT_ALLOWED)
+    async with sender.known() as (conn, who):
+        book_of(await rules_of(conn, shouhu), who, book)
+        if not who.has(*DESK_STAFF):
+            raise Refused(RefusalCode.NOT_ALLOWED)
     sent = await request.body()
     try:
         await asyncio.to_thread(check, sent)
     except Unreadable as wrong:
         raise Problem(422, wrong.code, TITLES[wrong.code]) from None
-    asked = await jobs.ask(conn, Step.PREVIEW, book, who, shouhu.ledger.clock(), sent=sent)
-    await on_record(conn, who, "import_ledger", asked, [book], children=[])
-    return await _job(conn, asked)
+    async with sender.known() as (conn, who):
+        asked = await jobs.ask(conn, Step.PREVIEW, book, who, shouhu.ledger.clock(), sent=sent)
+        await on_record(conn, who, "import_ledger", asked, [book], children=[])
+        return await _job(conn, asked)
 
 
 @router.get("/sheets", operation_id="sheets")

@@ -12,13 +12,13 @@ from app.api.context import Conn, Shouhu
 from app.api.edge import UPLOAD_LIMIT
 from app.api.work import ON_CASE
 from app.db.service import Service
-from app.domain.access import Action
-from app.files.examine import examine
+from app.domain.access import Action, Actor
+from app.files.examine import Taken, examine
 from app.files.kinds import ACCEPT, MOST_FILES, BadFile, FileFault
 from app.web.case import Opened, facts_of, opened
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT
-from app.web.staff import Signed, show
+from app.web.staff import Signed, person, show
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,15 +36,26 @@ async def listed(case_id: str, request: Request, conn: Conn, who: Signed, shouhu
 
 
 @router.post("/cases/{case_id}/files")
-async def added(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """Examined, cleaned, and brought into the case by a remark."""
+async def added(case_id: str, request: Request, shouhu: Shouhu) -> Response:
+    """Examined, cleaned, and brought into the case by a remark; no connection to the database waits for what is sent or decoded."""
+    async with shouhu.engine.begin() as conn:
+        await opened(conn, await person(request, conn, shouhu), shouhu, case_id)
     said = await request.form(max_files=MOST_FILES, max_part_size=UPLOAD_LIMIT)
     form = Form({name: [one for one in said.getlist(name) if isinstance(one, str)] for name in said})
     came = [one for one in said.getlist("files") if isinstance(one, UploadFile) and one.filename]
-    case = await opened(conn, who, shouhu, case_id)
     if not came:
         form.wrong("files", "请选择文件", "Please choose a file.")
-    kept = [] if form.errors else await form.attempt(conn, lambda: _kept(conn, shouhu, case, came, form))
+    taken = [one for sent in came if (one := await _taken(shouhu, sent, form))]
+    async with shouhu.engine.begin() as conn:
+        who = await person(request, conn, shouhu)
+        return await _brought(request, conn, shouhu, who, case_id, form, taken)
+
+
+async def _brought(
+    request: Request, conn: AsyncConnection, shouhu: Service, who: Actor, case_id: str, form: Form, taken: Sequence[Taken]
+) -> Response:  # fmt: skip
+    case = await opened(conn, who, shouhu, case_id)
+    kept = [] if form.errors else await form.attempt(conn, lambda: _kept(conn, shouhu, case, taken, form))
     command, action = ON_CASE["notes"]
     asked = None if form.errors else form.built(command, by=who, note=form.one("note"), files=kept)
     done = await form.perform(conn, shouhu, who, case.id, asked, action)
@@ -53,19 +64,23 @@ async def added(case_id: str, request: Request, conn: Conn, who: Signed, shouhu:
     return RedirectResponse(f"{case.path}/files", 303, headers=STRICT)
 
 
-async def _kept(
-    conn: AsyncConnection, shouhu: Service, case: Opened, came: Sequence[UploadFile], form: Form
-) -> list[str]:
-    """The ids under which they wait for the remark; what is not taken is said beside the field."""
-    ids = []
-    for one in came:
-        try:
-            taken = await examine(one.filename or "", await one.read(), shouhu.scanner)
-            ids.append((await files.kept(conn, shouhu, case.who, taken)).id)
-        except BadFile as bad:
-            form.wrong("files", f"{one.filename}：{bad.fault.zh}", f"{one.filename}: {bad.fault.en}")
-            form.status = 503 if bad.fault is FileFault.NOT_SCANNED else form.status
-    return ids
+async def _taken(shouhu: Service, sent: UploadFile, form: Form) -> Taken | None:
+    """What is not taken is said beside the field."""
+    try:
+        return await examine(sent.filename or "", await sent.read(), shouhu.scanner)
+    except BadFile as bad:
+        form.wrong("files", f"{sent.filename}：{bad.fault.zh}", f"{sent.filename}: {bad.fault.en}")
+        form.status = 503 if bad.fault is FileFault.NOT_SCANNED else form.status
+    return None
+
+
+async def _kept(conn: AsyncConnection, shouhu: Service, case: Opened, taken: Sequence[Taken], form: Form) -> list[str]:
+    """The ids under which they wait for the remark."""
+    try:
+        return [(await files.kept(conn, shouhu, case.who, one)).id for one in taken]
+    except BadFile as bad:
+        form.wrong("files", bad.fault.zh, bad.fault.en)
+    return []
 
 
 async def _page(request: Request, conn: AsyncConnection, shouhu: Service, case: Opened, form: Form) -> Response:

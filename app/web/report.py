@@ -1,6 +1,7 @@
 """Reporting on pages: in by a unit's link or an account, one question a page, a draft on the server, and no word lost on the way."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
 from app.api.context import Shouhu, by_session, is_same_origin
-from app.api.edge import UPLOAD_LIMIT
+from app.api.edge import FORM_WITH_FILES, UPLOAD_LIMIT
 from app.api.limits import address_of, spend_as
 from app.db import drafts, files, tables
 from app.db.drafts import Draft, Said
@@ -23,6 +24,7 @@ from app.db.intake import file
 from app.db.service import REPORT_PATH, Service
 from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.access import Action, Actor, may
+from app.files.examine import Taken
 from app.files.examine import examine as examined
 from app.files.kinds import ACCEPT, MOST_FILES, BadFile, FileFault
 from app.web.forms import OVERALL, Form
@@ -132,9 +134,14 @@ async def answer(request: Request, shouhu: Shouhu, step: str) -> Response:
     if step not in BY_NAME:
         raise HTTPException(404)
     asked, now = BY_NAME[step], shouhu.ledger.clock()
+    if not await _may_send(request, shouhu, now):
+        form = Form()
+        form.wrong(OVERALL, *GONE)
+        return _door(request, form, None)
     form, came = await _sent(request)
     if not is_same_origin(request):
         return await _again(request, shouhu, asked, form, FOREIGN, 403)
+    taken = [one for sent in came if (one := await _taken(shouhu, sent, form))]
     try:
         async with shouhu.engine.begin() as conn:
             token = request.cookies.get(COOKIE, "")
@@ -152,7 +159,7 @@ async def answer(request: Request, shouhu: Shouhu, step: str) -> Response:
             if asked.name == "check":
                 return await _file(request, conn, shouhu, form)
             examine(asked, form, now)
-            await _take(conn, shouhu, draft, form, came)
+            await _take(conn, shouhu, draft, form, taken)
             if form.errors and form.one("to") != "back":
                 return await _asked(request, conn, draft, asked, form)
             return _to(_next(asked, form))
@@ -176,19 +183,39 @@ async def _sent(request: Request) -> tuple[Form, Sequence[UploadFile]]:
     return Form(typed), came
 
 
+async def _may_send(request: Request, shouhu: Service, now: datetime) -> bool:
+    """Files are read into memory, so those of nobody are not read at all."""
+    if not request.headers.get("content-type", "").startswith(FORM_WITH_FILES):
+        return True
+    try:
+        async with shouhu.engine.begin() as conn:
+            return await drafts.draft_of(conn, request.cookies.get(COOKIE, ""), now) is not None
+    except DATABASE_ERRORS as error:
+        _require_away(error)
+        return True  # what was typed comes back with the page that says so
+
+
+async def _taken(shouhu: Service, sent: UploadFile, form: Form) -> Taken | None:
+    """Examined while no connection to the database waits; one that is not taken keeps none of the others out."""
+    try:
+        return await examined(sent.filename or "", await sent.read(), shouhu.scanner)
+    except BadFile as bad:
+        form.wrong("files", bad.fault.zh, bad.fault.en)
+        form.status = 503 if bad.fault is FileFault.NOT_SCANNED else form.status
+    return None
+
+
 async def _take(
-    conn: AsyncConnection, shouhu: Service, draft: Draft, form: Form, came: Sequence[UploadFile]
+    conn: AsyncConnection, shouhu: Service, draft: Draft, form: Form, taken: Sequence[Taken]
 ) -> None:  # fmt: skip
-    """The files of this page; one that is not taken keeps none of the others out."""
+    """The files of this page."""
     if gone := form.one("drop"):
         await files.drop(conn, draft.id, gone)
-    for one in came:
+    for one in taken:
         try:
-            taken = await examined(one.filename or "", await one.read(), shouhu.scanner)
-            await files.keep(conn, draft.id, taken, shouhu.ledger.clock(), most=MOST_FILES)
+            await files.keep(conn, draft.id, one, shouhu.ledger.clock(), most=MOST_FILES)
         except BadFile as bad:
             form.wrong("files", bad.fault.zh, bad.fault.en)
-            form.status = 503 if bad.fault is FileFault.NOT_SCANNED else form.status
 
 
 async def _file(request: Request, conn: AsyncConnection, shouhu: Service, form: Form) -> Response:

@@ -1,15 +1,24 @@
 """Files from the upload to the reader: whose they are, which fact brought them, who sees them, and that it is on record."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import unquote
 
+import httpx2
 import pytest
 from sqlalchemy import func, select, text
 
 from app.db import tables
 from app.db.drafts import forget
 from app.db.files import MOST_WAITING, WAITS, content_of
+from app.db.session import engine_of
+from app.db.walls import APP
+from app.main import create_app
+from app.settings import Settings
+from app.workbook import MEDIA_TYPE
 from tests.api.conftest import PHOTO, upload
+from tests.conftest import VAULT
 from tests.files.corpus import BAD, NEUTRALISED
 
 REPORTER, POLICE, STRANGER = "village.reporter.1", "police.officer.1", "housing.officer.1"
@@ -31,6 +40,75 @@ async def test_a_photo_of_a_report_reaches_the_desk_as_an_attachment_and_nobody_
     for person, said in ((STRANGER, 404), (REPORTER, 404), ("admin.1", 404), (None, 401)):
         assert (await api.get(person, f"/v1/files/{photo}")).status_code == said
         assert (await api.get(person, f"/v1/cases/{case}/files")).status_code == said
+
+
+@pytest.fixture
+async def lonely(api, postgres):
+    """The API with one connection to the database, its scanner (that waits until it is told), and what tells when both wait."""
+    waits, goes = asyncio.Event(), asyncio.Event()
+
+    async def looks(reader, writer):
+        await reader.readuntil(b"\0\0\0\0")
+        waits.set()
+        await goes.wait()
+        writer.write(b"stream: OK\0")
+        await writer.drain()
+        writer.close()
+
+    engine = engine_of(postgres.url_as(APP), pool=1, vault=VAULT)
+    async with await asyncio.start_server(looks, "127.0.0.1", 0) as scanner:
+        address = f"tcp:127.0.0.1:{scanner.sockets[0].getsockname()[1]}"
+        given = replace(api.service, engine=engine)
+
+        def at(slow):
+            app = create_app(Settings(), given=replace(given, scanner=address if slow == "scanner" else ""))
+            return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://shouhu.test")
+
+        yield at, waits, goes
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("slow", ["telephone", "scanner"])
+async def test_nobody_waits_while_a_file_comes_slowly_or_is_looked_at(api, lonely, slow):
+    """Else as many telephones on a bad line as there are connections would stop the service."""
+    at, waits, goes = lonely
+
+    async def body():
+        yield PHOTO[:100]
+        if slow == "telephone":
+            waits.set()
+            await goes.wait()
+        yield PHOTO[100:]
+
+    headers = api._headers(POLICE, {"Content-Type": "application/octet-stream", "X-File-Name": "a.jpg"})
+    async with at(slow) as http:
+        sent = asyncio.create_task(http.post("/v1/files", content=body(), headers=headers))
+        async with asyncio.timeout(8):
+            await waits.wait()
+            assert (await http.get("/v1/me", headers=api._headers(POLICE, None))).status_code == 200
+        goes.set()
+        assert (await sent).status_code == 201, (await sent).text
+
+
+async def test_files_of_nobody_are_not_even_read(lonely):
+    at, read, _ = lonely
+
+    async def body():
+        read.set()
+        yield b"--x"
+
+    headers = {
+        "Content-Type": "multipart/form-data; boundary=x",
+        "Origin": "https://shouhu.test",
+        "Cookie": "__Host-draft=x",
+    }
+    async with at("") as http:
+        answer = await http.post("/report/seen", content=body(), headers=headers)
+        sheet = await http.post("/v1/sheets?book=work", content=body(), headers={"Content-Type": MEDIA_TYPE})
+        file = await http.post("/v1/files", content=body(), headers={"Content-Type": "image/jpeg"})
+    assert "草稿已过期" in answer.text
+    assert (sheet.status_code, file.status_code) == (401, 401)
+    assert not read.is_set()
 
 
 async def test_who_read_a_file_is_on_record_before_it_leaves(api):
