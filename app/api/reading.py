@@ -85,15 +85,20 @@ class Reading:
         """In this case as it stands."""
         return not isinstance(may(self.who, action, subject_of(self.progress)), Deny)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether what was read so far stands in full, for the person has said why; else it is masked."""
+        return self._lens.full
+
     async def rules(self) -> Policy:
         """Those of the case, with the calendar in force."""
         if self._rules is None:
             self._rules = await self.shouhu.ledger.rules(self.conn, self.progress.policy)
         return self._rules
 
-    async def file(self, *beside: str) -> dict[str, Any]:
-        """Where the case stands and what the person may know of it. `beside` are fields that will be read after it, so that one row
-        of the audit says all."""
+    async def file(self, *beside: str, reporter: bool = True) -> dict[str, Any]:
+        """Where the case stands and what the person may know of it, and with `reporter` also who reported. `beside` are fields that
+        will be read after it, so that one row of the audit says all."""
         progress, rules = self.progress, await self.rules()
         knows_reporter = self.may(Action.READ_REPORTER)
         answer: dict[str, Any] = {
@@ -111,14 +116,15 @@ class Reading:
         if self.may(Action.READ_CONTENT):
             decides, told = self.may(Action.ADOPT_PLAN), told_to(self.who, progress)
             fields = [*told.fields, *(["found"] if decides else []), *beside]
-            lens = await self._look(fields, {"read_reporter": ["reporter"]} if knows_reporter else {})
-            content, reporter = await self._told()
-            hidden = () if knows_reporter else names_of(reporter)
+            named = reporter and knows_reporter
+            lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
+            content, who = await self._told()
+            hidden = () if knows_reporter else names_of(who)
             shown = {**content, "narrative": without(content.get("narrative") or "", hidden)}
-            answer["content"] = lens(told.of(shown), (shown, reporter))
+            answer["content"] = lens(told.of(shown), (shown, who))
             answer |= await self._proposals() if decides else {}
-            if knows_reporter:
-                answer["reporter"] = lens(reporter)
+            if named:
+                answer["reporter"] = lens(who)
         return answer
 
     async def timeline(self) -> list[dict[str, Any]]:

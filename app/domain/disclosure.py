@@ -222,6 +222,8 @@ class ForReporter(Frozen):
     received_at: datetime
     stage: Stage
     accepted: bool
+    accept_due_at: datetime | None = None
+    """By when somebody has to take it up, as long as nobody has."""
     answered: bool
     """Nothing more is owed: there is the answer, or a recorded reason why there is none."""
     answer: str | None = None
@@ -235,8 +237,14 @@ def for_reporter(progress: Progress, answer: str | None) -> ForReporter:
     duty = progress.open_duty("answer_outcome")
     own = OWN_AGENCY.get(progress.reporter_class)
     taken = any(r.state in (State.ACCEPTED, State.COMPLETED) and r.agency is not own for r in progress.referrals)
+    accepted = progress.informed or taken
+    waits = (
+        ()
+        if accepted
+        else (r.accept.due_at for r in progress.referrals if r.state is State.SENT and r.agency is not own)
+    )
     return ForReporter(
-        received_at=progress.filed_at, stage=progress.stage, accepted=progress.informed or taken,
+        received_at=progress.filed_at, stage=progress.stage, accepted=accepted, accept_due_at=min(waits, default=None),
         answered=progress.answered, answer=answer, answer_due_at=duty.clock.due_at if duty else None,
         answer_due_provisional=bool(duty and duty.clock.due_provisional), closed=not progress.is_open,
     )  # fmt: skip

@@ -210,13 +210,14 @@ async def opened(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: st
 
 async def facts_of(case: Opened, tab: str, *beside: str) -> dict[str, Any]:
     """What every page of a case shows, from the API's own answer; `beside` are fields of people that the page reads after it."""
-    file = await case.reading.file(*beside)
+    file = await case.reading.file(*beside, reporter=tab == "report")
+    full = case.reading.is_full
     owed = case.owed()
     mine = next((row for row in owed if row.is_mine and row.clock), None)
     return {
         "fact_name": fact_name, "fact_value": fact_value, "code_of": code_of, "obstacle": obstacle, "moment": moment, "coded": coded,
         "title_of": case.called,
-        "case": case, "progress": case.progress, "file": file, "owed": owed, "mine": mine, "tab": tab,
+        "case": case, "progress": case.progress, "file": file, "full": full, "owed": owed, "mine": mine, "tab": tab,
         "offers": [(href, ask) for href, ask in case.offers()], "stages": tuple(Stage), "at": tuple(Stage).index(case.progress.stage),
         "may_see_access": not isinstance(may(case.who, Action.READ_AUDIT), Deny),
         "next": mine or next((row for row in owed if row.is_open and row.clock), None),
@@ -231,9 +232,13 @@ async def work(
     case = await opened(conn, who, shouhu, case_id)
     facts = await facts_of(case, "", NOTES)
     timeline = await case.reading.timeline()
-    every = {**asks.ON_LEG, **asks.ON_DUTY, **asks_case.ON_CASE}
-    more = {"timeline": timeline[::-1][:8], "done": every[done].words if done in every else None}
+    more = {"timeline": timeline[::-1][:8], "done": _done(done)}
     return await show(request, conn, who, "case_work.html", {**facts, **more})
+
+
+def _done(verb: str) -> Pair | None:
+    every = {**asks.ON_LEG, **asks.ON_DUTY, **asks_case.ON_CASE}
+    return every[verb].words if verb in every else None
 
 
 @router.get("/cases/{case_id}/fresh")
@@ -305,19 +310,21 @@ async def access(case_id: str, request: Request, conn: Conn, who: Signed, shouhu
     case = await opened(conn, who, shouhu, case_id)
     facts = await facts_of(case, "access")
     seen = [(child.id, await access_record.access_record(child.id, conn, who)) for child in case.progress.children]
-    return await show(
-        request, conn, who, "case_access.html", {**facts, "seen": seen, "act": act, "part": part, "ground": ground}
-    )
+    more = {"seen": seen, "act": act, "part": part, "ground": ground}
+    return await show(request, conn, who, "case_access.html", {**facts, **more})
 
 
 @router.get("/cases/{case_id}/legs/{leg_id}")
-async def leg(case_id: str, leg_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+async def leg(
+    case_id: str, leg_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, done: str = ""
+) -> Response:  # fmt: skip
     """One agency's task: its clock and its ladder, what may be done with it, why it is theirs."""
     case = await opened(conn, who, shouhu, case_id)
     found = case.progress.referral(leg_id)
     if found is None:
         raise Refused(RefusalCode.REFERRAL_NOT_FOUND)
-    return await _owed_page(request, conn, shouhu, case, case.leg(found), list(case.offers_on(found)), leg_id)
+    row, offers = case.leg(found), list(case.offers_on(found))
+    return await _owed_page(request, conn, case, row, offers, leg_id, _done(done))
 
 
 @router.get("/cases/{case_id}/duties/{code}")
@@ -327,11 +334,11 @@ async def duty(case_id: str, code: str, request: Request, conn: Conn, who: Signe
     found = case.progress.duty(code)
     if found is None:
         raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=code)
-    return await _owed_page(request, conn, shouhu, case, case.duty(found), list(case.offers_on_duty(found)), code)
+    return await _owed_page(request, conn, case, case.duty(found), list(case.offers_on_duty(found)), code)
 
 
 async def _owed_page(
-    request: Request, conn: AsyncConnection, shouhu: Service, case: Opened, row: Owed, offers: list[Any], subject: str
+    request: Request, conn: AsyncConnection, case: Opened, row: Owed, offers: list[Any], subject: str, done: Pair | None = None
 ) -> Response:  # fmt: skip
     facts = await facts_of(case, "", NOTES)
     why = await case.reading.explanation()
@@ -340,7 +347,7 @@ async def _owed_page(
     timeline = await case.reading.timeline()
     of_it = [e for e in timeline if subject in (e.get("referral_id"), e.get("code"), e.get("subject"))]
     more = {
-        "row": row, "does": offers, "hint": case.hint_on(subject), "why": [one for one in why if one.row == name], "timeline": of_it[::-1],
+        "done": done, "row": row, "does": offers, "hint": case.hint_on(subject), "why": [one for one in why if one.row == name], "timeline": of_it[::-1],
         "papers": await _papers_of(conn, case, subject),
         "rungs": [(rung, rung in row.clock.fired, _planned(row.clock, rung)) for rung in _ladder(row.clock)] if row.clock else [],
     }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from app.db.drafts import Said
 from app.db.intake import EARLIEST, Submission
 from app.domain.access import Actor
-from app.domain.facts import BEIJING, HarmBy, Known
+from app.domain.facts import BEIJING, HarmBy, Known, Relation
 from app.domain.terms import Agency, ReporterClass, Trigger
 from app.web.forms import Form
 from app.web.words import Pair
@@ -30,7 +30,7 @@ STEPS = (
     Step("what", ("发生了什么情况？", "What has happened?"), ("situations", "harm_by", "own_unit"), ("situations", "harm_by")),
     Step(
         "child", ("是哪个孩子？", "Which child is it?"),
-        ("name", "sex", "age", "school", "residence", "division", "carer", "carer_phone"),
+        ("name", "sex", "age", "school", "residence", "division", "carer", "relation", "carer_phone"),
     ),
     Step("seen", ("您看到或听到了什么？", "What did you see or hear?"), ("narrative", "happened_on")),
     Step("check", ("核对后提交", "Check and send"), ()),
@@ -39,7 +39,10 @@ BY_NAME = {step.name: step for step in STEPS}
 NOW = (
     ("hurt", ("受伤了，或需要治疗", "Hurt, or in need of treatment")),
     ("alone", ("独自一人，没有大人在身边", "Alone, with no adult near")),
-    ("nobody_tonight", ("今晚没有可靠的人照看", "Nobody fit to care for the child tonight")),
+    (
+        "nobody_tonight",
+        ("今晚没有可靠的人照看，或接走的人可能伤害孩子", "Nobody fit to care tonight, or whoever does may do harm"),
+    ),
     ("safe", ("暂时安全，有人照看", "Safe for now, somebody cares for the child")),
     (UNSURE, NOT_SURE),
 )
@@ -64,8 +67,9 @@ OWN_UNIT = (
     (UNSURE, NOT_SURE),
 )
 SEX = (("female", ("女", "Girl")), ("male", ("男", "Boy")), (UNSURE, ("不清楚", "Not known")))
+RELATIONS = tuple((one.value, (one.zh, one.en)) for one in Relation if one is not Relation.UNKNOWN)
 CHOICES: Mapping[str, tuple[tuple[str, Pair], ...]] = {
-    "now": NOW, "situations": WHAT, "harm_by": WHO, "own_unit": OWN_UNIT, "sex": SEX,
+    "now": NOW, "situations": WHAT, "harm_by": WHO, "own_unit": OWN_UNIT, "sex": SEX, "relation": RELATIONS,
 }  # fmt: skip
 LABELS: Mapping[str, Pair] = {
     "now": ("孩子现在", "The child now"),
@@ -79,6 +83,7 @@ LABELS: Mapping[str, Pair] = {
     "residence": ("住在哪里", "Where the child lives"),
     "division": ("街道（镇）", "Street or town"),
     "carer": ("家长或照看人", "Parent or carer"),
+    "relation": ("是孩子的", "Who is the child's"),
     "carer_phone": ("家长电话", "Their telephone"),
     "narrative": ("看到或听到的", "Seen or heard"),
     "happened_on": ("什么时候", "When"),
@@ -144,6 +149,8 @@ def submission_of(said: Said, by: Actor, reporter_class: ReporterClass | None, f
         **({"age_years": int(age)} if age.isdecimal() and int(age) < 18 else {"birth_text": age or None}),
     }  # fmt: skip
     carer = {"name": one("carer") or None, "phone": one("carer_phone") or None}
+    if one("relation") in dict(RELATIONS):
+        carer |= {"relation": Relation(one("relation")).zh, "facts": {"relation": one("relation")}}
     chosen = reporter_class or CLASS_OF.get(by.agency, ReporterClass.STATE_ORGAN)
     return Submission.model_validate(
         {

@@ -45,6 +45,8 @@ BESIDE = {
 
 NOT_TYPED = (KEY, VERSION, "keep", "go")
 """What a form sends of itself."""
+STAYS = ("accept", "claim", "supply", "pause", "resume", "extend", "urge", "supervise")
+"""After these the task goes on where it is, so one stays at it."""
 CLOCKS: dict[str, Pair] = {
     "accept": ("受理时限", "time to accept"), "finish": ("办理时限", "time to finish"), "supply": ("补正时限", "time to supply"),
     "duty": ("时限", "deadline"),
@@ -170,7 +172,7 @@ async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doin
     if done is None:
         return await _page(request, conn, shouhu, doing, form, None)
     await form_drafts.drop(conn, place)
-    return RedirectResponse(f"{case.path}?done={verb}", 303, headers=STRICT)
+    return RedirectResponse(f"{doing.back if verb in STAYS else case.path}?done={verb}", 303, headers=STRICT)
 
 
 def _place(request: Request, case: Opened) -> form_drafts.Place:

@@ -84,8 +84,21 @@ async def test_the_whole_of_it_by_keyboard(visitor, people, case):
     here = await (await visitor(POLICE, size=DESK)).open(f"{path}/legs/{leg}/accept")
     await here.tab_to("button[value=yes]")
     await here.page.keyboard.press("Enter")
-    await here.page.wait_for_url(f"**{path}?done=accept")
+    await here.page.wait_for_url(f"**{path}/legs/{leg}?done=accept")
     assert (await state_of(people, path, leg))["state"] == "accepted"
+
+
+async def test_a_duty_that_an_act_fulfils_leads_to_the_act(visitor, people, case):
+    path, _ = case
+    here = await (await visitor(POLICE, size=PHONE)).open(f"{path}/duties/confirm_safety")
+    await here.page.click("main .two a.btn.p")
+    assert here.page.url.endswith(f"{path}/do/safety")
+    assert await here.page.locator("input[name=child_id]").is_checked(), "the only child is chosen"
+    await here.page.check("input[name=safety][value=safe]")
+    await here.page.fill("#note", "当面核实，孩子安全")
+    await here.page.click("button[value=check]")
+    await here.page.click("button[value=yes]")
+    assert "本单位还有" in await here.says(), "what the desk still owes comes next"
 
 
 async def test_a_stranger_finds_no_page_and_an_officer_elsewhere_no_button(visitor, case):
@@ -109,8 +122,7 @@ async def test_a_task_is_accepted_and_completed_by_keyboard_alone(visitor, peopl
     await here.tab_to("button[value=yes]")
     assert await here.submit() == 200
     assert (await state_of(people, path, leg))["state"] == "accepted"
-    await here.tab_to(f"main a[href='{path}/legs/{leg}']")
-    assert await here.submit() == 200
+    assert here.page.url.endswith(f"{path}/legs/{leg}?done=accept"), "one stays at the task"
     await here.tab_to("main a[href$='/complete'], main a[href$='/outcome']")
     assert await here.submit() == 200
     await here.tab_to("button[value=check]")
