@@ -347,7 +347,8 @@ async def _owed_page(
     timeline = await case.reading.timeline()
     of_it = [e for e in timeline if subject in (e.get("referral_id"), e.get("code"), e.get("subject"))]
     more = {
-        "done": done, "row": row, "does": offers, "hint": case.hint_on(subject), "why": [one for one in why if one.row == name], "timeline": of_it[::-1],
+        "done": done, "row": row, "does": offers, "hint": case.hint_on(subject), "why": [one for one in why if one.row == name],
+        "timeline": of_it[::-1],
         "papers": await _papers_of(conn, case, subject),
         "rungs": [(rung, rung in row.clock.fired, _planned(row.clock, rung)) for rung in _ladder(row.clock)] if row.clock else [],
     }  # fmt: skip
