@@ -80,8 +80,10 @@ from app.process import begin, patiently
 from app.settings import Settings
 from app.web import (
     audit,
+    books,
     case,
     case_files,
+    changes,
     checks,
     disposal,
     figures,
@@ -108,6 +110,7 @@ from app.web import (
 )
 from app.web import duplicates as duplicate_pages
 from app.web import owed as owed_pages
+from app.web import rounds as round_pages
 from app.web import visits as visit_pages
 
 AT_ONCE = 2.0
@@ -235,7 +238,10 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         review,
         visit_pages,
         owed_pages,
+        changes,
         checks,
+        books,
+        round_pages,
         survey,
         seats,
         health,
@@ -272,7 +278,9 @@ def _says(path: str) -> Says | None:
 
 def _uploads(path: str) -> bool:
     """Where bodies may be large, for files come there."""
-    return path in (files.UPLOAD, sheets.UPLOAD, report.WITH_FILES) or case_files.is_upload(path)
+    return (
+        path in (files.UPLOAD, sheets.UPLOAD, report.WITH_FILES) or case_files.is_upload(path) or books.is_upload(path)
+    )
 
 
 async def _reach(app: FastAPI, engine: AsyncEngine) -> None:

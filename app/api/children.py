@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, unconcerned, visible
+from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
 from app.api.need import Asked, Lens, Opened, look, open_view, owner_of
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -18,6 +18,7 @@ from app.db import tables
 from app.db.child_records import division_of, own_id, records_of
 from app.db.intake import FamilyMember, Form, LongText, Text
 from app.db.ledger import Pack
+from app.db.need import open_on
 from app.db.vault import with_notes
 from app.db.walls import concerns, through_the_door
 from app.domain import child_file as cf
@@ -134,8 +135,18 @@ class HistoryRow(BaseModel):
     note: str = ""
 
 
+class WaitingChange(BaseModel):
+    """A change that waits for the caller's desk; its value stands in the file."""
+
+    change: int
+    field: FileField
+    by: str
+    at: datetime
+    due_at: datetime
+
+
 class WaitingRow(BaseModel):
-    """A file in which a change waits for the caller's desk."""
+    """A file in which changes wait for the caller's desk, with whose it is; masked unless the caller has said why the name is needed."""
 
     id: str
     child_id: str
@@ -143,6 +154,12 @@ class WaitingRow(BaseModel):
     version: int
     next_deadline_at: datetime | None
     desks: list[str]
+    name: str = ""
+    changes: list[WaitingChange] = []
+
+
+class _Waiting(WaitingRow):
+    progress: cf.ChildFile
 
 
 @router.get(
@@ -202,8 +219,27 @@ async def waiting_changes(conn: Conn, who: Who, cursor: Cursor = None, limit: Li
     """The files in which a change waits for the caller's desk, the most urgent first."""
     file = tables.child_files.c
     mine = file.desks.contains([who.desk]) if keeps(who) and who.has(*DESK_STAFF) else false()
-    query = select(*(file[name] for name in WaitingRow.model_fields)).where(file.is_open, mine)
-    return await page_of(conn, query, WaitingRow, (file.next_deadline_at, file.id), cursor=cursor, limit=limit)
+    query = select(*(file[name] for name in _Waiting.model_fields if name in file)).where(file.is_open, mine)
+    page = await page_of(conn, query, _Waiting, (file.next_deadline_at, file.id), cursor=cursor, limit=limit)
+    ids = [row.child_id for row in page.items]
+    if ids:
+        await audit_read(conn, who, "waiting_changes", None, [FileField.NAME.value], children=ids)
+    known = {record.child_id: record for record in await records_of(conn, ids, visible(who))} if ids else {}
+    full = await open_on(conn, who, [row.id for row in page.items])
+    return Page(
+        items=[_named(row, who, known.get(row.child_id), Lens(row.id in full)) for row in page.items], next=page.next
+    )
+
+
+def _named(row: _Waiting, who: Actor, record: ChildRecord | None, lens: Lens) -> WaitingRow:
+    """As it is shown."""
+    entry = record.entry(FileField.NAME) if record else None
+    changes = [
+        WaitingChange(change=one.number, field=one.field, by=one.persons[0], at=one.at, due_at=one.clock.due_at)
+        for one in row.progress.waiting if one.desk == who.desk
+    ]  # fmt: skip
+    name = lens({"name": entry.value}, record.named)["name"] if entry and record else ""
+    return WaitingRow(**row.model_dump(exclude={"progress", "name", "changes"}), name=name, changes=changes)
 
 
 @router.post("/children/{child_id}/changes", operation_id="enter_change", responses={200: {"headers": ETAG}})

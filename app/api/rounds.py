@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who
@@ -60,6 +60,16 @@ class UnitRow(BaseModel):
     screened: int
     found: int
     joined: list[Agency]
+
+
+class AskedRow(UnitRow):
+    """The same with what is asked; `version` is that of the round."""
+
+    code: str
+    version: int
+    zh: str = ""
+    en: str = ""
+    basis: list[str] = []
 
 
 class RateRow(BaseModel):
@@ -155,10 +165,27 @@ class _Counted(BaseModel):
 
 
 @router.get("/asked", operation_id="rounds_asked")
-async def asked(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[UnitRow]:
+async def asked(conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50) -> Page[AskedRow]:
     """What the caller's desk or unit still owes, the first due first."""
-    query = select(tables.round_units).where(unit.is_open, unit.returned_at.is_(None), _own(who))
-    return await page_of(conn, query, UnitRow, (unit.due_at, unit.round_id, unit.unit), cursor=cursor, limit=limit)
+    query = (
+        select(tables.round_units, one.code, one.version)
+        .join(tables.rounds, one.id == unit.round_id)
+        .where(owed_by(who))
+    )
+    by = (unit.due_at, unit.round_id, unit.unit)
+    page = await page_of(conn, query, AskedRow, by, cursor=cursor, limit=limit)
+    specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds
+    return Page(items=[_in_words(row, specs.get(row.code)) for row in page.items], next=page.next)
+
+
+def _in_words(row: AskedRow, spec: RoundSpec | None) -> AskedRow:
+    said = {"zh": spec.zh, "en": spec.en, "basis": list(spec.basis)} if spec else {"zh": row.code, "en": row.code}
+    return row.model_copy(update=said)
+
+
+def owed_by(who: Actor) -> ColumnElement[bool]:
+    """What this desk or unit has not answered, of the rounds that are open."""
+    return and_(unit.is_open, unit.returned_at.is_(None), _own(who))
 
 
 @router.get("/rates", operation_id="round_rates")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -111,7 +112,7 @@ async def ledger_template(code: str, conn: Conn, who: Who, shouhu: Shouhu) -> Re
         sections = rules.file.seen_by(who.agency)
         fills = {"registers": bool(divisions(who)), "cares": arranges(who)}
         await asyncio.to_thread(template, ledger, sections, names, now, path, **fills)
-        return Response(path.read_bytes(), media_type=MEDIA_TYPE, headers=_named(f"template-{code}"))
+        return Response(path.read_bytes(), media_type=MEDIA_TYPE, headers=_named(f"{ledger.zh}-模板"))
 
 
 @router.post("/ledgers/{code}/exports", status_code=202, operation_id="export_ledger")
@@ -143,18 +144,33 @@ async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: 
 async def import_ledger(sender: Sending, book: Book, request: Request, shouhu: Shouhu) -> SheetJob:
     """Takes a filled-in template of a book and previews what it would do; nothing is entered before it is confirmed."""
     async with sender.known() as (conn, who):
-        book_of(await rules_of(conn, shouhu), who, book)
-        if not who.has(*DESK_STAFF):
-            raise Refused(RefusalCode.NOT_ALLOWED)
+        await require_sends(book, conn, who, shouhu)
     sent = await request.body()
+    await look_at(sent)
+    async with sender.known() as (conn, who):
+        return await taken(book, sent, conn, who, shouhu)
+
+
+async def require_sends(book: str, conn: Conn, who: Actor, shouhu: Shouhu) -> None:
+    """Whether this person may send in this book at all; nothing is read of others."""
+    book_of(await rules_of(conn, shouhu), who, book)
+    if not who.has(*DESK_STAFF):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+
+
+async def look_at(sent: bytes) -> None:
+    """Raises Problem unless it is a plain workbook of a bearable size."""
     try:
         await asyncio.to_thread(check, sent)
     except Unreadable as wrong:
         raise Problem(422, wrong.code, TITLES[wrong.code]) from None
-    async with sender.known() as (conn, who):
-        asked = await jobs.ask(conn, Step.PREVIEW, book, who, shouhu.ledger.clock(), sent=sent)
-        await on_record(conn, who, "import_ledger", asked, [book], children=[])
-        return await _job(conn, asked)
+
+
+async def taken(book: str, sent: bytes, conn: Conn, who: Actor, shouhu: Shouhu) -> SheetJob:
+    """What was looked at waits to be previewed, on record."""
+    asked = await jobs.ask(conn, Step.PREVIEW, book, who, shouhu.ledger.clock(), sent=sent)
+    await on_record(conn, who, "import_ledger", asked, [book], children=[])
+    return await _job(conn, asked)
 
 
 @router.get("/sheets", operation_id="sheets")
@@ -200,7 +216,8 @@ async def fetch_sheet(sheet_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> St
             async for piece in jobs.pieces(further, sheet_id, jobs.MADE):
                 yield piece
 
-    name = f"{job.book}-{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
+    books = {one.id: one.zh for one in (await rules_of(conn, shouhu)).file.ledgers}
+    name = f"{books.get(job.book, job.book)}-{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
     return StreamingResponse(body(), media_type=MEDIA_TYPE, headers=_named(name))
 
 
@@ -217,4 +234,4 @@ async def _job(conn: Conn, job_id: str, who: Actor | None = None) -> SheetJob:
 
 
 def _named(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}.xlsx"'}
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.xlsx"}

@@ -1,7 +1,7 @@
 """The visits that a desk owes: the children whom it watches, the next visit first, with who they are and where they live."""
 
 from fastapi import APIRouter
-from sqlalchemy import select, true
+from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Conn, Who, at_desk_of, unconcerned
@@ -32,12 +32,16 @@ class DueVisit(WatchRow):
 
 
 @router.get("/visits", operation_id="due_visits")
-async def due_visits(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 20) -> Page[DueVisit]:
-    """The next visit of each child under watch by the caller's desk, the earliest first; on record before it leaves."""
+async def due_visits(
+    conn: Conn, who: Who, warned: bool = False, cursor: Cursor = None, limit: Limit = 20
+) -> Page[DueVisit]:  # fmt: skip
+    """The next visit of each child under watch by the caller's desk, the earliest first; where asked, only of those with a warning that
+    waits to be verified. On record before it leaves."""
     watch = tables.watches.c
     stored = [name for name in WatchRow.model_fields if name in watch]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    query = query.where(func.jsonb_array_length(watch.progress["warnings"]) > 0) if warned else query
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     children = [row.child_id for row in page.items]
     if not children:

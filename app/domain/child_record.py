@@ -34,6 +34,8 @@ class Seen(Frozen):
     version: int
     event: VisitRecorded
     note: str = ""
+    visitor: str = ""
+    """The name of whoever visited, where it is known."""
 
 
 class _Part(BaseModel):
@@ -246,6 +248,10 @@ def _field(record: ChildRecord, field: FileField) -> dict[str, Any] | None:
             "change": waiting.number, "value": record.contents[waiting.number].get("value"), "by": waiting.persons[0],
             "at": waiting.at.isoformat(), "desk": waiting.desk, "due_at": waiting.clock.due_at.isoformat(),
         }  # fmt: skip
+        said["waiting"] |= (
+            {"registration": waiting.registration.model_dump(mode="json")} if waiting.registration else {}
+        )
+        said["waiting"] |= {"other": waiting.other} if waiting.other else {}
     return said
 
 

@@ -1,10 +1,12 @@
 """统计: what came in, how fast a child was safe, who is on time, how high silences climbed; each chart drawn here, with its table."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
+from app.api import statistics
 from app.api.charts import figures as figures_of
 from app.api.charts import figures_workbook
 from app.api.context import Conn, Shouhu
@@ -48,8 +50,10 @@ async def figures(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, mon
     """The figures of now, and of one month street by street."""
     found = await figures_of(conn, who, shouhu, month or None)
     table = found.tables
+    papers = await statistics.circulars(conn, who)
     facts = {
-        "path": FIGURES, "at": found.at, "months": found.months, "chosen": found.month, "outcomes": found.outcomes, "smallest": found.smallest,
+        "circulars": papers, "path": FIGURES, "at": found.at, "months": found.months,
+        "chosen": found.month, "outcomes": found.outcomes, "smallest": found.smallest,
         "charts": Chart, "streets": table[Chart.STREETS], "has": {chart: bool(one.rows) for chart, one in table.items()},
         "by_month": bars(table[Chart.MONTHS]), "by_category": bars(table[Chart.CATEGORIES]), "by_grade": bars(table[Chart.GRADES]),
         "by_agency": bars(
@@ -66,3 +70,9 @@ async def workbook(
 ) -> Response:  # fmt: skip
     """For people: as the API makes it."""
     return await figures_workbook(conn, who, shouhu, chart, month)
+
+
+@router.get(FIGURES + "/circulars/{month}")
+async def circular(month: date, conn: Conn, who: Signed) -> Response:
+    """通报 of a month, as it was made."""
+    return await statistics.read_circular(month, conn, who)

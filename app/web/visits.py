@@ -11,19 +11,27 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
 
 from app.api import children, need, visits, watches
 from app.api.context import Conn, Shouhu, at_desk_of, unconcerned
 from app.db import tables
+from app.db.service import Service
 from app.db.vault import vault_of
 from app.domain.access import DESK_STAFF, Actor
+from app.domain.arrangement import Ground
+from app.domain.facts import Relation
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import RefusalCode
-from app.domain.terms import Agency, Grade, Service, Trigger
-from app.domain.visit import Acknowledgement, Finding, Guardianship, ParentContact, Supervision
+from app.domain.terms import Agency, Grade, Trigger
+from app.domain.terms import Service as Help
+from app.domain.visit import Acknowledgement, Finding, Guardianship, Outcome, ParentContact, Supervision
+from app.domain.watch import EndReason
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
+from app.web.watch import BESIDE as OF_WATCH
+from app.web.watch import STEPS
 from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
@@ -73,7 +81,15 @@ async def due(
     page = await visits.due_visits(conn, who, cursor=cursor, limit=A_ROUND)
     rows = [(row, Form(version=row.version), f"v{n}-") for n, row in enumerate(page.items, 1)]
     offered = (await watches.offered_watches(conn, who, limit=A_ROUND)).items
-    more = {"rows": rows, "next": page.next, "first": cursor is None, "done": done, "offered": offered}
+    warned = (await visits.due_visits(conn, who, warned=True, limit=A_ROUND)).items if cursor is None else []
+    more = {
+        "rows": rows,
+        "next": page.next,
+        "first": cursor is None,
+        "done": done,
+        "offered": offered,
+        "warned": warned,
+    }
     return await show(request, conn, who, "visits.html", {**_facts(conn, who), **more})
 
 
@@ -86,16 +102,18 @@ async def take(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Res
 
 
 @router.get(f"{VISITS}/{{watch_id}}")
-async def one(watch_id: str, request: Request, conn: Conn, who: Signed) -> Response:
+async def one(watch_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """One child, with the form of the visit."""
     row = await visits.due_visit(watch_id, conn, who)
-    return await _one(request, conn, who, row, Form(version=row.version))
+    return await shown(request, conn, who, shouhu, row, Form(version=row.version))
 
 
 @router.post(f"{VISITS}/{{watch_id}}")
 async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """The visit, or the form again; the same command as the scripts send."""
+    """The visit, or the form again; the same command as the scripts send. Or what else the watch asks for, by its verb."""
     sent = await Form.of(request)
+    if sent.one("verb"):
+        return await _act(watch_id, request, conn, who, shouhu, sent)
     place = sent.one("p")
     form = Form({name.removeprefix(place): values for name, values in sent.typed.items()})
     row = await visits.due_visit(watch_id, conn, who)
@@ -103,7 +121,7 @@ async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shou
         asked = form.valid(need.Asked, {"need": Need.VISIT, "note": form.one("full_note")})
         if asked and await form.attempt(conn, lambda: children.open_child(row.child_id, asked, conn, who, shouhu)):
             return RedirectResponse(f"{VISITS}/{watch_id}", 303, headers=STRICT)
-        return await _one(request, conn, who, row, form)
+        return await shown(request, conn, who, shouhu, row, form)
     said = _said(form)
     visit = form.valid(watches.Visit, said) if said else None
     seen = f'"{form.version}"' if form.version is not None else None
@@ -111,8 +129,26 @@ async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shou
         conn, lambda: watches.record_visit(watch_id, visit, conn, who, shouhu, Response(), form.key, seen), BESIDE
     )
     if done is None:
-        return await _one(request, conn, who, row, form)
+        return await shown(request, conn, who, shouhu, row, form)
     return RedirectResponse(f"{VISITS}?done=true", 303, headers=STRICT)
+
+
+async def _act(
+    watch_id: str, request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, sent: Form
+) -> Response:
+    """核实预警, 外出前监护安排, 登记联系, 父母返家, 结束监测: each the command of the API, its fields with their place before their names."""
+    row, place = await visits.due_visit(watch_id, conn, who), sent.one("place")
+    form = Form({name.removeprefix(place): values for name, values in sent.typed.items()})
+    if sent.one("verb") not in STEPS:
+        raise HTTPException(404)
+    step = STEPS[sent.one("verb")](form, watch_id, conn, who, shouhu)
+    if form.errors or step is None or await form.attempt(conn, step, OF_WATCH) is None:
+        for name, (zh, en) in form.errors.items():
+            sent.wrong(f"{place}{name}" if name else "", zh, en)
+        sent.status = form.status
+        return await shown(request, conn, who, shouhu, row, sent)
+    over = sent.one("verb") == "end" or form.one("outcome") == Outcome.RISK.value
+    return RedirectResponse(VISITS if over else f"{VISITS}/{watch_id}", 303, headers=STRICT)
 
 
 def _said(form: Form) -> dict[str, Any] | None:
@@ -139,8 +175,17 @@ def _said(form: Form) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-async def _one(request: Request, conn: AsyncConnection, who: Actor, row: visits.DueVisit, form: Form) -> Response:
-    facts = {**_facts(conn, who), "row": row, "form": form, "minutes": int(VIEW_LASTS.total_seconds() // 60)}
+async def shown(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, row: visits.DueVisit, form: Form
+) -> Response:
+    """The page of one child, with what else its watch asks for."""
+    rules = await children.rules_of(conn, shouhu)
+    words = {one.id: (one.zh, one.en, one.basis) for one in rules.file.warnings}
+    words |= {one.code: (one.zh, one.en, one.basis) for one in rules.file.signals}
+    facts = {
+        **_facts(conn, who), "row": row, "form": form, "minutes": int(VIEW_LASTS.total_seconds() // 60), "rules": words,
+        "outcomes": tuple(Outcome), "relations": tuple(Relation), "grounds": tuple(Ground), "ends": tuple(EndReason),
+    }  # fmt: skip
     return await show(request, conn, who, "visit.html", facts, status=form.status)
 
 
@@ -149,6 +194,6 @@ def _facts(conn: AsyncConnection, who: Actor) -> dict[str, Any]:
     key, name = (vault_of(conn).master.mac(f"{what}|{who.person_id}".encode()) for what in ("visits", "visits of"))
     return {
         "path": VISITS, "take": TAKE, "findings": tuple(Finding), "grades": tuple(Grade), "one_of": ONE_OF,
-        "services": tuple(Service), "triggers": tuple(Trigger), "says": WORDS, "seal": base64.b64encode(key).decode(),
+        "services": tuple(Help), "triggers": tuple(Trigger), "says": WORDS, "seal": base64.b64encode(key).decode(),
         "whose": name.hex()[:12], "visits_itself": who.has(*DESK_STAFF),
     }  # fmt: skip

@@ -217,3 +217,19 @@ def phone_page(visitor):
         return await visitor(person, size=PHONE, has_touch=True, is_mobile=True, **options)
 
     return begin
+
+
+@pytest.fixture
+async def as_person(stack, owner):
+    """Requests as the browser of somebody sends them."""
+    opened, own = [], {"Sec-Fetch-Site": "same-origin"}
+
+    async def begin(person):
+        async with owner.begin() as conn:
+            token = await begin_session(conn, person, datetime.now(UTC))
+        opened.append(httpx2.AsyncClient(base_url=stack.url, headers=own, cookies={SESSION: token}, timeout=20))
+        return opened[-1]
+
+    yield begin
+    for http in opened:
+        await http.aclose()

@@ -1,5 +1,6 @@
 """Cases of the pages' tests in several states, made through the API by the people of the district; late ones were filed in the past."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -19,6 +20,8 @@ from app.domain.watch import BeginWatch, watch_id
 from app.main import create_app
 from app.policy.loader import load
 from app.settings import Settings
+from app.workbook import MEDIA_TYPE
+from tests.api.test_sheets import sheet
 
 DIVISION = "110106017"
 POLICE, CIVIL = "police.officer.1", "civil.officer.1"
@@ -107,9 +110,25 @@ async def seed_cases(stack, people, owner):
     twin["children"][0] |= {"school": "示例小学三年级（化名）", "phone": "13900001111"}
     await filed("twin", twin)
     made["watched"] = {"case_id": await watch_of(owner, people, made["answered"]["case_id"])}
+    await _warned(people, made["watched"]["case_id"])
     await _due(people, owner, made)
     made |= await _checks(people, owner)
     return made
+
+
+async def _warned(people, watch):
+    """A warning that waits, and parents who are away."""
+    committee, away = f"comm-{DIVISION}.officer.1", {"name": f"示例祖母（化名）{INERT}"}
+    seen = {"finding": "needs_help", "note": "祖母住院", "form": {"guardianship": "nobody"}}
+    await people.post(committee, f"/v1/watches/{watch}/visits", seen)
+    arranged = {
+        "delegate": away,
+        "relation": "grandparent",
+        "is_adult": True,
+        "is_able": True,
+        "leaves_on": "2026-03-01",
+    }
+    await people.post(committee, f"/v1/watches/{watch}/arrangement", arranged)
 
 
 async def _checks(people, owner):
@@ -122,6 +141,8 @@ async def _checks(people, owner):
         asked = await people.post(committee, "/v1/children", given)
         await people.post(street, f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass")
         files.append(asked["child_id"])
+    moved = {"field": "school", "value": "示例二小（化名）", "seen": 0, "evidence": f"学籍卡 {INERT}"}
+    await people.post(committee, f"/v1/children/{files[0]}/changes", moved)
     async with owner.begin() as conn:
         await suggest(conn, files, now)
         differs = opening(Matter.BOOKS, "of_age", files[0], "COMM-110106002", "110106002", "books_check")
@@ -133,8 +154,28 @@ async def _checks(people, owner):
     noticed = {"id": "kq-1", "count": 4, "text": "连续四日无故缺勤", "child": heard}
     await people.post("school.reporter.1", "/v1/signals", {"signals": [noticed]})
     (held,) = (await people.get(street, "/v1/signals/held"))["items"]
-    ids = {"owed": differs.owed_id, "signal": held["id"], "pair": "/".join(sorted(files))}
+    opened = await people.post("civil.supervisor.1", "/v1/rounds", {"code": "community_survey"})
+    ids = {
+        "owed": differs.owed_id, "signal": held["id"], "pair": "/".join(sorted(files)), "sheet": await _sent(people, street),
+        "changed": files[0], "round": opened["id"],
+    }  # fmt: skip
     return {name: {"case_id": one} for name, one in ids.items()}
+
+
+async def _sent(people, street):
+    """A workbook with a mistake, a column that is not entered and a column of the sender's own."""
+    heads = ("姓名", "出生日期", "身份证号", "走访次数", "备注 <b>")
+    wrong = ("华新来（化名）", "2015-13-40", "110106201508090011", "3", INERT)
+    sent = await people.http.post(
+        "/v1/sheets?book=work",
+        content=sheet(heads, wrong),
+        headers=people._signed(street) | {"Content-Type": MEDIA_TYPE},
+    )
+    job = sent.json()["id"]
+    async with asyncio.timeout(30):
+        while (await people.get(street, f"/v1/sheets/{job}"))["state"] in ("waiting", "running"):
+            await asyncio.sleep(0.1)
+    return job
 
 
 async def _due(people, owner, made):

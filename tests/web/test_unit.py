@@ -1,33 +1,11 @@
 """The pages of a reporting unit, as a browser asks them: keys shown once, answers that are owed, files as attachments."""
 
 import re
-from datetime import UTC, datetime
 
 import httpx2
-import pytest
 
-from app.api.context import SESSION
-from app.db.accounts import begin_session
 from tests.files.corpus import image
 from tests.web.seeded import report
-
-OWN = {"Sec-Fetch-Site": "same-origin"}
-
-
-@pytest.fixture
-async def as_person(stack, owner):
-    """Requests as the browser of somebody sends them."""
-    opened = []
-
-    async def begin(person):
-        async with owner.begin() as conn:
-            token = await begin_session(conn, person, datetime.now(UTC))
-        opened.append(httpx2.AsyncClient(base_url=stack.url, headers=OWN, cookies={SESSION: token}, timeout=20))
-        return opened[-1]
-
-    yield begin
-    for http in opened:
-        await http.aclose()
 
 
 async def test_a_key_is_shown_once_reports_and_is_ended(as_person, stack):

@@ -1,0 +1,253 @@
+"""台账: the books of a body on the screen, taken along as Excel for a purpose, sent back as Excel and previewed before they count."""
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from app.api import approvals, ledgers, sheets
+from app.api.children import rules_of
+from app.api.context import Conn, Shouhu
+from app.api.edge import UPLOAD_LIMIT
+from app.api.problems import Problem
+from app.db.service import Service
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.approvals import MOST_CHILDREN, Act
+from app.domain.ledgers import COLUMNS, RowsOf, Use
+from app.domain.refusals import RefusalCode
+from app.domain.sheet_columns import REGISTERING, layout
+from app.domain.sheets import JobState, RowState, Step, as_typed, cells
+from app.domain.sight import HEADS
+from app.domain.terms import Agency
+from app.sheet_book import streets
+from app.web.forms import Form
+from app.web.frame import STRICT, page
+from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, person, show, works
+from app.web.words import BETWEEN, Pair
+
+router = APIRouter(include_in_schema=False)
+BOOKS, SHEETS = "/books", "/sheets"
+KEEPERS = (Agency.COMM, Agency.STREET, Agency.SW, Agency.WF, Agency.EDU, Agency.SCHOOL)
+"""Who keeps a book by the rules of the release; by others the page says so."""
+UNDER_WAY = (JobState.WAITING, JobState.RUNNING)
+STEPS: Mapping[Step, Pair] = {
+    Step.EXPORT: ("导出", "Export"),
+    Step.PREVIEW: ("导入预检", "Import, preview"),
+    Step.APPLY: ("导入", "Import"),
+}
+STATES: Mapping[JobState, tuple[str, Pair]] = {
+    JobState.WAITING: ("x", ("排队中", "waiting")),
+    JobState.RUNNING: ("x", ("处理中", "under way")),
+    JobState.READY: ("a", ("待确认", "to be confirmed")),
+    JobState.DONE: ("g", ("已完成", "done")),
+    JobState.REFUSED: ("r", ("未接收", "not taken")),
+    JobState.FAILED: ("r", ("失败", "failed")),
+}
+COUNTS: Mapping[str, Pair] = {
+    **{state.value: (state.zh, state.en) for state in RowState},
+    "children": ("儿童", "children"),
+    "rows": ("行", "rows"),
+}
+NAMES: Mapping[str, Pair] = {
+    column.code: (column.zh, column.en) for column in (*layout(COLUMNS, {}, cares=True), *REGISTERING)
+}
+"""What columns of sheets are called, by their codes."""
+
+
+def _shown(who: Actor) -> bool:
+    return works(who) and (who.agency in KEEPERS or who.oversees_district)
+
+
+ENTRIES.append(Entry(BOOKS, "台账", "Books", MY_WORK, _shown, place=3))
+
+
+def is_upload(path: str) -> bool:
+    """Whether workbooks are sent there."""
+    return path.startswith(f"{BOOKS}/")
+
+
+@router.get(BOOKS)
+async def listed(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """The books of the body, the person's own exports and imports, and exports in full that wait for a second person."""
+    return await _listed(request, conn, who, shouhu, Form())
+
+
+@router.post(BOOKS)
+async def decide(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """批准 or 驳回 of an export in full."""
+    form = await Form.of(request)
+    steps = {"approve": approvals.approve, "reject": approvals.reject}
+    step = steps.get(form.one("verb"))
+    if step is None:
+        raise HTTPException(404)
+    if await form.attempt(conn, lambda: step(form.one("one"), conn, who, shouhu)) is None:
+        return await _listed(request, conn, who, shouhu, form)
+    return RedirectResponse(BOOKS, 303, headers=STRICT)
+
+
+async def _listed(request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, form: Form) -> Response:
+    kinds = await ledgers.ledgers(conn, who, shouhu)
+    facts = {
+        "path": BOOKS, "kinds": kinds, "rows_of": {one.value: one for one in RowsOf}, "form": form, "enters": who.has(*DESK_STAFF),
+        **await _jobs(conn, who, shouhu), "asked": await _asked(conn, who, shouhu), "decides": who.has(*HEADS),
+    }  # fmt: skip
+    return await show(request, conn, who, "books.html", facts, status=form.status)
+
+
+async def _asked(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[approvals.ApprovalRow]:
+    """Exports in full that wait for a second person, and those that were approved and may be made now. It opens the door: ask it last."""
+    found = await approvals.approvals(conn, who, shouhu, waiting=False, cursor=None, limit=100)
+    now = shouhu.ledger.clock()
+    return [
+        row for row in found.items
+        if row.act is Act.EXPORT and row.rejected_at is None and row.used_at is None and row.expires_at > now
+    ]  # fmt: skip
+
+
+@router.get(SHEETS)
+async def fresh(request: Request, conn: Conn, who: Unattended, shouhu: Shouhu) -> Response:
+    """The exports and imports alone, which the page asks for while one is under way."""
+    return page(request, "books_jobs.html", await _jobs(conn, who, shouhu), live=True)
+
+
+async def _jobs(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, object]:
+    made = await sheets.sheets(conn, who, cursor=None, limit=20)
+    names = {one.id: (one.zh, one.en) for one in (await rules_of(conn, shouhu)).file.ledgers}
+    return {
+        "jobs": made.items, "names": names, "sheets": SHEETS, "steps": STEPS, "states": STATES, "under_way": UNDER_WAY,
+        "uses": {use.value: use for use in Use}, "counted": COUNTS,
+    }  # fmt: skip
+
+
+@router.get(BOOKS + "/{code}")
+async def book(
+    code: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None
+) -> Response:  # fmt: skip
+    """A page of the book, masked; how it is taken along and how it is sent back."""
+    return await _book(request, conn, who, shouhu, code, Form(), cursor)
+
+
+@router.post(BOOKS + "/{code}")
+async def take(code: str, request: Request, shouhu: Shouhu) -> Response:
+    """导出, the proposal to another person where so many children in full take two, or 导入, which is previewed before it counts; no
+    connection to the database waits for what is sent or looked at."""
+    async with shouhu.engine.begin() as conn:
+        ledgers.book_of(await rules_of(conn, shouhu), await person(request, conn, shouhu), code)
+    said = await request.form(max_files=1, max_part_size=UPLOAD_LIMIT)
+    form = Form({name: [one for one in said.getlist(name) if isinstance(one, str)] for name in said})
+    came = [one for one in said.getlist("workbook") if isinstance(one, UploadFile) and one.filename]
+    sent = await _looked_at(form, came) if form.one("verb") == "import" else b""
+    async with shouhu.engine.begin() as conn:
+        return await _done(request, conn, await person(request, conn, shouhu), shouhu, code, form, sent)
+
+
+async def _looked_at(form: Form, came: Sequence[UploadFile]) -> bytes:
+    """What was sent; what is no workbook is said beside the field."""
+    if not came:
+        form.wrong("workbook", "请选择文件", "Please choose a file.")
+        return b""
+    sent = await came[0].read()
+    try:
+        await sheets.look_at(sent)
+    except Problem as wrong:
+        zh, _, en = wrong.title.partition(BETWEEN)
+        form.wrong("workbook", zh, en)
+    return sent
+
+
+async def _done(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, code: str, form: Form, sent: bytes
+) -> Response:
+    ledgers.book_of(await rules_of(conn, shouhu), who, code)
+    match form.one("verb"):
+        case "import":
+            done = await form.attempt(conn, lambda: _sent(conn, who, shouhu, code, sent))
+        case "propose":
+            done = await _proposed(form, conn, who, shouhu, code)
+        case _:
+            wanted = form.valid(sheets.Wanted, {"use": form.one("use")})
+            step = wanted and (lambda: sheets.export_ledger(code, wanted, conn, who, shouhu))
+            done = step and await form.attempt(conn, step, {RefusalCode.SECOND_PERSON_NEEDED: "use"})
+    if done is None:
+        return await _book(request, conn, who, shouhu, code, form, None)
+    return RedirectResponse(f"{SHEETS}/{done.id}" if isinstance(done, sheets.SheetJob) else BOOKS, 303, headers=STRICT)
+
+
+async def _sent(conn: AsyncConnection, who: Actor, shouhu: Service, code: str, sent: bytes) -> sheets.SheetJob:
+    await sheets.require_sends(code, conn, who, shouhu)
+    return await sheets.taken(code, sent, conn, who, shouhu)
+
+
+async def _proposed(
+    form: Form, conn: AsyncConnection, who: Actor, shouhu: Service, code: str
+) -> approvals.ApprovalRow | None:
+    use = form.one("use")
+    if not use:
+        form.wrong("use", "请选择用途", "Choose what for.")
+        return None
+    said = {"act": Act.EXPORT, "parameters": {"ledger": code, "use": use}, "reason": use, "note": form.one("note")}
+    proposed = form.valid(approvals.Proposed, said)
+    return proposed and await form.attempt(conn, lambda: approvals.propose(proposed, conn, who, shouhu))
+
+
+@router.get(BOOKS + "/{code}/template")
+async def template(code: str, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """For people: as the API makes it."""
+    return await sheets.ledger_template(code, conn, who, shouhu)
+
+
+async def _book(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, code: str, form: Form, cursor: str | None
+) -> Response:
+    found = await ledgers.read_ledger(code, conn, who, shouhu, cursor=cursor, limit=50)
+    names = await streets(conn)
+    columns = layout([column.code for column in found.columns], names)[1:]
+    rows = [[as_typed(cell) for cell in cells(columns, row, names)] for row in found.rows]
+    facts = {
+        "path": BOOKS, "book": found, "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
+        "enters": who.has(*DESK_STAFF),
+    }  # fmt: skip
+    return await show(request, conn, who, "book.html", facts, status=form.status)
+
+
+@router.get(SHEETS + "/{sheet_id}")
+async def sheet(sheet_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """How far an export or import is; of an import what it would do, what is wrong in it, and what of it is not entered."""
+    return await _sheet(request, conn, who, shouhu, sheet_id, Form())
+
+
+@router.post(SHEETS + "/{sheet_id}")
+async def confirm(sheet_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """确认导入."""
+    form = await Form.of(request)
+    if await form.attempt(conn, lambda: sheets.confirm_sheet(sheet_id, conn, who)) is None:
+        return await _sheet(request, conn, who, shouhu, sheet_id, form)
+    return RedirectResponse(f"{SHEETS}/{sheet_id}", 303, headers=STRICT)
+
+
+@router.get(SHEETS + "/{sheet_id}/fresh")
+async def fresh_sheet(sheet_id: str, request: Request, conn: Conn, who: Unattended, shouhu: Shouhu) -> Response:
+    """The same without its frame, which the page asks for while it is under way."""
+    return page(request, "sheet_job.html", await _facts(conn, who, shouhu, sheet_id, Form()), live=True)
+
+
+async def _sheet(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, sheet_id: str, form: Form
+) -> Response:
+    return await show(
+        request, conn, who, "sheet.html", await _facts(conn, who, shouhu, sheet_id, form), status=form.status
+    )
+
+
+async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, sheet_id: str, form: Form) -> dict[str, object]:
+    job = await sheets.read_sheet(sheet_id, conn, who)
+    return {"job": job, "form": form, "path": BOOKS, "columns": NAMES, **await _jobs(conn, who, shouhu)}
+
+
+@router.get(SHEETS + "/{sheet_id}/workbook")
+async def workbook(sheet_id: str, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """For people: as the API hands it out, on record."""
+    return await sheets.fetch_sheet(sheet_id, conn, who, shouhu)

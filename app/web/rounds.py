@@ -1,0 +1,144 @@
+"""排查: what the desk or unit is asked and answers, also that it found nothing; for those who hold a round, who has answered and who not."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+
+from app.api import rounds
+from app.api.context import Conn, Shouhu
+from app.db.service import Service
+from app.district import DESKS
+from app.domain.access import Actor
+from app.domain.facts import Sex
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.rounds import organises
+from app.domain.terms import Agency, ReporterClass, Role, Trigger
+from app.web.forms import Form
+from app.web.frame import STRICT
+from app.web.owed import STREETS
+from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
+
+router = APIRouter(include_in_schema=False)
+ROUNDS = "/rounds"
+CLASSES = {
+    Agency.SCHOOL: ReporterClass.SCHOOL, Agency.COMM: ReporterClass.COMMITTEE, Agency.STREET: ReporterClass.STATE_ORGAN,
+}  # fmt: skip
+ASKED, HOLD = tuple(CLASSES), (Agency.EDU, Agency.CIVIL, Agency.JUSTICE, Agency.WF)
+"""Who is asked and who holds or joins a round by the rules of the release."""
+DESK_NAMES = {desk.id: desk.name for desk in DESKS}
+
+
+def _shown(who: Actor) -> bool:
+    of_unit = bool(who.unit) and who.has(Role.REPORTER) and who.agency is Agency.SCHOOL
+    return of_unit or (works(who) and (who.agency in (*ASKED, *HOLD) or who.oversees_district))
+
+
+def _owed(who: Actor) -> Select[Any]:
+    return select(rounds.unit.unit).where(rounds.owed_by(who))
+
+
+ENTRIES.append(Entry(ROUNDS, "排查", "Screening", MY_WORK, _shown, count=_owed, on_phone=5, place=3))
+
+
+@router.get(ROUNDS)
+async def listed(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None) -> Response:
+    """What is owed, and the rounds that the office holds, joins or oversees."""
+    return await _listed(request, conn, who, shouhu, Form(), cursor)
+
+
+@router.post(ROUNDS)
+async def begin(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """A round out of its turn."""
+    form = await Form.of(request)
+    asked = form.valid(rounds.NewRound, {"code": form.one("code")})
+    if asked is None or not await form.attempt(conn, lambda: rounds.open_round(asked, conn, who, shouhu)):
+        return await _listed(request, conn, who, shouhu, form, None)
+    return RedirectResponse(ROUNDS, 303, headers=STRICT)
+
+
+async def _listed(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, form: Form, cursor: str | None
+) -> Response:
+    owed = await rounds.asked(conn, who, shouhu, cursor=None, limit=50)
+    held = await rounds.rounds(conn, who, shouhu, code=None, cursor=cursor, limit=20)
+    specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds.values()
+    facts = {
+        "path": ROUNDS, "owed": owed.items, "held": held.items, "next": held.next, "form": form,
+        "opens": [(spec.code, (spec.zh, spec.en)) for spec in specs if organises(who, spec)],
+    }  # fmt: skip
+    return await show(request, conn, who, "rounds.html", facts, status=form.status)
+
+
+@router.get(ROUNDS + "/{round_id}")
+async def one(
+    round_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, missing: bool = False
+) -> Response:  # fmt: skip
+    """The form of the answer, where one is owed; the units with their answers, for those who follow the round."""
+    return await _one(request, conn, who, shouhu, round_id, Form(), cursor, missing=missing)
+
+
+@router.post(ROUNDS + "/{round_id}")
+async def answer(round_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """报送: nothing found, or a child at risk, whose report is filed with the answer."""
+    form = await Form.of(request)
+    said = _said(form, who)
+    given = form.valid(rounds.Answer, said) if said else None
+    beside = {RefusalCode.NOTHING_SAID: "found"}
+    done = given and await form.attempt(
+        conn, lambda: rounds.answer(round_id, given, conn, who, shouhu, Response(), form.key), beside
+    )
+    if not done:
+        return await _one(request, conn, who, shouhu, round_id, form, None)
+    return RedirectResponse(ROUNDS, 303, headers=STRICT)
+
+
+def _said(form: Form, who: Actor) -> dict[str, Any] | None:
+    """The body of the command."""
+    if not form.one("screened").isdecimal():
+        form.wrong("screened", "请填写排查人数", "Please say how many children were looked at.")
+    if form.one("found") not in ("yes", "no"):
+        form.wrong("found", "请说明是否发现", "Please say whether a child at risk was found.")
+    found = form.one("found") == "yes"
+    if who.agency not in CLASSES:
+        raise HTTPException(404)
+    if found and not form.many("situations"):
+        form.wrong("situations", "请选择情形", "Please choose what the risk is.")
+    if form.errors:
+        return None
+    child = {name: form.one(name) for name in ("name", "sex", "birth_date", "residence_division") if form.one(name)}
+    reporter = {"class": CLASSES[who.agency].value, "org": DESK_NAMES.get(who.desk, who.desk)}
+    report = {
+        "reporter": reporter, "children": [child], "situations": form.many("situations"),
+        "narrative": form.one("narrative"),
+    }  # fmt: skip
+    return {
+        "unit": who.unit or who.desk, "screened": int(form.one("screened")), "nothing_found": not found, "reports": [report] if found else [],
+        "joined": form.many("joined"), "note": form.one("note"),
+    }  # fmt: skip
+
+
+async def _one(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, round_id: str, form: Form, cursor: str | None, *,
+    missing: bool = False,
+) -> Response:  # fmt: skip
+    owed = await rounds.asked(conn, who, shouhu, cursor=None, limit=50)
+    mine = next((row for row in owed.items if row.round_id == round_id), None)
+    try:
+        units = await rounds.units(round_id, conn, who, shouhu, missing=missing, cursor=cursor, limit=100)
+    except Refused:
+        units = None
+    if mine is None and units is None:
+        raise HTTPException(404)
+    specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds
+    code = mine.code if mine else round_id.removeprefix("round-").rsplit("-", 3)[0]
+    spec = specs.get(code)
+    facts = {
+        "path": ROUNDS, "round_id": round_id, "mine": mine, "units": units, "missing": missing, "form": form, "streets": STREETS,
+        "spec": spec, "name": (spec.zh, spec.en) if spec else (code, code), "joined": spec.joined if spec else (), "desks": DESK_NAMES,
+        "sexes": tuple(Sex), "triggers": tuple(Trigger), "own": who.division or "",
+    }  # fmt: skip
+    return await show(request, conn, who, "round.html", facts, status=form.status)

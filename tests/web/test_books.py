@@ -1,0 +1,97 @@
+"""A street officer hands in the books of the month from the pages alone: out for a purpose, back as Excel, verified by somebody else."""
+
+import asyncio
+import io
+import re
+
+from python_calamine import CalamineWorkbook
+
+from app.workbook import MEDIA_TYPE
+from tests.api.test_sheets import sheet
+
+DIVISION = "110106003"
+OFFICER, HEAD, COMMITTEE = f"street-{DIVISION}.officer.1", f"street-{DIVISION}.head.1", f"comm-{DIVISION}.officer.1"
+HEADS = ("姓名", "性别", "出生日期", "低保", "建档原因", "建档风险等级")
+
+
+async def ended(http, path):
+    """The page of an export or import once it has ended."""
+    async with asyncio.timeout(30):
+        while "hx-get" in (shown := (await http.get(path)).text):
+            await asyncio.sleep(0.1)
+    return shown
+
+
+async def sent(http, code, *lines):
+    """A workbook as the form of the page sends it; the path of its page."""
+    body = sheet(HEADS, *lines)
+    answer = await http.post(
+        f"/books/{code}", data={"verb": "import"}, files={"workbook": ("台账.xlsx", body, MEDIA_TYPE)}
+    )
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def newest(page):
+    return re.search(r'href="(/sheets/sheet-[0-9a-f]+)"', page)[1]
+
+
+async def test_a_book_is_sent_confirmed_verified_and_handed_in(as_person):
+    committee, street = await as_person(COMMITTEE), await as_person(OFFICER)
+    child = ("华小禾（化名）", "女", "2016-05-06", "是", "走访发现困境儿童", "中风险")
+    assert "/books/work" in (await street.get("/books")).text
+    path = await sent(committee, "information", child)
+    ready = await ended(committee, path)
+    assert "确认导入" in ready
+    assert (await committee.post(path, data={})).status_code == 303
+    assert "已进入核实" in await ended(committee, path)
+    assert (await street.get(path)).status_code == 404, "a sheet is its sender's"
+    listed = (await street.get("/changes")).text
+    (ticked,) = re.findall(r'name="file" value="(ch-[0-9a-f]+:[0-9 ]+)"', listed)
+    assert ("华*" in listed, "小禾" in listed) == (True, False)
+    child_id, _, numbers = ticked.partition(":")
+    file = (await street.get(f"/changes/{child_id}")).text
+    assert all(said in file for said in ("走访发现困境儿童", "中风险", "信息台账导入"))
+    back = await street.post(f"/changes/{child_id}", data={"verb": "reject", "change": numbers.split()})
+    assert (back.status_code, "请选择退回原因" in back.text) == (422, True)
+    assert (await committee.post("/changes", data={"file": ticked})).status_code == 403, "a second person"
+    assert (await street.post("/changes", data={"file": ticked, "note": "已入户核实"})).status_code == 303
+    assert "没有待核实的档案" in (await street.get("/changes")).text
+    shown = (await street.get("/books/work")).text
+    assert ("华*" in shown, "小禾" in shown) == (True, False)
+    assert (await street.post("/books/work", data={"use": "hand_in", "verb": "export"})).status_code == 303
+    path = newest((await street.get("/books")).text)
+    assert "上报" in await ended(street, "/sheets")
+    await ended(street, path)
+    made = await street.get(f"{path}/workbook")
+    assert "%E5%B7%A5%E4%BD%9C%E5%8F%B0%E8%B4%A6" in made.headers["content-disposition"]
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(made.content)).get_sheet_by_name("工作台账").to_python()
+    assert "华小禾（化名）" in rows[1]
+
+
+async def test_a_book_in_full_is_proposed_by_one_and_approved_by_another(as_person):
+    officer, head = await as_person(OFFICER), await as_person(HEAD)
+    said = {"use": "inspection", "note": "区督查", "verb": "propose"}
+    assert (await officer.post("/books/family", data=said | {"use": ""})).status_code == 422
+    assert (await officer.post("/books/school", data=said)).status_code == 404, "no book of this office"
+    assert (await officer.post("/books/family", data=said)).status_code == 303
+    own = (await officer.get("/books")).text
+    assert ("待第二人批准" in own, 'value="approve"' in own) == (True, False)
+    theirs = (await head.get("/books")).text
+    one = re.search(r'name="one" value="(approval-[^"]+)"', theirs)[1]
+    assert (await officer.post("/books", data={"one": one, "verb": "approve"})).status_code == 403
+    assert (await head.post("/books", data={"one": one, "verb": "approve"})).status_code == 303
+    assert "已批准" in (await officer.get("/books")).text
+
+
+async def test_what_is_wrong_is_said_row_by_row_and_what_is_no_workbook_beside_the_form(as_person, seeded):
+    wrong = (await (await as_person("street-110106002.officer.1")).get(f"/sheets/{seeded['sheet']['case_id']}")).text
+    assert all(said in wrong for said in ("日期无效", "走访次数", "下载标注结果的表"))
+    assert "确认导入" not in wrong
+    officer = await as_person(OFFICER)
+    none = await officer.post(
+        "/books/work", data={"verb": "import"}, files={"workbook": ("a.xlsx", b"PK no", MEDIA_TYPE)}
+    )
+    assert (none.status_code, "不是有效的" in none.text) == (422, True)
+    template = await officer.get("/books/work/template")
+    assert template.headers["content-type"] == MEDIA_TYPE

@@ -1,0 +1,63 @@
+"""What a watch asks for besides the visit, from its page: a warning is verified, parents keep in touch and come back, the watch ends."""
+
+from app.domain.watch import watch_id
+
+DIVISION = "110106009"
+COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
+FAMILY = {
+    "a-name": "示例祖母（化名）",
+    "a-relation": "grandparent",
+    "a-leaves_on": "2026-03-01",
+    "a-is_adult": "yes",
+    "place": "a-",
+}
+
+
+async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(as_person, people):
+    given = {"child": {"name": "华小守（化名）"}, "found": "left_behind", "grade": "high", "evidence": "入户排查"}
+    asked = await people.post(COMMITTEE, "/v1/children", given)
+    await people.post(STREET, f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass")
+    path = f"/visits/{watch_id(asked['child_id'])}"
+    http = await as_person(COMMITTEE)
+    seen = {
+        "seen_in_person": "yes",
+        "finding": "needs_help",
+        "guardianship": "nobody",
+        "acknowledged": "refused",
+        "p": "",
+    }
+    assert (await http.post(path, data=seen)).status_code == 303
+    listed = (await http.get("/visits")).text
+    assert listed.count("预警待核实") >= 2
+    page = (await http.get(path)).text
+    assert all(said in page for said in ("无人监护", "拒绝确认监护责任"))
+    first, second = (one["number"] for one in await warnings(people))
+    place = f"w{first}-"
+    unclear = await http.post(
+        path, data={"verb": "warning", "place": place, f"{place}number": first, f"{place}outcome": "risk"}
+    )
+    assert (unclear.status_code, "请选择情形" in unclear.text) == (422, True)
+    done = await http.post(
+        path, data={"verb": "warning", "place": place, f"{place}number": first, f"{place}outcome": "help"}
+    )
+    assert done.status_code == 303, done.text
+    unfit = await http.post(path, data=FAMILY | {"verb": "arrangement", "a-grounds": "addiction", "a-is_able": "yes"})
+    assert unfit.status_code == 409, unfit.text
+    assert (await http.post(path, data=FAMILY | {"verb": "arrangement", "a-is_able": "yes"})).status_code == 303
+    assert "登记已联系" in (await http.get(path)).text
+    assert (await http.post(path, data={"verb": "contact", "place": "c-"})).status_code == 303
+    assert (await http.post(path, data={"verb": "return", "place": "b-"})).status_code == 303
+    assert "登记已联系" not in (await http.get(path)).text
+    place = f"w{second}-"
+    risk = {f"{place}number": second, f"{place}outcome": "risk", f"{place}situations": "unguarded", f"{place}note": "x"}
+    assert (await http.post(path, data=risk | {"verb": "warning", "place": place})).status_code == 303
+    assert (await http.post(path, data={"verb": "end", "place": "e-", "e-reason": "risk_ended"})).status_code == 422
+    ended = {"verb": "end", "place": "e-", "e-reason": "risk_ended", "e-sure": "yes"}
+    assert (await (await as_person(STREET)).post(path, data=ended)).status_code == 403, "the street looks on"
+    assert (await http.post(path, data=ended)).status_code == 303
+    assert (await http.get(path)).status_code == 404
+
+
+async def warnings(people):
+    rows = (await people.get(COMMITTEE, "/v1/watches?limit=200"))["items"]
+    return next(row["warnings"] for row in rows if row["warnings"])
