@@ -12,6 +12,8 @@ from activities.circular import CircularActivities
 from app import documents
 from app.db import tables
 from app.db.circulars import circulars, facts_of, keep, month_before, span
+from app.district import DIVISIONS
+from app.domain.terms import Agency
 from app.schedules import CIRCULAR, keep_circular
 from tests.world import PATIENCE, World
 
@@ -40,6 +42,23 @@ async def by_hand(engine, month):
     return {name: (str(count), str(told[name])) for name, count in reports.items()}
 
 
+async def _are_kept_apart(world, month, rows):
+    """Acceptances and completions by agency, as the lines of the deadlines have them."""
+    since, until = span(month)
+    line, due = tables.deadlines.c, Counter()
+    async with world.engine.connect() as conn:
+        query = select(line.agency, line.clock).where(line.due_at.between(since, until), line.valid_to.is_(None))
+        for agency, clock in await conn.execute(query):
+            due[Agency(agency).zh, clock] += 1
+    *agencies, whole = rows
+    found = {row[0]: (int(row[1]), int(row[4])) for row in agencies}
+    assert found.keys() >= {name for name, clock in due if clock != "supply"}
+    for name, (accept, finish) in found.items():
+        assert (accept, finish) >= (due[name, "accept"], due[name, "finish"] + due[name, "duty"])
+    assert whole[0] == "合计"
+    assert (int(whole[1]), int(whole[4])) == tuple(map(sum, zip(*found.values(), strict=True)))
+
+
 @pytest.mark.requirement("R136", "R137")
 async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_are_those_of_the_events(world):
     await world.report("CN-02")
@@ -47,9 +66,12 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
     async with world.engine.begin() as conn:
         facts = await facts_of(conn, month)
         await conn.execute(circulars.delete())
-    assert {row[0]: (row[1], row[3]) for row in facts["tables"][0]["rows"] if row[1] != "0"} == await by_hand(
-        world.engine, month
-    )
+    *streets, whole = facts["tables"][0]["rows"]
+    counted = await by_hand(world.engine, month)
+    assert {row[0]: (row[1], row[3]) for row in streets if row[1] != "0"} == counted
+    assert {row[0] for row in streets} >= {one.name for one in DIVISIONS if one.kind != "district"}, "silent ones too"
+    assert whole[:2] == ["合计", str(sum(int(reports) for reports, _ in counted.values()))]
+    await _are_kept_apart(world, month, facts["tables"][1]["rows"])
     await keep_circular(world.env.client, world.settings.task_queue)
     handle = world.env.client.get_schedule_handle(f"{CIRCULAR}{world.settings.task_queue}")
     days = {(at.day, at.hour) for at in (await handle.describe()).info.next_action_times}

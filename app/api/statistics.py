@@ -7,14 +7,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import func, select, true
+from sqlalchemy import ColumnElement, func, select, true
 
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import circulars as papers
 from app.db import tables
-from app.db.outcomes import cases_then, children_of, watches_then
+from app.db.outcomes import cases_then, children_of, registered_then, watches_then
+from app.db.scorecard import EVERY
 from app.db.scorecard import scorecard as counted
 from app.domain.access import Action, Actor
 from app.domain.facts import BEIJING
@@ -32,7 +33,9 @@ class Outcomes(Figures):
 
     as_of: datetime
     target: date
-    unread: int = Field(description="Cases through which the rules have not gone yet; ask again shortly.")
+    unread: int = Field(
+        description="Cases and registrations through which the rules have not gone yet; ask again shortly."
+    )
     before: Figures | None = None
 
 
@@ -108,10 +111,10 @@ class Card(BaseModel):
 async def scorecard(
     conn: Conn, who: Who, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
 ) -> list[Card]:
-    """督查考核, street by street, of any period as it stood at its end."""
+    """督查考核, street by street, of any period as it stood at its end; for the district every street, also one that was silent."""
     require(who, Action.READ_STATISTICS)
-    kept = true() if who.oversees_district else at_desk_of(who, tables.watches.c.desk)
-    found = await counted(conn, since, until, visible(who), kept)
+    own = EVERY if who.oversees_district else who.division
+    found = await counted(conn, since, until, visible(who), _kept(who), own)
     return [Card(division=division, **found[division]) for division in sorted(found)]
 
 
@@ -170,8 +173,15 @@ Then = tuple[list[CaseThen], dict[str, tuple[ChildOutcome, ...]], dict[str, Watc
 
 
 async def _then(conn: Conn, shouhu: Shouhu, who: Actor, at: datetime, division: str | None) -> Then:
-    cases = [case for case in await cases_then(conn, at, visible(who)) if division in (None, case.division)]
-    return cases, await children_of(conn, shouhu.ledger, cases), await watches_then(conn, at)
+    watches = await watches_then(conn, at)
+    every = [*await cases_then(conn, at, visible(who)), *await registered_then(conn, at, _kept(who), watches)]
+    cases = [case for case in every if division in (None, case.division)]
+    return cases, await children_of(conn, shouhu.ledger, cases), watches
+
+
+def _kept(who: Actor) -> ColumnElement[bool]:
+    """Of watches that no case began, those in sight."""
+    return true() if who.oversees_district else at_desk_of(who, tables.watches.c.desk)
 
 
 def _table(

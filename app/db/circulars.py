@@ -1,6 +1,7 @@
 """通报: the scorecard of a month as a document, made once by schedule from the ledger as it stood at the month's end, and kept."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.columns import Instant, metadata
-from app.db.scorecard import kept_on_time, scorecard
+from app.db.scorecard import EVERY, kept_on_time, scorecard
 from app.domain.facts import BEIJING
 from app.domain.terms import Agency, Rung
 
@@ -36,7 +37,10 @@ STREETS = (
     "督查",
     "检察监督",
 )
-AGENCIES = ("单位", "到期时限", "按时办结", "按时率")
+AGENCIES = ("单位", "受理到期", "按时受理", "受理按时率", "办结到期", "按时办结", "办结按时率")
+"""受理 is the acceptance of a task, 办结 its completion and every duty; what is owed in material counts with neither."""
+CLOCKS = (("accept",), ("finish", "duty"))
+EVERYBODY = "合计"
 
 
 def month_before(now: datetime) -> date:
@@ -56,8 +60,9 @@ async def facts_of(conn: AsyncConnection, month: date) -> dict[str, Any]:
     since, until = span(month)
     division = tables.divisions.c
     names = {row.code: row.name for row in await conn.execute(select(division.code, division.name))}
-    cards = await scorecard(conn, since, until, true(), true())
-    rates = (await conn.execute(kept_on_time("agency", until, since))).mappings().all()
+    cards = await scorecard(conn, since, until, true(), true(), EVERY)
+    rates = (await conn.execute(kept_on_time("agency", until, since, "clock"))).mappings().all()
+    agencies = [agency.value for agency in Agency if any(row["agency"] == agency for row in rates)]
     return {
         "title": f"丰台区困境儿童和留守儿童社会保护工作督查考核通报（{month:%Y年%m月}）", "stamp": "内部资料",
         "date": [until.year, until.month, until.day], "period": f"{since:%Y-%m-%d} 至 {until:%Y-%m-%d}",
@@ -65,22 +70,41 @@ async def facts_of(conn: AsyncConnection, month: date) -> dict[str, Any]:
                 f"到期时限{sum(row['due'] for row in rates)}项，其中按时{sum(row['on_time'] for row in rates)}项。",
         "note": LEDGER,
         "tables": [
-            {"title": "一、街乡（镇）", "columns": list(STREETS), "rows": [_street(names, code, cards[code]) for code in sorted(cards)]},
-            {"title": "二、单位", "columns": list(AGENCIES), "rows": [_agency(row) for row in rates]},
+            {"title": "一、街乡（镇）", "columns": list(STREETS), "rows": [
+                *(_street(names.get(code, code), cards[code]) for code in sorted(cards)), _street(EVERYBODY, _whole(cards.values())),
+            ]},
+            {"title": "二、单位", "columns": list(AGENCIES), "rows": [
+                *(_agency(Agency(code).zh, [row for row in rates if row["agency"] == code]) for code in agencies), _agency(EVERYBODY, rates),
+            ]},
         ],
     }  # fmt: skip
 
 
-def _street(names: Mapping[str, str], code: str, card: Mapping[str, Any]) -> list[str]:
+COUNTED = ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned")
+
+
+def _whole(cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """All streets together; a median of medians says nothing, so there is none."""
+    every = list(cards)
+    rungs = Counter[str]()
+    for card in every:
+        rungs.update(card["rungs"])
+    return {**{name: sum(card.get(name, 0) for card in every) for name in COUNTED}, "rungs": rungs}
+
+
+def _street(name: str, card: Mapping[str, Any]) -> list[str]:
     hours, rungs = card.get("hours_to_safety"), card["rungs"]
-    counts = ("reports", "reported_again", "answered"), ("visits", "visits_missed", "asked", "returned")
-    first, rest = ([str(card.get(name, 0)) for name in some] for some in counts)
+    counts = [str(card.get(what, 0)) for what in COUNTED]
     top = [str(rungs.get(rung.value, 0)) for rung in (Rung.SUPERVISION, Rung.PROCURATORATE)]
-    return [names.get(code, code), *first, "—" if hours is None else f"{hours:.1f}", *rest, *top]
+    return [name, *counts[:3], "—" if hours is None else f"{hours:.1f}", *counts[3:], *top]
 
 
-def _agency(row: Any) -> list[str]:
-    return [Agency(row["agency"]).zh, str(row["due"]), str(row["on_time"]), f"{100 * row['on_time'] / row['due']:.1f}%"]
+def _agency(name: str, rows: Sequence[Any]) -> list[str]:
+    cells = [name]
+    for clocks in CLOCKS:
+        due, met = (sum(row[what] for row in rows if row["clock"] in clocks) for what in ("due", "on_time"))
+        cells += [str(due), str(met), f"{100 * met / due:.1f}%" if due else "—"]
+    return cells
 
 
 async def keep(conn: AsyncConnection, month: date, body: bytes, now: datetime) -> None:

@@ -1,10 +1,10 @@
 """What the figures are made of: the cases and watches as their events left them at an instant, and what the rules say of each child."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, PrimaryKeyConstraint, String, Table, or_, select
+from sqlalchemy import Column, ColumnElement, PrimaryKeyConstraint, String, Table, and_, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +12,10 @@ from app.db import tables
 from app.db.columns import Id, metadata
 from app.db.ledger import Ledger
 from app.db.past import assessed_of, with_assessed
+from app.db.scorecard import KEPT_AT
 from app.db.vault import opened
+from app.domain.child_file import PREFIX
+from app.domain.child_terms import FileField
 from app.domain.facts import ReportFacts
 from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, outcomes_of
 from app.domain.policy import RECOGNISED, SENTENCED, TURNS
@@ -89,16 +92,48 @@ def _said(row: Any, so_far: dict[str, Any]) -> dict[str, Any]:
 
 async def watches_then(conn: AsyncConnection, at: datetime) -> dict[str, WatchThen]:
     """Every watch that had begun, by child."""
-    event, watches = tables.events.c, {}
-    kinds = ("watch_began", "visit_recorded", "watch_ended")
-    query = select(event.stream_id, event.kind, event.body["grade"].astext.label("grade")).where(
-        event.kind.in_(kinds), event.at <= at
-    )
+    event, watches = tables.events.c, dict[str, WatchThen]()
+    said = [event.body[name].astext.label(name) for name in ("grade", "division")]
+    query = select(event.stream_id, event.kind, *said).where(event.kind.in_((*GOES_ON, *STOPS)), event.at <= at)
     for row in await conn.execute(query.order_by(event.stream_id, event.version)):
         child = row.stream_id.removeprefix("watch-")
-        grade = row.grade or watches[child].grade
-        watches[child] = WatchThen(child_id=child, grade=grade, is_open=row.kind != "watch_ended")
+        last = watches.get(child)
+        division = (row.division if row.kind in KEPT_AT else None) or (last.division if last else "")
+        grade = row.grade or (last.grade if last else None)
+        watches[child] = WatchThen.model_validate(
+            {"child_id": child, "division": division, "grade": grade, "is_open": row.kind not in STOPS}
+        )
     return watches
+
+
+GOES_ON = ("watch_began", "visit_recorded", "watch_taken", "watch_resumed")
+STOPS = ("watch_ended", "watch_suspended")
+
+
+async def registered_then(
+    conn: AsyncConnection, at: datetime, kept: ColumnElement[bool], watches: Mapping[str, WatchThen]
+) -> list[CaseThen]:
+    """Children whom nobody had reported and whose registration had been verified, where their watch was kept then."""
+    entered, passed = tables.events.alias("entered"), tables.events.alias("passed")
+    child, first, last = tables.children.c, entered.c, passed.c
+    of_it = and_(last.stream_id == first.stream_id, last.body["change"].astext == cast(first.version, String))
+    query = (
+        select(child.id, first.body["policy"].astext.label("policy"), last.at)
+        .join(tables.watches, tables.watches.c.child_id == child.id)
+        .join(entered, first.stream_id == func.concat(PREFIX, child.id))
+        .join(passed, of_it)
+        .where(
+            child.case_id.is_(None),
+            first.kind == "change_entered",
+            first.body["field"].astext == FileField.REGISTRATION.value,
+        )
+        .where(last.kind == "change_passed", last.body["watch_begins"].astext.is_not(None), last.at <= at, kept)
+        .order_by(child.id)
+    )
+    return [
+        CaseThen(case_id=row.id, registered=True, division=watches[row.id].division, policy=row.policy, filed_at=row.at)
+        for row in await conn.execute(query) if row.id in watches
+    ]  # fmt: skip
 
 
 async def children_of(
@@ -126,10 +161,7 @@ def _since(case: CaseThen) -> str:
 async def _found(conn: AsyncConnection, ledger: Ledger, wanted: list[Wanted]) -> dict[Wanted, list[dict[str, Any]]]:
     if not wanted:
         return {}
-    report = tables.reports.c
-    query = select(report.case_id, report.facts).where(report.case_id.in_([case_id for case_id, _, _ in wanted]))
-    rows = await opened(conn, (await conn.execute(query)).mappings(), tables.reports)
-    facts = {row["case_id"]: ReportFacts.model_validate(row["facts"]) for row in rows if row["facts"]}
+    facts = await _facts(conn, [case_id for case_id, _, _ in wanted])
     assessed = await assessed_of(conn, facts)
     packs = {policy: await ledger.pack(conn, policy) for policy in dict.fromkeys(policy for _, policy, _ in wanted)}
     made = {}
@@ -147,3 +179,17 @@ async def _found(conn: AsyncConnection, ledger: Ledger, wanted: list[Wanted]) ->
         ]
         await conn.execute(insert(case_outcomes).on_conflict_do_nothing(), rows)
     return made
+
+
+async def _facts(conn: AsyncConnection, ids: list[str]) -> dict[str, ReportFacts]:
+    """Of cases by their reports, and of registered children by their registrations."""
+    report, content = tables.reports.c, tables.contents.c
+    query = select(report.case_id, report.facts).where(report.case_id.in_(ids))
+    rows = await opened(conn, (await conn.execute(query)).mappings(), tables.reports)
+    found = {row["case_id"]: row["facts"] for row in rows if row["facts"]}
+    query = select(content.stream_id, content.version, content.body)
+    query = query.where(content.stream_id.in_([f"{PREFIX}{one}" for one in ids if one not in found]))
+    for row in await opened(conn, (await conn.execute(query)).mappings(), tables.contents):
+        if "facts" in (row["body"] or {}):
+            found[row["stream_id"].removeprefix(PREFIX)] = row["body"]["facts"]
+    return {name: ReportFacts.model_validate(facts) for name, facts in found.items()}

@@ -8,24 +8,27 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.domain.facts import BEIJING
 from app.domain.outcomes import AGAIN_WITHIN
 from app.domain.terms import Rung
 
 KEPT_AT = ("watch_began", "watch_taken")
 """From these on a watch is kept at the division that they name."""
 ANSWERS = ("reporter_answered", "answer_waived")
+EVERY = "*"
 event, case = tables.events.c, tables.cases.c
 
 
 async def scorecard(
-    conn: AsyncConnection, since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool]
-) -> dict[str, dict[str, Any]]:
+    conn: AsyncConnection, since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """By street, every indicator that is not nought; what happened after the period is not known to it.
 
-    `seen` is the access rule over cases, `kept` that over watches, which counts where no case began one.
+    `seen` is the access rule over cases, `kept` that over watches, which counts where no case began one. `own` is a street that
+    stands here even where nothing has happened; EVERY are all, for a street that was silent is what 督查 looks for.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen, kept):
+    found: dict[str, dict[str, Any]] = {street: {"rungs": {}} for street in await _streets(conn, own, until)}
+    for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen, kept, own):
         for row in (await conn.execute(query)).mappings():
             street = found.setdefault(row["division"], {"rungs": {}})
             rung = row.get("rung")
@@ -36,16 +39,27 @@ async def scorecard(
     return found
 
 
+async def _streets(conn: AsyncConnection, own: str | None, until: datetime) -> list[str]:
+    division, day = tables.divisions.c, until.astimezone(BEIJING).date()
+    query = select(division.code).where(division.kind != "district", _is_own(division.code, own))
+    there = query.where(division.valid_from <= day, or_(division.valid_to.is_(None), division.valid_to > day))
+    return list((await conn.execute(there)).scalars())
+
+
+def _is_own(street: ColumnElement[str], own: str | None) -> ColumnElement[bool]:
+    return true() if own == EVERY else street == own if own else false()
+
+
 def _queries(
-    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool]
-) -> Iterator[Select[*tuple[Any, ...]]]:
+    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None
+) -> Iterator[Select[*tuple[Any, ...]]]:  # fmt: skip
     rung = event.body["rung"].astext
     fired = select(case.division, rung.label("rung"), func.count().label("fired"))
     fired = fired.join(tables.events, event.stream_id == case.id).where(event.kind == "rung_fired", within, seen)
     yield _reports(within, until, seen)
     yield fired.group_by(case.division, rung)
     yield _visits(within, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
-    yield _screening(since, until, seen)
+    yield _screening(since, until, seen, own)
     yield _again(within, until, seen)
 
 
@@ -97,10 +111,13 @@ def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*t
     )  # fmt: skip
 
 
-def _screening(since: datetime, until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def _screening(
+    since: datetime, until: datetime, seen: ColumnElement[bool], own: str | None
+) -> Select[*tuple[Any, ...]]:
     """Of the rounds that fell due in the period, the desks of streets and committees that were asked and those that had answered."""
     unit, street = tables.round_units.c, func.split_part(tables.round_units.c.desk, "-", 2)
-    shown = select(case.id).where(case.division == street, seen).correlate(tables.round_units).exists()
+    of_case = select(case.id).where(case.division == street, seen).correlate(tables.round_units).exists()
+    shown = or_(_is_own(street, own), of_case)
     return (
         select(
             street.label("division"), func.count().label("asked"),
@@ -144,21 +161,22 @@ GOES_ON = ("clock_resumed", "material_supplied", "referral_accepted")
 line = tables.deadlines.c
 
 
-def kept_on_time(by: str, until: datetime, since: datetime | None = None) -> Select[*tuple[Any, ...]]:
-    """Deadlines that fell due by then, and how many were met in time, by `agency`, `stage`, `urgency` or `clock`, over joined cases.
+def kept_on_time(by: str, until: datetime, since: datetime | None = None, *more: str) -> Select[*tuple[Any, ...]]:
+    """Deadlines that fell due by then, and how many were met in time, by `agency`, `stage`, `urgency` or `clock`, over joined cases;
+    by several of them where `more` are named.
 
     One that was moved before it fell due counts at its new instant alone; one that was moved too late was missed.
     """
     stood = or_(line.valid_to.is_(None), line.valid_to > line.due_at, line.met_at.is_not(None))
     met = and_(line.met_at.is_not(None), line.met_at <= line.due_at)
-    group = line[by]
+    groups = [line[name] for name in (by, *more)]
     return (
-        select(group.label(by), func.count().label("due"), func.count().filter(met).label("on_time"))
+        select(*groups, func.count().label("due"), func.count().filter(met).label("on_time"))
         .join(tables.cases, case.id == line.case_id)
         .where(line.valid_from <= until, line.due_at <= until, stood, or_(met, not_(_paused_when_due())))
         .where(true() if since is None else line.due_at >= since)
-        .group_by(group)
-        .order_by(group)
+        .group_by(*groups)
+        .order_by(*groups)
     )
 
 

@@ -65,9 +65,11 @@ def _answers(guardian: GuardianFacts) -> Known:
 
 
 class CaseThen(Frozen):
-    """A case as it stood at the instant that is asked about."""
+    """A case as it stood at the instant that is asked about, or a child that was registered without one."""
 
     case_id: str
+    """Of a registered child its own id."""
+    registered: bool = False
     division: str
     policy: str
     filed_at: datetime
@@ -87,6 +89,7 @@ class WatchThen(Frozen):
     """A watch over a child as it stood then."""
 
     child_id: str
+    division: str
     grade: Grade
     is_open: bool
 
@@ -137,7 +140,7 @@ def figures(
 def living(
     cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]], watches: Mapping[str, WatchThen]
 ) -> list[tuple[CaseThen, ChildOutcome]]:
-    """The children of open cases and under watch, each once: one that a visit has reported counts with the open case."""
+    """The children of open cases and under watch, reported or registered, each once: one that a visit has reported counts with the open case."""
     own = [case for case in cases if not case.linked]
     reported_anew = {case.watch for case in own if case.watch and case.closed_at is None}
     return [
@@ -149,7 +152,8 @@ def living(
 
 def _counts(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThen]) -> bool:
     watch = watches.get(child.child_id)
-    return case.closed_at is None or (watch is not None and watch.is_open)
+    in_work = case.closed_at is None and not case.registered
+    return in_work or (watch is not None and watch.is_open)
 
 
 def grade_of(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThen]) -> str:

@@ -40,7 +40,7 @@ def test_children_of_open_cases_and_under_watch_are_counted_once_by_category_and
         "case-3": [child(3, Category.D2)], "case-4": [child(4, Category.D3)],
         "case-5": [child(5, Category.D2, Category.LB, guarded="no")],
     }  # fmt: skip
-    seen = of(cases, children, WatchThen(child_id="ch-2", grade="low", is_open=True))
+    seen = of(cases, children, WatchThen(child_id="ch-2", division="110106021", grade="low", is_open=True))
     assert (seen.children, seen.categories["D1"], seen.categories["D2"], seen.categories["D3"]) == (2, 1, 1, 0)
     assert seen.grades == {"high": 1, "medium": 1, "low": 0, "none": 0}
     assert (seen.left_behind_guarded, seen.closed_cases, seen.reported_again) == (0.5, 2, 1)
