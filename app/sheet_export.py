@@ -91,6 +91,7 @@ async def export(
                 shown = row(codes, one, masked=why is None) | {KEY: line.record.child_id}
                 page.add(cells(columns, shown, divisions))
         await tell(done, total)
+    page.filters(len(columns))
     statistics = made.page(FIGURES, [24] * 8)
     head, *table = figures.rows(rules.file.smallest_shown)
     statistics.head([str(name) for name in head])

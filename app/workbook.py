@@ -74,6 +74,10 @@ class Page:
                     self._sheet.write_string(self._row, n, str(cell), form)
         self._row += 1
 
+    def filters(self, columns: int) -> None:
+        """Arrows over the columns, by which a reader leaves only some rows; after the last row."""
+        self._sheet.autofilter(0, 0, max(self._row - 1, 1), columns - 1)
+
     def choices(self, column: int, first: int, last: int) -> None:
         """A pick list for a column: the rows of the sheet of choices, in the column of the same number."""
         letter = xl_col_to_name(column)

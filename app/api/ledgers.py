@@ -26,6 +26,8 @@ from app.domain.ledgers import Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.sight import keeps
 
 router = APIRouter(prefix="/v1", tags=["ledgers"], route_class=StrictRoute)
+LOOKED_AT = 500
+"""Children that are looked at, page after page, before one without rows is shown: half a second of a book in which few stand."""
 
 
 class LedgerKind(BaseModel):
@@ -47,7 +49,7 @@ class LedgerColumn(BaseModel):
 
 
 class LedgerPage(BaseModel):
-    """A page of a book, child by child; a page may be short, the last one says so."""
+    """A page of a book, child by child; a page may be short, and empty where none of many children stands in the book; the last one says so."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -89,17 +91,20 @@ async def read_ledger(
         await spend(conn, who, Act.UNMASK_LIST, {"ledger": code, "use": use.value}, shouhu.ledger.clock())
     columns = ledger.for_sections(rules.file.seen_by(who.agency))
     await reaching(conn, district=ledger.reach is Reach.DISTRICT)
-    chosen = await chosen_by_columns(conn, who, ledger, cursor, limit)
-    fields, ids = [code, *(column.code for column in columns)], await those_within(conn, who, ledger, chosen)
-    why = use.value if use else None
-    await audit_read(conn, who, "read_ledger", f"ledger-{code}", fields, children=ids, why=why)
-    today, rows = shouhu.ledger.clock().astimezone(BEIJING).date(), []
-    for line in await held(conn, who, book, Findings(rules), ids, today):
-        codes = [column.code for column in columns]
-        made = (row(codes, one, masked=use is None) for one in lines(ledger.rows_of, line))
-        rows += [{"child_id": line.record.child_id, **one} for one in made]
+    codes, why, rows = [column.code for column in columns], use.value if use else None, list[dict[str, Any]]()
+    today, findings, looked = shouhu.ledger.clock().astimezone(BEIJING).date(), Findings(rules), 0
+    while not rows and looked < LOOKED_AT:
+        chosen = await chosen_by_columns(conn, who, ledger, cursor, limit)
+        ids = await those_within(conn, who, ledger, chosen)
+        await audit_read(conn, who, "read_ledger", f"ledger-{code}", [code, *codes], children=ids, why=why)
+        for line in await held(conn, who, book, findings, ids, today):
+            made = (row(codes, one, masked=use is None) for one in lines(ledger.rows_of, line))
+            rows += [{"child_id": line.record.child_id, **one} for one in made]
+        cursor, looked = chosen.next, looked + limit
+        if cursor is None:
+            break
     return LedgerPage(
-        **ledger.model_dump(include={"code", "zh", "en", "basis"}), masked=use is None, rows=rows, next=chosen.next,
+        **ledger.model_dump(include={"code", "zh", "en", "basis"}), masked=use is None, rows=rows, next=cursor,
         columns=[LedgerColumn(code=column.code, zh=column.zh, en=column.en) for column in columns],
     )  # fmt: skip
 

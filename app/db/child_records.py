@@ -160,16 +160,19 @@ async def _contents(conn: AsyncConnection, streams: list[str]) -> defaultdict[st
 
 
 async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, list[Seen]]:
-    ledger, note = tables.events.c, tables.notes.c
+    ledger, note, person = tables.events.c, tables.notes.c, tables.people.c
+    body = cast(ledger.body, Text).label("body")
     query = (
-        select(ledger.stream_id, ledger.version, cast(ledger.body, Text).label("body"), note.body.label("note"))
+        select(ledger.stream_id, ledger.version, body, note.body.label("note"), person.name.label("visitor"))
         .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
+        .outerjoin(tables.people, person.id == ledger.body["by"].astext)
         .where(one_of(ledger.stream_id, streams), ledger.kind == "visit_recorded")
     )
     found = defaultdict[str, list[Seen]](list)
     for row in await with_notes(conn, query.order_by(ledger.stream_id, ledger.version)):
         event = VisitRecorded.model_validate_json(row["body"])
-        found[row["stream_id"]].append(Seen(version=row["version"], event=event, note=row["note"] or ""))
+        seen = Seen(version=row["version"], event=event, note=row["note"] or "", visitor=row["visitor"] or "")
+        found[row["stream_id"]].append(seen)
     return found
 
 

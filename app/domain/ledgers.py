@@ -261,7 +261,7 @@ def _columns() -> Iterator[Column]:
         ("benefits", "享受待遇", "benefits received", Section.BENEFITS,
          lambda line: [held.benefit.zh for _, held in held_by(line.record)], None),
         ("visited_on", "走访日期", "day of the visit", Section.VISITS, _of_visit(lambda seen: _day(seen.event.at)), None),
-        ("visitor", "走访人", "visitor", Section.VISITS, _of_visit(lambda seen: seen.event.by), None),
+        ("visitor", "走访人", "visitor", Section.VISITS, _of_visit(lambda seen: seen.visitor or seen.event.by), None),
         ("finding", "走访结果", "finding", Section.VISITS, _of_visit(lambda seen: seen.event.finding.zh), None),
         ("visit_note", "走访记录", "record of the visit", Section.VISITS, _of_visit(lambda seen: seen.note), _hidden),
         ("guardian_met", "见到监护人", "guardian met", Section.VISITS,

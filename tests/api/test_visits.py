@@ -33,7 +33,7 @@ async def test_what_the_form_says_stands_in_the_ledgers_of_guardianship(api, poo
     (row,) = of(await in_full(api, "guardianship_supervision", "inspection"), poor)
     assert (row["guardian_met"], row["visitor"], row["needs"], row["visit_note"]) == (
         True,
-        COMMITTEE,
+        "玉泉营街道居（村）民委员会经办人（化名）",
         ["心理疏导"],
         "祖母照料，已督促",
     )
