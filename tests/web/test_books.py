@@ -93,5 +93,5 @@ async def test_what_is_wrong_is_said_row_by_row_and_what_is_no_workbook_beside_t
         "/books/work", data={"verb": "import"}, files={"workbook": ("a.xlsx", b"PK no", MEDIA_TYPE)}
     )
     assert (none.status_code, "不是有效的" in none.text) == (422, True)
-    template = await officer.get("/books/work/template")
+    template = await officer.get("/books/family/template")
     assert template.headers["content-type"] == MEDIA_TYPE
