@@ -62,8 +62,8 @@ WHO = (
     (UNSURE, NOT_SURE),
 )
 OWN_UNIT = (
-    ("no", ("没有关系", "No")),
-    ("yes", ("与本单位的人有关", "Yes, somebody of this unit is concerned")),
+    ("no", ("不是", "No")),
+    ("yes", ("是，怀疑本单位的人", "Yes, somebody of this unit")),
     (UNSURE, NOT_SURE),
 )
 SEX = (("female", ("女", "Girl")), ("male", ("男", "Boy")), (UNSURE, ("不清楚", "Not known")))
@@ -75,7 +75,7 @@ LABELS: Mapping[str, Pair] = {
     "now": ("孩子现在", "The child now"),
     "situations": ("情形", "What has happened"),
     "harm_by": ("可能是谁", "Who it may be"),
-    "own_unit": ("是否与本单位的人有关", "Somebody of this unit concerned"),
+    "own_unit": ("是否怀疑本单位的人", "Somebody of this unit suspected"),
     "name": ("姓名", "Name"),
     "sex": ("性别", "Girl or boy"),
     "age": ("年龄", "Age"),
@@ -83,7 +83,7 @@ LABELS: Mapping[str, Pair] = {
     "residence": ("住在哪里", "Where the child lives"),
     "division": ("街道（镇）", "Street or town"),
     "carer": ("家长或照看人", "Parent or carer"),
-    "relation": ("是孩子的", "Who is the child's"),
+    "relation": ("与孩子的关系", "Relation to the child"),
     "carer_phone": ("家长电话", "Their telephone"),
     "narrative": ("看到或听到的", "Seen or heard"),
     "happened_on": ("什么时候", "When"),

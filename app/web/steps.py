@@ -293,7 +293,8 @@ async def _page(
     ways = doing.ways(names)
     more = {
         "labels": outcomes.labels(ways),
-        "doing": doing, "form": form, "tried": tried, "subject": doing.case.title_of(subject) if subject else None, "overall": OVERALL,
+        "doing": doing, "ends": LEG_ASKS["complete"],
+        "form": form, "tried": tried, "subject": doing.case.title_of(subject) if subject else None, "overall": OVERALL,
         "agencies": tuple(Agency), "services": tuple(Help), "lines": ITEMS, "kinds": Kind, "ways": ways, "today": _today(shouhu),
         "child_options": named, "choices": offered, **(_may_be_found(doing, named) if doing.known else {}),
     }  # fmt: skip

@@ -101,6 +101,15 @@ async def test_a_duty_that_an_act_fulfils_leads_to_the_act(visitor, people, case
     assert "本单位还有" in await here.says(), "what the desk still owes comes next"
 
 
+async def test_whoever_ends_a_task_is_told_what_else_the_desk_owes(visitor, people, case):
+    path, leg = case
+    await people.post(POLICE, f"/v1{path}/referrals/{leg}/accept")
+    here = await (await visitor(POLICE, size=PHONE)).open(f"{path}/legs/{leg}/complete")
+    owed = here.page.locator(f"main .note a[href='{path}/duties/confirm_safety']")
+    assert await owed.count() == 1, "this one does not settle it"
+    assert await here.overflow() == 0
+
+
 async def test_a_stranger_finds_no_page_and_an_officer_elsewhere_no_button(visitor, case):
     path, leg = case
     there = await visitor("housing.officer.1")
