@@ -164,10 +164,10 @@ async def _checks(people, owner):
 
 async def _sent(people, street):
     """A workbook with a mistake, a column that is not entered and a column of the sender's own."""
-    heads = ("姓名", "出生日期", "身份证号", "走访次数", "备注 <b>")
-    wrong = ("华新来（化名）", "2015-13-40", "110106201508090011", "3", INERT)
+    heads = ("姓名", "出生日期", "身份证号", "最近走访", "备注 <b>")
+    wrong = ("华新来（化名）", "2015-13-40", "110106201508090011", "2026-11-02", INERT)
     sent = await people.http.post(
-        "/v1/sheets?book=work",
+        "/v1/sheets?book=information",
         content=sheet(heads, wrong),
         headers=people._signed(street) | {"Content-Type": MEDIA_TYPE},
     )

@@ -86,7 +86,7 @@ async def test_a_book_in_full_is_proposed_by_one_and_approved_by_another(as_pers
 
 async def test_what_is_wrong_is_said_row_by_row_and_what_is_no_workbook_beside_the_form(as_person, seeded):
     wrong = (await (await as_person("street-110106002.officer.1")).get(f"/sheets/{seeded['sheet']['case_id']}")).text
-    assert all(said in wrong for said in ("日期无效", "走访次数", "下载标注结果的表"))
+    assert all(said in wrong for said in ("日期无效", "最近走访", "下载标注结果的表"))
     assert "确认导入" not in wrong
     officer = await as_person(OFFICER)
     none = await officer.post(
