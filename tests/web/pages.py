@@ -156,25 +156,15 @@ PAGES = (
         send="#decide button",
         status=422,
     ),
-    PageOf("rounds", "/rounds", "/rounds", COMMITTEE),
     PageOf("rounds-held", "/rounds", "/rounds", AUDITS),
-    PageOf("round", "/rounds/{round_id}", "/rounds/{round}", COMMITTEE),
     PageOf("round-empty", "/rounds/{round_id}", "/rounds/{round}", COMMITTEE, send="#answer button", status=422),
     PageOf("round-missing", "/rounds/{round_id}", "/rounds/{round}?missing=true", AUDITS),
-    PageOf("changes", "/changes", "/changes", KEEPER),
-    PageOf("changes-none", "/changes", "/changes", "culture.officer.1"),
     PageOf("changes-nothing-ticked", "/changes", "/changes", KEEPER, send="#pass button", status=422),
-    PageOf("change", "/changes/{child_id}", "/changes/{changed}", KEEPER),
     PageOf(
         "change-no-reason", "/changes/{child_id}", "/changes/{changed}", KEEPER, send="button[value=reject]", status=422
     ),
     PageOf("books", "/books", "/books", KEEPER),
-    PageOf("books-overseen", "/books", "/books", SUPERVISOR),
-    PageOf("book", "/books/{code}", "/books/work", KEEPER),
     PageOf("book-none-chosen", "/books/{code}", "/books/information", KEEPER, send="#import .btn.p", status=422),
-    PageOf(
-        "book-propose-for-nothing", "/books/{code}", "/books/family", KEEPER, send="button[value=propose]", status=422
-    ),
     PageOf("sheet", "/sheets/{sheet_id}", "/sheets/{sheet}", KEEPER),
     PageOf("survey", "/survey/{survey}", "/survey/satisfaction"),
     PageOf("survey-wrong", "/survey/{survey}", "/survey/satisfaction", post={"code": "x"}, status=422),
@@ -195,9 +185,6 @@ PAGES = (
         post={"note": ""},
         send="form[data-visit] .btn.p",
         status=422,
-    ),
-    PageOf(
-        "visit-warning-wrong", "/visits/{watch_id}", "/visits/{watched}", COMMITTEE, send="#warnings .btn.p", status=422
     ),
     PageOf("search", "/search", "/search", POLICE),
     PageOf("search-found", "/search", "/search", POLICE, post={"q": "13900000000"}),
