@@ -24,6 +24,7 @@ Data = Annotated[
 def entry_link(
     unit: Annotated[str, typer.Argument(help="As in unit-school-1")],
     kind: Annotated[ReporterClass, typer.Option(help="Of what kind the unit is.")] = ReporterClass.SCHOOL,
+    name: Annotated[str | None, typer.Option(help="What people call the unit; shown to whoever reports.")] = None,
     square: Annotated[Path | None, typer.Option(help="Also write the QR code there, as .svg or .png.")] = None,
     data: Data = DATA,
 ) -> None:
@@ -41,7 +42,13 @@ def entry_link(
             bound = await bound_to(conn, unit)
             if bound is None:
                 raise EmbeddedError(f"No unit is called {unit}.")
-            of = {"agency": bound.agency, "desk": bound.desk, "division": bound.division, "reporter_class": kind.value}
+            of = {
+                "agency": bound.agency,
+                "desk": bound.desk,
+                "division": bound.division,
+                "reporter_class": kind.value,
+                "name": name,
+            }
             await on_record(conn, OPERATOR, "make_entry_link", None, [unit[:40]], children=[])
             return (await make_link(conn, unit, of, OPERATOR.person_id, datetime.now(UTC)))[1]
 

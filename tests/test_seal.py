@@ -51,7 +51,7 @@ PLAIN = {
     "accounts": "person_id password_hash",
     "drafts": "id token_hash link_id person_id case_id",
     "emergency_reads": "id case_id person_id behalf accounts agency desk reason verdict reviewed_by",
-    "entry_links": "id code_hash unit agency desk division reporter_class made_by",
+    "entry_links": "id code_hash unit agency desk division reporter_class name made_by",
     "files": "id owner stream_id media_type",
     "form_drafts": "person_id case_id form",
     "full_views": "id person_id behalf agency desk stream_id case_id reason fields",

@@ -20,7 +20,13 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, ReporterClass
 
 router = APIRouter(prefix="/v1", tags=["entry links"], route_class=StrictRoute)
-EXAMPLE: JsonDict = {"unit": "unit-school-1", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"}
+EXAMPLE: JsonDict = {
+    "unit": "unit-school-1",
+    "agency": "SCHOOL",
+    "desk": "SCHOOL",
+    "reporter_class": "school",
+    "name": "示例小学（化名）",
+}
 
 
 class UnitOf(BaseModel):
@@ -33,6 +39,9 @@ class UnitOf(BaseModel):
     desk: str = Field(max_length=40)
     division: str | None = Field(default=None, pattern=r"^(\d{9}|110106)$")
     reporter_class: ReporterClass
+    name: str | None = Field(
+        default=None, max_length=100, description="What people call the unit; shown to whoever reports by the link."
+    )
 
 
 class NewLink(BaseModel):
@@ -53,6 +62,7 @@ class LinkRow(BaseModel):
     unit: str
     agency: Agency
     reporter_class: ReporterClass
+    name: str | None
     made_by: str
     made_at: datetime
     ended_at: datetime | None
@@ -73,7 +83,9 @@ async def entry_links(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit 
     """All of them, newest first."""
     require(who, Action.MANAGE_RIGHTS)
     link = tables.entry_links.c
-    query = select(link.id, link.unit, link.agency, link.reporter_class, link.made_by, link.made_at, link.ended_at)
+    query = select(
+        link.id, link.unit, link.agency, link.reporter_class, link.name, link.made_by, link.made_at, link.ended_at
+    )
     return await page_of(conn, query, LinkRow, (link.made_at, link.id), cursor=cursor, limit=limit, newest_first=True)
 
 

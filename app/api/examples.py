@@ -277,7 +277,7 @@ def examples() -> dict[str, Any]:
         "NewLink": {"id": "link-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "code": "7Q2M-4KXA-90TD",
                     "address": "http://127.0.0.1:8000/report#7Q2M-4KXA-90TD"},
         "LinkRow": {"id": "link-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "unit": "unit-school-1", "agency": "SCHOOL",
-                    "reporter_class": "school", "made_by": "security.1", "made_at": FILED, "ended_at": None},
+                    "reporter_class": "school", "name": "示例小学（化名）", "made_by": "security.1", "made_at": FILED, "ended_at": None},
         "AgencyRow": {"code": "HEALTH", "name_zh": "区卫生健康委", "name_en": "health commission", "aliases": ["区卫计委"]},
         "Health": {"at": FILED, "light": "wrong", "signs": [
             {"vital": "restore", "title_zh": "备份恢复演练", "title_en": "a backup was restored", "light": "wrong", "zh": "最近演练 从未",

@@ -35,12 +35,14 @@ class Draft:
     reporter_class: ReporterClass | None = None
     person_id: str | None = None
     case_id: str | None = None
+    unit_name: str | None = None
+    """What the unit of the link is called, where whoever made it said so."""
 
 
 async def make_link(
     conn: AsyncConnection, unit: str, of: Mapping[str, Any], made_by: str, now: datetime
 ) -> tuple[str, str]:
-    """Its id and its code, which is shown once; `of` has agency, desk, division and reporter_class."""
+    """Its id and its code, which is shown once; `of` has agency, desk, division, reporter_class and, where it is known, name."""
     code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
     row = {"id": f"link-{uuid.uuid4().hex}", "code_hash": _digest(code), "unit": unit, **of, "made_by": made_by}
     await conn.execute(entry_links.insert(), {**row, "made_at": now})
@@ -79,7 +81,7 @@ async def draft_of(conn: AsyncConnection, token: str, now: datetime) -> Draft | 
     """The draft with this secret, unless it has waited too long, for this transaction alone; the door is open from here on."""
     link = entry_links.c
     query = (
-        select(drafts, link.unit, link.agency, link.desk, link.division, link.reporter_class)
+        select(drafts, link.unit, link.agency, link.desk, link.division, link.reporter_class, link.name)
         .outerjoin(entry_links, link.id == drafts.c.link_id)
         .where(drafts.c.token_hash == _digest(token), drafts.c.seen_at > now - files.WAITS)
         .with_for_update(of=drafts)
@@ -90,7 +92,7 @@ async def draft_of(conn: AsyncConnection, token: str, now: datetime) -> Draft | 
         return None
     return Draft(
         row["id"], row["said"] or {}, _by_link(row) if row["link_id"] else None,
-        ReporterClass(row["reporter_class"]) if row["reporter_class"] else None, row["person_id"], row["case_id"],
+        ReporterClass(row["reporter_class"]) if row["reporter_class"] else None, row["person_id"], row["case_id"], row["name"],
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ entry_links = Table(
     Column("desk", String(40), nullable=False),
     Column("division", String(9)),
     Column("reporter_class", String(20), nullable=False),
+    Column("name", String(100)),
     Column("made_by", Id, nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("ended_at", Instant),

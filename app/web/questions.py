@@ -98,6 +98,10 @@ CLASS_OF = {
 }  # fmt: skip
 
 
+AT_SCHOOL = (ReporterClass.SCHOOL, ReporterClass.KINDERGARTEN)
+"""Of them the child's school is the reporter's own, unless they say otherwise."""
+
+
 def said_on(step: Step, form: Form) -> Said:
     """What stands on this page as it was typed, cut to what can be kept; half a character and NUL cannot."""
     return {
@@ -136,7 +140,9 @@ def words_of(name: str, value: str) -> Pair:
     return next((words for code, words in CHOICES.get(name, ()) if code == value), (value, value))
 
 
-def submission_of(said: Said, by: Actor, reporter_class: ReporterClass | None, files: list[str]) -> Submission:
+def submission_of(
+    said: Said, by: Actor, reporter_class: ReporterClass | None, files: list[str], unit: str | None = None
+) -> Submission:  # fmt: skip
     """The report; raises ValidationError only where this room is wrong."""
     one, many = _reader(said)
     now, own = many("now"), one("own_unit") == "yes"
@@ -154,7 +160,7 @@ def submission_of(said: Said, by: Actor, reporter_class: ReporterClass | None, f
     chosen = reporter_class or CLASS_OF.get(by.agency, ReporterClass.STATE_ORGAN)
     return Submission.model_validate(
         {
-            "reporter": {"class": chosen, "name": one("reporter") or None, "phone": one("phone") or None},
+            "reporter": {"class": chosen, "org": unit, "name": one("reporter") or None, "phone": one("phone") or None},
             "children": [child],
             "family": [carer] if any(carer.values()) else [],
             "situations": [value for value in many("situations") if value != UNSURE],

@@ -1,6 +1,7 @@
 """Reporting on pages: in by a unit's link or an account, one question a page, a draft on the server, and no word lost on the way."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,7 +30,18 @@ from app.files.examine import examine as examined
 from app.files.kinds import ACCEPT, MOST_FILES, BadFile, FileFault
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT, language, page
-from app.web.questions import BY_NAME, CHOICES, LABELS, STEPS, Step, examine, said_on, submission_of, words_of
+from app.web.questions import (
+    AT_SCHOOL,
+    BY_NAME,
+    CHOICES,
+    LABELS,
+    STEPS,
+    Step,
+    examine,
+    said_on,
+    submission_of,
+    words_of,
+)
 from app.web.words import Pair, say
 
 log = structlog.get_logger()
@@ -153,7 +165,7 @@ async def answer(request: Request, shouhu: Shouhu, step: str) -> Response:
                 return _to(RECEIPT)
             said = said_on(asked, form)
             await drafts.save(conn, draft, said, now)
-            draft = Draft(draft.id, {**draft.said, **said}, draft.by, draft.reporter_class, draft.person_id)
+            draft = replace(draft, said={**draft.said, **said})
             if form.one("keep"):
                 return page(request, "report_saved.html", {"at": now}, live=True)
             if asked.name == "check":
@@ -226,7 +238,7 @@ async def _file(request: Request, conn: AsyncConnection, shouhu: Service, form: 
     draft, by = here.draft, here.by
     spend_as(request, by)
     brought = await files.hand_over(conn, draft.id, by.person_id)
-    report = submission_of(draft.said, by, draft.reporter_class, brought)
+    report = submission_of(draft.said, by, draft.reporter_class, brought, draft.unit_name)
     filed = await file(conn, shouhu.ledger, shouhu.receipts, report, by, draft.id)
     await drafts.filed(conn, draft.id, filed.case_id, shouhu.ledger.clock())
     return _to(RECEIPT)
@@ -250,7 +262,10 @@ async def _again(request: Request, shouhu: Service, step: Step, form: Form, word
 
 async def _asked(request: Request, conn: AsyncConnection, draft: Draft, step: Step, form: Form) -> Response:
     kept = await files.waiting(conn, draft.id) if step.name in ("seen", "check") else []
-    return _page(request, step, form, draft.said, kept, await _streets(request, conn))
+    said = draft.said
+    if draft.unit_name and draft.reporter_class in AT_SCHOOL:
+        said = {"school": draft.unit_name, **said}
+    return _page(request, step, form, said, kept, await _streets(request, conn), draft.unit_name)
 
 
 async def _streets(request: Request, conn: AsyncConnection) -> list[tuple[str, str]]:
@@ -261,7 +276,8 @@ async def _streets(request: Request, conn: AsyncConnection) -> list[tuple[str, s
 
 
 def _page(
-    request: Request, step: Step, form: Form, said: Said, kept: list[dict[str, Any]], streets: list[tuple[str, str]]
+    request: Request, step: Step, form: Form, said: Said, kept: list[dict[str, Any]], streets: list[tuple[str, str]],
+    unit: str | None = None,
 ) -> Response:  # fmt: skip
     for name in step.fields:
         if name not in form.typed and name in said:
@@ -272,7 +288,7 @@ def _page(
     facts = {
         "step": step, "at": STEPS.index(step), "steps": STEPS, "form": form, "said": said, "kept": kept, "choices": choices,
         "labels": LABELS, "words_of": words_of, "streets": streets, "accept": ACCEPT, "most": MOST_FILES, "path": REPORT_PATH,
-        "exit_url": LEAVE, "to_check": "check" in (request.query_params.get("to"), *form.many("to")),
+        "exit_url": LEAVE, "unit": unit, "to_check": "check" in (request.query_params.get("to"), *form.many("to")),
     }  # fmt: skip
     again = {"Retry-After": "5"} if form.status == 503 else {}
     return page(request, f"report_{step.name}.html", facts, status=form.status, more=again, live=True)

@@ -16,7 +16,13 @@ from tests.web.payloads import PAYLOADS
 
 pytestmark = pytest.mark.browser
 DRAWN = os.environ.get("SHOUHU_SCREENSHOTS")
-UNIT = {"unit": "unit-school-1", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"}
+UNIT = {
+    "unit": "unit-school-1",
+    "agency": "SCHOOL",
+    "desk": "SCHOOL",
+    "reporter_class": "school",
+    "name": "示例小学（化名）",
+}
 THRICE = """() => {
   const form = document.querySelector("main form");
   for (let i = 0; i < 3; i++) HTMLFormElement.prototype.submit.call(form);
@@ -99,8 +105,10 @@ async def test_a_teacher_reports_on_a_phone_and_the_desk_has_it_at_once(phone_pa
     await enter(here, link)
     assert link["code"] not in here.page.url
     await fill_in(here, photo=located())
-    assert NAME in await here.says()
-    assert "照片.jpg" in await here.says()
+    says = await here.says()
+    assert NAME in says
+    assert "照片.jpg" in says
+    assert says.count(UNIT["name"]) >= 3, "for whom, where the child goes to school, and whose teacher tells it"
     assert await go_on(here) == 200
     assert here.page.url.endswith("/report/receipt")
     code = await here.page.locator(".big").inner_text()
@@ -111,6 +119,8 @@ async def test_a_teacher_reports_on_a_phone_and_the_desk_has_it_at_once(phone_pa
     assert (await coming.value).suggested_filename == "上报回执.pdf"
     assert await stored(here) == [0, 0]
     (case,) = await told_in(owner, TOLD)
+    told = await people.get("police.officer.1", f"/v1/cases/{case}")
+    assert told["reporter"]["org"] == UNIT["name"]
     files = await people.get("police.officer.1", f"/v1/cases/{case}/files")
     assert [row["name"] for row in files] == ["照片.jpg"]
     await here.page.go_back()
