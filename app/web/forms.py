@@ -24,6 +24,13 @@ from app.web.words import BETWEEN, Pair
 OVERALL = ""
 """The place of what is wrong with no single field."""
 KEY, VERSION = "idempotency_key", "version"
+PLAIN: Mapping[str, Pair] = {
+    "missing": ("请填写或选择", "Please fill this in."),
+    "enum": ("请重新选择", "Please choose again."),
+    "literal_error": ("请重新选择", "Please choose again."),
+    "decimal_parsing": ("请填写金额，例如 1200 或 1200.50", "Please enter an amount, such as 1200 or 1200.50."),
+}
+"""What programs are told in their own terms."""
 Beside = Mapping[RefusalCode, str]
 
 
@@ -88,8 +95,8 @@ class Form:
         """Each mistake in the words of the API, beside its field."""
         for entry in error.errors():
             zh = next((zh for kinds, zh in WRONG.items() if entry["type"] in kinds), "填写有误")
-            place = str(entry["loc"][0]) if entry["loc"] else OVERALL
-            self.wrong(place, zh, entry["msg"].removeprefix("Value error, "))
+            said = PLAIN.get(entry["type"], (zh, entry["msg"].removeprefix("Value error, ")))
+            self.wrong(str(entry["loc"][0]) if entry["loc"] else OVERALL, *said)
 
     def _number(self, name: str) -> int | None:
         said = self.one(name)

@@ -43,6 +43,7 @@ BESIDE = {
     RefusalCode.RECORD_UNFIT: "outcome", RefusalCode.WHOM_IT_IS_ABOUT: "about",
 }  # fmt: skip
 
+REMARK: Pair = ("备注", "Remark")
 NOT_TYPED = (KEY, VERSION, "keep", "go")
 """What a form sends of itself."""
 STAYS = ("accept", "claim", "supply", "pause", "resume", "extend", "urge", "supervise")
@@ -242,9 +243,9 @@ def _today(shouhu: Service) -> date:
 
 
 def _built(doing: Doing, form: Form, today: date) -> c.Command | None:
-    for name, words in _needed(doing):
+    for name in _needed(doing):
         if not form.one(name):
-            form.wrong(name, f"请填写或选择“{words[0]}”", f"Please fill in or choose: {words[1]}")
+            form.wrong(name, "请填写或选择", "Please fill this in.")
     plain = {
         asked.name: form.one(asked.name)
         for asked in doing.ask.takes
@@ -260,13 +261,10 @@ def _built(doing: Doing, form: Form, today: date) -> c.Command | None:
     return form.built(doing.command, by=doing.case.who, note=form.one("note"), **doing.named, **{**plain, **special})
 
 
-def _needed(doing: Doing) -> list[tuple[str, tuple[str, str]]]:
+def _needed(doing: Doing) -> list[str]:
     """Fields without which there is nothing to try."""
-    chosen = [
-        (one.name, one.words) for one in doing.ask.takes if one.kind not in ("plan", "number") and not one.optional
-    ]
-    noted = [("note", doing.ask.needs_note)] if doing.ask.needs_note and not doing.step else []
-    return [*chosen, *noted]
+    chosen = [one.name for one in doing.ask.takes if one.kind not in ("plan", "number") and not one.optional]
+    return [*chosen, *(["note"] if doing.ask.needs_note and not doing.step else [])]
 
 
 def _may_be_found(doing: Doing, named: list[tuple[str, Pair]]) -> dict[str, Any]:
@@ -292,7 +290,9 @@ async def _page(
     offered = await choices.offered(conn, doing.case, doing.ask, doing.named.get("referral_id", ""), form, names)
     ways = doing.ways(names)
     more = {
-        "labels": outcomes.labels(ways),
+        "labels": {
+            **{one.name: one.words for one in doing.ask.takes}, "note": doing.ask.needs_note or REMARK, **outcomes.labels(ways),
+        },
         "doing": doing, "ends": LEG_ASKS["complete"],
         "form": form, "tried": tried, "subject": doing.case.title_of(subject) if subject else None, "overall": OVERALL,
         "agencies": tuple(Agency), "services": tuple(Help), "lines": ITEMS, "kinds": Kind, "ways": ways, "today": _today(shouhu),

@@ -128,7 +128,7 @@ async def test_what_cannot_be_a_command_is_said_and_nothing_is_done(signed_in, w
     assert "请先勾选" in answer.text
     answer = await signed_in.post("/absences", data={"deputy_id": "police.officer.2"})
     assert answer.status_code == 422
-    assert "必填" in answer.text
+    assert "请填写或选择" in answer.text
     answer = await signed_in.post(TASKS, data={"one": f"{waiting[0]}|no-such"})
     assert answer.status_code == 404
     answer = await signed_in.post(TASKS, data={"one": "case-of-nobody|x"})
