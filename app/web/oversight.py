@@ -107,11 +107,18 @@ async def _each(
     conn: AsyncConnection, shouhu: Service, who: Actor, form: Form, verb: str, ticked: list[str], fields: Mapping[str, Any]
 ) -> Mapping[str, Any]:  # fmt: skip
     refused: list[tuple[str, Any]] = []
+    told: dict[Agency, None] = {}
     for one in ticked:
         case_id, leg, each, asked = _asked(one, form, who, verb, fields)
+        case = await each.attempt(conn, partial(opened, conn, who, shouhu, case_id))
+        at = case.progress.referral(leg) if case else None
         if await each.perform(conn, shouhu, who, case_id, asked, ON_REFERRAL[verb][1], referral_id=leg) is None:
             refused.append((one, next(iter(each.errors.values()))))
-    return {"words": MANY[verb], "number": len(ticked) - len(refused), "refused": refused}
+        elif at:
+            told[at.agency] = None
+    return {
+        "words": MANY[verb], "number": len(ticked) - len(refused), "refused": refused, "told": list(told), "does": ON_LEG[verb].does,
+    }  # fmt: skip
 
 
 async def _foreseen(
@@ -158,7 +165,9 @@ async def agencies(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) ->
     """Agency by stage: open and late, and the hours of waiting and of working."""
     sums = await overview(conn, who, shouhu)
     cells = {(cell.agency, cell.stage): cell for cell in sums.cells}
-    rows = [agency for agency in Agency if any(key[0] is agency for key in cells)]
+    late = {agency: sum(cell.overdue for cell in sums.cells if cell.agency is agency) for agency in Agency}
+    known = [agency for agency in Agency if any(key[0] is agency for key in cells)]
+    rows = sorted(known, key=lambda agency: -late[agency])
     stages = [stage for stage in Stage if stage is not Stage.CLOSED]
     longest = {
         part: max((getattr(cell, part) or 0 for cell in sums.cells), default=0)

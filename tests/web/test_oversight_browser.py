@@ -35,7 +35,10 @@ async def test_many_are_urged_at_once(visitor, people, seeded, scripts):
         await boxes.nth(number).check()
     await here.page.click("button[value=urge]")
     says = await here.says()
-    assert "已催办 2 项" in says, says
+    assert "已催办 2 项：" in says, says
+    assert "提醒承办单位和负责人" in says, "what follows"
+    assert await boxes.count() < await here.page.locator("#tasks tbody tr").count(), "duties are among them"
+    assert "法定义务，由责任单位办结" in says
     assert await urged() >= before + 2
     here.is_quiet()
 
@@ -79,6 +82,15 @@ async def test_a_supervision_says_what_is_demanded(visitor, seeded):
     await here.page.locator("input[name=task]").first.check()
     await here.page.click("button[value=supervise]")
     assert "督办须写明要求" in await here.says()
+    await here.page.locator("input[name=task]").first.check()
+    await here.page.click("details.wide summary")
+    await here.page.click("button[value=extend]")
+    assert await here.page.locator("#days").is_visible(), "what was open is open again, with the errors in it"
+    assert "延长几个工作日：" in await here.page.inner_text(".sum")
+    await here.open("/oversight?cause=paused")
+    assert "没有“已中止”的任务" in await here.says()
+    await here.open("/oversight?cause=due_soon")
+    assert "停滞最久（临期）" in await here.page.inner_text("section.worst")
 
 
 async def test_who_oversees_nothing_has_no_board(visitor):
