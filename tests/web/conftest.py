@@ -89,10 +89,15 @@ class Visit:
 
     def __init__(self, page, root):
         self.page, self.root, self.url = page, root, root
-        self.complaints, self.addresses = [], []
+        self.complaints, self.addresses, self.missing = [], [], []
         page.on("console", lambda said: self.complaints.append(said.text) if said.type != "log" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.addresses.append(request.url))
+        page.on("response", self._answered)
+
+    def _answered(self, answer):
+        if "/static/" in answer.url and answer.status != 200:
+            self.missing.append(answer.url)
 
     async def open(self, path=""):
         """Go there; without a path to where it last went."""
@@ -158,7 +163,10 @@ class Visit:
         assert [line for line in self.complaints if not own.match(line)] == []
         assert [address for address in self.addresses if not address.startswith((f"{self.root}/", "data:"))] == []
         asked = {address.rpartition("/")[2] for address in self.addresses if "/static/" in address}
-        assert asked <= set(NAMES.values())
+        assert {re.sub(r"\.[0-9a-f]{12}\.", ".", name) for name in asked} <= set(NAMES), (
+            "each under the name of its content"
+        )
+        assert self.missing == [], "and the service, which may be older than a file that was edited since, has it"
 
 
 @pytest.fixture
