@@ -151,6 +151,13 @@ class TasksLeft(BaseModel):
     )
 
 
+class CauseCount(BaseModel):
+    """How many tasks stall because of one cause."""
+
+    cause: Cause
+    tasks: int = Field(description="Counted up to 100.")
+
+
 class TaskCounts(BaseModel):
     """How many wait in each view; no further than 100, which means 100 or more."""
 

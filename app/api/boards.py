@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.answers import FindingRow, NamedTask, Notice, Rate, StalledRow, TaskCounts, TaskRow
+from app.api.answers import CauseCount, FindingRow, NamedTask, Notice, Rate, StalledRow, TaskCounts, TaskRow
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -185,8 +185,7 @@ async def stalled(
     now = shouhu.ledger.clock()
     causes = _causes(now)
     why = case(*((condition, name.value) for name, condition in causes.items()), else_=None)
-    earlier = tuple(causes)[: tuple(causes).index(cause)] if cause else ()
-    asked = and_(causes[cause], *(not_(causes[other]) for other in earlier)) if cause else or_(*causes.values())
+    asked = _because_of(causes, cause) if cause else or_(*causes.values())
     query = (
         select(
             tables.tasks, tables.cases.c.number, tables.cases.c.filed_at, tables.cases.c.progress["policy"].astext.label("rules"),
@@ -200,6 +199,32 @@ async def stalled(
     page = await page_of(conn, query, _Stalling, by, cursor=cursor, limit=limit)
     packs = await _packs(conn, shouhu, page.items)
     return Page(items=[StalledRow(**row.named(packs[row.rules])) for row in page.items], next=page.next)
+
+
+def _because_of(causes: Mapping[Cause, ColumnElement[bool]], cause: Cause) -> ColumnElement[bool]:
+    """That this cause is the first that holds."""
+    earlier = tuple(causes)[: tuple(causes).index(cause)]
+    return and_(causes[cause], *(not_(causes[other]) for other in earlier))
+
+
+@router.get("/stalled/counts", operation_id="stalled_counts")
+async def stalled_counts(conn: Conn, who: Who, shouhu: Shouhu) -> list[CauseCount]:
+    """How many tasks stall because of each cause, of those in sight; in one statement that counts no further than 100 of each."""
+    require(who, Action.READ_STATISTICS)
+    causes = _causes(shouhu.ledger.clock())
+    some = {
+        cause: select(task.case_id)
+        .join(tables.cases, tables.cases.c.id == task.case_id)
+        .where(text(tables.WAITING), visible(who), _because_of(causes, cause))
+        .limit(MOST_COUNTED)
+        .subquery()
+        for cause in causes
+    }
+    numbers = [
+        select(func.count()).select_from(rows).scalar_subquery().label(cause.value) for cause, rows in some.items()
+    ]
+    row = (await conn.execute(select(*numbers))).mappings().one()
+    return [CauseCount(cause=cause, tasks=row[cause.value]) for cause in Cause]
 
 
 @router.get("/statistics/on-time", operation_id="on_time", response_model_exclude_unset=True)

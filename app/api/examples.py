@@ -134,6 +134,7 @@ def examples() -> dict[str, Any]:
         "TaskCounts": {"mine": 7, "claimable": 4, "desk": 23, "overdue": 1, "notices": 2, "left": LEFT},
         "StalledRow": stalled | {"title_zh": "责令送回或委托照护", "title_en": "order the return or a delegation of care",
                                  "case_no": case_no(1024, FILED)},
+        "CauseCount": {"cause": "not_accepted", "tasks": 3},
         "Overview": {"at": ACCEPTED, "open_cases": 46, "overdue": 3, "due_soon": 6, "not_accepted": 1, "on_time": 0.964,
                      "cells": [{"agency": "POLICE", "stage": "report", "open": 6, "overdue": 1, "waiting_hours": 0.2,
                                 "working_hours": 5.2, "ended": 41}]},

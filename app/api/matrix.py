@@ -192,6 +192,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "names": ("staff and administrators; not of who reports for a unit", _knows_names),
     "task_counts": ("signed in; of the own desk", signed_in),
     "stalled": ("read_statistics, sight", _on_the_board),
+    "stalled_counts": ("read_statistics, sight", _on_the_board),
     "overview": ("read_statistics, sight", _on_the_board),
     "on_time": ("read_statistics, sight", _on_the_board),
     "volumes": ("read_statistics", _by(Action.READ_STATISTICS)),

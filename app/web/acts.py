@@ -162,6 +162,7 @@ FURTHER: dict[str, Pair] = {
     "keep_task_view": ("保存视图", "kept a view"),
     "end_task_view": ("删除视图", "removed a view"),
     "stalled": ("查看督办台", "read what is stalled"),
+    "stalled_counts": ("查看督办台", "read what is stalled"),
     "on_time": ("查看按时率", "read rates"),
     "findings": ("查看系统核查结果", "read findings"),
     "notices": ("查看通知", "listed notices"),

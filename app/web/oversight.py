@@ -152,8 +152,9 @@ async def _board(
     done: Mapping[str, Any] | None = None,
 ) -> Response:  # fmt: skip
     shown = await boards.stalled(conn, who, shouhu, cause=cause, cursor=cursor, limit=50)
+    counts = {one.cause: one.tasks for one in await boards.stalled_counts(conn, who, shouhu)}
     facts = {
-        "path": BOARD, "page": shown, "form": form, "cause": cause, "causes": tuple(Cause), "done": done, "overall": OVERALL,
+        "path": BOARD, "counts": counts, "page": shown, "form": form, "cause": cause, "causes": tuple(Cause), "done": done, "overall": OVERALL,
         "span": lambda seconds: span(timedelta(seconds=seconds)), "sums": await overview(conn, who, shouhu), "may_act": who.oversees_district,
         "first": shown.items[0] if shown.items and not cursor else None, "agencies": tuple(Agency), "reasons": tuple(ExtendReason),
     }  # fmt: skip

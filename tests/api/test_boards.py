@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 
 from app.db import tables
 from app.domain.access import ENGINE
-from app.domain.terms import Grade
+from app.domain.terms import Cause, Grade
 from app.domain.watch import BeginWatch, watch_id
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import rows_of
@@ -84,6 +84,15 @@ async def test_stalled_names_no_case_that_the_head_may_not_see(api):
     case = (await api.report())["case_id"]
     assert await rows_of(api, case)
     assert not await rows_of(api, case, person="housing.head.1")
+
+
+@pytest.mark.parametrize("person", ["civil.supervisor.1", "police.head.1"])
+async def test_each_cause_is_counted_as_its_list_is_long(api, person):
+    counts = {one["cause"]: one["tasks"] for one in (await api.get(person, "/v1/stalled/counts")).json()}
+    for cause in Cause:
+        listed = (await api.get(person, f"/v1/stalled?cause={cause.value}&limit=100")).json()["items"]
+        assert counts[cause.value] == len(listed), cause
+    assert sum(counts.values()) > 0
 
 
 async def test_absences_are_listed_and_only_sensible_ones_are_taken(api):

@@ -57,7 +57,7 @@ BODIES = {
     "make_entry_link": {"unit": "unit-matrix", "agency": "SCHOOL", "desk": "SCHOOL", "reporter_class": "school"},
 }
 LISTS = ("own_reports", "list_cases", "tasks", "stalled", "watches", "offered_watches", "due_visits", "notices")
-COUNTS = ("touched_benefits", "findings", "on_time", "overview", "notices")
+COUNTS = ("touched_benefits", "findings", "on_time", "overview", "stalled_counts", "notices")
 """The owner and the supervisors are told of the full views and emergency reads of the others in this very test."""
 
 

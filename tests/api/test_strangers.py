@@ -57,6 +57,7 @@ INSIDERS = {
     "/v1/visits": "comm-110106025.officer.1",
     "/v1/visits/{watch_id}": "comm-110106025.officer.1",
     "/v1/stalled": "street-110106025.head.1",
+    "/v1/stalled/counts": "street-110106025.head.1",
     "/v1/findings": SUPERVISOR,
     "/v1/statistics/on-time": SUPERVISOR,
     "/v1/statistics/volumes": SUPERVISOR,
