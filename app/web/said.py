@@ -74,7 +74,9 @@ def in_the_way(facts: Mapping[str, Any]) -> Pair:
 
 
 def by(account: str) -> Pair:
-    """Who did something: an account as it is, the service and an unnamed reporter in words."""
+    """Who did something: an account as it is, the service, an unnamed reporter and who came by a unit's link in words."""
+    if account.startswith("link-"):
+        return f"上报链接 {short(account)}", f"link {short(account)}"
     return {"engine": ("系统", "the service"), "reporter": ("报告人", "the reporter")}.get(account, (account, account))
 
 

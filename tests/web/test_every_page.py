@@ -26,7 +26,7 @@ from app.settings import Settings
 from app.web.accesses import act, ground, part, whole
 from app.web.asks import ON_LEG
 from app.web.frame import LANGUAGE, ROOM
-from app.web.said import OBSTACLES, STATES, in_the_way
+from app.web.said import OBSTACLES, STATES, by, in_the_way
 from app.web.wrong import is_page
 from tests.web.conftest import DESK, PHONE, SIZES, keep
 from tests.web.pages import NO_PAGE, PAGES
@@ -85,6 +85,10 @@ def test_a_row_of_the_audit_is_said_in_words():
         "角色 " + Role.OFFICER.zh,
         "儿童档案 2F6D-8A1C",
     )
+
+
+def test_who_came_by_a_link_is_no_code():
+    assert by("link-4bf92f35aa") == ("上报链接 4BF9-2F35", "link 4BF9-2F35")
 
 
 def test_a_book_stands_in_the_audit_by_its_name():
