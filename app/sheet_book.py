@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,11 +22,26 @@ Tell = Callable[[int, int], Awaitable[None]]
 """Told how many are through, of how many."""
 
 
-def stamp(who: Actor, at: datetime, why: str | None) -> str:
+class Called(NamedTuple):
+    """What a person and the office are called; a code tells nobody to whom the sheet is handed."""
+
+    name: str
+    desk: str
+
+
+async def called(conn: AsyncConnection, who: Actor) -> Called:
+    """Of the one who acts, at the desk where they sit."""
+    person, desk = tables.people.c, tables.desks.c
+    name = (await conn.execute(select(person.name).where(person.id == who.person_id))).scalar_one_or_none()
+    office = (await conn.execute(select(desk.name_zh).where(desk.id == who.desk))).scalar_one_or_none()
+    return Called(name or who.person_id, office or who.agency.zh)
+
+
+def stamp(who: Actor, called: Called, at: datetime, why: str | None) -> str:
     """Who has this, since when and for what."""
     said = Use(why).zh if why else "遮蔽"
     seat = f"{who.person_id}（代{who.acting_for}）" if who.acting_for else who.person_id
-    return f"{seat} {who.agency.zh} {at.astimezone(BEIJING):%Y-%m-%d %H:%M} {said} 内部资料不得外传"
+    return f"{seat} {called.name} {called.desk} {at.astimezone(BEIJING):%Y-%m-%d %H:%M} {said} 内部资料不得外传"
 
 
 async def streets(conn: AsyncConnection) -> dict[str, str]:

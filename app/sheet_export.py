@@ -23,7 +23,7 @@ from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Use, categories,
 from app.domain.sheet_columns import KEY, layout
 from app.domain.sheets import cells, heading
 from app.domain.small_numbers import suppressed
-from app.sheet_book import Tell, stamp, streets, width
+from app.sheet_book import Called, Tell, called, stamp, streets, width
 from app.workbook import MOST_ROWS, Book
 
 PAGE = 500
@@ -71,7 +71,8 @@ async def export(
     seen = ledger.for_sections(rules.file.seen_by(who.agency))
     codes, divisions = [column.code for column in seen], await streets(conn)
     columns, why = layout(codes, divisions), job.why
-    made, counts, figures = Book(path, stamp(who, now, why)), Counter[str](), Figures()
+    person = await called(conn, who)
+    made, counts, figures = Book(path, stamp(who, person, now, why)), Counter[str](), Figures()
     page = made.page(_name(ledger.zh), [width(column) for column in columns])
     page.head([heading(column) for column in columns])
     reach, findings, today = within(who, ledger), Findings(rules), now.astimezone(BEIJING).date()
@@ -97,7 +98,7 @@ async def export(
     statistics.head([str(name) for name in head])
     for one in table:
         statistics.add(one)
-    made.facts(ABOUT, _about(ledger, who, now, why, counts["rows"]))
+    made.facts(ABOUT, _about(ledger, who, person, now, why, counts["rows"]))
     made.close()
     return {**job.counts, **counts}
 
@@ -114,13 +115,13 @@ async def pages(conn: AsyncConnection, reach: Any) -> AsyncIterator[tuple[list[s
         yield ids[at : at + PAGE], min(at + PAGE, len(ids)), len(ids)
 
 
-def _about(ledger: Ledger, who: Actor, now: datetime, why: str | None, rows: int) -> dict[str, str]:
+def _about(ledger: Ledger, who: Actor, person: Called, now: datetime, why: str | None, rows: int) -> dict[str, str]:
     return {
         "台账 book": f"{ledger.zh} {ledger.en}",
         "依据 basis": "、".join(ledger.basis),
-        "导出人 exported by": who.person_id,
+        "导出人 exported by": f"{person.name} {who.person_id}",
         "代行 on behalf of": who.acting_for or "",
-        "单位 agency": who.agency.zh,
+        "单位 office": person.desk,
         "时间 at": f"{now.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}",
         "用途 purpose": f"{Use(why).zh} {Use(why).en}" if why else "未说明用途，姓名、证件、电话、住址等已遮蔽 masked",
         "行数 rows": str(rows),

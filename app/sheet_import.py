@@ -25,7 +25,7 @@ from app.domain.sheets import Fault, RowState, as_typed
 from app.domain.sight import divisions
 from app.domain.terms import ReporterClass
 from app.domain.unread import FAULTS, MARKED, NOT_READ
-from app.sheet_book import ENTERED, Tell, stamp, streets
+from app.sheet_book import ENTERED, Tell, called, stamp, streets
 from app.sheet_reader import Planned, Reader, Sheet
 from app.sheet_unread import OWN, reason
 from app.workbook import Book
@@ -51,7 +51,8 @@ async def preview(sheet: Sheet, conn: AsyncConnection, sent: bytes, path: Path, 
     reader = Reader(sheet, conn, await streets(conn))
     await reader.learn()
     counts, faults, unread = Counter[str](), list[dict[str, Any]](), Counter[SheetColumn]()
-    made, page, done = Book(path, stamp(sheet.who, sheet.now, sheet.job.why)), None, 0
+    marked = stamp(sheet.who, await called(conn, sheet.who), sheet.now, sheet.job.why)
+    made, page, done = Book(path, marked), None, 0
     async for some in reader.batches(sent):
         if page is None:
             page = made.page(ENTERED, [*([16] * len(reader.heads)), 12, 60])

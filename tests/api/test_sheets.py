@@ -108,7 +108,8 @@ async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why
     (row,) = [one for one in by_column(book["信息台账"]) if one["编号"] == child]
     assert (row["姓名"], row["身份证号"]) == ("欧阳小满（化名）", "110106201605060024")
     said = dict(line[:2] for line in book["说明"])
-    assert (said["导出人 exported by"], said["用途 purpose"]) == (COMMITTEE, "上报 to be handed in")
+    assert said["导出人 exported by"] == f"宛平街道居（村）民委员会经办人（化名） {COMMITTEE}"
+    assert (said["单位 office"], said["用途 purpose"]) == ("宛平街道居（村）民委员会", "上报 to be handed in")
     pages = zipfile.ZipFile(io.BytesIO(answer.content))
     printed = [pages.read(name).decode() for name in pages.namelist() if "worksheets/sheet" in name]
     assert all(f"<oddHeader>&amp;C{COMMITTEE}" in one and "上报" in one and "<oddFooter>" in one for one in printed)
