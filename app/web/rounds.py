@@ -41,7 +41,7 @@ def _owed(who: Actor) -> Select[Any]:
     return select(rounds.unit.unit).where(rounds.owed_by(who))
 
 
-ENTRIES.append(Entry(ROUNDS, "排查", "Screening", MY_WORK, _shown, count=_owed, on_phone=5, place=6))
+ENTRIES.append(Entry(ROUNDS, "排查", "Screening", MY_WORK, _shown, count=_owed, on_phone=6, place=6))
 
 
 @router.get(ROUNDS)
