@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import files
@@ -18,9 +18,12 @@ from app.db.vault import forget_keys, opened_one, sealed_row
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.terms import Agency, ReporterClass, Role
+from app.files.kinds import BadFile, FileFault
 
 Said = dict[str, str | list[str]]
 """What was typed and ticked, by field, as it came."""
+MOST_OF_LINK = 500 * 1024 * 1024
+"""Bytes of files that wait in drafts by one link; a default."""
 CODE_LENGTH = 12
 """60 bits: short enough to be typed from a wall; it opens a form, and shows nothing."""
 
@@ -75,6 +78,15 @@ async def begin(
     await open_door(conn)
     await conn.execute(drafts.insert(), await sealed_row(conn, drafts, row))
     return token
+
+
+async def require_room(conn: AsyncConnection, link_id: str) -> None:
+    """Whoever finds a printed link fills no disk: BadFile once so much waits in drafts by it that nobody has sent."""
+    file = files.files.c
+    query = select(func.coalesce(func.sum(file.size), 0)).join(drafts, drafts.c.id == file.owner)
+    waits = await conn.execute(query.where(drafts.c.link_id == link_id, file.stream_id.is_(None)))
+    if waits.scalar_one() >= MOST_OF_LINK:
+        raise BadFile(FileFault.NO_ROOM)
 
 
 async def draft_of(conn: AsyncConnection, token: str, now: datetime) -> Draft | None:

@@ -37,6 +37,11 @@ class FileFault(Term):
     EMPTY = "file_empty", "文件是空的", "The file is empty."
     TOO_LARGE = "file_too_large", "文件超过10 MB，请压缩或分开上传", "The file is larger than 10 MB."
     TOO_MANY = "too_many_files", "附件太多，最多10个", "There are too many files; ten at most."
+    NO_ROOM = (
+        "no_room",
+        "本单位等待提交的附件过多，请先提交文字，稍后再补照片",
+        "Too many files of your unit wait to be sent; send the text first, and photos later.",
+    )
     TYPE = (
         "file_type_not_taken",
         "不支持这种文件。可以上传照片、截图、PDF、Word（docx）或Excel（xlsx）",

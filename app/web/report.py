@@ -225,6 +225,8 @@ async def _take(
         await files.drop(conn, draft.id, gone)
     for one in taken:
         try:
+            if draft.by:
+                await drafts.require_room(conn, draft.by.person_id)
             await files.keep(conn, draft.id, one, shouhu.ledger.clock(), most=MOST_FILES)
         except BadFile as bad:
             form.wrong("files", bad.fault.zh, bad.fault.en)

@@ -9,11 +9,13 @@ import httpx2
 import pytest
 from sqlalchemy import func, select, text
 
-from app.db import tables
+from app.db import drafts, tables
 from app.db.drafts import forget
-from app.db.files import MOST_WAITING, WAITS, content_of
+from app.db.files import MOST_WAITING, WAITS, content_of, keep
 from app.db.session import engine_of
 from app.db.walls import APP
+from app.files.examine import Taken
+from app.files.kinds import BadFile, FileFault, Kind
 from app.main import create_app
 from app.settings import Settings
 from app.workbook import MEDIA_TYPE
@@ -109,6 +111,29 @@ async def test_files_of_nobody_are_not_even_read(lonely):
     assert "草稿已过期" in answer.text
     assert (sheet.status_code, file.status_code) == (401, 401)
     assert not read.is_set()
+
+
+async def test_a_printed_link_fills_no_disk(api, monkeypatch):
+    """Files that wait in drafts by one link, all together; what was filed waits no more."""
+    now = api.service.ledger.clock()
+    of = {"agency": "SCHOOL", "desk": "SCHOOL", "division": None, "reporter_class": "school"}
+    taken = Taken("a.jpg", Kind.JPEG, PHOTO)
+    monkeypatch.setattr(drafts, "MOST_OF_LINK", 2 * len(PHOTO))
+    async with api.service.engine.connect() as conn:
+        mine, other = [(await drafts.make_link(conn, "unit-school-1", of, "operator", now))[0] for _ in range(2)]
+        kept = []
+        for _ in range(2):
+            token = await drafts.begin(conn, {}, now, link_id=mine)
+            draft = await drafts.draft_of(conn, token, now)
+            await drafts.require_room(conn, mine)
+            kept.append((await keep(conn, draft.id, taken, now))["id"])
+        with pytest.raises(BadFile) as refused:
+            await drafts.require_room(conn, mine)
+        assert refused.value.fault is FileFault.NO_ROOM
+        await drafts.require_room(conn, other)
+        await conn.execute(text("update files set stream_id = 'case-x', version = 1 where id = :id"), {"id": kept[0]})
+        await drafts.require_room(conn, mine)
+        await conn.rollback()
 
 
 async def test_who_read_a_file_is_on_record_before_it_leaves(api):
