@@ -105,13 +105,14 @@ def _welcome(stack: "Stack") -> None:
         "Sign-in page": f"{stack.url}/sign-in, with what ./shouhu account PERSON gives",
         "Temporal's pages": stack.temporal.ui_url if stack.temporal else "",
         "Data and logs": f"{stack.data}",
-        "Tokens of all people": f"{stack.data}/tokens.json",
+        **({"Tokens of all people": f"{stack.data}/tokens.json"} if stack.tokens else {}),
     }
     for what, where in places.items():
         console.print(f"  {what:<26} {where}", soft_wrap=True, highlight=False)
     console.print()
-    console.print("[dim]Sign in as (bearer tokens)[/dim]")
-    for role, person in SIGN_IN:
+    if stack.tokens:
+        console.print("[dim]Sign in as (bearer tokens)[/dim]")
+    for role, person in SIGN_IN if stack.tokens else ():
         console.print(f"  [bold]{person}[/bold]  {role}\n    {stack.tokens[person]}", soft_wrap=True, highlight=False)
 
 
@@ -188,17 +189,15 @@ def seed(
 ) -> None:
     """Enter the district, its agencies, desks, people and the calendar; safe to repeat."""
     from app.seed import seed as enter
-    from app.seed import tokens_for
+    from app.seed import tokens_of
 
     async def run(settings: Settings) -> None:
         data.mkdir(parents=True, exist_ok=True)
         async with database(settings) as engine, engine.begin() as conn:
-            await enter(conn, tokens=tokens_for(file) if tokens else {})
+            await enter(conn, tokens=tokens_of(file, wanted=tokens))
 
     file = data / "tokens.json"
     asyncio.run(run(settings_of(data)))
-    if not tokens:
-        file.unlink(missing_ok=True)
     where = f"the tokens are in {file}" if tokens else "no token is good any more: people need accounts"
     console.print(f"The district is entered; {where}", soft_wrap=True, highlight=False)
 

@@ -35,6 +35,14 @@ def tokens_for(path: Path) -> dict[str, str]:
     return tokens
 
 
+def tokens_of(path: Path, *, wanted: bool) -> dict[str, str]:
+    """The same where they are wanted; else none, and none is left in the file."""
+    if wanted:
+        return tokens_for(path)
+    path.unlink(missing_ok=True)
+    return {}
+
+
 def _write_private(path: Path, text: str) -> None:
     """Whole or not at all, and never for a moment readable by others, even where an older file was."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

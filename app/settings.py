@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """The claim that holds the number of a person in the staff register; accounts with one number are one natural person."""
     local_accounts: bool = True
     """Whether passwords of this service let people in; switch it off once everybody comes from the identity provider."""
+    tokens: bool = True
+    """Whether the seeded people have tokens, for trying the service; switch it off where real people work."""
     clamav: str = ""
     """`unix:/run/clamav/clamd.ctl` or `tcp:host:3310`: every upload is scanned there, and none is taken while it is away."""
     log_days: int = 0

@@ -24,8 +24,8 @@ from app.db.vault import KeyMissing, Vault
 from app.db.walls import APP, WORKER, let_in
 from app.embedded import EmbeddedError, Postgres, Temporal, die_with_parent, free_port, lock_directory, require_free
 from app.master_keys import KEY_FILE, FileKeys, make_key_file
-from app.seed import seed, tokens_for
-from app.settings import SETTINGS_FILE
+from app.seed import seed, tokens_of
+from app.settings import SETTINGS_FILE, Settings
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0
@@ -84,7 +84,7 @@ class Stack:
         say("Starting Temporal ...")
         self.temporal.start()
         say("Preparing the database and the district ...")
-        self.tokens = tokens_for(self.data / "tokens.json")
+        self.tokens = tokens_of(self.data / "tokens.json", wanted=Settings().tokens)
         make_key_file(self.data / KEY_FILE)
         asyncio.run(self._prepare())
         self._leave_settings()

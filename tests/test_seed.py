@@ -12,7 +12,7 @@ from app.district import ALIASES, DESKS, DIVISIONS, PEOPLE
 from app.doctor_strict import tokens_check
 from app.domain.terms import Agency, Role
 from app.policy import calendars
-from app.seed import seed, tokens_for
+from app.seed import seed, tokens_for, tokens_of
 
 BY_ID = {person.id: person for person in PEOPLE}
 REGISTERS = (tables.divisions, tables.agencies, tables.desks, tables.people, tables.calendar_days)
@@ -42,6 +42,9 @@ def test_tokens_are_private_kept_and_completed(tmp_path):
     assert again.keys() == first.keys()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["tokens.json"]
+    assert tokens_of(path, wanted=True) == again
+    assert tokens_of(path, wanted=False) == {}
+    assert not path.exists()
 
 
 async def _counts(conn):
