@@ -47,6 +47,7 @@ NO_WALL = {
     "identities": "subjects of an identity provider, asked for before anybody is known",
     "accounts": "hashes, asked for before anybody is known",
     "sessions": "hashes, likewise",
+    "entry_links": "names of units, that stand on their posters",
 }
 """Tables with such a column that need no wall, and why."""
 

@@ -28,6 +28,7 @@ PATIENCE = 60
 SERVERS = ("postgres", "temporal")
 MODULES = {"api": "app.main", "worker": "app.worker"}
 REAL, QUICK = "fengtai-2026.1", "fengtai-2026.1+demo"
+CARELESS = "tests.faults.api"
 
 
 class Rig(Stack):
@@ -72,6 +73,10 @@ class Rig(Stack):
             found["SHOUHU_DATABASE_URL"] = found["SHOUHU_DATABASE_URL"].replace(str(self.port("postgres")), postgres)
             found["SHOUHU_TEMPORAL_ADDRESS"] = f"127.0.0.1:{temporal}"
         return {**found, "FAULTS": json.dumps(self.inside)}
+
+    def _environment_of(self, module: str) -> dict[str, str]:
+        """The careless API signs in to the database as the one that serves does."""
+        return super()._environment_of("app.main" if module == CARELESS else module)
 
     def spawn(self, name, module, *arguments):
         """The worker and the API with faults inside are the tests' own; without, they are those that serve."""

@@ -94,7 +94,7 @@ async def test_a_form_that_is_slow_says_so_and_is_sent_once_however_often_it_is_
     assert "正在提交" in said.pop("words")
     assert said == {"busy": "true", "moved": False, "sent": 1, "overflow": 0, "barriers": []}
     goes_on.set()
-    await here.page.wait_for_url(f"**/cases/{case_id}?done=accept")
+    await here.page.wait_for_url(f"**/cases/{case_id}/legs/*?done=accept")
     assert len(asked) == 1
     assert await here.page.locator("#busy").inner_text() == ""
     here.is_quiet()
