@@ -12,7 +12,7 @@ from app.db.ledger import Ledger
 from app.db.owed import open_all, opening
 from app.db.receipts import Receipts
 from app.db.service import Service
-from app.demo_people import People
+from app.demo_people import People, Refusal
 from app.domain.access import ENGINE
 from app.domain.owed import Matter
 from app.domain.terms import Grade
@@ -154,7 +154,11 @@ async def _checks(people, owner):
     noticed = {"id": "kq-1", "count": 4, "text": "连续四日无故缺勤", "child": heard}
     await people.post("school.reporter.1", "/v1/signals", {"signals": [noticed]})
     (held,) = (await people.get(street, "/v1/signals/held"))["items"]
-    opened = await people.post("civil.supervisor.1", "/v1/rounds", {"code": "community_survey"})
+    try:
+        opened = await people.post("civil.supervisor.1", "/v1/rounds", {"code": "community_survey"})
+    except Refusal:  # the schedule has opened today's
+        rounds = (await people.get("civil.supervisor.1", "/v1/rounds"))["items"]
+        opened = next(one for one in rounds if one["code"] == "community_survey")
     ids = {
         "owed": differs.owed_id, "signal": held["id"], "pair": "/".join(sorted(files)), "sheet": await _sent(people, street),
         "changed": files[0], "round": opened["id"],
