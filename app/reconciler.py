@@ -1,11 +1,11 @@
 """The reconciler: every open case has an owner, a next deadline and a live workflow; what is safe is repaired, the rest is shown."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import Table, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion as DeploymentVersion
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
@@ -17,7 +17,7 @@ from app.db.findings import Finding, find, keep, rebuild_tasks
 from app.db.refold import BATCH, look, mend, next_streams
 from app.db.streams import STREAMS
 from app.domain.terms import Fault
-from app.relay import tell_anew
+from app.relay import TYPES, tell_anew
 from app.temporal import pollers
 
 VERSION_OF = "TemporalWorkerDeploymentVersion"
@@ -26,6 +26,8 @@ ASKED_AT_ONCE = 16
 SHARE = 2000
 """Streams whose ledgers one run folds, a second's work or two: all of 10,000 open cases within five runs, ten minutes."""
 POLLED_WITHIN = timedelta(minutes=2)
+MANY, LISTED_WITHIN = 20_000, timedelta(hours=1)
+"""So many of one kind are counted, and listed when the count is wrong or the last list that old: 100,000 names are seconds of a core."""
 
 
 @dataclass
@@ -38,8 +40,10 @@ class Reconciler:
     polled_within: timedelta = POLLED_WITHIN
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     share: int = SHARE
+    many: int = MANY
     folded_to: str = ""
     unreadable: dict[str, Finding] = field(default_factory=dict)
+    listed_at: dict[str, datetime] = field(default_factory=dict)
     ran_at: datetime | None = None
 
     async def run_once(self) -> tuple[Finding, ...]:
@@ -79,20 +83,30 @@ class Reconciler:
         return [*found, *self.unreadable.values()]
 
     async def _lost(self) -> list[str]:
-        """Open streams that were told and that no workflow conducts; the engine's list lags behind, so each is asked for by name."""
-        live = await self._live()
+        """Open streams that were told and that no workflow conducts, of every kind."""
+        return [stream_id for table in STREAMS for stream_id in await self._lost_of(table)]
+
+    async def _lost_of(self, table: Table) -> list[str]:
+        """Of one kind; one of many whose place in the count a stranger took is found within the hour."""
+        told = select(table.c.id).where(table.c.is_open, table.c.conducted_version > 0)
         async with self.engine.connect() as conn:
-            open_ids = [
-                stream_id
-                for table in STREAMS
-                for stream_id in (
-                    await conn.execute(select(table.c.id).where(table.c.is_open, table.c.conducted_version > 0))
-                ).scalars()
-            ]
-        unlisted, at_once = (
-            [stream_id for stream_id in open_ids if stream_id not in live],
-            asyncio.Semaphore(ASKED_AT_ONCE),
-        )
+            open_ids = list((await conn.execute(told)).scalars())
+        running = f"ExecutionStatus = 'Running' AND WorkflowType = '{TYPES[table.name]}'"
+        now, listed_at = self.clock(), self.listed_at.get(table.name)
+        is_fresh = listed_at is not None and now < listed_at + LISTED_WITHIN
+        if (
+            len(open_ids) > self.many
+            and is_fresh
+            and (await self.client.count_workflows(running)).count == len(open_ids)
+        ):
+            return []
+        live = {workflow.id async for workflow in self.client.list_workflows(running)}
+        self.listed_at[table.name] = now
+        return await self._not_running([stream_id for stream_id in open_ids if stream_id not in live])
+
+    async def _not_running(self, unlisted: Sequence[str]) -> list[str]:
+        """The engine's list lags behind, so each is asked for by name."""
+        at_once = asyncio.Semaphore(ASKED_AT_ONCE)
         run = await asyncio.gather(*(self._runs(stream_id, at_once) for stream_id in unlisted))
         return [stream_id for stream_id, runs in zip(unlisted, run, strict=True) if not runs]
 
@@ -105,13 +119,6 @@ class Reconciler:
                     return False
                 raise
         return described.status is WorkflowExecutionStatus.RUNNING
-
-    async def _live(self) -> set[str]:
-        """The streams whose workflow runs on a version that a worker serves; those stranded on an old one are ended."""
-        live: set[str] = set()
-        async for workflow in self.client.list_workflows("ExecutionStatus = 'Running'"):
-            live.add(workflow.id)
-        return live
 
     async def bring_home(self) -> tuple[str, ...]:
         """End the workflows pinned to versions that nobody serves any more; the ledger starts them anew here."""

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from activities.ledger import systems
 from activities.messages import Conducting, Moved
 from app.db.ledger import CHANNEL, events_since
-from app.db.streams import STREAMS, kind_of
+from app.db.streams import BY_PREFIX, STREAMS, kind_of
 from workflows.case import CaseWorkflow
 from workflows.child_file import ChildFileWorkflow
 from workflows.child_watch import ChildWatchWorkflow
@@ -32,6 +32,13 @@ CONDUCTORS: dict[str, Any] = {
     "watch": ChildWatchWorkflow, "round": RoundWorkflow, "file": ChildFileWorkflow, "owed": OwedWorkflow,
 }  # fmt: skip
 """By the prefix of the stream's id; all others are cases."""
+TYPES: dict[str, str] = {
+    table.name: next(
+        (CONDUCTORS[prefix] for prefix, kind in BY_PREFIX.items() if kind.table is table), CaseWorkflow
+    ).__name__
+    for table in STREAMS
+}
+"""What the engine calls the conductor of a kind, by its table."""
 BATCH = 50
 AT_ONCE = 10
 """Each telling holds a connection, and the conductor's own commands need some too."""

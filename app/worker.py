@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -59,7 +60,8 @@ WORKFLOWS = (
 )  # fmt: skip
 GARBAGE = (20_000, 5, 2)
 """A conductor that left memory is a ring of old objects, which only a full collection frees: one for every few hundred cases."""
-RECONCILE_EVERY = timedelta(minutes=2)
+RECONCILE_EVERY, RESTS = timedelta(minutes=2), 3
+"""It rests three times as long as it worked, so a large district has most of its machine for people."""
 BEAT_EVERY, BEAT_SOON = timedelta(seconds=20), timedelta(seconds=3)
 """A worker says that it lives, and sooner again while it does not reach the engine."""
 FORGET_EVERY = timedelta(minutes=10)
@@ -137,6 +139,7 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
 
 async def _reconcile(reconciler: Reconciler) -> None:
     while True:
+        began = time.monotonic()
         try:
             moved = await reconciler.bring_home()
             findings = await reconciler.run_once()
@@ -144,7 +147,7 @@ async def _reconcile(reconciler: Reconciler) -> None:
                 log.info("reconciled", brought_home=len(moved), findings=len(findings))
         except Exception as failure:  # tried again next time; a failing check must not end the worker
             log.warning("reconciler_waits", cause=type(failure).__name__)
-        await asyncio.sleep(RECONCILE_EVERY.total_seconds())
+        await asyncio.sleep(max(RECONCILE_EVERY.total_seconds(), RESTS * (time.monotonic() - began)))
 
 
 async def _beat(client: Client, engine: AsyncEngine, settings: Settings, reconciler: Reconciler) -> None:

@@ -2,17 +2,20 @@
 
 import asyncio
 import contextlib
+import uuid
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
+from temporalio.service import RPCError
 
 from activities.messages import Conducting
 from app.db import tables
 from app.domain import commands as c
 from app.domain.terms import Role, Stage
+from app.reconciler import LISTED_WITHIN
 from tests.world import World, at_desk
 from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
@@ -118,3 +121,54 @@ async def test_the_reconciler_finds_every_lost_workflow_and_repairs_it_once(worl
     async with asyncio.timeout(60):
         while set(cases) & {finding.stream_id for finding in await world.reconciler().run_once()}:
             await asyncio.sleep(0.2)
+
+
+async def test_one_of_many_is_missed_by_the_count_and_behind_a_stranger_within_the_hour(world):
+    case, stranger = await world.report("CN-02"), f"case-{uuid.uuid4().hex}"
+    reconciler, clock = world.reconciler(), [world.now]
+    reconciler.many, reconciler.clock = 0, lambda: clock[0]
+    await in_step(world, reconciler)
+    await world.handle(case).terminate("lost")
+    start = Conducting(stream_id=stranger, resumed=False)
+    await world.env.client.start_workflow(CaseWorkflow.run, start, id=stranger, task_queue="nobody")
+    async with asyncio.timeout(60):
+        while await running(world) != {*await told(world), stranger} - {case}:
+            await asyncio.sleep(0.2)
+    assert case not in await lost(reconciler)  # as many run as are open
+    clock[0] += LISTED_WITHIN
+    assert case in await lost(reconciler)
+
+    await world.settle(case)
+    await in_step(world, reconciler)
+    await world.handle(case).terminate("lost again")
+    async with asyncio.timeout(60):
+        while case not in await lost(reconciler):
+            await asyncio.sleep(0.2)
+
+
+async def in_step(world, reconciler):
+    """Everything that is open runs and nothing else does, whatever other tests left behind."""
+    async with asyncio.timeout(60):
+        while await running(world) != await told(world):
+            for stranger in await running(world) - await told(world):
+                with contextlib.suppress(RPCError):
+                    await world.handle(stranger).terminate("left behind")
+            await reconciler.run_once()
+            await asyncio.sleep(0.2)
+    reconciler.listed_at.clear()
+    await reconciler.run_once()
+
+
+async def running(world):
+    listed = world.env.client.list_workflows("ExecutionStatus = 'Running' AND WorkflowType = 'CaseWorkflow'")
+    return {workflow.id async for workflow in listed}
+
+
+async def told(world):
+    async with world.engine.connect() as conn:
+        case = tables.cases.c
+        return set((await conn.execute(select(case.id).where(case.is_open, case.conducted_version > 0))).scalars())
+
+
+async def lost(reconciler):
+    return {f.stream_id for f in await reconciler.run_once() if f.problem == "no_live_workflow"}
