@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -36,6 +37,8 @@ from app.sheet_book import Tell
 from app.workbook import Unreadable
 
 log = structlog.get_logger()
+PLACE = "shouhu-sheet-"
+"""How the folder of a job begins, in the directory for what is temporary; then comes the number of the worker's process."""
 LOOKS_EVERY = 1.0
 FORGETS_EVERY = timedelta(hours=1)
 TELLS_EVERY = 0.5
@@ -53,6 +56,7 @@ class Bookkeeper:
     async def run(self) -> None:
         """Until cancelled; the process of a job that is under way ends with it, and the job is taken up again later."""
         forgotten = 0.0
+        sweep()
         while True:
             try:
                 if time.monotonic() > forgotten:
@@ -68,7 +72,7 @@ class Bookkeeper:
             await self._work_apart(job.id)
 
     async def _work_apart(self, job_id: str) -> None:
-        with tempfile.TemporaryDirectory(prefix="shouhu-sheet-") as place:
+        with tempfile.TemporaryDirectory(prefix=f"{PLACE}{os.getpid()}-") as place:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "app.bookkeeper", job_id, place, cwd=Path(__file__).parent.parent
             )
@@ -83,6 +87,24 @@ class Bookkeeper:
             async with self._engine.begin() as conn:
                 now = self._ledger.clock()
                 await jobs.settle(conn, job_id, JobState.FAILED, now, problem="process_ended")
+
+
+def sweep() -> None:
+    """Away with the folders of workers that were killed: what a job writes there names children."""
+    for place in Path(tempfile.gettempdir()).glob(f"{PLACE}*"):
+        owner = place.name.removeprefix(PLACE).partition("-")[0]
+        if not (owner.isdigit() and _lives(int(owner))):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 async def work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row[Any], place: Path) -> None:

@@ -24,7 +24,7 @@ from app.db.ledger import KeyReused, StaleVersion
 from app.db.session import DATABASE_ERRORS, is_away, sqlstate
 from app.db.vault import Destroyed, NotKept
 from app.domain.refusals import RefusalCode, Refused
-from app.files.kinds import BadFile, FileFault
+from app.files.kinds import AGAIN_SOON, BadFile, FileFault
 from app.policy.loader import BadPack
 
 log = structlog.get_logger()
@@ -173,9 +173,9 @@ OWN_CODES = {
     413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",
           "year_out_of_order", "bad_pack", "not_a_workbook", "workbook_is_active", "workbook_too_large",
-          *(fault.value for fault in FileFault if fault is not FileFault.NOT_SCANNED)),
+          *(fault.value for fault in FileFault if fault not in AGAIN_SOON)),
     429: ("too_many_requests", "too_many_guesses"),
-    503: ("database_unavailable", "audit_unavailable", "overloaded", "press_busy", "no_chinese_type", FileFault.NOT_SCANNED.value),
+    503: ("database_unavailable", "audit_unavailable", "overloaded", "press_busy", "no_chinese_type", *(fault.value for fault in AGAIN_SOON)),
 }  # fmt: skip
 """What the API itself refuses; the rules of a case add theirs."""
 
@@ -305,7 +305,7 @@ def _database(request: Request, error: Exception) -> JSONResponse:
 def _bad_file(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BadFile)
     fault = error.fault
-    away = fault is FileFault.NOT_SCANNED
+    away = fault in AGAIN_SOON
     again = {"Retry-After": "30"} if away else None
     return problem(503 if away else 422, fault.value, f"{fault.zh} · {fault.en}", headers=again)
 

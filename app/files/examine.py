@@ -3,14 +3,16 @@
 import asyncio
 from typing import NamedTuple
 
-from app.files.images import FORMATS, clean_image
-from app.files.kinds import LARGEST, BadFile, FileFault, Kind, kept_name, kind_of
-from app.files.office import OLD, PACKED, clean_office
-from app.files.pdf import clean_pdf
+from app.files.apart import cleaned_apart
+from app.files.kinds import LARGEST, BadFile, FileFault, Kind, kept_name
 from app.files.scanner import scan
 
-AT_ONCE = asyncio.Semaphore(2)
-"""Decoding a large photo takes up to 300 MB; more at once would not go faster."""
+AT_ONCE = 2
+"""Decoding a large photo takes up to 500 MB; more at once would not go faster. A default."""
+MOST_WAITING = 16
+"""Who comes then is told to come back, so that nobody waits for ever behind files that take their time. A default."""
+_turn = asyncio.Semaphore(AT_ONCE)
+_inside = 0
 
 
 class Taken(NamedTuple):
@@ -23,26 +25,19 @@ class Taken(NamedTuple):
 
 async def examine(name: str, content: bytes, scanner: str = "") -> Taken:
     """Raises BadFile."""
+    global _inside
     if not content:
         raise BadFile(FileFault.EMPTY)
     if len(content) > LARGEST:
         raise BadFile(FileFault.TOO_LARGE)
-    if scanner:
-        await scan(scanner, content)
-    async with AT_ONCE:
-        kept, kind = await asyncio.to_thread(cleaned, content)
+    if _inside >= AT_ONCE + MOST_WAITING:
+        raise BadFile(FileFault.BUSY)
+    _inside += 1
+    try:
+        if scanner:
+            await scan(scanner, content)
+        async with _turn:
+            kept, kind = await cleaned_apart(content)
+    finally:
+        _inside -= 1
     return Taken(kept_name(name, kind), kind, kept)
-
-
-def cleaned(content: bytes) -> tuple[bytes, Kind]:
-    """The content as it may be kept, and what it is. Raises BadFile."""
-    if content.startswith(OLD):
-        raise BadFile(FileFault.OLD_OFFICE)
-    if content.startswith(PACKED):
-        return clean_office(content)
-    kind = kind_of(content)
-    if kind and kind in FORMATS:
-        return clean_image(content, kind)
-    if kind is Kind.PDF:
-        return clean_pdf(content), kind
-    raise BadFile(FileFault.TYPE)

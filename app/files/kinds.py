@@ -59,9 +59,19 @@ class FileFault(Term):
     )
     LOCKED = "file_locked", "文件设有密码，请去掉密码后上传", "The file has a password; remove it first."
     UNREADABLE = "file_unreadable", "文件已损坏，无法打开", "The file is damaged and cannot be opened."
+    TOO_COSTLY = (
+        "file_takes_too_long",
+        "检查这个文件用时过长，请换成照片或另存为PDF再上传",
+        "It takes too long to look through this file; send a photo, or save it anew as PDF.",
+    )
     HUGE_IMAGE = "image_too_large", "图片的像素太多，请缩小后上传", "The image has too many pixels."
     INFECTED = "file_infected", "文件被杀毒软件拦截", "The virus scanner stopped the file."
     NOT_SCANNED = "scanner_away", "杀毒服务暂不可用，请稍后再传", "The virus scanner is away; try again soon."
+    BUSY = "files_busy", "正在检查的附件较多，请稍后再传", "Many files are being looked at; try again soon."
+
+
+AGAIN_SOON = (FileFault.NOT_SCANNED, FileFault.BUSY)
+"""What is no fault of the file."""
 
 
 class BadFile(Exception):

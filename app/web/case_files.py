@@ -14,7 +14,7 @@ from app.api.work import ON_CASE
 from app.db.service import Service
 from app.domain.access import Action, Actor
 from app.files.examine import Taken, examine
-from app.files.kinds import ACCEPT, MOST_FILES, BadFile, FileFault
+from app.files.kinds import ACCEPT, AGAIN_SOON, MOST_FILES, BadFile
 from app.web.case import Opened, facts_of, opened
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT
@@ -70,7 +70,7 @@ async def _taken(shouhu: Service, sent: UploadFile, form: Form) -> Taken | None:
         return await examine(sent.filename or "", await sent.read(), shouhu.scanner)
     except BadFile as bad:
         form.wrong("files", f"{sent.filename}：{bad.fault.zh}", f"{sent.filename}: {bad.fault.en}")
-        form.status = 503 if bad.fault is FileFault.NOT_SCANNED else form.status
+        form.status = 503 if bad.fault in AGAIN_SOON else form.status
     return None
 
 

@@ -27,7 +27,7 @@ from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.access import Action, Actor, may
 from app.files.examine import Taken
 from app.files.examine import examine as examined
-from app.files.kinds import ACCEPT, MOST_FILES, BadFile, FileFault
+from app.files.kinds import ACCEPT, AGAIN_SOON, MOST_FILES, BadFile
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT, language, page
 from app.web.questions import (
@@ -213,7 +213,7 @@ async def _taken(shouhu: Service, sent: UploadFile, form: Form) -> Taken | None:
         return await examined(sent.filename or "", await sent.read(), shouhu.scanner)
     except BadFile as bad:
         form.wrong("files", bad.fault.zh, bad.fault.en)
-        form.status = 503 if bad.fault is FileFault.NOT_SCANNED else form.status
+        form.status = 503 if bad.fault in AGAIN_SOON else form.status
     return None
 
 

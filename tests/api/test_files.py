@@ -14,6 +14,7 @@ from app.db.drafts import forget
 from app.db.files import MOST_WAITING, WAITS, content_of, keep
 from app.db.session import engine_of
 from app.db.walls import APP
+from app.files import apart
 from app.files.examine import Taken
 from app.files.kinds import BadFile, FileFault, Kind
 from app.main import create_app
@@ -22,6 +23,7 @@ from app.workbook import MEDIA_TYPE
 from tests.api.conftest import PHOTO, upload
 from tests.conftest import VAULT
 from tests.files.corpus import BAD, NEUTRALISED
+from tests.files.test_apart import SLOW
 
 REPORTER, POLICE, STRANGER = "village.reporter.1", "police.officer.1", "housing.officer.1"
 
@@ -201,6 +203,16 @@ async def test_a_hostile_file_is_refused_in_words_and_nothing_of_it_is_kept(api,
     assert (refused.status_code, refused.json()["code"]) == (422, fault.value)
     async with api.service.engine.connect() as conn:
         assert (await conn.execute(select(func.count()).select_from(tables.files))).scalar_one() == before
+
+
+async def test_a_file_that_takes_too_long_to_read_is_refused_in_words(api, monkeypatch):
+    monkeypatch.setattr(apart, "MOST_CPU", 1)
+    monkeypatch.setattr(apart, "_nursery", None)
+    headers = {"Content-Type": "application/octet-stream", "X-File-Name": "a.docx"}
+    answer = await api.http.post("/v1/files", content=SLOW, headers=api._headers("police.officer.1", headers))
+    assert (answer.status_code, answer.json()["code"]) == (422, "file_takes_too_long")
+    assert "另存为PDF" in answer.json()["title"]
+    apart._nursery[1].close()
 
 
 async def test_what_is_kept_is_never_what_came(api):

@@ -1,6 +1,9 @@
 """Books as Excel: what leaves is masked or for a stated purpose, harmless and on record; what comes in goes the path of every change."""
 
 import io
+import os
+import subprocess
+import tempfile
 import zipfile
 from datetime import date
 
@@ -503,3 +506,16 @@ def test_a_date_may_be_typed_in_many_ways():
     for typed in ("2016-05-06", "2016/5/6", "2016.05.06", "20160506", "2016年5月6日", date(2016, 5, 6)):
         assert read_day(typed, str(typed), today) == ("2016-05-06", None)
     assert read_day("六一", "六一", today)[1] == "bad_date"
+
+
+def test_what_a_killed_worker_has_left_of_a_book_is_taken_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    gone, ours, other = (tmp_path / f"{bookkeeper.PLACE}{pid}-x" for pid in (ended.pid, os.getpid(), "older"))
+    for place in (gone, ours, other):
+        place.mkdir()
+        (place / "made.xlsx").write_text("欧阳小满")
+    (tmp_path / "else").mkdir()
+    bookkeeper.sweep()
+    assert {place.name for place in tmp_path.iterdir()} == {ours.name, "else"}

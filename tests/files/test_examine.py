@@ -13,7 +13,8 @@ import python_calamine
 import xlsxwriter
 from PIL import Image
 
-from app.files.examine import cleaned, examine
+from app.files.cleaning import cleaned
+from app.files.examine import examine
 from app.files.kinds import ENDINGS, BadFile, FileFault, Kind, kept_name
 from tests.files import corpus
 
