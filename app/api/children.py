@@ -24,7 +24,7 @@ from app.db.walls import concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord, shown
-from app.domain.child_terms import SECTION_OF, WHOLE, FileField, NotTaken
+from app.domain.child_terms import SECTION_OF, WHOLE, FileField, NotTaken, Section
 from app.domain.commands import Command
 from app.domain.determination import ChildFound
 from app.domain.facts import FactsSeen, Known, Sex
@@ -32,7 +32,7 @@ from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions, keeps
-from app.domain.terms import Agency, Role
+from app.domain.terms import Agency, Grade, Role
 from app.domain.titles import TITLES
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
@@ -106,6 +106,15 @@ class FileAnswer(BaseModel):
     replayed: bool
 
 
+class ChildWatch(BaseModel):
+    """Who visits the child next, and by when."""
+
+    id: str
+    desk: str
+    grade: Grade
+    visit_due_at: datetime
+
+
 class ChildPage(BaseModel):
     """The file of a child; the sections that the caller's body does not see are left out."""
 
@@ -114,6 +123,8 @@ class ChildPage(BaseModel):
     id: str
     version: int
     division: str
+    masked: bool
+    watch: ChildWatch | None = Field(None, description="The watch that goes on; for bodies that see the visits.")
     fields: dict[str, Any]
 
 
@@ -171,9 +182,17 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     sections = pack.file.seen_by(who.agency)
     record, lens = await record_of(conn, who, child_id, [section.value for section in sections])
     found = found_of(pack, record)
-    answer = lens(shown(record, sections, found), record.named)
+    answer = lens(shown(record, sections, found), record.named) | {"masked": not lens.full}
+    answer |= {"watch": _going_on(record) if Section.VISITS in sections else None}
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer
+
+
+def _going_on(record: ChildRecord) -> ChildWatch | None:
+    watch = record.watch
+    if watch is None or not watch.is_open:
+        return None
+    return ChildWatch(id=watch.watch_id, desk=watch.desk, grade=watch.grade, visit_due_at=watch.visit.due_at)
 
 
 @router.get("/children/{child_id}/history", operation_id="read_child_history")

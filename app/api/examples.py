@@ -213,8 +213,9 @@ def examples() -> dict[str, Any]:
         "LedgerPage": {**book, "masked": True, "next": None, "rows": [{"child_id": CHILD, "name": "华*", "last_visit": None}],
                        "columns": [{"code": "name", "zh": "姓名", "en": "name"},
                                    {"code": "last_visit", "zh": "最近走访", "en": "last visit"}]},
-        "ChildPage": {"id": CHILD, "version": 2, "division": "110106101", "fields": {"school": {
-            "zh": "就读学校", "en": "school", "value": "示例小学（化名）", "version": 1, "by": "comm-110106101.officer.1",
+        "ChildPage": {"id": CHILD, "version": 2, "division": "110106101", "masked": True, "watch": {
+            "id": f"watch-{CHILD}", "desk": "COMM-110106101", "grade": "medium", "visit_due_at": FILED + timedelta(days=30)},
+            "fields": {"school": {"zh": "就读学校", "en": "school", "value": "示例小学（化名）", "version": 1, "by": "comm-110106101.officer.1",
             "at": ACCEPTED}}},
         "HistoryRow": {"version": 1, "kind": "change_entered", "title_zh": "填报变更", "title_en": "change entered",
                        "field": "school", "change": 1, "by": "comm-110106101.officer.1", "behalf": None, "at": ACCEPTED,
@@ -261,6 +262,8 @@ def examples() -> dict[str, Any]:
                     "received": 21, "repeated": 6, "warned": 12, "held": 2, "reported": 3, "false_alarms": 9, "unknown": 1, "risks": 5,
                     "false_alarm_rate": 0.5},
         "FilesAlike": {"one": CHILD, "other": "ch-9a8b7c6d", "score": 0.97, "found_at": FILED},
+        "AlikeFile": {"child_id": CHILD, "score": 0.97, "name": "示*", "birth_date": "2016-**-**", "verified": True, "reasons": [
+            {"code": "same_name", "zh": "姓名相同", "en": "same name", "weight": 8}]},
         "FilesCompared": {"one": CHILD, "other": "ch-9a8b7c6d", "score": 0.97, "suggested": True, "reasons": [
             {"code": "same_birth_date", "zh": "出生日期相同", "en": "same birth date", "weight": 10}]},
         "Thanks": {"says": "已收到，谢谢。您的回答不与任何个人信息关联。"},

@@ -293,7 +293,10 @@ OWN_RULES = {
         "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
     ),
     "decide_duplicate": "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
-    "register_child": "staff of a committee or street, in their own street (app/api/registration.py)",
+    **dict.fromkeys(
+        ("register_child", "alike_children"),
+        "staff of a committee or street, in their own street (app/api/registration.py)",
+    ),
     **dict.fromkeys(
         ("ledgers", "read_ledger", "ledger_template", "export_ledger", "import_ledger"),
         "the body that keeps the book, its own children (app/api/ledgers.py)",

@@ -9,11 +9,12 @@ from pydantic import ConfigDict, Field
 from sqlalchemy import false, insert
 
 from app.api.answers import ETAG
-from app.api.children import Means, found_of, perform, rules_of
-from app.api.context import Conn, Shouhu, Who
+from app.api.children import Means, found_of, perform, rules_of, sighted
+from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.strict import StrictRoute
 from app.api.work import Key
 from app.db import tables
+from app.db.alike import alike
 from app.db.child_records import records_of
 from app.db.intake import (
     FamilyMember,
@@ -26,15 +27,21 @@ from app.db.intake import (
     facts_of,
     marked_as,
 )  # fmt: skip
+from app.db.sounds import sound_keys
 from app.db.vault import sealed_row, vault_of
 from app.db.walls import open_door
-from app.domain.access import DESK_STAFF, Actor
+from app.domain.access import Actor
 from app.domain.child_file import EnterChange, Registration
+from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField, Found
 from app.domain.compartment import without_offence
+from app.domain.duplicates import Known as Sought
 from app.domain.facts import HouseholdFacts
+from app.domain.identity import clean_name, mask_name, normal_phones
+from app.domain.masking import mask_birth_date
+from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import divisions
+from app.domain.sight import divisions, may_register
 from app.domain.terms import Grade, ReporterClass
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
@@ -83,7 +90,7 @@ async def register_child(
     given: NewChild, conn: Conn, who: Who, shouhu: Shouhu, response: Response, idempotency_key: Key = None
 ) -> Registered:
     """建档登记: entered by the committee or the street, verified by the street; the means of the family go on to the district."""
-    if not divisions(who) or not who.has(*DESK_STAFF):
+    if not may_register(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
     now, (division,) = shouhu.ledger.clock(), divisions(who)
@@ -115,6 +122,57 @@ async def register_child(
     return Registered(
         **done.model_dump(exclude={"version"}), version=last.version, means_change=last.change if last is not done else None,
         proposed=found.grade.grade if found else None,
+    )  # fmt: skip
+
+
+class AlikeFile(Form):
+    """A file in the caller's sight that may be about a child before it is registered; masked."""
+
+    child_id: str
+    score: float
+    reasons: list[Reason]
+    name: str
+    birth_date: str
+    verified: bool = Field(description="Whether its registration was verified, or a report stands behind it.")
+
+
+@router.post("/children/alike", operation_id="alike_children")
+async def alike_children(
+    given: NewChild, conn: Conn, who: Who, idempotency_key: Key = None
+) -> list[AlikeFile]:  # fmt: skip
+    """疑似重复: files like the child that is about to be registered, those among them that wait to be verified too; nothing is stored.
+    With the key under which it will be registered, what that has registered already is no double."""
+    if not may_register(who):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    await open_door(conn)
+    found = await alike(
+        conn, _sought(given, divisions(who)[0], _id_for(who, idempotency_key)), among=sighted(who), unverified=True
+    )
+    ids = [one.child_id for one in found]
+    await audit_read(conn, who, "alike_children", None, ["name", "birth_date", "id_no", "family"], children=ids)
+    records = {record.child_id: record for record in await records_of(conn, ids, false())}
+    return [
+        AlikeFile(
+            child_id=one.child_id, score=one.match.score, reasons=list(one.match.reasons),
+            name=mask_name(_said(record, FileField.NAME)), birth_date=mask_birth_date(_said(record, FileField.BIRTH_DATE)),
+            verified=record.watch is not None or record.case_id is not None,
+        )
+        for one in found if (record := records.get(one.child_id))
+    ]  # fmt: skip
+
+
+def _said(record: ChildRecord, field: FileField) -> str:
+    entry = record.entry(field)
+    return str(entry.value) if entry else ""
+
+
+def _sought(given: NewChild, division: str, child_id: str) -> Sought:
+    child, name = given.child, clean_name(given.child.name or "")
+    guardians = [key for one in given.family if one.name for key in sound_keys(clean_name(one.name))]
+    return Sought(
+        child_id=child_id, name=name, sounds=sound_keys(name), birth_date=child.birth_date, sex=child.sex.value if child.sex else None,
+        id_no=child.id_no or "", phones=tuple(normal_phones(child.phone or "", *(one.phone or "" for one in given.family))),
+        guardians=tuple(guardians), division=division, school=child.school or "",
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     any_,
     cast,
     delete,
+    exists,
     func,
     or_,
     select,
@@ -65,6 +66,13 @@ def unsealed() -> ColumnElement[bool]:
     return ~func.shouhu_sealed(tables.children.c.case_id, type_=Boolean)  # who keeps the child need not see the case
 
 
+def waits_to_be_verified() -> ColumnElement[bool]:
+    """Children whose registration nobody has verified or returned yet."""
+    child, file, watch = tables.children.c, tables.child_files.c, tables.watches.c
+    waits = exists().where(file.child_id == child.id, file.is_open)
+    return child.case_id.is_(None) & waits & ~exists().where(watch.child_id == child.id)
+
+
 def known_of(record: ChildRecord, seldom: float | None = None) -> Known:
     """What is compared of a file, as it counts now."""
 
@@ -111,16 +119,19 @@ async def seldom(conn: AsyncConnection, sounds: Sequence[str]) -> float | None:
 
 
 async def alike(
-    conn: AsyncConnection, known: Known, *, among: ColumnElement[bool] | None = None, stored: Collection[str] = ()
-) -> list[Alike]:
-    """The files worth a person's look, the likeliest first. `stored` are further marks, `among` narrows whom the reader may be told of."""
+    conn: AsyncConnection, known: Known, *, among: ColumnElement[bool] | None = None, stored: Collection[str] = (),
+    unverified: bool = False,
+) -> list[Alike]:  # fmt: skip
+    """The files worth a person's look, the likeliest first. `stored` are further marks, `among` narrows whom the reader may be told of;
+    `unverified` looks among registrations too that wait to be verified."""
     marks = marks_of_known(conn, known)
     wanted = [*dict.fromkeys([*marks.all, *stored])]
     if not wanted:
         return []
     child = tables.children.c
     shared = _shared(child.marks, wanted)
-    query = select(child.id).where(child.marks.overlap(wanted), child.id != known.child_id, each_once(), unsealed())
+    query = select(child.id).where(child.marks.overlap(wanted), child.id != known.child_id, unsealed())
+    query = query.where(or_(each_once(), waits_to_be_verified()) if unverified else each_once())
     query = query.where(among) if among is not None else query
     ids = list((await conn.execute(query.order_by(shared.desc()).limit(MOST))).scalars())
     own = known.model_copy(update={"rarity": await seldom(conn, marks.sounds)})

@@ -174,6 +174,11 @@ def divisions(actor: Actor) -> tuple[str, ...]:
     return (actor.division,) if actor.agency.is_territorial and actor.division and keeps(actor) else ()
 
 
+def may_register(actor: Actor) -> bool:
+    """Whether the actor registers children whom nobody has reported: staff of a committee or street, in their own street."""
+    return bool(divisions(actor)) and actor.has(*DESK_STAFF)
+
+
 def _desks(actor: Actor) -> tuple[str, ...]:
     if not actor.has(*STAFF, Role.MACHINE) or not actor.sees_cases:
         return ()

@@ -205,7 +205,10 @@ async def _book(
     found = await ledgers.read_ledger(code, conn, who, shouhu, cursor=cursor, limit=50)
     names = await streets(conn)
     columns = layout([column.code for column in found.columns], names)[1:]
-    rows = [[as_typed(cell) for cell in cells(columns, row, names)] for row in found.rows]
+    rows = [
+        {"child": row["child_id"], "cells": [as_typed(cell) for cell in cells(columns, row, names)]}
+        for row in found.rows
+    ]
     facts = {
         "path": BOOKS, "book": found, "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
         "enters": who.has(*DESK_STAFF),

@@ -16,7 +16,7 @@ from app.db import tables
 from app.db.people import deputy
 from app.db.service import PROGRESS_PATH, Service
 from app.domain.access import STAFF, Actor
-from app.domain.sight import ADMINS
+from app.domain.sight import ADMINS, may_register
 from app.web.frame import STRICT, keep_choices, page
 from app.web.names import speaker
 from app.web.wrong import inside
@@ -109,7 +109,15 @@ async def show(
     for line in lines:
         nav.setdefault(line[0].group, []).append(line)
     bar, rest = in_bar(lines)
-    frame = {"who": who, "searches": works(who), "called": called, "nav": nav, "bar": bar, "rest": rest}
+    frame = {
+        "who": who,
+        "searches": works(who),
+        "registers": may_register(who),
+        "called": called,
+        "nav": nav,
+        "bar": bar,
+        "rest": rest,
+    }
     frame |= {"by": await speaker(request, conn, who)}
     return page(request, name, {**frame, **facts}, status=status, live=True)
 

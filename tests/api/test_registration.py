@@ -99,3 +99,21 @@ async def test_an_offence_stands_in_no_registration_and_in_no_ledger(api):
     (line,) = of(await book(api, COMMITTEE, "work"), child)
     assert line["categories"] == ["留守儿童"]
     assert "D7" not in (await api.get(COMMITTEE, f"/v1/children/{child}")).text
+
+
+async def test_a_double_is_told_before_it_is_registered_to_whoever_may_see_it_and_masked(api, key):
+    child = {**CHILD, "name": "单知秋（化名）", "birth_date": "2016-09-08"}
+    once = {"Idempotency-Key": key}
+    given = {**FOUND, "child": child}
+    first = (await register(api, headers=once, child=child)).json()["child_id"]
+    (told,) = (await api.post(STREET, "/v1/children/alike", given)).json()
+    assert (told["child_id"], told["name"], told["birth_date"], told["verified"]) == (first, "单*", "2016-**-**", False)
+    assert "same_birth_date" in [reason["code"] for reason in told["reasons"]]
+    assert (await api.post(COMMITTEE, "/v1/children/alike", given, once)).json() == [], "it is no double of itself"
+    assert (await api.post("comm-110106005.officer.1", "/v1/children/alike", given)).json() == [], "out of their sight"
+    is_problem(await api.post("edu.officer.1", "/v1/children/alike", given), 403, "not_allowed")
+    row = (await api.get(COMMITTEE, f"/v1/children/{first}")).json()
+    assert (row["masked"], row["watch"]) == (True, None)
+    path = f"/v1/children/{first}/changes/{row['fields']['registration']['waiting']['change']}/reject"
+    assert (await api.post(STREET, path, {"reason": "not_confirmed"})).status_code == 200
+    assert (await api.post(STREET, "/v1/children/alike", given)).json() == [], "what was returned is no file"

@@ -164,6 +164,28 @@ PAGES = (
         "change-no-reason", "/changes/{child_id}", "/changes/{changed}", KEEPER, send="button[value=reject]", status=422
     ),
     PageOf("books", "/books", "/books", KEEPER),
+    PageOf("enrolment-empty", "/children/new", "/children/new", KEEPER, post={"name": ""}, status=422),
+    PageOf("child", "/children/{child_id}", "/children/{changed}", KEEPER),
+    PageOf(
+        "child-full-view-missing",
+        "/children/{child_id}",
+        "/children/{changed}",
+        KEEPER,
+        post={"why": ""},
+        send="#full button",
+        status=422,
+    ),
+    PageOf(
+        "child-changes-empty",
+        "/children/{child_id}/change/{what}",
+        "/children/{changed}/change/moved",
+        KEEPER,
+        post={"note": "x"},
+        status=422,
+    ),
+    PageOf(
+        "child-changes-guardians", "/children/{child_id}/change/{what}", "/children/{changed}/change/guardians", KEEPER
+    ),
     PageOf("book-none-chosen", "/books/{code}", "/books/information", KEEPER, send="#import .btn.p", status=422),
     PageOf("sheet", "/sheets/{sheet_id}", "/sheets/{sheet}", KEEPER),
     PageOf("survey", "/survey/{survey}", "/survey/satisfaction"),

@@ -1,0 +1,229 @@
+"""儿童档案: all that the reader's body sees of one child, what waits for whom, and a change of it beside what stands there."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+
+from app.api import children
+from app.api.context import Conn, Shouhu
+from app.api.need import Asked
+from app.db.service import Service
+from app.district import DESKS
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Found, Section
+from app.domain.facts import Known, Relation, Sex
+from app.domain.masking import VIEW_LASTS, Need
+from app.domain.refusals import RefusalCode, Refused
+from app.domain.terms import Grade
+from app.domain.titles import TITLES
+from app.domain.visit import Finding
+from app.web import kin
+from app.web.enrolment import CHILDREN, MEANS
+from app.web.forms import Form
+from app.web.frame import STRICT
+from app.web.said import STREETS, fact_value, moment
+from app.web.staff import Signed, show
+from app.web.words import Pair
+
+router = APIRouter(include_in_schema=False)
+DESK_NAMES = {desk.id: desk.name for desk in DESKS}
+AGENCIES: Mapping[str, Pair] = {
+    "STREET": ("街道（乡镇）核实", "verified by the street"),
+    "CIVIL": ("区民政局审批", "approved by civil affairs"),
+}
+F = FileField
+
+
+class What(NamedTuple):
+    """Something that happens in a child's life, and the fields of the file that it changes."""
+
+    words: Pair
+    fields: tuple[FileField, ...]
+
+
+WHATS: Mapping[str, What] = {
+    "moved": What(("迁居", "moved"), (F.RESIDENCE, F.RESIDENCE_DIVISION)),
+    "school": What(("转学、升学", "another school"), (F.SCHOOL, F.SCHOOL_CLASS)),
+    "guardians": What(("监护人变更", "another guardian"), (F.GUARDIANS,)),
+    "contact": What(("联系电话", "phone"), (F.PHONE,)),
+    "health": What(("健康状况", "health"), (F.HEALTH,)),
+    "household": What(("家庭成员及住房", "household and home"), (F.HOUSEHOLD,)),
+    "means": What(("家庭收入及救助", "income and support"), (F.MEANS,)),
+    "hukou": What(("户籍", "hukou"), (F.HUKOU, F.HUKOU_DIVISION)),
+    "identity": What(("更正身份信息", "identity put right"), (F.NAME, F.SEX, F.BIRTH_DATE, F.ID_NO)),
+}
+AREAS = (F.HEALTH, F.HOUSEHOLD)
+LISTS: Mapping[FileField, Sequence[Any]] = {
+    F.SEX: tuple(Sex), **{one: [(code, (name, name)) for code, name in STREETS.items()] for one in (F.RESIDENCE_DIVISION, F.HUKOU_DIVISION)},
+}  # fmt: skip
+
+
+@router.get(CHILDREN + "/{child_id}")
+async def file(child_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, done: str = "") -> Response:
+    """The file, what waits in it, for whom and by when."""
+    return await _file(request, conn, who, shouhu, child_id, Form(), done)
+
+
+@router.post(CHILDREN + "/{child_id}")
+async def open_in_full(child_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """查看全文: names and numbers for some minutes, for a reason; back to where it was asked."""
+    form = await Form.of(request)
+    asked = form.valid(Asked, {"need": form.one("need"), "note": form.one("why")})
+    if asked and await form.attempt(conn, lambda: children.open_child(child_id, asked, conn, who, shouhu)):
+        what = form.one("then")
+        rest = f"/change/{what}" if what in WHATS else ""
+        return RedirectResponse(f"{CHILDREN}/{child_id}{rest}", 303, headers=STRICT)
+    return await _file(request, conn, who, shouhu, child_id, form)
+
+
+async def _file(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, child_id: str, form: Form, done: str = ""
+) -> Response:
+    child = await children.read_child(child_id, conn, who, shouhu, Response())
+    history = await children.read_child_history(child_id, conn, who, shouhu)
+    fields = {FileField(code): one for code, one in child["fields"].items()}
+    facts = {
+        "path": CHILDREN, "child": child, "form": form, "done": done, "whats": _whats(who, await _sections(conn, who, shouhu)),
+        "waiting": {field: one for field, one in fields.items() if one.get("waiting")}, "streets": STREETS, "needs": tuple(Need),
+        "stands": [field for field in fields if field not in WHOLE], "fields": fields, "desks": DESK_NAMES, "fact_value": fact_value,
+        "steps": await _steps(conn, shouhu, fields), "founds": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},
+        "history": list(reversed(history)), "titles": TITLES, "findings": {one.value: one for one in Finding},
+        "minutes": int(VIEW_LASTS.total_seconds() // 60), "moment": moment, "visits_it": child["watch"] and child["watch"].desk == who.desk,
+    }  # fmt: skip
+    return await show(request, conn, who, "child.html", facts, status=form.status)
+
+
+async def _sections(conn: AsyncConnection, who: Actor, shouhu: Service) -> tuple[Section, ...]:
+    return (await children.rules_of(conn, shouhu)).file.seen_by(who.agency)
+
+
+def _whats(who: Actor, sections: Sequence[Section]) -> list[tuple[str, Pair]]:
+    """What the person may enter; nothing for whoever only reads."""
+    if not who.has(*DESK_STAFF):
+        return []
+    return [(code, one.words) for code, one in WHATS.items() if SECTION_OF[one.fields[0]] in sections]
+
+
+async def _steps(
+    conn: AsyncConnection, shouhu: Service, fields: Mapping[FileField, Any] | Sequence[FileField]
+) -> dict[FileField, list[Pair]]:
+    """Whom a change of each field goes through, in words."""
+    rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
+    return {field: [AGENCIES[step.value] for step in rules.change_path(field).steps] for field in fields}
+
+
+@router.get(CHILDREN + "/{child_id}/change/{what}")
+async def asked(child_id: str, what: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """What stands there beside what it shall be."""
+    return await _asked(request, conn, who, shouhu, child_id, what, Form())
+
+
+@router.post(CHILDREN + "/{child_id}/change/{what}")
+async def change(child_id: str, what: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """填报变更: all fields that were filled, at once or not at all."""
+    form = await Form.of(request)
+    said = _said(form, _what(what, who, await _sections(conn, who, shouhu)))
+    clash: dict[FileField, RefusalCode] = {}
+    done = said and await form.attempt(conn, lambda: _enter(form, child_id, said, clash, conn, who, shouhu))
+    if not done:
+        return await _asked(request, conn, who, shouhu, child_id, what, form, clash)
+    return RedirectResponse(f"{CHILDREN}/{child_id}?done=changed", 303, headers=STRICT)
+
+
+def _what(what: str, who: Actor, sections: Sequence[Section]) -> What:
+    if what not in dict(_whats(who, sections)):
+        raise HTTPException(404)
+    return WHATS[what]
+
+
+def _said(form: Form, what: What) -> dict[FileField, Any]:
+    """The new values of those fields in which something was typed."""
+    said: dict[FileField, Any] = {}
+    for field in what.fields:
+        if field is F.GUARDIANS:
+            value: Any = kin.said(form, facts=False)
+        elif field is F.MEANS:
+            value = {name: form.one(name) for name in MEANS if form.one(name)}
+        else:
+            value = form.one(field.value)
+        said |= {field: value} if value else {}
+    if not said and not form.errors:
+        form.wrong(_first(what), "请填写变更后的内容", "Please enter what it shall be.")
+    if not form.one("evidence"):
+        form.wrong(
+            "evidence", "请写明依据，核实人会看到", "Please say what it rests on; whoever verifies it reads this."
+        )
+    return {} if form.errors else said
+
+
+def _first(what: What) -> str:
+    """The first field of the form, to which a mistake of the whole leads."""
+    return {F.GUARDIANS: kin.name_of("relation", 1), F.MEANS: next(iter(MEANS))}.get(
+        what.fields[0], what.fields[0].value
+    )
+
+
+async def _enter(
+    form: Form, child_id: str, said: Mapping[FileField, Any], clash: dict[FileField, RefusalCode], conn: AsyncConnection,
+    who: Actor, shouhu: Service,
+) -> bool:  # fmt: skip
+    """Each by the API; where somebody was faster, which field it was is kept in `clash`."""
+    for field, value in said.items():
+        seen = form.one(f"seen_{field.value}")
+        entered = children.EnteredValue(
+            field=field, value=value, seen=int(seen) if seen.isdecimal() and len(seen) < 10 else None,
+            evidence=form.one("evidence"), note=form.one("note"),
+        )  # fmt: skip
+        try:
+            key = f"{form.key}/{field.value}"
+            await children.enter_change(child_id, entered, conn, who, shouhu, Response(), key)
+        except RequestValidationError:
+            form.wrong(field.value, "填写有误", "This cannot be kept.")
+        except Refused as refused:
+            if refused.code in (RefusalCode.VALUE_CHANGED, RefusalCode.CHANGE_WAITS):
+                clash[field] = refused.code
+            raise
+    if form.errors:
+        raise Refused(RefusalCode.RECORD_UNFIT)
+    return True
+
+
+async def _asked(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, child_id: str, what: str, form: Form,
+    clash: Mapping[FileField, RefusalCode] | None = None,
+) -> Response:  # fmt: skip
+    asked = _what(what, who, await _sections(conn, who, shouhu))
+    child = await children.read_child(child_id, conn, who, shouhu, Response())
+    fields = {field: child["fields"].get(field.value) or {"value": None, "version": 0} for field in asked.fields}
+    history = await children.read_child_history(child_id, conn, who, shouhu)
+    if not form.typed and not child["masked"] and F.GUARDIANS in fields:
+        form.typed |= kin.typed(fields[F.GUARDIANS]["value"] or [])
+    if clash:
+        form.key = Form().key
+    facts = {
+        "path": CHILDREN, "child": child, "what": what, "asked": asked, "fields": fields, "form": form, "fact_value": fact_value,
+        "steps": await _steps(conn, shouhu, asked.fields), "areas": AREAS, "lists": LISTS, "means": list(MEANS.items()), "known": tuple(Known),
+        "relations": tuple(one for one in Relation if one is not Relation.UNKNOWN), "lines": kin.LINES, "desks": DESK_NAMES,
+        "seen": {field: _seen(form, field, fields, clash or {}) for field in asked.fields}, "needs": tuple(Need),
+        "clash": {field: (code, _before(form, field, history)) for field, code in (clash or {}).items()},
+        "minutes": int(VIEW_LASTS.total_seconds() // 60), "open_lines": [line for line in kin.LINES if kin.is_typed(form, line)],
+        "labels": {field.value: (field.zh, field.en) for field in F} | {"evidence": ("依据", "What it rests on")},
+    }  # fmt: skip
+    return await show(request, conn, who, "child_change.html", facts, status=form.status)
+
+
+def _seen(form: Form, field: FileField, fields: Mapping[FileField, Any], clash: Mapping[FileField, RefusalCode]) -> str:
+    """The version of the value that the person has before them: what is shown now, once they were told that it changed."""
+    typed = form.one(f"seen_{field.value}")
+    return typed if typed and field not in clash else str(fields[field]["version"])
+
+
+def _before(form: Form, field: FileField, history: Sequence[children.HistoryRow]) -> Any:
+    """What stood there when the form was opened, where it was a change."""
+    seen = form.one(f"seen_{field.value}")
+    return next((one.value for one in history if one.kind == "change_entered" and str(one.change) == seen), None)
