@@ -91,7 +91,7 @@ async def _told(conn: Conn, who: Actor, progress: Progress) -> tuple[dict[str, A
     """What the caller is told of a case, and how it may be shown; nobody who reported stands in it."""
     told = told_to(who, progress)
     lens = await look(conn, who, "compare_cases", progress.case_id, [*told.fields])
-    content, reporter = await content_of(conn, progress)
+    content, reporter = await content_of(conn, progress, lens.keys)
     content |= {"narrative": without(content.get("narrative") or "", names_of(reporter))}
     return told.of(content), lens
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter
@@ -16,6 +17,7 @@ from app.db import tables
 from app.db.audit import FULL_VIEW, before_reading
 from app.db.intake import LongText
 from app.db.need import open_view
+from app.db.vault import Keys, keys_in
 from app.domain.access import STAFF, Action, Actor
 from app.domain.disclosure import told_to
 from app.domain.masking import Mask, Need
@@ -27,9 +29,10 @@ router = APIRouter(prefix="/v1", tags=["need to know"], route_class=StrictRoute)
 
 
 class Lens(NamedTuple):
-    """How a person sees somebody: in full while they have said why, else masked."""
+    """How a person sees somebody: in full while they have said why, else masked. The key came with the row that says who looks."""
 
     full: bool
+    keys: Keys = MappingProxyType({})
 
     def __call__(self, shown: Any, known: Iterable[object] = ()) -> Any:
         """What may leave; `known` are further structures that name those whom the answer's texts may speak of."""
@@ -48,10 +51,10 @@ async def look(
 
     `view_of` is what the view was opened on, where that is not the stream; `also` are further actions with their fields.
     """
-    why = await before_reading(
+    row = await before_reading(
         conn, who, action, stream_id, fields, children=children, view_of=view_of or stream_id, also=also
     )
-    return Lens(why.startswith(FULL_VIEW))
+    return Lens(row.why.startswith(FULL_VIEW), keys_in(conn, row.key))
 
 
 class Asked(BaseModel):

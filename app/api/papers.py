@@ -143,7 +143,7 @@ async def _made(
     """The facts of a paper; reading what they say of people is on record under the paper's name."""
     told = told_to(who, progress)
     lens = await look(conn, who, f"paper_{one.paper}", progress.case_id, told.fields)
-    content, reporter = await content_of(conn, progress)
+    content, reporter = await content_of(conn, progress, lens.keys)
     known = (content, reporter)
     hidden = names_of(reporter)
     content |= {"narrative": without(content.get("narrative") or "", hidden)}

@@ -77,7 +77,6 @@ class Reading:
         self.progress, self.case_no = one
         self._on_record, self._lens = set[str](), Lens(full=False)
         self._rules: Policy | None = None
-        self._keys: Keys | None = None
         self._content: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._events: Sequence[RowMapping] | None = None
 
@@ -121,7 +120,7 @@ class Reading:
             content, who = await self._told()
             hidden = () if knows_reporter else names_of(who)
             shown = {**content, "narrative": without(content.get("narrative") or "", hidden)}
-            answer["content"] = lens(told.of(shown), (shown, who))
+            answer["content"] = lens.over((shown, who))(told.of(shown))
             answer |= await self._proposals() if decides else {}
             if named:
                 answer["reporter"] = lens(who)
@@ -157,13 +156,8 @@ class Reading:
 
     async def _told(self) -> tuple[dict[str, Any], dict[str, Any]]:
         if self._content is None:
-            self._content = await content_of(self.conn, self.progress, await self._opens())
+            self._content = await content_of(self.conn, self.progress, self._lens.keys)
         return self._content
-
-    async def _opens(self) -> Keys:
-        if self._keys is None:
-            self._keys = await keys_for(self.conn, self.progress.case_id)
-        return self._keys
 
     async def _recorded(self) -> Sequence[RowMapping]:
         if self._events is None:
@@ -182,7 +176,7 @@ class Reading:
         rows = await self._recorded()
         if not self.may(Action.READ_CONTENT):
             return [({**row["body"], "version": row["version"]}, None) for row in rows]
-        found = await opened(self.conn, rows, tables.notes, names={"note": "body"}, keys=await self._opens())
+        found = await opened(self.conn, rows, tables.notes, names={"note": "body"}, keys=self._lens.keys)
         return [({**row["body"], "version": row["version"]}, row["note"]) for row in found]
 
     async def _notes(self, knows_reporter: bool) -> NoteOf:

@@ -51,7 +51,8 @@ READ = text(f"""
                     (select array_agg(id order by id) from children where case_id = :stream), '{{}}'),
            coalesce(:why, ({OPEN_VIEW}), (select {WHY} from cases c where c.id = :stream), 'office'), :outcome, :trace
     from jsonb_each(:acts) one(action, fields)
-    returning coalesce(({UNSEALED}), 0) as waited, why
+    returning coalesce(({UNSEALED}), 0) as waited, why,
+              (select row(k.stream_id, k.wrapped, k.kek_id) from data_keys k where k.stream_id = :stream) as key
 """).bindparams(
     bindparam("acts", type_=JSONB), *(bindparam(name, type_=ARRAY(String)) for name in ("children", "desks", "agencies")),
     *(bindparam(name, type_=String) for name in ("person", "behalf", "agency", "stream", "view_of", "why", "outcome", "trace", "top")),
@@ -94,8 +95,8 @@ async def before_reading(
     conn: AsyncConnection, who: Actor, action: str, stream_id: str | None, fields: Sequence[str], *,
     children: Sequence[str] | None = None, why: str | None = None, view_of: str | None = None,
     also: Mapping[str, Sequence[str]] | None = None,
-) -> str:  # fmt: skip
-    """On record, or AuditUnavailable; the reason that stands there.
+) -> Row[Any]:  # fmt: skip
+    """On record, or AuditUnavailable: `why` is the reason that stands there, `key` the stored key of the stream, if it has one.
 
     Refused as well where rows have waited too long for a seal, for they could be changed unseen.
     """
@@ -105,7 +106,7 @@ async def before_reading(
         log.error("audit_not_sealed", seconds=round(waited.total_seconds()))
     if waited > REFUSED_AFTER:
         raise AuditUnavailable
-    return row.why
+    return row
 
 
 async def unsealed_for(conn: AsyncConnection) -> timedelta:

@@ -6,7 +6,7 @@ A connection knows the vault of its process (`engine_of(url, vault=...)`). Rows 
 import base64
 import hmac
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 Row = Mapping[Any, Any]
 SECRET, NONCE, TAG, MARK = 32, 12, 16, 16
 KEYS = text("select stream_id, wrapped, kek_id from data_keys where stream_id = any(:streams)")
-OF_SERVICE = text("select * from shouhu_service_key()")
+OF_SERVICE = text("select stream_id, wrapped, kek_id from shouhu_service_key()")
 """Asked for before it is known who asks; no wall shows this row to anybody."""
 
 
@@ -231,14 +231,17 @@ class Vault:
         """Those that there are; None for one that was destroyed, and for a spoilt one where that is to be borne."""
         rows = [*(await conn.execute(KEYS, {"streams": [one for one in streams if one != SERVICE]}))]
         rows += (await conn.execute(OF_SERVICE)) if SERVICE in streams else ()
-        return {row.stream_id: self._unwrapped(row, lenient) for row in rows}
+        return self.unwrapped(rows, lenient=lenient)
 
-    def _unwrapped(self, row: Any, lenient: bool) -> DataKey | None:
-        if row.wrapped is None:
-            return None
-        with _borne(lenient, table="data_keys", stream=row.stream_id):
-            return DataKey(row.stream_id, self.master.unwrap(row.kek_id, row.wrapped, wrapping(row.stream_id)))
-        return None
+    def unwrapped(self, rows: Iterable[Sequence[Any]], *, lenient: bool = False) -> dict[str, DataKey | None]:
+        """By stream, from the stream, the wrapped key and the number of the master key."""
+        found: dict[str, DataKey | None] = {}
+        for stream_id, wrapped, kek_id in rows:
+            found[stream_id] = None
+            with _borne(lenient, table="data_keys", stream=stream_id):
+                if wrapped is not None:
+                    found[stream_id] = DataKey(stream_id, self.master.unwrap(kek_id, wrapped, wrapping(stream_id)))
+        return found
 
     async def key_of(self, conn: AsyncConnection, stream_id: str) -> DataKey:
         """The key of a stream, made now if it has none; Destroyed where it once had one."""
@@ -319,6 +322,11 @@ def _borne(lenient: bool, **where: str) -> Iterator[None]:
 
 Keys = Mapping[str, DataKey | None]
 """By stream; None for one that was destroyed."""
+
+
+def keys_in(conn: AsyncConnection, row: Sequence[Any] | None) -> Keys:
+    """The key that another query found: its stream, the wrapped key, the number of the master key; none where there is no row."""
+    return vault_of(conn).unwrapped([row] if row else [])
 
 
 async def keys_for(conn: AsyncConnection, stream_id: str) -> Keys:

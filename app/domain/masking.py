@@ -4,7 +4,7 @@ A child's birth date is the middle of the id number, so it is hidden with it. A 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -32,6 +32,8 @@ SHOWN = 3
 ID_NO = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{5}(?:\s?\d){11}\s?[\dXx](?![0-9A-Za-z])")
 MOBILE = re.compile(r"(?<![0-9A-Za-z])1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?![0-9A-Za-z])")
 LANDLINE = re.compile(r"(?<![0-9A-Za-z])0\d{2,3}-?\d{7,8}(?![0-9A-Za-z])")
+DIGITS = re.compile(r"\d{3}")
+"""How every number of a person begins."""
 DAY = re.compile(r"(\d{4})\s*[-年./]\s*\d{1,2}\s*[-月./]\s*\d{1,2}\s*日?")
 SHORTEST = 2
 """A known word of one character would be taken out of every other word."""
@@ -64,16 +66,22 @@ WORDS = ("name", "family", "residence", "hukou", "address", "parents_at")
 """Fields whose values are looked for in texts as well; numbers are found by their form."""
 INSIDE = ("value", "waiting")
 """Where the value of a field of the child file stands: now, and while a change is under way."""
+ABOUT = frozenset((*WORDS, *INSIDE))
+PLAIN, STRUCTURE, SEVERAL = (bool, int, float, type(None)), (dict, Mapping), (list, tuple)
 
 
 class Mask:
     """Hides persons in an answer. `known` are structures in which the persons of the case or child are named."""
 
     def __init__(self, known: Iterable[object]) -> None:
-        words = {word: MASKS[field](word) for one in known for field, word in _named(one, None) if field in WORDS}
+        named = list[tuple[str, str]]()
+        for one in known:
+            _named(one, None, named)
+        words = {word: MASKS[field](word) for field, word in named}
         words |= {clean_name(word): mask for word, mask in words.items()}
         fit = sorted((word for word in words if len(word) >= SHORTEST), key=len, reverse=True)
         self._words = {word: words[word] for word in fit}
+        self._ascii = [word for word in fit if word.isascii()]
 
     @cached_property
     def _any(self) -> re.Pattern[str]:
@@ -85,21 +93,24 @@ class Mask:
 
     def text(self, text: str) -> str:
         """A text without the known names and addresses, and without anything that looks like a number of a person."""
-        if any(word in text for word in self._words):  # seldom; making the expression costs more than all the rest
+        words = self._ascii if text.isascii() else self._words
+        if any(word in text for word in words):  # seldom; making the expression costs more than all the rest
             text = self._any.sub(lambda found: self._words[found[0]], text)
+        if not DIGITS.search(text):
+            return text
         text = ID_NO.sub(lambda found: mask_id(normal_id(found[0])), text)
         for form in (MOBILE, LANDLINE):
             text = form.sub(lambda found: mask_phone(normal_phone(found[0])), text)
         return text
 
     def _hide(self, value: Any, field: str | None) -> Any:
-        if isinstance(value, Mapping):
-            return {name: self._hide(one, _field(value, name, field)) for name, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._hide(one, field) for one in value]
-        if value in (None, ""):
+        if value == "" or isinstance(value, PLAIN):
             return value
-        if field is not None and field in MASKS and not isinstance(value, bool | int | float):
+        if isinstance(value, STRUCTURE):
+            return {name: self._hide(one, _field(value, name, field)) for name, one in value.items()}
+        if isinstance(value, SEVERAL):
+            return [self._hide(one, field) for one in value]
+        if field is not None and field in MASKS:
             return MASKS[field](value)
         return self.text(value) if isinstance(value, str) else value
 
@@ -112,15 +123,17 @@ def _field(of: Mapping[Any, Any], name: str, field: str | None) -> str | None:
     return str(name)
 
 
-def _named(value: object, field: str | None) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
+def _named(value: object, field: str | None, named: list[tuple[str, str]]) -> None:
+    if isinstance(value, str):
+        if value and field in WORDS:
+            named.append((field, value))
+    elif isinstance(value, STRUCTURE):
         for name, one in value.items():
-            yield from _named(one, _field(value, name, field))
-    elif isinstance(value, list | tuple | set):
+            if not isinstance(one, PLAIN) and (name in ABOUT or not isinstance(one, str)):
+                _named(one, _field(value, name, field), named)
+    elif isinstance(value, (*SEVERAL, set)):
         for one in value:
-            yield from _named(one, field)
-    elif isinstance(value, str) and value and field:
-        yield field, value
+            _named(one, field, named)
 
 
 def without(text: str, words: Iterable[str | None]) -> str:

@@ -137,8 +137,8 @@ def _without_guards(bare: Any, who: Actor, clear: Mapping[tuple[Any, str], bytes
     async def no_keys(self: vault.Vault, conn: Any, streams: Any, **more: Any) -> dict[str, vault.DataKey]:
         return dict.fromkeys(streams, key)
 
-    async def no_lens(*given: Any, **more: Any) -> need.Lens:
-        return need.Lens(True)
+    async def no_lens(conn: Any, who: Actor, action: str, stream_id: str, *given: Any, **more: Any) -> need.Lens:
+        return need.Lens(True, {stream_id: key})
 
     overrides = bare.app.dependency_overrides
     overrides[context.actor] = lambda: who
