@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
-Make = Callable[[AsyncConnection, datetime], Awaitable[Sequence[str]]]
+from app.db.ledger import Ledger
+
+Make = Callable[[AsyncConnection, Ledger], Awaitable[Sequence[str]]]
 
 
 @dataclass
@@ -15,11 +16,11 @@ class ComplianceActivities:
     """Safe to run twice: a year has its papers once, unless somebody asks for more. `make` reads rights, which stand above activities."""
 
     engine: AsyncEngine
-    clock: Callable[[], datetime]
+    ledger: Ledger
     make: Make
 
     @activity.defn(name="make_compliance_papers")
     async def make_compliance_papers(self) -> int:
         """Of the year that has ended, and of how all stands."""
         async with self.engine.begin() as conn:
-            return len(await self.make(conn, self.clock()))
+            return len(await self.make(conn, self.ledger))

@@ -18,7 +18,8 @@ from app.db.people import machine_of
 from app.db.vault import opened, opened_one
 from app.domain import commands as c
 from app.domain.access import ENGINE
-from app.domain.disclosure import View, packet_for
+from app.domain.disclosure import View, packet
+from app.domain.policy import Policy
 from app.domain.procedure import About
 from app.domain.procedure_work import allowed
 from app.domain.progress import Progress, Referral, State
@@ -87,23 +88,20 @@ class Delivery:
             return None
         if {order.agency.value, referral.desk} & set(progress.about):
             return None
-        told_to, packet = machine_of(order.agency), packet_for(referral.agency, referral.task)
-        await on_record(
-            conn, told_to, "packet_sent", order.stream_id, tuple(packet.model_fields), why=f"task:{referral.task}"[:40]
-        )
-        told = packet.of(progress, await view_of(conn, order.stream_id))
+        rules = await self.ledger.rules(conn, progress.policy)
+        told_to, told = machine_of(order.agency), rules.lists.of(referral.agency, referral.task)
+        await on_record(conn, told_to, "packet_sent", order.stream_id, told.parts, why=f"task:{referral.task}"[:40])
         message |= {
             "task": referral.task,
             "agency": referral.agency.value,
             "urgency": progress.urgency.value,
             "accept_by": referral.accept.due_at.isoformat(),
-            "packet": told.model_dump(mode="json"),
+            "packet": packet(told, progress, await view_of(conn, order.stream_id)),
         }
-        return endpoint, message | await self._how_it_may_end(conn, progress, referral)
+        return endpoint, message | self._how_it_may_end(rules, progress, referral)
 
-    async def _how_it_may_end(self, conn: AsyncConnection, progress: Progress, referral: Referral) -> dict[str, Any]:
+    def _how_it_may_end(self, rules: Policy, progress: Progress, referral: Referral) -> dict[str, Any]:
         """Of a leg that is a step: its outcomes, and the children by id where one of these has to name some."""
-        rules = await self.ledger.rules(conn, progress.policy)
         step = rules.route(referral.route_id, urgent=referral.urgent).procedure
         ends = allowed(rules, step) if step else ()
         named = any(one.about is About.CHILD for one in ends)

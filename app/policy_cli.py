@@ -62,16 +62,21 @@ def check(pack: Pack = CURRENT, as_json: AsJson = False) -> None:
 def diff(before: Pack, after: Pack, as_json: AsJson = False) -> None:
     """What two versions say differently, row by row."""
     from app.policy.diff import diff as compare
+    from app.policy.diff import sentence
     from app.policy.loader import parse
 
     with _refusals(as_json):
-        changes = compare(parse(_texts(before)), parse(_texts(after)))
+        files = [parse(_texts(name)) for name in (before, after)]
+        changes = compare(*files)
     if as_json:
         _write([change._asdict() for change in changes])
         return
     for change in changes:
         place = f"[bold]{change.table}[/] {escape(change.row)}".rstrip()
-        if change.kind in ("added", "removed"):
+        if said := sentence(change, files[1]):
+            sign = "[red]![/]" if change.kind == "wider" else "[yellow]~[/]"
+            console.print(f"{sign} {place}  {escape(said.zh)} · {escape(said.en)}")
+        elif change.kind in ("added", "removed"):
             sign, value = ("[green]+", change.after) if change.kind == "added" else ("[red]-", change.before)
             console.print(f"{sign}[/] {place}  [dim]{escape(_shown(value))}[/]")
         else:
@@ -243,6 +248,8 @@ def explain(case: str, data: Data = DATA, as_json: AsJson = False) -> None:
             console.print(f"    因为 {escape(one.condition_zh)}\n    because {escape(one.condition_en or '')}")
         if one.due_at:
             console.print(f"    {one.due_at:%Y-%m-%d %H:%M} · {', '.join(_named(source) for source in one.due_basis)}")
+        if one.told_zh:
+            console.print(f"    告知 told  {escape(one.told_zh)}\n    {escape(one.told_en)}")
         for source in one.basis:
             console.print(f"    {_named(source)}  [dim]{escape(source.text)}[/]")
         if one.interpretation:

@@ -76,14 +76,18 @@ async def _paper(settings: Settings, kind: Paper, year: int | None) -> bytes:
     from app.api.compliance import PaperKind, made_paper
     from app.db.audit import on_record
     from app.db.compliance import papers
+    from app.db.ledger import Ledger
     from app.documents import NoChineseType
+    from app.policy.loader import load
 
     now = datetime.now(UTC)
     try:
         async with database(settings) as engine, engine.begin() as conn:
             of = year or now.astimezone(BEIJING).year
             await on_record(conn, OPERATOR, "make_compliance_paper", None, [kind.value], children=[])
-            made = await made_paper(conn, PaperKind(kind.value), of, OPERATOR.person_id, now)
+            made = await made_paper(
+                conn, Ledger(load, settings.policy), PaperKind(kind.value), of, OPERATOR.person_id, now
+            )
             return (await conn.execute(select(papers.c.body).where(papers.c.id == made))).scalar_one()
     except NoChineseType as missing:
         raise EmbeddedError(str(missing)) from None

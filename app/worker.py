@@ -95,7 +95,7 @@ def worker_of(
             police.respond, police.reach_kin, police.take_note, civil.arrange_care, civil.check_support,
             education.support_schooling, education.bring_back, health.treat, health.rehabilitate,
             ReferralActivities(*means).refer, CircularActivities(engine).make_circular, RetentionActivities(engine, ledger.clock).list_due,
-            ComplianceActivities(engine, ledger.clock, make_yearly).make_compliance_papers,
+            ComplianceActivities(engine, ledger, make_yearly).make_compliance_papers,
         ],
         deployment_config=WorkerDeploymentConfig(version=version_of(settings), use_worker_versioning=True),
         graceful_shutdown_timeout=timedelta(seconds=5),

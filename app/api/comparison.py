@@ -7,16 +7,16 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import or_, select
 
-from app.api.context import Conn, Who, progress_of, require, subject_of
+from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of, told
 from app.api.need import Lens, look
 from app.api.reading import content_of, names_of
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.service import Service
 from app.db.sounds import sound_keys
 from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
 from app.domain.comparison import Line, Verdict, compare
-from app.domain.disclosure import told_to
 from app.domain.masking import without
 from app.domain.matching import Reason
 from app.domain.progress import Progress
@@ -64,7 +64,7 @@ class ComparedCases(BaseModel):
 
 
 @router.get("/cases/{case_id}/suggestions/{other_id}", operation_id="compare_cases")
-async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who) -> ComparedCases:
+async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> ComparedCases:
     """Both as the caller may see them. What is the same is said of the values themselves, also where they are shown masked."""
     if case_id == other_id:
         raise Refused(RefusalCode.CASE_NOT_FOUND)  # beside itself there is no other
@@ -73,7 +73,7 @@ async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who) -> Co
     other = await progress_of(conn, who, other_id)
     for one in (progress, other):
         require(who, Action.READ_CONTENT, subject_of(one))
-    (here, lens), (there, lens_there) = [await _told(conn, who, one) for one in (progress, other)]
+    (here, lens), (there, lens_there) = [await _told(conn, who, shouhu, one) for one in (progress, other)]
     lines = [_shown(line, lens, lens_there) for line in compare(here, there, sound_keys)]
     table = tables.suggestions.c
     pair = or_(
@@ -87,13 +87,13 @@ async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who) -> Co
     )  # fmt: skip
 
 
-async def _told(conn: Conn, who: Actor, progress: Progress) -> tuple[dict[str, Any], Lens]:
+async def _told(conn: Conn, who: Actor, shouhu: Service, progress: Progress) -> tuple[dict[str, Any], Lens]:
     """What the caller is told of a case, and how it may be shown; nobody who reported stands in it."""
-    told = told_to(who, progress)
-    lens = await look(conn, who, "compare_cases", progress.case_id, [*told.fields])
+    sees = await told(conn, who, shouhu, progress)
+    lens = await look(conn, who, "compare_cases", progress.case_id, [*sees.fields])
     content, reporter = await content_of(conn, progress, lens.keys)
     content |= {"narrative": without(content.get("narrative") or "", names_of(reporter))}
-    return told.of(content), lens
+    return sees.of(content), lens
 
 
 def _shown(line: Line, lens: Lens, lens_there: Lens) -> ComparedLine:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,11 +18,11 @@ from app.db import compliance as kept
 from app.db.audit import on_record
 from app.db.columns import metadata
 from app.db.files import WAITS
+from app.db.ledger import Ledger
 from app.db.sheet_jobs import KEPT
 from app.db.vault import sealing
 from app.db.walls import open_door
 from app.documents import render
-from app.domain import disclosure
 from app.domain.access import Action, Relation
 from app.domain.approvals import Act
 from app.domain.emergency import Emergency
@@ -32,6 +32,9 @@ from app.domain.retention import HoldReason
 from app.domain.sign_in import ABSOLUTE, IDLE
 from app.domain.terms import Agency, Role, Term
 from app.policy.basis import cite
+from app.policy.disclosure_words import told_in_words, whose
+from app.policy.pack import Pack
+from app.policy.pack_file import PackFile
 from app.policy.retention import retention_rules
 
 router = APIRouter(prefix="/v1/compliance", tags=["compliance"], route_class=StrictRoute)
@@ -86,7 +89,7 @@ async def make(wanted: WantedPaper, conn: Conn, who: Who, shouhu: Shouhu) -> Com
     now = shouhu.ledger.clock()
     year = wanted.year or now.astimezone(BEIJING).year
     await open_door(conn)
-    made = await made_paper(conn, wanted.kind, year, who.person_id, now)
+    made = await made_paper(conn, shouhu.ledger, wanted.kind, year, who.person_id, now)
     await on_record(conn, who, "make_compliance_paper", None, [wanted.kind.value], children=[])
     return ComplianceRow(id=made, kind=wanted.kind, year=year, made_at=now, made_by=who.person_id)
 
@@ -105,28 +108,37 @@ async def read(paper_id: str, conn: Conn, who: Who) -> Response:
     return Response(body, media_type=PDF, headers=named)
 
 
-async def made_paper(conn: AsyncConnection, kind: PaperKind, year: int, by: str, now: datetime) -> str:
+async def made_paper(
+    conn: AsyncConnection, ledger: Ledger, kind: PaperKind, year: int, by: str, now: datetime
+) -> str:  # fmt: skip
     """The id of a new paper; for the service, which sees all that is counted."""
-    facts = await facts_of(conn, kind, year, now)
+    facts = await facts_of(conn, ledger, kind, year, now)
     body = await asyncio.to_thread(render, TEMPLATE, facts)
     return await kept.keep(conn, kind.value, year, by, body, now)
 
 
-async def make_yearly(conn: AsyncConnection, now: datetime) -> list[str]:
+async def make_yearly(conn: AsyncConnection, ledger: Ledger) -> list[str]:
     """What the schedule asks for: the audit of the year that has ended, and an assessment of how all stands, once a year."""
+    now = ledger.clock()
     year = now.astimezone(BEIJING).year
     wanted = ((PaperKind.AUDIT, year - 1), (PaperKind.IMPACT, year))
     return [
-        await made_paper(conn, kind, of, "engine", now)
+        await made_paper(conn, ledger, kind, of, "engine", now)
         for kind, of in wanted
         if not await kept.has_paper(conn, kind, of)
     ]
 
 
-async def facts_of(conn: AsyncConnection, kind: PaperKind, year: int, now: datetime) -> dict[str, Any]:
+async def facts_of(
+    conn: AsyncConnection, ledger: Ledger, kind: PaperKind, year: int, now: datetime
+) -> dict[str, Any]:  # fmt: skip
     """What the template shows."""
     today = now.astimezone(BEIJING)
-    sections = await _audit(conn, year) if kind is PaperKind.AUDIT else await _impact(conn)
+    sections = (
+        await _audit(conn, year)
+        if kind is PaperKind.AUDIT
+        else await _impact(conn, cast(Pack, await ledger.current(conn, now)).file)
+    )
     period = f"{year}年1月1日至12月31日" if kind is PaperKind.AUDIT else f"截至{today:%Y年%m月%d日}"
     return {
         "title": f"丰台区未成年人保护平台{kind.zh}（{year}年）", "stamp": "内部资料", "period": period,
@@ -169,7 +181,7 @@ def _said(term: type[Term], rows: kept.Rows) -> kept.Rows:
     return [[term(row[0]).zh if row[0] in term._value2member_map_ else row[0], *row[1:]] for row in rows]
 
 
-async def _impact(conn: AsyncConnection) -> list[Section]:
+async def _impact(conn: AsyncConnection, rules: PackFile) -> list[Section]:
     walls, shut = await kept.walls_of(conn)
     systems = await kept.systems_of(conn)
     at_systems = "、".join(Agency(one).zh for one in systems) or "无"
@@ -179,7 +191,8 @@ async def _impact(conn: AsyncConnection) -> list[Section]:
         _section("二、谁能做什么", ("角色", *(_RELATIONS[one] for one in Relation)), _rights(),
                  f"每格为该角色在该关系下可用的接口数，共{len(matrix.matrix())}个；全表见 docs/access.md。"
                  f"数据库另设行级安全：应有{walls}张表，实有{shut}张。"),
-        _section("三、向各单位提供的儿童信息", ("单位", "任务", "字段"), _told(), f"以自有系统接收的单位：{at_systems}。"),
+        _section("三、向各单位提供的信息", ("单位", "提供的内容", "依据"), _told(rules), f"现行规则{rules.name}的告知清单。"
+                 f"以自有系统接收的单位：{at_systems}。"),
         _section("四、保存期限", ("内容", "期限", "依据"), _times()),
         _section("五、自动化建议", ("事项", "做法"), [
             ["等级、待遇、安置", "系统只提出建议并列明依据，由承办人决定；当事人可要求说明（L95）"],
@@ -232,11 +245,14 @@ def _rights() -> kept.Rows:
     ]
 
 
-def _told() -> kept.Rows:
-    """From the packets that agencies are sent."""
-    rows = [((agency, ""), packet) for agency, packet in disclosure.PACKETS.items()]
-    rows += list(disclosure.FOR_TASK.items())
-    return [[agency.zh, task or "其他任务", "、".join(packet.fields)] for (agency, task), packet in rows]
+def _told(rules: PackFile) -> kept.Rows:
+    """From the disclosure lists of the rules in force."""
+    rows = [(row, told_in_words(row).zh, row.tasks) for row in rules.disclosures]
+    rows += [(row, "其参与的案件的全部内容", ()) for row in rules.whole_sights]
+    return [
+        [whose(row.agencies, tasks, rules).zh, told, "；".join(cite(source).clause for source in row.basis)]
+        for row, told, tasks in rows
+    ]
 
 
 def _times() -> kept.Rows:

@@ -21,6 +21,7 @@ from app.db.service import Service
 from app.db.walls import concerns, of_one_thing, through_the_door
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
 from app.domain.case_no import case_no
+from app.domain.disclosure import Told, told_to
 from app.domain.keys import opens
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -179,6 +180,11 @@ def subject_of(progress: Progress, referral_id: str | None = None, duty: str | N
         division=progress.division, reporter_unit=progress.reporter_unit, at_procuratorate=progress.rung is Rung.PROCURATORATE,
         leg=leg, closure_proposed_by=progress.proposed_by, intake_desk=Agency.POLICE.value,
     )  # fmt: skip
+
+
+async def told(conn: AsyncConnection, who: Actor, shouhu: Service, progress: Progress) -> Told:
+    """What a person is told of those whom the case is about, by the disclosure lists of the version that the case follows."""
+    return told_to(who, progress, (await shouhu.ledger.pack(conn, progress.policy)).lists)
 
 
 def require(who: Actor, action: Action, subject: CaseSubject | None = None) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import BEARER, Conn, Shouhu, Who, actor, audit_read, progress_of, require, subject_of
+from app.api.context import BEARER, Conn, Shouhu, Who, actor, audit_read, progress_of, require, subject_of, told
 from app.api.need import look
 from app.api.reading import content_of as content_of_case
 from app.api.reading import names_of, of_own_hand
@@ -25,7 +25,6 @@ from app.db.service import Service
 from app.db.vault import opened
 from app.db.walls import open_door
 from app.domain.access import Action, Actor, Deny, may
-from app.domain.disclosure import told_to
 from app.domain.masking import without
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -112,7 +111,7 @@ async def kept(conn: AsyncConnection, shouhu: Service, who: Actor, taken: Taken)
 
 
 @router.get("/v1/cases/{case_id}/files", operation_id="case_files")
-async def case_files(case_id: str, conn: Conn, who: Who) -> list[FileRow]:
+async def case_files(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[FileRow]:
     """The files of a case in the order in which they came: all for those who see all of it, else those of the own legs and hand.
 
     A name in the name of a file is masked like any other.
@@ -120,15 +119,15 @@ async def case_files(case_id: str, conn: Conn, who: Who) -> list[FileRow]:
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
     lens = await look(conn, who, "read_content", case_id, ["files"])
-    row, is_told = tables.files.c, _told(who, progress)
+    row, is_told = tables.files.c, await _told(conn, who, shouhu, progress)
     query = _with_facts(row.id, row.name, row.media_type, row.size, row.version, row.added_at).where(
         row.stream_id == case_id
     )
     found = (await conn.execute(query.order_by(row.version, row.added_at, row.id))).mappings()
-    told = await opened(conn, [one for one in found if is_told(one["body"])], tables.files)
+    shown = await opened(conn, [one for one in found if is_told(one["body"])], tables.files)
     content, reporter = await content_of_case(conn, progress)
     see, hidden = lens.over((content, reporter)), () if _knows_reporter(who, progress) else names_of(reporter)
-    return [FileRow(**{**one, "name": see(without(one["name"], hidden))}) for one in told]
+    return [FileRow(**{**one, "name": see(without(one["name"], hidden))}) for one in shown]
 
 
 def _with_facts(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
@@ -139,8 +138,10 @@ def _with_facts(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _told(who: Actor, progress: Progress) -> Callable[[dict[str, Any] | None], bool]:
-    whole, ours = told_to(who, progress).whole, of_own_hand(who, progress)
+async def _told(
+    conn: AsyncConnection, who: Actor, shouhu: Service, progress: Progress
+) -> Callable[[dict[str, Any] | None], bool]:
+    whole, ours = (await told(conn, who, shouhu, progress)).whole, of_own_hand(who, progress)
     return lambda fact: whole or (fact is not None and ours(fact))
 
 
@@ -149,7 +150,7 @@ def _knows_reporter(who: Actor, progress: Progress) -> bool:
 
 
 @router.get("/v1/files/{file_id}", operation_id="read_file", response_class=Response)
-async def read_file(file_id: str, conn: Conn, who: Who) -> Response:
+async def read_file(file_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Response:
     """The file itself, never as a page of this service."""
     row = tables.files.c
     of = (await conn.execute(_with_facts(row.stream_id).where(row.id == file_id))).one_or_none()
@@ -157,7 +158,7 @@ async def read_file(file_id: str, conn: Conn, who: Who) -> Response:
         raise Refused(RefusalCode.FILE_NOT_FOUND)
     progress = await progress_of(conn, who, of.stream_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
-    if not _told(who, progress)(of.body):
+    if not (await _told(conn, who, shouhu, progress))(of.body):
         raise Refused(RefusalCode.FILE_NOT_FOUND)
     await audit_read(conn, who, "read_file", of.stream_id, [file_id])
     found = await content_of(conn, file_id)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import Conn, Who, progress_of, require, subject_of, visible
+from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of, told, visible
 from app.api.pages import Cursor, Limit, Page, in_words, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -19,7 +19,6 @@ from app.db.intake import LongText
 from app.db.need import open_view
 from app.db.vault import Keys, keys_in
 from app.domain.access import STAFF, Action, Actor
-from app.domain.disclosure import told_to
 from app.domain.masking import Mask, Need
 from app.domain.opening import desk_of
 from app.domain.progress import Progress
@@ -94,11 +93,11 @@ class FullViewRow(BaseModel):
 
 
 @router.post("/cases/{case_id}/full-view", status_code=201, operation_id="open_case_in_full")
-async def open_case(case_id: str, asked: Asked, conn: Conn, who: Who) -> Opened:
+async def open_case(case_id: str, asked: Asked, conn: Conn, who: Who, shouhu: Shouhu) -> Opened:
     """One step, never refused to whoever works on the case: what the caller sees of it stands in full for some minutes."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
-    fields, owner = told_to(who, progress).fields, owner_of(progress)
+    fields, owner = (await told(conn, who, shouhu, progress)).fields, owner_of(progress)
     made = await open_view(conn, who, case_id, case_id, asked.need, asked.note, fields, owner)
     return Opened(id=made.id, until=made.until, fields=fields)
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import documents
 from app.api import cases, paper_facts
-from app.api.context import Conn, Shouhu, Who, numbers_of, progress_of, require, subject_of
+from app.api.context import Conn, Shouhu, Who, numbers_of, progress_of, require, subject_of, told
 from app.api.files import AS_ATTACHMENT
 from app.api.limits import address_of
 from app.api.need import look
@@ -27,7 +27,7 @@ from app.db.past import report_of
 from app.db.receipts import answer_to, grouped, plain
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may, scope
-from app.domain.disclosure import ForReporter, View, packet_for, told_to
+from app.domain.disclosure import ForReporter, Told, View, packet
 from app.domain.facts import BEIJING
 from app.domain.masking import Need, without
 from app.domain.opening import SUPERVISED
@@ -63,18 +63,19 @@ class PaperRow(BaseModel):
 
 
 @router.get("/cases/{case_id}/papers", operation_id="case_papers")
-async def case_papers(case_id: str, conn: Conn, who: Who) -> list[PaperRow]:
+async def case_papers(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[PaperRow]:
     """Those that the caller may have of this case as it stands."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
     offices, number = await _offices(conn), (await numbers_of(conn, [case_id]))[case_id]
+    sees = await told(conn, who, shouhu, progress)
     return [
         PaperRow(
             paper=one.paper, title_zh=one.paper.zh, title_en=one.paper.en, number=paper_no(number, one.paper, progress, one.leg),
             referral_id=one.leg.id if one.leg else None, about=offices.get(one.leg.desk, one.leg.desk) if one.leg else "",
         )
         for one in await _possible(conn, progress)
-        if _may_have(who, progress, one)
+        if _may_have(who, progress, one, sees)
     ]  # fmt: skip
 
 
@@ -90,7 +91,7 @@ async def read_paper(
     ]  # fmt: skip
     if not found:
         raise Problem(404, "paper_not_found", NOT_THERE)
-    if not _may_have(who, progress, found[0]):
+    if not _may_have(who, progress, found[0], await told(conn, who, shouhu, progress)):
         raise Refused(RefusalCode.NOT_ALLOWED)
     facts = await _made(conn, who, shouhu, progress, found[0])
     return await _pdf(TEMPLATES.get(paper, "form"), facts, f"{paper.zh}-{facts['number']}")
@@ -128,11 +129,11 @@ async def _possible(conn: AsyncConnection, progress: Progress) -> list[Possible]
     return list(possible(progress, was_placed=was_placed))
 
 
-def _may_have(who: Actor, progress: Progress, one: Possible) -> bool:
+def _may_have(who: Actor, progress: Progress, one: Possible, sees: Told) -> bool:
     """What goes to a desk is made by that desk and by those who see the whole case; the answer, by those who may give it."""
     if one.paper is Paper.FEEDBACK:
         return not isinstance(may(who, Action.ANSWER_REPORTER, subject_of(progress, duty="answer_outcome")), Deny)
-    if one.leg is None or told_to(who, progress).whole:
+    if one.leg is None or sees.whole:
         return True
     return one.leg.desk in (who.desk, *scope(who).desks) or one.leg.agency in scope(who).agencies
 
@@ -141,13 +142,13 @@ async def _made(
     conn: AsyncConnection, who: Actor, shouhu: Service, progress: Progress, one: Possible
 ) -> dict[str, Any]:
     """The facts of a paper; reading what they say of people is on record under the paper's name."""
-    told = told_to(who, progress)
-    lens = await look(conn, who, f"paper_{one.paper}", progress.case_id, told.fields)
+    sees = await told(conn, who, shouhu, progress)
+    lens = await look(conn, who, f"paper_{one.paper}", progress.case_id, sees.fields)
     content, reporter = await content_of(conn, progress, lens.keys)
     known = (content, reporter)
     hidden = names_of(reporter)
     content |= {"narrative": without(content.get("narrative") or "", hidden)}
-    shown = told.of(content)
+    shown = sees.of(content)
     rules = await shouhu.ledger.rules(conn, progress.policy)
     now = shouhu.ledger.clock()
     number = (await numbers_of(conn, [progress.case_id]))[progress.case_id]
@@ -163,9 +164,9 @@ async def _made(
                 children=tuple(shown["children"]), family=tuple(shown.get("family") or ()), narrative=shown.get("narrative") or "",
                 facts=facts.model_dump(mode="json") if facts else {},
             )  # fmt: skip
-            packet = lens(packet_for(leg.agency, leg.task).of(progress, view).model_dump(mode="json"), known)
+            sent = lens(packet(rules.lists.of(leg.agency, leg.task), progress, view), known)
             write = paper_facts.referral_letter if one.paper is Paper.REFERRAL_LETTER else paper_facts.handover
-            return write(sheet, leg, packet)
+            return write(sheet, leg, sent)
         case Possible(Paper.SUPERVISION, leg) if leg and (duty := progress.duty(f"{SUPERVISED}:{leg.id}")):
             opened = [e for e in timeline if e.get("code") == duty.code]
             by = await _desk_of_person(conn, opened[0]["by"])

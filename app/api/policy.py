@@ -21,7 +21,7 @@ from app.domain.policy import Policy
 from app.domain.terms import Agency
 from app.policy.case_file import WrittenCase, facts_of_file
 from app.policy.coverage import covered
-from app.policy.diff import diff
+from app.policy.diff import diff, sentence
 from app.policy.dry_run import dry_run
 from app.policy.examples import with_facts
 from app.policy.explanation import Explained, in_full
@@ -29,6 +29,7 @@ from app.policy.loader import load
 from app.policy.pack import Pack
 from app.policy.rehearsal import Course, NoSuchOutcome, rehearse
 from app.policy.simulation import simulate
+from app.policy.words import Words
 from app.publishing import approve, files_of, propose
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=StrictRoute)
@@ -66,6 +67,8 @@ class ChangeRow(BaseModel):
     field: str
     before: Any
     after: Any
+    said_zh: str = Field("", description="In words, where an agency would be told more (`wider`) or less (`narrower`).")
+    said_en: str = Field("", examples=["Civil Affairs would now also see: of the children: telephone"])
 
 
 class CoverRow(BaseModel):
@@ -211,7 +214,8 @@ async def policy_coverage(version: str, conn: Conn, who: Who) -> list[CoverRow]:
 async def policy_changes(version: str, against: Against, conn: Conn, who: Who) -> list[ChangeRow]:
     """What this version says differently from another, row by row."""
     old, new = [(await _pack(conn, name)).file for name in (against, version)]
-    return [ChangeRow.model_validate(change._asdict()) for change in diff(old, new)]
+    said = [(change, sentence(change, new) or Words("", "")) for change in diff(old, new)]
+    return [ChangeRow(**change._asdict(), said_zh=words.zh, said_en=words.en) for change, words in said]
 
 
 @router.get("/versions/{version}/dry-run", operation_id="dry_run_policy")

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import Found, found, require, subject_of
+from app.api.context import Found, found, require, subject_of, told
 from app.api.need import Lens, look
 from app.db import tables
 from app.db.ledger import REPORTER
@@ -14,7 +14,7 @@ from app.db.past import report_of
 from app.db.service import Service
 from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
-from app.domain.disclosure import told_to
+from app.domain.disclosure import Told
 from app.domain.events import event_adapter
 from app.domain.identity import clean_name, normal_phone
 from app.domain.masking import without
@@ -95,6 +95,10 @@ class Reading:
             self._rules = await self.shouhu.ledger.rules(self.conn, self.progress.policy)
         return self._rules
 
+    async def sees(self) -> Told:
+        """What the person is told of those whom the case is about."""
+        return await told(self.conn, self.who, self.shouhu, self.progress)
+
     async def file(self, *beside: str, reporter: bool = True) -> dict[str, Any]:
         """Where the case stands and what the person may know of it, and with `reporter` also who reported. `beside` are fields that
         will be read after it, so that one row of the audit says all."""
@@ -113,14 +117,14 @@ class Reading:
             "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules),
         }
         if self.may(Action.READ_CONTENT):
-            decides, told = self.may(Action.ADOPT_PLAN), told_to(self.who, progress)
-            fields = [*told.fields, *(["found"] if decides else []), *beside]
+            decides, sees = self.may(Action.ADOPT_PLAN), await self.sees()
+            fields = [*sees.fields, *(["found"] if decides else []), *beside]
             named = reporter and knows_reporter
             lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
             content, who = await self._told()
             hidden = () if knows_reporter else names_of(who)
             shown = {**content, "narrative": without(content.get("narrative") or "", hidden)}
-            answer["content"] = lens.over((shown, who))(told.of(shown))
+            answer["content"] = lens.over((shown, who))(sees.of(shown))
             answer |= await self._proposals() if decides else {}
             if named:
                 answer["reporter"] = lens(who)
@@ -183,13 +187,13 @@ class Reading:
         """The texts that came with the events: all for those who see all of the case, else those of the own legs and hand."""
         if not self.may(Action.READ_CONTENT):
             return lambda event, note: None
-        told, lens = told_to(self.who, self.progress), await self._look([NOTES])
+        sees, lens = await self.sees(), await self._look([NOTES])
         known = await self._told()
         see, hidden = lens.over(known), () if knows_reporter else names_of(known[1])
         ours = of_own_hand(self.who, self.progress)
 
         def note_of(event: dict[str, Any], note: str | None) -> str | None:
-            return see(without(note, hidden)) if note and (told.whole or ours(event)) else None
+            return see(without(note, hidden)) if note and (sees.whole or ours(event)) else None
 
         return note_of
 

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.clock import Budget, Calendar, TimeSpec
+from app.domain.disclosure_lists import Lists
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import ReportFacts
 from app.domain.procedure import Procedure, Step
@@ -265,6 +266,11 @@ class Policy(Courses, Protocol):
     @property
     def figures(self) -> FigureRules:
         """How outcome figures are shown."""
+        ...
+
+    @property
+    def lists(self) -> Lists:
+        """What each agency is told."""
         ...
 
     def triage(self, facts: ReportFacts) -> Triage: ...

@@ -4,16 +4,21 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
+from app.domain.terms import Agency
+from app.policy.disclosure_rows import TABLE, Difference, differences
+from app.policy.disclosure_words import in_a_sentence
 from app.policy.pack_file import PackFile
+from app.policy.words import Words
 
 KEYS = ("id", "code", "rung")
 """What a row of a list is known by."""
+EVERYBODY_ELSE = "others"
 
 
 class Change(NamedTuple):
-    """A row that came, went or moved, or one field of it that says something else."""
+    """A row that came, went or moved, or one field of it that says something else; and what an agency would be told more or less."""
 
-    kind: Literal["added", "removed", "moved", "changed"]
+    kind: Literal["added", "removed", "moved", "changed", "wider", "narrower"]
     table: str
     row: str
     field: str = ""
@@ -22,10 +27,27 @@ class Change(NamedTuple):
 
 
 def diff(before: PackFile, after: PackFile) -> tuple[Change, ...]:
-    """All changes in the order of the tables; a row is the same row as long as it keeps its id."""
+    """What agencies would be told more or less, then all changes in the order of the tables; a row is the same as long as it keeps its id."""
     old, new = (file.model_dump(mode="json", exclude_defaults=True) for file in (before, after))
     names = dict.fromkeys([*type(after).model_fields, *old, *new])
-    return tuple(change for name in names if name != "name" for change in _of_table(name, old.get(name), new.get(name)))
+    rows = (change for name in names if name != "name" for change in _of_table(name, old.get(name), new.get(name)))
+    return (*map(_told, differences(before.lists, after.lists)), *rows)
+
+
+def sentence(change: Change, file: PackFile) -> Words | None:
+    """What a change of what an agency is told means, in words."""
+    if change.kind not in ("wider", "narrower"):
+        return None
+    who, _, task = change.row.partition(" ")
+    more, agency = change.kind == "wider", None if who == EVERYBODY_ELSE else Agency(who)
+    return in_a_sentence(Difference(more, agency, task, change.field, tuple(change.after or change.before)), file)
+
+
+def _told(one: Difference) -> Change:
+    place, fields = f"{one.agency or EVERYBODY_ELSE} {one.task}".strip(), list(one.fields)
+    if one.is_more:
+        return Change("wider", TABLE, place, one.part, after=fields)
+    return Change("narrower", TABLE, place, one.part, before=fields)
 
 
 def _of_table(table: str, old: Any, new: Any) -> Iterator[Change]:

@@ -28,15 +28,27 @@ class Otherwise(NamedTuple):
 
 def dry_run(before: Pack, after: Pack, cases: Iterable[tuple[str, ReportFacts]]) -> Iterator[Otherwise]:
     """All differences; a case without any is not named."""
+    told = before.lists != after.lists
     same_tables, same_rows = _of_children(before) == _of_children(after), _of_triage(before) == _of_triage(after)
     for case_id, facts in cases:
         old, new = before.triage(facts), after.triage(facts)
         changed = _in_short(old) != _in_short(new) if same_rows else old != new
         if changed:
             yield from (Otherwise(case_id, *one) for one in _between(old, new))
+        if told:
+            yield from (Otherwise(case_id, *one) for one in _of_lists(before, after, new))
         if changed or not same_tables:
             found = zip(before.determine(facts, old), after.determine(facts, new), strict=True)
             yield from (Otherwise(case_id, *one) for was, now in found for one in _of_child(was, now))
+
+
+def _of_lists(before: Pack, after: Pack, triage: Triage) -> Iterator[tuple[str, Any, Any]]:
+    """What the agency of each leg would be told otherwise, part by part."""
+    for row in triage.routes:
+        was, now = (pack.lists.of(row.agency, row.task).told for pack in (before, after))
+        for part in dict.fromkeys([*now, *was]):
+            if was.get(part) != now.get(part):
+                yield f"{row.id}:told:{part}", was.get(part), now.get(part)
 
 
 def _of_children(pack: Pack) -> tuple[object, ...]:

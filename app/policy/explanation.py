@@ -10,13 +10,15 @@ import yaml
 from pydantic import BaseModel
 
 from app.domain import events as e
+from app.domain.disclosure_lists import DisclosureList, WholeSight
 from app.domain.procedure import is_step, step_of
 from app.domain.referral_events import ReferralOpened
 from app.domain.terms import Agency
 from app.policy.basis import Citation, cite
+from app.policy.disclosure_words import told_in_words, whose
 from app.policy.loader import SafeLoader
 from app.policy.pack_file import PackFile
-from app.policy.words import in_words
+from app.policy.words import Words, in_words
 
 TABLES = {
     "triggers": ("情形", "situation"),
@@ -27,6 +29,9 @@ TABLES = {
     "duties": ("法定事项", "duty"),
     "begins": ("启动程序", "procedure"),
 }
+
+LISTS = {"disclosures": ("告知清单", "disclosure list"), "whole_sights": ("可见案件全部内容", "sees all of a case")}
+"""What agencies are told; no condition decides about it."""
 
 
 class Explained(BaseModel):
@@ -43,6 +48,9 @@ class Explained(BaseModel):
     interpretation: str = ""
     """How the row reads the notice where that leaves room, as it stands in the row."""
     interpretation_zh: str = ""
+    told_zh: str = ""
+    """What an agency is told: by this list, or of this leg."""
+    told_en: str = ""
     due_at: datetime | None = None
     due_basis: tuple[Citation, ...] = ()
     basis: tuple[Citation, ...]
@@ -57,15 +65,16 @@ def readings() -> dict[str, str]:
 def explain(files: Mapping[str, PackFile], events: Sequence[Any]) -> list[Explained]:
     """Every decision of a case by the version that it followed then, in the order in which they were made."""
     explained: list[Explained] = []
-    version = ""
+    version, legs = "", list[ReferralOpened]()
     for event in events:
         match event:
             case e.ReportFiled(policy=version):
                 explained += _of_report(files[version], event)
-            case e.PolicyMoved(after=version):
-                pass
+            case e.PolicyMoved(before=before, after=version):
+                explained += _told_otherwise(files[before], files[version], legs, event.at)
             case ReferralOpened() | e.DutyOpened():
                 explained.append(_opened(files[version], event))
+                legs += [event] if isinstance(event, ReferralOpened) else []
             case _:
                 pass
     return explained
@@ -78,8 +87,30 @@ def versions_of(events: Sequence[Any]) -> tuple[str, ...]:
 
 
 def in_full(file: PackFile, at: datetime) -> list[Explained]:
-    """Every row that decides something about a report, as it stands in the rules; `at` is when they begin to hold."""
-    return [_of_row(table, row, at) for table in TABLES for row in getattr(file, table)]
+    """Every row that decides something about a report or about what is told of it; `at` is when they begin to hold."""
+    decides = [_of_row(table, row, at) for table in TABLES for row in getattr(file, table)]
+    return decides + [_of_list(file, table, row, at) for table in LISTS for row in getattr(file, table)]
+
+
+def _of_list(file: PackFile, table: str, row: DisclosureList | WholeSight, at: datetime) -> Explained:
+    zh, en = LISTS[table]
+    told = told_in_words(row) if isinstance(row, DisclosureList) else Words("", "")
+    who = whose(row.agencies, row.tasks if isinstance(row, DisclosureList) else (), file)
+    return Explained(
+        at=at, table=table, row=row.id, title_zh=f"{zh}：{who.zh}", title_en=f"{en}: {who.en}", told_zh=told.zh, told_en=told.en,
+        interpretation=row.interpretation, interpretation_zh=readings().get(row.interpretation, row.interpretation),
+        basis=tuple(map(cite, row.basis)),
+    )  # fmt: skip
+
+
+def _told_otherwise(
+    before: PackFile, after: PackFile, legs: Sequence[ReferralOpened], at: datetime
+) -> Iterator[Explained]:
+    """The lists that a moved case follows from then on, where they tell the agencies of its legs something else."""
+    for agency, task in dict.fromkeys((leg.agency, leg.task) for leg in legs):
+        row = after.lists.of(agency, task)
+        if row.told != before.lists.of(agency, task).told:
+            yield _of_list(after, "disclosures", row, at)
 
 
 def _of_report(file: PackFile, filed: e.ReportFiled) -> Iterator[Explained]:
@@ -106,13 +137,16 @@ def _opened(file: PackFile, event: ReferralOpened | e.DutyOpened) -> Explained:
     """A leg or a duty that began, with its deadline."""
     if isinstance(event, ReferralOpened):
         name, table, clock, who = event.route_id, "routes", event.accept, event.agency
-        told = ("期限内受理", "to be taken up in time")
+        until = ("期限内受理", "to be taken up in time")
     else:
         name, clock, who = step_of(event.code), event.clock, event.holder
-        table, told = "procedures" if is_step(name) else "duties", ("期限内办理", "to be done in time")
+        table, until = "procedures" if is_step(name) else "duties", ("期限内办理", "to be done in time")
+    told = (
+        told_in_words(file.lists.of(event.agency, event.task)) if isinstance(event, ReferralOpened) else Words("", "")
+    )
     row = file.step_rows.get(name) or next((row for row in getattr(file, table) if row.id == name), None)
     zh, en = (row.zh, row.en) if row else (name, name)
     return Explained(
-        at=event.at, table=table, row=name, title_zh=f"{who.zh}{told[0]}：{zh}", title_en=f"{who.en} {told[1]}: {en}",
-        due_at=clock.due_at, due_basis=tuple(map(cite, clock.spec.basis)), basis=tuple(map(cite, event.basis)),
+        at=event.at, table=table, row=name, title_zh=f"{who.zh}{until[0]}：{zh}", title_en=f"{who.en} {until[1]}: {en}",
+        told_zh=told.zh, told_en=told.en, due_at=clock.due_at, due_basis=tuple(map(cite, clock.spec.basis)), basis=tuple(map(cite, event.basis)),
     )  # fmt: skip

@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 FILES = (
     "triage.yaml", "times.yaml", "routes.yaml", "entitlements.yaml", "categories.yaml", "placement.yaml", "grading.yaml",
     "records.yaml", "procedures.yaml", "registers.yaml", "rounds.yaml", "ledgers.yaml", "catalogue.yaml",
+    "disclosure.yaml",
 )  # fmt: skip
 RELEASE = "fengtai-2026.1"
 """The version that ships with this release."""

@@ -3,12 +3,13 @@
 What a version says is its own: which legs and duties a report opens, by whom and in which time. A table that it does not have at all, and
 numbers that it lacks and somebody asks for by name, are read from the version of this release, until the district publishes one that has
 them. So is the compartment of a child after an offence, for a release that knows of it must not file such a report as an open case.
+And what agencies are told, which stood in the code of the service then; its lists for tasks that the version has no leg for fall away.
 
 A proposal is never completed: it is whole, or it is refused. A name that a condition may ask is never taken away; a version that asks for
 one that is gone cannot be read, and is refused with the row that asks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from app.domain.policy import DUTIES_BY_ACT
@@ -20,6 +21,8 @@ def completed(own: Table, release: Table) -> tuple[dict[str, Any], tuple[str, ..
     """The tables of a version with what it is silent about, and the names of that: a table, or `table.row`."""
     silent = tuple(name for name in release if name not in own)
     whole = {**own, **{name: release[name] for name in silent}}
+    if "disclosures" in silent:
+        whole["disclosures"] = list(_told(release["disclosures"], whole["routes"]))
     rows: list[str] = []
     for table, more in _rows(own, release):
         known = own[table]
@@ -40,6 +43,15 @@ def _rows(own: Table, release: Table) -> Iterator[tuple[str, Any]]:
         left = ({**row, "fields": [name for name in row["fields"] if name not in known]} for row in release["changes"])
         yield "changes", [row for row in left if row["fields"]]
     yield from _compartment(own, release)
+
+
+def _told(lists: Iterable[Mapping[str, Any]], routes: Any) -> Iterator[Mapping[str, Any]]:
+    """The lists as far as they are for legs of these routes."""
+    known = {row.get("task") for row in routes} if isinstance(routes, list) else set[Any]()
+    for row in lists:
+        tasks = [task for task in row.get("tasks", ()) if task in known]
+        if tasks or not row.get("tasks"):
+            yield {**row, "tasks": tasks}
 
 
 def _compartment(own: Table, release: Table) -> Iterator[tuple[str, list[Any]]]:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec, Unit
 from app.domain.determination import ChildFound
+from app.domain.disclosure_lists import Lists
 from app.domain.entitlement import BenefitRules
 from app.domain.facts import BEIJING, Known, ReportFacts
 from app.domain.policy import (
@@ -89,6 +90,10 @@ class Pack(Shelf, Cabinet):
     @property
     def benefits(self) -> BenefitRules:
         return self.file.benefits
+
+    @property
+    def lists(self) -> Lists:
+        return self.file.lists
 
     def lacks(self, routes: tuple[str, ...], duties: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the rows that this version does not have; an item of a plan needs none."""

@@ -12,6 +12,7 @@ from app.domain.policy import DUTIES_BY_ACT, TIMES_BY_ACT, Gate
 from app.domain.terms import Agency, Branch, Rung, Trigger, Urgency
 from app.policy.books import Books
 from app.policy.determination import Tables
+from app.policy.disclosure_rows import DisclosureTables
 from app.policy.file_rows import FileTables
 from app.policy.procedure_rows import ProcedureTables
 from app.policy.rows import Basis, Condition, PackModel, Row, Span
@@ -118,7 +119,7 @@ class DutyRow(PackModel):
         return self.code
 
 
-class PackFile(Tables, Books, ProcedureTables, FileTables):
+class PackFile(Tables, Books, ProcedureTables, FileTables, DisclosureTables):
     """The whole pack as it stands in its files."""
 
     name: str
@@ -195,6 +196,7 @@ class PackFile(Tables, Books, ProcedureTables, FileTables):
         begun += [("begins", row.id, row.procedure) for row in self.begins]
         yield from self.faults_of_procedures(self.times, begun)
         yield from self.faults_of_files()
+        yield from self.faults_of_disclosures({row.task for row in self.routes})
         yield from self.faults_of_signals([row.id for row in self.warnings])
         for table, what in (("urgencies", "urgency"), ("leads", "a lead agency")):
             if not any(row.when == "true" for row in getattr(self, table)):

@@ -279,7 +279,7 @@ async def full_view(
     form = await Form.of(request) if request.method == "POST" else Form()
     if request.method == "POST":
         asked = form.valid(need.Asked, {"need": form.one("need"), "note": form.one("note")})
-        if asked and await form.attempt(conn, lambda: need.open_case(case_id, asked, conn, who)):
+        if asked and await form.attempt(conn, lambda: need.open_case(case_id, asked, conn, who, shouhu)):
             return RedirectResponse(f"{case.path}/{tab}", 303, headers=STRICT)
     facts = {
         "case": case, "form": form, "needs": tuple(Need), "minutes": int(VIEW_LASTS.total_seconds() // 60), "tab": tab,
@@ -359,7 +359,11 @@ async def _papers_of(conn: AsyncConnection, case: Opened, subject: str) -> list[
     """Those about one leg."""
     if not case.allows(Action.READ_CONTENT):
         return []
-    return [row for row in await papers.case_papers(case.id, conn, case.who) if row.referral_id == subject]
+    return [
+        row
+        for row in await papers.case_papers(case.id, conn, case.who, case.reading.shouhu)
+        if row.referral_id == subject
+    ]
 
 
 def _ladder(clock: Clock) -> list[Rung]:

@@ -87,7 +87,8 @@ async def _page(request: Request, conn: AsyncConnection, shouhu: Service, case: 
     facts = await facts_of(case, "files")
     may_read = case.allows(Action.READ_CONTENT)
     more = {
-        "form": form, "files": await files.case_files(case.id, conn, case.who) if may_read else None, "accept": ACCEPT, "most": MOST_FILES,
+        "form": form, "accept": ACCEPT, "most": MOST_FILES,
+        "files": await files.case_files(case.id, conn, case.who, shouhu) if may_read else None,
         "adds": may_read and case.progress.is_open and case.allows(Action.ADD_NOTE), "overall": OVERALL,
         "brought": {one["version"]: one for one in await case.reading.timeline()},
     }  # fmt: skip

@@ -39,7 +39,7 @@ async def side_by_side(
 ) -> Response:  # fmt: skip
     """Two reports, field by field."""
     case = await opened(conn, who, shouhu, case_id)
-    both = await comparison.compare_cases(case_id, other_id, conn, who)
+    both = await comparison.compare_cases(case_id, other_id, conn, who, shouhu)
     facts = await facts_of(case, "duplicates")
     offered = {href.rpartition("/")[2]: (href, ask) for href, ask in case.offers()}
     more = {"both": both, "lights": LIGHTS, "family": FAMILY, "offered": offered, "decided": STATES, "streets": STREETS}

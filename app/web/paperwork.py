@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 async def listed(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """Those that this person may have of the case as it stands."""
     case = await opened(conn, who, shouhu, case_id)
-    rows = await papers.case_papers(case_id, conn, who)
+    rows = await papers.case_papers(case_id, conn, who, shouhu)
     facts = await facts_of(case, "papers")
     more = {"papers": rows, "in_full": await full_view_of(conn, who, case_id) is not None}
     return await show(request, conn, who, "case_papers.html", facts | more)

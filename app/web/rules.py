@@ -11,7 +11,7 @@ from app.api import district, policy
 from app.api.context import Conn, Shouhu
 from app.domain.access import Action, Deny, may
 from app.domain.facts import BEIJING
-from app.policy.explanation import TABLES
+from app.policy.explanation import LISTS, TABLES
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, SYSTEM, Entry, Signed, show, works
@@ -78,7 +78,7 @@ async def _version(
     facts = {
         "path": RULES, "version": name, "row": known.get(name), "against": against if against in names else "", "names": names, "form": form,
         "changes": await policy.policy_changes(name, against, conn, who) if against in names else [],
-        "rows": await policy.policy_rows(name, conn, who), "tables": TABLES, "said": _said, "overall": OVERALL,
+        "rows": await policy.policy_rows(name, conn, who), "tables": TABLES | LISTS, "said": _said, "overall": OVERALL,
         "may_change": not isinstance(may(who, Action.MANAGE_POLICY), Deny),
     }  # fmt: skip
     return await show(request, conn, who, "rules_version.html", facts, status=form.status)

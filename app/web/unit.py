@@ -81,6 +81,6 @@ async def _systems(
 
 
 @router.get("/files/{file_id}")
-async def file(file_id: str, conn: Conn, who: Signed) -> Response:
+async def file(file_id: str, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """For people: as the API hands it out, on record and as an attachment."""
-    return await files.read_file(file_id, conn, who)
+    return await files.read_file(file_id, conn, who, shouhu)

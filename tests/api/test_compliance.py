@@ -38,7 +38,7 @@ def table_of(facts, title):
 async def facts(api, kind, year=None):
     now = api.service.ledger.clock()
     async with api.service.engine.connect() as conn:
-        return await facts_of(conn, kind, year or now.astimezone(BEIJING).year, now)
+        return await facts_of(conn, api.service.ledger, kind, year or now.astimezone(BEIJING).year, now)
 
 
 async def test_the_assessment_is_drawn_from_the_tables_the_rights_and_the_rules_themselves(api, monkeypatch):
@@ -60,7 +60,7 @@ async def test_the_assessment_is_drawn_from_the_tables_the_rights_and_the_rules_
     async with api.service.engine.connect() as conn:
         await conn.execute(text("alter table notes no force row level security"))
         now = api.service.ledger.clock()
-        assert f"实有{len(WALLED) - 1}张" in str(await facts_of(conn, PaperKind.IMPACT, 2026, now))
+        assert f"实有{len(WALLED) - 1}张" in str(await facts_of(conn, api.service.ledger, PaperKind.IMPACT, 2026, now))
         await conn.rollback()
 
 
@@ -128,5 +128,5 @@ async def test_a_schedule_makes_both_once_a_year(api, temporal):
         await handle.delete()
     assert set(rows) == {("audit", year - 1), ("impact", year)}
     async with engine.begin() as conn:
-        assert await make_yearly(conn, api.service.ledger.clock()) == []
+        assert await make_yearly(conn, api.service.ledger) == []
         assert (await conn.execute(select(func.count()).select_from(kept.papers))).scalar_one() == 2

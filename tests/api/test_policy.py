@@ -15,6 +15,7 @@ from tests.api.test_explanation import shouhu
 from tests.api.test_stalled import later
 from tests.test_older import FILES
 
+STREET = "110106014"
 SUPERVISOR, SECOND, OFFICER = "civil.supervisor.1", "conf.supervisor.1", "police.officer.1"
 
 
@@ -160,6 +161,49 @@ async def test_a_running_case_is_moved_on_purpose_and_the_move_is_recorded(api, 
         "新规则更快",
     )
     assert (await api.get(OFFICER, f"/v1/cases/{case}/explanation")).status_code == 200
+
+
+async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows_and_more_is_said_beforehand(api, name):
+    child = {
+        "name": "示例甲（化名）",
+        "school": "示例小学",
+        "phone": "13800001111",
+        "school_stage": "primary",
+        "residence_division": STREET,
+    }
+    case = (
+        await api.report(
+            children=[child], family=[{"name": "示例乙（化名）", "relation": "姑", "phone": "13800002222"}]
+        )
+    )["case_id"]
+    pupil = "division], basis: [R088"
+    more = ("disclosure.yaml", pupil, f"division, phone], kin: [name], without_suspects: true, {pupil[11:]}")
+    await published(api, pack(name, more))
+    changes = (await api.get(OFFICER, f"/v1/policy/versions/{name}/changes?against=fengtai-2026.1")).json()
+    assert {one["said_en"] for one in changes if one["kind"] == "wider" and one["row"] == "EDU"} >= {
+        "Education would now also see: of the children: telephone", "Education would now also see: of the kin to be reached: name",
+    }  # fmt: skip
+    tried = (await api.get(SUPERVISOR, f"/v1/policy/versions/{name}/dry-run?against=fengtai-2026.1")).json()
+    assert [
+        one["after"] for one in tried["otherwise"] if one["case_id"] == case and one["what"].endswith("told:kin")
+    ] == [["name"]]
+    rows = (await api.get(OFFICER, f"/v1/policy/versions/{name}/rows")).json()
+    (shown,) = [one for one in rows if one["row"] == "d-education"]
+    assert "电话" in shown["told_zh"]
+
+    async def told():
+        content = (await api.get("edu.officer.1", f"/v1/cases/{case}")).json()["content"]
+        return set(content["children"][0]), [set(one) for one in content["family"]]
+
+    before = {"id", "name", "sex", "birth_date", "school", "division"}
+    assert await told() == (before, []), "a case stays on the version under which it was opened"
+    opened = await api.post("edu.officer.1", f"/v1/cases/{case}/full-view", {"need": "visit", "note": "核对联系方式"})
+    assert opened.json()["fields"] == ["children: some"]
+    moved = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name})
+    assert moved.status_code == 200, moved.text
+    assert await told() == (before | {"phone"}, [{"name"}])
+    why = (await api.get(OFFICER, f"/v1/cases/{case}/explanation")).json()
+    assert [one["row"] for one in why if one["table"] == "disclosures"] == ["d-education"]
 
 
 async def test_a_case_is_not_moved_to_rules_that_lack_what_it_waits_for(api, name):

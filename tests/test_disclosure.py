@@ -1,0 +1,284 @@
+"""Disclosure lists are rules: what they may not name is refused, what would be told more is said, older versions have those of the release."""
+
+import re
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.domain.disclosure import told_to
+from app.domain.disclosure_lists import NEVER, VOCABULARY, DisclosureList
+from app.domain.events import PolicyMoved
+from app.domain.facts import ChildFacts, GuardianFacts
+from app.domain.sight import Actor
+from app.domain.terms import Agency, Role
+from app.policy.diff import diff, sentence
+from app.policy.disclosure_words import fields_in_words
+from app.policy.dry_run import dry_run
+from app.policy.examples import examples, facts_of
+from app.policy.explanation import LISTS, explain, in_full
+from app.policy.loader import HERE, RELEASE, BadPack, load, parse, texts
+from app.policy.pack import Pack
+from tests.activities.test_packets import AUNT, CHILD, SUSPECT
+from tests.domain.test_case import MORNING, Case
+from tests.test_explanation import filed
+from tests.test_older import FILES, OLD
+
+WRITTEN = texts(HERE / RELEASE)
+PACK = load(RELEASE)
+CIVIL = "{id: d-civil, agencies: [CIVIL], children: [name, "
+KIN = "{id: d-police-kin, agencies: [POLICE], tasks: [ask_detainee, "
+
+
+def changed(*changes):
+    """The rules with (before, after) in their lists; each must stand there."""
+    text = WRITTEN["disclosure.yaml"]
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after, 1)
+    return WRITTEN | {"disclosure.yaml": text}
+
+
+def faults(files):
+    with pytest.raises(BadPack) as refusal:
+        parse(files)
+    return [str(fault) for fault in refusal.value.faults]
+
+
+def without(name):
+    return "\n".join(line for line in WRITTEN["disclosure.yaml"].splitlines() if f"id: {name}," not in line)
+
+
+ROW = "disclosure.yaml: disclosures row "
+REFUSED = {
+    "an agency that nobody knows": (
+        ("agencies: [EDU, SCHOOL]", "agencies: [EDU, SCHOOLS]"),
+        f"{ROW}d-education: 1 Input should be 'POLICE'",
+    ),
+    "a task that nobody has": (
+        ("[note_dropout]", "[note_dropuot]"),
+        f"{ROW}d-police-dropout: there is no task called note_dropuot",
+    ),
+    "a task of nobody": (
+        ("id: d-others,", "id: d-others, tasks: [rehabilitation],"),
+        f"{ROW}d-others: names a task and not whose",
+    ),
+    "a field that nobody knows": (
+        (CIVIL, f"{CIVIL}nmae, "),
+        f"{ROW}d-civil: children nmae is nothing that can be told here; that are name, sex",
+    ),
+    "a field twice": ((CIVIL, f"{CIVIL}name, "), f"{ROW}d-civil: children names name twice"),
+    "everything at once": (
+        (CIVIL, "{id: d-civil, agencies: [CIVIL], children: all, x: [name, "),
+        f"{ROW}d-civil: children Input should be a valid tuple",
+    ),
+    "a part that there is not": (
+        (CIVIL, CIVIL.replace("children", "files: true, children")),
+        f"{ROW}d-civil: files Extra inputs",
+    ),
+    "nothing of the children": (
+        ("children: [name, sex, birth_date, school, division], basis: [R088", "children: [], basis: [R088"),
+        f"{ROW}d-education: children Tuple should have at least 1",
+    ),
+    "texts among whom to reach": (
+        ("kin: [name, relation, phone], without", "kin: [name, note], without"),
+        f"{ROW}d-police-kin: kin note is nothing that can",
+    ),
+    "family and kin": (
+        ("kin: [name, relation, phone], without", "kin: [name], family: [name], without"),
+        f"{ROW}d-police-kin: tells of the family twice",
+    ),
+    "suspects of nobody": (
+        ("kin: [name, relation, phone], without", "without"),
+        f"{ROW}d-police-kin: leaves suspects out of nobody",
+    ),
+    "two lists for one task": (
+        (KIN, f"{KIN}note_dropout, "),
+        f"{ROW}d-police-dropout: is for the same as d-police-kin: POLICE note_dropout",
+    ),
+    "two lists for all others": (
+        ("agencies: [EDU, SCHOOL], ", ""),
+        f"{ROW}d-education: is for the same as d-others: all others",
+    ),
+    "one id for two": (("id: d-health-rehabilitation", "id: d-health"), f"{ROW}d-health: this id stands twice"),
+    "no source": (
+        ("basis: [R111, L92, default]", "basis: []"),
+        f"{ROW}d-health: no such source, or none that is law: the basis is empty",
+    ),
+    "a source that is no law": (
+        ("basis: [R111, L92", "basis: [R999, L92"),
+        f"{ROW}d-health: no such source, or none that is law: R999",
+    ),
+    "seen whole by nobody": (
+        ("agencies: [COMMITTEE]", "agencies: []"),
+        "disclosure.yaml: whole_sights row w-committee: agencies Tuple should have",
+    ),
+    "seen whole twice": (("[PROC, COURT]", "[PROC, POLICE]"), "disclosure.yaml: whole_sights row POLICE: stands twice"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), REFUSED.values(), ids=REFUSED)
+def test_a_list_that_is_badly_written_is_refused_with_its_place(change, said):
+    found = faults(changed(change))
+    assert any(fault.startswith(said) for fault in found), found
+
+
+def test_a_pack_without_its_lists_or_without_the_list_for_all_others_is_refused():
+    assert f"{ROW}-: no list is without agencies" in faults(WRITTEN | {"disclosure.yaml": without("d-others")})[0]
+    alone = {name: text for name, text in WRITTEN.items() if name != "disclosure.yaml"}
+    assert faults(alone) == ["pack: disclosures: Field required", "pack: whole_sights: Field required"]
+
+
+@pytest.mark.requirement("R101")
+@pytest.mark.parametrize("field", NEVER)
+def test_what_a_compartment_holds_stands_in_no_list_whatever_its_part(field):
+    why = f"{field}: {NEVER[field]}"
+    assert faults(changed((CIVIL, f"{CIVIL}{field}, "))) == [f"{ROW}d-civil: children {why}"]
+    row = {"id": "d-x", "children": ["name"], "basis": ["default"]}
+    assert DisclosureList.model_validate(row)
+    for more in (*({part: [field]} for part in VOCABULARY), {field: True}):
+        with pytest.raises(ValidationError, match=re.escape(why)):
+            DisclosureList.model_validate(row | more)
+
+
+def test_the_vocabulary_holds_nothing_of_a_compartment_and_has_words_for_all_that_may_be_told():
+    assert {name for fields in VOCABULARY.values() for name in fields}.isdisjoint(NEVER)
+    assert set(VOCABULARY["conditions"]) <= set(ChildFacts.model_fields)
+    assert {"suspected_of_harm"} <= set(GuardianFacts.model_fields), "by which a suspect is left out"
+    said = [fields_in_words(part, [field]) for part, fields in VOCABULARY.items() for field in fields]
+    assert not [
+        one for one in said if "_" in one.zh + one.en or any(letter.isascii() and letter.isalpha() for letter in one.zh)
+    ]
+
+
+def test_what_would_be_told_more_is_said_of_whom_it_is_told_also_where_only_a_list_went():
+    after = parse(
+        changed((CIVIL, f"{CIVIL}phone, "), ("[PROC, COURT]", "[PROC, WF]"), ("without_suspects: true, ", ""))
+    )
+    found = {sentence(one, after).en for one in diff(PACK.file, after) if one.kind == "wider"}
+    assert found == {
+        "Civil Affairs would now also see: of the children: telephone",
+        "Women's Federation would now also see: all of the case",
+        *(f"Police ({task}) would now also see: whoever is suspected of harm" for task in (
+            "ask and record whether children need a carer", "contact the kin and get the delegation in writing",
+            "notify family, committee and civil affairs",
+        )),
+    }  # fmt: skip
+    assert [sentence(one, after).zh for one in diff(PACK.file, after) if one.kind == "narrower"] == [
+        "区法院将不再告知：案件全部内容"
+    ]
+    gone = parse(WRITTEN | {"disclosure.yaml": without("d-police-dropout")})
+    more = [one for one in diff(PACK.file, gone) if one.kind == "wider" and one.row == "POLICE note_dropout"]
+    assert {one.field: one.after for one in more}["narrative"] == ["narrative"]
+    assert ("removed", "d-police-dropout") in {(one.kind, one.row) for one in diff(PACK.file, gone)}
+    assert [one for one in diff(gone, PACK.file) if one.kind == "wider"] == []
+
+
+def test_officers_see_by_command_what_would_be_told_more(tmp_path):
+    for name, text in changed((CIVIL, f"{CIVIL}phone, ")).items():
+        (tmp_path / name).write_text(text, "utf-8")
+    shown = CliRunner().invoke(app, ["policy", "diff", RELEASE, str(tmp_path)]).output
+    assert (
+        "! disclosures CIVIL  区民政局将增加告知：儿童：电话 · Civil Affairs would now also see: of the children: telephone"
+        in shown
+    )
+    bad = changed((CIVIL, f"{CIVIL}reporter_name, "))["disclosure.yaml"]
+    (tmp_path / "disclosure.yaml").write_text(bad, "utf-8")
+    refused = CliRunner().invoke(app, ["policy", "check", str(tmp_path)])
+    assert (refused.exit_code, "reporter_name: who reported is told by no list" in refused.output) == (1, True)
+
+
+def test_a_dry_run_names_the_legs_whose_agency_would_be_told_otherwise():
+    other = Pack("other", parse(changed((CIVIL, f"{CIVIL}phone, "))))
+    found = list(dry_run(PACK, other, [(name, facts_of(name)) for name in examples()]))
+    assert found
+    for one in found:
+        leg, what, part = one.what.split(":")
+        route = next(row for row in PACK.file.routes if row.id == leg)
+        assert (what, part, route.agency, set(one.after) - set(one.before)) == (
+            "told",
+            "children",
+            Agency.CIVIL,
+            {"phone"},
+        )
+
+
+def test_a_case_explains_what_its_agencies_are_told_and_what_a_move_to_other_rules_changed():
+    events, moved = (
+        filed("CN-02"),
+        parse(changed(("school, division], basis: [R088", "school, division, phone], basis: [R088"))),
+    )
+    legs = [one for one in explain({RELEASE: PACK.file}, events) if one.due_at and one.table == "routes"]
+    assert {one.row for one in legs if "报告内容" in one.told_zh} == {"a-police"}
+    assert all(one.told_zh.startswith("儿童：姓名") and one.told_en.startswith("of the children: name") for one in legs)
+    move = PolicyMoved(at=MORNING, by="x", before=RELEASE, after="other")
+    (told,) = [
+        one for one in explain({RELEASE: PACK.file, "other": moved}, [*events, move]) if one.table == "disclosures"
+    ]
+    assert (told.row, told.title_zh, told.told_zh[-2:], told.at) == (
+        "d-education",
+        "告知清单：区教委、学校幼儿园",
+        "电话",
+        MORNING,
+    )
+    assert [source.id for source in told.basis] == ["R088", "R089", "L92", "default"]
+
+
+def test_the_rules_show_every_list_in_words_with_its_sources():
+    shown = [one for one in in_full(PACK.file, MORNING) if one.table in LISTS]
+    assert [one.row for one in shown] == [row.id for table in LISTS for row in getattr(PACK.file, table)]
+    for one in shown:
+        assert one.basis
+        assert "_" not in one.told_zh + one.told_en + one.title_zh + one.title_en
+
+
+def seat(agency, *, role=Role.OFFICER):
+    return Actor(person_id="x", agency=agency, desk=agency.value, roles=(role,))
+
+
+CONTENT = {"children": [{**CHILD, "id": "ch-1"}], "family": [SUSPECT, AUNT], "narrative": "NARRATIVE", "findings": []}
+
+
+def shown_to(agency, task, lists):
+    """To a person at the desk whose leg has this task, in a case that another agency leads."""
+    progress = Case().progress
+    leg = progress.referrals[0].model_copy(
+        update={"agency": agency, "desk": agency.value, "task": task, "assessment": False}
+    )
+    case = progress.model_copy(update={"lead": Agency.STREET, "referrals": (leg,)})
+    return told_to(seat(agency), case, lists).of(CONTENT)
+
+
+def test_a_person_at_the_desk_sees_what_the_list_tells_its_system():
+    lists = PACK.lists
+    assert shown_to(Agency.CIVIL, "care_tonight", lists)["family"] == [SUSPECT, AUNT]
+    assert set(shown_to(Agency.CIVIL, "check_support", lists)["family"][0]) == {"name", "relation", "id_no"}
+    pupil = shown_to(Agency.EDU, "support_at_school", lists)
+    assert (set(pupil["children"][0]), pupil["family"], "narrative" in pupil) == (
+        {"id", "name", "sex", "birth_date", "school", "division"}, [], False,
+    )  # fmt: skip
+    assert shown_to(Agency.PROC, "anything", lists) == CONTENT
+    assert set(shown_to(Agency.FINANCE, "anything", lists)["children"][0]) == {"id", *lists.of_others.children}
+
+
+def test_a_person_at_the_desk_is_not_shown_a_suspect_that_the_list_leaves_out():
+    kin = "children: [name, sex, birth_date, school, division, residence], kin: [name, relation, phone], "
+    lists = parse(changed((kin, f"{kin}without_suspects: true, "))).lists
+    assert [one["name"] for one in shown_to(Agency.EDU, "dropout_control", lists)["family"]] == ["AUNT"]
+    assert [one["name"] for one in shown_to(Agency.EDU, "dropout_control", PACK.lists)["family"]] == ["SUSPECT", "AUNT"]
+
+
+def test_a_version_from_before_there_were_lists_has_those_of_the_release_as_far_as_it_has_their_tasks():
+    assert {"disclosures", "whole_sights"} <= set(OLD.silent_about)
+    tasks = {row.task for row in OLD.file.routes}
+    for agency in Agency:
+        for task in (*tasks, "anything"):
+            assert OLD.lists.of(agency, task).told == PACK.lists.of(agency, task).told
+    assert OLD.lists.see_all == PACK.lists.see_all
+    fewer = FILES["routes.yaml"].replace("task: check_hardship", "task: look_at_hardship")
+    assert fewer != FILES["routes.yaml"]
+    own = load("fengtai-2025.9", FILES | {"routes.yaml": fewer})
+    assert own.lists.of(Agency.CIVIL, "check_support").id == "d-civil-means"
+    assert own.lists.of(Agency.CIVIL, "look_at_hardship").id == "d-civil"
+    assert not any("check_hardship" in row.tasks for row in own.file.disclosures)
