@@ -27,8 +27,8 @@ from tests.test_older import FILES, OLD
 
 WRITTEN = texts(HERE / RELEASE)
 PACK = load(RELEASE)
-CIVIL = "{id: d-civil, agencies: [CIVIL], children: [name, "
-KIN = "{id: d-police-kin, agencies: [POLICE], tasks: [ask_detainee, "
+CIVIL = "{id: tell-civil, agencies: [CIVIL], children: [name, "
+KIN = "{id: tell-police-kin, agencies: [POLICE], tasks: [ask_detainee, "
 
 
 def changed(*changes):
@@ -54,65 +54,68 @@ ROW = "disclosure.yaml: disclosures row "
 REFUSED = {
     "an agency that nobody knows": (
         ("agencies: [EDU, SCHOOL]", "agencies: [EDU, SCHOOLS]"),
-        f"{ROW}d-education: 1 Input should be 'POLICE'",
+        f"{ROW}tell-education: 1 Input should be 'POLICE'",
     ),
     "a task that nobody has": (
         ("[note_dropout]", "[note_dropuot]"),
-        f"{ROW}d-police-dropout: there is no task called note_dropuot",
+        f"{ROW}tell-police-dropout: there is no task called note_dropuot",
     ),
     "a task of nobody": (
-        ("id: d-others,", "id: d-others, tasks: [rehabilitation],"),
-        f"{ROW}d-others: names a task and not whose",
+        ("id: tell-others,", "id: tell-others, tasks: [rehabilitation],"),
+        f"{ROW}tell-others: names a task and not whose",
     ),
     "a field that nobody knows": (
         (CIVIL, f"{CIVIL}nmae, "),
-        f"{ROW}d-civil: children nmae is nothing that can be told here; that are name, sex",
+        f"{ROW}tell-civil: children nmae is nothing that can be told here; that are name, sex",
     ),
-    "a field twice": ((CIVIL, f"{CIVIL}name, "), f"{ROW}d-civil: children names name twice"),
+    "a field twice": ((CIVIL, f"{CIVIL}name, "), f"{ROW}tell-civil: children names name twice"),
     "everything at once": (
-        (CIVIL, "{id: d-civil, agencies: [CIVIL], children: all, x: [name, "),
-        f"{ROW}d-civil: children Input should be a valid tuple",
+        (CIVIL, "{id: tell-civil, agencies: [CIVIL], children: all, x: [name, "),
+        f"{ROW}tell-civil: children Input should be a valid tuple",
     ),
     "a part that there is not": (
         (CIVIL, CIVIL.replace("children", "files: true, children")),
-        f"{ROW}d-civil: files Extra inputs",
+        f"{ROW}tell-civil: files Extra inputs",
     ),
     "nothing of the children": (
         ("children: [name, sex, birth_date, school, division], basis: [R088", "children: [], basis: [R088"),
-        f"{ROW}d-education: children Tuple should have at least 1",
+        f"{ROW}tell-education: children Tuple should have at least 1",
     ),
     "texts among whom to reach": (
         ("kin: [name, relation, phone], without", "kin: [name, note], without"),
-        f"{ROW}d-police-kin: kin note is nothing that can",
+        f"{ROW}tell-police-kin: kin note is nothing that can",
     ),
     "family and kin": (
         ("kin: [name, relation, phone], without", "kin: [name], family: [name], without"),
-        f"{ROW}d-police-kin: tells of the family twice",
+        f"{ROW}tell-police-kin: tells of the family twice",
     ),
     "suspects of nobody": (
         ("kin: [name, relation, phone], without", "without"),
-        f"{ROW}d-police-kin: leaves suspects out of nobody",
+        f"{ROW}tell-police-kin: leaves suspects out of nobody",
     ),
     "two lists for one task": (
         (KIN, f"{KIN}note_dropout, "),
-        f"{ROW}d-police-dropout: is for the same as d-police-kin: POLICE note_dropout",
+        f"{ROW}tell-police-dropout: is for the same as tell-police-kin: POLICE note_dropout",
     ),
     "two lists for all others": (
         ("agencies: [EDU, SCHOOL], ", ""),
-        f"{ROW}d-education: is for the same as d-others: all others",
+        f"{ROW}tell-education: is for the same as tell-others: all others",
     ),
-    "one id for two": (("id: d-health-rehabilitation", "id: d-health"), f"{ROW}d-health: this id stands twice"),
+    "one id for two": (
+        ("id: tell-health-rehabilitation", "id: tell-health"),
+        f"{ROW}tell-health: this id stands twice",
+    ),
     "no source": (
         ("basis: [R111, L92, default]", "basis: []"),
-        f"{ROW}d-health: no such source, or none that is law: the basis is empty",
+        f"{ROW}tell-health: no such source, or none that is law: the basis is empty",
     ),
     "a source that is no law": (
         ("basis: [R111, L92", "basis: [R999, L92"),
-        f"{ROW}d-health: no such source, or none that is law: R999",
+        f"{ROW}tell-health: no such source, or none that is law: R999",
     ),
     "seen whole by nobody": (
         ("agencies: [COMMITTEE]", "agencies: []"),
-        "disclosure.yaml: whole_sights row w-committee: agencies Tuple should have",
+        "disclosure.yaml: whole_sights row see-committee: agencies Tuple should have",
     ),
     "seen whole twice": (("[PROC, COURT]", "[PROC, POLICE]"), "disclosure.yaml: whole_sights row POLICE: stands twice"),
 }
@@ -125,7 +128,7 @@ def test_a_list_that_is_badly_written_is_refused_with_its_place(change, said):
 
 
 def test_a_pack_without_its_lists_or_without_the_list_for_all_others_is_refused():
-    assert f"{ROW}-: no list is without agencies" in faults(WRITTEN | {"disclosure.yaml": without("d-others")})[0]
+    assert f"{ROW}-: no list is without agencies" in faults(WRITTEN | {"disclosure.yaml": without("tell-others")})[0]
     alone = {name: text for name, text in WRITTEN.items() if name != "disclosure.yaml"}
     assert faults(alone) == ["pack: disclosures: Field required", "pack: whole_sights: Field required"]
 
@@ -134,8 +137,8 @@ def test_a_pack_without_its_lists_or_without_the_list_for_all_others_is_refused(
 @pytest.mark.parametrize("field", NEVER)
 def test_what_a_compartment_holds_stands_in_no_list_whatever_its_part(field):
     why = f"{field}: {NEVER[field]}"
-    assert faults(changed((CIVIL, f"{CIVIL}{field}, "))) == [f"{ROW}d-civil: children {why}"]
-    row = {"id": "d-x", "children": ["name"], "basis": ["default"]}
+    assert faults(changed((CIVIL, f"{CIVIL}{field}, "))) == [f"{ROW}tell-civil: children {why}"]
+    row = {"id": "tell-x", "children": ["name"], "basis": ["default"]}
     assert DisclosureList.model_validate(row)
     for more in (*({part: [field]} for part in VOCABULARY), {field: True}):
         with pytest.raises(ValidationError, match=re.escape(why)):
@@ -168,10 +171,10 @@ def test_what_would_be_told_more_is_said_of_whom_it_is_told_also_where_only_a_li
     assert [sentence(one, after).zh for one in diff(PACK.file, after) if one.kind == "narrower"] == [
         "区法院将不再告知：案件全部内容"
     ]
-    gone = parse(WRITTEN | {"disclosure.yaml": without("d-police-dropout")})
+    gone = parse(WRITTEN | {"disclosure.yaml": without("tell-police-dropout")})
     more = [one for one in diff(PACK.file, gone) if one.kind == "wider" and one.row == "POLICE note_dropout"]
     assert {one.field: one.after for one in more}["narrative"] == ["narrative"]
-    assert ("removed", "d-police-dropout") in {(one.kind, one.row) for one in diff(PACK.file, gone)}
+    assert ("removed", "tell-police-dropout") in {(one.kind, one.row) for one in diff(PACK.file, gone)}
     assert [one for one in diff(gone, PACK.file) if one.kind == "wider"] == []
 
 
@@ -217,7 +220,7 @@ def test_a_case_explains_what_its_agencies_are_told_and_what_a_move_to_other_rul
         one for one in explain({RELEASE: PACK.file, "other": moved}, [*events, move]) if one.table == "disclosures"
     ]
     assert (told.row, told.title_zh, told.told_zh[-2:], told.at) == (
-        "d-education",
+        "tell-education",
         "告知清单：区教委、学校幼儿园",
         "电话",
         MORNING,
@@ -279,6 +282,6 @@ def test_a_version_from_before_there_were_lists_has_those_of_the_release_as_far_
     fewer = FILES["routes.yaml"].replace("task: check_hardship", "task: look_at_hardship")
     assert fewer != FILES["routes.yaml"]
     own = load("fengtai-2025.9", FILES | {"routes.yaml": fewer})
-    assert own.lists.of(Agency.CIVIL, "check_support").id == "d-civil-means"
-    assert own.lists.of(Agency.CIVIL, "look_at_hardship").id == "d-civil"
+    assert own.lists.of(Agency.CIVIL, "check_support").id == "tell-civil-means"
+    assert own.lists.of(Agency.CIVIL, "look_at_hardship").id == "tell-civil"
     assert not any("check_hardship" in row.tasks for row in own.file.disclosures)

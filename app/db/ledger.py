@@ -27,6 +27,7 @@ from app.domain.child_file import ChangePassed
 from app.domain.child_terms import FileField
 from app.domain.clock import Calendar, DayKind
 from app.domain.determination import ChildFound
+from app.domain.disclosure_lists import Lists
 from app.domain.facts import BEIJING, ReportFacts
 from app.domain.policy import Policy
 from app.domain.progress import Answer, Progress
@@ -58,6 +59,9 @@ class Pack(Protocol):
 
     @property
     def file(self) -> Any: ...
+
+    @property
+    def lists(self) -> Lists: ...
 
     def with_calendar(self, calendar: Calendar) -> Policy: ...
 

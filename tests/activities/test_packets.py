@@ -46,16 +46,16 @@ SECRETS = (
 )  # fmt: skip
 WHO = {"NAME", "ABOUT", "NUMBER", "HOME"}
 TOLD = {
-    "d-others": WHO,
-    "d-police": WHO | {"SCHOOL", "FEATURES", "PHONE", "SUSPECT", "AUNT", "P1", "P2", "N1", "N2", "NOTE", "OTHER", "NARRATIVE"},
-    "d-police-kin": WHO | {"AUNT", "P2"},
-    "d-police-dropout": {"NAME", "SCHOOL"},
-    "d-civil": WHO | {"SUSPECT", "AUNT", "P1", "P2", "N1", "N2", "NOTE", "OTHER"},
-    "d-civil-means": WHO | {"HUKOU", "SUSPECT", "AUNT", "N1", "N2", "LOW"},
-    "d-education": {"NAME", "SCHOOL"},
-    "d-education-dropout": {"NAME", "SCHOOL", "HOME", "SUSPECT", "AUNT", "P1", "P2"},
-    "d-health": {"NAME", "ABOUT", "NUMBER", "INJURED"},
-    "d-health-rehabilitation": {"NAME", "ABOUT", "NUMBER", "DISABLED"},
+    "tell-others": WHO,
+    "tell-police": WHO | {"SCHOOL", "FEATURES", "PHONE", "SUSPECT", "AUNT", "P1", "P2", "N1", "N2", "NOTE", "OTHER", "NARRATIVE"},
+    "tell-police-kin": WHO | {"AUNT", "P2"},
+    "tell-police-dropout": {"NAME", "SCHOOL"},
+    "tell-civil": WHO | {"SUSPECT", "AUNT", "P1", "P2", "N1", "N2", "NOTE", "OTHER"},
+    "tell-civil-means": WHO | {"HUKOU", "SUSPECT", "AUNT", "N1", "N2", "LOW"},
+    "tell-education": {"NAME", "SCHOOL"},
+    "tell-education-dropout": {"NAME", "SCHOOL", "HOME", "SUSPECT", "AUNT", "P1", "P2"},
+    "tell-health": {"NAME", "ABOUT", "NUMBER", "INJURED"},
+    "tell-health-rehabilitation": {"NAME", "ABOUT", "NUMBER", "DISABLED"},
 }  # fmt: skip
 FILE = load("fengtai-2026.1").file
 ROWS = {row.id: row for row in FILE.disclosures}

@@ -188,7 +188,7 @@ async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows
         one["after"] for one in tried["otherwise"] if one["case_id"] == case and one["what"].endswith("told:kin")
     ] == [["name"]]
     rows = (await api.get(OFFICER, f"/v1/policy/versions/{name}/rows")).json()
-    (shown,) = [one for one in rows if one["row"] == "d-education"]
+    (shown,) = [one for one in rows if one["row"] == "tell-education" and one["table"] == "disclosures"]
     assert "电话" in shown["told_zh"]
 
     async def told():
@@ -203,7 +203,7 @@ async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows
     assert moved.status_code == 200, moved.text
     assert await told() == (before | {"phone"}, [{"name"}])
     why = (await api.get(OFFICER, f"/v1/cases/{case}/explanation")).json()
-    assert [one["row"] for one in why if one["table"] == "disclosures"] == ["d-education"]
+    assert [one["row"] for one in why if one["table"] == "disclosures"] == ["tell-education"]
 
 
 async def test_a_case_is_not_moved_to_rules_that_lack_what_it_waits_for(api, name):
