@@ -26,7 +26,7 @@ async def propose(conn: AsyncConnection, who: Actor, files: Mapping[str, str], n
     _require_future(files, now)
     if shipped(pack.name) or await version_row(conn, pack.name):
         raise Refused(RefusalCode.POLICY_EXISTS, version=pack.name)
-    await keep(conn, pack.name, pack.title, pack.effective_from, files, who.person_id, now)
+    await keep(conn, pack.name, pack.title, pack.effective_from, files, who, now)
     await on_record(conn, who, "propose_policy", None, [pack.name[:40]], children=[])
     return await _row(conn, pack.name)
 
@@ -37,10 +37,10 @@ async def approve(conn: AsyncConnection, who: Actor, version: str, now: datetime
     row = await _row(conn, version)
     if row["approved_by"]:
         raise Refused(RefusalCode.ALREADY_DONE)
-    if row["proposed_by"] in who.persons:
+    if who.is_behind(one for one in (row["proposed_by"], row["proposed_behalf"]) if one):
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     _require_future(await files_of(conn, version), now)
-    await seal(conn, version, who.person_id, now)
+    await seal(conn, version, who, now)
     await on_record(conn, who, "approve_policy", None, [version[:40]], children=[])
     return await _row(conn, version)
 

@@ -16,7 +16,7 @@ from app.seed import seed
 from app.settings import Settings
 from tests.conftest import KEYS, VAULT
 from tests.test_older import FILES
-from tests.world import World
+from tests.world import World, at_desk
 
 
 async def verdicts(url, address="127.0.0.1:1", **settings):
@@ -150,8 +150,8 @@ async def test_a_version_that_is_older_than_a_table_is_told_and_one_that_cannot_
         ("fengtai-2025.8", FILES | {"times.yaml": "times: 3"}, False, "fengtai-2025.8: times.yaml: "),
     ):
         async with ours.begin() as conn:
-            await keep(conn, name, "t", date(2025, 9, 1), files, "a.1", datetime.now(UTC))
-            await seal(conn, name, "b.1", datetime.now(UTC))
+            await keep(conn, name, "t", date(2025, 9, 1), files, at_desk("CONF", "a"), datetime.now(UTC))
+            await seal(conn, name, at_desk("CONF", "b"), datetime.now(UTC))
         read = (await verdicts(other))["the published rules can be read"]
         assert (read.ok, read.soon) == (ok, ok), read.detail
         assert said in read.detail

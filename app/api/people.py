@@ -211,7 +211,7 @@ async def _other(conn: Conn, who: Actor, action: Action, person_id: str) -> Any:
     row = await seats.person(conn, person_id)
     if row is None:
         raise Refused(RefusalCode.PERSON_NOT_FOUND)
-    if set(row.also) & set(who.persons):
+    if who.is_behind(row.also):
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     return row
 

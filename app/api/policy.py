@@ -53,8 +53,10 @@ class VersionRow(BaseModel):
     title: str
     effective_from: date
     proposed_by: str
+    proposed_behalf: str | None = Field(None, description="In whose seat, where a deputy did it.")
     proposed_at: datetime
     approved_by: str | None
+    approved_behalf: str | None = None
     approved_at: datetime | None
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.tables import Id, Instant, calendars, metadata
+from app.domain.sight import Actor
 
 policy_versions = Table(
     "policy_versions",
@@ -21,7 +22,13 @@ policy_versions = Table(
     Column("proposed_at", Instant, nullable=False),
     Column("approved_by", Id),
     Column("approved_at", Instant),
+    Column("proposed_behalf", Id),
+    Column("approved_behalf", Id),
     CheckConstraint("approved_by <> proposed_by", name="two_persons"),
+    CheckConstraint(
+        "not (approved_by = proposed_behalf) and not (approved_behalf = proposed_by) and not (approved_behalf = proposed_behalf)",
+        name="two_persons_in_any_seat",
+    ),
 )
 version = policy_versions.c
 SHOWN = [column for column in version if column is not version.files]
@@ -58,14 +65,23 @@ async def version_rows(conn: AsyncConnection) -> list[dict[str, Any]]:
 
 
 async def keep(
-    conn: AsyncConnection, name: str, title: str, effective_from: date, files: Mapping[str, str], by: str, at: datetime
+    conn: AsyncConnection,
+    name: str,
+    title: str,
+    effective_from: date,
+    files: Mapping[str, str],
+    by: Actor,
+    at: datetime,
 ) -> None:
     """A proposal."""
     row = {"version": name, "title": title, "effective_from": effective_from, "files": dict(files)}
-    await conn.execute(insert(policy_versions), {**row, "proposed_by": by, "proposed_at": at})
+    await conn.execute(
+        insert(policy_versions),
+        {**row, "proposed_by": by.person_id, "proposed_behalf": by.acting_for, "proposed_at": at},
+    )
 
 
-async def seal(conn: AsyncConnection, name: str, by: str, at: datetime) -> None:
+async def seal(conn: AsyncConnection, name: str, by: Actor, at: datetime) -> None:
     """The second person's approval."""
     approved = update(policy_versions).where(version.version == name)
-    await conn.execute(approved.values(approved_by=by, approved_at=at))
+    await conn.execute(approved.values(approved_by=by.person_id, approved_behalf=by.acting_for, approved_at=at))

@@ -309,7 +309,7 @@ def _close_reject(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
 def _close_approve(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
     """A head of the lead agency who neither proposed it nor stands in for who did, nor the other way round."""
     refusal = _close_reject(actor, subject)
-    if refusal is None and set(actor.persons) & set(subject.closure_proposed_by):
+    if refusal is None and actor.is_behind(subject.closure_proposed_by):
         return RefusalCode.SECOND_PERSON_NEEDED
     return refusal
 

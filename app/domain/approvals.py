@@ -1,7 +1,7 @@
 """Two persons for what cannot be undone: one proposes an act with its parameters and a reason, another with the right approves it.
 
 The closing of a case, the joining of two children's files and the publishing of rules are steps of their own streams, with a desk and a
-clock that wait for the second person, and the same rule of who that may be (`Actor.persons`); what else needs two is here.
+clock that wait for the second person, and the same rule of who that may be (`Actor.is_behind`); what else needs two is here.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ def require_second(actor: Actor, proposal: Proposal, now: datetime) -> None:
     """Refused unless this is another natural person with the right, in time; nobody approves for whom they stand in, or by a second account."""
     if not _may_approve(actor, proposal):
         raise Refused(RefusalCode.NOT_ALLOWED)
-    if set(actor.persons) & set(proposal.proposed_by):
+    if actor.is_behind(proposal.proposed_by):
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     if proposal.approved or proposal.used:
         raise Refused(RefusalCode.ALREADY_DONE)

@@ -341,7 +341,7 @@ def _mine(file: ChildFile, number: int, command: Command) -> Change:
         raise Refused(RefusalCode.NO_SUCH_CHANGE)
     if command.by.desk != change.desk or not command.by.has(*DESK_STAFF):
         raise Refused(RefusalCode.NOT_YOUR_DESK, desk=change.desk)
-    if set(command.by.persons) & set(change.persons):
+    if command.by.is_behind(change.persons):
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     return change
 

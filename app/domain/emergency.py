@@ -50,7 +50,7 @@ def require_reviewer(actor: Actor, read: Read) -> None:
     """Refused to whoever read it, by whatever account or seat, and to their own desk."""
     if not may_review(actor):
         raise Refused(RefusalCode.NOT_ALLOWED)
-    if set(actor.persons) & set(read.accounts) or actor.desk == read.desk:
+    if actor.is_behind(read.accounts) or actor.desk == read.desk:
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     if read.reviewed:
         raise Refused(RefusalCode.ALREADY_DONE)

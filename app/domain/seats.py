@@ -23,7 +23,7 @@ def sees_every_seat(actor: Actor) -> bool:
 
 def require_another(actor: Actor, person_id: str) -> None:
     """Nobody changes their own seat, account or roles, by whatever account."""
-    if person_id in actor.persons:
+    if actor.is_behind((person_id,)):
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
 
 

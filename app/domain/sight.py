@@ -1,5 +1,6 @@
 """Who somebody is and which cases are in their sight: roles, desk, street, unit, and the same rule as data for the reads."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import BaseModel
@@ -32,8 +33,15 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def persons(self) -> tuple[str, ...]:
-        """Everybody who acts when this actor acts: two persons are needed where these must not meet."""
+        """Everybody who acts when this actor acts."""
         return (self.person_id, *((self.acting_for,) if self.acting_for else ()), *self.also)
+
+    def is_behind(self, done_by: Iterable[str]) -> bool:
+        """Whether somebody who acts here acted there: every act of two persons asks this of whoever would be the second.
+
+        What a deputy does in a lent seat is done by both, and all accounts of a person are that person.
+        """
+        return not set(self.persons).isdisjoint(done_by)
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -218,7 +218,7 @@ def _approve_closure(progress: Progress, command: c.ApproveClosure, policy: Poli
     reason = progress.proposed_reason
     if reason is None:
         raise Refused(RefusalCode.CLOSURE_NOT_PROPOSED)
-    if set(command.by.persons) & set(progress.proposed_by):
+    if command.by.is_behind(progress.proposed_by):
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     obstacles = closing_obstacles(progress, reason, policy)
     if obstacles:

@@ -1,19 +1,24 @@
 """Rules change by two persons and for a day to come; running cases stay on their version until a supervisor moves them."""
 
+import hashlib
 import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import IntegrityError
 
+from app.db import tables
 from app.db.versions import keep, policy_versions, seal
 from app.domain.facts import BEIJING
 from app.policy.examples import examples
 from app.policy.loader import HERE, texts
 from tests.api.conftest import TOKENS
 from tests.api.test_explanation import shouhu
+from tests.api.test_reports import is_problem
 from tests.api.test_stalled import later
 from tests.test_older import FILES
+from tests.world import at_desk
 
 STREET = "110106014"
 SUPERVISOR, SECOND, OFFICER = "civil.supervisor.1", "conf.supervisor.1", "police.officer.1"
@@ -67,6 +72,42 @@ async def test_a_version_needs_two_persons_and_then_holds_for_new_cases_from_its
     assert (await api.progress(after))["policy"] == name
     explained = await api.get(OFFICER, f"/v1/cases/{after}/explanation")
     assert explained.status_code == 200
+
+
+async def test_rules_that_a_deputy_proposed_are_not_approved_by_whom_they_stood_in_for_nor_the_other_way_round(
+    api, name
+):
+    deputy, now = "civil.supervisor.9", datetime.now(UTC)
+    seat = {"id": deputy, "name": "", "agency": "CIVIL", "desk": "CIVIL", "roles": ["supervisor"],
+            "token_hash": hashlib.sha256(b"token-of-the-deputy").hexdigest()}  # fmt: skip
+    TOKENS[deputy] = "token-of-the-deputy"
+    async with api.service.engine.begin() as conn:
+        await conn.execute(insert(tables.people), seat)
+    until = {"from_at": (now - timedelta(hours=1)).isoformat(), "until_at": (now + timedelta(days=1)).isoformat()}
+    lent = await api.post(SUPERVISOR, "/v1/deputies", {"person_id": SUPERVISOR, "deputy_id": deputy, **until})
+    assert lent.status_code == 201, lent.text
+    for_absent, path = {"X-Acting-For": SUPERVISOR}, f"/v1/policy/versions/{name}/approval"
+    proposed = await api.post(deputy, "/v1/policy/versions", pack(name), for_absent)
+    assert (proposed.json()["proposed_by"], proposed.json()["proposed_behalf"]) == (deputy, SUPERVISOR)
+    for person, headers in ((SUPERVISOR, {}), (deputy, {}), (deputy, for_absent)):
+        is_problem(await api.post(person, path, None, headers), 409, "second_person_needed")
+    async with api.service.engine.connect() as conn:
+        for values in ({"approved_by": SUPERVISOR}, {"approved_by": SECOND, "approved_behalf": deputy}):
+            with pytest.raises(IntegrityError, match="two_persons_in_any_seat"):
+                await conn.execute(update(policy_versions).where(policy_versions.c.version == name).values(**values))
+            await conn.rollback()
+        await conn.execute(
+            update(policy_versions)
+            .where(policy_versions.c.version == name)
+            .values(proposed_by=SUPERVISOR, proposed_behalf=None)
+        )
+        await conn.commit()
+    is_problem(await api.post(deputy, path, None, for_absent), 409, "second_person_needed")
+    assert (await api.post(SECOND, path)).status_code == 200, "the control: a third person"
+    async with api.service.engine.begin() as conn:
+        await conn.execute(delete(tables.deputies).where(tables.deputies.c.deputy_id == deputy))
+        await conn.execute(update(tables.people).where(tables.people.c.id == deputy).values(is_active=False))
+    del TOKENS[deputy]
 
 
 @pytest.mark.parametrize(
@@ -266,8 +307,8 @@ async def test_cases_run_on_by_a_published_version_that_is_older_than_ledgers_an
     """Of another release, as it lies in the database; what it is silent about is read from this one."""
     name = "fengtai-2025.9"
     async with api.service.engine.begin() as conn:
-        await keep(conn, name, "older", date(2025, 9, 1), FILES, SUPERVISOR, datetime.now(UTC))
-        await seal(conn, name, SECOND, datetime.now(UTC))
+        await keep(conn, name, "older", date(2025, 9, 1), FILES, at_desk("CIVIL", "1"), datetime.now(UTC))
+        await seal(conn, name, at_desk("CONF", "2"), datetime.now(UTC))
     try:
         case = (await api.report())["case_id"]
         path = f"/v1/cases/{case}"
