@@ -92,6 +92,7 @@ from app.web import (
     frame,
     gantt,
     health,
+    month,
     office,
     oidc,
     oversight,
@@ -112,6 +113,7 @@ from app.web import (
 )
 from app.web import duplicates as duplicate_pages
 from app.web import owed as owed_pages
+from app.web import registers as register_pages
 from app.web import rounds as round_pages
 from app.web import visits as visit_pages
 
@@ -244,7 +246,9 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         enrolment,
         child,
         checks,
+        month,
         books,
+        register_pages,
         round_pages,
         survey,
         seats,

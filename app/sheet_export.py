@@ -19,6 +19,7 @@ from app.domain.access import Actor
 from app.domain.approvals import MOST_CHILDREN
 from app.domain.determination import Category
 from app.domain.facts import BEIJING
+from app.domain.handing_in import is_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Use, categories, lines, row
 from app.domain.sheet_columns import KEY, layout
 from app.domain.sheets import cells, heading
@@ -86,6 +87,8 @@ async def export(
         for line in found:
             figures.add(line)
             for one in lines(ledger.rows_of, line):
+                if not is_of(one, job.month):
+                    continue
                 counts["rows"] += 1
                 if counts["rows"] > MOST_ROWS:
                     raise TooManyRows
@@ -98,7 +101,7 @@ async def export(
     statistics.head([str(name) for name in head])
     for one in table:
         statistics.add(one)
-    made.facts(ABOUT, _about(ledger, who, person, now, why, counts["rows"]))
+    made.facts(ABOUT, _about(ledger, who, person, now, why, job.month, counts["rows"]))
     made.close()
     return {**job.counts, **counts}
 
@@ -115,9 +118,12 @@ async def pages(conn: AsyncConnection, reach: Any) -> AsyncIterator[tuple[list[s
         yield ids[at : at + PAGE], min(at + PAGE, len(ids)), len(ids)
 
 
-def _about(ledger: Ledger, who: Actor, person: Called, now: datetime, why: str | None, rows: int) -> dict[str, str]:
+def _about(
+    ledger: Ledger, who: Actor, person: Called, now: datetime, why: str | None, month: str | None, rows: int
+) -> dict[str, str]:
     return {
         "台账 book": f"{ledger.zh} {ledger.en}",
+        "月份 month": month or "",
         "依据 basis": "、".join(ledger.basis),
         "导出人 exported by": f"{person.name} {who.person_id}",
         "代行 on behalf of": who.acting_for or "",

@@ -98,7 +98,7 @@ PLAIN = {
     "signals": "id unit agency sent_id rule policy division desk state outcome child_id case_id happened_on marks decided_by",
     "seals": "root head key_id signature",
     "sessions": "token_hash person_id",
-    "sheet_jobs": "id step book person_id actor why state problem counts faults unread",
+    "sheet_jobs": "id step book person_id actor why month state problem counts faults unread",
     "sheet_parts": "job_id name",
     "submissions": "scope key body_hash case_id",
     "suggestions": "case_id other_id reasons state decided_by",

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,12 +22,19 @@ from app.db.walls import reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
 from app.domain.facts import BEIJING
-from app.domain.ledgers import Findings, Ledger, Line, Reach, Use, lines, row
+from app.domain.handing_in import MONTH, Tally, is_of, month_of, needs_work
+from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.sight import keeps
 
 router = APIRouter(prefix="/v1", tags=["ledgers"], route_class=StrictRoute)
+PAGE = 200
 LOOKED_AT = 500
 """Children that are looked at, page after page, before one without rows is shown: half a second of a book in which few stand."""
+
+
+MOST_COUNTED = 2_000
+"""Children of whom a month's books are counted at once: some four seconds; default."""
+Month = Annotated[str | None, Query(pattern=MONTH, description="Of visits those of this month, such as 2026-11.")]
 
 
 class LedgerKind(BaseModel):
@@ -46,6 +53,25 @@ class LedgerColumn(BaseModel):
     code: str
     zh: str
     en: str
+
+
+class LedgerGap(LedgerColumn):
+    """A column that should not be empty, and of how many children it is."""
+
+    children: int
+
+
+class LedgerDue(LedgerKind):
+    """How a book stands for a month: what is in it, and what to mend before it is handed in."""
+
+    month: str
+    children: int
+    rows: int
+    unverified: int = Field(description="Children in whose file something waits for a second person.")
+    ours: int = Field(description="Of these, children of whom the caller's desk is to verify something.")
+    late: int = Field(description="Children whose visit is overdue.")
+    missing: list[LedgerGap]
+    is_whole: bool = Field(description="Whether all children were counted, or only the first.")
 
 
 class LedgerPage(BaseModel):
@@ -76,10 +102,53 @@ async def ledgers(conn: Conn, who: Who, shouhu: Shouhu) -> list[LedgerKind]:
     return [LedgerKind(**book.model_dump(include={"code", "zh", "en", "basis", "rows_of"})) for book in mine]
 
 
+@router.get("/ledgers/due", operation_id="ledgers_due")
+async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list[LedgerDue]:
+    """The books that the caller's body hands in for a month, this one where none is named: what stands in each, what is missing, late or
+    not verified. Nobody is named."""
+    rules, now = await rules_of(conn, shouhu), shouhu.ledger.clock()
+    month = month or month_of(now)
+    books = {book.ledger(): book for book in rules.file.ledgers if is_keeper(who, book.ledger())}
+    codes = {one: [column.code for column in one.for_sections(rules.file.seen_by(who.agency))] for one in books}
+    tallies, whole = {one: Tally() for one in books}, dict[Reach, bool]()
+    findings, today = Findings(rules), now.astimezone(BEIJING).date()
+    for reach in dict.fromkeys(one.reach for one in books):
+        same = [one for one in books if one.reach is reach]
+        await reaching(conn, district=reach is Reach.DISTRICT)
+        cursor, looked = None, 0
+        while looked < MOST_COUNTED:
+            chosen = await chosen_by_columns(conn, who, same[0], cursor, PAGE)
+            ids = await those_within(conn, who, same[0], chosen)
+            for line in await lines_of(conn, who, findings, ids, today):
+                for one in (one for one in same if books[one].holds(line)):
+                    told = line._replace(record=line.record.told(who.agency))
+                    tallies[one].add(codes[one], one.rows_of, told, month, now, [who.desk])
+            cursor, looked = chosen.next, looked + PAGE
+            if cursor is None:
+                break
+        whole[reach] = cursor is None
+    return [_due(one, tallies[one], month, whole[one.reach]) for one in books]
+
+
+def _due(ledger: Ledger, tally: Tally, month: str, whole: bool) -> LedgerDue:
+    missing = [
+        LedgerGap(code=code, zh=COLUMNS[code].zh, en=COLUMNS[code].en, children=n)
+        for code, n in tally.missing.most_common()
+    ]
+    return LedgerDue(
+        **ledger.model_dump(include={"code", "zh", "en", "basis", "rows_of"}), month=month, children=tally.children, rows=tally.rows,
+        unverified=tally.unverified, ours=tally.ours, late=tally.late, missing=missing, is_whole=whole,
+    )  # fmt: skip
+
+
 @router.get("/ledgers/{code}", operation_id="read_ledger")
 async def read_ledger(
-    code: str, conn: Conn, who: Who, shouhu: Shouhu, use: Use | None = None, cursor: Cursor = None, limit: Limit = 50
-) -> LedgerPage:
+    code: str, conn: Conn, who: Who, shouhu: Shouhu, use: Use | None = None, month: Month = None,
+    unfinished: Annotated[
+        bool, Query(description="Only children of whom something is missing, late or not verified.")
+    ] = False,
+    cursor: Cursor = None, limit: Limit = 50,
+) -> LedgerPage:  # fmt: skip
     """A page of a book. Names and numbers are masked unless `use` says why they are needed, which is on record and takes two persons
 
     (`unmask_list` with the ledger and the use).
@@ -92,13 +161,17 @@ async def read_ledger(
     columns = ledger.for_sections(rules.file.seen_by(who.agency))
     await reaching(conn, district=ledger.reach is Reach.DISTRICT)
     codes, why, rows = [column.code for column in columns], use.value if use else None, list[dict[str, Any]]()
-    today, findings, looked = shouhu.ledger.clock().astimezone(BEIJING).date(), Findings(rules), 0
+    now, findings, looked = shouhu.ledger.clock(), Findings(rules), 0
+    today = now.astimezone(BEIJING).date()
     while not rows and looked < LOOKED_AT:
         chosen = await chosen_by_columns(conn, who, ledger, cursor, limit)
         ids = await those_within(conn, who, ledger, chosen)
         await audit_read(conn, who, "read_ledger", f"ledger-{code}", [code, *codes], children=ids, why=why)
         for line in await held(conn, who, book, findings, ids, today):
-            made = (row(codes, one, masked=use is None) for one in lines(ledger.rows_of, line))
+            if unfinished and not needs_work(codes, line, now):
+                continue
+            of_month = (one for one in lines(ledger.rows_of, line) if is_of(one, month))
+            made = (row(codes, one, masked=use is None) for one in of_month)
             rows += [{"child_id": line.record.child_id, **one} for one in made]
         cursor, looked = chosen.next, looked + limit
         if cursor is None:
@@ -153,9 +226,16 @@ async def held(
     conn: AsyncConnection, who: Actor, book: Any, findings: Findings, ids: Collection[str], today: date
 ) -> list[Line]:
     """Of these children, those who stand in the book."""
-    records = await records_of(conn, ids, visible(who))
-    every = (Line(record=record, found=findings.of(record), today=today) for record in records)
+    every = await lines_of(conn, who, findings, ids, today)
     return [line._replace(record=line.record.told(who.agency)) for line in every if book.holds(line)]
+
+
+async def lines_of(
+    conn: AsyncConnection, who: Actor, findings: Findings, ids: Collection[str], today: date
+) -> list[Line]:
+    """These children as a book asks of them, with what the body is not told."""
+    records = await records_of(conn, ids, visible(who))
+    return [Line(record=record, found=findings.of(record), today=today) for record in records]
 
 
 def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:

@@ -298,7 +298,7 @@ OWN_RULES = {
         "staff of a committee or street, in their own street (app/api/registration.py)",
     ),
     **dict.fromkeys(
-        ("ledgers", "read_ledger", "ledger_template", "export_ledger", "import_ledger"),
+        ("ledgers", "ledgers_due", "read_ledger", "ledger_template", "export_ledger", "import_ledger"),
         "the body that keeps the book, its own children (app/api/ledgers.py)",
     ),
     **dict.fromkeys(

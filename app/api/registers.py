@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import Numeric, cast, func, or_, select
+from sqlalchemy import Numeric, cast, func, select
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read, is_kept, visible
+from app.api.children import sighted
+from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, visible
 from app.api.need import Asked, Lens, Opened, look, open_view
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -69,6 +70,7 @@ class EntryRow(BaseModel):
     review_at: datetime | None
     at: datetime
     by: str
+    masked: bool = Field(False, description="Whether families in it are hidden from the caller for now.")
 
 
 class Given(BaseModel):
@@ -226,9 +228,10 @@ async def history(code: str, entry_id: str, conn: Conn, who: Who, shouhu: Shouhu
         lens = asked if register.names_families else lens
     lines = await _lines(conn, who, register, entry_id)
     hidden = () if seen.shows_private(lines[-1].desk) else register.private
+    masked = register.names_families and not lens.full and sight(who, register).shows_private(lines[-1].desk)
     return [
         EntryRow.model_validate({
-            **one.model_dump(exclude={"book", "behalf", "fields"}),
+            **one.model_dump(exclude={"book", "behalf", "fields"}), "masked": masked,
             "fields": lens({name: value for name, value in one.fields.items() if name not in hidden}),
         })
         for one in lines
@@ -377,14 +380,12 @@ def _unknown(*place: str) -> dict[str, Any]:
 
 
 async def _is_known(conn: Conn, who: Actor, rules: Policy, spec: FieldSpec, named: Any) -> bool:
-    child, watch, case = tables.children.c, tables.watches.c, tables.cases.c
+    child, case = tables.children.c, tables.cases.c
     match spec.type:
         case FieldType.CASE:
             query = select(case.id).where(case.id == named, visible(who), is_kept())
         case FieldType.CHILD:
-            watched = select(watch.id).where(watch.child_id == child.id, at_desk_of(who, watch.desk)).exists()
-            query = select(child.id).outerjoin(tables.cases, case.id == child.case_id)
-            query = query.where(child.id == named, or_(visible(who), watched))
+            query = select(child.id).where(child.id == named, sighted(who))
         case FieldType.ENTRY:
             query = kept.newest(line.id == named, line.book == spec.book, line.kind != Kind.ENDED.value)
             query = query.where(kept.seen(sight(who, rules.registers[spec.book])))

@@ -27,6 +27,7 @@ from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
 from app.domain.facts import BEIJING
+from app.domain.handing_in import MONTH
 from app.domain.ledgers import Findings, Reach, Use
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheet_care import arranges
@@ -69,6 +70,7 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"use": "hand_in"}})
 
     use: Use | None = None
+    month: str | None = Field(None, pattern=MONTH, description="Of visits those of this month, such as 2026-11.")
 
 
 class SheetJob(BaseModel):
@@ -78,6 +80,7 @@ class SheetJob(BaseModel):
     step: Step
     book: str
     why: str | None
+    month: str | None = None
     state: JobState
     percent: int
     done: int
@@ -125,7 +128,9 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
     approved = bool(why and await _is_for_two(conn, who, shouhu, rules, book))
     if approved:
         await spend(conn, who, Act.EXPORT, {"ledger": code, "use": str(why)}, now)
-    return await _job(conn, await jobs.ask(conn, Step.EXPORT, code, who, now, why=why, approved=approved))
+    return await _job(
+        conn, await jobs.ask(conn, Step.EXPORT, code, who, now, why=why, approved=approved, month=wanted.month)
+    )
 
 
 async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any) -> bool:
@@ -217,7 +222,7 @@ async def fetch_sheet(sheet_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> St
                 yield piece
 
     books = {one.id: one.zh for one in (await rules_of(conn, shouhu)).file.ledgers}
-    name = f"{books.get(job.book, job.book)}-{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
+    name = f"{books.get(job.book, job.book)}{f'-{job.month}' if job.month else ''}-{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
     return StreamingResponse(body(), media_type=MEDIA_TYPE, headers=_named(name))
 
 

@@ -46,6 +46,7 @@ sheet_jobs = Table(
     Column("person_id", Id, nullable=False),
     Column("actor", JSONB, nullable=False),
     Column("why", String(40)),
+    Column("month", String(7)),
     Column("state", String(10), nullable=False),
     Column("problem", String(60)),
     Column("done", Integer, nullable=False, server_default="0"),
@@ -78,13 +79,13 @@ SHOWN = [column for column in job if column not in (job.actor, job.beat_at, job.
 
 async def ask(
     conn: AsyncConnection, step: Step, book: str, who: Actor, now: datetime, *, why: str | None = None, sent: bytes = b"",
-    approved: bool = False,
+    approved: bool = False, month: str | None = None,
 ) -> str:  # fmt: skip
     """A new job, with what was sent; `approved` where a second person stands behind it."""
     job_id = f"sheet-{uuid.uuid4().hex}"
     row = {
         "id": job_id, "step": step.value, "book": book, "person_id": who.person_id, "actor": who.model_dump(mode="json"),
-        "why": why, "state": JobState.WAITING.value, "at": now,
+        "why": why, "month": month, "state": JobState.WAITING.value, "at": now,
         "counts": {APPROVED: 1} if approved else {},
     }  # fmt: skip
     await conn.execute(insert(sheet_jobs), row)

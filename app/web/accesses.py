@@ -66,6 +66,7 @@ KINDS: dict[str, Pair] = {
     "owed": ("待补事项", "what is owed"),
     "round": ("排查", "round"),
     "register": ("登记", "register"),
+    "entry": ("登记", "entry"),
     "ledger": ("台账", "book"),
     "rules": ("规则", "rules"),
 }
@@ -141,6 +142,12 @@ def part(code: str) -> Pair:
         (zh, en), (value_zh, value_en) = SOUGHT[name], _value(name, value)
         return f"{zh} {value_zh}".strip(), f"{en} {value_en}".strip()
     return PARTS.get(code) or SOUGHT.get(code) or _term(SEEN, code) or _id(code) or fact_name(code)
+
+
+def seen(code: str, books: Mapping[str, Pair]) -> Pair:
+    """The same where it may be a book or one of its columns, whose names are in `books`."""
+    said = part(code)
+    return books.get(code, said) if said == (code, code) else said
 
 
 def whole(code: str, books: Mapping[str, Pair] | None = None) -> Pair:

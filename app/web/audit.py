@@ -12,7 +12,8 @@ from app.db.service import Service
 from app.domain.access import Action, Actor, may
 from app.domain.case_no import number_in
 from app.domain.facts import BEIJING
-from app.web.accesses import OUTCOMES, act, ground, part, whole
+from app.domain.ledgers import COLUMNS
+from app.web.accesses import OUTCOMES, act, ground, seen, whole
 from app.web.acts import ACTS
 from app.web.forms import Form
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
@@ -60,9 +61,12 @@ async def _audit(request: Request, conn: AsyncConnection, who: Actor, shouhu: Se
     rules = (await shouhu.ledger.pack(conn, shouhu.ledger.policy)).file
     books = {one.id: (one.zh, one.en) for one in rules.ledgers}
     books |= {one.code: (one.zh, one.en) for one in (*rules.registers, *rules.rounds)}
+    columns = {one.code: (one.zh, one.en) for one in COLUMNS.values()}
+    columns |= {spec.code: (spec.zh, spec.en) for one in rules.registers for spec in one.fields}
     facts: dict[str, Any] = {
         "whole": lambda code: whole(code, books), "numbers": await numbers_of(conn, (row.stream_id for row in rows if row.stream_id)),
-        "path": AUDIT, "form": form, "page": page, "acts": list(ACTS.items()), "act": act, "part": part, "ground": ground, "outcomes": OUTCOMES,
+        "path": AUDIT, "form": form, "page": page, "acts": list(ACTS.items()), "act": act,
+        "part": lambda code: seen(code, {**columns, **books}), "ground": ground, "outcomes": OUTCOMES,
         "unusual": _unusual, "sees_cases": who.oversees_district,
     }  # fmt: skip
     return await show(request, conn, who, "audit.html", facts, status=form.status)

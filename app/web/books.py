@@ -1,5 +1,6 @@
 """台账: the books of a body on the screen, taken along as Excel for a purpose, sent back as Excel and previewed before they count."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +17,7 @@ from app.api.problems import Problem
 from app.db.service import Service
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
+from app.domain.handing_in import MONTH, month_of
 from app.domain.ledgers import COLUMNS, RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheet_columns import REGISTERING, layout
@@ -64,6 +66,13 @@ def _shown(who: Actor) -> bool:
 ENTRIES.append(Entry(BOOKS, "台账", "Books", MY_WORK, _shown, place=3))
 
 
+def months(this: str) -> list[str]:
+    """This month and the eleven before it."""
+    year, month = map(int, this.split("-"))
+    back = [year * 12 + month - 1 - n for n in range(12)]
+    return [f"{one // 12}-{one % 12 + 1:02}" for one in back]
+
+
 def is_upload(path: str) -> bool:
     """Whether workbooks are sent there."""
     return path.startswith(f"{BOOKS}/")
@@ -92,7 +101,7 @@ async def _listed(request: Request, conn: AsyncConnection, who: Actor, shouhu: S
     kinds = await ledgers.ledgers(conn, who, shouhu)
     facts = {
         "path": BOOKS, "kinds": kinds, "rows_of": {one.value: one for one in RowsOf}, "form": form, "enters": who.has(*DESK_STAFF),
-        **await _jobs(conn, who, shouhu), "asked": await _asked(conn, who, shouhu), "decides": who.has(*HEADS),
+        **await jobs_of(conn, who, shouhu), "asked": await _asked(conn, who, shouhu), "decides": who.has(*HEADS),
     }  # fmt: skip
     return await show(request, conn, who, "books.html", facts, status=form.status)
 
@@ -110,10 +119,11 @@ async def _asked(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[app
 @router.get(SHEETS)
 async def fresh(request: Request, conn: Conn, who: Unattended, shouhu: Shouhu) -> Response:
     """The exports and imports alone, which the page asks for while one is under way."""
-    return page(request, "books_jobs.html", await _jobs(conn, who, shouhu), live=True)
+    return page(request, "books_jobs.html", await jobs_of(conn, who, shouhu), live=True)
 
 
-async def _jobs(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, object]:
+async def jobs_of(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, object]:
+    """The person's exports and imports, with the words for them."""
     made = await sheets.sheets(conn, who, cursor=None, limit=20)
     names = {one.id: (one.zh, one.en) for one in (await rules_of(conn, shouhu)).file.ledgers}
     return {
@@ -124,10 +134,12 @@ async def _jobs(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str,
 
 @router.get(BOOKS + "/{code}")
 async def book(
-    code: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None
+    code: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "",
+    unfinished: bool = False, cursor: str | None = None,
 ) -> Response:  # fmt: skip
-    """A page of the book, masked; how it is taken along and how it is sent back."""
-    return await _book(request, conn, who, shouhu, code, Form(), cursor)
+    """A page of the book, masked; how it is taken along and how it is sent back. Visits of one month, or only whom somebody has to look at."""
+    chosen = month if re.fullmatch(MONTH, month) else None
+    return await _book(request, conn, who, shouhu, code, Form(), cursor, chosen, unfinished=unfinished)
 
 
 @router.post(BOOKS + "/{code}")
@@ -168,7 +180,7 @@ async def _done(
         case "propose":
             done = await _proposed(form, conn, who, shouhu, code)
         case _:
-            wanted = form.valid(sheets.Wanted, {"use": form.one("use")})
+            wanted = form.valid(sheets.Wanted, {"use": form.one("use"), "month": form.one("month")})
             step = wanted and (lambda: sheets.export_ledger(code, wanted, conn, who, shouhu))
             done = step and await form.attempt(conn, step, {RefusalCode.SECOND_PERSON_NEEDED: "use"})
     if done is None:
@@ -200,18 +212,25 @@ async def template(code: str, conn: Conn, who: Signed, shouhu: Shouhu) -> Respon
 
 
 async def _book(
-    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, code: str, form: Form, cursor: str | None
-) -> Response:
-    found = await ledgers.read_ledger(code, conn, who, shouhu, cursor=cursor, limit=50)
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, code: str, form: Form, cursor: str | None,
+    month: str | None = None, *, unfinished: bool = False,
+) -> Response:  # fmt: skip
+    found = await ledgers.read_ledger(
+        code, conn, who, shouhu, month=month, unfinished=unfinished, cursor=cursor, limit=50
+    )
+    rows_of = ledgers.book_of(await rules_of(conn, shouhu), who, code).ledger().rows_of
     names = await streets(conn)
     columns = layout([column.code for column in found.columns], names)[1:]
     rows = [
         {"child": row["child_id"], "cells": [as_typed(cell) for cell in cells(columns, row, names)]}
         for row in found.rows
     ]
+    back = months(month_of(shouhu.ledger.clock()))
+    chosen = [*([f"month={month}"] if month else ()), *(["unfinished=true"] if unfinished else ())]
     facts = {
         "path": BOOKS, "book": found, "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
-        "enters": who.has(*DESK_STAFF),
+        "enters": who.has(*DESK_STAFF), "month": month, "unfinished": unfinished, "chosen": "&".join(chosen),
+        "months": back if rows_of is RowsOf.VISITS else [], "months_of": [(one, (one, one)) for one in back],
     }  # fmt: skip
     return await show(request, conn, who, "book.html", facts, status=form.status)
 
@@ -247,7 +266,7 @@ async def _sheet(
 
 async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, sheet_id: str, form: Form) -> dict[str, object]:
     job = await sheets.read_sheet(sheet_id, conn, who)
-    return {"job": job, "form": form, "path": BOOKS, "columns": NAMES, **await _jobs(conn, who, shouhu)}
+    return {"job": job, "form": form, "path": BOOKS, "columns": NAMES, **await jobs_of(conn, who, shouhu)}
 
 
 @router.get(SHEETS + "/{sheet_id}/workbook")

@@ -20,7 +20,7 @@ from app.domain.terms import Agency, Grade
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT
 from app.web.owed import STREETS
-from app.web.said import fact_value
+from app.web.said import fact_value, moment
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
 
 router = APIRouter(include_in_schema=False)
@@ -133,7 +133,8 @@ async def _file(
     }
     facts = {
         "path": CHANGES, "child": shown, "fields": fields, "waiting": waiting, "told": told, "form": form, "reasons": tuple(NotTaken),
-        "needs": tuple(Need), "fact_value": fact_value, "found": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},
+        "needs": tuple(Need), "fact_value": fact_value, "moment": moment,
+        "found": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},
         "stands": [field for field in fields if field not in waiting and field not in WHOLE],
     }  # fmt: skip
     return await show(request, conn, who, "change.html", facts, status=form.status)

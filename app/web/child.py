@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import children
+from app.api import children, registers
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked
 from app.db.service import Service
@@ -19,6 +19,7 @@ from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Found, Section
 from app.domain.facts import Known, Relation, Sex
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.registers import FieldType
 from app.domain.terms import Grade
 from app.domain.titles import TITLES
 from app.domain.visit import Finding
@@ -92,10 +93,20 @@ async def _file(
         "waiting": {field: one for field, one in fields.items() if one.get("waiting")}, "streets": STREETS, "needs": tuple(Need),
         "stands": [field for field in fields if field not in WHOLE], "fields": fields, "desks": DESK_NAMES, "fact_value": fact_value,
         "steps": await _steps(conn, shouhu, fields), "founds": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},
+        "entered_in": await _entered_in(conn, who, shouhu),
         "history": list(reversed(history)), "titles": TITLES, "findings": {one.value: one for one in Finding},
         "minutes": int(VIEW_LASTS.total_seconds() // 60), "moment": moment, "visits_it": child["watch"] and child["watch"].desk == who.desk,
     }  # fmt: skip
     return await show(request, conn, who, "child.html", facts, status=form.status)
+
+
+async def _entered_in(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[tuple[str, str, Pair]]:
+    """The registers in which the person may enter something of a child: the register, the field that names the child, what it is called."""
+    return [
+        (one.code, spec.code, (one.zh, one.en))
+        for one in await registers.registers(conn, who, shouhu) if one.keeps
+        for spec in one.fields if spec.type is FieldType.CHILD
+    ]  # fmt: skip
 
 
 async def _sections(conn: AsyncConnection, who: Actor, shouhu: Service) -> tuple[Section, ...]:
@@ -207,7 +218,8 @@ async def _asked(
         form.key = Form().key
     facts = {
         "path": CHILDREN, "child": child, "what": what, "asked": asked, "fields": fields, "form": form, "fact_value": fact_value,
-        "steps": await _steps(conn, shouhu, asked.fields), "areas": AREAS, "lists": LISTS, "means": list(MEANS.items()), "known": tuple(Known),
+        "moment": moment, "steps": await _steps(conn, shouhu, asked.fields), "areas": AREAS, "lists": LISTS,
+        "means": list(MEANS.items()), "known": tuple(Known),
         "relations": tuple(one for one in Relation if one is not Relation.UNKNOWN), "lines": kin.LINES, "desks": DESK_NAMES,
         "seen": {field: _seen(form, field, fields, clash or {}) for field in asked.fields}, "needs": tuple(Need),
         "clash": {field: (code, _before(form, field, history)) for field, code in (clash or {}).items()},

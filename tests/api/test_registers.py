@@ -85,7 +85,13 @@ async def test_whom_the_notice_names_keeps_the_register_and_nobody_else_writes_i
     fields = {name: known[value[1:]] if str(value).startswith("@") else value for name, value in fields.items()}
     entry = await made(api, keeper, register, fields)
     await entries(api, keeper, register)
-    shown = (await api.opened(keeper, f"/v1/registers/{register}/entries/{entry}")).json()[-1]
+    path, families = (
+        f"/v1/registers/{register}/entries/{entry}",
+        load("fengtai-2026.1").registers[register].names_families,
+    )
+    assert (await api.get(keeper, path)).json()[-1]["masked"] is families
+    shown = (await api.opened(keeper, path)).json()[-1]
+    assert shown["masked"] is False
     assert {name: shown["fields"][name] for name in fields if name != "yuan"} == {
         name: value for name, value in fields.items() if name != "yuan"
     }

@@ -164,8 +164,8 @@ PAGES = (
         "change-no-reason", "/changes/{child_id}", "/changes/{changed}", KEEPER, send="button[value=reject]", status=422
     ),
     PageOf("books", "/books", "/books", KEEPER),
+    PageOf("books-due", "/books/due", "/books/due", KEEPER),
     PageOf("enrolment-empty", "/children/new", "/children/new", KEEPER, post={"name": ""}, status=422),
-    PageOf("child", "/children/{child_id}", "/children/{changed}", KEEPER),
     PageOf(
         "child-full-view-missing",
         "/children/{child_id}",
@@ -186,7 +186,25 @@ PAGES = (
     PageOf(
         "child-changes-guardians", "/children/{child_id}/change/{what}", "/children/{changed}/change/guardians", KEEPER
     ),
-    PageOf("book-none-chosen", "/books/{code}", "/books/information", KEEPER, send="#import .btn.p", status=422),
+    PageOf(
+        "book-none-chosen",
+        "/books/{code}",
+        "/books/guardianship_supervision",
+        KEEPER,
+        send="#import .btn.p",
+        status=422,
+    ),
+    PageOf("registers", "/registers", "/registers", KEEPER),
+    PageOf("register-empty", "/registers/{code}", "/registers/staff", KEEPER, send="#add button", status=422),
+    PageOf(
+        "register-entry-unsure",
+        "/registers/{code}/{entry_id}",
+        "/registers/staff/{post}",
+        KEEPER,
+        post={},
+        send="#end button",
+        status=422,
+    ),
     PageOf("sheet", "/sheets/{sheet_id}", "/sheets/{sheet}", KEEPER),
     PageOf("survey", "/survey/{survey}", "/survey/satisfaction"),
     PageOf("survey-wrong", "/survey/{survey}", "/survey/satisfaction", post={"code": "x"}, status=422),

@@ -69,6 +69,52 @@ async def test_a_book_is_sent_confirmed_verified_and_handed_in(as_person):
     assert "华小禾（化名）" in rows[1]
 
 
+async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, people):
+    street = await as_person("street-110106006.officer.1")
+    committee = "comm-110106006.officer.1"
+    given = {
+        "child": {"name": "华月初（化名）", "sex": "male", "birth_date": "2014-02-03", "residence": "示例路6号"},
+        "household": {"on_minimum_living": "yes"}, "found": "in_difficulty", "grade": "high", "evidence": "入户排查",
+    }  # fmt: skip
+    made = await people.post(committee, "/v1/children", given)
+    path = f"/v1/children/{made['child_id']}/changes"
+    await people.post("street-110106006.head.1", f"{path}/{made['change']}/pass")
+    seen = {"finding": "well", "note": "孩子在家", "form": {"guardianship": "parents"}}
+    await people.post(committee, f"/v1/watches/watch-{made['child_id']}/visits", seen)
+    due = (await street.get("/books")).text
+    assert 'href="/books/due"' in due
+    due = (await street.get("/books/due")).text
+    assert all(said in due for said in ("工作台账", "1 名儿童", "身份证号 1", "未导出", "1 条走访")), (
+        "and what is missing"
+    )
+    assert due.count("待本单位 1 名") == 6, "the means wait for a second person, in each book that the child stands in"
+    this = re.search(r'<option value="(\d{4}-\d\d)" selected', due)[1]
+    book = "/books/guardianship_supervision"
+    assert "孩子在家" not in (await street.get(f"{book}?month={this}")).text, "it is masked"
+    assert made["child_id"] in (await street.get(f"{book}?month={this}&unfinished=true")).text
+    assert "没有符合的内容" in (await street.get(f"{book}?month=2020-01")).text
+    answer = await street.post("/books/due", data={"one": "guardianship_supervision", "month": this})
+    assert answer.headers["location"] == f"/books/due?month={this}"
+    await ended(street, "/sheets")
+    due = (await street.get("/books/due")).text
+    assert (due.count("重新导出："), due.count("导出上报：")) == (1, 7)
+    path = re.search(r'href="(/sheets/sheet-[0-9a-f]+/workbook)" aria-label="下载：贫困家庭监护监督', due)[1]
+    made = await street.get(path)
+    assert this in made.headers["content-disposition"]
+    sheets = CalamineWorkbook.from_filelike(io.BytesIO(made.content))
+    assert len(sheets.get_sheet_by_name("贫困家庭监护监督服务档案").to_python()) == 2, (
+        "the heads, and the one visit of the month"
+    )
+    old = await street.post("/books/due", data={"one": "guardianship_supervision", "month": "2020-01"})
+    await ended(street, "/sheets")
+    assert " · 0 行" in (await street.get(old.headers["location"])).text, "nobody was visited then"
+    assert (await street.post("/books/due", data={"one": "school", "month": this})).status_code == 404
+    assert (await street.post("/books/due", data={"one": "work", "month": "x"})).status_code == 422
+    works = await as_person("sw.officer.1")
+    assert (await works.post("/books/due", data={"one": "all", "month": this})).status_code == 303
+    assert "社工个人信息档案" in (await works.get("/sheets")).text
+
+
 async def test_a_book_in_full_is_proposed_by_one_and_approved_by_another(as_person):
     officer, head = await as_person(OFFICER), await as_person(HEAD)
     said = {"use": "inspection", "note": "区督查", "verb": "propose"}

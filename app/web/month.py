@@ -1,0 +1,73 @@
+"""本月台账: every book that the office hands in for a month in one place: what stands in it, what to mend first, and the workbook."""
+
+import re
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+
+from app.api import ledgers, sheets
+from app.api.context import Conn, Shouhu
+from app.db.service import Service
+from app.domain.access import DESK_STAFF, Actor
+from app.domain.handing_in import MONTH, month_of
+from app.domain.ledgers import RowsOf, Use
+from app.domain.refusals import RefusalCode
+from app.domain.sheets import Step
+from app.web.books import BOOKS, jobs_of, months
+from app.web.forms import Form
+from app.web.frame import STRICT
+from app.web.staff import Signed, show
+
+router = APIRouter(include_in_schema=False)
+DUE = f"{BOOKS}/due"
+
+
+@router.get(DUE)
+async def due(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "") -> Response:
+    """The books of the month, each with what is missing, late or not verified in it."""
+    return await _due(request, conn, who, shouhu, month if re.fullmatch(MONTH, month) else None, Form())
+
+
+@router.post(DUE)
+async def hand_in(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """导出上报 of one book or of all of them: a workbook in full each, for that purpose, on record."""
+    form = await Form.of(request)
+    month, kinds = form.one("month"), [one.code for one in await ledgers.ledgers(conn, who, shouhu)]
+    codes = kinds if form.one("one") == "all" else [one for one in kinds if one == form.one("one")]
+    wanted = form.valid(sheets.Wanted, {"use": Use.HAND_IN.value, "month": month})
+    if not codes:
+        raise HTTPException(404)
+    for code in codes if wanted else ():
+        each = Form()
+        await each.attempt(conn, lambda code=code: sheets.export_ledger(code, wanted, conn, who, shouhu), _beside(code))
+        for name, words in each.errors.items():
+            form.wrong(name or code, *words)
+        form.status = max(form.status, each.status)
+    if form.errors:
+        return await _due(request, conn, who, shouhu, month if wanted else None, form)
+    return RedirectResponse(f"{DUE}?month={month}", 303, headers=STRICT)
+
+
+def _beside(code: str) -> Mapping[RefusalCode, str]:
+    return {RefusalCode.SECOND_PERSON_NEEDED: code}
+
+
+async def _due(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, month: str | None, form: Form
+) -> Response:
+    this = month_of(shouhu.ledger.clock())
+    month = month or this
+    rows = await ledgers.due(conn, who, shouhu, month=month)
+    if not rows:
+        raise HTTPException(404)
+    jobs = (await sheets.sheets(conn, who, cursor=None, limit=100)).items
+    of_month = [one for one in jobs if one.step is Step.EXPORT and one.why == Use.HAND_IN and one.month == month]
+    facts = {
+        **await jobs_of(conn, who, shouhu), "path": DUE, "books": BOOKS, "rows": rows, "month": month, "months": months(this), "form": form,
+        "handed": {one.book: one for one in reversed(of_month)}, "rows_of": {one.value: one for one in RowsOf}, "enters": who.has(*DESK_STAFF),
+        "labels": {row.code: (row.zh, row.en) for row in rows},
+    }  # fmt: skip
+    return await show(request, conn, who, "books_due.html", facts, status=form.status)
