@@ -16,6 +16,7 @@ from app.db import tables
 from app.db.session import engine_of
 from app.db.walls import ROLES, WORKER
 from app.doctor import Check, examine
+from app.doctor_inside import apart_check, inside, papers_check, scanner_check
 from app.domain.health import RESTORED_WITHIN
 from app.logs import kept
 from app.settings import SETTINGS_FILE, Settings
@@ -47,6 +48,8 @@ async def examine_strictly(settings: Settings) -> tuple[Check, ...]:
         *usual,
         *of_settings(settings, datetime.now(UTC)),
         *await _of_database(settings),
+        papers_check(),
+        await scanner_check(settings.clamav),
         await _of_answers(settings),
     )
 
@@ -56,7 +59,7 @@ def of_settings(settings: Settings, now: datetime) -> tuple[Check, ...]:
     return (
         tls_check(settings), proxy_check(settings), limits_check(settings), secret_check(settings), logs_check(settings, now),
         restore_check(settings.restore_tested, now.date()), anchor_check(settings.audit_anchor, now),
-        files_check(settings.data_dir), disk_check(settings.data_dir),
+        apart_check(settings.audit_anchor, settings.data_dir), files_check(settings.data_dir), disk_check(settings.data_dir),
     )  # fmt: skip
 
 
@@ -153,6 +156,7 @@ async def _of_database(settings: Settings) -> tuple[Check, ...]:
                 await tokens_check(conn),
                 await log_check(conn),
                 await clock_check(conn, now),
+                *await inside(conn, now),
             )
     except (SQLAlchemyError, OSError) as failure:
         return (Check("the database can be looked at", False, type(failure).__name__),)

@@ -161,6 +161,7 @@ def create_app(settings: Settings, *, given: Service | None = None, limits: Limi
         await engine.dispose()
 
     app = FastAPIOffline(
+        redirect_slashes=False,  # it would lead to whatever Host the caller named, and from TLS to none behind a proxy
         redoc_url=None, title="Shouhu 守护", version="0.1.0", lifespan=lifespan,
         description=f"One chain for a child at risk: 监测预防 · 发现报告 · 评估转介 · 帮扶干预.\n\n{described()}",
     )  # fmt: skip

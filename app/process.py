@@ -1,9 +1,11 @@
-"""What every process of the service does as it begins: logs are JSON lines without personal data, and garbage is collected seldom."""
+"""What every process of the service does as it begins: logs are JSON lines without personal data, nobody is left a picture of its memory,
+and garbage is collected seldom."""
 
 import asyncio
 import gc
 import json
 import logging
+import resource
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from traceback import extract_tb
@@ -36,6 +38,7 @@ def begin(log_level: str, *, garbage: tuple[int, int, int] = GARBAGE) -> None:
     lines = logging.StreamHandler()
     lines.setFormatter(Lines())
     logging.basicConfig(handlers=[lines], level=max(level, logging.WARNING), force=True)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.collect()
     gc.freeze()
     gc.set_threshold(*garbage)

@@ -18,6 +18,7 @@ from app.embedded import Postgres
 from app.master_keys import GivenKeys
 from app.seed import seed
 from app.temporal import data_converter
+from tests.faults import LONG
 
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
 PAGES = {"web", "e2e", "workflows"}
@@ -48,6 +49,12 @@ class Halves(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config, log):
     """A whole run goes over two processes by rooms."""
     return Halves(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """At the promised length tests take their time (`make faults`)."""
+    for item in items if LONG else ():
+        item.add_marker(pytest.mark.timeout(7200))
 
 
 @pytest.fixture(scope="session")

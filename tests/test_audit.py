@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from app.timestamps import Authority, NotStamped
 from deploy.tsa import Authority as Tsa
 from deploy.tsa import server_of
 from tests.conftest import VAULT
+from tests.faults import times
 
 VERIFIER = Path(__file__).parents[1] / "deploy" / "verify_audit.py"
 KEY = SealKey.of(base64.b64encode(bytes(range(32))).decode())
@@ -132,6 +134,61 @@ async def test_an_attack_by_the_owner_of_the_database_is_found(own, place, attac
         code, said = await _verdict(conn, place, own.anchor)
     assert code == 1, said
     assert "FAULT" in said
+
+
+RUNS = times(3, 50)
+PLACES = {"person_id": "'nobody'", "agency": "'NOBODY'", "why": "'oversight'", "stream_id": "'case-2'", "outcome": "'refused'",
+          "trace_id": "'0'", "at": "at - interval '1 second'", "fields": "array['name']"}  # fmt: skip
+
+
+def somewhere(attack, chance):
+    """The same kind of attack on other rows of the thirty, and in another column."""
+    one, other = chance.sample(range(1, 31), 2)
+    column, value = chance.choice(list(PLACES.items()))
+    match attack:
+        case "update":
+            return [f"update audit set {column} = {value} where id = {one}"]
+        case "delete":
+            return [f"delete from audit where id = {one}"]
+        case "swap":
+            pairs = f"(({one}, {other}), ({other}, {one}))"
+            return [f"update audit a set at = b.at from audit b where (a.id, b.id) in {pairs}"]
+        case "back-dated insert":
+            named = "insert into audit (person_id, agency, action, stream_id, at, xid)"
+            return [f"{named} select 'x', 'POLICE', 'read_content', 'case-1', at, xid from audit where id = {one}"]
+        case "truncation":
+            last = chance.choice((1, 2))
+            return [f"delete from audit where id > {30 - 10 * last}", f"delete from seals where number > {3 - last}"]
+
+
+@pytest.fixture(scope="module")
+def judge():
+    """The verifier's judgement of lines, without a process of its own for each."""
+    space: dict = {"__name__": "verifier"}
+    exec(compile(VERIFIER.read_text(), str(VERIFIER), "exec"), space)
+    return lambda lines, anchors: space["faults_of"](lines, [KEY.public], anchors)[0]
+
+
+@pytest.mark.parametrize("attack", ["update", "delete", "swap", "back-dated insert", "truncation", None])
+async def test_each_attack_is_found_wherever_it_is_made_and_nothing_where_none_was(own, judge, attack):
+    """Q-S5: fifty times each in a long run; with as many looks at what nobody touched."""
+    said = [json.loads(line) for line in own.anchor.read_text().splitlines()]
+    anchors, chance, missed = [(one["number"], one["head"]) for one in said], random.Random(5), []
+    for _ in range(RUNS):
+        statements = somewhere(attack, chance) if attack else []
+        async with _owner(own, *statements) as conn:
+            lines = [line async for line in trail(conn)]
+        if bool(judge(lines, anchors)) is not bool(attack):
+            missed.append(statements)
+    assert missed == []
+
+
+async def test_control_a_row_that_is_in_no_seal_yet_can_be_changed_unseen(own, judge):
+    """Said in SECURITY.md: so the test can see an attack that is not found."""
+    await _write(own.engine, 1)
+    async with _owner(own, "update audit set why = 'x' where id = (select max(id) from audit)") as conn:
+        assert judge([line async for line in trail(conn)], []) == []
+    await own.seal()
 
 
 async def test_a_row_that_is_laid_into_the_past_is_found_though_its_seal_is_new(own, place):
@@ -281,21 +338,18 @@ async def test_a_chain_signed_with_another_key_is_not_ours(own, place):
     assert "unknown key" in said
 
 
-async def test_every_flipped_bit_of_a_trail_is_found(own):
+async def test_every_flipped_bit_of_a_trail_is_found(own, judge):
     """Of three seals with their thirty rows, every so many bits; five hundred and more."""
     async with own.engine.connect() as conn:
         lines = [line async for line in trail(conn) if '"row"' in line or '"seal"' in line][:33]
-    program = VERIFIER.read_text()
-    space: dict = {"__name__": "verifier"}
-    exec(compile(program, str(VERIFIER), "exec"), space)
     whole = "\n".join(lines)
-    assert space["faults_of"](lines, [KEY.public], [])[0] == []
+    assert judge(lines, []) == []
     missed = []
     for bit in range(0, len(whole.encode()) * 8, 89):
         raw = bytearray(whole.encode())
         raw[bit // 8] ^= 1 << bit % 8
         try:
-            found = space["faults_of"](raw.decode().split("\n"), [KEY.public], [])[0]
+            found = judge(raw.decode().split("\n"), [])
         except (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError):
             found = ["unreadable"]
         if not found:

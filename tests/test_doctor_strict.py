@@ -3,12 +3,15 @@
 import json
 import os
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from app.db.beats import beats
 from app.db.walls import APP, DOOR
+from app.doctor_inside import archive_check, inside, link_check, papers_check, scanner_check
 from app.doctor_strict import (
     HEADERS,
     ONLY_COME,
@@ -21,15 +24,18 @@ from app.doctor_strict import (
     log_check,
     of_settings,
 )
+from app.documents import require_type
 from app.logs import BORN, NAMES, tell
 from app.settings import Settings
+from tests.files.test_examine import clamd
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def good(tmp_path):
-    anchor = tmp_path / "heads"
+    anchor = tmp_path.parent / f"{tmp_path.name}-elsewhere" / "heads"
+    anchor.parent.mkdir()
     anchor.write_text(json.dumps({"number": 7, "head": "00", "at": (NOW - timedelta(hours=1)).isoformat()}) + "\n")
     (tmp_path / "secrets.json").touch(0o600)
     return Settings(
@@ -44,7 +50,7 @@ def failing(settings):
 
 def test_a_deployment_that_has_it_all_passes(good):
     assert failing(good) == set()
-    assert len(of_settings(good, NOW)) == 9
+    assert len(of_settings(good, NOW)) == 10
 
 
 @pytest.mark.parametrize(("broken", "what"), [
@@ -109,6 +115,13 @@ def test_a_file_with_secrets_that_others_may_read_is_told(good):
     assert failing(good) == {"files with secrets are their owner's alone"}
 
 
+def test_an_anchor_that_lies_with_the_data_is_told(good):
+    good.audit_anchor.rename(good.data_dir / "heads")
+    assert failing(good.model_copy(update={"audit_anchor": good.data_dir / "heads"})) == {
+        "the anchor lies apart from the data"
+    }
+
+
 def test_a_full_disk_is_told(good, monkeypatch):
     monkeypatch.setattr("app.doctor_strict.FREE_SPACE", 1.1)
     assert not disk_check(good.data_dir).ok
@@ -144,6 +157,102 @@ async def test_a_database_that_logs_values_is_told(engine, name, value):
         assert name in (await log_check(conn)).detail
 
 
+BREAKS = {
+    "nobody but the owner is a superuser": ["create role doctored superuser login"],
+    "what only comes is kept so by its triggers": ["alter table audit disable trigger only_appended", "drop trigger only_appended on seals"],
+    "what acts as the owner looks in its own tables alone": ["alter function shouhu_by_token(text) reset search_path"],
+    "nobody else makes tables": ["grant create on schema public to public", f"grant create on schema public to {APP}"],
+    "system, security and audit each have somebody": [
+        f"update people set is_active = false where '{role}' = any(roles)" for role in ("admin", "security_admin", "auditor")
+    ],
+    "nobody holds two of system, security and audit": ["update people set roles = '{admin,auditor}' where id = 'admin.1'"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "broken"), [(what, one) for what, of in BREAKS.items() for one in of])
+async def test_what_is_wrong_inside_the_database_is_told(engine, what, broken):
+    async with engine.connect() as conn:
+        assert {one.what: one for one in await inside(conn, NOW)}[what].ok
+        await conn.execute(text(broken))
+        told = {one.what: one for one in await inside(conn, NOW)}[what]
+        await conn.rollback()
+    assert not told.ok
+    assert told.detail
+
+
+@pytest.mark.parametrize(
+    "line", ["host all all 10.0.0.0/8 trust", "host all all 10.0.0.0/8 password", "no line at all"]
+)
+async def test_a_database_that_asks_nobody_for_a_password_is_told(engine, line):
+    """As the file says, before anybody has read it."""
+    what = "the database asks everybody for a password"
+    async with engine.connect() as conn:
+        path = Path((await conn.execute(text("show hba_file"))).scalar_one())
+        before = path.read_bytes()
+        assert {one.what: one for one in await inside(conn, NOW)}[what].ok
+        try:
+            path.write_bytes(before + f"\n{line}\n".encode())
+            assert not {one.what: one for one in await inside(conn, NOW)}[what].ok
+        finally:
+            path.write_bytes(before)
+
+
+async def test_an_engine_that_nobody_compares_with_the_ledger_is_told(engine):
+    what = "engine and ledger are compared"
+    async with engine.connect() as conn:
+        await conn.execute(beats.delete())
+        assert not {one.what: one for one in await inside(conn, NOW)}[what].ok
+        seen = {
+            "process": "doctor",
+            "build": "x",
+            "began_at": NOW,
+            "at": NOW,
+            "reconciled_at": NOW - timedelta(minutes=9),
+        }
+        await conn.execute(beats.insert().values(seen))
+        assert {one.what: one for one in await inside(conn, NOW)}[what].ok
+        assert not {one.what: one for one in await inside(conn, NOW + timedelta(minutes=2))}[what].ok
+        await conn.rollback()
+
+
+@pytest.mark.parametrize(("archives", "ago", "failed_ago", "ok"), [
+    (True, 1, None, True), (True, 1, 2, True), (False, None, None, False), (True, None, None, False), (True, 25, None, False),
+    (True, 2, 1, False),
+])  # fmt: skip
+def test_a_database_that_archives_nothing_is_told(archives, ago, failed_ago, ok):
+    at, failed = (hours and NOW - timedelta(hours=hours) for hours in (ago, failed_ago))
+    assert archive_check(archives, at, failed, NOW).ok is ok
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "address", "ok"),
+    [
+        (True, "10.0.0.7", True),
+        (False, None, True),
+        (False, "127.0.0.1", True),
+        (False, "::1", True),
+        (False, "10.0.0.7", False),
+    ],
+)
+def test_a_link_in_clear_is_told(encrypted, address, ok):
+    assert link_check(encrypted, address).ok is ok
+
+
+def test_a_machine_without_chinese_type_is_told(monkeypatch):
+    assert papers_check().ok
+    require_type.cache_clear()
+    monkeypatch.setattr("app.documents.FAMILIES", ("No Such Type",))
+    assert not papers_check().ok
+    require_type.cache_clear()
+
+
+async def test_a_scanner_that_is_named_and_away_is_told():
+    async with clamd() as (address, _):
+        assert (await scanner_check(address)).ok
+    assert not (await scanner_check(address)).ok
+    assert (await scanner_check("")).ok
+
+
 async def test_clocks_that_differ_are_told(engine):
     async with engine.connect() as conn:
         assert (await clock_check(conn, datetime.now(UTC))).ok
@@ -169,4 +278,4 @@ async def test_what_is_good_only_for_now_is_not_good_enough(postgres, engine, go
     assert found["every walled table is shut"].ok
     assert found["the roles have no right too many"].ok
     assert not found["answers carry their headers"].ok, "nothing answers there"
-    assert len(found) >= 20
+    assert len(found) >= 36, "and five more where the engine answers and somebody was named"

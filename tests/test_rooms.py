@@ -51,7 +51,7 @@ def _needed(packages: dict[str, Any], asked: list[dict[str, Any]]) -> set[str]:
 
 def test_the_locks_have_a_hash_for_everything_no_address_and_say_what_uv_locked():
     all_of_it, runtime = _locked("requirements.lock"), _locked("deploy/requirements.lock")
-    assert {"cyclonedx-bom", "pip-audit"} <= _locked("deploy/supply.lock").keys()
+    assert "pip-audit" in _locked("deploy/supply.lock")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
     def names(wanted):
@@ -98,3 +98,13 @@ def test_every_test_that_a_claim_of_security_names_is_there():
         assert named or rooms, claim
         assert set(named) <= every, claim
         assert all((ROOT / room).is_dir() for room in rooms), claim
+
+
+def test_whatever_is_longer_than_in_the_gate_is_run_at_its_length_by_one_command():
+    rules = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    run = [ROOT / one for one in re.search(r"^LONG := (.*)", rules, re.M)[1].split()]
+    asks = re.compile(r"from tests\.faults import .*\b(times|LONG)\b|SHOUHU_LONG")
+    ours = [path for path in (ROOT / "tests").rglob("test_*.py") if asks.search(path.read_text("utf-8"))]
+    ours.remove(Path(__file__))
+    assert len(ours) > 10
+    assert [path for path in ours if not any(path.is_relative_to(one) for one in run)] == []

@@ -169,6 +169,21 @@ async def test_a_thousand_reuses_of_pooled_connections_show_no_foreign_row(walle
     assert not wrong, wrong[:3]
 
 
+async def test_control_a_sight_that_outlives_its_transaction_is_seen(walled, forty, people):
+    """Were it set for the connection, as `set` alone does, whoever comes next on it would see what the one before saw."""
+    seen = text("select count(*) from cases where id = any(:all)")
+    kept = text(
+        "select set_config('shouhu.' || n, current_setting('shouhu.' || n, true), false) from unnest(cast(:names as text[])) n"
+    )
+    async with walled.connect() as conn:
+        assert await actor_by_token(conn, TOKENS["comm-110106001.officer.1"])
+        mine = (await conn.execute(seen, {"all": [*forty]})).scalar_one()
+        await conn.execute(kept, {"names": list(SETTINGS)})
+        await conn.commit()
+        assert (await conn.execute(seen, {"all": [*forty]})).scalar_one() == mine == 1
+        await conn.invalidate()
+
+
 async def test_the_door_is_shut_again_when_the_transaction_ends(walled, forty, people):
     async with walled.connect() as conn:
         await walls.open_door(conn)

@@ -19,14 +19,13 @@ from app.db.audit import about, access_to, erased, hidden, shown
 from app.domain.access import Action, Actor
 from app.domain.child_file import file_id
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.sheets import harmless
 from app.domain.terms import Agency, Role
 
 router = APIRouter(prefix="/v1", tags=["audit"], route_class=StrictRoute)
 MOST = 100_000
 SEARCH = "search_audit"
 line = tables.audit.c
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would run instead of showing."""
 
 
 class AccessRow(BaseModel):
@@ -145,7 +144,7 @@ def _unnamed(who: Actor, row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _cell(value: Any) -> str:
     shown = " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
-    return f"'{shown}" if shown.startswith(FORMULA) else shown
+    return harmless(shown)
 
 
 async def _of_visible_child(conn: Conn, who: Who, child_id: str) -> None:

@@ -7,13 +7,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, select
 
-from app.api.context import Conn, Shouhu, Who, numbers_of
+from app.api.context import Conn, Shouhu, Who, is_kept, numbers_of, visible
 from app.api.pages import Cursor, Limit, Page, in_words, numbered, page_of
 from app.api.strict import StrictRoute
 from app.db import approvals as two
 from app.db import tables
 from app.db.intake import LongText
 from app.db.vault import opened
+from app.domain.access import Actor
 from app.domain.approvals import Act, Reason
 from app.domain.terms import Agency
 
@@ -65,13 +66,18 @@ class ApprovalRow(BaseModel):
 @router.post("", status_code=201, operation_id="propose_act")
 async def propose(asked: Proposed, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
     """The first person's step; nothing is done by it."""
-    named = (
-        asked.parameters.get("case") if asked.act is not Act.UNSEAL else None
-    )  # a sealed case is behind everybody's wall
-    case_id = None if named is None else str(named)
+    named = asked.parameters.get("case") if asked.act is not Act.UNSEAL else None  # a sealed case is in nobody's sight
+    case_id = await _in_sight(conn, who, None if named is None else str(named))
     now = shouhu.ledger.clock()
     made = await two.propose(conn, who, asked.act, asked.parameters, asked.reason, asked.note, now, case_id=case_id)
     return await _shown(conn, made)
+
+
+async def _in_sight(conn: Conn, who: Actor, case_id: str | None) -> str | None:
+    """Anybody may write anything as the case of an act; whether there is one that they do not see is not told by it."""
+    case = tables.cases.c
+    query = select(case.id).where(case.id == case_id, visible(who), is_kept())
+    return (await conn.execute(query)).scalar_one_or_none() if case_id else None
 
 
 @router.get("", operation_id="approvals")

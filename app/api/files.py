@@ -97,7 +97,7 @@ async def add_file(sender: Sending, request: Request, shouhu: Shouhu, x_file_nam
     """The body is the file: a photo, PDF, docx or xlsx of at most 10 MB. Macros are refused; places, authors and scripts are taken out."""
     async with sender.known() as (_, who):
         require(who, Action.ADD_FILE)
-    taken = await examine(unquote(x_file_name), await request.body(), shouhu.scanner)
+    taken = await examine(unquote(x_file_name), await request.body(), shouhu.scanner, whose=who.person_id)
     async with sender.known() as (conn, who):
         return await kept(conn, shouhu, who, taken)
 

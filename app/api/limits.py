@@ -85,7 +85,7 @@ def too_many(wait: int) -> Problem:
 def spend_as(request: Request, who: Actor) -> None:
     """Of the person and of the unit; reports have limits of their own beside these."""
     limits: Limits = request.app.state.limits
-    unit, is_report = who.unit or who.desk, request.method == "POST" and request.url.path == REPORT_PATH
+    unit, is_report = who.unit or who.desk, request.method == "POST" and path_of(request) == REPORT_PATH
     spent = [(PERSON, who.person_id), (UNIT, unit)]
     spent += [(REPORTS, who.person_id), (REPORTS_OF_UNIT, unit)] if is_report else []
     for limit, whose in spent:
@@ -96,3 +96,8 @@ def spend_as(request: Request, who: Actor) -> None:
 def address_of(request: Request) -> str | None:
     """Of the client; behind a reverse proxy what that proxy says, if it is one that the settings trust."""
     return request.client.host if request.client else None
+
+
+def path_of(request: Request) -> str:
+    """What was asked for; `request.url` is put together with the Host that the caller names, which may hold a path as well."""
+    return request.scope["path"]

@@ -31,11 +31,11 @@ async def propose(
     conn: AsyncConnection, who: Actor, act: Act, parameters: Mapping[str, Any], reason: Reason, note: str, now: datetime, *,
     case_id: str | None = None,
 ) -> Row:  # fmt: skip
-    """The first person's step; on record. `case_id` lets the wall keep it from whom the case is about."""
+    """The first person's step; on record. `case_id` lets the wall keep it from whom the case is about, and its
+    key seal the reason; it is one that the person sees."""
     if not may_propose(who, act):
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
-    case_id = await _known(conn, case_id)
     row = {
         "id": f"approval-{uuid.uuid4().hex}", "act": act.value, "parameters": dict(parameters), "digest": digest_of(act, parameters),
         "case_id": case_id, "reason": reason.value, "note": note, "proposed_by": list(who.persons), "person_id": who.person_id,
@@ -45,13 +45,6 @@ async def propose(
     made = (await conn.execute(insert(tables.approvals).values(stored).returning(tables.approvals))).one()
     await on_record(conn, who, f"propose_{act}", case_id, [made.id[:40]], children=[], why=reason.value)
     return made
-
-
-async def _known(conn: AsyncConnection, case_id: str | None) -> str | None:
-    """Anybody may write anything as the case of an act; only one that there is has a wall and a key."""
-    case = tables.cases.c
-    query = select(case.id).where(case.id == case_id, case.erased_at.is_(None))
-    return (await conn.execute(query)).scalar_one_or_none() if case_id else None
 
 
 async def decide(conn: AsyncConnection, who: Actor, approval_id: str, now: datetime, *, approve: bool) -> Row:

@@ -39,13 +39,14 @@ async def listed(case_id: str, request: Request, conn: Conn, who: Signed, shouhu
 async def added(case_id: str, request: Request, shouhu: Shouhu) -> Response:
     """Examined, cleaned, and brought into the case by a remark; no connection to the database waits for what is sent or decoded."""
     async with shouhu.engine.begin() as conn:
-        await opened(conn, await person(request, conn, shouhu), shouhu, case_id)
+        sender = await person(request, conn, shouhu)
+        await opened(conn, sender, shouhu, case_id)
     said = await request.form(max_files=MOST_FILES, max_part_size=UPLOAD_LIMIT)
     form = Form({name: [one for one in said.getlist(name) if isinstance(one, str)] for name in said})
     came = [one for one in said.getlist("files") if isinstance(one, UploadFile) and one.filename]
     if not came:
         form.wrong("files", "请选择文件", "Please choose a file.")
-    taken = [one for sent in came if (one := await _taken(shouhu, sent, form))]
+    taken = [one for sent in came if (one := await _taken(shouhu, sent, form, sender.person_id))]
     async with shouhu.engine.begin() as conn:
         who = await person(request, conn, shouhu)
         return await _brought(request, conn, shouhu, who, case_id, form, taken)
@@ -64,10 +65,10 @@ async def _brought(
     return RedirectResponse(f"{case.path}/files", 303, headers=STRICT)
 
 
-async def _taken(shouhu: Service, sent: UploadFile, form: Form) -> Taken | None:
+async def _taken(shouhu: Service, sent: UploadFile, form: Form, whose: str) -> Taken | None:
     """What is not taken is said beside the field."""
     try:
-        return await examine(sent.filename or "", await sent.read(), shouhu.scanner)
+        return await examine(sent.filename or "", await sent.read(), shouhu.scanner, whose=whose)
     except BadFile as bad:
         form.wrong("files", f"{sent.filename}：{bad.fault.zh}", f"{sent.filename}: {bad.fault.en}")
         form.status = 503 if bad.fault in AGAIN_SOON else form.status

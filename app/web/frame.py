@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
+from app.api.limits import path_of
 from app.domain.facts import BEIJING
 from app.web.said import by, cited, quoted, short
 from app.web.words import left, lights, speech
@@ -116,14 +117,15 @@ def page(
     """A template with its facts, under the headers of all pages; a `live` one runs the scripts of this service and no others."""
     nonce = secrets.token_urlsafe(16) if live else ""
     policy = POLICY.format(scripts=LIVE.format(nonce=nonce) if live else "")
-    shared = {"nonce": nonce, "now": now(request), "here": _here(request), **speaking(request, {})}
+    shared = {"nonce": nonce, "now": now(request), "here": here(request), **speaking(request, {})}
     headers = {**STRICT, "Content-Security-Policy": policy, "Vary": "Cookie", **(more or {})}
     return templates.TemplateResponse(request, name, {**shared, **facts}, status_code=status, headers=headers)
 
 
-def _here(request: Request) -> str:
-    query = request.url.query
-    return f"{request.url.path}?{query}" if query else request.url.path
+def here(request: Request) -> str:
+    """The address in this service."""
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{path_of(request)}?{query}" if query else path_of(request)
 
 
 def waiting(said: tuple[str, str] | None, seconds: int | None) -> tuple[str, str] | None:

@@ -153,7 +153,8 @@ async def answer(request: Request, shouhu: Shouhu, step: str) -> Response:
     form, came = await _sent(request)
     if not is_same_origin(request):
         return await _again(request, shouhu, asked, form, FOREIGN, 403)
-    taken = [one for sent in came if (one := await _taken(shouhu, sent, form))]
+    whose = request.cookies.get(COOKIE, "")
+    taken = [one for sent in came if (one := await _taken(shouhu, sent, form, whose))]
     try:
         async with shouhu.engine.begin() as conn:
             token = request.cookies.get(COOKIE, "")
@@ -207,10 +208,10 @@ async def _may_send(request: Request, shouhu: Service, now: datetime) -> bool:
         return True  # what was typed comes back with the page that says so
 
 
-async def _taken(shouhu: Service, sent: UploadFile, form: Form) -> Taken | None:
+async def _taken(shouhu: Service, sent: UploadFile, form: Form, whose: str) -> Taken | None:
     """Examined while no connection to the database waits; one that is not taken keeps none of the others out."""
     try:
-        return await examined(sent.filename or "", await sent.read(), shouhu.scanner)
+        return await examined(sent.filename or "", await sent.read(), shouhu.scanner, whose=whose)
     except BadFile as bad:
         form.wrong("files", bad.fault.zh, bad.fault.en)
         form.status = 503 if bad.fault in AGAIN_SOON else form.status

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from app.api.context import Conn, Shouhu
+from app.api.limits import path_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL, foresee
 from app.db import form_drafts
 from app.db.past import report_of
@@ -159,7 +160,7 @@ async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doin
     form = await Form.of(request)
     if form.one("forget"):
         await form_drafts.drop(conn, place)
-        return RedirectResponse(request.url.path, 303, headers=STRICT)
+        return RedirectResponse(path_of(request), 303, headers=STRICT)
     kept = await _keep(conn, shouhu, case, place, form)
     if form.one("keep"):
         return Response(status_code=204 if kept else 409, headers=STRICT)
@@ -178,7 +179,7 @@ async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doin
 
 def _place(request: Request, case: Opened) -> form_drafts.Place:
     """One draft of each form, whoever's seat the person sits in."""
-    return form_drafts.Place(case.who.person_id, case.id, request.url.path.removeprefix(f"{case.path}/"))
+    return form_drafts.Place(case.who.person_id, case.id, path_of(request).removeprefix(f"{case.path}/"))
 
 
 async def _begun(

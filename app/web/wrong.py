@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.context import is_same_origin
 from app.api.edge import Refusal
+from app.api.limits import path_of
 from app.api.problems import again_after
-from app.web.frame import STRICT, page
+from app.web.frame import STRICT, here, page
 
 SIGN_IN = "/sign-in"
 SIGNED_OUT = "登录已过期，内容没有提交 · You were signed out meanwhile; nothing was sent."
@@ -50,7 +51,7 @@ def _for_people(handler: Handler) -> Callable[[Request, Exception], Awaitable[Re
     async def answer(request: Request, error: Exception) -> Response:
         found = handler(request, error)
         found = await found if isawaitable(found) else found
-        if not is_page(request.url.path):
+        if not is_page(path_of(request)):
             return found
         typed = await _typed(request)
         if found.status_code == 401 and not typed:
@@ -97,8 +98,7 @@ def problem(
 
 def to_sign_in(request: Request) -> Response:
     """Whoever is signed out signs in and comes back; a part of a page is left as a whole."""
-    path = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    where = f"{SIGN_IN}?{urlencode({'then': path})}"
+    where = f"{SIGN_IN}?{urlencode({'then': here(request)})}"
     if request.headers.get("hx-request"):
         return Response(status_code=204, headers={**STRICT, "HX-Redirect": SIGN_IN})
     return RedirectResponse(where, 303, headers=STRICT)

@@ -297,3 +297,36 @@ async def test_a_token_in_a_place_where_none_belongs_opens_nothing(api):
     for seat in (SUPERVISOR, "admin.1", "nobody", "", "\x7f"):
         answer = await api.get("police.officer.1", "/v1/cases", {"X-Acting-For": seat})
         assert answer.status_code == 403, seat
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/me/", "/v1/reports/", "/tasks/", "/progress/", "/sign-in/", "/docs/", "/healthz/"]
+)
+async def test_no_answer_leads_to_the_host_that_the_caller_named(api, path):
+    """A slash too many is another address: a program that was led on would send its token there, and behind a proxy without TLS."""
+    for verb in ("GET", "POST"):
+        answer = await api.http.request(
+            verb, path, json={} if verb == "POST" else None, headers=api._headers(POLICE, {"Host": "evil.invalid"})
+        )
+        assert answer.status_code in (404, 415), answer.status_code
+        assert "evil.invalid" not in f"{answer.headers}{answer.text}"
+
+
+@pytest.mark.parametrize("person", ["housing.officer.1", "edu.head.1", "court.head.1", "comm-110106001.officer.1"])
+async def test_a_proposal_does_not_tell_whether_there_is_a_case(api, person):
+    """Its number is anybody's to write, so nothing of the answer, of the list and of the child's record of access hangs on it."""
+    case = (await api.report("hotline.reporter.1"))["case_id"]
+    assert (await api.get(person, f"/v1/cases/{case}")).status_code == 404
+    told = []
+    for named in (case, "case-none"):
+        asked = {"act": "export", "parameters": {"case": named}, "reason": "verify", "note": "核对"}
+        told.append((await api.post(person, "/v1/approvals", asked)).json())
+    varies = ("id", "proposed_at", "expires_at", "parameters")
+    real, made = ({name: one[name] for name in one if name not in varies} for one in told)
+    assert real == made
+    async with api.service.engine.connect() as conn:
+        on_case = select(tables.audit.c.id).where(tables.audit.c.stream_id == case, tables.audit.c.person_id == person)
+        on_case = on_case.where(tables.audit.c.action == "propose_export")
+        assert (await conn.execute(on_case)).all() == []
+    ours = {"act": "export", "parameters": {"case": case}, "reason": "verify", "note": "核对"}
+    assert (await api.post(SUPERVISOR, "/v1/approvals", ours)).json()["case_id"] == case, "whoever sees it has it named"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 
+from app.api import emergency
 from app.db import tables
 from app.db.findings import find
 from app.domain.terms import Fault
@@ -59,6 +60,18 @@ async def test_fifty_uses_are_fifty_alerts_and_fifty_reviews(api):
             tables.emergency_reads.c.id.in_(made), tables.emergency_reads.c.reviewed_at.is_(None)
         )
         assert (await conn.execute(waiting)).scalar_one() == 50
+
+
+async def test_control_a_use_that_tells_nobody_is_missed(api, monkeypatch):
+    async def silent(*_, **__):
+        return None
+
+    monkeypatch.setattr(emergency, "tell", silent)
+    case, notice = await case_of(api), tables.notices.c
+    assert (await api.post(READER, PATH, WHY | {"case": case})).status_code == 201
+    async with api.service.engine.connect() as conn:
+        told = select(func.count()).where(notice.case_id == case, notice.kind == "emergency_read")
+        assert (await conn.execute(told)).scalar_one() == 0
 
 
 async def test_another_desk_judges_it_and_nobody_else(api):

@@ -9,6 +9,7 @@ from app.db.ledger import Ledger
 from app.db.past import past_reports, report_of
 from app.domain.facts import Known
 from app.policy.loader import HERE, load, texts
+from tests.api.test_audit import BROKEN, broken
 from tests.api.test_reports import is_problem
 from tests.world import at_desk
 
@@ -33,6 +34,43 @@ async def found_by(api, person, case):
     lists = [(await api.get(person, f"/v1/{name}?limit=200")).json()["items"] for name in ("cases", "tasks", "notices")]
     one = await api.get(person, f"/v1/cases/{case}")
     return one.status_code != 404 or any(case in (row.get("id"), row.get("case_id")) for rows in lists for row in rows)
+
+
+async def closed_and_sealed(api):
+    """A report of the procuratorate on its way to the end; its number, and what its reporter was given."""
+    filed = await api.report("proc.officer.1", **OFFENCE)
+    path = f"/v1/cases/{filed['case_id']}"
+    leg = f"{path}/referrals/{(await api.progress(filed['case_id'], 'proc.officer.1'))['referrals'][0]['id']}"
+    for person, where, body in (
+        ("proc.officer.1", f"{leg}/accept", None),
+        ("proc.officer.1", f"{leg}/complete", {"outcome": "released", "record": {"decided_on": "2026-03-02"}}),
+        ("proc.officer.1", f"{path}/answer", {"note": "已纳入帮教"}),
+        ("proc.officer.1", f"{path}/closure-proposal", {"reason": "adulthood", "note": "已成年，移送成年社区矫正"}),
+        ("proc.head.1", f"{path}/closure-approval", None),
+    ):
+        done = await api.post(person, where, body)
+        assert done.status_code == 200, done.text
+    return filed["case_id"]
+
+
+@pytest.mark.requirement("R101")
+async def test_a_sealed_record_is_not_opened_where_that_cannot_be_put_on_record(api):
+    """Q-S4, for the one read behind its own door: nothing leaves, the approval is not spent, and a read is a row under its trace."""
+    case = await closed_and_sealed(api)
+    asked = {"ground": "case_handling", "request": "（2026）京0106刑初89号"}
+    await api.approved("proc.head.1", "proc.procurator.1", "unseal", case=case, **asked)
+    for how in BROKEN:
+        async with broken(api.service.engine, how):
+            refused = await api.post("proc.head.1", f"/v1/sealed/{case}", asked)
+        is_problem(refused, 503, "audit_unavailable")
+        assert "released" not in refused.text
+    read = await api.post("proc.head.1", f"/v1/sealed/{case}", asked)
+    assert read.json()["outcomes"][0]["outcome"] == "released"
+    row = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        mine = select(row.person_id, row.trace_id, row.fields).where(row.stream_id == case, row.action == "open_sealed")
+        rows = (await conn.execute(mine.where(row.outcome == "done"))).all()
+    assert rows == [("proc.head.1", read.headers["X-Trace-Id"], ["outcomes"])]
 
 
 @pytest.mark.requirement("R096")

@@ -154,6 +154,10 @@ class Rig(Stack):
         if "worker" in ill:
             await self.works()
 
+    def processes(self, *names: str) -> list[psutil.Process]:
+        """Those that live, with their children; all of them where none is named."""
+        return [process for name in names or (*SERVERS, *self._processes) for process in self._tree(name)]
+
     async def answers(self) -> None:
         """Wait until the API is ready."""
         deadline = time.monotonic() + PATIENCE

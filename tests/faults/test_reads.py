@@ -21,6 +21,7 @@ from app.domain.watch import watch_id
 from app.policy.loader import load
 from tests.api.conftest import Api, upload
 from tests.api.test_need import COMMITTEE, HOME, KIN, KIN_PHONE, NAME, WHY, known_child
+from tests.api.test_sealed import closed_and_sealed
 from tests.faults import times
 from tests.web.pages import PAGES
 
@@ -48,9 +49,11 @@ ROW = {
     "export_access_record": "read_access_record", "search_audit": "search_audit", "search_children": "search_children",
     "entries": "read_register", "entry_history": "read_register", "read_signal": "read_signal", "compare_children": "compare_children",
     "open_case_in_full": "open_full_view", "open_child_in_full": "open_full_view", "compare_cases": "compare_cases",
-    "fetch_sheet": "fetch_sheet", "break_glass": "emergency_read",
+    "fetch_sheet": "fetch_sheet", "break_glass": "emergency_read", "open_sealed": "open_sealed",
 }  # fmt: skip
 """The reading routes, and the action under which a read of each stands on record: once, or once for each of two cases."""
+UNSEALS = {"ground": "case_handling", "request": "（2026）京0106刑初90号"}
+TWO = ("proc.head.1", "proc.procurator.1")
 WITH = {"read_case": {"read_reporter"}, "read_paper": {"read_content"}}
 """What may stand beside it, for it is read as well."""
 
@@ -89,7 +92,7 @@ async def ids(everybody):
     return {
         "case_id": case, "child_id": child, "other_id": twin, "watch_id": watch_id(child), "file_id": photo, "paper": "summary",
         "entry_id": kept.json()["id"], "signal_id": held["id"], "sheet_id": sheet,
-        "other": (await everybody.progress(twin))["children"][0]["id"],
+        "other": (await everybody.progress(twin))["children"][0]["id"], "sealed": await closed_and_sealed(everybody),
     }  # fmt: skip
 
 
@@ -102,13 +105,18 @@ async def routes(everybody, ids):
             if method == "get" or name in ROW:
                 codes = {"ledgers": BOOK, "registers": "loving_families"}
                 known = {"code": codes.get(path.split("/")[2], ""), **ids}
+                known |= {"case_id": ids["sealed"]} if name == "open_sealed" else {}
                 glass = {"case": ids["case_id"], "reason": "medical", "note": "核对"}
                 body = (
-                    WHY
-                    if name.startswith("open_")
-                    else glass
-                    if name == "break_glass"
-                    else {"name": NAME, "birth_year": 2018}
+                    UNSEALS
+                    if name == "open_sealed"
+                    else (
+                        WHY
+                        if name.startswith("open_")
+                        else glass
+                        if name == "break_glass"
+                        else {"name": NAME, "birth_year": 2018}
+                    )
                 )
                 at = re.sub(r"{(\w+)}", lambda one, known=known: known.get(one[1], "none"), path)
                 found.append((name, method, at, body if method == "post" else None))
@@ -123,6 +131,9 @@ async def walk(everybody, ids):
     while sum(name in ROW for _, name, _ in found) < READS:
         (name, method, path, body) = random.choices(asked, weights)[0]
         person = random.choice(NEAR) if random.random() < 0.7 else random.choice([*everybody.tokens])
+        if name == "open_sealed" and random.random() < 0.5:
+            person, second = random.sample(TWO, 2)
+            await everybody.approved(person, second, "unseal", case=ids["sealed"], **UNSEALS)
         answer = await everybody.http.request(method, path, json=body, headers=everybody._headers(person, None))
         assert answer.status_code < 500, (name, answer.text)
         if answer.status_code < 300:
@@ -134,6 +145,7 @@ async def recorded(everybody, since):
     """The rows of the audit about what was read since, by their trace."""
     row, found = tables.audit.c, defaultdict(list)
     query = select(tables.audit).where(row.id > since, row.outcome == "done", row.version.is_(None)).order_by(row.id)
+    query = query.where(row.action.not_in(("propose_unseal", "approve_unseal")))  # for two of them, and no read
     async with everybody.service.engine.connect() as conn:
         for one in await conn.execute(query):
             found[one.trace_id].append(one)

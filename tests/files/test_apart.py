@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,9 @@ def limited(monkeypatch):
         apart._nursery[1].close()
 
 
-async def fault_of(content):
+async def fault_of(content, whose="tests"):
     with pytest.raises(BadFile) as refused:
-        await examine.examine("a.docx", content)
+        await examine.examine("a.docx", content, whose=whose)
     return refused.value.fault
 
 
@@ -42,7 +43,7 @@ async def test_a_file_that_takes_too_long_is_ended_and_costs_the_service_nothing
     began = time.process_time()
     assert await fault_of(SLOW) is FileFault.TOO_COSTLY
     assert time.process_time() - began < 0.2, "in this process nothing was read"
-    assert (await examine.examine("a.jpg", corpus.image())).kind is Kind.JPEG, "and the next is taken"
+    assert (await examine.examine("a.jpg", corpus.image(), whose="tests")).kind is Kind.JPEG, "and the next is taken"
     began = time.process_time()
     small = corpus.office(parts={"word/x.xml": "<x>" + "<a/>" * 500_000 + "</x>"})
     await asyncio.to_thread(cleaned, small)
@@ -94,11 +95,15 @@ async def test_nobody_waits_for_ever_behind_files_that_take_their_time(monkeypat
         return content, Kind.JPEG
 
     monkeypatch.setattr(examine, "cleaned_apart", slowly)
-    waiting = [
-        asyncio.create_task(examine.examine("a.jpg", b"x")) for _ in range(examine.AT_ONCE + examine.MOST_WAITING)
-    ]
+    sends = partial(examine.examine, "a.jpg", b"x")
+    one = [asyncio.create_task(sends(whose="one")) for _ in range(examine.MOST_OF_ONE)]
     await asyncio.sleep(0)
-    assert await fault_of(b"x") is FileFault.BUSY
+    assert await fault_of(b"x", "one") is FileFault.BUSY, "who keeps it busy keeps nobody else out"
+    most = examine.AT_ONCE + examine.MOST_WAITING
+    others = [asyncio.create_task(sends(whose=f"other {n}")) for n in range(most - len(one))]
+    await asyncio.sleep(0)
+    assert await fault_of(b"x", "somebody") is FileFault.BUSY
     held.set()
-    assert len(await asyncio.gather(*waiting)) == 18
-    assert (await examine.examine("a.jpg", b"x")).kind is Kind.JPEG
+    assert len(await asyncio.gather(*one, *others)) == most == 18
+    assert (await sends(whose="one")).kind is Kind.JPEG
+    assert not examine._inside

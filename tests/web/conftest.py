@@ -7,6 +7,7 @@ import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import axe_playwright_python
 import httpx2
@@ -162,6 +163,9 @@ class Visit:
         own = re.compile(r"Failed to load resource: the server responded with a status of (403|404|409|422|503)")
         assert [line for line in self.complaints if not own.match(line)] == []
         assert [address for address in self.addresses if not address.startswith((f"{self.root}/", "data:"))] == []
+        assert [address for address in self.addresses if "化名" in unquote(address)] == [], (
+            "nobody's name is in an address"
+        )
         asked = {address.rpartition("/")[2] for address in self.addresses if "/static/" in address}
         assert {re.sub(r"\.[0-9a-f]{12}\.", ".", name) for name in asked} <= set(NAMES), (
             "each under the name of its content"

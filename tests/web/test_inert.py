@@ -1,38 +1,54 @@
-"""Sixty scripts typed into every field that people fill stay text on every page that there is."""
+"""Q-S13: sixty scripts typed into every field that people fill stay text on every page that there is, and none runs in a browser.
+
+In `make test` they are spread over the fields of one case; with `make faults` each stands in every field of a case of its own.
+"""
 
 from datetime import UTC, datetime
+from itertools import cycle
+from uuid import uuid4
 
 import httpx2
+import pytest
 
 from app.api.context import SESSION
 from app.db.accounts import begin_session
+from tests.faults import LONG
 from tests.web.pages import PAGES
 from tests.web.payloads import PAYLOADS
-from tests.web.seeded import leg_of, report
+from tests.web.seeded import DIVISION, leg_of, report
 
-SUPERVISOR = "civil.supervisor.1"
+SUPERVISOR, COMMITTEE, STREET = "civil.supervisor.1", f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
+STORED = "location.protocol === 'about:' ? 0 : localStorage.length + sessionStorage.length"
+SHOWS = ("case-report", "case-people", "case-history", "emergency-reads")
+"""Pages on which what was typed stands, for the fast version."""
 
 
-async def typed_everywhere(people):
-    """A case whose report, notes, reasons and answers are scripts; its id."""
-    some = iter(PAYLOADS)
-    form = report(next(some), narrative="\n".join(PAYLOADS))
-    form["children"][0] |= {name: next(some) for name in ("school", "residence", "features", "hukou")}
-    form["family"][0] |= {"name": next(some), "note": next(some)}
-    form["reporter"] |= {"name": next(some), "org": next(some)}
+async def typed_everywhere(people, payloads=PAYLOADS):
+    """A case whose report, notes, reasons and answers are scripts, and what stands beside cases; its id."""
+    some = cycle(payloads)
+    form = report(next(some), narrative="\n".join(payloads))
+    form["children"][0] |= {
+        name: next(some) for name in ("school", "residence", "features", "hukou", "phone", "birth_text")
+    }
+    form["family"][0] |= {"name": next(some), "note": next(some), "relation": next(some)[:20], "phone": next(some)}
+    form["reporter"] |= {"name": next(some), "org": next(some), "phone": next(some)}
+    form["children"][0]["phone"] = form["family"][0]["phone"] = form["reporter"]["phone"] = next(some)[:20]
+    form["children"][0]["birth_text"] = next(some)[:20]
     case_id = (await people.post("school.reporter.1", "/v1/reports", form))["case_id"]
     case = f"/v1/cases/{case_id}"
     leg = await leg_of(people, case_id, "POLICE")
-    await people.post(
-        "police.officer.1", f"{case}/referrals/{leg}/return", {"reason": "missing_contact", "note": next(some)}
-    )
-    await people.post("civil.officer.1", f"{case}/notes", {"note": next(some)})
-    await people.post("civil.officer.1", f"{case}/full-view", {"need": "verify", "note": next(some)})
-    await people.post(SUPERVISOR, f"{case}/full-view", {"need": "verify", "note": next(some)})
-    await people.post(SUPERVISOR, f"{case}/referrals/{leg}/supervise", {"note": next(some)})
-    await people.post(
-        "housing.officer.1", "/v1/emergency-reads", {"case": case_id, "reason": "medical", "note": next(some)}
-    )
+    for person, path, body in (
+        ("police.officer.1", f"{case}/referrals/{leg}/return", {"reason": "missing_contact"}),
+        ("civil.officer.1", f"{case}/notes", {}), ("civil.officer.1", f"{case}/full-view", {"need": "verify"}),
+        (SUPERVISOR, f"{case}/full-view", {"need": "verify"}), (SUPERVISOR, f"{case}/referrals/{leg}/supervise", {}),
+        ("housing.officer.1", "/v1/emergency-reads", {"case": case_id, "reason": "medical"}),
+        ("civil.head.1", "/v1/approvals", {"act": "export", "parameters": {"case": case_id}, "reason": "verify"}),
+    ):  # fmt: skip
+        await people.post(person, path, {**body, "note": next(some)})
+    await people.post("police.officer.1", "/v1/task-views", {"name": f"{uuid4().hex[:4]}{next(some)}"[:30]})
+    child = {"name": next(some), "residence_division": DIVISION}
+    signal = {"id": uuid4().hex, "count": 4, "text": next(some), "child": child}
+    await people.post("school.reporter.1", "/v1/signals", {"signals": [signal]})
     return case_id
 
 
@@ -50,3 +66,49 @@ async def test_what_somebody_typed_is_text_on_every_page(stack, people, seeded, 
             assert [payload for payload in PAYLOADS if payload in answer.text] == [], page.name
             shown |= {page.name} if "document.title=" in answer.text else set()
     assert {"case-report", "case-people", "emergency-reads"} <= shown, "the scripts are there to be seen"
+
+
+class Watched:
+    """A visit of somebody, and what a script that ran would have left."""
+
+    def __init__(self, here):
+        self.here, self.dialogs = here, []
+        here.page.on("dialog", self._asked)
+
+    async def _asked(self, dialog):
+        self.dialogs.append(dialog.message)
+        await dialog.dismiss()
+
+    async def harm(self):
+        """In words; nothing where nothing ran."""
+        found = [f"asked {one}" for one in self.here.addresses if one.endswith("/v1/me")]
+        found += [f"said {one}" for one in self.dialogs]
+        found += ["kept something"] if await self.here.page.evaluate(STORED) else []
+        found += ["titled"] if await self.here.page.title() == "harm" else []
+        return found + ([f"led to {self.here.page.url}"] if "evil.invalid" in self.here.page.url else [])
+
+
+@pytest.mark.browser
+async def test_nothing_that_was_typed_runs_in_a_browser(staff_page, people, seeded):
+    cases = [await typed_everywhere(people, of) for of in ([[one] for one in PAYLOADS] if LONG else [PAYLOADS])]
+    asked = [page for page in PAGES if page.person and not page.post and (LONG or page.name in SHOWS)]
+    visits = {person: Watched(await staff_page(person)) for person in {page.person for page in asked}}
+    for n, case_id in enumerate(cases):
+        for page in asked:
+            if n == 0 or "{" in page.path:  # lists show all of them in the last round
+                await visits[page.person].here.open(page.path.format(**dict.fromkeys(seeded, case_id)))
+                assert await visits[page.person].harm() == [], (page.name, n)
+    for page in asked:
+        await visits[page.person].here.open(page.path.format(**dict.fromkeys(seeded, cases[-1])))
+        assert await visits[page.person].harm() == [], page.name
+    for one in visits.values():
+        one.here.is_quiet()
+
+
+@pytest.mark.browser
+async def test_control_where_nothing_holds_them_the_same_scripts_run_and_are_seen(staff_page):
+    for payload, seen in ((PAYLOADS[0], "titled"), (PAYLOADS[18], "said 1"), (PAYLOADS[16], "titled")):
+        one = Watched(await staff_page())
+        await one.here.page.set_content(f"<body>{payload}</body>")
+        await one.here.page.wait_for_timeout(100)
+        assert seen in await one.harm(), payload
