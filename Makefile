@@ -29,7 +29,7 @@ browser:
 	@deploy/browser.sh
 # What schemathesis makes of the OpenAPI, so many requests an operation, other ones again and again for half an hour; MINUTES=5 is shorter.
 fuzz: install
-	@SHOUHU_FUZZ=$(or $(EXAMPLES),5) SHOUHU_FUZZ_MINUTES=$(or $(MINUTES),30) $(BIN)/python -m pytest -s tests/api/test_fuzz.py $(TEST_ARGS)
+	@SHOUHU_FUZZ=$(or $(EXAMPLES),5) SHOUHU_FUZZ_MINUTES=$(or $(MINUTES),30) $(BIN)/python -m pytest tests/api/test_fuzz.py $(TEST_ARGS)
 bench: install
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 lint: install

@@ -24,9 +24,15 @@ def bom(lock: Path = LOCK) -> dict[str, Any]:
     if made.returncode != 0:
         raise RuntimeError(made.stderr)
     found = json.loads(made.stdout)
-    if bare := [one["name"] for one in found["components"] if not hashes_of(one)]:
-        raise RuntimeError(f"no hash in {lock.name}: {', '.join(bare)}")
-    return {**found, "components": [*found["components"], scripts(KEPT.read_text("utf-8"))]}
+    parts = hashed(found["components"])
+    return {**found, "components": [*parts, scripts(KEPT.read_text("utf-8"))]}
+
+
+def hashed(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same; raises RuntimeError where one has no hash."""
+    if bare := [one["name"] for one in parts if not hashes_of(one)]:
+        raise RuntimeError(f"no hash in the lock: {', '.join(bare)}")
+    return parts
 
 
 def scripts(kept: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 In `make test` they are spread over the fields of one case; with `make faults` each stands in every field of a case of its own.
 """
 
+import re
 from datetime import UTC, datetime
 from itertools import cycle
 from uuid import uuid4
@@ -12,6 +13,7 @@ import pytest
 
 from app.api.context import SESSION
 from app.db.accounts import begin_session
+from app.web.frame import ROOM, templates
 from tests.faults import LONG
 from tests.web.pages import PAGES
 from tests.web.payloads import PAYLOADS
@@ -112,3 +114,38 @@ async def test_control_where_nothing_holds_them_the_same_scripts_run_and_are_see
         await one.here.page.set_content(f"<body>{payload}</body>")
         await one.here.page.wait_for_timeout(100)
         assert seen in await one.harm(), payload
+
+
+AS_IT_IS = {
+    "receipt.html": ["square"],  # a picture that the service draws of its own address
+    "person_made.html": ["square"],
+    "macros.html": ["more", "'<span class=\"vh\">'", '"</span>"'],  # attributes and tags that stand in templates
+}
+"""All that a template puts on a page without turning it into text, by the template."""
+
+
+def raw_in(text):
+    """How values get onto a page as something else than text."""
+    yield from re.findall(r"""('[^']*'|"[^"]*"|[\w.]+)\s*\|\s*safe\b""", text)
+    yield from re.findall("autoescape", text)
+    yield from re.findall(r"<script[^>]*>[^<]*{{", text)
+    yield from (
+        tag for tag in re.findall(r"<[^>{]*\s[a-z-]+={{", text) if tag.count('"') % 2 == 0
+    )  # a value without quotes
+    yield from re.findall(
+        r"""\bui\.(?:field|area|select)\([^{}]*?more=[^'"]""", text
+    )  # attributes that are no words of the template
+
+
+def test_every_value_of_every_template_becomes_text():
+    """So no field is left out, also of those into which the tests type nothing."""
+    assert templates.env.autoescape is True or templates.env.autoescape("any.html")
+    found = {path.name: list(raw_in(path.read_text("utf-8"))) for path in sorted((ROOM / "templates").glob("*"))}
+    assert len(found) > 60
+    assert {name: raw for name, raw in found.items() if raw} == AS_IT_IS
+    assert not [path for path in ROOM.glob("*.py") if "Markup" in path.read_text("utf-8")]
+    for planted in (
+        "{{ note | safe }}", "{% autoescape false %}", "<script>let x = {{ note }}</script>", "<p title={{ note }}>",
+        "{{ ui.field(form, 'x', 'y', more=note) }}",
+    ):  # fmt: skip
+        assert list(raw_in(planted)), planted
