@@ -99,6 +99,8 @@ async def search_audit(
     children = [sought.child_id] if sought.child_id else []
     await audit_read(conn, who, SEARCH, sought.stream_id, fields, children=children)
     query = access_to(sought.child_id) if sought.child_id else shown()
+    if sought.child_id or sought.stream_id:  # the own looks: of what there is and is hidden they would be too
+        query = query.where(or_(line.action != SEARCH, line.person_id != who.person_id))
     return await _page(conn, who, query.where(~about(who), *_conditions(who, sought)), cursor, limit)
 
 

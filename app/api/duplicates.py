@@ -123,7 +123,7 @@ async def decide_duplicate(
     apart = decided.decision is Decision.APART
     other = decided.other if apart else await in_sight(conn, who, decided.other)
     one = await in_sight(conn, who, child_id, to_act=True)
-    await _require_open(conn, one, other)
+    await _require_open(conn, one, *(() if apart else (other,)))  # of a child out of sight nothing is told
     if decided.decision is Decision.DIFFERENT:
         return await _different(conn, shouhu, who, one, other, decided, response, idempotency_key)
     kept, joined = (one, other) if apart else await _in_order(conn, one, other)

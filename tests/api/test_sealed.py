@@ -190,6 +190,35 @@ async def test_the_world_of_everybody_outside_is_the_same_before_and_after(api):
 
 
 @pytest.mark.requirement("R101")
+async def test_no_number_in_a_body_or_a_search_tells_outside_that_there_is_a_sealed_case(api):
+    """Whoever knows the ids from before is answered as if they had made them up."""
+    case = (await api.report("proc.officer.1", **OFFENCE))["case_id"]
+    child = (await api.progress(case, "proc.officer.1"))["children"][0]["id"]
+    own = (await api.report(children=[{"residence_division": "110106101"}]))["case_id"]
+    mine = (await api.progress(own))["children"][0]["id"]
+    apart = {"decision": "apart", "evidence": "核对", "note": "核对"}
+
+    async def told(person, case, child):
+        asked = {"act": "export", "parameters": {"case": case, "child": child}, "reason": "verify", "note": "核对"}
+        proposed = (await api.post(person, "/v1/approvals", asked)).json()
+        answers = [
+            await api.post(person, f"/v1/children/{mine}/duplicates", {"other": child, **apart}),
+            await api.post(person, f"/v1/cases/{own}/link", {"primary": case}),
+            await api.post(person, f"/v1/cases/{own}/safety", {"child_id": child, "safety": "safe"}),
+            *[
+                await api.get(person, f"/v1/audit?{name}={one}")
+                for name, one in (("stream_id", case), ("child_id", child)) * 2
+            ],
+        ]
+        return proposed.get("case_id"), [
+            (one.status_code, one.json().get("code"), one.json().get("items")) for one in answers
+        ]
+
+    for person in OUTSIDE:
+        assert await told(person, case, child) == await told(person, "case-" + "a" * 32, "ch-" + "a" * 32), person
+
+
+@pytest.mark.requirement("R101")
 async def test_an_offence_that_is_told_with_any_other_report_is_not_kept_in_it(api):
     """预防未成年人犯罪法 第59条: the street that works on the report would read it."""
     told = {"not_prosecuted": "yes", "procuratorate_confirms": "yes", "residence_division": "110106101"}
