@@ -19,25 +19,28 @@ from app.db.vault import opened, opened_one
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.disclosure import View, packet
+from app.domain.masking import names_of, texts_without
 from app.domain.policy import Policy
 from app.domain.procedure import About
 from app.domain.procedure_work import allowed
 from app.domain.progress import Progress, Referral, State
 from app.domain.refusals import Refused
+from app.domain.sight import INTAKE_DESK
 
 FAILING_AFTER = 3
 """Tries after which a person sees that the agency's system is failing; the tries go on."""
 
 
-async def view_of(conn: AsyncConnection, case_id: str) -> View:
-    """What is known of a case, for the disclosure rules to choose from."""
+async def view_of(conn: AsyncConnection, case_id: str, *, knows_reporter: bool) -> View:
+    """What is known of a case, for the disclosure lists to choose from; no text of it names the reporter to whoever is not to know."""
     children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
     report = await conn.execute(select(tables.reports).where(tables.reports.c.case_id == case_id))
     row = (await opened(conn, [report.mappings().one()], tables.reports))[0]
+    said = texts_without(row, () if knows_reporter else names_of(row["reporter"] or {}))
     return View(
         children=tuple(await opened(conn, children.mappings(), tables.children)),
-        family=tuple(row["family"] or ()),
-        narrative=row["narrative"] or "",
+        family=tuple(said["family"]),
+        narrative=said["narrative"],
         facts=row["facts"] or {},
     )
 
@@ -91,12 +94,14 @@ class Delivery:
         rules = await self.ledger.rules(conn, progress.policy)
         told_to, told = machine_of(order.agency), rules.lists.of(referral.agency, referral.task)
         await on_record(conn, told_to, "packet_sent", order.stream_id, told.parts, why=f"task:{referral.task}"[:40])
+        at_intake = referral.desk == INTAKE_DESK
+        view = await view_of(conn, order.stream_id, knows_reporter=at_intake)
         message |= {
             "task": referral.task,
             "agency": referral.agency.value,
             "urgency": progress.urgency.value,
             "accept_by": referral.accept.due_at.isoformat(),
-            "packet": packet(told, progress, await view_of(conn, order.stream_id)),
+            "packet": packet(told, progress, view),
         }
         return endpoint, message | self._how_it_may_end(rules, progress, referral)
 

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of, told
 from app.api.need import Lens, look
-from app.api.reading import content_of, names_of
+from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.service import Service
@@ -17,7 +17,7 @@ from app.db.sounds import sound_keys
 from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
 from app.domain.comparison import Line, Verdict, compare
-from app.domain.masking import without
+from app.domain.masking import names_of, texts_without
 from app.domain.matching import Reason
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -92,8 +92,7 @@ async def _told(conn: Conn, who: Actor, shouhu: Service, progress: Progress) -> 
     sees = await told(conn, who, shouhu, progress)
     lens = await look(conn, who, "compare_cases", progress.case_id, [*sees.fields])
     content, reporter = await content_of(conn, progress, lens.keys)
-    content |= {"narrative": without(content.get("narrative") or "", names_of(reporter))}
-    return sees.of(content), lens
+    return sees.of(texts_without(content, names_of(reporter))), lens
 
 
 def _shown(line: Line, lens: Lens, lens_there: Lens) -> ComparedLine:

@@ -25,7 +25,8 @@ from app.domain.disclosure import Told, told_to
 from app.domain.keys import opens
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Agency, Rung
+from app.domain.sight import INTAKE_DESK
+from app.domain.terms import Rung
 
 BEARER = HTTPBearer(
     auto_error=False, scheme_name="token", description="The token of a person, or the key of a unit's system."
@@ -178,7 +179,7 @@ def subject_of(progress: Progress, referral_id: str | None = None, duty: str | N
     return CaseSubject(
         case_id=progress.case_id, lead=progress.lead, agencies=progress.agencies, desks=progress.desks, about=progress.about,
         division=progress.division, reporter_unit=progress.reporter_unit, at_procuratorate=progress.rung is Rung.PROCURATORATE,
-        leg=leg, closure_proposed_by=progress.proposed_by, intake_desk=Agency.POLICE.value,
+        leg=leg, closure_proposed_by=progress.proposed_by, intake_desk=INTAKE_DESK,
     )  # fmt: skip
 
 

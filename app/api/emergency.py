@@ -11,7 +11,7 @@ from sqlalchemy import String, and_, cast, func, insert, or_, select, update
 from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, unconcerned, visible
 from app.api.need import owner_of
 from app.api.pages import Cursor, Limit, Page, in_words, page_of
-from app.api.reading import content_of, names_of
+from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.intake import LongText
@@ -28,7 +28,7 @@ from app.domain.emergency import (
     overdue,
     require_reviewer,
 )
-from app.domain.masking import without
+from app.domain.masking import names_of, texts_without
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Stage
@@ -121,9 +121,9 @@ async def break_glass(asked: BreakGlass, conn: Conn, who: Who, shouhu: Shouhu) -
     await conn.execute(insert(tables.emergency_reads).values(await sealed_row(conn, tables.emergency_reads, row)))
     await tell(conn, (*SUPERVISORS, owner_of(progress)), case_id, "emergency_read", row["id"], now, but=who.persons)
     content, reporter = await content_of(conn, progress)
-    content |= {"narrative": without(content.get("narrative") or "", names_of(reporter))}
     return InEmergency(
-        id=row["id"], case_id=case_id, stage=progress.stage, desks=list(progress.desks), content=content,
+        id=row["id"], case_id=case_id, stage=progress.stage, desks=list(progress.desks),
+        content=texts_without(content, names_of(reporter)),
         review_by=row["review_by"],
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.context import BEARER, Conn, Shouhu, Who, actor, audit_read, progress_of, require, subject_of, told
 from app.api.need import look
 from app.api.reading import content_of as content_of_case
-from app.api.reading import names_of, of_own_hand
+from app.api.reading import of_own_hand
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import on_record
@@ -25,7 +25,7 @@ from app.db.service import Service
 from app.db.vault import opened
 from app.db.walls import open_door
 from app.domain.access import Action, Actor, Deny, may
-from app.domain.masking import without
+from app.domain.masking import names_of, without
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.files.examine import Taken, examine

@@ -18,7 +18,7 @@ from app.api.files import AS_ATTACHMENT
 from app.api.limits import address_of
 from app.api.need import look
 from app.api.problems import Problem
-from app.api.reading import content_of, names_of
+from app.api.reading import content_of
 from app.api.reports import ReceiptCode, guessed
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -27,9 +27,9 @@ from app.db.past import report_of
 from app.db.receipts import answer_to, grouped, plain
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may, scope
-from app.domain.disclosure import ForReporter, Told, View, packet
+from app.domain.disclosure import ForReporter, Told, View, packet, whom
 from app.domain.facts import BEIJING
-from app.domain.masking import Need, without
+from app.domain.masking import Need, names_of, texts_without, without
 from app.domain.opening import SUPERVISED
 from app.domain.papers import Paper, Possible, ReporterPaper, paper_no, possible
 from app.domain.progress import Progress
@@ -147,7 +147,7 @@ async def _made(
     content, reporter = await content_of(conn, progress, lens.keys)
     known = (content, reporter)
     hidden = names_of(reporter)
-    content |= {"narrative": without(content.get("narrative") or "", hidden)}
+    content = texts_without(content, hidden)
     shown = sees.of(content)
     rules = await shouhu.ledger.rules(conn, progress.policy)
     now = shouhu.ledger.clock()
@@ -159,12 +159,13 @@ async def _made(
     sheet = paper_facts.Sheet(progress, number, rules, await _offices(conn), people, now, stamp)
     match one:
         case Possible(Paper.REFERRAL_LETTER | Paper.HANDOVER, leg) if leg:
-            facts = await report_of(conn, progress.case_id)
+            facts, row = await report_of(conn, progress.case_id), rules.lists.of(leg.agency, leg.task)
+            shown = sees.of({**content, "family": whom(row, content["family"])})
             view = View(
-                children=tuple(shown["children"]), family=tuple(shown.get("family") or ()), narrative=shown.get("narrative") or "",
+                children=tuple(shown["children"]), family=tuple(shown["family"]), narrative=shown.get("narrative") or "",
                 facts=facts.model_dump(mode="json") if facts else {},
             )  # fmt: skip
-            sent = lens(packet(rules.lists.of(leg.agency, leg.task), progress, view), known)
+            sent = lens(packet(row, progress, view), known)
             write = paper_facts.referral_letter if one.paper is Paper.REFERRAL_LETTER else paper_facts.handover
             return write(sheet, leg, sent)
         case Possible(Paper.SUPERVISION, leg) if leg and (duty := progress.duty(f"{SUPERVISED}:{leg.id}")):

@@ -16,8 +16,7 @@ from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.disclosure import Told
 from app.domain.events import event_adapter
-from app.domain.identity import clean_name, normal_phone
-from app.domain.masking import without
+from app.domain.masking import names_of, texts_without, without
 from app.domain.policy import Policy
 from app.domain.progress import Progress
 from app.domain.stages import closing_obstacles
@@ -33,12 +32,6 @@ HIDDEN = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
 NOTES = "notes"
 """The field of the audit for the texts that came with events."""
 NoteOf = Callable[[dict[str, Any], str | None], str | None]
-
-
-def names_of(reporter: Mapping[str, Any]) -> tuple[str, ...]:
-    """By what a text would give the reporter away to those who are not to know, in a full view too."""
-    name, phone = reporter.get("name") or "", reporter.get("phone") or ""
-    return name, clean_name(name), phone, normal_phone(phone)
 
 
 def of_own_hand(who: Actor, progress: Progress) -> Callable[[dict[str, Any]], bool]:
@@ -123,7 +116,7 @@ class Reading:
             lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
             content, who = await self._told()
             hidden = () if knows_reporter else names_of(who)
-            shown = {**content, "narrative": without(content.get("narrative") or "", hidden)}
+            shown = texts_without(content, hidden)
             answer["content"] = lens.over((shown, who))(sees.of(shown))
             answer |= await self._proposals() if decides else {}
             if named:

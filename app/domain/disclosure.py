@@ -23,7 +23,7 @@ class View(Frozen):
 
 def packet(told: DisclosureList, progress: Progress, view: View) -> dict[str, Any]:
     """What leaves for an agency's own system, by the list of its leg; as JSON."""
-    people = [one for one in view.family if not (told.without_suspects and is_suspect(one))]
+    people = whom(told, view.family)
     household = view.facts.get("household") or {}
     parts: dict[str, Any] = {
         "children": _some(view.children, told.children),
@@ -35,6 +35,11 @@ def packet(told: DisclosureList, progress: Progress, view: View) -> dict[str, An
         "narrative": view.narrative,
     }
     return {part: parts[part] for part in told.parts}
+
+
+def whom(told: DisclosureList, family: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of a family of whom a list tells."""
+    return [one for one in family if not (told.without_suspects and is_suspect(one))]
 
 
 def is_suspect(person: Mapping[str, Any]) -> bool:
@@ -68,7 +73,9 @@ class Told(Frozen):
         shown = dict(content)
         shown["children"] = [_only(child, self.child) for child in content["children"]]
         if "family" in content:
-            shown["family"] = [_only(one, told) for one in content["family"] if (told := self._told_of(one)) != ()]
+            shown["family"] = [
+                _only(one, told) for one in content["family"] or () if (told := self._told_of(one)) != ()
+            ]
         if not self.narrative:
             shown.pop("narrative", None)
         return shown

@@ -136,6 +136,21 @@ def _named(value: object, field: str | None, named: list[tuple[str, str]]) -> No
             _named(one, field, named)
 
 
+def names_of(reporter: Mapping[str, Any]) -> tuple[str, ...]:
+    """By what a text would give the reporter away to those who are not to know, in a full view too."""
+    name, phone = reporter.get("name") or "", reporter.get("phone") or ""
+    return name, clean_name(name), phone, normal_phone(phone)
+
+
+def texts_without(content: Mapping[str, Any], words: Iterable[str]) -> dict[str, Any]:
+    """A case's content whose texts, the report's own and those about its family, have lost these words."""
+    gone = tuple(words)
+    family = [
+        {**one, "note": without(one["note"], gone)} if one.get("note") else one for one in content.get("family") or ()
+    ]
+    return {**content, "narrative": without(content.get("narrative") or "", gone), "family": family}
+
+
 def without(text: str, words: Iterable[str | None]) -> str:
     """A text from which these words are gone for good, such as the name of a reporter whom the reader is not to know."""
     for word in sorted((one for one in words if one and len(one) >= SHORTEST), key=len, reverse=True):

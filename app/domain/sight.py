@@ -15,6 +15,9 @@ ADMINS = (Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR)
 """三员: who runs the system, who gives rights, who reads the audit; three persons, and none of them sees a case."""
 
 
+INTAKE_DESK = Agency.POLICE.value
+
+
 class Actor(BaseModel, frozen=True, extra="forbid"):
     """Who asks. A deputy carries the desk and roles of the person in `acting_for`, under the deputy's own id."""
 
@@ -91,7 +94,7 @@ class CaseSubject(BaseModel, frozen=True, extra="forbid"):
     lead: Agency
     agencies: tuple[Agency, ...] = ()
     desks: tuple[str, ...] = ()
-    intake_desk: str = "POLICE"
+    intake_desk: str = INTAKE_DESK
     """The desk that the report was first addressed to; the reporter's name stays there."""
     division: str | None = None
     """Street or town of the case; where a street or committee leads, it is this one's."""

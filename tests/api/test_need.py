@@ -6,6 +6,7 @@ import uuid
 import pytest
 from sqlalchemy import select, text, update
 
+from activities.delivery import view_of
 from app.db import tables
 from app.domain.access import ENGINE
 from app.domain.terms import Grade
@@ -30,7 +31,7 @@ async def known_child(api):
     """Named in every place that takes a text: the report, notes, a visit, the file, a register; and under watch."""
     child = {"residence_division": STREET, "name": NAME, "id_no": ID_NO, "phone": PHONE, "residence": HOME, "hukou": HOME,
              "birth_date": "2018-01-01", "school_stage": "primary"}  # fmt: skip
-    family = [{"name": KIN, "relation": "父", "phone": KIN_PHONE, "note": f"{NAME}之父"}]
+    family = [{"name": KIN, "relation": "父", "phone": KIN_PHONE, "note": f"{NAME}之父，{REPORTER}说"}]
     filed = await api.report(children=[child], family=family, narrative=f"{SAID}，报告人{REPORTER}",
                              reporter={"class": "committee", "name": REPORTER, "phone": PHONE})  # fmt: skip
     case = filed["case_id"]
@@ -160,6 +161,16 @@ async def test_whoever_is_not_to_know_the_reporter_finds_no_trace_of_them_in_a_f
         assert (REPORTER in said, "unit-village-1" in said, "village.reporter.1" in said) == (knows, knows, knows), (
             person
         )
+
+
+async def test_no_text_that_leaves_for_an_agencys_system_names_the_reporter_but_to_intake(api):
+    case, _ = await known_child(api)
+    async with api.service.engine.connect() as conn:
+        said = {knows: str(await view_of(conn, case, knows_reporter=knows)) for knows in (True, False)}
+    assert {knows: (NAME in text, text.count(REPORTER)) for knows, text in said.items()} == {
+        True: (True, 2),
+        False: (True, 0),
+    }
 
 
 async def test_a_family_in_a_register_is_masked_in_the_list_and_opened_by_the_entry(api, child):
