@@ -171,6 +171,8 @@ def test_what_would_be_told_more_is_said_of_whom_it_is_told_also_where_only_a_li
     assert [sentence(one, after).zh for one in diff(PACK.file, after) if one.kind == "narrower"] == [
         "区法院将不再告知：案件全部内容"
     ]
+    kinds = [one.kind for one in diff(PACK.file, after)]
+    assert kinds[: kinds.count("wider")] == ["wider"] * kinds.count("wider"), "and it comes first"
     gone = parse(WRITTEN | {"disclosure.yaml": without("tell-police-dropout")})
     more = [one for one in diff(PACK.file, gone) if one.kind == "wider" and one.row == "POLICE note_dropout"]
     assert {one.field: one.after for one in more}["narrative"] == ["narrative"]

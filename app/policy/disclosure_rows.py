@@ -81,7 +81,7 @@ class Difference(NamedTuple):
 
 
 def differences(before: Lists, after: Lists) -> tuple[Difference, ...]:
-    """Whatever row says so: a list that goes leaves its agency to another one, which may tell more."""
+    """What is told more first. Whatever row says so: a list that goes leaves its agency to another one, which may tell more."""
     agencies = dict.fromkeys(agency for lists in (before, after) for row in lists.rows for agency in row.agencies)
     tasks = dict.fromkeys(
         place for lists in (before, after) for row in lists.rows for place in _places(row) if place[1]
@@ -93,7 +93,7 @@ def differences(before: Lists, after: Lists) -> tuple[Difference, ...]:
         if agency:
             found += _between(agency, task, before.of(agency, task), after.of(agency, task))
     found += _whole(before, after)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: not one.is_more))
 
 
 def _between(agency: Agency | None, task: str, was: DisclosureList, now: DisclosureList) -> Iterator[Difference]:
