@@ -39,7 +39,7 @@ OTHERS = "refer"
 
 
 def verb_of(agency: Agency, task: str) -> str:
-    """What the agency is asked to do, and with it how much it is told."""
+    """What the agency is asked to do; how much it is told for that stands in the disclosure lists of the rules."""
     return FOR_TASK.get((agency, task)) or VERBS.get(agency, OTHERS)
 
 
