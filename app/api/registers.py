@@ -228,7 +228,10 @@ async def history(code: str, entry_id: str, conn: Conn, who: Who, shouhu: Shouhu
         lens = asked if register.names_families else lens
     lines = await _lines(conn, who, register, entry_id)
     hidden = () if seen.shows_private(lines[-1].desk) else register.private
-    masked = register.names_families and not lens.full and sight(who, register).shows_private(lines[-1].desk)
+    hides = any(
+        spec.private and spec.type is not FieldType.CHILD and spec.code in lines[-1].fields for spec in register.fields
+    )
+    masked = hides and register.names_families and not lens.full and sight(who, register).shows_private(lines[-1].desk)
     return [
         EntryRow.model_validate({
             **one.model_dump(exclude={"book", "behalf", "fields"}), "masked": masked,

@@ -89,7 +89,7 @@ async def decide(child_id: str, request: Request, conn: Conn, who: Signed, shouh
         asked = form.valid(Asked, {"need": form.one("need"), "note": form.one("why")})
         if asked and await form.attempt(conn, lambda: children.open_child(child_id, asked, conn, who, shouhu)):
             return RedirectResponse(f"{CHANGES}/{child_id}", 303, headers=STRICT)
-        return await _file(request, conn, who, shouhu, child_id, form)
+        return await _file(request, conn, who, shouhu, child_id, form.moved("note", "why"))
     if form.one("verb") not in ("pass", "reject"):
         raise HTTPException(404)
     ticked, rejects = form.many("change"), form.one("verb") == "reject"

@@ -65,7 +65,7 @@ async def _in_full(
 ) -> Response:
     asked = form.valid(Asked, {"need": form.one("need"), "note": form.one("why")})
     if asked is None or not await form.attempt(conn, lambda: signals.open_signal(signal_id, asked, conn, who)):
-        return await _signal(request, conn, who, shouhu, signal_id, form)
+        return await _signal(request, conn, who, shouhu, signal_id, form.moved("note", "why"))
     return RedirectResponse(f"{SIGNALS}/{signal_id}", 303, headers=STRICT)
 
 
@@ -108,7 +108,7 @@ async def tell(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, one: s
             conn, lambda: duplicates.decide_duplicate(one, asked, conn, who, shouhu, Response(), idempotency_key=form.key)
         ) if asked else None  # fmt: skip
     if done is None:
-        return await _pair(request, conn, who, shouhu, one, other, form)
+        return await _pair(request, conn, who, shouhu, one, other, form.moved("note", "why"))
     return RedirectResponse(back, 303, headers=STRICT)
 
 

@@ -79,7 +79,7 @@ async def open_in_full(child_id: str, request: Request, conn: Conn, who: Signed,
         what = form.one("then")
         rest = f"/change/{what}" if what in WHATS else ""
         return RedirectResponse(f"{CHILDREN}/{child_id}{rest}", 303, headers=STRICT)
-    return await _file(request, conn, who, shouhu, child_id, form)
+    return await _file(request, conn, who, shouhu, child_id, form.moved("note", "why"))
 
 
 async def _file(

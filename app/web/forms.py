@@ -67,6 +67,12 @@ class Form:
         self.errors.setdefault(name, (zh, en))
         self.status = max(self.status, 422)
 
+    def moved(self, of: str, name: str) -> Self:
+        """What is wrong with a part of a body is said beside the field that holds it on this page."""
+        if of in self.errors:
+            self.errors.setdefault(name, self.errors.pop(of))
+        return self
+
     def take(self, other: "Form", name: str) -> None:
         """What was wrong with one of several, said here once; what changed in it is listed with the rest."""
         for words in other.errors.values():

@@ -34,6 +34,10 @@ NAMED_BY = ("name", "title", "line")
 """The field by which an entry is called where another names it."""
 MOST = 200
 KINDS = {FieldType.DAY: "date", FieldType.COUNT: "number", FieldType.YUAN: "text"}
+LABELS: dict[str, Pair] = {
+    "reason": ("注销原因", "Why it ends"), "sure": ("确认", "Sure"), "need": ("为什么需要", "Why they are needed"),
+    "why": ("具体事由", "What for"),
+}  # fmt: skip
 SHOWN = 6
 """Columns of a list; all fields stand on the page of the entry."""
 
@@ -161,7 +165,7 @@ async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, kind: regis
         "path": REGISTERS, "kind": kind, "lists": lists, "said": said,
         "types": {spec.code: KINDS.get(spec.type, "text") for spec in kind.fields},
         "desks": DESK_NAMES, "streets": {**STREETS, **DESK_NAMES, **called}, "today": shouhu.ledger.clock().date().isoformat(),
-        "labels": {spec.code: (spec.zh, spec.en) for spec in kind.fields} | {"reason": ("注销原因", "Why it ends"), "sure": ("确认", "Sure")},
+        "labels": {spec.code: (spec.zh, spec.en) for spec in kind.fields} | LABELS,
     }  # fmt: skip
 
 
@@ -209,6 +213,7 @@ async def act(code: str, entry_id: str, request: Request, conn: Conn, who: Signe
     else:
         raise HTTPException(404)
     if done is None:
+        form = form.moved("note", "why") if verb == "full" else form
         return await _entry(request, conn, who, shouhu, kind, entry_id, form)
     return RedirectResponse(
         f"{REGISTERS}/{code}" if verb == "end" else f"{REGISTERS}/{code}/{entry_id}", 303, headers=STRICT

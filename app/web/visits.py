@@ -121,7 +121,7 @@ async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shou
         asked = form.valid(need.Asked, {"need": Need.VISIT, "note": form.one("full_note")})
         if asked and await form.attempt(conn, lambda: children.open_child(row.child_id, asked, conn, who, shouhu)):
             return RedirectResponse(f"{VISITS}/{watch_id}", 303, headers=STRICT)
-        return await shown(request, conn, who, shouhu, row, form)
+        return await shown(request, conn, who, shouhu, row, form.moved("note", "full_note"))
     said = _said(form)
     visit = form.valid(watches.Visit, said) if said else None
     seen = f'"{form.version}"' if form.version is not None else None

@@ -164,3 +164,19 @@ async def test_pages_name_every_child_once(api, poor, left_behind):
     whole = (await book(api, COMMITTEE, "work"))["rows"]
     assert [row["child_id"] for row in rows] == [row["child_id"] for row in whole]
     assert len({row["child_id"] for row in rows}) == len(rows) >= 2
+
+
+async def test_the_books_of_a_month_say_what_to_mend_and_name_nobody(api, poor, left_behind):
+    answer = await api.get(COMMITTEE, "/v1/ledgers/due?month=2020-01")
+    due = {row["code"]: row for row in answer.json()}
+    whole = (await book(api, COMMITTEE, "work"))["rows"]
+    assert (due["work"]["children"], due["work"]["rows"], due["work"]["is_whole"]) == (len(whole), len(whole), True)
+    assert due["guardianship_supervision"]["rows"] == 0, "nobody was visited then"
+    missing = {gap["code"]: gap["children"] for gap in due["information"]["missing"]}
+    assert missing["hukou_division"] >= 2
+    assert not any(word in answer.text for word in ("欧阳", "华", "13800001234", poor, left_behind))
+    unfinished = await book(api, COMMITTEE, "information", "?limit=200&unfinished=true")
+    assert {row["child_id"] for row in unfinished["rows"]} >= {poor, left_behind}
+    assert [row["code"] for row in (await api.get("wf.officer.1", "/v1/ledgers/due")).json()] == ["left_behind"]
+    assert (await api.get("hotline.officer.1", "/v1/ledgers/due")).json() == []
+    is_problem(await api.get(COMMITTEE, "/v1/ledgers/due?month=2020-13"), 422, "invalid_request")

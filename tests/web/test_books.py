@@ -52,6 +52,9 @@ async def test_a_book_is_sent_confirmed_verified_and_handed_in(as_person):
     child_id, _, numbers = ticked.partition(":")
     file = (await street.get(f"/changes/{child_id}")).text
     assert all(said in file for said in ("走访发现困境儿童", "中风险", "信息台账导入"))
+    for page in ("changes", "children"):
+        blank = (await street.post(f"/{page}/{child_id}", data={"verb": "full", "need": "verify"})).text
+        assert ('id="why-error"' in blank, '<a href="#why">' in blank) == (True, True), page
     back = await street.post(f"/changes/{child_id}", data={"verb": "reject", "change": numbers.split()})
     assert (back.status_code, "请选择退回原因" in back.text) == (422, True)
     assert (await committee.post("/changes", data={"file": ticked})).status_code == 403, "a second person"
