@@ -37,6 +37,8 @@ class Rig(Stack):
     def __init__(self, data: Path, *, policy: str = REAL) -> None:
         super().__init__(data, api_port=0, temporal_port=0, ui_port=0, policy=policy, limits=1000)
         self.wired: set[str] = set()
+        self.place = self.data / "tmp"
+        """Where the processes put what is temporary."""
         self._starting, self._workers_before = "", 0
         self.inside: dict[str, Any] = {}
         """Faults inside the worker from its next start on: see tests/faults/worker.py."""
@@ -48,6 +50,7 @@ class Rig(Stack):
     @contextlib.asynccontextmanager
     async def running(self):
         """Started, and stopped at the end."""
+        self.place.mkdir(parents=True, exist_ok=True)
         for wire in self.wires.values():
             await wire.open()
         try:
@@ -67,7 +70,7 @@ class Rig(Stack):
 
     def environment(self) -> dict[str, str]:
         """With the faults that are asked for; through the wires where that is asked for."""
-        found = super().environment()
+        found = super().environment() | {"TMPDIR": str(self.place)}
         if self._starting in self.wired:
             postgres, temporal = str(self.wires["postgres"].port), str(self.wires["temporal"].port)
             found["SHOUHU_DATABASE_URL"] = found["SHOUHU_DATABASE_URL"].replace(str(self.port("postgres")), postgres)

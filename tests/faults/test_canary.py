@@ -19,17 +19,8 @@ from tests.faults.canaries import CIVIL, POLICE, form, leaks, lives, outside, se
 from tests.faults.traffic import REPORTER
 
 PATIENCE = 60
-CHILDREN, AT_ONCE = times(3, 200), 4
+CHILDREN, AT_ONCE = times(2, 200), 4
 STREET = "street-110106101.officer.1"
-
-
-@pytest.fixture
-async def in_own_place(rig, monkeypatch):
-    """The service with a place for temporary files where they are looked for."""
-    place = rig.data / "tmp"
-    place.mkdir(exist_ok=True)
-    monkeypatch.setenv("TMPDIR", str(place))
-    return place
 
 
 async def everything_fails(rig, people, word):
@@ -57,24 +48,25 @@ async def failed(rig, case):
                 tried = max((p.attempt for p in described.raw_description.pending_activities), default=0)
 
 
-async def books_are_made(rig, people, place):
-    """A workbook while its worker is killed: what it had written goes with the next one."""
+def left_by_a_killed_worker(place):
+    """What was written of a book until then."""
     left = place / f"{PLACE}999999999-x"
     left.mkdir()
     (left / "made.xlsx").write_text("of a worker that was killed")
+    return left
+
+
+async def books_are_made(rig, people):
     asked = await people.post(STREET, "/v1/ledgers/information/exports", {})
-    await rig.restart("worker")
     async with asyncio.timeout(PATIENCE):
         while (await people.get(STREET, f"/v1/sheets/{asked['id']}"))["state"] not in ("done", "refused", "failed"):
             await asyncio.sleep(0.1)
-    assert not left.exists()
 
 
-async def test_what_is_said_of_children_is_nowhere_but_in_its_columns(rig, people, in_own_place):
+async def test_what_is_said_of_children_is_nowhere_but_in_its_columns(rig, people):
     await rig.agency("EDU", "reject")
     await rig.agency("HEALTH", "hang")
-    all_words = [words() for _ in range(CHILDREN + 1)]
-    await rig.restart("api")
+    all_words, left = [words() for _ in range(CHILDREN + 1)], left_by_a_killed_worker(rig.place)
     await rig.restart("worker", saying=all_words[0]["narrative"])
     await rig.works()
     seated, turn, cases = await sessions(rig, POLICE, CIVIL), asyncio.Semaphore(AT_ONCE), []
@@ -86,7 +78,8 @@ async def test_what_is_said_of_children_is_nowhere_but_in_its_columns(rig, peopl
     await asyncio.gather(*(one(word) for word in all_words[1:]))
     case = await everything_fails(rig, people, all_words[0])
     await failed(rig, case)
-    await books_are_made(rig, people, in_own_place)
+    await books_are_made(rig, people)
+    assert not left.exists()
     assert await leaks(rig, people, all_words) == []
     assert len(cases) == CHILDREN
     everywhere = b"".join(path.read_bytes() for name, path in outside(rig).items() if name.parts[0] != "postgres")
@@ -101,27 +94,28 @@ async def test_what_is_said_of_children_is_nowhere_but_in_its_columns(rig, peopl
     )
 
 
-@pytest.mark.parametrize("where", ["api.log", "tmp/shouhu-x/made.xlsx", "postgres/base/pgsql_tmp/t", "temporal/x.db"])
-async def test_control_a_word_that_stands_somewhere_is_found(rig, people, where):
-    word, path = words(), rig.data / f"{where}.planted"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"x{word['content']} {word['phone']},{word['id_no']}")
-    found = await leaks(rig, people, [word])
-    path.unlink()
-    assert {said for _, said in found} == {word["content"], word["phone"], word["id_no"]}
+PLACES = ("api.log", "tmp/shouhu-x/made.xlsx", "postgres/base/pgsql_tmp/t", "temporal/x.db")
 
 
-async def test_control_a_word_in_a_row_is_found(rig, people):
-    word = words()
+async def test_control_a_word_that_stands_somewhere_is_found(rig, people):
+    """In a file of each kind, and in a row."""
+    planted = {rig.data / f"{where}.planted": words() for where in PLACES}
+    in_a_row = words()
+    for path, word in planted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"x{word['content']} {word['phone']},{word['id_no']}")
     async with rig.database() as engine:
         async with engine.begin() as conn:
-            await conn.execute(
-                insert(beats).values(process="planted", build=word["name"], began_at=func.now(), at=func.now())
-            )
-        found = await leaks(rig, people, [word])
+            row = insert(beats).values(process="planted", build=in_a_row["name"], began_at=func.now(), at=func.now())
+            await conn.execute(row)
+        found = await leaks(rig, people, [*planted.values(), in_a_row])
         async with engine.begin() as conn:
             await conn.execute(delete(beats).where(beats.c.process == "planted"))
-    assert ("beats", word["name"]) in found
+    for path, word in planted.items():
+        path.unlink()
+        where = str(path.relative_to(rig.data))
+        assert {said for name, said in found if name == where} == {word["content"], word["phone"], word["id_no"]}, where
+    assert ("beats", in_a_row["name"]) in found
 
 
 async def test_control_failures_in_clear_are_found_in_temporal(rig, people):
