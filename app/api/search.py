@@ -1,13 +1,13 @@
 """Exact search for a child among the cases in sight: by number, phone, or name with birth. What is asked travels in the body alone."""
 
 from datetime import date
-from typing import Any, Self
+from typing import Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import func, select
 
-from app.api.context import Conn, Shouhu, Who, audit_read, subject_of, visible
+from app.api.context import Conn, Shouhu, Who, audit_read, subject_of, told, visible
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -68,7 +68,7 @@ class Wanted(BaseModel):
 
 
 class FoundChild(BaseModel):
-    """A child of a case that the caller may read; the name is masked, the case shows it whole."""
+    """A child of a case that the caller may read; the name is masked, and empty where the caller's disclosure list has none."""
 
     child_id: str
     case_id: str
@@ -95,13 +95,16 @@ async def search_children(wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) 
         .order_by(case.filed_at.desc(), child.id)
         .limit(MOST)
     )
-    rows = [row for row in (await conn.execute(query)).mappings() if _reads(who, row["progress"])]
+    found = [(row, Progress.model_validate(row["progress"])) for row in (await conn.execute(query)).mappings()]
+    read = [(row, case) for row, case in found if not isinstance(may(who, Action.READ_CONTENT, subject_of(case)), Deny)]
+    rows = [row for row, _ in read]
+    named = {row["id"] for row, case in read if await _is_named(conn, who, shouhu, case)}
     await audit_read(conn, who, "search_children", None, wanted.kinds, children=[row["id"] for row in rows])
     shown = ("case_id", "number", "stage", "is_open")
     return [
         FoundChild(
             child_id=row["id"],
-            name=mask_name(row["name"] or ""),
+            name=mask_name(row["name"] or "") if row["id"] in named else "",
             case_no=case_no(row["number"], row["filed_at"]),
             **{name: row[name] for name in shown},
         )
@@ -119,8 +122,9 @@ async def _count(conn: Conn, who: Who, shouhu: Shouhu) -> None:
     await count_wrong(conn, key, now)
 
 
-def _reads(who: Who, stored: dict[str, Any]) -> bool:
-    return not isinstance(may(who, Action.READ_CONTENT, subject_of(Progress.model_validate(stored))), Deny)
+async def _is_named(conn: Conn, who: Who, shouhu: Shouhu, case: Progress) -> bool:
+    sees = await told(conn, who, shouhu, case)
+    return sees.child is None or "name" in sees.child
 
 
 def _marks(conn: Conn, wanted: Wanted) -> list[str]:

@@ -217,14 +217,18 @@ async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows
             children=[child], family=[{"name": "示例乙（化名）", "relation": "姑", "phone": "13800002222"}]
         )
     )["case_id"]
-    pupil = "division], basis: [R088"
-    more = ("disclosure.yaml", pupil, f"division, phone], kin: [name], without_suspects: true, {pupil[11:]}")
+    pupil = "name, sex, birth_date, school, division], basis: [R088"
+    more = (
+        "disclosure.yaml",
+        pupil,
+        "sex, birth_date, school, division, phone], kin: [name], without_suspects: true, basis: [R088",
+    )
     await published(api, pack(name, more))
     changes = (await api.get(OFFICER, f"/v1/policy/versions/{name}/changes?against=fengtai-2026.1")).json()
     assert {one["said_en"] for one in changes if one["kind"] == "wider" and one["row"] == "EDU"} >= {
         "Education would now also see: of the children: telephone", "Education would now also see: of the kin to be reached: name",
     }  # fmt: skip
-    tried = (await api.get(SUPERVISOR, f"/v1/policy/versions/{name}/dry-run?against=fengtai-2026.1")).json()
+    tried = (await api.get(SUPERVISOR, f"/v1/policy/versions/{name}/dry-run?against=fengtai-2026.1&newest=5")).json()
     assert [
         one["after"] for one in tried["otherwise"] if one["case_id"] == case and one["what"].endswith("told:kin")
     ] == [["name"]]
@@ -236,13 +240,19 @@ async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows
         content = (await api.get("edu.officer.1", f"/v1/cases/{case}")).json()["content"]
         return set(content["children"][0]), [set(one) for one in content["family"]]
 
+    async def found():
+        hits = await api.post("edu.officer.1", "/v1/search/children", {"phone": child["phone"]})
+        return next(one["name"] for one in hits.json() if one["case_id"] == case)
+
     before = {"id", "name", "sex", "birth_date", "school", "division"}
     assert await told() == (before, []), "a case stays on the version under which it was opened"
+    assert await found() == "示*"
     opened = await api.post("edu.officer.1", f"/v1/cases/{case}/full-view", {"need": "visit", "note": "核对联系方式"})
     assert opened.json()["fields"] == ["children: some"]
     moved = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name})
     assert moved.status_code == 200, moved.text
-    assert await told() == (before | {"phone"}, [{"name"}])
+    assert await told() == (before - {"name"} | {"phone"}, [{"name"}])
+    assert await found() == "", "and no search tells it"
     why = (await api.get(OFFICER, f"/v1/cases/{case}/explanation")).json()
     assert [one["row"] for one in why if one["table"] == "disclosures"] == ["tell-education"]
 
