@@ -19,7 +19,7 @@ from app.domain.access import Actor
 from app.domain.approvals import MOST_CHILDREN
 from app.domain.determination import Category
 from app.domain.facts import BEIJING
-from app.domain.handing_in import is_of
+from app.domain.handing_in import has_rows, is_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Use, categories, lines, row
 from app.domain.sheet_columns import KEY, layout
 from app.domain.sheets import cells, heading
@@ -79,6 +79,7 @@ async def export(
     reach, findings, today = within(who, ledger), Findings(rules), now.astimezone(BEIJING).date()
     async for ids, done, total in pages(conn, reach):
         found = await held(conn, who, book, findings, ids, today)
+        found = [line for line in found if has_rows(ledger.rows_of, line, job.month)]
         counts["children"] += len(found)
         if why and APPROVED not in job.counts and counts["children"] > MOST_CHILDREN:
             raise SecondPersonNeeded

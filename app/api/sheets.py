@@ -27,7 +27,7 @@ from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
 from app.domain.facts import BEIJING
-from app.domain.handing_in import MONTH
+from app.domain.handing_in import MONTH, has_rows
 from app.domain.ledgers import Findings, Reach, Use
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheet_care import arranges
@@ -125,7 +125,7 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
     rules = await rules_of(conn, shouhu)
     book = book_of(rules, who, code)
     now, why = shouhu.ledger.clock(), wanted.use.value if wanted.use else None
-    approved = bool(why and await _is_for_two(conn, who, shouhu, rules, book))
+    approved = bool(why and await _is_for_two(conn, who, shouhu, rules, book, wanted.month))
     if approved:
         await spend(conn, who, Act.EXPORT, {"ledger": code, "use": str(why)}, now)
     return await _job(
@@ -133,13 +133,16 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
     )
 
 
-async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any) -> bool:
-    """Whether so many of the first children stand in the book that one person alone may not have them in full."""
+async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any, month: str | None) -> bool:
+    """Whether so many of the first children have rows in the book that one person alone may not have them in full."""
     await reaching(conn, district=book.ledger().reach is Reach.DISTRICT)
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
     chosen = await chosen_by_columns(conn, who, book.ledger(), None, LOOKED_AT)
     ids = await those_within(conn, who, book.ledger(), chosen)
-    return len(ids) > MOST_CHILDREN and len(await held(conn, who, book, Findings(rules), ids, today)) > MOST_CHILDREN
+    if len(ids) <= MOST_CHILDREN:
+        return False
+    lines = await held(conn, who, book, Findings(rules), ids, today)
+    return sum(has_rows(book.ledger().rows_of, line, month) for line in lines) > MOST_CHILDREN
 
 
 @router.post(

@@ -25,6 +25,11 @@ def is_of(line: Line, month: str | None) -> bool:
     return month is None or line.visit is None or month_of(line.visit.event.at) == month
 
 
+def has_rows(rows_of: RowsOf, line: Line, month: str | None) -> bool:
+    """Whether a child that stands in a book has a row in it; one that was never visited has none in a book of visits."""
+    return any(is_of(one, month) for one in lines(rows_of, line))
+
+
 def gaps(codes: Iterable[str], line: Line) -> tuple[str, ...]:
     """The columns in which something is missing."""
     return tuple(code for code in codes if code in EXPECTED and not _is_said(COLUMNS[code].of(line)))

@@ -101,12 +101,12 @@ async def _listed(request: Request, conn: AsyncConnection, who: Actor, shouhu: S
     kinds = await ledgers.ledgers(conn, who, shouhu)
     facts = {
         "path": BOOKS, "kinds": kinds, "rows_of": {one.value: one for one in RowsOf}, "form": form, "enters": who.has(*DESK_STAFF),
-        **await jobs_of(conn, who, shouhu), "asked": await _asked(conn, who, shouhu), "decides": who.has(*HEADS),
+        **await jobs_of(conn, who, shouhu), "asked": await asked_of(conn, who, shouhu), "decides": who.has(*HEADS),
     }  # fmt: skip
     return await show(request, conn, who, "books.html", facts, status=form.status)
 
 
-async def _asked(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[approvals.ApprovalRow]:
+async def asked_of(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[approvals.ApprovalRow]:
     """Exports in full that wait for a second person, and those that were approved and may be made now. It opens the door: ask it last."""
     found = await approvals.approvals(conn, who, shouhu, waiting=False, cursor=None, limit=100)
     now = shouhu.ledger.clock()

@@ -8,15 +8,16 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import ledgers, sheets
+from app.api import approvals, ledgers, sheets
 from app.api.context import Conn, Shouhu
 from app.db.service import Service
 from app.domain.access import DESK_STAFF, Actor
+from app.domain.approvals import Act, Reason
 from app.domain.handing_in import MONTH, month_of
 from app.domain.ledgers import RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheets import Step
-from app.web.books import BOOKS, jobs_of, months
+from app.web.books import BOOKS, asked_of, jobs_of, months
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import Signed, show
@@ -33,22 +34,33 @@ async def due(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: 
 
 @router.post(DUE)
 async def hand_in(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """导出上报 of one book or of all of them: a workbook in full each, for that purpose, on record."""
+    """导出上报 of one book or of all of them: a workbook in full each, for that purpose, on record; or its proposal to a second person, where
+    so many children take two."""
     form = await Form.of(request)
     month, kinds = form.one("month"), [one.code for one in await ledgers.ledgers(conn, who, shouhu)]
-    codes = kinds if form.one("one") == "all" else [one for one in kinds if one == form.one("one")]
+    codes = kinds if form.one("one") == "all" else [one for one in kinds if one in form.one("one").split()]
     wanted = form.valid(sheets.Wanted, {"use": Use.HAND_IN.value, "month": month})
     if not codes:
         raise HTTPException(404)
     for code in codes if wanted else ():
         each = Form()
-        await each.attempt(conn, lambda code=code: sheets.export_ledger(code, wanted, conn, who, shouhu), _beside(code))
+        if form.one("verb") == "propose":
+            await each.attempt(conn, lambda code=code: approvals.propose(_proposed(code, month), conn, who, shouhu))
+        else:
+            export = lambda code=code: sheets.export_ledger(code, wanted, conn, who, shouhu)  # noqa: E731
+            await each.attempt(conn, export, _beside(code))
         for name, words in each.errors.items():
             form.wrong(name or code, *words)
         form.status = max(form.status, each.status)
     if form.errors:
         return await _due(request, conn, who, shouhu, month if wanted else None, form)
     return RedirectResponse(f"{DUE}?month={month}", 303, headers=STRICT)
+
+
+def _proposed(code: str, month: str) -> approvals.Proposed:
+    use = Use.HAND_IN.value
+    named: dict[str, str | int] = {"ledger": code, "use": use}
+    return approvals.Proposed(act=Act.EXPORT, parameters=named, reason=Reason(use), note=f"{month} 台账上报")
 
 
 def _beside(code: str) -> Mapping[RefusalCode, str]:
@@ -68,6 +80,14 @@ async def _due(
     facts = {
         **await jobs_of(conn, who, shouhu), "path": DUE, "books": BOOKS, "rows": rows, "month": month, "months": months(this), "form": form,
         "handed": {one.book: one for one in reversed(of_month)}, "rows_of": {one.value: one for one in RowsOf}, "enters": who.has(*DESK_STAFF),
-        "labels": {row.code: (row.zh, row.en) for row in rows},
+        "labels": {row.code: (row.zh, row.en) for row in rows}, "asked": await _waiting(conn, who, shouhu),
+        "refused": [row.code for row in rows if row.code in form.errors],
     }  # fmt: skip
     return await show(request, conn, who, "books_due.html", facts, status=form.status)
+
+
+async def _waiting(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, approvals.ApprovalRow]:
+    """By book, what the person has proposed to hand in and a second person has not refused; it opens the door: ask it last."""
+    asked = await asked_of(conn, who, shouhu)
+    mine = (row for row in asked if row.person_id in who.persons and row.parameters["use"] == Use.HAND_IN)
+    return {str(row.parameters["ledger"]): row for row in mine}

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
-from app.domain.handing_in import Tally, gaps, is_of, month_of, needs_work
+from app.domain.handing_in import Tally, gaps, has_rows, is_of, month_of, needs_work
 from app.domain.ledgers import Line, RowsOf
 
 NOW = datetime(2026, 11, 30, 15, 30, tzinfo=UTC)
@@ -35,6 +35,11 @@ def test_a_visit_is_of_its_month_here_and_all_else_of_any():
 
 
 def test_a_child_without_a_visit_stands_in_no_book_of_visits():
+    assert [has_rows(kind, line(), None) for kind in (RowsOf.CHILDREN, RowsOf.VISITS, RowsOf.CASES)] == [
+        True,
+        False,
+        False,
+    ]
     tally = Tally()
     tally.add(CODES, RowsOf.VISITS, line(), "2026-11", NOW)
     assert tally == Tally()

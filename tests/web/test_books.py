@@ -113,6 +113,14 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     assert " · 0 行" in (await street.get(old.headers["location"])).text, "nobody was visited then"
     assert (await street.post("/books/due", data={"one": "school", "month": this})).status_code == 404
     assert (await street.post("/books/due", data={"one": "work", "month": "x"})).status_code == 422
+    head = await as_person("street-110106006.head.1")
+    said = {"one": "work family", "month": this, "verb": "propose"}
+    assert (await street.post("/books/due", data=said)).status_code == 303
+    assert (await street.get("/books/due")).text.count("待第二人批准") == 2
+    one = re.search(r'name="one" value="(approval-[^"]+)"', (await head.get("/books")).text)[1]
+    assert (await head.post("/books", data={"one": one, "verb": "approve"})).status_code == 303
+    shown = (await street.get("/books/due")).text
+    assert (shown.count("待第二人批准"), shown.count("第二人已批准，请导出")) == (1, 1)
     works = await as_person("sw.officer.1")
     assert (await works.post("/books/due", data={"one": "all", "month": this})).status_code == 303
     assert "社工个人信息档案" in (await works.get("/sheets")).text
