@@ -36,9 +36,10 @@ async def view_of(conn: AsyncConnection, case_id: str, *, knows_reporter: bool) 
     children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
     report = await conn.execute(select(tables.reports).where(tables.reports.c.case_id == case_id))
     row = (await opened(conn, [report.mappings().one()], tables.reports))[0]
-    said = texts_without(row, () if knows_reporter else names_of(row["reporter"] or {}))
+    known = {**row, "children": await opened(conn, children.mappings(), tables.children)}
+    said = texts_without(known, () if knows_reporter else names_of(row["reporter"] or {}))
     return View(
-        children=tuple(await opened(conn, children.mappings(), tables.children)),
+        children=tuple(said["children"]),
         family=tuple(said["family"]),
         narrative=said["narrative"],
         facts=row["facts"] or {},

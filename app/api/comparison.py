@@ -1,7 +1,8 @@
 """Two reports that may be about the same child, next to each other; the decision is a command on the case (link, clear, unlink)."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -17,6 +18,7 @@ from app.db.sounds import sound_keys
 from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
 from app.domain.comparison import Line, Verdict, compare
+from app.domain.disclosure import Told
 from app.domain.masking import names_of, texts_without
 from app.domain.matching import Reason
 from app.domain.progress import Progress
@@ -63,6 +65,19 @@ class ComparedCases(BaseModel):
     lines: list[ComparedLine]
 
 
+Seen = Callable[[Any], Any]
+"""How the caller sees what stands in one of the two."""
+
+
+class Read(NamedTuple):
+    """What is known of one of the two, how much of it the caller is told, and how it may be shown."""
+
+    sees: Told
+    lens: Lens
+    content: dict[str, Any]
+    reporter: dict[str, Any]
+
+
 @router.get("/cases/{case_id}/suggestions/{other_id}", operation_id="compare_cases")
 async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> ComparedCases:
     """Both as the caller may see them. What is the same is said of the values themselves, also where they are shown masked."""
@@ -73,8 +88,12 @@ async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who, shouh
     other = await progress_of(conn, who, other_id)
     for one in (progress, other):
         require(who, Action.READ_CONTENT, subject_of(one))
-    (here, lens), (there, lens_there) = [await _told(conn, who, shouhu, one) for one in (progress, other)]
-    lines = [_shown(line, lens, lens_there) for line in compare(here, there, sound_keys)]
+    both = [await _read(conn, who, shouhu, one) for one in (progress, other)]
+    known = [part for one in both for part in (one.content, one.reporter)]
+    traces = [trace for one in both for trace in names_of(one.reporter)]
+    here, there = (one.sees.of(texts_without(one.content, traces)) for one in both)
+    see, see_there = (one.lens.over(known) for one in both)
+    lines = [_shown(line, see, see_there) for line in compare(here, there, sound_keys)]
     table = tables.suggestions.c
     pair = or_(
         (table.case_id == case_id) & (table.other_id == other_id),
@@ -82,32 +101,32 @@ async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who, shouh
     )
     why = (await conn.execute(select(table.score, table.reasons, table.state).where(pair).limit(1))).one_or_none()
     return ComparedCases(
-        here=await _side(conn, progress, here, lens), there=await _side(conn, other, there, lens_there), lines=lines,
+        here=await _side(conn, progress, here, see), there=await _side(conn, other, there, see_there), lines=lines,
         score=why.score if why else None, reasons=why.reasons if why else [], state=why.state if why else None,
     )  # fmt: skip
 
 
-async def _told(conn: Conn, who: Actor, shouhu: Service, progress: Progress) -> tuple[dict[str, Any], Lens]:
-    """What the caller is told of a case, and how it may be shown; nobody who reported stands in it."""
+async def _read(conn: Conn, who: Actor, shouhu: Service, progress: Progress) -> Read:
+    """On record first. Whom either case names is hidden in the texts of both, whether or not the caller is told of them."""
     sees = await told(conn, who, shouhu, progress)
     lens = await look(conn, who, "compare_cases", progress.case_id, [*sees.fields])
-    content, reporter = await content_of(conn, progress, lens.keys)
-    return sees.of(texts_without(content, names_of(reporter))), lens
+    return Read(sees, lens, *await content_of(conn, progress, lens.keys))
 
 
-def _shown(line: Line, lens: Lens, lens_there: Lens) -> ComparedLine:
+def _shown(line: Line, see: Seen, see_there: Seen) -> ComparedLine:
     field = line.field.removeprefix("family_")
     here, there = (
-        [see({field: value})[field] for value in said] for see, said in ((lens, line.here), (lens_there, line.there))
+        [look_at({field: value})[field] for value in said]
+        for look_at, said in ((see, line.here), (see_there, line.there))
     )
     return ComparedLine(child=line.child, field=line.field, here=here, there=there, verdict=line.verdict)
 
 
-async def _side(conn: Conn, progress: Progress, content: dict[str, Any], lens: Lens) -> Side:
+async def _side(conn: Conn, progress: Progress, content: dict[str, Any], see: Seen) -> Side:
     case = tables.cases.c
     query = select(case.number, case.filed_at, case.closed_at, case.is_open).where(case.id == progress.case_id)
     row = (await conn.execute(query)).one()
-    narrative = lens({"narrative": content.get("narrative") or ""}, (content,))["narrative"]
+    narrative = see({"narrative": content.get("narrative") or ""})["narrative"]
     return Side(
         case_id=progress.case_id, case_no=case_no(row.number, row.filed_at), version=progress.version, stage=progress.stage,
         is_open=row.is_open, filed_at=row.filed_at, closed_at=row.closed_at, lead=progress.lead,

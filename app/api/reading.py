@@ -117,7 +117,7 @@ class Reading:
             content, who = await self._told()
             hidden = () if knows_reporter else names_of(who)
             shown = texts_without(content, hidden)
-            answer["content"] = lens.over((shown, who))(sees.of(shown))
+            answer["content"] = lens.over((content, who))(sees.of(shown))
             answer |= await self._proposals() if decides else {}
             if named:
                 answer["reporter"] = lens(who)

@@ -15,6 +15,7 @@ from app.domain.child_file import PREFIX, ChildFile
 from app.domain.child_record import CaseSeen, ChildRecord, Seen, together
 from app.domain.child_terms import FileField
 from app.domain.facts import ReportFacts
+from app.domain.masking import names_of, texts_without
 from app.domain.visit import VisitRecorded
 from app.domain.watch import Watch, child_of, watch_id
 
@@ -140,10 +141,19 @@ def one_of(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[b
 
 async def _by_id(conn: AsyncConnection, ids: list[str]) -> dict[str, Rows]:
     child, report = tables.children, tables.reports
-    query = select(child, report.c.family, report.c.facts)
+    query = select(child, report.c.family, report.c.facts, report.c.reporter)
     query = query.outerjoin(report, report.c.case_id == child.c.case_id).where(one_of(child.c.id, ids))
     rows = await opened(conn, (await conn.execute(query)).mappings(), child, report)
-    return {row["id"]: row for row in rows}
+    return {row["id"]: unreported(row) for row in rows}
+
+
+def unreported(row: Rows) -> Rows:
+    """A child with its family as they were reported; no text of theirs tells who did."""
+    traces = names_of(row["reporter"] or {})
+    if not traces:
+        return row
+    said = texts_without({"children": [row], "family": row["family"]}, traces)
+    return {**said["children"][0], "family": said["family"]}
 
 
 async def _folds(conn: AsyncConnection, table: Any, key: str, ids: list[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy import select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.child_records import own_id, records_of, registered
+from app.db.child_records import own_id, records_of, registered, unreported
 from app.db.intake import FamilyMember, Filed, ReportedChild, Reporter, Submission, file
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
@@ -33,9 +33,9 @@ class Seen:
 
 async def _row(conn: AsyncConnection, child_id: str) -> Any:
     child, report = tables.children, tables.reports
-    query = select(child, report.c.family.label("family")).outerjoin(report, report.c.case_id == child.c.case_id)
+    query = select(child, report.c.family, report.c.reporter).outerjoin(report, report.c.case_id == child.c.case_id)
     row = (await conn.execute(query.where(child.c.id == child_id))).mappings().one()
-    return (await opened(conn, [row], child, report))[0]
+    return unreported((await opened(conn, [row], child, report))[0])
 
 
 def _corrected(record: ChildRecord) -> dict[str, Any]:

@@ -5,12 +5,13 @@ A child's birth date is the middle of the id number, so it is hidden with it. A 
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.domain.identity import clean_name, mask_id, mask_name, mask_phone, normal_id, normal_phone
-from app.domain.terms import Term
+from app.domain.identity import clean_name, mask_id, mask_name, mask_phone
+from app.domain.numbers import DIGITS, births, phone_forms, without_days, without_numbers
+from app.domain.terms import ReporterClass, Term
 
 
 class Need(Term):
@@ -29,12 +30,7 @@ VIEW_LASTS = timedelta(minutes=10)
 HIDDEN = "***"
 SHOWN = 3
 """Characters of an address that say where about; the house number is nobody's who did not ask for it."""
-ID_NO = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{5}(?:\s?\d){11}\s?[\dXx](?![0-9A-Za-z])")
-MOBILE = re.compile(r"(?<![0-9A-Za-z])1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?![0-9A-Za-z])")
-LANDLINE = re.compile(r"(?<![0-9A-Za-z])0\d{2,3}-?\d{7,8}(?![0-9A-Za-z])")
-DIGITS = re.compile(r"\d{3}")
-"""How every number of a person begins."""
-DAY = re.compile(r"(\d{4})\s*[-年./]\s*\d{1,2}\s*[-月./]\s*\d{1,2}\s*日?")
+ONE_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SHORTEST = 2
 """A known word of one character would be taken out of every other word."""
 
@@ -50,7 +46,7 @@ def mask_birth_date(value: object) -> str:
 
 
 def _birth_text(value: object) -> str:
-    return DAY.sub(lambda found: mask_birth_date(found[1]), str(value))
+    return without_numbers(without_days(str(value)))
 
 
 MASKS: Mapping[str, Callable[[Any], str]] = {
@@ -66,7 +62,23 @@ WORDS = ("name", "family", "residence", "hukou", "address", "parents_at")
 """Fields whose values are looked for in texts as well; numbers are found by their form."""
 INSIDE = ("value", "waiting")
 """Where the value of a field of the child file stands: now, and while a change is under way."""
-ABOUT = frozenset((*WORDS, *INSIDE))
+BORN = ("birth_date", "birth_text", "id_no")
+"""Fields that say on which day somebody was born; texts lose these days, and keep all others."""
+ABOUT = frozenset((*WORDS, *BORN, *INSIDE))
+SAID = (None, "narrative", "note", "evidence", *INSIDE)
+"""Where a day that stands alone was written by somebody; elsewhere it is a field of its own, such as the day of an event."""
+PEOPLE = ("children", "family")
+NOTED = ("note", "relation", "features", "birth_text")
+"""Fields of a person of a case into which anything may have been written."""
+PLACES = ("school", "residence", "hukou")
+OF_DISTRICT = re.compile(r"^(?:北京市?\s*)?(?:丰台区?\s*)?")
+"""How units of the district begin, where they are written out."""
+ANYBODY = frozenset(
+    (*(kind.zh for kind in ReporterClass), "小学", "中学", "医院", "社区", "居委会", "村委会", "派出所", "街道", "街道办", "街道办事处",
+     "民政局", "教委", "教育局", "检察院", "法院", "热线", "邻居", "群众", "老师", "个人", "匿名",
+     "北京", "北京市", "丰台", "丰台区", "北京市丰台区", "未知", "不详")
+)  # fmt: skip
+"""Entered as a name or unit, these give nobody away, and a text without them would say less."""
 PLAIN, STRUCTURE, SEVERAL = (bool, int, float, type(None)), (dict, Mapping), (list, tuple)
 
 
@@ -77,11 +89,12 @@ class Mask:
         named = list[tuple[str, str]]()
         for one in known:
             _named(one, None, named)
-        words = {word: MASKS[field](word) for field, word in named}
+        words = {word: MASKS[field](word) for field, word in named if field in WORDS}
         words |= {clean_name(word): mask for word, mask in words.items()}
         fit = sorted((word for word in words if len(word) >= SHORTEST), key=len, reverse=True)
         self._words = {word: words[word] for word in fit}
         self._ascii = [word for word in fit if word.isascii()]
+        self._born = births(word for field, word in named if field in BORN)
 
     @cached_property
     def _any(self) -> re.Pattern[str]:
@@ -92,16 +105,11 @@ class Mask:
         return self._hide(value, None)
 
     def text(self, text: str) -> str:
-        """A text without the known names and addresses, and without anything that looks like a number of a person."""
+        """A text without the known names, addresses and birth dates, and without anything that looks like a number of a person."""
         words = self._ascii if text.isascii() else self._words
         if any(word in text for word in words):  # seldom; making the expression costs more than all the rest
             text = self._any.sub(lambda found: self._words[found[0]], text)
-        if not DIGITS.search(text):
-            return text
-        text = ID_NO.sub(lambda found: mask_id(normal_id(found[0])), text)
-        for form in (MOBILE, LANDLINE):
-            text = form.sub(lambda found: mask_phone(normal_phone(found[0])), text)
-        return text
+        return without_numbers(text, self._born)
 
     def _hide(self, value: Any, field: str | None) -> Any:
         if value == "" or isinstance(value, PLAIN):
@@ -112,7 +120,9 @@ class Mask:
             return [self._hide(one, field) for one in value]
         if field is not None and field in MASKS:
             return MASKS[field](value)
-        return self.text(value) if isinstance(value, str) else value
+        if not isinstance(value, str) or (field not in SAID and ONE_DAY.fullmatch(value)):
+            return value
+        return self.text(value)
 
 
 def _field(of: Mapping[Any, Any], name: str, field: str | None) -> str | None:
@@ -125,8 +135,11 @@ def _field(of: Mapping[Any, Any], name: str, field: str | None) -> str | None:
 
 def _named(value: object, field: str | None, named: list[tuple[str, str]]) -> None:
     if isinstance(value, str):
-        if value and field in WORDS:
+        if value and field in ABOUT:
             named.append((field, value))
+    elif isinstance(value, date):
+        if field in BORN:
+            named.append((field, value.isoformat()))
     elif isinstance(value, STRUCTURE):
         for name, one in value.items():
             if not isinstance(one, PLAIN) and (name in ABOUT or not isinstance(one, str)):
@@ -136,23 +149,63 @@ def _named(value: object, field: str | None, named: list[tuple[str, str]]) -> No
             _named(one, field, named)
 
 
-def names_of(reporter: Mapping[str, Any]) -> tuple[str, ...]:
-    """By what a text would give the reporter away to those who are not to know, in a full view too."""
-    name, phone = reporter.get("name") or "", reporter.get("phone") or ""
-    return name, clean_name(name), phone, normal_phone(phone)
+class Trace(NamedTuple):
+    """By what a text would give somebody away: an expression, and what a text has to hold for it to be looked for at all."""
+
+    form: str
+    letters: str = ""
+    unit: bool = False
+    """Whether it tells the unit, which may be the child's own school."""
+
+    def gone(self, text: str) -> str:
+        """The text without it, for good."""
+        is_there = all(one in text for one in self.letters) if self.letters else DIGITS.search(text)
+        return re.sub(self.form, HIDDEN, text) if is_there else text
 
 
-def texts_without(content: Mapping[str, Any], words: Iterable[str]) -> dict[str, Any]:
-    """A case's content whose texts, the report's own and those about its family, have lost these words."""
-    gone = tuple(words)
-    family = [
-        {**one, "note": without(one["note"], gone)} if one.get("note") else one for one in content.get("family") or ()
-    ]
-    return {**content, "narrative": without(content.get("narrative") or "", gone), "family": family}
+def names_of(reporter: Mapping[str, Any]) -> tuple[Trace, ...]:
+    """By what a text would give the reporter away to those who are not to know, in a full view too: name, unit, phone."""
+    name, unit, phone = (str(reporter.get(part) or "") for part in ("name", "org", "phone"))
+    names = (_trace(word) for word in _longest(name, clean_name(name)) if word not in ANYBODY)
+    units = (
+        _trace(word, unit=True) for word in _longest(unit, OF_DISTRICT.sub("", clean_name(unit))) if _is_unit(word)
+    )
+    return *names, *units, *map(Trace, phone_forms(phone))
 
 
-def without(text: str, words: Iterable[str | None]) -> str:
-    """A text from which these words are gone for good, such as the name of a reporter whom the reader is not to know."""
-    for word in sorted((one for one in words if one and len(one) >= SHORTEST), key=len, reverse=True):
-        text = text.replace(word, HIDDEN)
+def _longest(*words: str) -> list[str]:
+    said = {word.strip() for word in words}
+    return sorted((word for word in said if len(word) >= SHORTEST), key=lambda word: (-len(word), word))
+
+
+def _is_unit(word: str) -> bool:
+    return len(word) > SHORTEST and word not in ANYBODY
+
+
+def _trace(word: str, *, unit: bool = False) -> Trace:
+    """Also with blanks in it; a unit with or without its town and district."""
+    letters = "".join(word.split())
+    form = r"\s*".join(map(re.escape, letters))
+    return Trace(OF_DISTRICT.pattern.removeprefix("^") + form if unit else form, letters, unit)
+
+
+def texts_without(content: Mapping[str, Any], traces: Iterable[Trace]) -> dict[str, Any]:
+    """A case's content whose texts, the report's own and those about its children and its family, have lost these traces."""
+    gone = tuple(traces)
+    people = {part: [_person(one, gone) for one in content.get(part) or ()] for part in PEOPLE if part in content}
+    return {**content, "narrative": without(content.get("narrative") or "", gone), **people}
+
+
+def _person(one: Mapping[str, Any], gone: tuple[Trace, ...]) -> dict[str, Any]:
+    """Where somebody lives or learns is a fact of the child, also where it is the reporter's unit or name as a whole."""
+    said = {field: without(one[field], gone) for field in NOTED if one.get(field)}
+    of_name = tuple(trace for trace in gone if not trace.unit)
+    placed = {field: without(one[field], of_name) for field in PLACES if one.get(field)}
+    return {**one, **said, **{field: text for field, text in placed.items() if text != HIDDEN}}
+
+
+def without(text: str, traces: Iterable[Trace]) -> str:
+    """A text from which these traces are gone for good, such as those of a reporter whom the reader is not to know."""
+    for one in traces:
+        text = one.gone(text)
     return text

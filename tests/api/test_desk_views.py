@@ -72,6 +72,20 @@ async def test_two_reports_stand_side_by_side_compared_in_clear_and_shown_masked
         assert {case, other} <= set((await conn.execute(seen)).scalars())
 
 
+async def test_of_two_reports_neither_shows_whom_the_other_names(api):
+    """A neighbour's report names the mother and the one who reported first, both of whom only the first report knows."""
+    mother, teacher = "尉迟若兰", "赫连守拙"
+    child = {"name": "慕容若水（化名）", "birth_date": "2015-11-06", "residence_division": "110106101"}
+    first = await api.report(
+        children=[child], family=[{"name": mother, "relation": "母"}], narrative="邻居家有哭声",
+        reporter={"class": "school", "name": teacher, "phone": "138-0013-8000"},
+    )  # fmt: skip
+    said = f"{mother}打孩子，{teacher}（138 0013 8000）也知道，孩子2015年11月6日出生"
+    second = await api.report(children=[{"residence_division": "110106101"}], narrative=said)
+    both = (await api.get(POLICE, f"/v1/cases/{second['case_id']}/suggestions/{first['case_id']}")).json()
+    assert both["here"]["narrative"] == "尉迟*打孩子，***（***）也知道，孩子2015-**-**出生"
+
+
 async def test_a_child_is_found_by_initials_in_sight_alone_and_not_by_going_through_the_alphabet(api, pair):
     async def found(person, letters):
         answer = await api.post(person, "/v1/search/children", {"initials": letters})

@@ -1,5 +1,6 @@
 """Need to know: no whole name, number or address leaves by default; a reason opens it for minutes, on record and told to the owner."""
 
+import json
 import re
 import uuid
 
@@ -9,9 +10,12 @@ from sqlalchemy import select, text, update
 from activities.delivery import view_of
 from app.db import tables
 from app.domain.access import ENGINE
+from app.domain.disclosure import packet
+from app.domain.progress import Progress
 from app.domain.terms import Grade
 from app.domain.watch import BeginWatch, watch_id
 from app.main import create_app
+from app.policy.loader import load
 from app.settings import Settings
 
 STREET = "110106014"
@@ -30,7 +34,7 @@ WHY = {"need": "visit", "note": "今日入户，须核对门牌"}
 async def known_child(api):
     """Named in every place that takes a text: the report, notes, a visit, the file, a register; and under watch."""
     child = {"residence_division": STREET, "name": NAME, "id_no": ID_NO, "phone": PHONE, "residence": HOME, "hukou": HOME,
-             "birth_date": "2018-01-01", "school_stage": "primary"}  # fmt: skip
+             "birth_date": "2018-01-01", "school_stage": "primary", "features": f"{REPORTER}见其左臂有疤"}  # fmt: skip
     family = [{"name": KIN, "relation": "父", "phone": KIN_PHONE, "note": f"{NAME}之父，{REPORTER}说"}]
     filed = await api.report(children=[child], family=family, narrative=f"{SAID}，报告人{REPORTER}",
                              reporter={"class": "committee", "name": REPORTER, "phone": PHONE})  # fmt: skip
@@ -168,9 +172,29 @@ async def test_no_text_that_leaves_for_an_agencys_system_names_the_reporter_but_
     async with api.service.engine.connect() as conn:
         said = {knows: str(await view_of(conn, case, knows_reporter=knows)) for knows in (True, False)}
     assert {knows: (NAME in text, text.count(REPORTER)) for knows, text in said.items()} == {
-        True: (True, 2),
+        True: (True, 3),
         False: (True, 0),
     }
+
+
+async def test_no_list_of_the_rules_tells_an_agency_the_name_unit_or_phone_of_who_reported(api):
+    unit, told = "示例第九小学", ("138 0013 8000", "１３８００１３８０００", "+86-138-0013-8000")
+    said = f"示例第九小学的{REPORTER}老师（{{}}）说的"
+    filed = await api.report(
+        children=[{"residence_division": STREET, "name": NAME, "features": said.format(told[0])}],
+        family=[{"name": KIN, "relation": f"{REPORTER}的邻居", "note": said.format(told[1])}], narrative=said.format(told[2]),
+        reporter={"class": "school", "org": unit, "name": REPORTER, "phone": "138-0013-8000"},
+    )  # fmt: skip
+    async with api.service.engine.connect() as conn:
+        stored = select(tables.cases.c.progress).where(tables.cases.c.id == filed["case_id"])
+        progress = Progress.model_validate((await conn.execute(stored)).scalar_one())
+    lists = load("fengtai-2026.1").file.disclosures
+    for knows in (False, True):
+        async with api.service.engine.connect() as conn:
+            view = await view_of(conn, filed["case_id"], knows_reporter=knows)
+        sent = "".join(json.dumps(packet(row, progress, view), ensure_ascii=False) for row in lists)
+        assert [trace in sent for trace in (unit, REPORTER, *told)] == [knows] * 5
+        assert NAME in sent
 
 
 async def test_a_family_in_a_register_is_masked_in_the_list_and_opened_by_the_entry(api, child):
