@@ -14,11 +14,12 @@ from activities.messages import At, Moved, Order
 from app.db import tables
 from app.db.audit import on_record
 from app.db.ledger import Ledger
+from app.db.past import report_of
 from app.db.people import machine_of
 from app.db.vault import opened, opened_one
 from app.domain import commands as c
 from app.domain.access import ENGINE
-from app.domain.disclosure import View, packet
+from app.domain.disclosure import View, as_known, packet
 from app.domain.masking import names_of, texts_without
 from app.domain.policy import Policy
 from app.domain.procedure import About
@@ -36,13 +37,14 @@ async def view_of(conn: AsyncConnection, case_id: str, *, knows_reporter: bool) 
     children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
     report = await conn.execute(select(tables.reports).where(tables.reports.c.case_id == case_id))
     row = (await opened(conn, [report.mappings().one()], tables.reports))[0]
-    known = {**row, "children": await opened(conn, children.mappings(), tables.children)}
+    facts = await report_of(conn, case_id)
+    known = {**as_known(row, facts), "children": await opened(conn, children.mappings(), tables.children)}
     said = texts_without(known, () if knows_reporter else names_of(row["reporter"] or {}))
     return View(
         children=tuple(said["children"]),
         family=tuple(said["family"]),
         narrative=said["narrative"],
-        facts=row["facts"] or {},
+        facts=facts.model_dump(mode="json") if facts else {},
     )
 
 

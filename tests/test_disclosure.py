@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.domain.disclosure import told_to
+from app.domain.disclosure import Told, as_known, told_to
 from app.domain.disclosure_lists import NEVER, VOCABULARY, DisclosureList
 from app.domain.events import PolicyMoved
-from app.domain.facts import ChildFacts, GuardianFacts
+from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
 from app.domain.sight import Actor
 from app.domain.terms import Agency, Role
 from app.policy.diff import diff, sentence
@@ -272,6 +272,13 @@ def test_a_person_at_the_desk_is_not_shown_a_suspect_that_the_list_leaves_out():
     lists = parse(changed((kin, f"{kin}without_suspects: true, "))).lists
     assert [one["name"] for one in shown_to(Agency.EDU, "dropout_control", lists)["family"]] == ["AUNT"]
     assert [one["name"] for one in shown_to(Agency.EDU, "dropout_control", PACK.lists)["family"]] == ["SUSPECT", "AUNT"]
+
+
+def test_whom_an_assessment_suspects_is_not_shown_either():
+    known = as_known(CONTENT, ReportFacts(guardians=(GuardianFacts(), GuardianFacts(suspected_of_harm=Known.YES))))
+    sees = Told(child=(), kin=(), unsuspected=("name",), narrative=False)
+    assert (sees.of(CONTENT)["family"], sees.of(known)["family"]) == ([{"name": "AUNT"}], [])
+    assert as_known(CONTENT, None) == CONTENT
 
 
 def test_a_version_from_before_there_were_lists_has_those_of_the_release_as_far_as_it_has_their_tasks():

@@ -13,12 +13,13 @@ from app.api.need import Lens, look
 from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.past import report_of
 from app.db.service import Service
 from app.db.sounds import sound_keys
 from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
 from app.domain.comparison import Line, Verdict, compare
-from app.domain.disclosure import Told
+from app.domain.disclosure import Told, as_known
 from app.domain.masking import names_of, texts_without
 from app.domain.matching import Reason
 from app.domain.progress import Progress
@@ -110,7 +111,9 @@ async def _read(conn: Conn, who: Actor, shouhu: Service, progress: Progress) -> 
     """On record first. Whom either case names is hidden in the texts of both, whether or not the caller is told of them."""
     sees = await told(conn, who, shouhu, progress)
     lens = await look(conn, who, "compare_cases", progress.case_id, [*sees.fields])
-    return Read(sees, lens, *await content_of(conn, progress, lens.keys))
+    content, reporter = await content_of(conn, progress, lens.keys)
+    known = as_known(content, await report_of(conn, progress.case_id)) if sees.unsuspected else content
+    return Read(sees, lens, known, reporter)
 
 
 def _shown(line: Line, see: Seen, see_there: Seen) -> ComparedLine:

@@ -27,7 +27,7 @@ from app.db.past import report_of
 from app.db.receipts import answer_to, grouped, plain
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may, scope
-from app.domain.disclosure import ForReporter, Told, View, packet, whom
+from app.domain.disclosure import ForReporter, Told, View, as_known, packet, whom
 from app.domain.facts import BEIJING
 from app.domain.masking import Need, names_of, texts_without, without
 from app.domain.opening import SUPERVISED
@@ -147,7 +147,8 @@ async def _made(
     content, reporter = await content_of(conn, progress, lens.keys)
     known = (content, reporter)
     hidden = names_of(reporter)
-    content = texts_without(content, hidden)
+    facts = await report_of(conn, progress.case_id)
+    content = texts_without(as_known(content, facts), hidden)
     shown = sees.of(content)
     rules = await shouhu.ledger.rules(conn, progress.policy)
     now = shouhu.ledger.clock()
@@ -159,7 +160,7 @@ async def _made(
     sheet = paper_facts.Sheet(progress, number, rules, await _offices(conn), people, now, stamp)
     match one:
         case Possible(Paper.REFERRAL_LETTER | Paper.HANDOVER, leg) if leg:
-            facts, row = await report_of(conn, progress.case_id), rules.lists.of(leg.agency, leg.task)
+            row = rules.lists.of(leg.agency, leg.task)
             shown = sees.of({**content, "family": whom(row, content["family"])})
             view = View(
                 children=tuple(shown["children"]), family=tuple(shown["family"]), narrative=shown.get("narrative") or "",

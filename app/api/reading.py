@@ -14,7 +14,7 @@ from app.db.past import report_of
 from app.db.service import Service
 from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
-from app.domain.disclosure import Told
+from app.domain.disclosure import Told, as_known
 from app.domain.events import event_adapter
 from app.domain.masking import names_of, texts_without, without
 from app.domain.policy import Policy
@@ -116,8 +116,8 @@ class Reading:
             lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
             content, who = await self._told()
             hidden = () if knows_reporter else names_of(who)
-            shown = texts_without(content, hidden)
-            answer["content"] = lens.over((content, who))(sees.of(shown))
+            known = as_known(content, await report_of(self.conn, progress.case_id)) if sees.unsuspected else content
+            answer["content"] = lens.over((content, who))(sees.of(texts_without(known, hidden)))
             answer |= await self._proposals() if decides else {}
             if named:
                 answer["reporter"] = lens(who)

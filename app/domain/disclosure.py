@@ -5,11 +5,14 @@ from datetime import date, datetime
 from typing import Any
 
 from app.domain.disclosure_lists import DisclosureList, Lists
+from app.domain.facts import Known, ReportFacts
 from app.domain.opening import desk_of
 from app.domain.policy import Frozen
 from app.domain.progress import LEFT, Progress, State
 from app.domain.sight import Actor, scope
 from app.domain.terms import OWN_AGENCY, Stage
+
+SUSPECT = {"suspected_of_harm": "yes"}
 
 
 class View(Frozen):
@@ -44,7 +47,20 @@ def whom(told: DisclosureList, family: Iterable[Mapping[str, Any]]) -> list[Mapp
 
 def is_suspect(person: Mapping[str, Any]) -> bool:
     """Whether somebody of the family is suspected of having harmed the child."""
-    return (person.get("facts") or {}).get("suspected_of_harm") == "yes"
+    return SUSPECT.items() <= (person.get("facts") or {}).items()
+
+
+def as_known(content: Mapping[str, Any], facts: ReportFacts | None) -> dict[str, Any]:
+    """The content of a report with whom an assessment has come to suspect since, for `facts` are as assessed; a guardian's
+    place in the report is its name."""
+    suspects = {
+        place for place, one in enumerate(facts.guardians if facts else ()) if one.suspected_of_harm is Known.YES
+    }
+    family = [
+        {**one, "facts": {**(one.get("facts") or {}), **SUSPECT}} if place in suspects else one
+        for place, one in enumerate(content.get("family") or ())
+    ]
+    return {**content, "family": family}
 
 
 class Told(Frozen):

@@ -3,11 +3,15 @@
 import pytest
 from sqlalchemy import select
 
+from activities.delivery import view_of
 from app.db import tables
 from app.domain.commands import EnterStage
+from app.domain.disclosure import packet
+from app.domain.progress import Progress
 from app.domain.sight import ENGINE
-from app.domain.terms import Stage
+from app.domain.terms import Agency, Stage
 from app.policy.examples import submission_of
+from app.policy.loader import load
 from tests.api.test_reports import is_problem
 
 
@@ -74,6 +78,41 @@ async def test_what_the_assessment_finds_decides_what_the_report_left_open(api):
     assert "on_minimum_living" not in str(bodies)
     file = (await api.get("comm-110106101.officer.1", f"/v1/children/{child}")).json()
     assert {"D1", "D5"} <= {one["code"] for one in file["categories"] if one["status"] == "confirmed"}
+
+
+@pytest.mark.requirement("R091")
+async def test_whom_an_assessment_suspects_is_left_out_where_the_list_leaves_out_suspects(api):
+    family = [
+        {"name": "父某（化名）", "facts": {"relation": "father"}},
+        {"name": "姑某（化名）", "facts": {"relation": "other"}},
+    ]
+    told = {"children": [{"residence_division": "110106101", "age_years": 10}], "family": family}
+    case = (await api.report("village.reporter.1", **told))["case_id"]
+    path, row = f"/v1/cases/{case}", load("fengtai-2026.1").lists.of(Agency.POLICE, "contact_kin")
+
+    async def kin():
+        async with api.service.engine.connect() as conn:
+            sent = packet(row, await at(conn, case), await view_of(conn, case, knows_reporter=False))
+        return [one["name"] for one in sent["kin"]]
+
+    assert await kin() == ["父某（化名）", "姑某（化名）"]
+    child = (await api.progress(case))["children"][0]["id"]
+    await api.post("police.officer.1", f"{path}/safety", {"child_id": child, "safety": "safe"})
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.record(conn, case, EnterStage(by=ENGINE, stage=Stage.ASSESS))
+    leg = next(one["id"] for one in (await api.progress(case))["referrals"] if one["agency"] == "SW")
+    assert (await api.post("sw.officer.1", f"{path}/referrals/{leg}/accept")).status_code == 200
+    guardians = [{"relation": "father", "suspected_of_harm": "yes"}, {"relation": "other"}]
+    found = {"grade": "high", "note": "入户评估", "seen": [{"child_id": child, "guardians": guardians}]}
+    done = await api.post("sw.officer.1", f"{path}/referrals/{leg}/assess", found)
+    assert done.status_code == 200, done.text
+    assert await kin() == ["姑某（化名）"]
+
+
+async def at(conn, case):
+    return Progress.model_validate(
+        (await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == case))).scalar_one()
+    )
 
 
 async def test_a_proposal_is_not_shown_to_a_desk_that_has_a_leg_of_the_case(api):
