@@ -12,12 +12,14 @@ from pathlib import Path
 
 import structlog
 
-from app.files.kinds import BadFile, FileFault, Kind
+from app.files.kinds import LARGEST, BadFile, FileFault, Kind
 
 MOST_CPU = 10
 """Seconds of a processor for one file; the largest photos that are taken need three. A default."""
 MOST_MEMORY = 2 * 2**30
 """Bytes of address space; the largest photo that is taken needs less than half. A default."""
+MOST_KEPT = 4 * LARGEST
+"""Bytes of an answer; a picture that is packed anew may grow. A default."""
 PATIENCE = 60.0
 """Seconds by the clock, where the processors are busy with what matters more. A default."""
 BEGUN = b"."
@@ -60,9 +62,14 @@ async def _asked(line: socket.socket, content: bytes) -> bytes:
         writer.write(content)
         await writer.drain()
         writer.write_eof()
-        return await reader.read()
+        answer = bytearray()
+        while part := await reader.read(2**20):
+            answer += part
+            if len(answer) > MOST_KEPT:
+                return BEGUN
+        return bytes(answer)
     finally:
-        writer.close()
+        writer.close()  # which ends the process, wherever it is
 
 
 def _handed_over() -> socket.socket:
@@ -71,12 +78,12 @@ def _handed_over() -> socket.socket:
     ours, theirs = socket.socketpair()
     with theirs:
         for _ in range(2):
-            if _nursery is None or _nursery[0].poll() is not None:
-                _nursery = _started()
             try:
+                if _nursery is None or _nursery[0].poll() is not None:
+                    _nursery = _started()
                 socket.send_fds(_nursery[1], [b"f"], [theirs.fileno()])
                 return ours
-            except OSError:  # it has ended this moment
+            except OSError:  # it has ended this moment, or none can be begun
                 _nursery = None
     ours.close()
     raise ConnectionError

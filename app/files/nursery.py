@@ -1,11 +1,14 @@
 """Forks a process for each file that comes through its door: limits that the kernel keeps, and the last place in the queue for a processor."""
 
+import fcntl
 import os
 import resource
+import select
 import signal
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from app.files.apart import BEGUN
 from app.files.cleaning import cleaned
@@ -25,6 +28,8 @@ def main() -> None:
         came, lines, *_ = socket.recv_fds(door, 1, 1)
         if not came:
             return
+        if not lines:  # the line was lost on its way, and its end tells whoever waits
+            continue
         if os.fork() == 0:
             door.close()
             with suppress(BaseException):
@@ -41,8 +46,23 @@ def _work(line: socket.socket, limits: dict[int, int]) -> None:
         resource.setrlimit(what, (most, most))
     line.sendall(BEGUN)
     content = b"".join(iter(lambda: line.recv(1 << 20), b""))
-    said, kept = _answer(content)
+    with _awaited(line):
+        said, kept = _answer(content)
     line.sendall(f"{said} {len(kept)}\n".encode() + kept)
+
+
+@contextmanager
+def _awaited(line: socket.socket) -> Iterator[None]:
+    """The kernel ends this process, whatever it is at, as soon as nobody waits at the other end of its line."""
+    fcntl.fcntl(line, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(line, fcntl.F_GETFL)
+    fcntl.fcntl(line, fcntl.F_SETFL, flags | os.O_ASYNC)
+    waits = select.poll()
+    waits.register(line, 0)
+    if any(state & select.POLLHUP for _, state in waits.poll(0)):
+        os._exit(0)
+    yield
+    fcntl.fcntl(line, fcntl.F_SETFL, flags)
 
 
 def _answer(content: bytes) -> tuple[str, bytes]:

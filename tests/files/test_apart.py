@@ -1,10 +1,12 @@
 """A file that takes too long or too much is ended by the kernel, in a process that has no secret and costs the service nothing."""
 
 import asyncio
+import contextlib
 import time
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.files import apart, examine
@@ -69,6 +71,39 @@ async def test_the_process_has_no_secret_and_ends_with_the_service(limited, monk
     assert b"PATH=" in given
     door.close()
     assert process.wait(5) == 0
+
+
+async def test_whoever_goes_away_leaves_no_process_at_work(limited):
+    limited()
+    await apart.cleaned_apart(corpus.image())
+    mother = psutil.Process(apart._nursery[0].pid)
+    slow = asyncio.create_task(apart.cleaned_apart(SLOW))
+    async with asyncio.timeout(20):
+        while not (spent := of_processor(mother)) > 0.2:
+            await asyncio.sleep(0.01)
+        slow.cancel()
+        while alive(mother):
+            spent = max(spent, of_processor(mother))
+            await asyncio.sleep(0.01)
+    assert spent < 1, "it would have taken two seconds"
+
+
+def of_processor(mother):
+    """Seconds that its children have taken."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return max((child.cpu_times().user for child in alive(mother)), default=0)
+    return 0
+
+
+def alive(mother):
+    return [child for child in mother.children() if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+async def test_an_answer_that_is_longer_than_any_file_is_not_taken(limited, monkeypatch):
+    limited(MOST_KEPT=1000)
+    with pytest.raises(BadFile) as refused:
+        await apart.cleaned_apart(corpus.image(size=(400, 400)))
+    assert refused.value.fault is FileFault.TOO_COSTLY
 
 
 async def test_a_process_that_has_ended_is_begun_anew(limited):
