@@ -22,7 +22,16 @@ from app.db.rotation import require_keys
 from app.db.session import engine_of
 from app.db.vault import KeyMissing, Vault
 from app.db.walls import APP, WORKER, let_in
-from app.embedded import EmbeddedError, Postgres, Temporal, die_with_parent, free_port, lock_directory, require_free
+from app.embedded import (
+    BEHIND,
+    EmbeddedError,
+    Postgres,
+    Temporal,
+    die_with_parent,
+    free_port,
+    lock_directory,
+    require_free,
+)
 from app.master_keys import KEY_FILE, FileKeys, make_key_file
 from app.seed import seed, tokens_of
 from app.settings import SETTINGS_FILE, Settings
@@ -50,9 +59,9 @@ class Stack:
 
     def __init__(
         self, data: Path, *, api_port: int, temporal_port: int, ui_port: int, policy: str | None = None,
-        limits: float | None = None,
+        limits: float | None = None, behind: int = BEHIND,
     ) -> None:  # fmt: skip
-        self.data, self.limits = data.absolute(), limits
+        self.data, self.limits, self.behind = data.absolute(), limits, behind
         self.api_port = api_port or free_port()
         self.policy = policy
         self._lock: IO[str] | None = None
@@ -76,7 +85,7 @@ class Stack:
         """Everything up and answering; raises EmbeddedError with a sentence for people."""
         self._lock = lock_directory(self.data)
         require_free(self.api_port, "the API")
-        self.temporal = Temporal(self.data / "temporal", *self._temporal_ports)
+        self.temporal = Temporal(self.data / "temporal", *self._temporal_ports, behind=self.behind)
         self.temporal.require_ports()
         say("Starting PostgreSQL ...")
         self.postgres = Postgres(self.data / "postgres")
@@ -99,7 +108,7 @@ class Stack:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=ROOT, env=self._environment_of(module), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGTERM),
+                preexec_fn=die_with_parent(signal.SIGTERM, self.behind if module == "app.worker" else 0),
             )  # fmt: skip
         self._processes[name] = process
         return process

@@ -106,7 +106,7 @@ async def test_rules_that_a_deputy_proposed_are_not_approved_by_whom_they_stood_
     assert (await api.post(SECOND, path)).status_code == 200, "the control: a third person"
     async with api.service.engine.begin() as conn:
         await conn.execute(delete(tables.deputies).where(tables.deputies.c.deputy_id == deputy))
-        await conn.execute(update(tables.people).where(tables.people.c.id == deputy).values(is_active=False))
+        await conn.execute(delete(tables.people).where(tables.people.c.id == deputy))
     del TOKENS[deputy]
 
 

@@ -13,7 +13,7 @@ from app.stack import Stack
 @asynccontextmanager
 async def running(folder):
     """A system of its own."""
-    stack = Stack(folder, api_port=0, temporal_port=0, ui_port=0, policy="fengtai-2026.1+demo")
+    stack = Stack(folder, api_port=0, temporal_port=0, ui_port=0, policy="fengtai-2026.1+demo", behind=0)
     try:
         await asyncio.to_thread(stack.start, lambda _: None)
         yield stack

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import time
 
+import psutil
 import pytest
 
-from app.embedded import EmbeddedError, require_free
+from app.embedded import BEHIND, EmbeddedError, require_free
 from app.stack import ROOT
 
 PATIENCE = 60
@@ -66,6 +67,10 @@ async def test_killed_or_stopped_it_leaves_nothing_behind_and_starts_again_with_
     api = int(
         next(line for line in (data / "settings.env").read_text().splitlines() if "API_PORT" in line).split("=")[1]
     )
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    nice = {name: own + behind for name, behind in (("app.main", 0), ("app.worker", BEHIND), ("start-dev", BEHIND))}
+    children = psutil.Process(first.pid).children()
+    assert {word: child.nice() for child in children for word in child.cmdline() if word in nice} == nice, "desks first"
     first.kill()
     first.wait()
     end = time.monotonic() + PATIENCE

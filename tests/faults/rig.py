@@ -35,7 +35,7 @@ class Rig(Stack):
     """The service as processes. Wires stand before the API, and behind the processes that are `wired` from their next start on."""
 
     def __init__(self, data: Path, *, policy: str = REAL) -> None:
-        super().__init__(data, api_port=0, temporal_port=0, ui_port=0, policy=policy, limits=1000)
+        super().__init__(data, api_port=0, temporal_port=0, ui_port=0, policy=policy, limits=1000, behind=0)
         self.wired: set[str] = set()
         self.place = self.data / "tmp"
         """Where the processes put what is temporary."""

@@ -45,7 +45,7 @@ WORDS = """() => [...document.querySelectorAll("main, main *")].filter(one => !o
 @pytest.fixture(scope="package")
 async def stack(place):
     """The pages are shown with the pack's real times, so that what is owed is still owed."""
-    stack = Stack(place / "web", api_port=0, temporal_port=0, ui_port=0)
+    stack = Stack(place / "web", api_port=0, temporal_port=0, ui_port=0, behind=0)  # many tests share the processors
     try:
         await asyncio.to_thread(stack.start, lambda _: None)
         yield stack

@@ -124,6 +124,10 @@ async def test_a_deadline_moves_and_a_task_changes_hands_only_after_both_were_se
     await here_extends(await visitor(SUPERVISOR, java_script_enabled=scripts), people, made, legs)
 
 
+def without_rungs(leg):
+    return {**leg, "finish": {**leg["finish"], "rungs": None, "fired": None}}
+
+
 async def here_extends(here, people, made, legs):
     await here.open("/oversight")
     values = [f"{one['case_id']}/{leg}" for one, leg in zip(made, legs, strict=True)]
@@ -138,7 +142,10 @@ async def here_extends(here, people, made, legs):
     says = await here.says()
     assert "可以办" in says
     assert "不能办" in says, "nobody extends what nobody has accepted"
-    assert await leg_now(people, *values[0].split("/")) == before, "looking at it did nothing"
+    now = await leg_now(people, *values[0].split("/"))
+    assert without_rungs(now) == without_rungs(before), (
+        "looking at it did nothing"
+    )  # what is late the engine goes on to tell upwards
     await here.page.click("button[value=extend]")
     assert "已延期 1 项" in await here.says()
     after = await leg_now(people, *values[0].split("/"))
