@@ -211,7 +211,8 @@ def examples() -> dict[str, Any]:
         "LedgerKind": (book := {"code": "work", "zh": "工作台账", "en": "work ledger", "basis": ["R015", "R013", "R016"]})
         | {"rows_of": "children"},
         "LedgerDue": {**book, "rows_of": "children", "month": "2026-03", "children": 41, "rows": 41, "unverified": 2, "ours": 1, "late": 1,
-                      "missing": [{"code": "id_no", "zh": "身份证号", "en": "id number", "children": 3}], "is_whole": True},
+                      "missing": [{"code": "id_no", "zh": "身份证号", "en": "id number", "children": 3}], "is_whole": True,
+                      "handed": [{"desk": "COMM-110106007", "by": "comm-110106007.officer.1", "at": FILED, "rows": 41}]},
         "LedgerPage": {**book, "masked": True, "next": None, "rows": [{"child_id": CHILD, "name": "华*", "last_visit": None}],
                        "columns": [{"code": "name", "zh": "姓名", "en": "name"},
                                    {"code": "last_visit", "zh": "最近走访", "en": "last visit"}]},

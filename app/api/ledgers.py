@@ -25,6 +25,7 @@ from app.domain.facts import BEIJING
 from app.domain.handing_in import MONTH, Tally, is_of, month_of, needs_work
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.sight import keeps
+from app.domain.terms import Agency
 
 router = APIRouter(prefix="/v1", tags=["ledgers"], route_class=StrictRoute)
 PAGE = 200
@@ -61,6 +62,15 @@ class LedgerGap(LedgerColumn):
     children: int
 
 
+class HandedIn(BaseModel):
+    """Whether a desk has taken its book of the month along to be handed in: who did it last, when, and how many rows stood in it."""
+
+    desk: str
+    by: str | None = None
+    at: datetime | None = None
+    rows: int | None = None
+
+
 class LedgerDue(LedgerKind):
     """How a book stands for a month: what is in it, and what to mend before it is handed in."""
 
@@ -72,6 +82,7 @@ class LedgerDue(LedgerKind):
     late: int = Field(description="Children whose visit is overdue.")
     missing: list[LedgerGap]
     is_whole: bool = Field(description="Whether all children were counted, or only the first.")
+    handed: list[HandedIn] = Field(description="Of the caller's desk, and for a street then of its committees.")
 
 
 class LedgerPage(BaseModel):
@@ -127,17 +138,33 @@ async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list
             if cursor is None:
                 break
         whole[reach] = cursor is None
-    return [_due(one, tallies[one], month, whole[one.reach]) for one in books]
+    handed = await _handed(conn, month)
+    return [_due(one, tallies[one], month, whole[one.reach], _of_desks(who, one, handed)) for one in books]
 
 
-def _due(ledger: Ledger, tally: Tally, month: str, whole: bool) -> LedgerDue:
+async def _handed(conn: AsyncConnection, month: str) -> dict[tuple[str, str], HandedIn]:
+    """By desk and book, of the desks that the person keeps books of, whoever of them did it."""
+    row = func.shouhu_handed(month).table_valued("desk", "book", "person_id", "at", "rows").c
+    query = select(row.desk, row.book, row.person_id, row.at, row.rows)
+    return {
+        (desk, book): HandedIn(desk=desk, by=person, at=at, rows=rows)
+        for desk, book, person, at, rows in await conn.execute(query)
+    }
+
+
+def _of_desks(who: Actor, ledger: Ledger, handed: dict[tuple[str, str], HandedIn]) -> list[HandedIn]:
+    kept = [desk for desk in keeps(who) if desk == who.desk or Agency.COMM in ledger.keepers]
+    return [handed.get((desk, ledger.code)) or HandedIn(desk=desk) for desk in kept]
+
+
+def _due(ledger: Ledger, tally: Tally, month: str, whole: bool, handed: list[HandedIn]) -> LedgerDue:
     missing = [
         LedgerGap(code=code, zh=COLUMNS[code].zh, en=COLUMNS[code].en, children=n)
         for code, n in tally.missing.most_common()
     ]
     return LedgerDue(
         **ledger.model_dump(include={"code", "zh", "en", "basis", "rows_of"}), month=month, children=tally.children, rows=tally.rows,
-        unverified=tally.unverified, ours=tally.ours, late=tally.late, missing=missing, is_whole=whole,
+        unverified=tally.unverified, ours=tally.ours, late=tally.late, missing=missing, is_whole=whole, handed=handed,
     )  # fmt: skip
 
 

@@ -121,16 +121,33 @@ async def ledger_template(code: str, conn: Conn, who: Who, shouhu: Shouhu) -> Re
 @router.post("/ledgers/{code}/exports", status_code=202, operation_id="export_ledger")
 async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) -> SheetJob:
     """Begins an export of the caller's book, on record before its workbook can be fetched; more than 50 children in full take two
-    persons (`export` with the ledger and the use)."""
+    persons (`export` with the ledger, the use and the month if any)."""
     rules = await rules_of(conn, shouhu)
     book = book_of(rules, who, code)
     now, why = shouhu.ledger.clock(), wanted.use.value if wanted.use else None
-    approved = bool(why and await _is_for_two(conn, who, shouhu, rules, book, wanted.month))
-    if approved:
-        await spend(conn, who, Act.EXPORT, {"ledger": code, "use": str(why)}, now)
+    is_needed = bool(why) and await _is_for_two(conn, who, shouhu, rules, book, wanted.month)
+    approved = bool(why) and await _is_approved(conn, who, parameters(code, str(why), wanted.month), now, is_needed)
     return await _job(
         conn, await jobs.ask(conn, Step.EXPORT, code, who, now, why=why, approved=approved, month=wanted.month)
     )
+
+
+def parameters(code: str, use: str, month: str | None) -> dict[str, str | int]:
+    """What an export in full is approved for: this book, this use, and of visits this month."""
+    return {"ledger": code, "use": use, **({"month": month} if month else {})}
+
+
+async def _is_approved(conn: Conn, who: Actor, asked: dict[str, str | int], now: datetime, is_needed: bool) -> bool:
+    """Whether a second person stands behind it, which is spent; also where it is not needed by the children looked at, for the job
+    counts all of them."""
+    try:
+        async with conn.begin_nested():
+            await spend(conn, who, Act.EXPORT, asked, now)
+    except Refused:
+        if is_needed:
+            raise
+        return False
+    return True
 
 
 async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any, month: str | None) -> bool:

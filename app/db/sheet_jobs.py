@@ -59,6 +59,7 @@ sheet_jobs = Table(
     Column("beat_at", Instant),
     Column("ended_at", Instant),
     Index("ix_sheet_jobs_waiting", "at", postgresql_where=text("state in ('waiting', 'running')")),
+    Index("ix_sheet_jobs_handed_in", "month", postgresql_where=text("why = 'hand_in' and month is not null")),
     Index(None, "person_id", "at"),
     comment="Exports and imports of books; `faults` are rows, columns and codes, never what stood there.",
 )

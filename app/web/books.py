@@ -200,7 +200,15 @@ async def _proposed(
     if not use:
         form.wrong("use", "请选择用途", "Choose what for.")
         return None
-    said = {"act": Act.EXPORT, "parameters": {"ledger": code, "use": use}, "reason": use, "note": form.one("note")}
+    wanted = form.valid(sheets.Wanted, {"use": use, "month": form.one("month")})
+    if not wanted:
+        return None
+    named = sheets.parameters(code, use, wanted.month)
+    asked = await asked_of(conn, who, shouhu)
+    if any(row.parameters == named and row.person_id in who.persons and row.approved_at is None for row in asked):
+        form.wrong("use", "已提请，待第二人批准", "It was proposed and waits for a second person.")
+        return None
+    said = {"act": Act.EXPORT, "parameters": named, "reason": use, "note": form.one("note")}
     proposed = form.valid(approvals.Proposed, said)
     return proposed and await form.attempt(conn, lambda: approvals.propose(proposed, conn, who, shouhu))
 

@@ -6,26 +6,29 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from app.api import children, registers
 from app.api.context import Conn, Shouhu
-from app.api.need import Asked
+from app.api.need import Asked, Lens
 from app.db.service import Service
-from app.district import DESKS
+from app.district import DESKS, DISTRICT
 from app.domain.access import DESK_STAFF, Actor
-from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Found, Section
+from app.domain.benefits import Benefit
+from app.domain.case_no import case_no
+from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Found, NotTaken, Section
 from app.domain.facts import Known, Relation, Sex
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.registers import FieldType
-from app.domain.terms import Grade
+from app.domain.terms import CloseReason, Grade, Safety, Stage
 from app.domain.titles import TITLES
 from app.domain.visit import Finding
 from app.web import kin
 from app.web.enrolment import CHILDREN, MEANS
-from app.web.forms import Form
+from app.web.forms import Form, Unfit, in_words
 from app.web.frame import STRICT
 from app.web.said import STREETS, fact_value, moment
 from app.web.staff import Signed, show
@@ -58,10 +61,15 @@ WHATS: Mapping[str, What] = {
     "hukou": What(("户籍", "hukou"), (F.HUKOU, F.HUKOU_DIVISION)),
     "identity": What(("更正身份信息", "identity put right"), (F.NAME, F.SEX, F.BIRTH_DATE, F.ID_NO)),
 }
-AREAS = (F.HEALTH, F.HOUSEHOLD)
+WHOLE_VALUES = (F.GUARDIANS, F.MEANS)
+"""Fields of several parts, which a form changes one by one."""
+AREAS = {F.HEALTH: 2000, F.HOUSEHOLD: 500}
+"""Longer texts, with how long they may be."""
+PLACES: list[tuple[str, Pair]] = [(code, (name, name)) for code, name in STREETS.items()]
 LISTS: Mapping[FileField, Sequence[Any]] = {
-    F.SEX: tuple(Sex), **{one: [(code, (name, name)) for code, name in STREETS.items()] for one in (F.RESIDENCE_DIVISION, F.HUKOU_DIVISION)},
+    F.SEX: tuple(Sex), F.HUKOU_DIVISION: PLACES, F.RESIDENCE_DIVISION: [one for one in PLACES if one[0] != DISTRICT],
 }  # fmt: skip
+"""Where a child lives is a street or town: the file goes to its desk."""
 
 
 @router.get(CHILDREN + "/{child_id}")
@@ -93,11 +101,17 @@ async def _file(
         "waiting": {field: one for field, one in fields.items() if one.get("waiting")}, "streets": STREETS, "needs": tuple(Need),
         "stands": [field for field in fields if field not in WHOLE], "fields": fields, "desks": DESK_NAMES, "fact_value": fact_value,
         "steps": await _steps(conn, shouhu, fields), "founds": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},
-        "entered_in": await _entered_in(conn, who, shouhu),
+        "entered_in": await _entered_in(conn, who, shouhu), "whole": WHOLE, "reasons": {one.value: one for one in NotTaken},
+        "stages": {one.value: one for one in Stage}, "ends": {one.value: one for one in CloseReason},
+        "benefits": {one.value: one for one in Benefit}, "safeties": {one.value: one for one in Safety}, "case_no": _case_no,
         "history": list(reversed(history)), "titles": TITLES, "findings": {one.value: one for one in Finding},
         "minutes": int(VIEW_LASTS.total_seconds() // 60), "moment": moment, "visits_it": child["watch"] and child["watch"].desk == who.desk,
     }  # fmt: skip
     return await show(request, conn, who, "child.html", facts, status=form.status)
+
+
+def _case_no(case: Mapping[str, Any]) -> str:
+    return case_no(case["number"], moment(case["filed_at"]))
 
 
 async def _entered_in(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[tuple[str, str, Pair]]:
@@ -137,10 +151,11 @@ async def asked(child_id: str, what: str, request: Request, conn: Conn, who: Sig
 @router.post(CHILDREN + "/{child_id}/change/{what}")
 async def change(child_id: str, what: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """填报变更: all fields that were filled, at once or not at all."""
-    form = await Form.of(request)
-    said = _said(form, _what(what, who, await _sections(conn, who, shouhu)))
+    form, asked = await Form.of(request), _what(what, who, await _sections(conn, who, shouhu))
+    stands = await _stands(child_id, asked, conn, who)
+    said = _said(form, asked, stands)
     clash: dict[FileField, RefusalCode] = {}
-    done = said and await form.attempt(conn, lambda: _enter(form, child_id, said, clash, conn, who, shouhu))
+    done = said and await form.attempt(conn, lambda: _enter(form, child_id, said, stands, clash, conn, who, shouhu))
     if not done:
         return await _asked(request, conn, who, shouhu, child_id, what, form, clash)
     return RedirectResponse(f"{CHILDREN}/{child_id}?done=changed", 303, headers=STRICT)
@@ -152,17 +167,45 @@ def _what(what: str, who: Actor, sections: Sequence[Section]) -> What:
     return WHATS[what]
 
 
-def _said(form: Form, what: What) -> dict[FileField, Any]:
-    """The new values of those fields in which something was typed."""
+class Stands(NamedTuple):
+    """What counts for a field now, and as it is seen by whoever has not opened it in full."""
+
+    version: int
+    value: Any
+    masked: Any
+
+
+async def _stands(child_id: str, what: What, conn: AsyncConnection, who: Actor) -> dict[FileField, Stands]:
+    """Read again when a change is sent, for a part of a value is changed within the whole."""
+    record, _ = await children.record_of(conn, who, child_id, [SECTION_OF[what.fields[0]].value])
+    found = {field: record.entry(field) for field in what.fields}
+    hidden = Lens(full=False)(
+        {one.value: {"value": entry and entry.value} for one, entry in found.items()}, record.named
+    )
+    return {
+        field: Stands(entry.version if entry else 0, entry and entry.value, hidden[field.value]["value"])
+        for field, entry in found.items()
+    }
+
+
+def _said(form: Form, what: What, stands: Mapping[FileField, Stands]) -> dict[FileField, Any]:
+    """The new values of those fields in which something was typed; of what has several parts, with the parts that were not touched."""
     said: dict[FileField, Any] = {}
     for field in what.fields:
-        if field is F.GUARDIANS:
-            value: Any = kin.said(form, facts=False)
+        version, value, masked = stands[field]
+        if _version_seen(form, field, version) != version:
+            new: Any = form.one(field.value) or value  # never kept: whoever was faster is named instead
+            is_said = field in WHOLE_VALUES or bool(form.one(field.value))
+        elif field is F.GUARDIANS:
+            new = kin.changed(form, value or [], masked or [])
+            is_said = new != (value or [])
         elif field is F.MEANS:
-            value = {name: form.one(name) for name in MEANS if form.one(name)}
+            typed = {name: form.one(name) for name in MEANS if form.one(name)}
+            new, is_said = {**(value or {}), **typed}, bool(typed)
         else:
-            value = form.one(field.value)
-        said |= {field: value} if value else {}
+            new = form.one(field.value)
+            is_said = bool(new)
+        said |= {field: new} if is_said else {}
     if not said and not form.errors:
         form.wrong(_first(what), "请填写变更后的内容", "Please enter what it shall be.")
     if not form.one("evidence"):
@@ -172,35 +215,45 @@ def _said(form: Form, what: What) -> dict[FileField, Any]:
     return {} if form.errors else said
 
 
+def _version_seen(form: Form, field: FileField, now: int) -> int:
+    """The version that the person had before them."""
+    seen = form.one(f"seen_{field.value}")
+    return int(seen) if seen.isdecimal() and len(seen) < 10 else now
+
+
 def _first(what: What) -> str:
     """The first field of the form, to which a mistake of the whole leads."""
-    return {F.GUARDIANS: kin.name_of("relation", 1), F.MEANS: next(iter(MEANS))}.get(
-        what.fields[0], what.fields[0].value
-    )
+    return _place(what.fields[0])
+
+
+def _place(field: FileField) -> str:
+    """What is typed first for a field."""
+    return {F.GUARDIANS: kin.name_of("relation", 1), F.MEANS: next(iter(MEANS))}.get(field, field.value)
 
 
 async def _enter(
-    form: Form, child_id: str, said: Mapping[FileField, Any], clash: dict[FileField, RefusalCode], conn: AsyncConnection,
-    who: Actor, shouhu: Service,
+    form: Form, child_id: str, said: Mapping[FileField, Any], stands: Mapping[FileField, Stands], clash: dict[FileField, RefusalCode],
+    conn: AsyncConnection, who: Actor, shouhu: Service,
 ) -> bool:  # fmt: skip
     """Each by the API; where somebody was faster, which field it was is kept in `clash`."""
     for field, value in said.items():
-        seen = form.one(f"seen_{field.value}")
-        entered = children.EnteredValue(
-            field=field, value=value, seen=int(seen) if seen.isdecimal() and len(seen) < 10 else None,
-            evidence=form.one("evidence"), note=form.one("note"),
-        )  # fmt: skip
         try:
+            entered = children.EnteredValue(
+                field=field, value=value, seen=_version_seen(form, field, stands[field].version),
+                evidence=form.one("evidence"), note=form.one("note"),
+            )  # fmt: skip
             key = f"{form.key}/{field.value}"
             await children.enter_change(child_id, entered, conn, who, shouhu, Response(), key)
-        except RequestValidationError:
-            form.wrong(field.value, "填写有误", "This cannot be kept.")
+        except ValidationError as wrong:
+            form.invalid(wrong)
+        except RequestValidationError as wrong:
+            form.wrong(_place(field), *in_words(wrong.errors()[0]))
         except Refused as refused:
             if refused.code in (RefusalCode.VALUE_CHANGED, RefusalCode.CHANGE_WAITS):
                 clash[field] = refused.code
             raise
     if form.errors:
-        raise Refused(RefusalCode.RECORD_UNFIT)
+        raise Unfit
     return True
 
 
@@ -212,18 +265,23 @@ async def _asked(
     child = await children.read_child(child_id, conn, who, shouhu, Response())
     fields = {field: child["fields"].get(field.value) or {"value": None, "version": 0} for field in asked.fields}
     history = await children.read_child_history(child_id, conn, who, shouhu)
-    if not form.typed and not child["masked"] and F.GUARDIANS in fields:
-        form.typed |= kin.typed(fields[F.GUARDIANS]["value"] or [])
+    kinsfolk = (fields[F.GUARDIANS]["value"] or []) if F.GUARDIANS in fields else []
+    if not form.typed:
+        form.typed |= kin.typed(kinsfolk)
+    elif (clash or {}).get(F.GUARDIANS) is RefusalCode.VALUE_CHANGED:
+        form.typed = kin.beside(form, kinsfolk)
     if clash:
         form.key = Form().key
+    lines = kin.lines(form, len(kinsfolk))
     facts = {
         "path": CHILDREN, "child": child, "what": what, "asked": asked, "fields": fields, "form": form, "fact_value": fact_value,
         "moment": moment, "steps": await _steps(conn, shouhu, asked.fields), "areas": AREAS, "lists": LISTS,
         "means": list(MEANS.items()), "known": tuple(Known),
-        "relations": tuple(one for one in Relation if one is not Relation.UNKNOWN), "lines": kin.LINES, "desks": DESK_NAMES,
+        "relations": tuple(one for one in Relation if one is not Relation.UNKNOWN), "lines": lines,
+        "standing": len(kinsfolk), "desks": DESK_NAMES,
         "seen": {field: _seen(form, field, fields, clash or {}) for field in asked.fields}, "needs": tuple(Need),
         "clash": {field: (code, _before(form, field, history)) for field, code in (clash or {}).items()},
-        "minutes": int(VIEW_LASTS.total_seconds() // 60), "open_lines": [line for line in kin.LINES if kin.is_typed(form, line)],
+        "minutes": int(VIEW_LASTS.total_seconds() // 60), "open_lines": [line for line in lines if kin.is_typed(form, line)],
         "labels": {field.value: (field.zh, field.en) for field in F} | {"evidence": ("依据", "What it rests on")},
     }  # fmt: skip
     return await show(request, conn, who, "child_change.html", facts, status=form.status)

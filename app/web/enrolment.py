@@ -20,7 +20,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import may_register
 from app.domain.terms import Grade
 from app.web import kin
-from app.web.forms import Form
+from app.web.forms import Form, Unfit, in_words
 from app.web.frame import STRICT
 from app.web.said import STREETS
 from app.web.staff import Signed, show
@@ -46,7 +46,7 @@ MEANS: Mapping[str, Pair] = {
 LATER = (FileField.SCHOOL_CLASS, FileField.HEALTH)
 """What the registration does not hold is entered with it as changes of their own."""
 LABELS: Mapping[str, Pair] = {
-    **{one: (FileField(one).zh, FileField(one).en) for one in TEXTS if one != "birth_text"},
+    **{one: (FileField(one).zh, FileField(one).en) for one in (*TEXTS, *LATER) if one != "birth_text"},
     "birth_text": ("大约年龄", "Age, roughly"),
     "found": ("建档原因", "Why"),
     "grade": ("风险等级", "Grade"),
@@ -99,8 +99,10 @@ async def _register(
             await children.enter_change(
                 done.child_id, entered, conn, who, shouhu, Response(), f"{form.key}/{field.value}"
             )
-        except RequestValidationError:
-            form.wrong(field.value, "填写有误", "This cannot be kept.")
+        except RequestValidationError as wrong:
+            form.wrong(field.value, *in_words(wrong.errors()[0]))
+    if form.errors:
+        raise Unfit
     return done
 
 

@@ -34,6 +34,20 @@ PLAIN: Mapping[str, Pair] = {
 Beside = Mapping[RefusalCode, str]
 
 
+def in_words(fault: Mapping[str, Any]) -> Pair:
+    """A fault that the API finds in a body, for people."""
+    said = str(fault["msg"]).removeprefix("Value error, ")
+    zh, between, en = said.partition(BETWEEN)
+    if between:
+        return zh, en
+    known = next((zh for kinds, zh in WRONG.items() if fault["type"] in kinds), "填写有误")
+    return PLAIN.get(fault["type"], (known, said))
+
+
+class Unfit(Exception):
+    """What was typed cannot be kept, as the form says beside it; whatever was written with it is undone."""
+
+
 class Form:
     """What was typed, what is wrong with it, and the state it was typed on. Templates read it through the macros."""
 
@@ -100,9 +114,7 @@ class Form:
     def invalid(self, error: ValidationError) -> None:
         """Each mistake in the words of the API, beside its field."""
         for entry in error.errors():
-            zh = next((zh for kinds, zh in WRONG.items() if entry["type"] in kinds), "填写有误")
-            said = PLAIN.get(entry["type"], (zh, entry["msg"].removeprefix("Value error, ")))
-            self.wrong(str(entry["loc"][0]) if entry["loc"] else OVERALL, *said)
+            self.wrong(str(entry["loc"][0]) if entry["loc"] else OVERALL, *in_words(entry))
 
     def _number(self, name: str) -> int | None:
         said = self.one(name)
@@ -115,6 +127,8 @@ class Form:
         try:
             async with conn.begin_nested():
                 return await act()
+        except Unfit:
+            pass
         except Refused as refused:
             self._refused(refused, beside or {})
         except StaleVersion as stale:

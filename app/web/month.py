@@ -1,7 +1,7 @@
 """本月台账: every book that the office hands in for a month in one place: what stands in it, what to mend first, and the workbook."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from app.api import approvals, ledgers, sheets
 from app.api.context import Conn, Shouhu
 from app.db.service import Service
+from app.district import DESKS
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import Act, Reason
 from app.domain.handing_in import MONTH, month_of
@@ -23,6 +24,7 @@ from app.web.frame import STRICT
 from app.web.staff import Signed, show
 
 router = APIRouter(include_in_schema=False)
+DESK_NAMES = {desk.id: desk.name for desk in DESKS}
 DUE = f"{BOOKS}/due"
 
 
@@ -42,24 +44,28 @@ async def hand_in(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> 
     wanted = form.valid(sheets.Wanted, {"use": Use.HAND_IN.value, "month": month})
     if not codes:
         raise HTTPException(404)
+    needing, asked = list[str](), await _waiting(conn, who, shouhu, month) if form.one("verb") == "propose" else {}
     for code in codes if wanted else ():
         each = Form()
+        if code in asked:
+            continue  # it waits already
         if form.one("verb") == "propose":
             await each.attempt(conn, lambda code=code: approvals.propose(_proposed(code, month), conn, who, shouhu))
         else:
             export = lambda code=code: sheets.export_ledger(code, wanted, conn, who, shouhu)  # noqa: E731
             await each.attempt(conn, export, _beside(code))
+        needing += [code] if code in each.errors else []
         for name, words in each.errors.items():
             form.wrong(name or code, *words)
         form.status = max(form.status, each.status)
     if form.errors:
-        return await _due(request, conn, who, shouhu, month if wanted else None, form)
+        return await _due(request, conn, who, shouhu, month if wanted else None, form, needing)
     return RedirectResponse(f"{DUE}?month={month}", 303, headers=STRICT)
 
 
 def _proposed(code: str, month: str) -> approvals.Proposed:
     use = Use.HAND_IN.value
-    named: dict[str, str | int] = {"ledger": code, "use": use}
+    named = sheets.parameters(code, use, month)
     return approvals.Proposed(act=Act.EXPORT, parameters=named, reason=Reason(use), note=f"{month} 台账上报")
 
 
@@ -68,8 +74,9 @@ def _beside(code: str) -> Mapping[RefusalCode, str]:
 
 
 async def _due(
-    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, month: str | None, form: Form
-) -> Response:
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, month: str | None, form: Form,
+    needing: Sequence[str] = (),
+) -> Response:  # fmt: skip
     this = month_of(shouhu.ledger.clock())
     month = month or this
     rows = await ledgers.due(conn, who, shouhu, month=month)
@@ -77,17 +84,24 @@ async def _due(
         raise HTTPException(404)
     jobs = (await sheets.sheets(conn, who, cursor=None, limit=100)).items
     of_month = [one for one in jobs if one.step is Step.EXPORT and one.why == Use.HAND_IN and one.month == month]
+    mine = {one.book: one for one in reversed(of_month)}
+    shown, asked = await jobs_of(conn, who, shouhu), await _waiting(conn, who, shouhu, month)
     facts = {
-        **await jobs_of(conn, who, shouhu), "path": DUE, "books": BOOKS, "rows": rows, "month": month, "months": months(this), "form": form,
-        "handed": {one.book: one for one in reversed(of_month)}, "rows_of": {one.value: one for one in RowsOf}, "enters": who.has(*DESK_STAFF),
-        "labels": {row.code: (row.zh, row.en) for row in rows}, "asked": await _waiting(conn, who, shouhu),
-        "refused": [row.code for row in rows if row.code in form.errors],
+        **shown, "path": DUE, "books": BOOKS, "rows": rows, "month": month, "months": months(this), "form": form,
+        "mine": mine, "rows_of": {one.value: one for one in RowsOf}, "enters": who.has(*DESK_STAFF),
+        "labels": {row.code: (row.zh, row.en) for row in rows}, "asked": asked, "desks": DESK_NAMES,
+        "refused": [row.code for row in rows if row.code not in asked and (row.code in needing or _is_for_two(mine.get(row.code)))],
     }  # fmt: skip
     return await show(request, conn, who, "books_due.html", facts, status=form.status)
 
 
-async def _waiting(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, approvals.ApprovalRow]:
-    """By book, what the person has proposed to hand in and a second person has not refused; it opens the door: ask it last."""
+def _is_for_two(job: sheets.SheetJob | None) -> bool:
+    """Whether the job, which counts all children, found more than one person may have in full."""
+    return job is not None and job.problem == RefusalCode.SECOND_PERSON_NEEDED
+
+
+async def _waiting(conn: AsyncConnection, who: Actor, shouhu: Service, month: str) -> dict[str, approvals.ApprovalRow]:
+    """By book, what the person has proposed to hand in of this month and a second person has not refused; it opens the door: ask it last."""
     asked = await asked_of(conn, who, shouhu)
-    mine = (row for row in asked if row.person_id in who.persons and row.parameters["use"] == Use.HAND_IN)
-    return {str(row.parameters["ledger"]): row for row in mine}
+    mine = [(str(row.parameters.get("ledger")), row) for row in asked if row.person_id in who.persons]
+    return {code: row for code, row in mine if row.parameters == sheets.parameters(code, Use.HAND_IN.value, month)}

@@ -1,6 +1,6 @@
 """登记册: the registers of posts, places and activities: who holds what, which posts stand empty; entered, changed and ended here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,18 +14,17 @@ from app.api import registers
 from app.api.children import rules_of
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked
-from app.api.problems import WRONG
 from app.db.service import Service
 from app.district import DESKS
 from app.domain.access import Actor
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import Refused
 from app.domain.registers import EndOfEntry, FieldSpec, FieldType, Kind
-from app.web.forms import OVERALL, PLAIN, Form
+from app.web.forms import OVERALL, Form, in_words
 from app.web.frame import STRICT
 from app.web.said import STREETS, short
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
-from app.web.words import BETWEEN, Pair
+from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
 REGISTERS = "/registers"
@@ -94,16 +93,8 @@ async def _attempt(form: Form, conn: AsyncConnection, act: Any) -> Any:
     except RequestValidationError as wrong:
         for fault in wrong.errors():
             place = [one for one in fault["loc"] if one not in ("body", "fields")]
-            form.wrong(str(place[0]) if place else OVERALL, *_in_words(fault))
+            form.wrong(str(place[0]) if place else OVERALL, *in_words(fault))
     return None
-
-
-def _in_words(fault: Mapping[str, Any]) -> Pair:
-    zh, between, en = str(fault["msg"]).removeprefix("Value error, ").partition(BETWEEN)
-    if between:
-        return zh, en
-    known = next((zh for kinds, zh in WRONG.items() if fault["type"] in kinds), "填写有误")
-    return PLAIN.get(fault["type"], (known, str(fault["msg"])))
 
 
 def _said(form: Form, fields: Sequence[FieldSpec]) -> dict[str, Any]:
@@ -228,8 +219,13 @@ async def _entry(
     last = lines[-1]
     if form.version is None:
         form.version = last.version
+    known = await _facts(conn, who, shouhu, kind)
+    for spec in kind.fields:  # an entry that has ended, or is beyond those listed, is still what stands here
+        value = str(last.fields.get(spec.code) or "")
+        if spec.book and value and value not in dict(known["lists"][spec.code]):
+            known["lists"][spec.code].append((value, (short(value), short(value))))
     facts = {
-        **await _facts(conn, who, shouhu, kind), "form": form, "row": last, "lines": list(reversed(lines)), "reasons": tuple(EndOfEntry),
+        **known, "form": form, "row": last, "lines": list(reversed(lines)), "reasons": tuple(EndOfEntry),
         "ours": kind.keeps and last.desk == who.desk and last.kind is not Kind.ENDED, "needs": tuple(Need),
         "minutes": int(VIEW_LASTS.total_seconds() // 60), "is_late": bool(last.review_at and last.review_at <= shouhu.ledger.clock()),
     }  # fmt: skip

@@ -368,14 +368,19 @@ async def test_whole_names_of_more_than_fifty_children_need_a_second_person(api,
     is_problem(await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook"), 404, "sheet_not_found")
     masked = await run(await api.post(COMMITTEE, path, {}))
     assert (await state(api, COMMITTEE, masked))["state"] == "done"
-    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
     asked = {"act": "export", "parameters": {"ledger": "information", **whole}, "reason": "hand_in", "note": "季度上报"}
+    asked["parameters"]["month"] = "2026-10"
     proposed = (await api.post(COMMITTEE, "/v1/approvals", asked)).json()["id"]
     approved = await api.post(f"street-{DIVISION}.head.1", f"/v1/approvals/{proposed}/approve")
     assert approved.status_code == 200, approved.text
-    job = await run(await api.post(COMMITTEE, path, whole))
-    assert (await state(api, COMMITTEE, job))["state"] == "done"
-    is_problem(await api.post(COMMITTEE, path, whole), 409, "second_person_needed")
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
+    for other in (whole, whole | {"month": "2026-11"}):
+        is_problem(await api.post(COMMITTEE, path, other), 409, "second_person_needed")
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 50)
+    job = await run(await api.post(COMMITTEE, path, whole | {"month": "2026-10"}))
+    assert (await state(api, COMMITTEE, job))["state"] == "done", "approved, however few were looked at first"
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
+    is_problem(await api.post(COMMITTEE, path, whole | {"month": "2026-10"}), 409, "second_person_needed")
 
 
 def packed(**parts):

@@ -5,7 +5,9 @@ import io
 import re
 
 from python_calamine import CalamineWorkbook
+from sqlalchemy import update
 
+from app.db.sheet_jobs import sheet_jobs
 from app.workbook import MEDIA_TYPE
 from tests.api.test_sheets import sheet
 
@@ -72,7 +74,7 @@ async def test_a_book_is_sent_confirmed_verified_and_handed_in(as_person):
     assert "华小禾（化名）" in rows[1]
 
 
-async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, people):
+async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, people, owner):
     street = await as_person("street-110106006.officer.1")
     committee = "comm-110106006.officer.1"
     given = {
@@ -102,6 +104,25 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     due = (await street.get("/books/due")).text
     assert (due.count("重新导出："), due.count("导出上报：")) == (1, 7)
     path = re.search(r'href="(/sheets/sheet-[0-9a-f]+/workbook)" aria-label="下载：贫困家庭监护监督', due)[1]
+    head, own = await as_person("street-110106006.head.1"), await as_person(committee)
+    assert due.count("未上报") == 8, "no committee has handed in"
+    told = (await head.get("/books/due")).text
+    assert (told.count("已导出上报"), "下载：贫困家庭监护监督" in told) == (1, False), (
+        "colleagues see it, not the workbook"
+    )
+    told = (await own.get("/books/due")).text
+    assert ("已导出上报" in told, "未上报" in told) == (False, False)
+    await own.post("/books/due", data={"one": "guardianship_supervision", "month": this})
+    await ended(own, "/sheets")
+    told = (await head.get("/books/due")).text
+    assert (told.count("已导出上报"), told.count("未上报")) == (2, 7)
+    assert "已导出上报" not in (await head.get("/books/due?month=2020-01")).text
+    (row,) = [
+        one
+        for one in await people.get("comm-110106007.officer.1", f"/v1/ledgers/due?month={this}")
+        if one["code"] == "family"
+    ]
+    assert row["handed"] == [{"desk": "COMM-110106007", "by": None, "at": None, "rows": None}]
     made = await street.get(path)
     assert this in made.headers["content-disposition"]
     sheets = CalamineWorkbook.from_filelike(io.BytesIO(made.content))
@@ -113,14 +134,25 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     assert " · 0 行" in (await street.get(old.headers["location"])).text, "nobody was visited then"
     assert (await street.post("/books/due", data={"one": "school", "month": this})).status_code == 404
     assert (await street.post("/books/due", data={"one": "work", "month": "x"})).status_code == 422
-    head = await as_person("street-110106006.head.1")
     said = {"one": "work family", "month": this, "verb": "propose"}
     assert (await street.post("/books/due", data=said)).status_code == 303
+    assert (await street.post("/books/due", data=said)).status_code == 303
     assert (await street.get("/books/due")).text.count("待第二人批准") == 2
-    one = re.search(r'name="one" value="(approval-[^"]+)"', (await head.get("/books")).text)[1]
+    assert "待第二人批准" not in (await street.get("/books/due?month=2020-01")).text, "it is proposed for the month"
+    waiting = re.findall(r'name="one" value="(approval-[^"]+)"', (await head.get("/books")).text)
+    assert len(waiting) == 2, "once, however often it was sent"
+    one = waiting[0]
     assert (await head.post("/books", data={"one": one, "verb": "approve"})).status_code == 303
+    assert f'href="/books/due?month={this}"' in (await street.get("/books")).text
     shown = (await street.get("/books/due")).text
     assert (shown.count("待第二人批准"), shown.count("第二人已批准，请导出")) == (1, 1)
+    async with owner.begin() as conn:  # as the worker leaves a job that has found too many children
+        many = update(sheet_jobs).where(sheet_jobs.c.book == "guardianship_supervision", sheet_jobs.c.month == this)
+        await conn.execute(many.values(state="refused", problem="second_person_needed"))
+    shown = (await street.get("/books/due")).text
+    assert '<button class="btn p" type="submit" name="one" value="guardianship_supervision"' in shown, (
+        "it can be proposed"
+    )
     works = await as_person("sw.officer.1")
     assert (await works.post("/books/due", data={"one": "all", "month": this})).status_code == 303
     assert "社工个人信息档案" in (await works.get("/sheets")).text
@@ -132,6 +164,7 @@ async def test_a_book_in_full_is_proposed_by_one_and_approved_by_another(as_pers
     assert (await officer.post("/books/family", data=said | {"use": ""})).status_code == 422
     assert (await officer.post("/books/school", data=said)).status_code == 404, "no book of this office"
     assert (await officer.post("/books/family", data=said)).status_code == 303
+    assert (await officer.post("/books/family", data=said)).status_code == 422, "it waits already"
     own = (await officer.get("/books")).text
     assert ("待第二人批准" in own, 'value="approve"' in own) == (True, False)
     theirs = (await head.get("/books")).text

@@ -1,10 +1,14 @@
 """建档 and 变更 in a browser: doubles are shown before a child counts, what was typed stays, and who was faster is named."""
 
+import itertools
+import re
+from html import unescape
+
 import pytest
 
-from tests.web.seeded import INERT
+from tests.web.seeded import INERT, report, watch_of
 
-pytestmark = pytest.mark.browser
+browser = pytest.mark.browser
 DIVISION = "110106004"
 OFFICER, OTHER = f"comm-{DIVISION}.officer.1", f"comm-{DIVISION}.head.1"
 STREET = f"street-{DIVISION}.officer.1"
@@ -40,6 +44,7 @@ async def register(here, name="华知行（化名）"):
     return here.page.url.partition("?")[0].rpartition("/")[2]
 
 
+@browser
 async def test_a_child_is_registered_by_page_and_a_double_is_shown_before_it_counts(staff_page, people):
     here = await (await staff_page(OFFICER)).open("/visits")
     await here.page.get_by_role("link", name="登记建档").click()
@@ -80,6 +85,7 @@ async def test_a_child_is_registered_by_page_and_a_double_is_shown_before_it_cou
     there.is_quiet()
 
 
+@browser
 async def test_who_was_faster_is_named_and_what_was_typed_stays(staff_page, people):
     here = await staff_page(OFFICER)
     child = await register(here, "华致远（化名）")
@@ -105,3 +111,130 @@ async def test_who_was_faster_is_named_and_what_was_typed_stays(staff_page, peop
     said = await here.says()
     assert all(one in said for one in ("变更已填报", "示例三小（化名）", "示例二小（化名）"))
     here.is_quiet()
+
+
+HERE = "110106012"
+KEEPER, COLLEAGUE, VERIFIER = f"comm-{HERE}.officer.1", f"comm-{HERE}.head.1", f"street-{HERE}.officer.1"
+CIVIL = "civil.officer.1"
+FAMILY = [
+    {"name": "华建国（化名）", "relation": "父", "birth_date": "1985-02-03", "phone": "13900003331"},
+    {"name": "李小梅（化名）", "relation": "母", "birth_date": "1986-04-05", "phone": "13900003332"},
+    {"name": "华老汉（化名）", "relation": "祖父", "birth_date": "1955-06-07"},
+    {"name": "王阿婆（化名）", "relation": "祖母", "birth_date": "1956-08-09"},
+    {"name": "李舅舅（化名）", "relation": "舅舅", "birth_date": "1988-10-11", "phone": "13900003335"},
+]
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+async def child(people):
+    """A child of its own whose file was verified, the means by the district too."""
+    n = next(NUMBERS)
+    given = {
+        "child": {"name": f"华存{n}（化名）", "sex": "male", "birth_date": f"2015-06-{n:02}", "residence": "示例路9号"}, "family": FAMILY,
+        "household": {"on_minimum_living": "yes", "low_income": "yes"}, "found": "in_difficulty", "grade": "high", "evidence": "入户排查",
+    }  # fmt: skip
+    made = await people.post(KEEPER, "/v1/children", given)
+    steps = [(VERIFIER, made["change"]), (VERIFIER, made["means_change"]), (CIVIL, made["means_change"])]
+    for who, change in steps:
+        await people.post(who, f"/v1/children/{made['child_id']}/changes/{change}/pass")
+    return made["child_id"]
+
+
+def as_shown(page):
+    """What a browser would send of the form of a change that nobody has touched."""
+    form = re.search(r'<form method="post" action="[^"]+/change/[a-z]+".*?</form>', page, re.S)[0]
+    fields = re.findall(r'<input type="(?:text|tel|hidden)"[^>]*? name="([^"]+)" value="([^"]*)"', form)
+    for name, options in re.findall(r'<select id="([^"]+)"[^>]*>(.*?)</select>', form, re.S):
+        chosen = re.search(r'<option value="([^"]*)" selected', options)
+        fields.append((name, chosen[1] if chosen else ""))
+    return {name: unescape(value) for name, value in fields}
+
+
+async def in_full(people, child):
+    """The file as the officer sees it who has said why."""
+    await people.post(KEEPER, f"/v1/children/{child}/full-view", {"need": "verify", "note": "核对家庭成员"})
+    return (await people.get(KEEPER, f"/v1/children/{child}"))["fields"]
+
+
+async def test_a_change_of_means_or_guardians_loses_nothing_that_was_not_touched(as_person, people, child):
+    officer, path = await as_person(KEEPER), f"/children/{child}/change"
+    means = as_shown((await officer.get(f"{path}/means")).text)
+    assert (means["on_minimum_living"], means["on_destitute_support"]) == ("", "")
+    said = means | {"on_destitute_support": "yes", "low_income": "unknown", "evidence": "民政证明"}
+    assert (await officer.post(f"{path}/means", data=said)).status_code == 303
+    page = (await officer.get(f"{path}/guardians")).text
+    typed = as_shown(page)
+    assert ("华*" in typed["kin_name_1"], "建国" in page, "移除" in page) == (True, False, True)
+    untouched = await officer.post(f"{path}/guardians", data=typed | {"evidence": "户口簿"})
+    assert (untouched.status_code, "请填写变更后的内容" in untouched.text) == (422, True)
+    masked = await officer.post(f"{path}/guardians", data=typed | {"kin_phone_1": "139****0000", "evidence": "户口簿"})
+    assert (masked.status_code, "含遮蔽符号" in masked.text) == (422, True)
+    said = typed | {
+        "kin_phone_2": "13900009999", "kin_gone_3": "yes", "kin_name_4": "王秀英（化名）", "kin_relation_6": "aunt_or_uncle",
+        "kin_name_6": "华叔叔（化名）", "evidence": "户口簿",
+    }  # fmt: skip
+    assert (await officer.post(f"{path}/guardians", data=said)).status_code == 303
+    fields = await in_full(people, child)
+    assert fields["means"]["waiting"]["value"] == {"on_minimum_living": "yes", "on_destitute_support": "yes"}
+    father, mother, _, grandmother, uncle = FAMILY
+    *kept, new = fields["guardians"]["waiting"]["value"]
+    assert kept == [father, mother | {"phone": "13900009999"}, grandmother | {"name": "王秀英（化名）"}, uncle]
+    assert new["name"] == "华叔叔（化名）"
+
+
+async def test_guardians_that_somebody_else_has_changed_meanwhile_are_not_written_over(as_person, people, child):
+    officer, path = await as_person(KEEPER), f"/children/{child}/change/guardians"
+    typed = as_shown((await officer.get(path)).text) | {"kin_phone_5": "13900008888", "evidence": "户口簿"}
+    faster = {"field": "guardians", "value": [FAMILY[1], FAMILY[4]], "seen": 0, "evidence": "判决书"}
+    entered = await people.post(COLLEAGUE, f"/v1/children/{child}/changes", faster)
+    await people.post(VERIFIER, f"/v1/children/{child}/changes/{entered['change']}/pass")
+    back = await officer.post(path, data=typed)
+    assert (back.status_code, "这份档案有了变动" in back.text) == (409, True)
+    again = as_shown(back.text)
+    assert (again["kin_name_2"], again["kin_phone_2"]) == ("李*", "13900008888"), "beside whom it was typed for"
+    assert (await officer.post(path, data=again | {"evidence": "户口簿"})).status_code == 303
+    value = (await in_full(people, child))["guardians"]["waiting"]["value"]
+    assert value == [FAMILY[1], FAMILY[4] | {"phone": "13900008888"}]
+
+
+async def test_what_cannot_be_kept_is_said_beside_its_field_and_nothing_of_it_is_kept(as_person, people, child):
+    officer, path = await as_person(KEEPER), f"/children/{child}/change"
+    for what, said, words in (
+        ("household", {"household": "长" * 501, "evidence": "入户"}, "过长"),
+        ("school", {"school": "示例二小（化名）", "evidence": "长" * 20_001}, "过长"),
+        ("school", {"school": "示例二小（化名）", "evidence": "空\x00"}, "空字符"),
+    ):
+        answer = await officer.post(f"{path}/{what}", data=said)
+        assert (answer.status_code, words in answer.text) == (422, True), what
+    assert 'maxlength="500"' in (await officer.get(f"{path}/household")).text
+    assert '<option value="110106">' not in (await officer.get(f"{path}/moved")).text, "the file goes to a street"
+    before = await people.get(VERIFIER, "/v1/changes?limit=200")
+    given = {
+        "name": "华不全（化名）", "sex": "female", "birth_date": "2014-01-02", "residence": "示例路10号", "found": "applied",
+        "grade": "low", "evidence": "家庭申请", "school_class": "长" * 501,
+    }  # fmt: skip
+    answer = await officer.post("/children/new", data=given)
+    assert (answer.status_code, 'id="school_class-error"' in answer.text) == (422, True)
+    assert await people.get(VERIFIER, "/v1/changes?limit=200") == before, "the child is registered whole or not at all"
+    assert (await officer.post("/children/new", data=given | {"school_class": "三年级"})).status_code == 303
+
+
+async def test_a_file_shows_cases_benefits_and_placement_and_its_history_the_value_and_the_reason(
+    as_person, people, owner, child
+):
+    entered = await people.post(
+        KEEPER,
+        f"/v1/children/{child}/changes",
+        {"field": "school", "value": "示例四小（化名）", "seen": 0, "evidence": "学籍卡"},
+    )
+    returned = {"reason": "evidence_missing", "note": "请补学籍卡原件"}
+    await people.post(VERIFIER, f"/v1/children/{child}/changes/{entered['change']}/reject", returned)
+    page = (await (await as_person(KEEPER)).get(f"/children/{child}")).text
+    assert all(
+        said in page for said in ("示例四小（化名）", "原因：缺少佐证", "请补学籍卡原件", "没有个案", "保障待遇")
+    )
+    case = (await people.post("school.reporter.1", "/v1/reports", report("示例辛（化名）")))["case_id"]
+    reported = (await watch_of(owner, people, case)).removeprefix("watch-")
+    shown = (await (await as_person("civil.supervisor.1")).get(f"/children/{reported}")).text
+    assert (f'href="/cases/{case}"' in shown, "WB-" in shown, "按规则建议" in shown) == (True, True, True)

@@ -2,7 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.browser
 DIVISION = "110106005"
 STREET = f"street-{DIVISION}.officer.1"
 
@@ -13,6 +12,7 @@ async def send(here, name):
     return (await navigation.value).status
 
 
+@pytest.mark.browser
 @pytest.mark.requirement("R135")
 async def test_a_director_is_appointed_where_the_post_stands_empty_and_the_post_is_empty_again_afterwards(staff_page):
     here = await (await staff_page(STREET)).open("/registers/communities")
@@ -41,3 +41,13 @@ async def test_a_director_is_appointed_where_the_post_stands_empty_and_the_post_
     await here.page.get_by_role("link", name="已注销").click()
     assert "已更换" in await here.says()
     here.is_quiet()
+
+
+async def test_what_an_entry_names_stays_chosen_when_that_has_ended(as_person, people):
+    keeper, books = "street-110106012.officer.1", "/v1/registers"
+    place = await people.post(keeper, f"{books}/communities/entries", {"fields": {"name": "示例南社区"}})
+    fields = {"post": "director", "community": place["id"], "name": "示例戊（化名）", "full_time": "full"}
+    post = await people.post(keeper, f"{books}/staff/entries", {"fields": fields})
+    await people.post(keeper, f"{books}/communities/entries/{place['id']}/end", {"reason": "replaced"})
+    shown = (await (await as_person(keeper)).get(f"/registers/staff/{post['id']}")).text
+    assert f'<option value="{place["id"]}" selected' in shown
