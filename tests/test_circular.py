@@ -12,9 +12,11 @@ from activities.circular import CircularActivities
 from app import documents
 from app.db import tables
 from app.db.circulars import circulars, facts_of, keep, month_before, span
+from app.db.scorecard import KEPT
 from app.district import DIVISIONS
 from app.domain.terms import Agency
 from app.schedules import CIRCULAR, keep_circular
+from tests.api.raw_cards import Raw
 from tests.world import PATIENCE, World
 
 
@@ -42,26 +44,49 @@ async def by_hand(engine, month):
     return {name: (str(count), str(told[name])) for name, count in reports.items()}
 
 
-async def _are_kept_apart(world, month, rows):
-    """Acceptances and completions by agency, as the lines of the deadlines have them."""
-    since, until = span(month)
-    line, due = tables.deadlines.c, Counter()
-    async with world.engine.connect() as conn:
-        query = select(line.agency, line.clock).where(line.due_at.between(since, until), line.valid_to.is_(None))
-        for agency, clock in await conn.execute(query):
-            due[Agency(agency).zh, clock] += 1
-    *agencies, whole = rows
-    found = {row[0]: (int(row[1]), int(row[4])) for row in agencies}
-    assert found.keys() >= {name for name, clock in due if clock != "supply"}
-    for name, (accept, finish) in found.items():
-        assert (accept, finish) >= (due[name, "accept"], due[name, "finish"] + due[name, "duty"])
-    assert whole[0] == "合计"
-    assert (int(whole[1]), int(whole[4])) == tuple(map(sum, zip(*found.values(), strict=True)))
+async def kept_of(engine, month, case_id):
+    """The deadlines of a case by street and agency, from its own events."""
+    event = tables.events.c
+    query = select(event.stream_id, event.kind, event.at, event.body).where(event.stream_id == case_id)
+    async with engine.connect() as conn:
+        rows = (await conn.execute(query.order_by(event.version))).all()
+        names = {row.code: row.name for row in await conn.execute(select(tables.divisions))}
+    cards = Raw(rows, *span(month), set()).cards
+    return {
+        f"{names[code]} · {Agency(agency).zh}": kept for code, card in cards.items() for agency, kept in card["kept"].items()
+    }  # fmt: skip
+
+
+def counts(row):
+    """Of a line: acceptances that fell due and that were in time, and the same of completions."""
+    return [int(row[n]) for n in (1, 2, 4, 5)]
+
+
+def added(rows):
+    return [sum(column) for column in zip(*(counts(row) for row in rows), strict=True)]
+
+
+def deadlines_agree(streets, agencies, both, kept):
+    """One count by street, by agency and by both; the case is in it."""
+    *agencies, whole = agencies
+    *streets, district = streets
+    assert whole[0] == district[0] == "合计"
+    assert counts(whole) == added(agencies) == added(both)
+    assert [*district[9].split("/"), *district[10].split("/")] == [str(counts(whole)[n]) for n in (1, 0, 3, 2)]
+    for row in agencies:
+        assert counts(row) == added([one for one in both if one[0].endswith(f" · {row[0]}")])
+    for street in streets:
+        of_it = [one for one in both if one[0].startswith(f"{street[0]} · ")] or [["", *["0"] * 6]]
+        assert [*street[9].split("/"), *street[10].split("/")] == [str(added(of_it)[n]) for n in (1, 0, 3, 2)]
+    lines = {row[0]: counts(row) for row in both}
+    assert kept
+    for name, of_case in kept.items():
+        assert all(n >= of_case[what] for n, what in zip(lines[name], KEPT, strict=True)), name
 
 
 @pytest.mark.requirement("R136", "R137")
 async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_are_those_of_the_events(world):
-    await world.report("CN-02")
+    case = await world.report("CN-02")
     month = month_before(world.now + timedelta(days=32))
     async with world.engine.begin() as conn:
         facts = await facts_of(conn, month)
@@ -71,7 +96,8 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
     assert {row[0]: (row[1], row[3]) for row in streets if row[1] != "0"} == counted
     assert {row[0] for row in streets} >= {one.name for one in DIVISIONS if one.kind != "district"}, "silent ones too"
     assert whole[:2] == ["合计", str(sum(int(reports) for reports, _ in counted.values()))]
-    await _are_kept_apart(world, month, facts["tables"][1]["rows"])
+    kept = await kept_of(world.engine, month, case)
+    deadlines_agree(*(table["rows"] for table in facts["tables"]), kept)
     await keep_circular(world.env.client, world.settings.task_queue)
     handle = world.env.client.get_schedule_handle(f"{CIRCULAR}{world.settings.task_queue}")
     days = {(at.day, at.hour) for at in (await handle.describe()).info.next_action_times}

@@ -15,7 +15,7 @@ from app.api.context import Conn, Shouhu, Who, require
 from app.api.strict import StrictRoute
 from app.db.service import Service
 from app.domain.access import Action, Actor
-from app.domain.charts import Chart, ChartTable, Row, shown
+from app.domain.charts import Cell, Chart, ChartTable, Row, shown
 from app.domain.determination import Category
 from app.domain.facts import BEIJING
 from app.domain.small_numbers import suppressed
@@ -29,6 +29,13 @@ AS_BOOK: dict[int | str, dict[str, Any]] = {
 }
 NO_GRADE = ("未评定", "not graded")
 WHAT = ("项目", "what")
+KEPT = (
+    ("按时受理", "accepted on time"),
+    ("受理到期", "of those due"),
+    ("按时办结", "done on time"),
+    ("办结到期", "of those due"),
+)
+NOT_SHOWN = (None,) * len(KEPT)
 HOURS = 3
 """The place of the hours to safety in a street's line."""
 MonthOf = Annotated[
@@ -74,6 +81,7 @@ async def figures(conn: AsyncConnection, who: Actor, shouhu: Service, month: str
         ChartTable(Chart.RUNGS, (("级别", "rung"), ("次数", "times")),
                    tuple(Row((rung.zh, rung.en), (n,)) for rung, n in climbed.items())),
         streets,
+        _kept(cards, streets),
     )  # fmt: skip
     return Figures(
         now.astimezone(BEIJING),
@@ -96,17 +104,35 @@ def _streets(cards: list[statistics.Card], smallest: int) -> ChartTable:
     )
     columns = (("街道乡镇", "street"), ("报告", "reports"), ("90日内再报", "again within 90 days"),
                ("已答复报告人", "reporters answered"), ("到安全（小时）", "hours to safety"),
-               ("走访", "visits"), ("漏访", "missed"), ("应返回排查", "screenings asked"), ("已返回排查", "returned"))  # fmt: skip
+               ("走访", "visits"), ("漏访", "missed"), ("应返回排查", "screenings asked"), ("已返回排查", "returned"), *KEPT)  # fmt: skip
     rows = tuple(
         Row(
             _street(card.division),
             (*(counts[card.division][name] for name in ("reports", "again", "answered")),
              card.hours_to_safety if counts[card.division]["reports"] is not None else None,
-             card.visits, card.visits_missed, card.asked, card.returned),
+             card.visits, card.visits_missed, card.asked, card.returned,
+             *(_kept_cells(card) if counts[card.division]["reports"] is not None else NOT_SHOWN)),
         )
         for card in cards
     )  # fmt: skip
     return ChartTable(Chart.STREETS, columns, rows)
+
+
+def _kept(cards: list[statistics.Card], streets: ChartTable) -> ChartTable:
+    """Each agency in each street where a deadline of its fell due or it was silent; none where the reports are too few to be shown."""
+    rows = tuple(
+        Row(
+            (f"{street.words[0]} · {one.agency.zh}", f"{street.words[1]} · {one.agency.en}"),
+            (*_kept_cells(one), sum(one.rungs.values())),
+        )
+        for card, street in zip(cards, streets.rows, strict=True) if street.cells[0] is not None
+        for one in card.agencies
+    )  # fmt: skip
+    return ChartTable(Chart.KEPT, (("街道乡镇 · 单位", "street · agency"), *KEPT, ("督促次数", "rungs climbed")), rows)
+
+
+def _kept_cells(one: statistics.Kept) -> tuple[Cell, ...]:
+    return one.accept_on_time, one.accept_due, one.finish_on_time, one.finish_due
 
 
 @router.get("/workbook", operation_id="figures_workbook", response_class=Response, responses=AS_BOOK)

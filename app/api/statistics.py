@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -22,6 +22,7 @@ from app.domain.facts import BEIJING
 from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.small_numbers import suppressed
+from app.domain.terms import Agency
 
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
 PDF = "application/pdf"
@@ -90,7 +91,23 @@ async def volumes(
     return [Month(month=one, reports=found["reports"].get(one, 0), closed=found["closed"].get(one, 0)) for one in asked]
 
 
-class Card(BaseModel):
+class Kept(BaseModel):
+    """Deadlines that fell due in the period, how many were met in time, and how high silences climbed."""
+
+    accept_due: int = Field(0, description="受理: tasks whose acceptance fell due.")
+    accept_on_time: int = 0
+    finish_due: int = Field(0, description="办结: tasks and duties whose completion fell due.")
+    finish_on_time: int = 0
+    rungs: dict[str, int] = Field(description="How often a silence reached each rung.")
+
+
+class KeptBy(Kept):
+    """Those of one agency in one street."""
+
+    agency: Agency
+
+
+class Card(Kept):
     """What a street has done in the period."""
 
     division: str
@@ -100,11 +117,11 @@ class Card(BaseModel):
     )
     answered: int = Field(0, description="Of these reports, those whose reporter has an answer or cannot be given one.")
     hours_to_safety: float | None = Field(None, description="Median, until the first child of a report was found safe.")
-    rungs: dict[str, int] = Field(description="How often a silence reached each rung.")
     visits: int = 0
     visits_missed: int = 0
     asked: int = Field(0, description="Desks that a screening round asked, of the rounds that fell due.")
     returned: int = 0
+    agencies: list[KeptBy] = Field([], description="The deadlines and rungs of this street by the agency that owed.")
 
 
 @router.get("/scorecard", operation_id="scorecard")
@@ -115,7 +132,12 @@ async def scorecard(
     require(who, Action.READ_STATISTICS)
     own = EVERY if who.oversees_district else who.division
     found = await counted(conn, since, until, visible(who), _kept(who), own)
-    return [Card(division=division, **found[division]) for division in sorted(found)]
+    return [_card(division, found[division]) for division in sorted(found)]
+
+
+def _card(division: str, found: Mapping[str, Any]) -> Card:
+    agencies = [KeptBy(agency=Agency(code), **kept) for code, kept in sorted(found.get("agencies", {}).items())]
+    return Card(**{**found, "division": division, "agencies": agencies})
 
 
 class CircularRow(BaseModel):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.columns import Instant, metadata
-from app.db.scorecard import EVERY, kept_on_time, scorecard
+from app.db.scorecard import EVERY, KEPT, kept_on_time, scorecard
 from app.domain.facts import BEIJING
 from app.domain.terms import Agency, Rung
 
@@ -34,12 +34,13 @@ STREETS = (
     "逾期走访",
     "排查应报",
     "排查已报",
+    "按时受理",
+    "按时办结",
     "督查",
     "检察监督",
 )
-AGENCIES = ("单位", "受理到期", "按时受理", "受理按时率", "办结到期", "按时办结", "办结按时率")
-"""受理 is the acceptance of a task, 办结 its completion and every duty; what is owed in material counts with neither."""
-CLOCKS = (("accept",), ("finish", "duty"))
+AGENCIES = ("单位", "受理到期", "按时受理", "受理按时率", "办结到期", "按时办结", "办结按时率", "督促次数")
+"""What is owed in material counts with neither."""
 EVERYBODY = "合计"
 
 
@@ -62,7 +63,10 @@ async def facts_of(conn: AsyncConnection, month: date) -> dict[str, Any]:
     names = {row.code: row.name for row in await conn.execute(select(division.code, division.name))}
     cards = await scorecard(conn, since, until, true(), true(), EVERY)
     rates = (await conn.execute(kept_on_time("agency", until, since, "clock"))).mappings().all()
-    agencies = [agency.value for agency in Agency if any(row["agency"] == agency for row in rates)]
+    kept = {
+        (code, Agency(agency)): row for code in sorted(cards) for agency, row in sorted(cards[code].get("agencies", {}).items())
+    }  # fmt: skip
+    agencies = [agency for agency in Agency if any(one is agency for _, one in kept)]
     return {
         "title": f"丰台区困境儿童和留守儿童社会保护工作督查考核通报（{month:%Y年%m月}）", "stamp": "内部资料",
         "date": [until.year, until.month, until.day], "period": f"{since:%Y-%m-%d} 至 {until:%Y-%m-%d}",
@@ -74,13 +78,18 @@ async def facts_of(conn: AsyncConnection, month: date) -> dict[str, Any]:
                 *(_street(names.get(code, code), cards[code]) for code in sorted(cards)), _street(EVERYBODY, _whole(cards.values())),
             ]},
             {"title": "二、单位", "columns": list(AGENCIES), "rows": [
-                *(_agency(Agency(code).zh, [row for row in rates if row["agency"] == code]) for code in agencies), _agency(EVERYBODY, rates),
+                *(_agency(agency.zh, [row for (_, one), row in kept.items() if one is agency]) for agency in agencies),
+                _agency(EVERYBODY, [*kept.values()]),
+            ]},
+            {"title": "三、各街乡（镇）的单位", "columns": ["街乡（镇）· 单位", *AGENCIES[1:]], "rows": [
+                _agency(f"{names.get(code, code)} · {agency.zh}", [row]) for (code, agency), row in kept.items()
             ]},
         ],
     }  # fmt: skip
 
 
 COUNTED = ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned")
+SHARES = tuple((f"{of}_due", f"{of}_on_time") for of in ("accept", "finish"))
 
 
 def _whole(cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -89,22 +98,23 @@ def _whole(cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     rungs = Counter[str]()
     for card in every:
         rungs.update(card["rungs"])
-    return {**{name: sum(card.get(name, 0) for card in every) for name in COUNTED}, "rungs": rungs}
+    return {**{name: sum(card.get(name, 0) for card in every) for name in (*COUNTED, *KEPT)}, "rungs": rungs}
 
 
 def _street(name: str, card: Mapping[str, Any]) -> list[str]:
     hours, rungs = card.get("hours_to_safety"), card["rungs"]
     counts = [str(card.get(what, 0)) for what in COUNTED]
     top = [str(rungs.get(rung.value, 0)) for rung in (Rung.SUPERVISION, Rung.PROCURATORATE)]
-    return [name, *counts[:3], "—" if hours is None else f"{hours:.1f}", *counts[3:], *top]
+    kept = [f"{card.get(met, 0)}/{card.get(due, 0)}" for due, met in SHARES]
+    return [name, *counts[:3], "—" if hours is None else f"{hours:.1f}", *counts[3:], *kept, *top]
 
 
-def _agency(name: str, rows: Sequence[Any]) -> list[str]:
+def _agency(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     cells = [name]
-    for clocks in CLOCKS:
-        due, met = (sum(row[what] for row in rows if row["clock"] in clocks) for what in ("due", "on_time"))
+    for of_due, of_met in SHARES:
+        due, met = (sum(row[what] for row in rows) for what in (of_due, of_met))
         cells += [str(due), str(met), f"{100 * met / due:.1f}%" if due else "—"]
-    return cells
+    return [*cells, str(sum(n for row in rows for n in row["rungs"].values()))]
 
 
 async def keep(conn: AsyncConnection, month: date, body: bytes, now: datetime) -> None:

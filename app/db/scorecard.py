@@ -1,16 +1,19 @@
 """The scorecard of 督查考核, street by street, counted from the ledger alone for any period, as it stood at the period's end."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true, union_all
+from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.domain.child_file import PREFIX
 from app.domain.facts import BEIJING
 from app.domain.outcomes import AGAIN_WITHIN
 from app.domain.terms import Rung
+from app.domain.watch import watch_id
 
 KEPT_AT = ("watch_began", "watch_taken")
 """From these on a watch is kept at the division that they name."""
@@ -31,12 +34,23 @@ async def scorecard(
     for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen, kept, own):
         for row in (await conn.execute(query)).mappings():
             street = found.setdefault(row["division"], {"rungs": {}})
-            rung = row.get("rung")
-            if rung is not None:
-                street["rungs"][rung] = row["fired"]
+            if "agency" in row:
+                _add_agency(street, row)
             else:
                 street |= {name: value for name, value in row.items() if name != "division"}
     return found
+
+
+def _add_agency(street: dict[str, Any], row: Mapping[Any, Any]) -> None:
+    """What is known of one agency in that street, which the street's own sums have as well."""
+    agency = street.setdefault("agencies", {}).setdefault(row["agency"], {"rungs": {}, **dict.fromkeys(KEPT, 0)})
+    if "rung" in row:
+        agency["rungs"][row["rung"]] = row["fired"]
+        street["rungs"][row["rung"]] = street["rungs"].get(row["rung"], 0) + row["fired"]
+        return
+    for name in KEPT:
+        agency[name] = row[name]
+        street[name] = street.get(name, 0) + row[name]
 
 
 async def _streets(conn: AsyncConnection, own: str | None, until: datetime) -> list[str]:
@@ -53,14 +67,12 @@ def _is_own(street: ColumnElement[str], own: str | None) -> ColumnElement[bool]:
 def _queries(
     within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None
 ) -> Iterator[Select[*tuple[Any, ...]]]:  # fmt: skip
-    rung = event.body["rung"].astext
-    fired = select(case.division, rung.label("rung"), func.count().label("fired"))
-    fired = fired.join(tables.events, event.stream_id == case.id).where(event.kind == "rung_fired", within, seen)
     yield _reports(within, until, seen)
-    yield fired.group_by(case.division, rung)
+    yield _fired(within, seen)
     yield _visits(within, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
     yield _screening(since, until, seen, own)
-    yield _again(within, until, seen)
+    yield _again(within, since, until, seen)
+    yield _kept(since, until, seen)
 
 
 def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -84,6 +96,20 @@ def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[b
         filed.c.division, func.count().label("reports"), func.count(filed.c.answered).label("answered"),
         func.percentile_cont(0.5).within_group(filed.c.hours).label("hours_to_safety"),
     ).group_by(filed.c.division)  # fmt: skip
+
+
+def _fired(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """How often a silence reached each rung, by the agency that was silent; what is owed in material the lead agency owes."""
+    task, said = tables.tasks.c, event.body
+    silent = sql_case((said["clock"].astext == "supply", case.lead), else_=func.coalesce(task.agency, case.lead))
+    fired = (
+        select(case.division, silent.label("agency"), said["rung"].astext.label("rung"))
+        .join(tables.events, event.stream_id == case.id)
+        .outerjoin(tables.tasks, and_(task.case_id == case.id, task.subject == said["subject"].astext))
+        .where(event.kind == "rung_fired", within, seen)
+        .subquery()
+    )
+    return select(fired, func.count().label("fired")).group_by(*fired.c)
 
 
 def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -128,36 +154,56 @@ def _screening(
     )  # fmt: skip
 
 
-def _again(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def _again(
+    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool]
+) -> Select[*tuple[Any, ...]]:
     """Reports on a child whom a closed case had given back to the watch within the time before: made by a visit of that watch, or by
-    anybody else where the files were joined by then."""
-    began, joined = tables.events.alias("began").c, tables.events.alias("joined").c
-    child = tables.children.c
-    known = (
-        select(func.concat("watch-", joined.body["primary"].astext))
-        .join(tables.children, joined.stream_id == func.concat("file-", child.id))
-        .where(child.case_id == event.stream_id, joined.kind == "file_belongs", joined.at <= until)
-        .correlate(tables.events)
-    )
+    anybody else where the files belong together at the period's end; which of them is the kept one is all the same."""
+    began, child = tables.events.alias("began").c, tables.children.c
     given_back = (
-        select(began.stream_id)
-        .where(
-            or_(began.stream_id == event.body["watch"].astext, began.stream_id.in_(known)), began.kind == "watch_began",
-            began.body["case_id"].astext.is_not(None), began.at <= event.at, began.at >= event.at - AGAIN_WITHIN,
-        )
-        .correlate(tables.events)
-        .exists()
-    )  # fmt: skip
-    return (
-        select(case.division, func.count().label("reported_again"))
-        .join(tables.events, event.stream_id == case.id)
-        .where(event.kind == "report_filed", within, seen, given_back)
-        .group_by(case.division)
+        select(began.at, _read_with(began.body["child_id"].astext, until).label("child"))
+        .where(began.kind == "watch_began", began.body["case_id"].astext.is_not(None))
+        .where(began.at >= since - AGAIN_WITHIN, began.at <= until)
+        .subquery("given_back")
     )
+    told = (
+        select(case.id, case.division, event.at).join(tables.events, event.stream_id == case.id)
+        .where(event.kind == "report_filed", within, seen)
+    )  # fmt: skip
+    watched = func.substr(event.body["watch"].astext, len(watch_id("")) + 1)
+    reported = union_all(
+        told.join(tables.children, child.case_id == case.id).add_columns(_read_with(child.id, until).label("child")),
+        told.where(event.body["watch"].astext.is_not(None)).add_columns(_read_with(watched, until).label("child")),
+    ).subquery("reported")
+    before = reported.c.at - given_back.c.at
+    return (
+        select(reported.c.division, func.count(reported.c.id.distinct()).label("reported_again"))
+        .join(given_back, given_back.c.child == reported.c.child)
+        .where(before >= timedelta(), before <= AGAIN_WITHIN)
+        .group_by(reported.c.division)
+    )
+
+
+def _read_with(child: ColumnElement[Any], until: datetime) -> ColumnElement[Any]:
+    """The child in whose file this one was read then: what its newest joining or parting says, else its own."""
+    belongs = tables.events.alias("belongs").c
+    newest = (
+        select(belongs.body["primary"].astext)
+        .where(belongs.stream_id == func.concat(PREFIX, child), belongs.kind == "file_belongs", belongs.at <= until)
+        .order_by(belongs.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(newest, child)
 
 
 STOPS = ("clock_paused", "referral_returned")
 GOES_ON = ("clock_resumed", "material_supplied", "referral_accepted")
+ACCEPT, FINISH = ("accept",), ("finish", "duty")
+CLOCKS = ACCEPT + FINISH
+ON_TIME = "_on_time"
+KEPT = {"accept_due": ACCEPT, "accept_on_time": ACCEPT, "finish_due": FINISH, "finish_on_time": FINISH}
+"""受理 is the acceptance of a task, 办结 its completion and every duty."""
 line = tables.deadlines.c
 
 
@@ -167,17 +213,43 @@ def kept_on_time(by: str, until: datetime, since: datetime | None = None, *more:
 
     One that was moved before it fell due counts at its new instant alone; one that was moved too late was missed.
     """
-    stood = or_(line.valid_to.is_(None), line.valid_to > line.due_at, line.met_at.is_not(None))
-    met = and_(line.met_at.is_not(None), line.met_at <= line.due_at)
     groups = [line[name] for name in (by, *more)]
     return (
-        select(*groups, func.count().label("due"), func.count().filter(met).label("on_time"))
+        select(*groups, func.count().label("due"), func.count().filter(_met()).label("on_time"))
         .join(tables.cases, case.id == line.case_id)
-        .where(line.valid_from <= until, line.due_at <= until, stood, or_(met, not_(_paused_when_due())))
-        .where(true() if since is None else line.due_at >= since)
+        .where(*_fell_due(until, since))
         .group_by(*groups)
         .order_by(*groups)
     )
+
+
+def _kept(since: datetime, until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """The same of a period by street and agency: acceptances, and completions together with every duty. What is owed in material
+    counts with neither."""
+    counted = [
+        func.count().filter(line.clock.in_(clocks), *([_met()] if name.endswith(ON_TIME) else [])).label(name)
+        for name, clocks in KEPT.items()
+    ]
+    return (
+        select(case.division, line.agency, *counted)
+        .join(tables.cases, case.id == line.case_id)
+        .where(*_fell_due(until, since), line.clock.in_(CLOCKS), seen)
+        .group_by(case.division, line.agency)
+        .order_by(case.division, line.agency)
+    )
+
+
+def _met() -> ColumnElement[bool]:
+    return and_(line.met_at.is_not(None), line.met_at <= line.due_at)
+
+
+def _fell_due(until: datetime, since: datetime | None) -> Iterator[ColumnElement[bool]]:
+    yield line.valid_from <= until
+    yield line.due_at <= until
+    yield or_(line.valid_to.is_(None), line.valid_to > line.due_at, line.met_at.is_not(None))
+    yield or_(_met(), not_(_paused_when_due()))
+    if since is not None:
+        yield line.due_at >= since
 
 
 def _paused_when_due() -> ColumnElement[bool]:

@@ -19,6 +19,7 @@ class Chart(Term):
     TO_SAFETY = "to_safety", "到核实安全的时间", "hours until a child was found safe"
     RUNGS = "rungs", "催督到哪一级", "rungs reached by silences"
     STREETS = "streets", "各街道乡镇", "by street"
+    KEPT = "kept", "各街道乡镇各单位", "by street and agency"
 
 
 class Row(NamedTuple):

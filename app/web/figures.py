@@ -54,7 +54,8 @@ async def figures(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, mon
     facts = {
         "circulars": papers, "path": FIGURES, "at": found.at, "months": found.months,
         "chosen": found.month, "outcomes": found.outcomes, "smallest": found.smallest,
-        "charts": Chart, "streets": table[Chart.STREETS], "has": {chart: bool(one.rows) for chart, one in table.items()},
+        "charts": Chart, "streets": table[Chart.STREETS], "kept": table[Chart.KEPT],
+        "has": {chart: bool(one.rows) for chart, one in table.items()},
         "by_month": bars(table[Chart.MONTHS]), "by_category": bars(table[Chart.CATEGORIES]), "by_grade": bars(table[Chart.GRADES]),
         "by_agency": bars(
             table[Chart.ON_TIME], lambda rate: f"{rate:.1%}", most=1.0, light=lambda rate: "r" if rate < 0.8 else "a" if rate < 0.95 else ""

@@ -1,5 +1,7 @@
 """The child file in the API: read from what is known, changed on a path, closed to whoever has nothing to do with the child."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import select
 
@@ -116,6 +118,38 @@ async def test_two_officers_edit_one_child_at_once_and_the_second_is_told_what_c
     stale = await enter(api, child, STREET, field="school", value="示例五小（化名）", headers={"If-Match": '"1"'})
     told = is_problem(stale, 409, "stale_version")
     assert [(row["kind"], row["field"]) for row in told["since"]] == [("change_passed", "phone")]
+
+
+async def test_of_two_officers_at_the_same_moment_one_wins_and_the_other_is_told_what_changed(api, child):
+    """Ten requests under way together, two for each value, of a file that nobody has changed before."""
+    fields = ("phone", "school", "school_class", "residence", "hukou")
+    asked = [
+        enter(api, child, person, field=field, value=f"010-0000{n}32{m}", seen=0)
+        for n, field in enumerate(fields) for m, person in enumerate((COMMITTEE, STREET))
+    ]  # fmt: skip
+    answers = await asyncio.gather(*asked)
+    won = {}
+    for n, field in enumerate(fields):
+        one, other = sorted(answers[2 * n : 2 * n + 2], key=lambda answer: answer.status_code)
+        assert one.status_code == 200, one.text
+        told = is_problem(other, 409, "change_waits")
+        winner = (COMMITTEE, STREET)[answers.index(one) - 2 * n]
+        assert (told["field"], told["by"], told["change"]) == (field, winner, one.json()["change"])
+        won[field] = f"010-0000{n}32{answers.index(one) - 2 * n}"
+    async with api.service.engine.connect() as conn:
+        entered = [event["field"] for event in await events_since(conn, f"file-{child}", 0)]
+    assert sorted(entered) == sorted(fields), "nothing of the others is kept"
+    file = (await api.opened(COMMITTEE, f"/v1/children/{child}")).json()["fields"]
+    assert {field: file[field]["waiting"]["value"] for field in fields} == won
+    seen = {"If-Match": f'"{len(entered)}"'}
+    stale = [("sex", "male", COMMITTEE), ("name", "华小楠（化名）", STREET)]
+    pair = await asyncio.gather(
+        *(enter(api, child, person, field=field, value=value, headers=seen) for field, value, person in stale)
+    )
+    first, late = sorted(pair, key=lambda answer: answer.status_code)
+    assert first.status_code == 200, first.text
+    told = is_problem(late, 409, "stale_version")
+    assert [(row["kind"], row["field"]) for row in told["since"]] == [("change_entered", stale[pair.index(first)][0])]
 
 
 async def test_the_district_approves_where_the_path_has_it_and_may_return_it(api, child):

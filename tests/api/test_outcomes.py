@@ -1,6 +1,5 @@
 """Outcome figures and scorecard equal those of an independent walk over the raw events, at any time; third parties see no small number."""
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
@@ -9,22 +8,28 @@ from sqlalchemy import select
 
 from app.db import tables
 from app.db.past import assessed_of, with_assessed
+from app.db.scorecard import KEPT
 from app.db.vault import opened
 from app.district import DIVISIONS
 from app.domain.access import ENGINE
+from app.domain.commands import RaiseDue
 from app.domain.determination import Category
 from app.domain.events import event_adapter
 from app.domain.facts import BEIJING, ReportFacts
 from app.domain.fold import fold
-from app.domain.watch import BeginWatch, apply_watch, watch_event_adapter, watch_id
+from app.domain.rounds import Asked, CloseRound, OpenRound, ReturnRound, round_id
+from app.domain.watch import BeginWatch, RaiseDueVisit, apply_watch, watch_event_adapter, watch_id
 from app.policy.loader import load
+from tests.api.raw_cards import COUNTS, Raw, by_agency
 from tests.api.test_reports import is_problem
 from tests.api.test_watches import close
+from tests.bench.case import at_desk
 
 CIVIL = "civil.supervisor.1"
 MARKS = {CIVIL, "CIVIL"}
 """A case that is about one of these is none for the reader of the figures."""
 PACK = load("fengtai-2026.1")
+TWINS, SILENT = "110106020", "110106022"
 
 
 def stamp(at):
@@ -185,77 +190,99 @@ async def test_a_head_sees_the_figures_of_the_own_sight_and_a_day_that_lies_ahea
     is_problem(said, 422, "invalid_request")
 
 
-async def cards_by_hand(api, since, until):
+@pytest.fixture(scope="module")
+async def twins(api, lives):
+    """A child whom a closed case gave back, reported anew by somebody else as another; the files are joined, and parted again."""
+    told = {"children": [{"residence_division": TWINS, "age_years": 8, "sex": "male"}]}
+    first = (await api.report(**told))["case_id"]
+    (known,) = (await api.progress(first))["children"]
+    await close(api, first, "no_risk_found")
+    begin = BeginWatch(by=ENGINE, child_id=known["id"], case_id=first, division=TWINS, grade="high")
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin(conn, watch_id(begin.child_id), begin)
+    second = (await api.report("school.reporter.1", **told))["case_id"]
+    (unknown,) = (await api.progress(second))["children"]
+    instants = [api.service.ledger.clock()]
+    for decision in ("same", "apart", "same"):
+        asked = {"other": unknown["id"], "decision": decision}
+        entered = await api.post(f"street-{TWINS}.officer.1", f"/v1/children/{known['id']}/duplicates", asked)
+        assert entered.status_code == 200, entered.text
+        path = f"/v1/children/{entered.json()['child_id']}/changes/{entered.json()['change']}/pass"
+        passed = await api.post(f"street-{TWINS}.head.1", path)
+        assert passed.status_code == 200, passed.text
+        instants.append(api.service.ledger.clock())
+    return instants, second, watch_id(known["id"])
+
+
+@pytest.fixture(scope="module")
+async def silences(api, twins):
+    """A round that one of two committees answers; a report that nobody takes, and a visit that nobody makes: a fortnight from now."""
+    ledger, at = api.service.ledger, api.service.ledger.clock() - timedelta(days=200)
+    later, desks = ledger.clock() + timedelta(days=14), [f"COMM-{division}" for division in (TWINS, SILENT)]
+    opened = OpenRound(
+        by=ENGINE, round_id=round_id("community_survey", f"{at:%Y-%m-%d}"), code="community_survey", division="110106",
+        units=tuple(Asked(unit=desk, desk=desk) for desk in desks),
+    )  # fmt: skip
+    answer = ReturnRound(by=at_desk(desks[0]), unit=desks[0], screened=40)
+    async with api.service.engine.begin() as conn:
+        asked = (await ledger.open_round(conn, opened, at)).stream_id
+        await ledger.record(conn, asked, answer, now=at + timedelta(days=1))
+        await ledger.record(conn, asked, CloseRound(by=ENGINE), now=at + timedelta(days=100))
+        await ledger.record(conn, twins[1], RaiseDue(by=ENGINE), now=later)
+        await ledger.record(conn, twins[2], RaiseDueVisit(by=ENGINE), now=later)
+
+
+async def shown_and_raw(api, since, until):
+    """The answer of the API, and the same from the rows of the ledger."""
+    answer = await api.get(CIVIL, f"/v1/statistics/scorecard?since={stamp(since)}&until={stamp(until)}")
+    assert answer.status_code == 200, answer.text
+    event = tables.events.c
+    query = select(event.stream_id, event.kind, event.at, event.body).order_by(event.stream_id, event.version)
     async with api.service.engine.connect() as conn:
-        event = tables.events.c
-        rows = (
-            await conn.execute(select(event.stream_id, event.kind, event.at, event.body).order_by(event.version))
-        ).all()
-        desks = (await conn.execute(select(tables.round_units))).mappings().all()
-        case = tables.cases.c
-        hidden = set((await conn.execute(select(case.id).where(case.about.overlap(list(MARKS))))).scalars())
-    division, filed, safe, answered, cards, given_back, reports_of = {}, {}, {}, set(), {}, {}, {}
-
-    def card(street):
-        return cards.setdefault(street, {"rungs": Counter(), "hours": [], "n": Counter()})
-
-    for row in rows:
-        if row.kind in ("report_filed", "watch_began", "watch_taken"):
-            division[row.stream_id] = row.body["division"]
-        if row.at > until or row.stream_id in hidden or not row.stream_id.startswith(("case-", "watch-")):
-            continue
-        inside = row.at >= since
-        match row.kind:
-            case "watch_began" if row.body["case_id"]:
-                given_back.setdefault(row.stream_id, []).append(row.at)
-            case "report_filed" if inside:
-                filed[row.stream_id] = row.at
-                reports_of[row.stream_id] = row.body.get("watch")
-            case "safety_confirmed":
-                safe.setdefault(row.stream_id, row.at)
-            case "reporter_answered" | "answer_waived":
-                answered.add(row.stream_id)
-            case "rung_fired" if inside:
-                card(division[row.stream_id])["rungs"][row.body["rung"]] += 1
-            case "visit_recorded" if inside:
-                card(division[row.stream_id])["n"]["visits"] += 1
-            case "visit_rung_fired" if inside and row.body["rung"] == "desk_head":
-                card(division[row.stream_id])["n"]["visits_missed"] += 1
-    for stream, at in filed.items():
-        mine = card(division[stream])
-        mine["n"]["reports"] += 1
-        mine["n"]["answered"] += stream in answered
-        if stream in safe:
-            mine["hours"].append((safe[stream] - at).total_seconds() / 3600)
-    for stream, watch in reports_of.items():
-        before = [at for at in given_back.get(watch, ()) if timedelta() <= filed[stream] - at <= timedelta(days=90)]
-        card(division[stream])["n"]["reported_again"] += bool(before)
-    for row in desks:
-        street = row["desk"].partition("-")[2]
-        if street and since <= row["due_at"] <= until:
-            card(street)["n"]["asked"] += 1
-            card(street)["n"]["returned"] += row["returned_at"] is not None and row["returned_at"] <= until
-    return cards
+        rows = (await conn.execute(query)).all()
+    return answer.json(), Raw(rows, since, until, MARKS).cards
 
 
 @pytest.mark.requirement("R136")
-async def test_the_scorecard_is_that_of_the_raw_events(api, lives):
+async def test_the_scorecard_is_that_of_the_raw_events(api, lives, twins, silences):
     now, year = api.service.ledger.clock(), timedelta(days=365)
-    for since, until in ((now - year, now), (lives[1], now), (now - year, lives[0]), (now - year, now + year)):
-        shown = (await api.get(CIVIL, f"/v1/statistics/scorecard?since={stamp(since)}&until={stamp(until)}")).json()
-        wanted = await cards_by_hand(api, since, until)
-        silent = {"rungs": {}, "hours": [], "n": Counter()}
-        assert {row["division"] for row in shown} >= {one.code for one in DIVISIONS if one.kind != "district"}
+    spans = [(now - year, now), (lives[1], now), (now - year, lives[0]), (now - year, now + year)]
+    for since, until in (*spans, *((now - year, at) for at in twins[0])):
+        shown, wanted = await shown_and_raw(api, since, until)
         for street in shown:
-            mine = wanted.get(street["division"], silent)
-            for name in ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned"):
+            mine = wanted[street["division"]]
+            for name in COUNTS:
                 assert street[name] == mine["n"][name], (street["division"], name)
             assert street["rungs"] == mine["rungs"]
             hours = median(mine["hours"]) if mine["hours"] else None
             assert street["hours_to_safety"] == (None if hours is None else pytest.approx(hours, abs=1e-6))
-        assert {row["division"] for row in shown} >= wanted.keys()
+            agencies = {one.pop("agency"): one for one in street["agencies"]}
+            assert agencies == by_agency(mine)
+            assert {name: street[name] for name in KEPT} == {
+                name: sum(one[name] for one in agencies.values()) for name in KEPT
+            }
+        divisions = {row["division"] for row in shown}
+        assert divisions >= {one.code for one in DIVISIONS if one.kind != "district"} | wanted.keys()
+        cards = {row["division"]: row for row in shown}
+        if until == now + year:
+            assert cards["110106021"]["accept_due"] > cards["110106021"]["accept_on_time"] > 0, (
+                "all of it has fallen due"
+            )
+            assert cards[TWINS]["rungs"].keys() >= {"desk_head"}
+            assert cards[TWINS]["visits_missed"] == 1
+            assert (cards[TWINS]["returned"] >= 1, cards[SILENT]["asked"] > cards[SILENT]["returned"]) == (True, True)
+    shown, _ = await shown_and_raw(api, now - year, now)
     street = next(row for row in shown if row["division"] == "110106021")
     assert (street["reports"], street["visits"], street["answered"] >= 1, street["reported_again"]) == (4, 1, True, 1)
+
+
+async def test_a_report_on_a_child_is_one_again_as_long_as_the_files_belong_together(api, twins):
+    counted = []
+    for at in twins[0]:
+        shown, _ = await shown_and_raw(api, twins[0][0] - timedelta(days=365), at)
+        counted.append(next(row["reported_again"] for row in shown if row["division"] == TWINS))
+    alone, joined, parted, again = counted
+    assert (joined - alone, parted - alone, again - alone) == (1, 0, 1)
 
 
 async def test_a_street_sees_its_own_card_alone_and_a_period_is_needed(api, lives):

@@ -1,0 +1,219 @@
+"""The scorecard worked out from nothing but the rows of the ledger: one walk over all events, with no query, no projection and no fold."""
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+
+AGAIN = timedelta(days=90)
+NOT_MET = ("referral_withdrawn", "referral_reassigned")
+MET = ("referral_declined", "referral_passed_on", "referral_completed", "referral_failed")
+STOPPED = {
+    "clock_paused": True,
+    "referral_returned": True,
+    "clock_resumed": False,
+    "material_supplied": False,
+    "referral_accepted": False,
+}
+COUNTS = ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned")
+
+
+def when(said):
+    return datetime.fromisoformat(said)
+
+
+class Deadlines:
+    """Those of one case: each line is when it began to stand, when it stopped to, and whether it was met by then."""
+
+    def __init__(self):
+        self.lines, self.standing, self.silent, self.stops = [], {}, set(), []
+        self.over = None
+
+    def open(self, subject, clock, at, due, agency):
+        line = {
+            "subject": subject,
+            "clock": clock,
+            "agency": agency,
+            "since": at,
+            "due": when(due),
+            "ended": None,
+            "met": False,
+        }
+        self.standing[subject, clock] = line
+        self.lines.append(line)
+
+    def close(self, at, met, *, subject=None, clocks=("accept", "finish", "duty")):
+        for key in [key for key in self.standing if subject in (None, key[0]) and key[1] in clocks]:
+            line = self.standing.pop(key)
+            line |= {"ended": at, "met": met and line["subject"] not in self.silent}
+
+    def move(self, subject, clock, at, due):
+        old = self.standing.get((subject, clock))
+        if old and old["due"] != when(due):
+            old["ended"] = at
+            self.open(subject, clock, at, due, old["agency"])
+
+    def take(self, row):
+        said, at = row.body, row.at
+        if self.over not in (None, at):
+            self.end()
+        subject = said.get("referral_id") or said.get("code")
+        if row.kind in STOPPED:
+            self.stops.append((at, subject, STOPPED[row.kind]))
+        match row.kind:
+            case "referral_opened":
+                self.open(subject, "accept", at, said["accept"]["due_at"], said["agency"])
+            case "referral_accepted":
+                agency = next(line["agency"] for line in self.lines if line["subject"] == subject)
+                self.silent.discard(subject)
+                self.close(at, met=True, subject=subject, clocks=("accept",))
+                self.open(subject, "finish", at, said["finish"]["due_at"], agency)
+            case "referral_left_silent":
+                self.silent.add(subject)
+            case "duty_opened":
+                self.open(subject, "duty", at, said["clock"]["due_at"], said["holder"])
+            case "deadlines_recomputed":
+                for moved in said["clocks"]:
+                    self.move(moved["subject"], moved["clock"], at, moved["moved"]["due_at"])
+            case "duty_met" | "duty_dropped":
+                self.close(at, met=row.kind == "duty_met", subject=subject, clocks=("duty",))
+            case "case_closed":
+                self.over = at
+            case kind if kind in (*MET, *NOT_MET):
+                self.close(at, met=kind in MET, subject=subject, clocks=("accept", "finish"))
+            case _:
+                for clock in ("accept", "finish"):
+                    if isinstance(said.get(clock), dict):
+                        self.move(subject, clock, at, said[clock]["due_at"])
+
+    def end(self):
+        """What the last step of the case left standing is over with it."""
+        if self.over:
+            self.close(self.over, met=False)
+            self.over = None
+
+    def due(self, since, until):
+        """(agency, clock, whether in time) of each that fell due in the period and stood then, or was met."""
+        self.end()
+        for line in self.lines:
+            if not since <= line["due"] <= until or line["since"] > until or line["ended"] == line["since"]:
+                continue
+            in_time = line["met"] and line["ended"] <= line["due"]
+            stood = line["ended"] is None or line["ended"] > line["due"] or line["met"]
+            stops = [stopped for at, subject, stopped in self.stops if subject == line["subject"] and at <= line["due"]]
+            if stood and (in_time or not (stops and stops[-1])):
+                yield line["agency"], line["clock"], in_time
+
+
+class Raw:
+    """What the walk remembers, up to `until`; afterwards `cards` has what each street did since `since`."""
+
+    def __init__(self, rows, since, until, hidden_from):
+        self.since, self.until = since, until
+        self.cards = defaultdict(
+            lambda: {
+                "rungs": Counter(),
+                "hours": [],
+                "n": Counter(),
+                "kept": defaultdict(Counter),
+                "silent": defaultdict(Counter),
+            }
+        )
+        self.lead, self.holder = {}, {}
+        self.division, self.filed, self.safe, self.answered = {}, {}, {}, set()
+        self.children, self.watch_of, self.given_back, self.primary = {}, {}, defaultdict(list), {}
+        self.rounds, self.back, self.deadlines = {}, {}, defaultdict(Deadlines)
+        hidden = {
+            row.stream_id for row in rows
+            if row.stream_id.startswith("case-") and hidden_from & {*row.body.get("about", ())}
+        }  # fmt: skip
+        for row in rows:
+            if row.stream_id.startswith("round-"):
+                self._round(row)
+            elif row.kind == "file_belongs" and row.at <= until:
+                self.primary[row.body["child_id"]] = row.body.get("primary")
+            elif row.stream_id not in hidden and row.stream_id.startswith(("case-", "watch-")):
+                if row.stream_id.startswith("case-"):
+                    self.deadlines[row.stream_id].take(row)
+                if row.kind in ("report_filed", "watch_began", "watch_taken"):
+                    self.division[row.stream_id] = row.body["division"]
+                if row.at <= until:
+                    self._fact(row)
+        self._sum_up()
+
+    def _fact(self, row):
+        stream, inside = row.stream_id, row.at >= self.since
+        card = self.cards[self.division[stream]] if inside else None
+        if row.kind == "report_filed":
+            self.lead[stream] = row.body["lead"]
+        match row.kind:
+            case "watch_began" if row.body["case_id"]:
+                self.given_back[row.body["child_id"]].append(row.at)
+            case "report_filed" if inside:
+                self.filed[stream] = row.at
+                self.children[stream] = [*row.body["children"], *filter(None, [(row.body.get("watch") or "")[6:]])]
+            case "safety_confirmed":
+                self.safe.setdefault(stream, row.at)
+            case "reporter_answered" | "answer_waived":
+                self.answered.add(stream)
+            case "rung_fired" if inside:
+                card["rungs"][row.body["rung"]] += 1
+                silent = (
+                    self.lead[stream] if row.body["clock"] == "supply" else self.holder[stream, row.body["subject"]]
+                )
+                card["silent"][silent][row.body["rung"]] += 1
+            case "referral_opened":
+                self.holder[stream, row.body["referral_id"]] = row.body["agency"]
+            case "duty_opened":
+                self.holder[stream, row.body["code"]] = row.body["holder"]
+            case "visit_recorded" if inside:
+                card["n"]["visits"] += 1
+            case "visit_rung_fired" if inside and row.body["rung"] == "desk_head":
+                card["n"]["visits_missed"] += 1
+
+    def _round(self, row):
+        match row.kind:
+            case "round_opened":
+                self.rounds[row.stream_id] = [row.body["units"], when(row.body["clock"]["due_at"])]
+            case "round_recomputed":
+                self.rounds[row.stream_id][1] = when(row.body["clock"]["due_at"])
+            case "unit_returned":
+                self.back.setdefault((row.stream_id, row.body["unit"]), row.at)
+
+    def _sum_up(self):
+        for stream, at in self.filed.items():
+            mine = self.cards[self.division[stream]]
+            mine["n"] += Counter(reports=1, answered=int(stream in self.answered))
+            mine["n"]["reported_again"] += any(self._again(child, at) for child in self.children[stream])
+            if stream in self.safe:
+                mine["hours"].append((self.safe[stream] - at).total_seconds() / 3600)
+        for round_id, (units, due) in self.rounds.items():
+            for asked in units if self.since <= due <= self.until else ():
+                street, back = asked["desk"].partition("-")[2], self.back.get((round_id, asked["unit"]))
+                if street:
+                    self.cards[street]["n"] += Counter(asked=1, returned=int(back is not None and back <= self.until))
+        for stream, deadlines in self.deadlines.items():
+            for agency, clock, in_time in deadlines.due(self.since, self.until):
+                of = "accept" if clock == "accept" else "finish"
+                self.cards[self.division[stream]]["kept"][agency] += Counter(
+                    {f"{of}_due": 1, f"{of}_on_time": int(in_time)}
+                )
+
+    def _again(self, child, filed):
+        """Whether a closed case had given this child back, in whichever of the files that belong together now."""
+        whole = self._whole(child)
+        return any(
+            timedelta() <= filed - at <= AGAIN
+            for other, instants in self.given_back.items() if self._whole(other) == whole
+            for at in instants
+        )  # fmt: skip
+
+    def _whole(self, child):
+        return self.primary.get(child) or child
+
+
+def by_agency(card):
+    """What the answer has to say of each agency in a street."""
+    names = ("accept_due", "accept_on_time", "finish_due", "finish_on_time")
+    return {
+        agency: {name: card["kept"][agency][name] for name in names} | {"rungs": dict(card["silent"][agency])}
+        for agency in card["kept"].keys() | card["silent"].keys()
+    }
