@@ -209,6 +209,52 @@ def test_a_dry_run_names_the_legs_whose_agency_would_be_told_otherwise():
         )
 
 
+def rows_changed(before, after):
+    assert before in WRITTEN["routes.yaml"]
+    return parse(WRITTEN | {"routes.yaml": WRITTEN["routes.yaml"].replace(before, after, 1)})
+
+
+NOTIFY = "{id: c-notify, step: 3, agency: POLICE, task: notify_without_suspect"
+SCHOOL = "{id: a-education, step: 3, agency: EDU, "
+
+
+def test_what_a_leg_is_told_more_by_its_own_row_is_said_though_no_list_changed():
+    """Another task has another list; whoever assesses, and another agency or lead, sees what it did not."""
+    other = rows_changed(NOTIFY, NOTIFY.replace("notify_without_suspect", "secure_the_child"))
+    more = [one for one in diff(PACK.file, other) if one.kind == "wider"]
+    assert {(one.table, one.row) for one in more} == {("routes", "POLICE c-notify")}
+    assert {"suspects", "narrative", "family"} <= {one.field for one in more}
+    assert "Police (notify the committee and the family, not the suspect) would now also see: whoever is suspected of harm" in [
+        sentence(one, other).en for one in more
+    ]  # fmt: skip
+    assert {one.kind for one in diff(other, PACK.file) if one.table == "routes" and one.row == "POLICE c-notify"} >= {
+        "narrower"
+    }
+    assesses = rows_changed(SCHOOL, f"{SCHOOL}assessment: true, ")
+    (whole,) = [one for one in diff(PACK.file, assesses) if one.kind == "wider"]
+    assert sentence(whole, assesses).zh == "区教委（学校知会、心理关注、课后托管）将增加告知：案件全部内容"
+    moved = rows_changed(SCHOOL, SCHOOL.replace("EDU", "WF"))
+    assert "WF a-education" in {one.row for one in diff(PACK.file, moved) if one.kind == "wider"}
+    led = parse(WRITTEN | {"triage.yaml": WRITTEN["triage.yaml"].replace("lead: CIVIL", "lead: STREET", 1)})
+    (lead,) = [one for one in diff(PACK.file, led) if one.kind == "wider"]
+    assert (lead.table, lead.row.split()[0], lead.after) == ("leads", "STREET", ["everything"])
+
+
+def test_a_dry_run_names_the_legs_that_are_told_more_by_their_own_row():
+    cases = [(name, facts_of(name)) for name in examples()]
+    found = dry_run(
+        PACK, Pack("other", rows_changed(NOTIFY, NOTIFY.replace("notify_without_suspect", "secure_the_child"))), cases
+    )
+    told = {one.what: one.after for one in found}
+    assert told["c-notify:told:narrative"] == ("narrative",)
+    assert told["route c-notify"]["code"] == "secure_the_child"
+    assesses = {
+        one.what: one.after
+        for one in dry_run(PACK, Pack("other", rows_changed(SCHOOL, f"{SCHOOL}assessment: true, ")), cases)
+    }
+    assert assesses["a-education:told:everything"] == ("everything",)
+
+
 def test_a_case_explains_what_its_agencies_are_told_and_what_a_move_to_other_rules_changed():
     events, moved = (
         filed("CN-02"),

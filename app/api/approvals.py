@@ -84,9 +84,12 @@ async def _in_sight(conn: Conn, who: Actor, case_id: str | None) -> str | None:
 async def approvals(
     conn: Conn, who: Who, shouhu: Shouhu, waiting: bool = True, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ApprovalRow]:
-    """Proposals of the caller's office, for overseers of all; those that wait for a second person, or all; newest first."""
+    """Proposals of the caller's office, for overseers of all; those that wait for a second person, or all; newest first.
+
+    Those to open a sealed record, to whoever may open one alone.
+    """
     row = tables.approvals.c
-    query = select(*(row[name] for name in ApprovalRow.model_fields if name != "case_no"))
+    query = select(*(row[name] for name in ApprovalRow.model_fields if name != "case_no")).where(two.told_to(who))
     if waiting:
         query = query.where(
             row.approved_at.is_(None), row.rejected_at.is_(None), row.expires_at > shouhu.ledger.clock()
@@ -94,7 +97,7 @@ async def approvals(
     page = await page_of(
         conn, query, ApprovalRow, (row.proposed_at, row.id), cursor=cursor, limit=limit, newest_first=True
     )
-    return await in_words(conn, await numbered(conn, page, "case_id"), tables.approvals)
+    return await in_words(conn, who, "approvals", await numbered(conn, page, "case_id"), tables.approvals)
 
 
 @router.post("/{approval_id}/approve", operation_id="approve_act")

@@ -116,7 +116,7 @@ async def ledgers(conn: Conn, who: Who, shouhu: Shouhu) -> list[LedgerKind]:
 @router.get("/ledgers/due", operation_id="ledgers_due")
 async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list[LedgerDue]:
     """The books that the caller's body hands in for a month, this one where none is named: what stands in each, what is missing, late or
-    not verified. Nobody is named."""
+    not verified. Nobody is named, but a book of few tells of each, so whose files are gone through is on record."""
     rules, now = await rules_of(conn, shouhu), shouhu.ledger.clock()
     month = month or month_of(now)
     books = {book.ledger(): book for book in rules.file.ledgers if is_keeper(who, book.ledger())}
@@ -130,6 +130,8 @@ async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list
         while looked < MOST_COUNTED:
             chosen = await chosen_by_columns(conn, who, same[0], cursor, PAGE)
             ids = await those_within(conn, who, same[0], chosen)
+            if ids:
+                await audit_read(conn, who, "ledgers_due", None, [one.code for one in same], children=ids)
             for line in await lines_of(conn, who, findings, ids, today):
                 for one in (one for one in same if books[one].holds(line)):
                     told = line._replace(record=line.record.told(who.agency))

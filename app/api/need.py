@@ -124,4 +124,4 @@ async def full_views(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
     page = await page_of(
         conn, query, FullViewRow, (view.opened_at, view.id), cursor=cursor, limit=limit, newest_first=True
     )
-    return await in_words(conn, page, tables.full_views)
+    return await in_words(conn, who, "full_views", page, tables.full_views)

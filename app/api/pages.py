@@ -7,13 +7,17 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Column, Select, Table, tuple_
+from sqlalchemy import Column, Select, Table, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import numbers_of
 from app.api.problems import Problem
+from app.db import tables
+from app.db.audit import before_reading
 from app.db.vault import opened, sealing
 from app.db.walls import open_door
+from app.domain.access import Actor
+from app.domain.child_file import PREFIX
 
 T = TypeVar("T", bound=BaseModel)
 Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
@@ -45,13 +49,26 @@ async def page_of(
     return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
 
 
-async def in_words(conn: AsyncConnection, page: Page[T], of: Table) -> Page[T]:
-    """The same page opened by the service: whoever was shown a row reads what was said in it, though the case has other walls."""
+async def in_words(conn: AsyncConnection, who: Actor, action: str, page: Page[T], of: Table) -> Page[T]:
+    """The same page opened by the service: whoever was shown a row reads what was said in it, though the case has other walls. On record
+    before, with the children of whose cases or files something was said."""
     await open_door(conn)
+    sealed = [*sealing(of).columns]
+    told = [one for one in page.items if any(getattr(one, name) is not None for name in sealed)]
+    if told:
+        child, ids = tables.children.c, {str(of).removeprefix(PREFIX) for one in told for of in _subjects(one)}
+        children = select(child.id).where(or_(child.case_id.in_(ids), child.id.in_(ids))).order_by(child.id)
+        named = list((await conn.execute(children)).scalars())
+        await before_reading(conn, who, action, None, sealed, children=named)
     rows = await opened(conn, [one.model_dump() for one in page.items], of)
     said = [{name: row[name] for name in sealing(of).columns} for row in rows]
     items = [one.model_copy(update=words) for one, words in zip(page.items, said, strict=True)]
     return Page(items=items, next=page.next)
+
+
+def _subjects(row: BaseModel) -> list[str]:
+    """What a row is about, by the ids that it has."""
+    return [said for name in ("case_id", "subject_id", "stream_id") if (said := getattr(row, name, None))]
 
 
 async def numbered(conn: AsyncConnection, page: Page[T], name: str) -> Page[T]:

@@ -44,6 +44,10 @@ AS_FILE: dict[int | str, dict[str, Any]] = {
 TEMPLATES = {Paper.REFERRAL_LETTER: "letter", Paper.FEEDBACK: "letter"}
 """All others are forms."""
 OF_EVENTS = (Paper.SUMMARY, Paper.SUPERVISION, Paper.PLACEMENT)
+LETTERS = (Paper.REFERRAL_LETTER, Paper.HANDOVER)
+"""What holds the packet of a leg."""
+BY_PACKET = ("household", "conditions", "branch")
+"""Parts that stand in a packet alone, so that the record names them beside what the desk sees of the case."""
 RETRY = 2
 """Seconds."""
 NOT_THERE = "现在没有这份文书 · There is no such paper now."
@@ -143,14 +147,16 @@ async def _made(
 ) -> dict[str, Any]:
     """The facts of a paper; reading what they say of people is on record under the paper's name."""
     sees = await told(conn, who, shouhu, progress)
-    lens = await look(conn, who, f"paper_{one.paper}", progress.case_id, sees.fields)
+    rules = await shouhu.ledger.rules(conn, progress.policy)
+    sent = rules.lists.of(one.leg.agency, one.leg.task) if one.leg and one.paper in LETTERS else None
+    more = [part for part in sent.parts if part in BY_PACKET] if sent else []
+    lens = await look(conn, who, f"paper_{one.paper}", progress.case_id, [*sees.fields, *more])
     content, reporter = await content_of(conn, progress, lens.keys)
     known = (content, reporter)
     hidden = names_of(reporter)
     facts = await report_of(conn, progress.case_id)
     content = texts_without(as_known(content, facts), hidden)
     shown = sees.of(content)
-    rules = await shouhu.ledger.rules(conn, progress.policy)
     now = shouhu.ledger.clock()
     number = (await numbers_of(conn, [progress.case_id]))[progress.case_id]
     stamp = await _stamp(conn, who, progress.case_id, now)
@@ -159,16 +165,15 @@ async def _made(
     people = await _people(conn, {entry["by"] for entry in timeline})
     sheet = paper_facts.Sheet(progress, number, rules, await _offices(conn), people, now, stamp)
     match one:
-        case Possible(Paper.REFERRAL_LETTER | Paper.HANDOVER, leg) if leg:
-            row = rules.lists.of(leg.agency, leg.task)
-            shown = sees.of({**content, "family": whom(row, content["family"])})
+        case Possible(_, leg) if leg and sent:
+            shown = sees.of({**content, "family": whom(sent, content["family"])})
             view = View(
                 children=tuple(shown["children"]), family=tuple(shown["family"]), narrative=shown.get("narrative") or "",
                 facts=facts.model_dump(mode="json") if facts else {},
             )  # fmt: skip
-            sent = lens(packet(row, progress, view), known)
+            told_them = lens(packet(sent, progress, view), known)
             write = paper_facts.referral_letter if one.paper is Paper.REFERRAL_LETTER else paper_facts.handover
-            return write(sheet, leg, sent)
+            return write(sheet, leg, told_them)
         case Possible(Paper.SUPERVISION, leg) if leg and (duty := progress.duty(f"{SUPERVISED}:{leg.id}")):
             opened = [e for e in timeline if e.get("code") == duty.code]
             by = await _desk_of_person(conn, opened[0]["by"])

@@ -156,6 +156,8 @@ async def due(
         if seen.nothing:
             continue
         await reaching(conn, books=[register.code, *(one.each for one in register.expects)])
+        if register.expects and register.private:
+            await audit_read(conn, who, "read_register", f"register-{register.code}", list(register.private))
         rows += [
             row for row in [*await _reviews(conn, register, at), *await _empty(conn, register)]
             if seen.shows_private(row.desk)
@@ -198,7 +200,7 @@ async def entries(
     """The entries that stand, or those that have ended; the newest first."""
     register = await _register(conn, shouhu, who, code)
     seen = sight(who, register)
-    if register.private and (seen.open_book or seen.desks):
+    if register.private:
         await audit_read(conn, who, "read_register", f"register-{code}", list(register.private))
     query = kept.newest(line.book == code, kept.seen(seen), (line.kind == Kind.ENDED.value) == ended)
     query = query.where(line.division == division) if division else query
@@ -223,7 +225,7 @@ async def history(code: str, entry_id: str, conn: Conn, who: Who, shouhu: Shouhu
     register = await _register(conn, shouhu, who, code)
     seen = sight(who, register)
     lens = Lens(True)
-    if register.private and (seen.open_book or seen.desks):
+    if register.private:
         asked = await look(conn, who, "read_register", f"register-{code}", list(register.private), view_of=entry_id)
         lens = asked if register.names_families else lens
     lines = await _lines(conn, who, register, entry_id)

@@ -131,7 +131,7 @@ async def holds(conn: Conn, who: Who, in_force: bool = True, cursor: Cursor = No
     query = select(*(hold[name] for name in HoldRow.model_fields if name != "case_no"))
     query = query.where(hold.lifted_at.is_(None)) if in_force else query
     page = await page_of(conn, query, HoldRow, (hold.set_at, hold.id), cursor=cursor, limit=limit, newest_first=True)
-    return await in_words(conn, await numbered(conn, page, "subject_id"), tables.legal_holds)
+    return await in_words(conn, who, "legal_holds", await numbered(conn, page, "subject_id"), tables.legal_holds)
 
 
 @router.post("/{subject_id}/holds", status_code=201, operation_id="set_legal_hold")

@@ -22,7 +22,7 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import sheet_jobs as jobs
 from app.db.approvals import spend
-from app.db.audit import on_record
+from app.db.audit import before_reading, on_record
 from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
@@ -158,6 +158,7 @@ async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: 
     ids = await those_within(conn, who, book.ledger(), chosen)
     if len(ids) <= MOST_CHILDREN:
         return False
+    await before_reading(conn, who, "export_ledger", f"ledger-{book.id}", [book.id], children=ids)
     lines = await held(conn, who, book, Findings(rules), ids, today)
     return sum(has_rows(book.ledger().rows_of, line, month) for line in lines) > MOST_CHILDREN
 

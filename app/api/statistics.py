@@ -198,7 +198,7 @@ async def _then(conn: Conn, shouhu: Shouhu, who: Actor, at: datetime, division: 
     watches = await watches_then(conn, at)
     every = [*await cases_then(conn, at, visible(who)), *await registered_then(conn, at, _kept(who), watches)]
     cases = [case for case in every if division in (None, case.division)]
-    return cases, await children_of(conn, shouhu.ledger, cases), watches
+    return cases, await children_of(conn, shouhu.ledger, who, cases), watches
 
 
 def _kept(who: Actor) -> ColumnElement[bool]:

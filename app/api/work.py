@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
+from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db.intake import decide_suggestions
@@ -169,6 +169,10 @@ async def foresee(
 ) -> Done:  # fmt: skip
     """The same as `perform`, undone before it answers; the same refusals."""
     before = _clocks(await progress_of(conn, who, case_id))
+    if isinstance(
+        command, c.Grading
+    ):  # the scale is asked of what was reported; what is undone takes its own row along
+        await audit_read(conn, who, "read_content", case_id, ["facts"])
     tried = await conn.begin_nested()
     try:
         recorded = await _recorded(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -21,10 +21,16 @@ from app.db.vault import sealed_row
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.approvals import HOLDS, WAITS, Act, Proposal, Reason, digest_of, may_propose, require_second
+from app.domain.compartment import may_open
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
 
 approval = tables.approvals.c
+
+
+def told_to(who: Actor) -> ColumnElement[bool]:
+    """Which proposals a person is told at all: one to open a sealed record names its case, so those alone who may open one are."""
+    return true() if may_open(who) else or_(approval.act != Act.UNSEAL.value, approval.person_id == who.person_id)
 
 
 async def propose(
@@ -49,7 +55,7 @@ async def propose(
 
 async def decide(conn: AsyncConnection, who: Actor, approval_id: str, now: datetime, *, approve: bool) -> Row:
     """The second person's step. APPROVAL_NOT_FOUND for whoever does not see it, SECOND_PERSON_NEEDED for the first in any guise."""
-    seen = await conn.execute(select(approval.id).where(approval.id == approval_id))
+    seen = await conn.execute(select(approval.id).where(approval.id == approval_id, told_to(who)))
     if seen.scalar_one_or_none() is None:
         raise Refused(RefusalCode.APPROVAL_NOT_FOUND)
     await open_door(conn)

@@ -33,6 +33,7 @@ from app.domain.policy import Policy
 from app.domain.progress import Answer, Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import CloseRound, OpenRound, decide_round
+from app.domain.supervision import require_no_wider
 from app.domain.terms import CloseReason, Grade
 from app.domain.watch import BeginWatch, EndReason, EndWatch, child_of, watch_id
 
@@ -123,7 +124,9 @@ class Ledger:
         if expected is not None and before.version != expected:
             raise StaleVersion(before.version, await self.since(conn, stream_id, expected))
         if isinstance(command, c.MovePolicy):
-            policy = await self._published(conn, command.version)
+            held, policy = policy, await self._published(conn, command.version)
+            if kind is CASE:
+                require_no_wider(before, held.lists, policy.lists)
         events = kind.decide(before, command, policy, now)
         if not events:
             return Recorded(stream_id, before.version, (), before)

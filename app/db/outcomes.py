@@ -9,11 +9,13 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.audit import before_reading
 from app.db.columns import Id, metadata
 from app.db.ledger import Ledger
 from app.db.past import assessed_of, with_assessed
 from app.db.scorecard import KEPT_AT
 from app.db.vault import opened
+from app.domain.access import Actor
 from app.domain.child_file import PREFIX
 from app.domain.child_terms import FileField
 from app.domain.facts import ReportFacts
@@ -137,14 +139,21 @@ async def registered_then(
 
 
 async def children_of(
-    conn: AsyncConnection, ledger: Ledger, cases: Iterable[CaseThen], most: int = MOST
+    conn: AsyncConnection, ledger: Ledger, who: Actor, cases: Iterable[CaseThen], most: int = MOST
 ) -> dict[str, tuple[ChildOutcome, ...]]:
-    """What the rules find of the children of these cases; of those that were never gone through, as many as one reading may."""
+    """What the rules find of the children of these cases; of those that were never gone through, as many as one reading may, on record
+    first with their children."""
     wanted = {(case.case_id, case.policy, _since(case)) for case in cases}
     table = case_outcomes.c
     rows = await conn.execute(select(table.case_id, table.policy, table.since, table.children))
     known = {(row.case_id, row.policy, row.since): row.children for row in rows}
-    fresh = await _found(conn, ledger, sorted(wanted - known.keys())[:most])
+    unread = sorted(wanted - known.keys())[:most]
+    if unread:
+        child, ids = tables.children.c, {case_id for case_id, _, _ in unread}
+        of_them = select(child.id).where(or_(child.case_id.in_(ids), child.id.in_(ids))).order_by(child.id)
+        children = list((await conn.execute(of_them)).scalars())
+        await before_reading(conn, who, "outcomes", None, ["facts"], children=children)
+    fresh = await _found(conn, ledger, unread)
     return {
         case_id: tuple(ChildOutcome.model_validate(child) for child in children)
         for (case_id, policy, since), children in (known | fresh).items()

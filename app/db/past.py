@@ -8,8 +8,13 @@ from sqlalchemy import ColumnElement, func, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.audit import before_reading
 from app.db.vault import opened, opened_one
+from app.domain.access import Actor
 from app.domain.facts import ChildSeen, ReportFacts
+
+IN_A_ROW = 500
+"""Reports that one row of the audit names the children of."""
 
 
 def _unsealed() -> ColumnElement[bool]:
@@ -71,10 +76,14 @@ def with_assessed(facts: ReportFacts, assessed: Iterable[Assessed], until: int |
 
 
 async def past_reports(
-    conn: AsyncConnection, newest: int | None = None, seen: ColumnElement[bool] | None = None
+    conn: AsyncConnection,
+    newest: int | None = None,
+    seen: ColumnElement[bool] | None = None,
+    reader: Actor | None = None,
 ) -> list[tuple[str, ReportFacts]]:
-    """The facts of the newest reports, or of all; neither a name nor a narrative is read."""
-    case, report = tables.cases.c, tables.reports
+    """The facts of the newest reports, or of all; neither a name nor a narrative is read. With a `reader`, on record first with all
+    their children, or AuditUnavailable."""
+    case, report, child = tables.cases.c, tables.reports, tables.children.c
     query = (
         select(report.c.case_id, report.c.facts)
         .join(tables.cases, report.c.case_id == case.id)
@@ -82,5 +91,12 @@ async def past_reports(
         .order_by(case.filed_at.desc(), case.id)
         .limit(newest)
     )
-    rows = await opened(conn, (await conn.execute(query)).mappings(), report)
+    stored = (await conn.execute(query)).mappings().all()
+    if reader:
+        for at in range(0, len(stored), IN_A_ROW):
+            some = [row["case_id"] for row in stored[at : at + IN_A_ROW]]
+            of_them = select(child.id).where(child.case_id.in_(some)).order_by(child.id)
+            children = list((await conn.execute(of_them)).scalars())
+            await before_reading(conn, reader, "dry_run_policy", None, ["facts"], children=children)
+    rows = await opened(conn, stored, report)
     return [(row["case_id"], ReportFacts.model_validate(row["facts"])) for row in rows if row["facts"]]

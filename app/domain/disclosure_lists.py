@@ -105,6 +105,10 @@ class DisclosureList(BaseModel):
         whole = {part: (part,) for part in self.parts if part in SWITCHES}
         return parts | whole | ({"suspects": ("suspects",)} if self.people and not self.without_suspects else {})
 
+    def tells_more_than(self, other: "DisclosureList") -> bool:
+        """Whether there is a field that it tells and the other does not."""
+        return any(set(fields) - set(other.told.get(part, ())) for part, fields in self.told.items())
+
 
 class WholeSight(BaseModel):
     """Agencies that see all of a case in which they are."""
@@ -128,6 +132,11 @@ class Lists(BaseModel):
     def of(self, agency: Agency, task: str) -> DisclosureList:
         """The list of a leg, whether a system is told or a person at the desk looks."""
         return self._by_task.get((agency, task)) or self.for_all_tasks(agency)
+
+    def of_leg(self, agency: Agency, task: str, *, assessment: bool) -> dict[str, tuple[str, ...]]:
+        """All that a leg is told, by part: what its list sends to the system, and whether its desk sees the whole case."""
+        whole = {"everything": ("everything",)} if assessment or agency in self.see_all else {}
+        return self.of(agency, task).told | whole
 
     def for_all_tasks(self, agency: Agency | None) -> DisclosureList:
         """The list for whatever no list names as a task; nobody is whoever has none of its own."""

@@ -4,11 +4,12 @@ from datetime import datetime
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain.disclosure_lists import Lists
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, desk_of, next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
 from app.domain.procedure import is_step, step_of
-from app.domain.progress import ClockName, Progress, State, running_clocks
+from app.domain.progress import LEFT, ClockName, Progress, State, running_clocks
 from app.domain.referral import Events, open_referral, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Rung
@@ -126,6 +127,20 @@ def _move_policy(progress: Progress, command: c.MovePolicy, policy: Policy, now:
     if lacks := policy.lacks(tuple(steps), tuple(owed)):
         raise Refused(RefusalCode.POLICY_UNFIT, rows=list(lacks))
     return (e.PolicyMoved(**signed(command.by, now), before=progress.policy, after=policy.version),)
+
+
+def require_no_wider(progress: Progress, before: Lists, after: Lists) -> None:
+    """Of a move to other rules: POLICY_UNFIT where the list of a leg is gone, and the one that it falls to tells more.
+
+    A list of the same name may tell more: two persons have read that of it when they published it.
+    """
+    wider: list[str] = []
+    for leg in (leg for leg in progress.referrals if leg.state not in LEFT):
+        was, now = before.of(leg.agency, leg.task), after.of(leg.agency, leg.task)
+        if was.id != now.id and now.tells_more_than(was):
+            wider.append(f"{leg.route_id}: {was.id}")
+    if wider:
+        raise Refused(RefusalCode.POLICY_UNFIT, rows=wider)
 
 
 SUPERVISION_WORK = {

@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
 from app.domain.terms import Agency
-from app.policy.disclosure_rows import TABLE, Difference, differences
+from app.policy.disclosure_rows import TABLE, Difference, Legs, differences, differences_of_rows
 from app.policy.disclosure_words import in_a_sentence
 from app.policy.pack_file import PackFile
 from app.policy.words import Words
@@ -31,23 +31,32 @@ def diff(before: PackFile, after: PackFile) -> tuple[Change, ...]:
     old, new = (file.model_dump(mode="json", exclude_defaults=True) for file in (before, after))
     names = dict.fromkeys([*type(after).model_fields, *old, *new])
     rows = (change for name in names if name != "name" for change in _of_table(name, old.get(name), new.get(name)))
-    return (*map(_told, differences(before.lists, after.lists)), *rows)
+    told = (*differences(before.lists, after.lists), *differences_of_rows(_legs(before), _legs(after)))
+    return (*map(_told, sorted(told, key=lambda one: not one.is_more)), *rows)
+
+
+def _legs(file: PackFile) -> Legs:
+    said = ("agency", "task", "assessment", "fallback")
+    routes = {row.id: {name: getattr(row, name) for name in said} for row in file.routes}
+    return Legs(file.lists, routes, {row.id: row.lead for row in file.leads})
 
 
 def sentence(change: Change, file: PackFile) -> Words | None:
     """What a change of what an agency is told means, in words."""
     if change.kind not in ("wider", "narrower"):
         return None
-    who, _, task = change.row.partition(" ")
+    who, _, rest = change.row.partition(" ")
+    task, row = (rest, "") if change.table == TABLE else ("", rest)
     more, agency = change.kind == "wider", None if who == EVERYBODY_ELSE else Agency(who)
-    return in_a_sentence(Difference(more, agency, task, change.field, tuple(change.after or change.before)), file)
+    told = Difference(more, agency, task, change.field, tuple(change.after or change.before), change.table, row)
+    return in_a_sentence(told, file)
 
 
 def _told(one: Difference) -> Change:
-    place, fields = f"{one.agency or EVERYBODY_ELSE} {one.task}".strip(), list(one.fields)
+    place, fields = f"{one.agency or EVERYBODY_ELSE} {one.task or one.row}".strip(), list(one.fields)
     if one.is_more:
-        return Change("wider", TABLE, place, one.part, after=fields)
-    return Change("narrower", TABLE, place, one.part, before=fields)
+        return Change("wider", one.table, place, one.part, after=fields)
+    return Change("narrower", one.table, place, one.part, before=fields)
 
 
 def _of_table(table: str, old: Any, new: Any) -> Iterator[Change]:

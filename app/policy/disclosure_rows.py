@@ -1,9 +1,9 @@
 """The disclosure lists of a pack: each with its sources, and what two versions of them tell differently."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator
 
@@ -78,6 +78,9 @@ class Difference(NamedTuple):
     task: str
     part: str
     fields: tuple[str, ...]
+    table: str = TABLE
+    row: str = ""
+    """Where not a list says otherwise but what it is for: the leg or the lead whose row does, and its table."""
 
 
 def differences(before: Lists, after: Lists) -> tuple[Difference, ...]:
@@ -96,8 +99,54 @@ def differences(before: Lists, after: Lists) -> tuple[Difference, ...]:
     return tuple(sorted(found, key=lambda one: not one.is_more))
 
 
+class Legs(NamedTuple):
+    """What a version tells by its rows of legs and leads, beside its lists."""
+
+    lists: Lists
+    routes: Mapping[str, Mapping[str, Any]]
+    """By id: `agency`, `task`, `assessment` and `fallback`, who takes the leg where the agency does not."""
+    leads: Mapping[str, Agency]
+
+
+def differences_of_rows(before: Legs, after: Legs) -> tuple[Difference, ...]:
+    """What a leg or a lead is told more or less because its row says otherwise: another task has another list, whoever assesses or leads
+    sees all. Of rows that say the same the lists alone decide."""
+    found: list[Difference] = []
+    for route in dict.fromkeys([*after.routes, *before.routes]):
+        was, now = before.routes.get(route), after.routes.get(route)
+        if was != now:
+            found += _by_whom(_of_route(before.lists, was), _of_route(after.lists, now), "routes", route)
+    for row in dict.fromkeys([*after.leads, *before.leads]):
+        was, now = before.leads.get(row), after.leads.get(row)
+        if was != now:
+            found += _by_whom(_of_lead(was), _of_lead(now), "leads", row)
+    return tuple(sorted(found, key=lambda one: not one.is_more))
+
+
+WHOLE = {"everything": ("everything",)}
+Fields = Mapping[str, tuple[str, ...]]
+
+
+def _of_lead(lead: Agency | None) -> dict[Agency, Fields]:
+    return {lead: WHOLE} if lead else {}
+
+
+def _of_route(lists: Lists, row: Mapping[str, Any] | None) -> dict[Agency, Fields]:
+    takers = (row["agency"], row["fallback"]) if row else ()
+    return {one: lists.of_leg(one, row["task"], assessment=row["assessment"]) for one in takers if row and one}
+
+
+def _by_whom(was: Mapping[Agency, Fields], now: Mapping[Agency, Fields], table: str, row: str) -> Iterator[Difference]:
+    for agency in dict.fromkeys([*now, *was]):
+        for one in _parts(agency, "", was.get(agency, {}), now.get(agency, {})):
+            yield one._replace(table=table, row=row)
+
+
 def _between(agency: Agency | None, task: str, was: DisclosureList, now: DisclosureList) -> Iterator[Difference]:
-    old, new = was.told, now.told
+    yield from _parts(agency, task, was.told, now.told)
+
+
+def _parts(agency: Agency | None, task: str, old: Fields, new: Fields) -> Iterator[Difference]:
     for part in dict.fromkeys([*new, *old]):
         for is_more, one, other in ((True, new, old), (False, old, new)):
             if fields := tuple(field for field in one.get(part, ()) if field not in other.get(part, ())):

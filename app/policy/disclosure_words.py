@@ -59,10 +59,19 @@ def whose(agencies: Iterable[Agency], tasks: Iterable[str], file: "PackFile") ->
 def in_a_sentence(found: Difference, file: "PackFile") -> Words:
     """Such as: Civil Affairs would now also see: of the children: telephone."""
     who = whose([found.agency] if found.agency else [], [found.task] if found.task else [], file)
+    who = _in_row(who, found, file) if found.row else who
     what = fields_in_words(found.part, found.fields)
     if found.is_more:
         return Words(f"{who.zh}将增加告知：{what.zh}", f"{who.en} would now also see: {what.en}")
     return Words(f"{who.zh}将不再告知：{what.zh}", f"{who.en} would no longer see: {what.en}")
+
+
+def _in_row(who: Words, found: Difference, file: "PackFile") -> Words:
+    """The agency with the leg whose row says otherwise, or as the lead; a leg that went by its id."""
+    if found.table == "leads":
+        return Words(f"{who.zh}（牵头，{found.row}）", f"{who.en} (as the lead, {found.row})")
+    leg = next((Words(row.zh, row.en) for row in file.routes if row.id == found.row), Words(found.row, found.row))
+    return Words(f"{who.zh}（{leg.zh}）", f"{who.en} ({leg.en})")
 
 
 def _task(task: str, file: "PackFile") -> Words:

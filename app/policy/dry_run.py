@@ -35,20 +35,26 @@ def dry_run(before: Pack, after: Pack, cases: Iterable[tuple[str, ReportFacts]])
         changed = _in_short(old) != _in_short(new) if same_rows else old != new
         if changed:
             yield from (Otherwise(case_id, *one) for one in _between(old, new))
-        if told:
-            yield from (Otherwise(case_id, *one) for one in _of_lists(before, after, new))
+        if told or changed:
+            yield from (Otherwise(case_id, *one) for one in _of_lists(before, after, old, new))
         if changed or not same_tables:
             found = zip(before.determine(facts, old), after.determine(facts, new), strict=True)
             yield from (Otherwise(case_id, *one) for was, now in found for one in _of_child(was, now))
 
 
-def _of_lists(before: Pack, after: Pack, triage: Triage) -> Iterator[tuple[str, Any, Any]]:
-    """What the agency of each leg would be told otherwise, part by part."""
-    for row in triage.routes:
-        was, now = (pack.lists.of(row.agency, row.task).told for pack in (before, after))
+def _of_lists(before: Pack, after: Pack, old: Triage, new: Triage) -> Iterator[tuple[str, Any, Any]]:
+    """What the agency of each leg would be told otherwise, part by part; one that had no such leg was told nothing for it."""
+    legs = {(row.id, row.agency): row for row in old.routes}
+    for row in new.routes:
+        same = legs.get((row.id, row.agency))
+        was, now = _told(before, same) if same else {}, _told(after, row)
         for part in dict.fromkeys([*now, *was]):
             if was.get(part) != now.get(part):
                 yield f"{row.id}:told:{part}", was.get(part), now.get(part)
+
+
+def _told(pack: Pack, row: PlannedRoute) -> dict[str, tuple[str, ...]]:
+    return pack.lists.of_leg(row.agency, row.task, assessment=row.assessment)
 
 
 def _of_children(pack: Pack) -> tuple[object, ...]:
@@ -100,8 +106,9 @@ def _between(old: Triage, new: Triage) -> Iterator[tuple[str, Any, Any]]:
 def _leg(row: PlannedRoute) -> dict[str, Any]:
     """What an officer would notice of a leg."""
     return {
-        "agency": row.agency, "task": row.title_zh, "step": row.step, "accept": str(row.accept.budget),
-        "finish": str(row.finish.budget), "gate": row.gate.model_dump(mode="json", exclude_defaults=True),
+        "agency": row.agency, "task": row.title_zh, "code": row.task, "assessment": row.assessment,
+        "step": row.step, "accept": str(row.accept.budget), "finish": str(row.finish.budget),
+        "gate": row.gate.model_dump(mode="json", exclude_defaults=True),
         "ladder": [str(rung.offset or rung.anchor) for rung in row.accept.ladder],
     }  # fmt: skip
 

@@ -33,6 +33,12 @@ PARTS: dict[str, Pair] = {
     "access_record": ("访问记录", "access record"),
     "names": ("姓名", "names"),
     "said": ("信号内容", "what was said"),
+    "facts": ("上报事实", "facts of the report"),
+    "household": ("家庭状况", "household"),
+    "conditions": ("健康和就学", "health and school"),
+    "branch": ("处置分支", "how the police respond"),
+    "note": ("说明", "note"),
+    "review_note": ("评议说明", "note of the review"),
 }
 SOUGHT: dict[str, Pair] = {
     "person_id": ("人员", "person"),

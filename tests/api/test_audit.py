@@ -11,9 +11,12 @@ from sqlalchemy import select, text
 from app.api.access_record import _cell
 from app.db import audit, tables
 from app.db.sealer import Sealer, SealKey
+from app.db.vault import DataKey
+from app.domain.watch import watch_id
 from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import SEAL_KEY
+from tests.api.test_need import COMMITTEE, known_child
 from tests.api.test_sheets import payloads
 
 BROKEN = {
@@ -83,6 +86,96 @@ async def test_nothing_is_read_that_cannot_be_put_on_record(api, how):
     assert {shut[asked].status_code for asked in holding} == {503}
     assert {shut[asked].json()["code"] for asked in holding} == {"audit_unavailable"}
     assert all(answer.headers["Retry-After"] for answer in shut.values() if answer.status_code == 503)
+
+
+ASKED = {
+    "/v1/policy/versions/{version}/dry-run": "?against=fengtai-2026.1&newest=5",
+}
+"""What a route asks for beside its path."""
+RULES_ALONE = ("coverage", "rows", "changes")
+"""Of a version of the rules; slow, and no child is in them."""
+OF_NOBODY = ("saved_views", "people", "accounts", "endpoints", "form_drafts")
+"""Sealed, and nothing of a child: how the caller likes a list, a second factor, the address of a system, what the caller typed."""
+READERS = ("civil.supervisor.1", COMMITTEE)
+
+
+@pytest.fixture
+def unsealed(monkeypatch):
+    """The tables of which a value was opened; to be cleared before each request."""
+    tables_read, whole = set(), DataKey.open
+
+    def told(key, sealed, place):
+        tables_read.add(place.partition("|")[0])
+        return whole(key, sealed, place)
+
+    monkeypatch.setattr(DataKey, "open", told)
+    return tables_read
+
+
+async def _said_everywhere(api):
+    """A child of whom something is said in each place that people write about a case, and whom a committee visits."""
+    case, child = await known_child(api)
+    for person, path, body in (
+        ("police.officer.1", f"/v1/cases/{case}/full-view", {"need": "visit", "note": "核对门牌"}),
+        ("civil.head.1", "/v1/approvals", {"act": "export", "parameters": {"case": case}, "reason": "hand_in", "note": "上报"}),
+        ("civil.supervisor.1", f"/v1/retention/{case}/holds", {"reason": "litigation", "note": "抚养权诉讼未结"}),
+        ("hospital.officer.1", "/v1/emergency-reads", {"reason": "child_found", "note": "急诊收治", "case": case}),
+    ):  # fmt: skip
+        made = await api.post(person, path, body)
+        assert made.status_code == 201, made.text
+    return case, child
+
+
+async def test_no_route_opens_what_is_sealed_of_a_child_before_that_is_on_record(api, unsealed):
+    """Also where the answer has codes and counts alone, as a trial of rules and the books of the month: what a fixture's words cannot show."""
+    case, child = await _said_everywhere(api)
+    known = {"case_id": case, "child_id": child, "stream_id": case, "subject_id": case, "version": "fengtai-2026.1", "code": "work",
+             "watch_id": watch_id(child)}  # fmt: skip
+    paths = create_app(Settings(), given=api.service).openapi()["paths"]
+    routes = [path for path, methods in paths.items() if "get" in methods and not path.endswith(RULES_ALONE)]
+
+    async def opening(routes):
+        found = set()
+        for person in READERS:
+            for route in routes:
+                path = route.format(**{name: known.get(name, "1") for name in re.findall(r"{(\w+)}", route)})
+                unsealed.clear()
+                answer = await api.get(person, path + ASKED.get(route, ""))
+                if answer.status_code == 200 and unsealed.difference(OF_NOBODY):
+                    found.add(route)
+        return found
+
+    async with broken(api.service.engine, "the row is refused"):
+        assert await opening(routes) == set()
+    holding = {
+        "/v1/cases/{case_id}", "/v1/cases/{case_id}/timeline", "/v1/children/{child_id}", "/v1/ledgers/due", "/v1/ledgers/{code}",
+        "/v1/policy/versions/{version}/dry-run", "/v1/approvals", "/v1/full-views", "/v1/emergency-reads", "/v1/retention/holds",
+    }  # fmt: skip
+    assert await opening(holding) == holding, "the control"
+
+
+async def test_a_trial_of_rules_and_the_books_of_the_month_name_the_children_whom_they_read(api):
+    _, child = await known_child(api)
+    row = tables.audit.c
+    for person, path, action in (
+        ("civil.supervisor.1", "/v1/policy/versions/fengtai-2026.1/dry-run?against=fengtai-2026.1&newest=1", "dry_run_policy"),
+        (COMMITTEE, "/v1/ledgers/due", "ledgers_due"),
+    ):  # fmt: skip
+        asked = await api.get(person, path)
+        query = select(row.children).where(row.trace_id == asked.headers["X-Trace-Id"], row.action == action)
+        async with api.service.engine.connect() as conn:
+            named = [one for children in (await conn.execute(query)).scalars() for one in children]
+        assert child in named, path
+
+
+async def test_figures_are_made_of_reports_only_once_that_is_on_record(api):
+    _, child = await known_child(api)
+    read = await api.get("civil.supervisor.1", "/v1/statistics/outcomes")
+    assert read.status_code == 200, read.text
+    row = tables.audit.c
+    query = select(row.children).where(row.trace_id == read.headers["X-Trace-Id"], row.action == "outcomes")
+    async with api.service.engine.connect() as conn:
+        assert child in (await conn.execute(query)).scalar_one()
 
 
 async def test_a_command_that_cannot_be_put_on_record_changes_nothing(api):

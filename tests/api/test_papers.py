@@ -74,6 +74,17 @@ async def test_every_paper_is_a_pdf_under_its_number_and_on_record(api, case, pr
     assert {f"paper_{paper}" for paper in Paper} <= set(read)
 
 
+async def test_the_record_of_a_letter_names_what_its_list_tells_beside_the_case(api, case, printed):
+    rows = (await api.get(SUPERVISOR, f"{case['path']}/papers")).json()
+    letter = next(row for row in rows if row["paper"] == "referral_letter" and row["referral_id"] == case["police"])
+    read = await made(api, SUPERVISOR, case, letter)
+    row = tables.audit.c
+    query = select(row.fields).where(row.trace_id == read.headers["X-Trace-Id"], row.action == "paper_referral_letter")
+    async with api.service.engine.connect() as conn:
+        fields = (await conn.execute(query)).scalar_one()
+    assert fields == ["children", "family", "narrative", "branch"]
+
+
 async def test_names_are_masked_until_somebody_says_why_and_the_paper_says_so(api, case, printed):
     row = next(
         row for row in (await api.get(POLICE, f"{case['path']}/papers")).json() if row["referral_id"] == case["police"]

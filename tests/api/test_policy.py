@@ -4,15 +4,20 @@ import hashlib
 import uuid
 from datetime import UTC, date, datetime, timedelta
 
+import httpx2
 import pytest
 from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
+from app.api.context import SESSION
 from app.db import tables
+from app.db.accounts import begin_session
 from app.db.versions import keep, policy_versions, seal
 from app.domain.facts import BEIJING
+from app.main import create_app
 from app.policy.examples import examples
 from app.policy.loader import HERE, texts
+from app.settings import Settings
 from tests.api.conftest import TOKENS
 from tests.api.test_explanation import shouhu
 from tests.api.test_reports import is_problem
@@ -257,6 +262,32 @@ async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows
     assert [one["row"] for one in why if one["table"] == "disclosures"] == ["tell-education"]
 
 
+async def test_whoever_approves_sees_what_changes_against_the_version_in_force_and_a_trial_is_against_it(api, name):
+    """Unasked; where another comparison was asked for, the page leads back to it before it takes the approval."""
+    body = pack(name)
+    async with api.service.engine.begin() as conn:
+        await keep(conn, name, "in force", date(2026, 6, 1), body["files"], at_desk("CIVIL", "1"), datetime.now(UTC))
+        await seal(conn, name, at_desk("CONF", "2"), datetime.now(UTC))
+    draft = f"{name}d"
+    proposed = await api.post(
+        SUPERVISOR, "/v1/policy/versions", pack(draft, ("triage.yaml", "lead: CIVIL", "lead: STREET"))
+    )
+    assert proposed.status_code == 201, proposed.text
+    async with api.service.engine.begin() as conn:
+        token = await begin_session(conn, SECOND, api.service.ledger.clock())
+    transport = httpx2.ASGITransport(create_app(Settings(), given=api.service), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="https://shouhu.test", cookies={SESSION: token}
+    ) as http:
+        page = (await http.get(f"/rules/{draft}")).text
+        assert f"与 {name} 的不同" in page
+        assert "将增加告知：案件全部内容" in page
+        assert f'action="/rules/{draft}/approval"' in page
+        beside = (await http.get(f"/rules/{draft}?against=fengtai-2026.1")).text
+        assert f'action="/rules/{draft}/approval"' not in beside
+        assert f"按 {name} 和 {draft} 判断" in (await http.get(f"/rules/{draft}/trial")).text
+
+
 async def test_a_case_is_not_moved_to_rules_that_lack_what_it_waits_for(api, name):
     case = (await api.report())["case_id"]
     row = next(
@@ -266,6 +297,21 @@ async def test_a_case_is_not_moved_to_rules_that_lack_what_it_waits_for(api, nam
     refused = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name})
     assert (refused.status_code, refused.json()["code"]) == (409, "policy_unfit")
     assert "a-social-work" in str(refused.json()["rows"])
+
+
+async def test_a_case_is_not_moved_to_rules_where_a_leg_falls_to_a_list_that_tells_more(api, name):
+    """Without a list of its own the education commission would have that of all others, which has the child's number and home."""
+    child = {"school_stage": "primary", "residence_division": STREET}
+    case = (await api.report(children=[child]))["case_id"]
+    assert await api.leg(case, "EDU")
+    row = next(
+        line for line in texts(HERE / "fengtai-2026.1")["disclosure.yaml"].splitlines() if "id: tell-education," in line
+    )
+    await published(api, pack(name, ("disclosure.yaml", f"{row}\n", "")))
+    refused = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name})
+    assert (refused.status_code, refused.json()["code"]) == (409, "policy_unfit")
+    assert "a-education: tell-education" in str(refused.json()["rows"])
+    assert (await api.progress(case))["policy"] == "fengtai-2026.1"
 
 
 async def test_two_supervisors_publish_by_command(api, postgres, name, tmp_path):

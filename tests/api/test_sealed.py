@@ -1,12 +1,14 @@
 """A sealed case exists for those inside alone; once it is closed, for nobody but on a ground of law."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, true
 
+from app.db import approvals as two
 from app.db import tables
 from app.db.intake import Submission, file
 from app.db.ledger import Ledger
 from app.db.past import past_reports, report_of
+from app.db.people import actors_of
 from app.domain.facts import Known
 from app.policy.loader import HERE, load, texts
 from tests.api.test_audit import BROKEN, broken
@@ -71,6 +73,30 @@ async def test_a_sealed_record_is_not_opened_where_that_cannot_be_put_on_record(
         mine = select(row.person_id, row.trace_id, row.fields).where(row.stream_id == case, row.action == "open_sealed")
         rows = (await conn.execute(mine.where(row.outcome == "done"))).all()
     assert rows == [("proc.head.1", read.headers["X-Trace-Id"], ["outcomes"])]
+
+
+async def test_a_proposal_to_open_a_sealed_record_is_told_to_those_alone_who_may_open_one(api, monkeypatch):
+    """It names the case and the ground. By the query, and by the wall where the query forgets."""
+    parameters = {"case": "case-sealed", "ground": "case_handling", "request": "（2026）京0106刑初91号"}
+    asked = {"act": "unseal", "parameters": parameters, "reason": "by_law", "note": "查询未成年人记录"}
+    made = (await api.post("proc.head.1", "/v1/approvals", asked)).json()["id"]
+
+    async def told():
+        return {one for one in EVERYBODY if made in (await api.get(one, "/v1/approvals?limit=200")).text}
+
+    assert await told() == MAY_OPEN
+    for person in ("civil.supervisor.1", "conf.supervisor.1"):
+        is_problem(await api.post(person, f"/v1/approvals/{made}/approve"), 404, "approval_not_found")
+    async with api.service.engine.begin() as conn:
+        who = (await actors_of(conn, {"civil.supervisor.1"}))["civil.supervisor.1"]
+        seen = select(tables.approvals.c.id).where(two.told_to(who), tables.approvals.c.id == made)
+        assert (await conn.execute(seen)).all() == [], "by the query alone, for no wall stands before the owner"
+    monkeypatch.setattr(two, "told_to", lambda who: true())
+    assert await told() == MAY_OPEN, "by the wall alone"
+
+
+EVERYBODY = (*OUTSIDE, "conf.supervisor.1", "proc.officer.1", "proc.head.1", "proc.procurator.1")
+MAY_OPEN = {"proc.head.1", "proc.procurator.1"}
 
 
 @pytest.mark.requirement("R096")

@@ -54,8 +54,12 @@ ROW = {
 """The reading routes, and the action under which a read of each stands on record: once, or once for each of two cases."""
 UNSEALS = {"ground": "case_handling", "request": "（2026）京0106刑初90号"}
 TWO = ("proc.head.1", "proc.procurator.1")
-WITH = {"read_case": {"read_reporter"}, "read_paper": {"read_content"}}
-"""What may stand beside it, for it is read as well."""
+LISTS = ("ledgers_due", "approvals", "full_views", "emergency_reads", "legal_holds")
+WITH = {
+    "read_case": {"read_reporter"}, "read_paper": {"read_content"}, "registers_due": {"read_register"}, "outcomes": {"outcomes"},
+    "anonymised": {"outcomes"}, **{name: {name} for name in LISTS},
+}  # fmt: skip
+"""What may stand beside it, for it is read as well; and what stands for a list or a figure as often as files were opened for it."""
 
 
 @pytest.fixture(scope="module")
