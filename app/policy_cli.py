@@ -323,13 +323,11 @@ def publish(
 
 async def _past(data: Path) -> list[tuple[str, "ReportFacts"]]:
     """The stored facts of all reports, codes only, newest first."""
-    from app.db.audit import on_record
     from app.db.past import past_reports
     from app.domain.sight import OPERATOR
 
     async with database(settings_of(data)) as engine, engine.begin() as conn:
-        await on_record(conn, OPERATOR, "dry_run_policy", None, ["facts"], children=[])
-        return await past_reports(conn)
+        return await past_reports(conn, OPERATOR)
 
 
 async def _numbers(data: Path, cases: list[str]) -> dict[str, str]:

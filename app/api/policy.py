@@ -227,7 +227,7 @@ async def dry_run_policy(
     """Which of the newest cases this version would have taken otherwise; nothing is changed, and whose reports are read is on record."""
     require(who, Action.MANAGE_POLICY)
     packs = [await _pack(conn, name) for name in (against, version)]
-    cases = await past_reports(conn, newest, visible(who), reader=who)
+    cases = await past_reports(conn, who, newest, visible(who))
     found = await asyncio.to_thread(lambda: list(dry_run(packs[0], packs[1], cases)))
     numbers = await numbers_of(conn, (one.case_id for one in found))
     rows = [OtherwiseRow(case_no=numbers[one.case_id], **one._asdict()) for one in found]

@@ -76,12 +76,9 @@ def with_assessed(facts: ReportFacts, assessed: Iterable[Assessed], until: int |
 
 
 async def past_reports(
-    conn: AsyncConnection,
-    newest: int | None = None,
-    seen: ColumnElement[bool] | None = None,
-    reader: Actor | None = None,
+    conn: AsyncConnection, reader: Actor, newest: int | None = None, seen: ColumnElement[bool] | None = None
 ) -> list[tuple[str, ReportFacts]]:
-    """The facts of the newest reports, or of all; neither a name nor a narrative is read. With a `reader`, on record first with all
+    """The facts of the newest reports, or of all; neither a name nor a narrative is read. On record first with all
     their children, or AuditUnavailable."""
     case, report, child = tables.cases.c, tables.reports, tables.children.c
     query = (
@@ -92,11 +89,10 @@ async def past_reports(
         .limit(newest)
     )
     stored = (await conn.execute(query)).mappings().all()
-    if reader:
-        for at in range(0, len(stored), IN_A_ROW):
-            some = [row["case_id"] for row in stored[at : at + IN_A_ROW]]
-            of_them = select(child.id).where(child.case_id.in_(some)).order_by(child.id)
-            children = list((await conn.execute(of_them)).scalars())
-            await before_reading(conn, reader, "dry_run_policy", None, ["facts"], children=children)
+    for at in range(0, len(stored), IN_A_ROW):
+        some = [row["case_id"] for row in stored[at : at + IN_A_ROW]]
+        of_them = select(child.id).where(child.case_id.in_(some)).order_by(child.id)
+        children = list((await conn.execute(of_them)).scalars())
+        await before_reading(conn, reader, "dry_run_policy", None, ["facts"], children=children)
     rows = await opened(conn, stored, report)
     return [(row["case_id"], ReportFacts.model_validate(row["facts"])) for row in rows if row["facts"]]

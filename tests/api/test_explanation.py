@@ -6,8 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import func, select
 
+from app.db import tables
 from app.db.past import past_reports
+from app.domain.sight import OPERATOR
 from app.policy.loader import HERE, texts
 from tests.conftest import KEY_SETTINGS
 
@@ -40,7 +43,7 @@ async def test_past_cases_are_tried_on_other_rules(api, postgres, tmp_path):
     for name, text in texts(HERE / "fengtai-2026.1").items():
         (tmp_path / name).write_text(text.replace("fallback: STREET", "fallback: CIVIL"), "utf-8")
     async with api.service.engine.connect() as conn:
-        facts = dict(await past_reports(conn))[case]
+        facts = dict(await past_reports(conn, OPERATOR))[case]
     assert facts.model_dump(mode="json")["situations"] == ["living_alone"]
     same = json.loads(shouhu(postgres, "dry-run", "fengtai-2026.1", "fengtai-2026.1", "--json").stdout)
     assert same["otherwise"] == []
@@ -51,3 +54,8 @@ async def test_past_cases_are_tried_on_other_rules(api, postgres, tmp_path):
     other = json.loads(shouhu(postgres, "dry-run", "fengtai-2026.1", str(tmp_path), "--json").stdout)
     mine = [one for one in other["otherwise"] if one["case_id"] == case]
     assert mine == [{"case_id": case, "what": "lead", "before": "CIVIL", "after": "STREET"}]
+    child = (await api.progress(case))["children"][0]["id"]
+    line = tables.audit.c
+    on_record = select(func.count()).where(line.action == "dry_run_policy", line.children.contains([child]))
+    async with api.service.engine.connect() as conn:
+        assert (await conn.execute(on_record)).scalar_one() == 2, "each command of the two, with every child"
