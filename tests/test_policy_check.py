@@ -154,6 +154,7 @@ def test_versions_are_compared_row_by_row():
         ("changed", "times", "accept", "normal"),
         ("changed", "ladders", "urgent agency_head", "offset"),
         ("removed", "routes", "s-women", ""),
+        ("narrower", "routes", "WF s-women", "children"),
     }
     assert diff(parse(WRITTEN), parse(WRITTEN)) == ()
 

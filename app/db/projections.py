@@ -124,7 +124,7 @@ async def collect(
     if isinstance(after, Progress):
         old = task_rows(before) if before else {}
         changes.upsert(tables.tasks, [row for subject, row in task_rows(after).items() if old.get(subject) != row])
-        _collect_deadlines(changes, before, after, now)
+        _collect_deadlines(changes, before, after, events, now)
     if isinstance(after, Round):
         asked = unit_rows(before) if before else {}
         changes.upsert(tables.round_units, [row for unit, row in unit_rows(after).items() if asked.get(unit) != row])
@@ -204,17 +204,20 @@ def _duty_row(progress: Progress, duty: Duty) -> Row:
     }
 
 
-def _collect_deadlines(changes: Changes, before: Progress | None, after: Progress, now: datetime) -> None:
+def _collect_deadlines(
+    changes: Changes, before: Progress | None, after: Progress, events: Sequence[Any], now: datetime
+) -> None:
     old, new, case = _standing(before) if before else {}, _standing(after), {"case_id": after.case_id}
+    met = {event.code for event in events if isinstance(event, e.DutyMet)}  # and owed anew at once, it may be
     gone = [
         {
             **case, "subject": subject, "clock": clock, "valid_to": now,
-            "met_at": now if (subject, clock) not in new and _was_met(after, subject) else None,
+            "met_at": now if subject in met or ((subject, clock) not in new and _was_met(after, subject)) else None,
         }
         for (subject, clock), row in old.items()
-        if new.get((subject, clock), {}).get("due_at") != row["due_at"]
+        if subject in met or new.get((subject, clock), {}).get("due_at") != row["due_at"]
     ]  # fmt: skip
-    came = [row for key, row in new.items() if old.get(key, {}).get("due_at") != row["due_at"]]
+    came = [row for key, row in new.items() if key[0] in met or old.get(key, {}).get("due_at") != row["due_at"]]
     changes.update(tables.deadlines, ["case_id", "subject", "clock"], gone, where="old.valid_to is null")
     changes.insert(tables.deadlines, [{**row, **case, "valid_from": now} for row in came])
 

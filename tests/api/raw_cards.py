@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 AGAIN = timedelta(days=90)
 NOT_MET = ("referral_withdrawn", "referral_reassigned")
-MET = ("referral_declined", "referral_passed_on", "referral_completed", "referral_failed")
+MET = ("referral_declined", "referral_passed_on", "referral_completed", "referral_failed", "assessment_filed")
 STOPPED = {
     "clock_paused": True,
     "referral_returned": True,
