@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -52,8 +53,7 @@ async def hand_in(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> 
         if form.one("verb") == "propose":
             await each.attempt(conn, lambda code=code: approvals.propose(_proposed(code, month), conn, who, shouhu))
         else:
-            export = lambda code=code: sheets.export_ledger(code, wanted, conn, who, shouhu)  # noqa: E731
-            await each.attempt(conn, export, _beside(code))
+            await each.attempt(conn, partial(sheets.export_ledger, code, wanted, conn, who, shouhu), _beside(code))
         needing += [code] if code in each.errors else []
         for name, words in each.errors.items():
             form.wrong(name or code, *words)
