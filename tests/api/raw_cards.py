@@ -173,7 +173,7 @@ class Raw:
         match row.kind:
             case "round_opened":
                 self.rounds[row.stream_id] = [row.body["units"], when(row.body["clock"]["due_at"])]
-            case "round_recomputed":
+            case "round_recomputed" if row.at <= self.until:
                 self.rounds[row.stream_id][1] = when(row.body["clock"]["due_at"])
             case "unit_returned":
                 self.back.setdefault((row.stream_id, row.body["unit"]), row.at)

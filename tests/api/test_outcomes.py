@@ -1,22 +1,25 @@
 """Outcome figures and scorecard equal those of an independent walk over the raw events, at any time; third parties see no small number."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, func, insert, select, true
 
 from app.db import tables
+from app.db.ledger import Ledger
 from app.db.past import assessed_of, with_assessed
-from app.db.scorecard import KEPT
+from app.db.scorecard import EVERY, KEPT, scorecard
 from app.db.vault import opened
 from app.district import DIVISIONS
 from app.domain.access import ENGINE
-from app.domain.commands import RaiseDue
+from app.domain.commands import RaiseDue, RecomputeDeadlines
 from app.domain.determination import Category
 from app.domain.events import event_adapter
 from app.domain.facts import BEIJING, ReportFacts
 from app.domain.fold import fold
+from app.domain.refusals import Refused
 from app.domain.rounds import Asked, CloseRound, OpenRound, ReturnRound, round_id
 from app.domain.watch import BeginWatch, RaiseDueVisit, apply_watch, watch_event_adapter, watch_id
 from app.policy.loader import load
@@ -274,6 +277,55 @@ async def test_the_scorecard_is_that_of_the_raw_events(api, lives, twins, silenc
     shown, _ = await shown_and_raw(api, now - year, now)
     street = next(row for row in shown if row["division"] == "110106021")
     assert (street["reports"], street["visits"], street["answered"] >= 1, street["reported_again"]) == (4, 1, True, 1)
+
+
+async def test_the_card_of_a_past_day_stays_as_it_was_when_the_calendar_changes_and_a_unit_answers_late(
+    api, twins, silences
+):
+    """A round had fallen due by then; later its last day becomes a holiday, deadlines move with it, and the silent committee answers."""
+    ledger, at = Ledger(load, PACK.version), api.service.ledger.clock() - timedelta(days=40)
+    desks, day = [f"COMM-{division}" for division in (TWINS, SILENT)], tables.calendar_days
+    opened = OpenRound(
+        by=ENGINE, round_id=round_id("community_survey", f"{at:%Y-%m-%d}"), code="community_survey", division="110106",
+        units=tuple(Asked(unit=desk, desk=desk) for desk in desks),
+    )  # fmt: skip
+    async with api.service.engine.connect() as conn:
+        transaction = await conn.begin()  # other tests know nothing of this calendar
+        asked = await ledger.open_round(conn, opened, at)
+        due = asked.progress.clock.due_at
+        early = ReturnRound(by=at_desk(desks[0]), unit=desks[0], screened=40)
+        await ledger.record(conn, asked.stream_id, early, now=at + timedelta(days=1))
+        span, since = (due - timedelta(hours=1), due + timedelta(hours=1)), at - timedelta(days=300)
+        before = [await scorecard(conn, since, until, true(), true(), EVERY) for until in span]
+        answered = [[(card[code]["asked"], card[code]["returned"]) for code in (TWINS, SILENT)] for card in before]
+        assert [[n - m for n, m in zip(*pair, strict=True)] for pair in zip(*reversed(answered), strict=True)] == [
+            [1, 1], [1, 0],
+        ], "it fell due between the two"  # fmt: skip
+        kept = select(func.max(tables.calendars.c.version) + 1, func.max(tables.calendars.c.confirmed_until))
+        version, until = (await conn.execute(kept)).one()
+        told = {"reason": "调整", "set_by": CIVIL, "at": api.service.ledger.clock()}
+        await conn.execute(insert(tables.calendars), {"version": version, "confirmed_until": until, **told})
+        holiday = {
+            "day": due.astimezone(BEIJING).date(),
+            "kind": "holiday",
+            "name": "调整",
+            "source": "x",
+            "confirmed": True,
+        }
+        await conn.execute(delete(day).where(day.c.day == holiday["day"]))
+        await conn.execute(insert(day), holiday)
+        for stream in (asked.stream_id, *twins[1:]):
+            with contextlib.suppress(Refused):  # a holiday of last month may move nothing there
+                await ledger.record(conn, stream, RecomputeDeadlines(by=ENGINE, why="调整"))
+        late = ReturnRound(by=at_desk(desks[1]), unit=desks[1], screened=30)
+        moved = (await ledger.record(conn, asked.stream_id, late)).progress.clock.due_at
+        assert moved > span[1]
+        assert [await scorecard(conn, since, until, true(), true(), EVERY) for until in span] == before
+        event = tables.events.c
+        query = select(event.stream_id, event.kind, event.at, event.body).order_by(event.stream_id, event.version)
+        raw = Raw((await conn.execute(query)).all(), since, span[1], set()).cards
+        assert [(raw[code]["n"]["asked"], raw[code]["n"]["returned"]) for code in (TWINS, SILENT)] == answered[1]
+        await transaction.rollback()
 
 
 async def test_a_report_on_a_child_is_one_again_as_long_as_the_files_belong_together(api, twins):
