@@ -5,7 +5,7 @@ from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import Conducting
-    from app.domain.watch import Watch, apply_watch, next_visit_deadline, watch_event_adapter
+    from app.domain.watch import Watch, apply_watch, next_waking, watch_event_adapter
     from workflows.conductor import Conductor
 
 
@@ -15,7 +15,7 @@ class ChildWatchWorkflow(Conductor[Watch]):
 
     adapter = watch_event_adapter
     apply = staticmethod(apply_watch)
-    next_deadline = staticmethod(next_visit_deadline)
+    next_deadline = staticmethod(next_waking)
     raise_due = "raise_due_visit"
 
     @workflow.run

@@ -15,6 +15,7 @@ from app.db.projections import task_rows
 from app.domain.access import STAFF
 from app.domain.progress import Progress
 from app.domain.terms import Fault
+from app.domain.watch import SPREAD
 
 GRACE = timedelta(minutes=5)
 """How long after a deadline the engine may take to record it."""
@@ -37,7 +38,7 @@ _QUERIES: dict[Fault, str] = {
         union all select id from child_files where is_open and next_deadline_at is null""",
     Fault.ENGINE_STANDS_STILL: """
         select id from cases where is_open and next_deadline_at < :late
-        union all select id from watches where is_open and next_deadline_at < :late
+        union all select id from watches where is_open and next_deadline_at < :turned
         union all select id from rounds where is_open and next_deadline_at < :late
         union all select id from child_files where is_open and next_deadline_at < :late
         union all select id from owed where is_open and next_deadline_at < :late""",
@@ -70,7 +71,7 @@ _QUERIES: dict[Fault, str] = {
 
 async def find(conn: AsyncConnection, now: datetime) -> list[Finding]:
     """All that the database alone can tell."""
-    given = {"now": now, "late": now - GRACE, "staff": [role.value for role in STAFF]}
+    given = {"now": now, "late": now - GRACE, "turned": now - GRACE - SPREAD, "staff": [role.value for role in STAFF]}
     found: list[Finding] = []
     for fault, query in _QUERIES.items():
         wanted = {name: value for name, value in given.items() if f":{name}" in query}

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app.db import tables
-from app.db.findings import find, keep, rebuild_tasks
+from app.db.findings import GRACE, find, keep, rebuild_tasks
 from app.domain.terms import Fault
+from app.domain.watch import SPREAD
 from tests.api.test_reports import is_problem
 
 
@@ -98,6 +99,20 @@ async def test_a_case_without_a_deadline_or_with_one_that_the_engine_missed_is_s
     await change(engine, stored.values(next_deadline_at=datetime.now(UTC) - timedelta(minutes=6)))
     assert await looked(engine, case) == [Fault.ENGINE_STANDS_STILL]
     assert await shown(api, case) == [("engine_stands_still", False)]
+
+
+@pytest.mark.parametrize(("late", "found"), [(GRACE + SPREAD * 0.9, []), (GRACE + SPREAD * 1.1, [Fault.ENGINE_STANDS_STILL])])
+async def test_a_missed_visit_may_wait_for_its_turn_in_the_night_and_no_longer(engine, late, found):
+    now = datetime.now(UTC)
+    watch = {
+        "id": "watch-of-a-night", "version": 1, "policy": "fengtai-2026.1", "progress": {}, "is_open": True, "child_id": "ch-of-a-night",
+        "next_deadline_at": now - late, "visit_due_at": now - late, "division": "110106101", "grade": "low", "desk": "COMM-110106101",
+    }  # fmt: skip
+    await change(engine, insert(tables.watches).values(watch))
+    try:
+        assert await looked(engine, watch["id"], at=now) == found
+    finally:
+        await change(engine, delete(tables.watches).where(tables.watches.c.id == watch["id"]))
 
 
 async def test_findings_are_for_those_who_oversee(api, engine, case):

@@ -60,6 +60,20 @@ def opened(events):
     return [event.rule for event in events if isinstance(event, v.WarningOpened)]
 
 
+def test_a_night_of_missed_visits_is_spread_evenly_and_nothing_else_waits():
+    child = Watched()
+    due = child.state.visit.next_at
+    turns = [w.next_waking(child.state.model_copy(update={"watch_id": w.watch_id(f"ch-{n}")})) - due for n in range(8000)]
+    assert min(turns) >= timedelta()
+    assert max(turns) < w.SPREAD
+    minutes = [sum(turn // timedelta(minutes=1) == minute for turn in turns) for minute in range(8)]
+    assert min(minutes) > 900, "an eighth in each minute, or nearly"
+    assert w.next_waking(child.state) == w.next_waking(child.state), "always the same turn"
+    child.visit(guardianship="nobody")
+    (warning,) = child.state.warnings
+    assert w.next_waking(child.state) == warning.clock.next_at == w.next_visit_deadline(child.state)
+
+
 @pytest.mark.parametrize(
     ("form", "rules"),
     [
