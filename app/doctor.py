@@ -101,7 +101,7 @@ async def _inside(conn: AsyncConnection, settings: Settings) -> list[Check]:
         *checks,
         migrated,
         *await walls_check(conn),
-        await _keys(conn, settings),
+        await keys_check(conn, settings),
         calendar_check(until, today),
         await _published(conn),
         await _relay(conn),
@@ -177,7 +177,7 @@ async def walls_check(conn: AsyncConnection) -> list[Check]:
     ]
 
 
-async def _keys(conn: AsyncConnection, settings: Settings) -> Check:
+async def keys_check(conn: AsyncConnection, settings: Settings) -> Check:
     """The master keys of what is stored are at hand, and in a file that nobody else reads."""
     what, path = "the keys of content are at hand", settings.key_file
     try:

@@ -19,8 +19,11 @@ from temporalio.exceptions import ApplicationError
 from app.cli import main
 from app.db import tables
 from app.db.account_tables import identities
+from app.db.session import engine_of
 from app.db.vault import vault_of
-from app.master_keys import FileKeys
+from app.doctor import keys_check
+from app.master_keys import FileKeys, vault_for
+from app.settings import Settings
 from app.temporal import SealingCodec, UnknownKey, data_converter
 from tests.conftest import KEY_SETTINGS, KEYS, MARKS, MASTER
 from tests.test_doctor import verdicts
@@ -130,18 +133,26 @@ async def test_a_key_file_that_others_may_read_or_that_lacks_a_key_is_told(postg
         file.write_text(json.dumps(stored))
         os.chmod(file, 0o600)
 
+    async def told(**given):
+        settings = Settings(**given)
+        ours = engine_of(postgres.url, vault=vault_for(settings))
+        async with ours.connect() as conn:
+            check = await keys_check(conn, settings)
+        await ours.dispose()
+        return check
+
     written(**{"m-test": base64.b64encode(MASTER).decode()})
     assert FileKeys(file).current() == "m-test"
     assert (await verdicts(postgres.url, key_file=file))[what].ok
     for mode in (0o640, 0o604, 0o660):
         file.chmod(mode)
-        told = (await verdicts(postgres.url, key_file=file))[what]
-        assert (told.ok, f"chmod 600 {file}" in told.detail) == (False, True)
+        check = await told(key_file=file)
+        assert (check.ok, f"chmod 600 {file}" in check.detail) == (False, True)
     written(**{"m-other": base64.b64encode(secrets.token_bytes(32)).decode()})
-    assert "m-test is not here" in (await verdicts(postgres.url, key_file=file))[what].detail
+    assert "m-test is not here" in (await told(key_file=file)).detail
     file.unlink()
-    assert not (await verdicts(postgres.url, key_file=file))[what].ok
-    assert not (await verdicts(postgres.url))[what].ok, "no keys at all"
+    assert not (await told(key_file=file)).ok
+    assert not (await told()).ok, "no keys at all"
 
 
 NEW = {"next": b"a new key of payloads, 32 bytes!", **KEYS}

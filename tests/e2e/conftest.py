@@ -11,11 +11,11 @@ from app.stack import Stack
 
 
 @asynccontextmanager
-async def running(folder):
-    """A system of its own."""
+async def running(folder, say=lambda _stack, _said: None):
+    """A system of its own; `say` hears how it starts."""
     stack = Stack(folder, api_port=0, temporal_port=0, ui_port=0, policy="fengtai-2026.1+demo", behind=0)
     try:
-        await asyncio.to_thread(stack.start, lambda _: None)
+        await asyncio.to_thread(stack.start, lambda said: say(stack, said))
         yield stack
     finally:
         await asyncio.to_thread(stack.stop)
