@@ -1,4 +1,4 @@
-# make up: install everything and run the service.   make test: install everything and pass the tests, in two processes.
+# make up: install everything and run the service.   make test: install everything and pass the tests, in three processes.
 # make soak: break everything for half an hour while cases flow, then check every acknowledgement; MINUTES=5 is shorter.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ up: install
 demo: install
 	@./shouhu demo
 test: install
-	@$(BIN)/python -m pytest $(or $(TEST_ARGS),-n 2 --dist loadscope)
+	@$(BIN)/python -m pytest $(or $(TEST_ARGS),-n 3 --dist loadscope)
 soak: install
 	@$(BIN)/python -m tests.faults.soak
 # The tests of faults and of guarding at the length that was promised (200 kills, 300 cases, 200 children, 10,000 keys and guesses): some hours.

@@ -96,7 +96,9 @@ class Stack:
         self.tokens = tokens_of(self.data / "tokens.json", wanted=Settings().tokens)
         make_key_file(self.data / KEY_FILE)
         asyncio.run(self._prepare())
-        if self.dead() == self.temporal.directory.name:  # it draws ports of its own, and another program was quicker with one
+        if (
+            self.dead() == self.temporal.directory.name
+        ):  # it draws ports of its own, and another program was quicker with one
             self.temporal.start()
         self._leave_settings()
         say("Starting the API and the worker ...")

@@ -21,8 +21,8 @@ from app.temporal import data_converter
 from tests.faults import LONG
 
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
-PAGES = {"web", "e2e", "workflows"}
-"""The rooms of one of the two processes that share a whole run; each has servers of its own."""
+PARTS = {"web": "pages", "e2e": "processes", "workflows": "processes", "faults": "processes"}
+"""Which of the three processes that share a whole run a room belongs to; each has servers of its own. One of them mostly waits."""
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
 MASTER, MARKS = b"a master key of tests, 32 bytes!", b"a key of marks of tests, 32 byte"
@@ -39,16 +39,16 @@ DYNAMIC = (
 )
 
 
-class Halves(LoadScopeScheduling):
-    """Two parts of about the same length, each in its order: no test meets other neighbours than when it runs alone."""
+class Parts(LoadScopeScheduling):
+    """Parts of about the same length, each in its order: no test meets other neighbours than when it runs alone."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "pages" if nodeid.split("/")[1] in PAGES else "rest"
+        return PARTS.get(nodeid.split("/")[1], "rest")
 
 
 def pytest_xdist_make_scheduler(config, log):
-    """A whole run goes over two processes by rooms."""
-    return Halves(config, log)
+    """A whole run goes over three processes by rooms."""
+    return Parts(config, log)
 
 
 def pytest_collection_modifyitems(items):

@@ -101,7 +101,9 @@ async def test_a_case_without_a_deadline_or_with_one_that_the_engine_missed_is_s
     assert await shown(api, case) == [("engine_stands_still", False)]
 
 
-@pytest.mark.parametrize(("late", "found"), [(GRACE + SPREAD * 0.9, []), (GRACE + SPREAD * 1.1, [Fault.ENGINE_STANDS_STILL])])
+@pytest.mark.parametrize(
+    ("late", "found"), [(GRACE + SPREAD * 0.9, []), (GRACE + SPREAD * 1.1, [Fault.ENGINE_STANDS_STILL])]
+)
 async def test_a_missed_visit_may_wait_for_its_turn_in_the_night_and_no_longer(engine, late, found):
     now = datetime.now(UTC)
     watch = {

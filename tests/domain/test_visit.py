@@ -63,7 +63,9 @@ def opened(events):
 def test_a_night_of_missed_visits_is_spread_evenly_and_nothing_else_waits():
     child = Watched()
     due = child.state.visit.next_at
-    turns = [w.next_waking(child.state.model_copy(update={"watch_id": w.watch_id(f"ch-{n}")})) - due for n in range(8000)]
+    turns = [
+        w.next_waking(child.state.model_copy(update={"watch_id": w.watch_id(f"ch-{n}")})) - due for n in range(8000)
+    ]
     assert min(turns) >= timedelta()
     assert max(turns) < w.SPREAD
     minutes = [sum(turn // timedelta(minutes=1) == minute for turn in turns) for minute in range(8)]

@@ -31,8 +31,9 @@ SIZES = (DESK, PHONE, SMALL)
 EVERY_WIDTH = pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size["width"]))
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-RUN_AXE = """async (tags) => {
-  const found = await axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]});
+RUN_AXE = """async ([tags, colours]) => {
+  const rules = {"color-contrast": {enabled: colours}};
+  const found = await axe.run(document, {runOnly: {type: "tag", values: tags}, rules, resultTypes: ["violations"]});
   return [found.passes.length, found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("\\n"))];
 }"""
 
@@ -140,11 +141,11 @@ class Visit:
         """Pixels by which the page is wider than the screen."""
         return await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
-    async def barriers(self):
+    async def barriers(self, *, colours=True):
         """What axe finds against WCAG 2.2 AA, one line each."""
         if not await self.page.evaluate("typeof axe === 'object'"):
             await self.page.evaluate(AXE)
-        passed, found = await self.page.evaluate(RUN_AXE, WCAG)
+        passed, found = await self.page.evaluate(RUN_AXE, [WCAG, colours])
         assert passed > 5, "the rules did run"
         return found
 

@@ -69,7 +69,9 @@ async def test_a_page_that_is_left_saves_and_what_is_discarded_does_not_come_bac
     await here.page.fill("#note", TOLD)
     await here.open("/tasks")
     async with asyncio.timeout(20):
-        while not await drafts(owner):  # what a page sends as it goes overtakes nobody: the next page may be answered before
+        while not await drafts(
+            owner
+        ):  # what a page sends as it goes overtakes nobody: the next page may be answered before
             await asyncio.sleep(0.05)
     await here.open(form)
     assert await here.page.input_value("#note") == TOLD
