@@ -50,7 +50,8 @@ async def raise_and_cut(people: People, case_id: str, example: Mapping[str, Any]
     held = {"child_id": now["children"][0]["id"], "benefit": Benefit.B_DIFF}
     await people.post(CIVIL, f"{path}/benefit", {**held, "verdict": "grant", "yuan": 1900})
     await people.post("civil.supervisor.1", "/v1/policy/versions", {"files": _raised(now["policy"], example)})
-    await people.post("conf.supervisor.1", f"/v1/policy/versions/{RAISED}/approval")
+    read = await people.get("conf.supervisor.1", f"/v1/policy/versions/{RAISED}/changes")
+    await people.post("conf.supervisor.1", f"/v1/policy/versions/{RAISED}/approval", {"comparison": read["digest"]})
     await people.post("civil.supervisor.1", f"{path}/move-policy", {"version": RAISED})
     (received,) = await people.get(CIVIL, f"{path}/benefits")
     cut = {**held, "verdict": "change", "yuan": 1000, "note": "按新情况核减（演示）"}

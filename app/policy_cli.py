@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from pydantic_core import to_jsonable_python
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from app.domain.facts import ReportFacts
     from app.policy.basis import Citation
     from app.policy.coverage import Covered
+    from app.policy.diff import Change
     from app.policy.explanation import Explained
     from app.policy.loader import Fault
     from app.policy.pack import Pack as PolicyPack
+    from app.policy.pack_file import PackFile
 
 policy = typer.Typer(no_args_is_help=True, help="The rules 政策包: check, try, compare and publish them.")
 console = Console(highlight=False, soft_wrap=True)
@@ -62,7 +64,6 @@ def check(pack: Pack = CURRENT, as_json: AsJson = False) -> None:
 def diff(before: Pack, after: Pack, as_json: AsJson = False) -> None:
     """What two versions say differently, row by row."""
     from app.policy.diff import diff as compare
-    from app.policy.diff import sentence
     from app.policy.loader import parse
 
     with _refusals(as_json):
@@ -70,10 +71,16 @@ def diff(before: Pack, after: Pack, as_json: AsJson = False) -> None:
         changes = compare(*files)
     if as_json:
         _write([change._asdict() for change in changes])
-        return
+    else:
+        _show_changes(changes, files[1])
+
+
+def _show_changes(changes: "Sequence[Change]", after: "PackFile") -> None:
+    from app.policy.diff import sentence
+
     for change in changes:
         place = f"[bold]{change.table}[/] {escape(change.row)}".rstrip()
-        if said := sentence(change, files[1]):
+        if said := sentence(change, after):
             sign = "[red]![/]" if change.kind == "wider" else "[yellow]~[/]"
             console.print(f"{sign} {place}  {escape(said.zh)} · {escape(said.en)}")
         elif change.kind in ("added", "removed"):
@@ -285,33 +292,52 @@ def dry_run(before: Pack, after: Pack, data: Data = DATA, as_json: AsJson = Fals
 def publish(
     pack: Annotated[str, typer.Argument(help="The folder of a new version, or the name of one that was proposed.")],
     token: Annotated[str, typer.Option(envvar="SHOUHU_TOKEN", help="Of the supervisor who proposes or approves.")],
+    read: Annotated[
+        str, typer.Option(metavar="DIGEST", help="Of the comparison with the version in force that you have read.")
+    ] = "",
     data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Propose a folder as a new version; a second supervisor gives its name to approve it. It holds from its effective date."""
-    from app.publishing import approve, propose
+    """Propose a folder as a new version; a second supervisor gives its name, reads what it changes, and approves it by naming that
+    comparison. It holds from its effective date."""
+    from app.db.ledger import Ledger
+    from app.db.people import actor_by_token
+    from app.domain.refusals import Refused
+    from app.policy.loader import load
+    from app.publishing import approve, compared, files_of, propose
 
     with _refusals(as_json):
         written = _texts(pack) if Path(pack).is_dir() else {}
+    settings = settings_of(data)
 
     async def run() -> Mapping[str, Any]:
-        async with database(settings_of(data)) as engine, engine.begin() as conn:
+        async with database(settings) as engine, engine.begin() as conn:
             now, who = datetime.now(UTC), await actor_by_token(conn, token)
             if who is None:
                 raise EmbeddedError("Nobody has this token.")
             if written:
                 return await propose(conn, who, written, now)
-            return await approve(conn, who, pack, now)
-
-    from app.db.people import actor_by_token
-    from app.domain.refusals import Refused
+            in_force = cast("PolicyPack", await Ledger(load, settings.policy).current(conn, now))
+            if read:
+                return await approve(conn, who, pack, now, read=read, in_force=in_force)
+            draft = load(pack, await files_of(conn, pack))
+            changes, digest = compared(in_force, draft)
+            return {
+                "version": pack,
+                "against": in_force.version,
+                "digest": digest,
+                "changes": changes,
+                "after": draft.file,
+            }
 
     with _refusals(as_json):
         try:
             row = asyncio.run(run())
         except Refused as refused:
             raise EmbeddedError(f"{refused.code.zh} · {refused.code.en}") from None
-    if as_json:
+    if "digest" in row:
+        _ask_to_approve(row, as_json)
+    elif as_json:
         _write(dict(row))
     elif row["approved_by"]:
         console.print(f"[green]published[/]  {row['version']} holds for new cases from {row['effective_from']}")
@@ -319,6 +345,20 @@ def publish(
         console.print(
             f"[yellow]proposed[/]  {row['version']}; a second supervisor: shouhu policy publish {row['version']}"
         )
+
+
+def _ask_to_approve(row: Mapping[str, Any], as_json: bool) -> None:
+    """Nothing is approved yet, so the exit code is 1."""
+    if as_json:
+        said = {name: row[name] for name in ("version", "against", "digest")}
+        _write(said | {"changes": [change._asdict() for change in row["changes"]]})
+    else:
+        _show_changes(row["changes"], row["after"])
+        console.print(
+            f"[yellow]not approved[/]  This is what it changes against {row['against']}. To approve it: "
+            f"shouhu policy publish {row['version']} --read {row['digest']}"
+        )
+    raise typer.Exit(1)
 
 
 async def _past(data: Path) -> list[tuple[str, "ReportFacts"]]:

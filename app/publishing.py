@@ -13,7 +13,9 @@ from app.domain.access import Action, Actor, Deny, may
 from app.domain.facts import BEIJING
 from app.domain.refusals import RefusalCode, Refused
 from app.policy.check import check, too_early
-from app.policy.loader import BadPack, parse, shipped, tables_of, texts
+from app.policy.diff import Change, diff, digest_of
+from app.policy.loader import BadPack, load, parse, shipped, tables_of, texts
+from app.policy.pack import Pack
 
 
 async def propose(conn: AsyncConnection, who: Actor, files: Mapping[str, str], now: datetime) -> Mapping[str, Any]:
@@ -31,18 +33,32 @@ async def propose(conn: AsyncConnection, who: Actor, files: Mapping[str, str], n
     return await _row(conn, pack.name)
 
 
-async def approve(conn: AsyncConnection, who: Actor, version: str, now: datetime) -> Mapping[str, Any]:
-    """The second person's step; from its day on new cases follow this version, running ones stay on theirs."""
+async def approve(
+    conn: AsyncConnection, who: Actor, version: str, now: datetime, *, read: str, in_force: Pack
+) -> Mapping[str, Any]:  # fmt: skip
+    """The second person's step; from its day on new cases follow this version, running ones stay on theirs.
+
+    `read` is the digest of the comparison with the version in force, which the person has read; COMPARISON_STALE if it is another.
+    """
     _require(who)
     row = await _row(conn, version)
     if row["approved_by"]:
         raise Refused(RefusalCode.ALREADY_DONE)
     if who.is_behind(one for one in (row["proposed_by"], row["proposed_behalf"]) if one):
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
-    _require_future(await files_of(conn, version), now)
+    files = await files_of(conn, version)
+    _require_future(files, now)
+    if read != (await asyncio.to_thread(compared, in_force, load(version, files)))[1]:
+        raise Refused(RefusalCode.COMPARISON_STALE, against=in_force.version)
     await seal(conn, version, who, now)
-    await on_record(conn, who, "approve_policy", None, [version[:40]], children=[])
+    await on_record(conn, who, "approve_policy", None, [version[:40], read], children=[])
     return await _row(conn, version)
+
+
+def compared(before: Pack, after: Pack) -> tuple[tuple[Change, ...], str]:
+    """What the second version says differently, and the digest of it by which it is approved."""
+    changes = diff(before.file, after.file)
+    return changes, digest_of(before.version, after.version, changes)
 
 
 async def files_of(conn: AsyncConnection, version: str) -> Mapping[str, str]:

@@ -11,7 +11,9 @@ from app.domain.disclosure import Told, as_known, told_to
 from app.domain.disclosure_lists import NEVER, VOCABULARY, DisclosureList
 from app.domain.events import PolicyMoved
 from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import Actor
+from app.domain.supervision import require_no_wider
 from app.domain.terms import Agency, Role
 from app.policy.diff import diff, sentence
 from app.policy.disclosure_words import fields_in_words
@@ -240,6 +242,43 @@ def test_what_a_leg_is_told_more_by_its_own_row_is_said_though_no_list_changed()
     assert (lead.table, lead.row.split()[0], lead.after) == ("leads", "STREET", ["everything"])
 
 
+def refused_to(before, after, case):
+    """What a move of the case to other rules would tell more; nothing where it may be moved."""
+    try:
+        require_no_wider(case, Pack("before", before), Pack("after", after))
+    except Refused as refused:
+        return refused.facts["rows"] if refused.code is RefusalCode.TELLS_MORE else refused
+    return []
+
+
+def test_no_case_moves_to_rules_that_tell_an_agency_more_of_it_and_any_may_move_to_those_that_tell_less():
+    """Whatever makes it more: whole sight, a list of the same name that grew, the row of a leg that is planned, the list of all others."""
+    case = Case().progress
+    legs = {leg.route_id: leg.agency for leg in case.referrals} | {step.route_id: step.agency for step in case.steps}
+    assert legs["a-education"] is Agency.EDU
+    saw = parse(changed(("[PROC, COURT]", "[PROC, COURT, EDU]")))
+    assert refused_to(PACK.file, saw, case) == ["a-education EDU: everything"]
+    assert refused_to(saw, PACK.file, case) == []
+    grew = parse(changed(("school, division], basis: [R088", "school, division, phone], basis: [R088")))
+    assert refused_to(PACK.file, grew, case) == ["a-education EDU: children.phone"]
+    assert refused_to(saw, grew, case) == [], "who saw everything is told nothing more"
+    assert refused_to(grew, PACK.file, case) == []
+    by_row = rows_changed(SCHOOL, f"{SCHOOL}assessment: true, ")
+    planned = case.model_copy(
+        update={"referrals": tuple(leg for leg in case.referrals if leg.route_id != "a-education")}
+    )
+    assert refused_to(PACK.file, by_row, planned) == ["a-education EDU: everything"]
+    assert refused_to(PACK.file, by_row, case) == [], "a leg that has begun keeps what its row said"
+    taken = rows_changed(SCHOOL, f"{SCHOOL}fallback: WF, ")
+    assert {one.split(":")[0] for one in refused_to(PACK.file, taken, planned)} == {"a-education WF"}
+    more = parse(changed(("residence, division], basis: [R133", "residence, division, school], basis: [R133")))
+    owing = case.model_copy(update={"duties": (*case.duties, case.duties[0].model_copy(update={"holder": Agency.DPF}))})
+    assert "duty DPF: children.school" in refused_to(PACK.file, more, owing)
+    led = parse(changed((CIVIL, f"{CIVIL}phone, ")))
+    assert case.lead is Agency.CIVIL
+    assert refused_to(PACK.file, led, case) == [], "whoever leads sees everything by either"
+
+
 def test_a_dry_run_names_the_legs_that_are_told_more_by_their_own_row():
     cases = [(name, facts_of(name)) for name in examples()]
     found = dry_run(
@@ -248,6 +287,13 @@ def test_a_dry_run_names_the_legs_that_are_told_more_by_their_own_row():
     told = {one.what: one.after for one in found}
     assert told["c-notify:told:narrative"] == ("narrative",)
     assert told["route c-notify"]["code"] == "secure_the_child"
+    taken = {
+        one.what: (one.before, one.after)
+        for one in dry_run(PACK, Pack("other", rows_changed(SCHOOL, f"{SCHOOL}fallback: WF, ")), cases)
+    }
+    was, now = taken["route a-education"]
+    assert (was["fallback"], now["fallback"]) == (None, Agency.WF), "who takes it from an agency that refuses"
+    assert taken["a-education:fallback:WF:told:children"] == (None, PACK.lists.of_others.children)
     assesses = {
         one.what: one.after
         for one in dry_run(PACK, Pack("other", rows_changed(SCHOOL, f"{SCHOOL}assessment: true, ")), cases)
@@ -291,14 +337,14 @@ def seat(agency, *, role=Role.OFFICER):
 CONTENT = {"children": [{**CHILD, "id": "ch-1"}], "family": [SUSPECT, AUNT], "narrative": "NARRATIVE", "findings": []}
 
 
-def shown_to(agency, task, lists):
+def shown_to(agency, task, lists, content=CONTENT):
     """To a person at the desk whose leg has this task, in a case that another agency leads."""
     progress = Case().progress
     leg = progress.referrals[0].model_copy(
         update={"agency": agency, "desk": agency.value, "task": task, "assessment": False}
     )
     case = progress.model_copy(update={"lead": Agency.STREET, "referrals": (leg,)})
-    return told_to(seat(agency), case, lists).of(CONTENT)
+    return told_to(seat(agency), case, lists).of(content)
 
 
 def test_a_person_at_the_desk_sees_what_the_list_tells_its_system():
@@ -325,6 +371,14 @@ def test_whom_an_assessment_suspects_is_not_shown_either():
     sees = Told(child=(), kin=(), unsuspected=("name",), narrative=False)
     assert (sees.of(CONTENT)["family"], sees.of(known)["family"]) == ([{"name": "AUNT"}], [])
     assert as_known(CONTENT, None) == CONTENT
+
+
+def test_what_looks_wrong_with_a_field_is_told_to_whom_the_field_is_told():
+    wrong = [{"child": 0, "field": "id_no", "code": "wrong_check_digit"}]
+    content = {**CONTENT, "findings": wrong}
+    assert shown_to(Agency.PROC, "anything", PACK.lists, content)["findings"] == wrong
+    assert shown_to(Agency.HEALTH, "treat_first", PACK.lists, content)["findings"] == wrong
+    assert shown_to(Agency.EDU, "support_at_school", PACK.lists, content)["findings"] == []
 
 
 def test_a_version_from_before_there_were_lists_has_those_of_the_release_as_far_as_it_has_their_tasks():

@@ -112,7 +112,7 @@ async def _read(conn: Conn, who: Actor, shouhu: Service, progress: Progress) -> 
     sees = await told(conn, who, shouhu, progress)
     lens = await look(conn, who, "compare_cases", progress.case_id, [*sees.fields])
     content, reporter = await content_of(conn, progress, lens.keys)
-    known = as_known(content, await report_of(conn, progress.case_id)) if sees.unsuspected else content
+    known = as_known(content, await report_of(conn, progress.case_id)) if sees.of_suspicion else content
     return Read(sees, lens, known, reporter)
 
 

@@ -44,6 +44,8 @@ LEFT = {
     "urgency": {"immediate": 1, "tonight": 0, "same_day": 4, "normal": 18},
     "due": {"overdue": 1, "soon": 3, "today": 6, "week": 19}, "is_whole": True,
 }  # fmt: skip
+CHANGE = {"kind": "changed", "table": "times", "row": "accept", "field": "urgent",
+          "before": {"amount": 1, "unit": "hours"}, "after": {"amount": 30, "unit": "minutes"}}  # fmt: skip
 OFFICER = Actor(person_id="police.officer.1", agency=Agency.POLICE, desk="POLICE", roles=(Role.OFFICER,))
 
 
@@ -112,8 +114,9 @@ def examples() -> dict[str, Any]:
                        "approved_at": ACCEPTED},
         "CoverRow": {"row": "R065", "clause": cite("R065").clause, "text": cite("R065").text, "pack": ["routes a-police"], "beside": "",
                      "is_answered": True},
-        "ChangeRow": {"kind": "changed", "table": "times", "row": "accept", "field": "urgent",
-                      "before": {"amount": 1, "unit": "hours"}, "after": {"amount": 30, "unit": "minutes"}},
+        "ChangeRow": CHANGE,
+        "ComparedVersions": {"version": "fengtai-2027.1", "against": "fengtai-2026.1", "digest": "9f0c2f4be1d07a5d3c6e8a1b2f4d6c8e0a1b3c5d",
+                       "changes": [CHANGE]},
         "Tried": {"cases": 1000, "otherwise": [
             {"case_id": CASE, "case_no": case_no(1024, FILED), "what": "urgency", "before": "tonight", "after": "immediate"}]},
         "ComparedCases": {

@@ -104,7 +104,7 @@ async def read_paper(
 @router.post("/progress/papers/{paper}", operation_id="paper_by_receipt", response_class=Response, responses=AS_FILE)
 async def paper_by_receipt(paper: ReporterPaper, asked: ReceiptCode, request: Request, shouhu: Shouhu) -> Response:
     """For whoever holds the receipt; needs no account. The code travels in the body alone and stands in no file's name."""
-    report = await guessed(shouhu, address_of(request), asked.receipt)
+    report = await guessed(shouhu, address_of(request), asked.receipt, "paper_by_receipt")
     if report is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     return await reporters_paper(shouhu, paper, report, grouped(plain(asked.receipt)))

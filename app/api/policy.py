@@ -21,7 +21,7 @@ from app.domain.policy import Policy
 from app.domain.terms import Agency
 from app.policy.case_file import WrittenCase, facts_of_file
 from app.policy.coverage import covered
-from app.policy.diff import diff, sentence
+from app.policy.diff import sentence
 from app.policy.dry_run import dry_run
 from app.policy.examples import with_facts
 from app.policy.explanation import Explained, in_full
@@ -30,10 +30,11 @@ from app.policy.pack import Pack
 from app.policy.rehearsal import Course, NoSuchOutcome, rehearse
 from app.policy.simulation import simulate
 from app.policy.words import Words
-from app.publishing import approve, files_of, propose
+from app.publishing import approve, compared, files_of, propose
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=StrictRoute)
-Against = Annotated[str, Query(description="The version to compare with.", max_length=60)]
+OTHER = Query(description="The version to compare with.", max_length=60)
+Against = Annotated[str, OTHER]
 
 
 class Proposal(BaseModel):
@@ -71,6 +72,30 @@ class ChangeRow(BaseModel):
     after: Any
     said_zh: str = Field("", description="In words, where an agency would be told more (`wider`) or less (`narrower`).")
     said_en: str = Field("", examples=["Civil Affairs would now also see: of the children: telephone"])
+
+
+class ComparedVersions(BaseModel):
+    """What a version says differently from another, row by row, and its digest."""
+
+    version: str
+    against: str
+    digest: str = Field(
+        description="Names this comparison; an approval names the one with the version in force.",
+        examples=["9f0c2f4be1d07a5d3c6e8a1b2f4d6c8e0a1b3c5d"],
+    )
+    changes: list[ChangeRow]
+
+
+class Approval(BaseModel):
+    """What the second person has read."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"comparison": "9f0c2f4be1d07a5d3c6e8a1b2f4d6c8e0a1b3c5d"}}
+    )
+
+    comparison: str = Field(
+        pattern="^[0-9a-f]{40}$", description="The digest of its comparison with the version in force (`/changes`)."
+    )
 
 
 class CoverRow(BaseModel):
@@ -153,8 +178,13 @@ async def rehearse_case(body: Rehearsal, conn: Conn, who: Who, shouhu: Shouhu) -
 
 async def _asked(conn: AsyncConnection, shouhu: Service, version: str | None) -> Pack:
     """A version, proposed ones too, with the calendar in force."""
-    today = cast(Pack, await shouhu.ledger.current(conn, shouhu.ledger.clock()))
+    today = await _in_force(conn, shouhu)
     return today if version is None else replace(await _pack(conn, version), calendar=today.calendar)
+
+
+async def _in_force(conn: AsyncConnection, shouhu: Service) -> Pack:
+    """The version that new cases follow today."""
+    return cast(Pack, await shouhu.ledger.current(conn, shouhu.ledger.clock()))
 
 
 async def _pack(conn: AsyncConnection, version: str) -> Pack:
@@ -187,9 +217,11 @@ async def propose_policy(body: Proposal, conn: Conn, who: Who, shouhu: Shouhu) -
 
 
 @router.post("/versions/{version}/approval", operation_id="approve_policy")
-async def approve_policy(version: str, conn: Conn, who: Who, shouhu: Shouhu) -> VersionRow:
-    """The second person's step: from its day on new cases follow it."""
-    return VersionRow.model_validate(await approve(conn, who, version, shouhu.ledger.clock()))
+async def approve_policy(version: str, body: Approval, conn: Conn, who: Who, shouhu: Shouhu) -> VersionRow:
+    """The second person's step: from its day on new cases follow it. Names the comparison with the version in force that the
+    person has read; 409 `comparison_stale` where another version holds by now."""
+    now, holds = shouhu.ledger.clock(), await _in_force(conn, shouhu)
+    return VersionRow.model_validate(await approve(conn, who, version, now, read=body.comparison, in_force=holds))
 
 
 @router.get("/versions/{version}/rows", operation_id="policy_rows")
@@ -213,11 +245,15 @@ async def policy_coverage(version: str, conn: Conn, who: Who) -> list[CoverRow]:
 
 
 @router.get("/versions/{version}/changes", operation_id="policy_changes")
-async def policy_changes(version: str, against: Against, conn: Conn, who: Who) -> list[ChangeRow]:
-    """What this version says differently from another, row by row."""
-    old, new = [(await _pack(conn, name)).file for name in (against, version)]
-    said = [(change, sentence(change, new) or Words("", "")) for change in diff(old, new)]
-    return [ChangeRow(**change._asdict(), said_zh=words.zh, said_en=words.en) for change, words in said]
+async def policy_changes(
+    version: str, conn: Conn, who: Who, shouhu: Shouhu, against: Annotated[str | None, OTHER] = None
+) -> ComparedVersions:  # fmt: skip
+    """What this version says differently from another, row by row; without one, from the version in force, as an approval asks."""
+    old, new = await _pack(conn, against) if against else await _in_force(conn, shouhu), await _pack(conn, version)
+    changes, digest = await asyncio.to_thread(compared, old, new)
+    said = [(change, sentence(change, new.file) or Words("", "")) for change in changes]
+    rows = [ChangeRow(**change._asdict(), said_zh=words.zh, said_en=words.en) for change, words in said]
+    return ComparedVersions(version=version, against=old.version, digest=digest, changes=rows)
 
 
 @router.get("/versions/{version}/dry-run", operation_id="dry_run_policy")

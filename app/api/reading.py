@@ -16,6 +16,7 @@ from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.disclosure import Told, as_known
 from app.domain.events import event_adapter
+from app.domain.facts import ReportFacts
 from app.domain.masking import names_of, texts_without, without
 from app.domain.policy import Policy
 from app.domain.progress import Progress
@@ -71,6 +72,7 @@ class Reading:
         self._on_record, self._lens = set[str](), Lens(full=False)
         self._rules: Policy | None = None
         self._content: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._facts: tuple[ReportFacts | None, ...] = ()
         self._events: Sequence[RowMapping] | None = None
 
     def may(self, action: Action) -> bool:
@@ -116,7 +118,7 @@ class Reading:
             lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
             content, who = await self._told()
             hidden = () if knows_reporter else names_of(who)
-            known = as_known(content, await report_of(self.conn, progress.case_id)) if sees.unsuspected else content
+            known = as_known(content, await self._assessed()) if sees.of_suspicion else content
             answer["content"] = lens.over((content, who))(sees.of(texts_without(known, hidden)))
             answer |= await self._proposals() if decides else {}
             if named:
@@ -156,6 +158,12 @@ class Reading:
             self._content = await content_of(self.conn, self.progress, self._lens.keys)
         return self._content
 
+    async def _assessed(self) -> ReportFacts | None:
+        """The facts of the report with what was found since."""
+        if not self._facts:
+            self._facts = (await report_of(self.conn, self.progress.case_id),)
+        return self._facts[0]
+
     async def _recorded(self) -> Sequence[RowMapping]:
         if self._events is None:
             event, note = tables.events.c, tables.notes.c
@@ -192,7 +200,7 @@ class Reading:
 
     async def _proposals(self) -> dict[str, Any]:
         """What the rules of the case find in its report and in what has happened since, for those who decide on it; kept nowhere."""
-        facts = await report_of(self.conn, self.progress.case_id)
+        facts = await self._assessed()
         if facts is None:
             return {}
         pack = await self.shouhu.ledger.pack(self.conn, self.progress.policy)

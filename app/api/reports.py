@@ -75,10 +75,13 @@ async def progress_by_receipt(asked: ReceiptCode, request: Request, shouhu: Shou
     return found
 
 
-async def guessed(shouhu: Service, address: str | None, code: str) -> ForReporter | None:
-    """What this code opens for whoever asks from this address, programs and people alike; TooManyGuesses after too many wrong ones."""
+async def guessed(
+    shouhu: Service, address: str | None, code: str, action: str = "progress_by_receipt"
+) -> ForReporter | None:  # fmt: skip
+    """What this code opens for whoever asks from this address, programs and people alike, on record as `action` before it leaves;
+    TooManyGuesses after too many wrong ones."""
     key = key_of(shouhu.receipts, shouhu.codes, address)
-    look = partial(by_receipt, receipts=shouhu.receipts, code=code)
+    look = partial(by_receipt, receipts=shouhu.receipts, code=code, action=action)
     return await guess(shouhu.engine, key, shouhu.codes, shouhu.ledger.clock(), look)
 
 

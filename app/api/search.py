@@ -9,16 +9,20 @@ from sqlalchemy import func, select
 
 from app.api.context import Conn, Shouhu, Who, audit_read, subject_of, told, visible
 from app.api.problems import Problem
+from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.guesses import TooManyGuesses, count_wrong, require_patience
 from app.db.intake import Text
 from app.db.marks import marks_of
+from app.db.past import report_of
 from app.db.sounds import LETTERS
 from app.db.vault import opened, vault_of
 from app.domain.access import ADMINS, STAFF, Action, Deny, may
 from app.domain.case_no import case_no
-from app.domain.guessing import INITIALS
+from app.domain.disclosure import Told, as_known
+from app.domain.disclosure_lists import VOCABULARY
+from app.domain.guessing import INITIALS, NUMBERS, Allowance
 from app.domain.identity import known_name, mask_name
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -26,7 +30,7 @@ from app.domain.terms import Stage
 
 router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 MOST = 50
-TOO_MANY = "按首字母查找过于频繁，请稍后再试 · Too many searches by initials; please wait."
+TOO_MANY = "查找过于频繁，请稍后再试 · Too many searches; please wait."
 
 
 class Wanted(BaseModel):
@@ -66,6 +70,12 @@ class Wanted(BaseModel):
         """The fields that are asked for, for the audit."""
         return [name for name in type(self).model_fields if getattr(self, name)]
 
+    @property
+    def fields(self) -> set[str]:
+        """The fields of a child that an answer confirms; a phone may be anybody's, so that is asked of each answer."""
+        of_name = {"name", "birth_date"} if self.name else {"name"} if self.initials else set[str]()
+        return of_name | ({"id_no"} if self.id_no else set())
+
 
 class FoundChild(BaseModel):
     """A child of a case that the caller may read; the name is masked, and empty where the caller's disclosure list has none."""
@@ -81,11 +91,13 @@ class FoundChild(BaseModel):
 
 @router.post("/search/children", operation_id="search_children")
 async def search_children(wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) -> list[FoundChild]:
-    """The newest first, at most 50; of a sealed case nobody is found. Each search is on record with whom it found."""
+    """The newest first, at most 50; of a sealed case nobody is found. An answer confirms what was asked, so a child is found by that
+    alone which the caller's disclosure list tells of it. Each search is on record with whom it looked at."""
     if not who.has(*STAFF) or who.has(*ADMINS):
         raise Refused(RefusalCode.NOT_ALLOWED)
-    if wanted.initials:
-        await _count(conn, who, shouhu)
+    allowance = NUMBERS if wanted.id_no or wanted.phone else INITIALS if wanted.initials else None
+    if allowance:
+        await _require_patience(conn, who, shouhu, allowance)
     child, case = tables.children.c, tables.cases.c
     inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0)
     query = (
@@ -97,34 +109,54 @@ async def search_children(wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) 
     )
     found = [(row, Progress.model_validate(row["progress"])) for row in (await conn.execute(query)).mappings()]
     read = [(row, case) for row, case in found if not isinstance(may(who, Action.READ_CONTENT, subject_of(case)), Deny)]
-    rows = [row for row, _ in read]
-    named = {row["id"] for row, case in read if await _is_named(conn, who, shouhu, case)}
-    await audit_read(conn, who, "search_children", None, wanted.kinds, children=[row["id"] for row in rows])
+    sight = {case.case_id: await told(conn, who, shouhu, case) for _, case in read}
+    read = [(row, case) for row, case in read if wanted.phone or wanted.fields <= _of_children(sight[case.case_id])]
+    await audit_read(conn, who, "search_children", None, wanted.kinds, children=[row["id"] for row, _ in read])
+    if wanted.phone:
+        read = [
+            (row, case)
+            for row, case in read
+            if await _is_told_phone(conn, wanted, row["id"], case, sight[case.case_id])
+        ]
+    if allowance and (allowance is INITIALS or not read):
+        await count_wrong(conn, _key(who, shouhu, allowance), shouhu.ledger.clock())
     shown = ("case_id", "number", "stage", "is_open")
     return [
         FoundChild(
             child_id=row["id"],
-            name=mask_name(row["name"] or "") if row["id"] in named else "",
+            name=mask_name(row["name"] or "") if "name" in _of_children(sight[row["case_id"]]) else "",
             case_no=case_no(row["number"], row["filed_at"]),
             **{name: row[name] for name in shown},
         )
-        for row in await opened(conn, rows, tables.children, lenient=True)
+        for row in await opened(conn, [row for row, _ in read], tables.children, lenient=True)
     ]
 
 
-async def _count(conn: Conn, who: Who, shouhu: Shouhu) -> None:
-    """So few letters fit many: whoever goes through the alphabet has to wait."""
-    key, now = shouhu.receipts.alias(f"{INITIALS.what}:{who.person_id}"), shouhu.ledger.clock()
+def _of_children(sees: Told) -> set[str]:
+    return set(VOCABULARY["children"] if sees.child is None else sees.child)
+
+
+async def _is_told_phone(conn: Conn, wanted: Wanted, child_id: str, case: Progress, sees: Told) -> bool:
+    """Whether the number is one that the caller is told, of this child or of somebody of the family; the mark alone stands for all of them."""
+    if sees.whole:
+        return True
+    content, _ = await content_of(conn, case)
+    shown = sees.of(as_known(content, await report_of(conn, case.case_id)) if sees.of_suspicion else content)
+    of_child = [one.get("phone") for one in shown["children"] if one["id"] == child_id]
+    theirs = marks_of(vault_of(conn), phones=(*of_child, *(one.get("phone") for one in shown.get("family") or ())))
+    return not {*_marks(conn, wanted)}.isdisjoint(theirs.phones)
+
+
+async def _require_patience(conn: Conn, who: Who, shouhu: Shouhu, allowance: Allowance) -> None:
+    """So few letters fit many, and so few numbers are left where half of one is told: whoever goes through them has to wait."""
     try:
-        await require_patience(conn, key, INITIALS, now)
+        await require_patience(conn, _key(who, shouhu, allowance), allowance, shouhu.ledger.clock())
     except TooManyGuesses as refusal:
         raise Problem(429, "too_many_guesses", TOO_MANY, wait=refusal.seconds) from None
-    await count_wrong(conn, key, now)
 
 
-async def _is_named(conn: Conn, who: Who, shouhu: Shouhu, case: Progress) -> bool:
-    sees = await told(conn, who, shouhu, case)
-    return sees.child is None or "name" in sees.child
+def _key(who: Who, shouhu: Shouhu, allowance: Allowance) -> str:
+    return shouhu.receipts.alias(f"{allowance.what}:{who.person_id}")
 
 
 def _marks(conn: Conn, wanted: Wanted) -> list[str]:

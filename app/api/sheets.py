@@ -127,9 +127,9 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
     now, why = shouhu.ledger.clock(), wanted.use.value if wanted.use else None
     is_needed = bool(why) and await _is_for_two(conn, who, shouhu, rules, book, wanted.month)
     approved = bool(why) and await _is_approved(conn, who, parameters(code, str(why), wanted.month), now, is_needed)
-    return await _job(
-        conn, await jobs.ask(conn, Step.EXPORT, code, who, now, why=why, approved=approved, month=wanted.month)
-    )
+    asked = await jobs.ask(conn, Step.EXPORT, code, who, now, why=why, approved=approved, month=wanted.month)
+    await on_record(conn, who, "ask_export", asked, [code], children=[], why=why)
+    return await _job(conn, asked)
 
 
 def parameters(code: str, use: str, month: str | None) -> dict[str, str | int]:

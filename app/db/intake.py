@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -206,7 +207,7 @@ async def file(
     hashed = hashlib.sha256(submission.model_dump_json().encode()).hexdigest() if key else ""
     body_hash = vault.digest(hashed) if key else ""
     await open_door(conn)
-    if key and (before := await _submitted(conn, receipts, unit, key, body_hash)):
+    if key and (before := await _submitted(conn, receipts, unit, key, body_hash, submission)):
         return before
     case_id = f"case-{uuid.uuid4().hex}"
     children = [child.model_copy(update={"child_id": f"ch-{uuid.uuid4().hex}"}) for child in submission.children]
@@ -214,8 +215,9 @@ async def file(
     marked = [marked_as(vault, child, of_family) for child in children]
     candidates = [_candidate(case_id, child, of, now) for child, of in zip(children, marked, strict=True)]
     rules, facts, findings = await ledger.current(conn, now), facts_of(submission, children, now), _findings(children)
+    left_out = list[dict[str, Any]]()
     if not rules.sealed_for(facts):
-        findings += _offence_left_out(facts)
+        left_out = _offence_left_out(facts.children)
         matches = await _matches(conn, candidates, marked, now)
         kept = tuple(map(without_offence, facts.children))
         facts = facts.model_copy(update={"children": kept, "possible_duplicate": bool(matches)})
@@ -239,10 +241,12 @@ async def file(
     about = (*submission.about, *(await units_of(conn, submission.about) if submission.about else ()))
     command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=about, files=submission.files)
     await ledger.file(conn, case_id, command, now=now, content=content, rules=rules)
-    return Filed(case_id, code, findings)
+    return Filed(case_id, code, findings + left_out)
 
 
-async def _submitted(conn: AsyncConnection, receipts: Receipts, scope: str, key: str, body_hash: str) -> Filed | None:
+async def _submitted(
+    conn: AsyncConnection, receipts: Receipts, scope: str, key: str, body_hash: str, again: Submission
+) -> Filed | None:  # fmt: skip
     lock = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
     if not (await conn.execute(lock, {"name": f"{scope}/{key}"})).scalar_one():
         raise InFlight
@@ -255,8 +259,13 @@ async def _submitted(conn: AsyncConnection, receipts: Receipts, scope: str, key:
         return None
     if row.body_hash != body_hash:
         raise KeyReused(key)
-    findings = select(tables.reports.c.findings).where(tables.reports.c.case_id == row.case_id)
-    return Filed(row.case_id, receipts.code(row.case_id), (await conn.execute(findings)).scalar_one(), replayed=True)
+    report, case = tables.reports.c, tables.cases.c
+    stored = select(report.findings, case.progress["sealed_for"].label("sealed_for")).where(
+        report.case_id == row.case_id, case.id == report.case_id
+    )
+    kept = (await conn.execute(stored)).one()
+    findings = kept.findings + ([] if kept.sealed_for else _offence_left_out(again.children))
+    return Filed(row.case_id, receipts.code(row.case_id), findings, replayed=True)
 
 
 def facts_of(
@@ -294,9 +303,9 @@ def _findings(children: list[ReportedChild]) -> list[dict[str, Any]]:
     return found
 
 
-def _offence_left_out(facts: ReportFacts) -> list[dict[str, Any]]:
-    """Nothing is refused for it, and the reporter is told where it belongs."""
-    told = ((n, field) for n, child in enumerate(facts.children) for field in tells_offence(child))
+def _offence_left_out(children: Sequence[ChildFacts]) -> list[dict[str, Any]]:
+    """Nothing is refused for it, and the reporter is told where it belongs; kept nowhere, for it says that there was something to leave out."""
+    told = ((n, field) for n, child in enumerate(children) for field in tells_offence(child))
     return [{"child": n, "field": field, "code": "kept_in_sealed_cases_only"} for n, field in told]
 
 

@@ -123,11 +123,12 @@ class Ledger:
             return replay
         if expected is not None and before.version != expected:
             raise StaleVersion(before.version, await self.since(conn, stream_id, expected))
+        held = policy
         if isinstance(command, c.MovePolicy):
-            held, policy = policy, await self._published(conn, command.version)
-            if kind is CASE:
-                require_no_wider(before, held.lists, policy.lists)
+            policy = await self._published(conn, command.version)
         events = kind.decide(before, command, policy, now)
+        if held is not policy and kind is CASE:
+            require_no_wider(before, held, policy)
         if not events:
             return Recorded(stream_id, before.version, (), before)
         return await self._append(conn, kind, before, events, command, stream_id, now, key)

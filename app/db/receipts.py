@@ -2,16 +2,19 @@
 
 import hmac
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.audit import before_reading
 from app.db.vault import opened_one
 from app.db.walls import open_door
 from app.domain.disclosure import ForReporter, for_reporter
 from app.domain.progress import Answer, Progress
+from app.domain.sight import RECEIPT_HOLDER
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 16
@@ -58,8 +61,13 @@ def grouped(meant: str) -> str:
     return "-".join(meant[n : n + 4] for n in range(0, len(meant), 4))
 
 
-async def by_receipt(conn: AsyncConnection, receipts: Receipts, code: str) -> ForReporter | None:
-    """Where the report with this receipt stands, as its reporter may know it; the one source for programs and people."""
+async def by_receipt(
+    conn: AsyncConnection, receipts: Receipts, code: str, action: str = "progress_by_receipt"
+) -> ForReporter | None:  # fmt: skip
+    """Where the report with this receipt stands, as its reporter may know it; the one source for programs and people.
+
+    On record first, as `action` by whoever holds the receipt; that holds back what cannot be put there (AuditUnavailable).
+    """
     await open_door(conn)
     query = select(tables.cases.c.progress).join(tables.reports, tables.reports.c.case_id == tables.cases.c.id)
     stored = await conn.execute(query.where(tables.reports.c.receipt_hash == receipts.hash(code)))
@@ -69,15 +77,28 @@ async def by_receipt(conn: AsyncConnection, receipts: Receipts, code: str) -> Fo
     progress = Progress.model_validate(found)
     if progress.sealed_for and not progress.is_open:
         return None  # a sealed record is found on a ground of law alone
+    await asked_by_receipt(conn, progress, action, ["progress", "answer"])
     return for_reporter(progress, await answer_to(conn, progress))
+
+
+async def asked_by_receipt(conn: AsyncConnection, progress: Progress, action: str, fields: Sequence[str]) -> None:
+    """On record of the case, and of the one whose answer may be read instead: when and what, and nobody by name or address."""
+    other = progress.linked_to if "answer" in fields and _is_followed(progress) else None
+    for case_id in (progress.case_id, other):
+        if case_id:
+            await before_reading(conn, RECEIPT_HOLDER, action, case_id, fields, children=[], why="receipt")
 
 
 async def answer_to(conn: AsyncConnection, progress: Progress) -> str | None:
     """The answer's text, of this report or of the case that it follows; another's answer is not for one who is told none."""
     own = await _text(conn, progress.case_id)
-    if own or progress.linked_to is None or progress.answer is not Answer.FOLLOWED:
+    if own or progress.linked_to is None or not _is_followed(progress):
         return own
     return await _text(conn, progress.linked_to)
+
+
+def _is_followed(progress: Progress) -> bool:
+    return progress.answer is Answer.FOLLOWED
 
 
 async def _text(conn: AsyncConnection, case_id: str) -> str | None:

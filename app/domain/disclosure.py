@@ -79,19 +79,27 @@ class Told(Frozen):
         return self == Told()
 
     @property
+    def of_suspicion(self) -> bool:
+        """Whether it turns on who is suspected by now: whose facts are told, or who is left out."""
+        return self.kin is None or "facts" in self.kin or bool(self.unsuspected)
+
+    @property
     def fields(self) -> list[str]:
         """By name, for the record."""
         more = (("family", self.kin != () or bool(self.unsuspected)), ("narrative", self.narrative))
         return ["children" if self.child is None else "children: some", *(name for name, is_told in more if is_told)]
 
     def of(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of a case's content that this seat sees; codes are everybody's."""
+        """The part of a case's content that this seat sees; what looks wrong with a field is told with the field."""
         shown = dict(content)
         shown["children"] = [_only(child, self.child) for child in content["children"]]
         if "family" in content:
             shown["family"] = [
                 _only(one, told) for one in content["family"] or () if (told := self._told_of(one)) != ()
             ]
+        if "findings" in content:
+            told = self.child
+            shown["findings"] = [one for one in content["findings"] if told is None or one["field"] in told]
         if not self.narrative:
             shown.pop("narrative", None)
         return shown

@@ -105,10 +105,6 @@ class DisclosureList(BaseModel):
         whole = {part: (part,) for part in self.parts if part in SWITCHES}
         return parts | whole | ({"suspects": ("suspects",)} if self.people and not self.without_suspects else {})
 
-    def tells_more_than(self, other: "DisclosureList") -> bool:
-        """Whether there is a field that it tells and the other does not."""
-        return any(set(fields) - set(other.told.get(part, ())) for part, fields in self.told.items())
-
 
 class WholeSight(BaseModel):
     """Agencies that see all of a case in which they are."""
@@ -137,6 +133,10 @@ class Lists(BaseModel):
         """All that a leg is told, by part: what its list sends to the system, and whether its desk sees the whole case."""
         whole = {"everything": ("everything",)} if assessment or agency in self.see_all else {}
         return self.of(agency, task).told | whole
+
+    def of_no_leg(self, agency: Agency) -> dict[str, tuple[str, ...]]:
+        """Likewise what an agency is told that is in a case by a duty alone."""
+        return self.of_others.told | ({"everything": ("everything",)} if agency in self.see_all else {})
 
     def for_all_tasks(self, agency: Agency | None) -> DisclosureList:
         """The list for whatever no list names as a task; nobody is whoever has none of its own."""

@@ -31,6 +31,10 @@ INITIALS = Allowance(what="initials", most=60)  # default
 """Searches of one person by two or three letters, whatever they find: enough for a day's work, and no way to read the register."""
 
 
+NUMBERS = Allowance(what="numbers", most=60)  # default
+"""Searches of one person by an id number or a phone that found nobody: enough for mistyped ones, and no way to work a number out."""
+
+
 def counted_as(address: str | None) -> str:
     """Under what an address is counted: the network of one household or office in IPv6, of which one computer has 2^64."""
     try:

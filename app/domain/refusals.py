@@ -176,10 +176,20 @@ class RefusalCode(Term):
     INVITATION_NOT_FOUND = "invitation_not_found", "问卷码无效或已使用", "This code is wrong, or was used."
     UNKNOWN_POLICY = "unknown_policy", "没有此政策版本", "There is no such version of the rules."
     POLICY_EXISTS = "policy_exists", "已有同名政策版本", "A version of this name exists; versions never change."
+    COMPARISON_STALE = (
+        "comparison_stale",
+        "请先看与现行版本的不同：所依据的比较不是当前的比较",
+        "Read what it changes against the version in force: this is the digest of another comparison.",
+    )
     POLICY_UNFIT = (
         "policy_unfit",
         "新版本缺少本案待办的事项",
         "That version lacks rows that this case still needs.",
+    )
+    TELLS_MORE = (
+        "tells_more",
+        "新版本将向有关单位告知本案更多内容，在办案件不得改用",
+        "That version would tell agencies more of this case than they are told today; it stays on its own.",
     )
     CASE_SEALED = (
         "case_sealed",

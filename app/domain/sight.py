@@ -78,6 +78,9 @@ ENGINE = Actor(person_id="engine", agency=Agency.CONF, desk="CONF", roles=(Role.
 OPERATOR = Actor(person_id="operator", agency=Agency.CONF, desk="CONF", roles=(Role.ADMIN,))
 """Whoever may run commands on the server, which holds the database itself; the audit says so."""
 
+RECEIPT_HOLDER = Actor(person_id="receipt", agency=Agency.CONF, desk="CONF", roles=())
+"""Whoever has a receipt code, known to nobody: the service answers and says on record no more than that a code was shown."""
+
 
 class Leg(BaseModel, frozen=True, extra="forbid"):
     """The referral or duty that an action is about."""

@@ -1,10 +1,10 @@
 """What time and supervisors do to a case: rungs and expiries that are due, re-routing of a silent leg, urge, supervise, reassign."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from app.domain import commands as c
 from app.domain import events as e
-from app.domain.disclosure_lists import Lists
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, desk_of, next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
@@ -129,18 +129,50 @@ def _move_policy(progress: Progress, command: c.MovePolicy, policy: Policy, now:
     return (e.PolicyMoved(**signed(command.by, now), before=progress.policy, after=policy.version),)
 
 
-def require_no_wider(progress: Progress, before: Lists, after: Lists) -> None:
-    """Of a move to other rules: POLICY_UNFIT where the list of a leg is gone, and the one that it falls to tells more.
+Told = Mapping[str, tuple[str, ...]]
 
-    A list of the same name may tell more: two persons have read that of it when they published it.
+
+def require_no_wider(progress: Progress, before: Policy, after: Policy) -> None:
+    """Of a move to other rules: TELLS_MORE where an agency would be told a field of this case that the old ones do not tell it.
+
+    Whatever makes it so: a list that grew or fell away, whole sight, the list of all others, or the row of a leg that is to come: another
+    task, an assessment, somebody else who takes it from an agency that refuses.
     """
-    wider: list[str] = []
-    for leg in (leg for leg in progress.referrals if leg.state not in LEFT):
-        was, now = before.of(leg.agency, leg.task), after.of(leg.agency, leg.task)
-        if was.id != now.id and now.tells_more_than(was):
-            wider.append(f"{leg.route_id}: {was.id}")
-    if wider:
-        raise Refused(RefusalCode.POLICY_UNFIT, rows=wider)
+    everything = (progress.lead, Agency.CONF)
+    was, now = ({(place, who): told for place, who, told in _told(progress, one)} for one in (before, after))
+    rows = [
+        f"{place} {who}: {field if part == field else f'{part}.{field}'}"
+        for (place, who), told in now.items() if who not in everything
+        for part, field in _more(was.get((place, who), {}), told)
+    ]  # fmt: skip
+    if rows:
+        raise Refused(RefusalCode.TELLS_MORE, rows=rows)
+
+
+def _told(progress: Progress, policy: Policy) -> Iterator[tuple[str, Agency, Told]]:
+    """By route, what each agency is or will be told of the case by these rules: for its leg, instead of one that refuses, or for a duty."""
+    lists, urgent = policy.lists, progress.urgency.around_the_clock
+    legs = [leg for leg in progress.referrals if leg.state not in LEFT]
+    for leg in legs:
+        fallback = policy.route(leg.route_id, urgent=urgent).fallback if leg.state.is_open else None
+        for agency in (leg.agency, fallback):
+            if agency:
+                yield leg.route_id, agency, lists.of_leg(agency, leg.task, assessment=leg.assessment)
+    begun = {leg.route_id for leg in progress.referrals if leg.state is not State.WITHDRAWN} | {*progress.dropped_steps}
+    for step in (step for step in progress.steps if step.route_id not in begun):
+        row = policy.route(step.route_id, urgent=urgent)
+        for agency in (step.agency, row.fallback):
+            if agency:
+                yield step.route_id, agency, lists.of_leg(agency, row.task, assessment=row.assessment)
+    for agency in progress.agencies:
+        if not any(leg.agency is agency for leg in legs):
+            yield "duty", agency, lists.of_no_leg(agency)
+
+
+def _more(was: Told, now: Told) -> Iterator[tuple[str, str]]:
+    """Nothing is more than everything."""
+    for part, fields in now.items() if "everything" not in was else ():
+        yield from ((part, field) for field in fields if field not in was.get(part, ()))
 
 
 SUPERVISION_WORK = {

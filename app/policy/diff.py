@@ -1,7 +1,9 @@
 """What two versions of the rules say differently, row by row."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
+from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 from app.domain.terms import Agency
@@ -33,6 +35,12 @@ def diff(before: PackFile, after: PackFile) -> tuple[Change, ...]:
     rows = (change for name in names if name != "name" for change in _of_table(name, old.get(name), new.get(name)))
     told = (*differences(before.lists, after.lists), *differences_of_rows(_legs(before), _legs(after)))
     return (*map(_told, sorted(told, key=lambda one: not one.is_more)), *rows)
+
+
+def digest_of(before: str, after: str, changes: Iterable[Change]) -> str:
+    """Of a comparison of two versions, in 40 hexadecimal digits: whoever approves names what they have read."""
+    said = [before, after, [change._asdict() for change in changes]]
+    return blake2b(json.dumps(said, default=str).encode(), digest_size=20).hexdigest()
 
 
 def _legs(file: PackFile) -> Legs:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from app.domain.determination import ChildFound
 from app.domain.facts import ReportFacts
 from app.domain.policy import ObligationSpec, PlannedRoute, Triage
+from app.domain.terms import Agency
 from app.policy.determination import Tables
 from app.policy.pack import Pack
 
@@ -43,18 +44,23 @@ def dry_run(before: Pack, after: Pack, cases: Iterable[tuple[str, ReportFacts]])
 
 
 def _of_lists(before: Pack, after: Pack, old: Triage, new: Triage) -> Iterator[tuple[str, Any, Any]]:
-    """What the agency of each leg would be told otherwise, part by part; one that had no such leg was told nothing for it."""
-    legs = {(row.id, row.agency): row for row in old.routes}
-    for row in new.routes:
-        same = legs.get((row.id, row.agency))
-        was, now = _told(before, same) if same else {}, _told(after, row)
-        for part in dict.fromkeys([*now, *was]):
-            if was.get(part) != now.get(part):
-                yield f"{row.id}:told:{part}", was.get(part), now.get(part)
+    """What each agency would be told otherwise for a leg, part by part, also the one that takes it where its agency refuses or stays
+    silent (`fallback`); one that had no such leg was told nothing for it."""
+    was, now = _told(before, old), _told(after, new)
+    for place, told in now.items():
+        earlier = was.get(place, {})
+        for part in dict.fromkeys([*told, *earlier]):
+            if earlier.get(part) != told.get(part):
+                yield f"{place[0]}:told:{part}", earlier.get(part), told.get(part)
 
 
-def _told(pack: Pack, row: PlannedRoute) -> dict[str, tuple[str, ...]]:
-    return pack.lists.of_leg(row.agency, row.task, assessment=row.assessment)
+def _told(pack: Pack, triage: Triage) -> dict[tuple[str, Agency], dict[str, tuple[str, ...]]]:
+    """By leg and agency."""
+    takers = [(row.id, row.agency, row) for row in triage.routes]
+    takers += [(f"{row.id}:fallback:{row.fallback}", row.fallback, row) for row in triage.routes if row.fallback]
+    return {
+        (place, agency): pack.lists.of_leg(agency, row.task, assessment=row.assessment) for place, agency, row in takers
+    }
 
 
 def _of_children(pack: Pack) -> tuple[object, ...]:
@@ -107,7 +113,7 @@ def _leg(row: PlannedRoute) -> dict[str, Any]:
     """What an officer would notice of a leg."""
     return {
         "agency": row.agency, "task": row.title_zh, "code": row.task, "assessment": row.assessment,
-        "step": row.step, "accept": str(row.accept.budget), "finish": str(row.finish.budget),
+        "fallback": row.fallback, "step": row.step, "accept": str(row.accept.budget), "finish": str(row.finish.budget),
         "gate": row.gate.model_dump(mode="json", exclude_defaults=True),
         "ladder": [str(rung.offset or rung.anchor) for rung in row.accept.ladder],
     }  # fmt: skip

@@ -90,9 +90,11 @@ def _waits_for_a_lapse(route: PlannedRoute) -> bool:
 
 
 def _leg(route: PlannedRoute) -> dict[str, Any]:
+    """`fallback` takes it from an agency that refuses or stays silent; without one, whoever leads."""
     return {
         "step": route.step, "agency": route.agency.value, "task": route.title_zh, "basis": _notice(route.basis),
         "legal": _beside(route.basis), "row": route.id,
+        **({"fallback": route.fallback.value} if route.fallback else {}),
         **({"procedure": route.procedure.partition(".")[0]} if route.procedure else {}),
     }  # fmt: skip
 

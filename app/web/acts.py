@@ -44,6 +44,7 @@ ACTS: dict[str, Pair] = {
     "emergency_read": ("紧急调阅", "read in an emergency"),
     "judge_emergency_read": ("复核紧急调阅", "judged an emergency read"),
     "open_sealed": ("启封", "opened a sealed case"),
+    "ask_export": ("申请导出台账", "asked for a book"),
     "export_ledger": ("导出台账", "exported a book"),
     "import_ledger": ("导入台账", "imported a book"),
     "fetch_sheet": ("下载表格", "fetched a workbook"),

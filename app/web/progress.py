@@ -12,6 +12,7 @@ from app.api.limits import address_of
 from app.api.papers import reporters_paper
 from app.api.problems import again_after
 from app.api.reports import guessed
+from app.db.audit import AuditUnavailable
 from app.db.guesses import TooManyGuesses
 from app.db.receipts import LENGTH, grouped, is_whole, plain
 from app.db.service import PROGRESS_PATH, Service
@@ -94,14 +95,16 @@ async def show(request: Request) -> Response:
 @router.post(PROGRESS_PATH + "/papers/{paper}")
 async def paper(paper: ReporterPaper, request: Request) -> Response:
     """The receipt or the answer on paper, for the same code."""
-    found = await _looked_up(request)
+    found = await _looked_up(request, "paper_by_receipt")
     if isinstance(found, Response):
         return found
     code, report, _ = found
     return await reporters_paper(request.app.state.service, paper, report, code, zh=language(request) == "zh")
 
 
-async def _looked_up(request: Request) -> tuple[str, ForReporter, Mapping[str, str]] | Response:
+async def _looked_up(
+    request: Request, action: str = "progress_by_receipt"
+) -> tuple[str, ForReporter, Mapping[str, str]] | Response:  # fmt: skip
     """The code, what it opens and what was chosen beside it; or the form with what is wrong."""
     try:
         said = await request.form()
@@ -112,9 +115,11 @@ async def _looked_up(request: Request) -> tuple[str, ForReporter, Mapping[str, s
         return _form(request, typed, status=422, wrong=_misshapen(typed))
     shouhu: Service = request.app.state.service
     try:
-        found = await guessed(shouhu, address_of(request), typed)
+        found = await guessed(shouhu, address_of(request), typed, action)
     except TooManyGuesses as refusal:
         return _form(request, typed, status=429, wait=refusal.seconds)
+    except AuditUnavailable:
+        return _form(request, typed, status=503)
     except DATABASE_ERRORS as error:
         if not is_away(error):
             raise

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.context import Shouhu
 from app.api.papers import reporters_paper
 from app.db import tables
+from app.db.receipts import asked_by_receipt
 from app.db.service import PROGRESS_PATH, REPORT_PATH, Service
 from app.domain.disclosure import ForReporter, for_reporter
 from app.domain.papers import ReporterPaper
@@ -26,7 +27,7 @@ async def receipt(request: Request, shouhu: Shouhu) -> Response:
         here = await here_of(request, conn, shouhu)
         if here is None or here.by is None or here.draft.case_id is None:
             return RedirectResponse(REPORT_PATH, 303, headers=STRICT)
-        report = await _standing(conn, here.draft.case_id)
+        report = await _standing(conn, here.draft.case_id, "progress_by_receipt")
     code = shouhu.receipts.code(here.draft.case_id)
     facts = {
         "code": code, "report": report, "square": _square(shouhu, code), "progress": PROGRESS_PATH, "path": REPORT_PATH,
@@ -42,14 +43,17 @@ async def paper(request: Request, shouhu: Shouhu) -> Response:
         here = await here_of(request, conn, shouhu)
         if here is None or here.by is None or here.draft.case_id is None:
             return RedirectResponse(REPORT_PATH, 303, headers=STRICT)
-        report = await _standing(conn, here.draft.case_id)
+        report = await _standing(conn, here.draft.case_id, "paper_by_receipt")
     code = shouhu.receipts.code(here.draft.case_id)
     return await reporters_paper(shouhu, ReporterPaper.RECEIPT, report, code, zh=language(request) == "zh")
 
 
-async def _standing(conn: AsyncConnection, case_id: str) -> ForReporter:
+async def _standing(conn: AsyncConnection, case_id: str, action: str) -> ForReporter:
+    """On record as by its receipt, which is what the page shows; the answer is asked for by the code alone."""
     stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == case_id))
-    return for_reporter(Progress.model_validate(stored.scalar_one()), None)
+    progress = Progress.model_validate(stored.scalar_one())
+    await asked_by_receipt(conn, progress, action, ["progress"])
+    return for_reporter(progress, None)
 
 
 def _square(shouhu: Service, code: str) -> str:

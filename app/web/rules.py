@@ -49,7 +49,13 @@ async def approve(version: str, request: Request, conn: Conn, who: Signed, shouh
     form = await Form.of(request)
     if not form.one("read"):
         form.wrong("read", "请确认已看过变更", "Please confirm that you have read the changes.")
-    if await form.attempt(conn, lambda: policy.approve_policy(version, conn, who, shouhu)) is None:
+    said = form.valid(policy.Approval, {"comparison": form.one("comparison")})
+    if (
+        await form.moved("comparison", "read").attempt(
+            conn, lambda: policy.approve_policy(version, said, conn, who, shouhu)
+        )
+        is None
+    ):
         return await _version(request, conn, who, shouhu, version, form.one("against"), form)
     return RedirectResponse(RULES, 303, headers=STRICT)
 
@@ -82,9 +88,10 @@ async def _version(
     row, holds = known.get(name), await _in_force(conn, shouhu)
     names = [one for one in dict.fromkeys([holds, shouhu.ledger.policy, *known]) if one != name]
     against = against if against in names else holds if row and not row.approved_by and holds in names else ""
+    compared = await policy.policy_changes(name, conn, who, shouhu, against=against) if against else None
     facts = {
         "path": RULES, "version": name, "row": row, "holds": holds, "against": against, "names": names, "form": form,
-        "changes": await policy.policy_changes(name, against, conn, who) if against else [],
+        "compared": compared, "changes": compared.changes if compared else [],
         "rows": await policy.policy_rows(name, conn, who), "tables": TABLES | LISTS, "said": _said, "overall": OVERALL,
         "may_change": not isinstance(may(who, Action.MANAGE_POLICY), Deny),
     }  # fmt: skip

@@ -77,7 +77,13 @@ def by(account: str) -> Pair:
     """Who did something: an account as it is, the service, an unnamed reporter and who came by a unit's link in words."""
     if account.startswith("link-"):
         return f"上报链接 {short(account)}", f"link {short(account)}"
-    return {"engine": ("系统", "the service"), "reporter": ("报告人", "the reporter")}.get(account, (account, account))
+    return SERVICE.get(account, (account, account))
+
+
+SERVICE: dict[str, Pair] = {
+    "engine": ("系统", "the service"), "reporter": ("报告人", "the reporter"), "receipt": ("持回执编号者", "whoever holds the receipt"),
+}  # fmt: skip
+"""Accounts that are nobody's."""
 
 
 def cited(sources: Iterable[str]) -> Pair:

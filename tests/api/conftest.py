@@ -80,7 +80,7 @@ class Api:
 WITHOUT_RECORD = {
     "keep_task_view", "end_task_view", "read_notice",  # how somebody likes a list, and what they have seen of it
     "simulate_case", "rehearse_case",  # nothing is kept
-    "progress_by_receipt", "paper_by_receipt", "answer_survey",  # nobody is signed in
+    "answer_survey",  # it belongs to nobody, and no child is in it
 }  # fmt: skip
 
 

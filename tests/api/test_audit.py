@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 from app.api.access_record import _cell
 from app.db import audit, tables
 from app.db.sealer import Sealer, SealKey
+from app.db.service import PROGRESS_PATH
 from app.db.vault import DataKey
 from app.domain.watch import watch_id
 from app.main import create_app
@@ -206,6 +207,43 @@ async def test_each_read_is_one_row_with_its_request_its_children_and_its_why(ap
         ("police.officer.1", "POLICE", "own_desk"), ("civil.supervisor.1", "CIVIL", "oversight"),
     }  # fmt: skip
     assert all(one.children == children and one.fields == ["notes"] and one.outcome == "done" for one in rows)
+
+
+async def test_an_answer_by_receipt_is_on_record_of_its_case_and_of_nobody_before_it_leaves(api):
+    """Asked by program and by page; a code that there is not leaves no row."""
+    filed, said = await api.report(), "已核实，孩子平安"
+    case, code = filed["case_id"], filed["receipt"]
+    assert (await api.post("civil.officer.1", f"/v1/cases/{case}/answer", {"note": said})).status_code == 200
+    row = tables.audit.c
+    query = select(row.person_id, row.behalf, row.action, row.fields, row.children, row.why, row.trace_id)
+
+    async def rows():
+        async with api.service.engine.connect() as conn:
+            return (
+                await conn.execute(query.where(row.stream_id == case, row.person_id == "receipt").order_by(row.id))
+            ).all()
+
+    async with broken(api.service.engine, "the row is refused"):
+        shut = await api.post(None, "/v1/progress", {"receipt": code})
+        page = await api.http.post(PROGRESS_PATH, data={"code": code})
+    assert (shut.status_code, shut.json()["code"], page.status_code) == (503, "audit_unavailable", 503)
+    assert said not in shut.text + page.text
+    assert await rows() == []
+    told = await api.post(None, "/v1/progress", {"receipt": code})
+    page = await api.http.post(PROGRESS_PATH, data={"code": code})
+    assert told.json()["answer"] == said
+    assert said in page.text
+    assert [tuple(one) for one in await rows()] == [
+        ("receipt", None, "progress_by_receipt", ["progress", "answer"], [], "receipt", one.headers["X-Trace-Id"])
+        for one in (told, page)
+    ]
+    assert (await api.post(None, "/v1/progress", {"receipt": "0" * 16})).status_code == 404
+    assert len(await rows()) == 2
+    shown = (await api.get("auditor.1", f"/v1/audit?stream_id={case}&person_id=receipt")).json()["items"]
+    assert {(one["person_id"], one["action"]) for one in shown} == {("receipt", "progress_by_receipt")}
+    child = (await _children(api, case))[0]
+    record = (await api.get("civil.supervisor.1", f"/v1/children/{child}/access-record")).json()["items"]
+    assert [one["why"] for one in record].count("receipt") == 2, "whoever asks who learned of the child sees it"
 
 
 async def test_a_command_is_on_record_under_the_request_that_brought_it(api):

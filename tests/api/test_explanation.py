@@ -52,8 +52,11 @@ async def test_past_cases_are_tried_on_other_rules(api, postgres, tmp_path):
         (tmp_path / "triage.yaml").read_text("utf-8").replace("lead: CIVIL", "lead: STREET")
     )
     other = json.loads(shouhu(postgres, "dry-run", "fengtai-2026.1", str(tmp_path), "--json").stdout)
-    mine = [one for one in other["otherwise"] if one["case_id"] == case]
-    assert mine == [{"case_id": case, "what": "lead", "before": "CIVIL", "after": "STREET"}]
+    mine = {one["what"]: (one["before"], one["after"]) for one in other["otherwise"] if one["case_id"] == case}
+    assert mine["lead"] == ("CIVIL", "STREET")
+    takes = {what: [leg["fallback"] for leg in both] for what, both in mine.items() if what.startswith("route ")}
+    assert takes == {"route own-committee": ["STREET", "CIVIL"]}, "who takes a leg that is refused"
+    assert mine["own-committee:fallback:CIVIL:told:family"][0] is None, "and what it is told then"
     child = (await api.progress(case))["children"][0]["id"]
     line = tables.audit.c
     on_record = select(func.count()).where(line.action == "dry_run_policy", line.children.contains([child]))

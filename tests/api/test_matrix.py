@@ -47,6 +47,7 @@ BODIES = {
     },
     "confirm_year": {"year": 2099, "days": [], "reason": "x"},
     "propose_policy": {"files": {}},
+    "approve_policy": {"comparison": "0" * 40},
     "simulate_case": {"case": {}},
     "rehearse_case": {"case": {}},
     "keep_task_view": {"name": "x"},

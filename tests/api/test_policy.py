@@ -1,12 +1,13 @@
 """Rules change by two persons and for a day to come; running cases stay on their version until a supervisor moves them."""
 
 import hashlib
+import re
 import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import httpx2
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.api.context import SESSION
@@ -56,17 +57,29 @@ async def name(api):
 async def published(api, body):
     proposed = await api.post(SUPERVISOR, "/v1/policy/versions", body)
     assert proposed.status_code == 201, proposed.text
-    return await api.post(SECOND, f"/v1/policy/versions/{proposed.json()['version']}/approval")
+    return await approval(api, proposed.json()["version"])
+
+
+async def read(api, version, against=None):
+    """The digest of a comparison, of the one with the version in force unless another is named."""
+    asked = await api.get(OFFICER, f"/v1/policy/versions/{version}/changes{f'?against={against}' if against else ''}")
+    return {"comparison": asked.json()["digest"]}
+
+
+async def approval(api, version, person=SECOND, headers=None):
+    return await api.post(person, f"/v1/policy/versions/{version}/approval", await read(api, version), headers)
 
 
 async def test_a_version_needs_two_persons_and_then_holds_for_new_cases_from_its_day(api, name):
     proposed = await api.post(SUPERVISOR, "/v1/policy/versions", pack(name))
     assert (proposed.status_code, proposed.json()["approved_by"]) == (201, None)
-    alone = await api.post(SUPERVISOR, f"/v1/policy/versions/{name}/approval")
+    alone = await approval(api, name, SUPERVISOR)
     assert (alone.status_code, alone.json()["code"]) == (409, "second_person_needed")
-    approved = await api.post(SECOND, f"/v1/policy/versions/{name}/approval")
+    unread = await api.post(SECOND, f"/v1/policy/versions/{name}/approval")
+    is_problem(unread, 422, "invalid_request")
+    approved = await approval(api, name)
     assert approved.json()["approved_by"] == SECOND
-    again = await api.post(SECOND, f"/v1/policy/versions/{name}/approval")
+    again = await approval(api, name)
     assert again.json()["code"] == "already_done"
     listed = (await api.get(OFFICER, "/v1/policy/versions")).json()
     assert name in [row["version"] for row in listed]
@@ -91,11 +104,11 @@ async def test_rules_that_a_deputy_proposed_are_not_approved_by_whom_they_stood_
     until = {"from_at": (now - timedelta(hours=1)).isoformat(), "until_at": (now + timedelta(days=1)).isoformat()}
     lent = await api.post(SUPERVISOR, "/v1/deputies", {"person_id": SUPERVISOR, "deputy_id": deputy, **until})
     assert lent.status_code == 201, lent.text
-    for_absent, path = {"X-Acting-For": SUPERVISOR}, f"/v1/policy/versions/{name}/approval"
+    for_absent = {"X-Acting-For": SUPERVISOR}
     proposed = await api.post(deputy, "/v1/policy/versions", pack(name), for_absent)
     assert (proposed.json()["proposed_by"], proposed.json()["proposed_behalf"]) == (deputy, SUPERVISOR)
     for person, headers in ((SUPERVISOR, {}), (deputy, {}), (deputy, for_absent)):
-        is_problem(await api.post(person, path, None, headers), 409, "second_person_needed")
+        is_problem(await approval(api, name, person, headers), 409, "second_person_needed")
     async with api.service.engine.connect() as conn:
         for values in ({"approved_by": SUPERVISOR}, {"approved_by": SECOND, "approved_behalf": deputy}):
             with pytest.raises(IntegrityError, match="two_persons_in_any_seat"):
@@ -107,8 +120,8 @@ async def test_rules_that_a_deputy_proposed_are_not_approved_by_whom_they_stood_
             .values(proposed_by=SUPERVISOR, proposed_behalf=None)
         )
         await conn.commit()
-    is_problem(await api.post(deputy, path, None, for_absent), 409, "second_person_needed")
-    assert (await api.post(SECOND, path)).status_code == 200, "the control: a third person"
+    is_problem(await approval(api, name, deputy, for_absent), 409, "second_person_needed")
+    assert (await approval(api, name)).status_code == 200, "the control: a third person"
     async with api.service.engine.begin() as conn:
         await conn.execute(delete(tables.deputies).where(tables.deputies.c.deputy_id == deputy))
         await conn.execute(delete(tables.people).where(tables.people.c.id == deputy))
@@ -140,7 +153,7 @@ async def test_only_supervisors_change_rules_and_no_version_is_changed(api, name
     assert (again.status_code, again.json()["code"]) == (409, "policy_exists")
     shipped = await api.post(SUPERVISOR, "/v1/policy/versions", pack("fengtai-2026.1"))
     assert shipped.json()["code"] == "policy_exists"
-    unknown = await api.post(SECOND, "/v1/policy/versions/nothing/approval")
+    unknown = await api.post(SECOND, "/v1/policy/versions/nothing/approval", await read(api, name))
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_policy")
 
 
@@ -148,7 +161,7 @@ async def test_versions_are_compared_and_tried_on_past_cases(api, name):
     case = (await api.report())["case_id"]
     await published(api, pack(name, ("triage.yaml", "lead: CIVIL", "lead: STREET")))
     path = f"/v1/policy/versions/{name}"
-    changes = (await api.get(OFFICER, f"{path}/changes?against=fengtai-2026.1")).json()
+    changes = (await api.get(OFFICER, f"{path}/changes?against=fengtai-2026.1")).json()["changes"]
     assert {"table": "leads", "row": "l-civil", "field": "lead", "before": "CIVIL", "after": "STREET"} in [
         {key: one[key] for key in ("table", "row", "field", "before", "after")} for one in changes
     ]
@@ -228,8 +241,9 @@ async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows
         pupil,
         "sex, birth_date, school, division, phone], kin: [name], without_suspects: true, basis: [R088",
     )
-    await published(api, pack(name, more))
-    changes = (await api.get(OFFICER, f"/v1/policy/versions/{name}/changes?against=fengtai-2026.1")).json()
+    body = pack(name, more)
+    await published(api, body)
+    changes = (await api.get(OFFICER, f"/v1/policy/versions/{name}/changes?against=fengtai-2026.1")).json()["changes"]
     assert {one["said_en"] for one in changes if one["kind"] == "wider" and one["row"] == "EDU"} >= {
         "Education would now also see: of the children: telephone", "Education would now also see: of the kin to be reached: name",
     }  # fmt: skip
@@ -247,17 +261,24 @@ async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows
 
     async def found():
         hits = await api.post("edu.officer.1", "/v1/search/children", {"phone": child["phone"]})
-        return next(one["name"] for one in hits.json() if one["case_id"] == case)
+        return [one["name"] for one in hits.json() if one["case_id"] == case]
 
     before = {"id", "name", "sex", "birth_date", "school", "division"}
     assert await told() == (before, []), "a case stays on the version under which it was opened"
-    assert await found() == "示*"
+    assert await found() == [], "and the number that its desk is not told is confirmed by no search"
     opened = await api.post("edu.officer.1", f"/v1/cases/{case}/full-view", {"need": "visit", "note": "核对联系方式"})
     assert opened.json()["fields"] == ["children: some"]
     moved = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name})
+    is_problem(moved, 409, "tells_more")
+    rows = ["a-education EDU: children.phone", "a-education EDU: kin.name"]
+    assert moved.json()["rows"] == rows, "a list of the same name may not grow under a case either"
+    less = pack(f"{name}l", ("disclosure.yaml", pupil, pupil.removeprefix("name, ")))["files"]
+    async with api.service.engine.begin() as conn:
+        await keep(conn, f"{name}l", "less", date(9999, 1, 1), less, at_desk("CIVIL", "1"), datetime.now(UTC))
+        await seal(conn, f"{name}l", at_desk("CONF", "2"), datetime.now(UTC))
+    moved = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": f"{name}l"})
     assert moved.status_code == 200, moved.text
-    assert await told() == (before - {"name"} | {"phone"}, [{"name"}])
-    assert await found() == "", "and no search tells it"
+    assert await told() == (before - {"name"}, []), "the control: one that tells less"
     why = (await api.get(OFFICER, f"/v1/cases/{case}/explanation")).json()
     assert [one["row"] for one in why if one["table"] == "disclosures"] == ["tell-education"]
 
@@ -285,6 +306,18 @@ async def test_whoever_approves_sees_what_changes_against_the_version_in_force_a
         assert f'action="/rules/{draft}/approval"' in page
         beside = (await http.get(f"/rules/{draft}?against=fengtai-2026.1")).text
         assert f'action="/rules/{draft}/approval"' not in beside
+        stale = await read(api, draft, "fengtai-2026.1")
+        form = {"read": "yes", "against": name, **stale}
+        sent = await http.post(f"/rules/{draft}/approval", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+        assert (sent.status_code, "所依据的比较不是当前的比较" in sent.text) == (409, True)
+        shown = re.search(r'name="comparison" value="(\w+)"', page)[1]
+        assert shown == (await read(api, draft))["comparison"] != stale["comparison"], "the page names what it shows"
+    refused = await api.post(SECOND, f"/v1/policy/versions/{draft}/approval", stale)
+    is_problem(refused, 409, "comparison_stale")
+    assert refused.json()["against"] == name
+    async with api.service.engine.connect() as conn:
+        row = select(policy_versions.c.approved_by).where(policy_versions.c.version == draft)
+        assert (await conn.execute(row)).scalar_one() is None
         assert f"按 {name} 和 {draft} 判断" in (await http.get(f"/rules/{draft}/trial")).text
 
 
@@ -309,8 +342,8 @@ async def test_a_case_is_not_moved_to_rules_where_a_leg_falls_to_a_list_that_tel
     )
     await published(api, pack(name, ("disclosure.yaml", f"{row}\n", "")))
     refused = await api.post(SUPERVISOR, f"/v1/cases/{case}/move-policy", {"version": name})
-    assert (refused.status_code, refused.json()["code"]) == (409, "policy_unfit")
-    assert "a-education: tell-education" in str(refused.json()["rows"])
+    assert (refused.status_code, refused.json()["code"]) == (409, "tells_more")
+    assert "a-education EDU: children.id_no" in refused.json()["rows"]
     assert (await api.progress(case))["policy"] == "fengtai-2026.1"
 
 
@@ -319,11 +352,14 @@ async def test_two_supervisors_publish_by_command(api, postgres, name, tmp_path)
         (tmp_path / file).write_text(text, "utf-8")
     first = shouhu(postgres, "publish", str(tmp_path), "--token", TOKENS[SUPERVISOR])
     assert (first.returncode, "proposed" in first.stdout) == (0, True), first.stderr
-    alone = shouhu(postgres, "publish", name, "--token", TOKENS[SUPERVISOR])
+    alone = shouhu(postgres, "publish", name, "--token", TOKENS[SUPERVISOR], "--read", "0" * 40)
     assert (alone.returncode, "A second person" in alone.stderr) == (1, True)
-    second = shouhu(postgres, "publish", name, "--token", TOKENS[SECOND])
+    unread = shouhu(postgres, "publish", name, "--token", TOKENS[SECOND])
+    digest = unread.stdout.split("--read ")[-1].strip()
+    assert (unread.returncode, f"shouhu policy publish {name} --read" in unread.stdout) == (1, True), unread.stderr
+    second = shouhu(postgres, "publish", name, "--token", TOKENS[SECOND], "--read", digest)
     assert (second.returncode, "holds for new cases from" in second.stdout) == (0, True)
-    nobody = shouhu(postgres, "publish", name, "--token", "nothing")
+    nobody = shouhu(postgres, "publish", name, "--token", "nothing", "--read", digest)
     assert (nobody.returncode, nobody.stderr.strip()) == (1, "Nobody has this token.")
 
 
@@ -386,7 +422,7 @@ async def test_cases_run_on_by_a_published_version_that_is_older_than_ledgers_an
         tried = await api.get(SUPERVISOR, f"/v1/policy/versions/{name}/dry-run?against=fengtai-2026.1&newest=5")
         assert tried.json()["cases"] == 5
         changes = await api.get(SUPERVISOR, f"/v1/policy/versions/{name}/changes?against=fengtai-2026.1")
-        assert "routes" in {row["table"] for row in changes.json()}
+        assert "routes" in {row["table"] for row in changes.json()["changes"]}
         moved = await api.post(SUPERVISOR, f"{path}/move-policy", {"version": "fengtai-2026.1"})
         assert moved.status_code == 200, moved.text
     finally:

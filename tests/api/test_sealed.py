@@ -1,5 +1,7 @@
 """A sealed case exists for those inside alone; once it is closed, for nobody but on a ground of law."""
 
+import uuid
+
 import pytest
 from sqlalchemy import select, true
 
@@ -249,10 +251,20 @@ async def test_no_number_in_a_body_or_a_search_tells_outside_that_there_is_a_sea
 async def test_an_offence_that_is_told_with_any_other_report_is_not_kept_in_it(api):
     """预防未成年人犯罪法 第59条: the street that works on the report would read it."""
     told = {"not_prosecuted": "yes", "procuratorate_confirms": "yes", "residence_division": "110106101"}
-    filed = await api.report("village.reporter.1", children=[told], situations=["living_alone"])
+    form = {"reporter": {"class": "committee"}, "children": [told], "situations": ["living_alone"]}
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    filed = (await api.post("village.reporter.1", "/v1/reports", form, key)).json()
     assert [(one["child"], one["field"], one["code"]) for one in filed["findings"]] == [
         (0, "not_prosecuted", "kept_in_sealed_cases_only"), (0, "procuratorate_confirms", "kept_in_sealed_cases_only"),
     ]  # fmt: skip
+    again = await api.post("village.reporter.1", "/v1/reports", form, key)
+    assert again.json() == filed, "and the same key tells the same"
+    for person in ("civil.supervisor.1", "police.officer.1", "comm-110106101.officer.1"):
+        seen = await api.get(person, f"/v1/cases/{filed['case_id']}")
+        assert (seen.status_code, seen.json()["content"]["findings"]) == (200, []), person
+        assert not [name for name in ("not_prosecuted", "kept_in_sealed") if name in str(seen.json()["content"])], (
+            person
+        )
     async with api.service.engine.connect() as conn:
         kept = await report_of(conn, filed["case_id"])
         sealed = await report_of(conn, (await api.report("proc.officer.1", **OFFENCE))["case_id"])

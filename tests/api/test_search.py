@@ -3,7 +3,9 @@
 import pytest
 from sqlalchemy import select
 
+from app.api import search as finding
 from app.db import tables
+from app.domain.guessing import Allowance
 from tests.api.test_reports import is_problem
 
 CHILD = {
@@ -43,6 +45,29 @@ async def test_nobody_finds_a_child_out_of_sight_or_is_told_that_there_is_one(ap
     for person in ("village.reporter.1", "admin.1", "auditor.1"):
         answer = await search(api, person, phone=CHILD["phone"])
         assert answer.status_code == 403, person
+
+
+async def test_a_search_confirms_no_trait_that_the_list_of_the_desk_does_not_tell(api):
+    """Of a pupil who stays away the education commission is told name, birth date and phones of the family; not its own, nor its number."""
+    mother = {"name": "上官母（化名）", "relation": "母", "phone": "13900004479"}
+    case = (await api.report(kind="dropout", situations=[], children=[CHILD], family=[mother]))["case_id"]
+    asked = (
+        {"id_no": CHILD["id_no"]}, {"phone": CHILD["phone"]}, {"phone": mother["phone"]},
+        {"name": "上官云舒", "birth_date": "2015-11-06"}, {"initials": "sgys"},
+    )  # fmt: skip
+    found = {
+        person: [case in [one["case_id"] for one in (await search(api, person, **wanted)).json()] for wanted in asked]
+        for person in ("civil.supervisor.1", "edu.officer.1")
+    }
+    assert found == {"civil.supervisor.1": [True] * 5, "edu.officer.1": [False, False, True, True, True]}
+
+
+async def test_nobody_works_out_a_number_by_asking_for_what_it_may_be(api, case, monkeypatch):
+    monkeypatch.setattr(finding, "NUMBERS", Allowance(what="numbers of a test", most=2))
+    asked = ["110106201511060021", CHILD["id_no"], "110106201511060048", CHILD["id_no"]]
+    answers = [await search(api, id_no=one) for one in asked]
+    assert [len(one.json()) > 0 for one in answers[:3]] == [False, True, False], "what is found uses up nothing"
+    is_problem(answers[3], 429, "too_many_guesses")
 
 
 async def test_a_search_is_on_record_with_what_was_asked_and_whom_it_found(api, case):

@@ -116,6 +116,10 @@ async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why
     pages = zipfile.ZipFile(io.BytesIO(answer.content))
     printed = [pages.read(name).decode() for name in pages.namelist() if "worksheets/sheet" in name]
     assert all(f"<oddHeader>&amp;C{COMMITTEE}" in one and "上报" in one and "<oddFooter>" in one for one in printed)
+    asked = [(row.why, row.children, row.fields) for row in await audited(api, "ask_export", COMMITTEE)]
+    assert asked == [("office", [], ["information"]), ("hand_in", [], ["information"])], (
+        "also where no child stands in the book"
+    )
     made, fetched = await audited(api, "export_ledger", COMMITTEE), await audited(api, "fetch_sheet", COMMITTEE)
     assert [row.why for row in made] == ["office", "hand_in"]
     assert all(child in row.children and "id_no" in row.fields for row in made)
