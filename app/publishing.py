@@ -48,7 +48,8 @@ async def approve(
         raise Refused(RefusalCode.SECOND_PERSON_NEEDED)
     files = await files_of(conn, version)
     _require_future(files, now)
-    if read != (await asyncio.to_thread(compared, in_force, load(version, files)))[1]:
+    draft = await asyncio.to_thread(load, version, files)
+    if read != (await asyncio.to_thread(compared, in_force, draft))[1]:
         raise Refused(RefusalCode.COMPARISON_STALE, against=in_force.version)
     await seal(conn, version, who, now)
     await on_record(conn, who, "approve_policy", None, [version[:40], read], children=[])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,7 +79,7 @@ def load(version: str, written: Mapping[str, str] | None = None) -> Pack:
 
     What was published before a table existed is completed as `app.policy.older` says.
     """
-    return _loaded(version) if written is None else _published(version, written)
+    return _loaded(version) if written is None else _published(version, tuple(sorted(written.items())))
 
 
 def shipped(version: str) -> Path | None:
@@ -93,8 +93,10 @@ def _loaded(version: str) -> Pack:
     return _pack(version, read(HERE / version.removesuffix(DEMO)))
 
 
-def _published(version: str, written: Mapping[str, str]) -> Pack:
-    own, release = tables_of(written), tables_of(texts(HERE / RELEASE))
+@lru_cache(maxsize=8)
+def _published(version: str, written: tuple[tuple[str, str], ...]) -> Pack:
+    """A page of the rules asks for the same draft several times, and reading one takes a third of a second."""
+    own, release = tables_of(dict(written)), tables_of(texts(HERE / RELEASE))
     whole, silent = completed(own.whole, release.whole)
     pack = _pack(version, _checked(Files(whole, release.origin | own.origin)))
     return replace(pack, silent_about=silent)
