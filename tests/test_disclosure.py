@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.domain.disclosure import Told, as_known, told_to
+from app.domain.disclosure import Told, as_known, is_suspect, told_to
 from app.domain.disclosure_lists import NEVER, VOCABULARY, DisclosureList
 from app.domain.events import PolicyMoved
-from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
+from app.domain.facts import ChildFacts, ChildSeen, GuardianFacts, Known, ReportFacts
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import Actor
 from app.domain.supervision import require_no_wider
@@ -366,11 +366,35 @@ def test_a_person_at_the_desk_is_not_shown_a_suspect_that_the_list_leaves_out():
     assert [one["name"] for one in shown_to(Agency.EDU, "dropout_control", PACK.lists)["family"]] == ["SUSPECT", "AUNT"]
 
 
+YES = {"suspected_of_harm": "yes"}
+
+
 def test_whom_an_assessment_suspects_is_not_shown_either():
     known = as_known(CONTENT, ReportFacts(guardians=(GuardianFacts(), GuardianFacts(suspected_of_harm=Known.YES))))
     sees = Told(child=(), kin=(), unsuspected=("name",), narrative=False)
     assert (sees.of(CONTENT)["family"], sees.of(known)["family"]) == ([{"name": "AUNT"}], [])
     assert as_known(CONTENT, None) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("assessed", "suspects"),
+    [
+        ([{"relation": "mother", **YES}], {"M"}), ([{"relation": "mother"}, {"relation": "father", **YES}], {"F"}),
+        ([{"relation": "mother", "place": 1}, {"relation": "step_parent", "place": 0, **YES}], {"F"}),
+        ([{"relation": "grandparent", "place": 3, **YES}], {"H"}), ([{"relation": "grandparent", **YES}], {"G", "H"}),
+        ([*({"place": n} for n in range(4)), {"relation": "other", **YES}], set()),
+        ([{"place": 0}, {"relation": "other", **YES}], {"M", "G", "H"}), ([YES], {"F", "M", "G", "H"}),
+        ([{"relation": "other", "place": 9, **YES}], {"F", "M", "G", "H"}), ([], set()),
+    ],
+)  # fmt: skip
+def test_a_suspect_is_known_by_the_place_in_the_report_and_without_one_is_everybody_it_may_be(assessed, suspects):
+    """A family that was given anew may be shorter, in another order, and with others in it."""
+    reported = {"F": "father", "M": "mother", "G": "grandparent", "H": "grandparent"}
+    family = [{"name": name, "facts": {"relation": relation}} for name, relation in reported.items()]
+    seen = ChildSeen.model_validate({"child_id": "ch-1", "guardians": assessed})
+    facts = ReportFacts(guardians=tuple(GuardianFacts(relation=one) for one in reported.values()))
+    known = as_known({**CONTENT, "family": family}, facts.with_seen("ch-1", seen))["family"]
+    assert {one["name"] for one in known if is_suspect(one)} == suspects
 
 
 def test_what_looks_wrong_with_a_field_is_told_to_whom_the_field_is_told():

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from app.domain.access import Actor
 from app.domain.benefits import Benefit, Verdict, Yuan
 from app.domain.clock import Budget
-from app.domain.facts import ChildSeen, ReportFacts
+from app.domain.facts import ReportFacts, SeenOfAll
 from app.domain.policy import Frozen
 from app.domain.terms import (
     Agency,
@@ -237,7 +237,7 @@ class FileAssessment(Grading):
     """评估报告 with the grade; completes the assessment leg. `seen` is what was found of the children to be otherwise than reported."""
 
     referral_id: str
-    seen: Annotated[tuple[ChildSeen, ...], Field(max_length=50)] = ()
+    seen: SeenOfAll = ()
 
     @property
     def kept(self) -> dict[str, JsonValue]:

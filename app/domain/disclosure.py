@@ -1,11 +1,11 @@
 """What each agency and the reporter are told: the least that their part needs, by the disclosure lists of the rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from app.domain.disclosure_lists import DisclosureList, Lists
-from app.domain.facts import Known, ReportFacts
+from app.domain.facts import GuardianFacts, GuardianSeen, Known, Relation, ReportFacts
 from app.domain.opening import desk_of
 from app.domain.policy import Frozen
 from app.domain.progress import LEFT, Progress, State
@@ -13,6 +13,7 @@ from app.domain.sight import Actor, scope
 from app.domain.terms import OWN_AGENCY, Stage
 
 SUSPECT = {"suspected_of_harm": "yes"}
+UNKNOWN = Relation.UNKNOWN.value
 
 
 class View(Frozen):
@@ -51,16 +52,29 @@ def is_suspect(person: Mapping[str, Any]) -> bool:
 
 
 def as_known(content: Mapping[str, Any], facts: ReportFacts | None) -> dict[str, Any]:
-    """The content of a report with whom an assessment has come to suspect since, for `facts` are as assessed; a guardian's
-    place in the report is its name."""
-    suspects = {
-        place for place, one in enumerate(facts.guardians if facts else ()) if one.suspected_of_harm is Known.YES
-    }
-    family = [
+    """The content of a report with whom an assessment has come to suspect since, for `facts` are as assessed."""
+    family = content.get("family") or ()
+    suspects = _suspects(family, facts.guardians) if facts else ()
+    marked = [
         {**one, "facts": {**(one.get("facts") or {}), **SUSPECT}} if place in suspects else one
-        for place, one in enumerate(content.get("family") or ())
+        for place, one in enumerate(family)
     ]
-    return {**content, "family": family}
+    return {**content, "family": marked}
+
+
+def _suspects(family: Sequence[Mapping[str, Any]], guardians: Sequence[GuardianFacts]) -> set[int]:
+    """Places of those of the reported family who are suspected by now. A suspect of whom nobody said who it is may be anybody of that
+    relation of whom nothing else is said, or of no such relation anybody at all."""
+    relation = [(one.get("facts") or {}).get("relation", UNKNOWN) for one in family]
+    said = [one.place if isinstance(one, GuardianSeen) else place for place, one in enumerate(guardians)]
+    named = [place if place in range(len(family)) else None for place in said]
+    left = set(range(len(family))).difference(named)
+    suspects = set[int]()
+    for place, one in zip(named, guardians, strict=True):
+        if one.suspected_of_harm is Known.YES:
+            alike = {at for at in left if UNKNOWN in (relation[at], one.relation) or relation[at] == one.relation}
+            suspects |= {place} if place is not None else alike or left
+    return suspects
 
 
 class Told(Frozen):

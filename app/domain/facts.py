@@ -185,6 +185,16 @@ class GuardianFacts(FactsModel):
     seeks_work: Known = Known.UNKNOWN
 
 
+class GuardianSeen(GuardianFacts):
+    """The same of somebody in a family that an assessment or a visit gives anew."""
+
+    place: int | None = Field(
+        default=None, ge=0, lt=50,
+        description="Whom of the reported family this is, by the place there, the first being 0; somebody new has none. A suspect"
+        " without one counts as everybody of that relation of whom nothing else is said.",
+    )  # fmt: skip
+
+
 class HouseholdFacts(FactsModel):
     """The home and its means."""
 
@@ -204,11 +214,11 @@ class HouseholdFacts(FactsModel):
 
 
 class FactsSeen(FactsModel):
-    """What a visit or an assessment found to be otherwise than was known, in codes; a family that is given stands for the one before."""
+    """What a visit or an assessment found to be otherwise than was known, in codes; a family that is given stands whole for the one before."""
 
     child: dict[str, Any] = Field(default_factory=dict)
     household: dict[str, Any] = Field(default_factory=dict)
-    guardians: tuple[GuardianFacts, ...] | None = None
+    guardians: tuple[GuardianSeen, ...] | None = None
 
     @model_validator(mode="after")
     def _are_facts(self) -> Self:
@@ -223,6 +233,16 @@ class ChildSeen(FactsSeen):
     """The same of one child of several."""
 
     child_id: str
+
+
+def _of_one_family(seen: tuple[ChildSeen, ...]) -> tuple[ChildSeen, ...]:
+    """A report has one family: of several that differ all but the last would be lost, with whom they suspect."""
+    if len({one.guardians for one in seen if one.guardians is not None}) > 1:
+        raise ValueError("同一报告只有一组监护人，请只填一次 · A report has one family: give it once, or the same.")
+    return seen
+
+
+SeenOfAll = Annotated[tuple[ChildSeen, ...], Field(max_length=50), AfterValidator(_of_one_family)]
 
 
 class ReportFacts(FactsModel):

@@ -109,7 +109,7 @@ def _as_seen(
     together: dict[str, Any] = {"household": dict(found[HOME].get(HOME, {}))}
     if found["guardian"]:
         known = [
-            {**one.model_dump(mode="json"), **found["guardian"].get(f"guardian:{n}", {})}
+            {"place": n, **one.model_dump(mode="json"), **found["guardian"].get(f"guardian:{n}", {})}
             for n, one in enumerate(family)
         ]
         others = [

@@ -102,8 +102,10 @@ async def test_whom_an_assessment_suspects_is_left_out_where_the_list_leaves_out
         await api.service.ledger.record(conn, case, EnterStage(by=ENGINE, stage=Stage.ASSESS))
     leg = next(one["id"] for one in (await api.progress(case))["referrals"] if one["agency"] == "SW")
     assert (await api.post("sw.officer.1", f"{path}/referrals/{leg}/accept")).status_code == 200
-    guardians = [{"relation": "father", "suspected_of_harm": "yes"}, {"relation": "other"}]
+    guardians = [{"relation": "other"}, {"relation": "father", "suspected_of_harm": "yes"}]
     found = {"grade": "high", "note": "入户评估", "seen": [{"child_id": child, "guardians": guardians}]}
+    two = {**found, "seen": [*found["seen"], {"child_id": child, "guardians": guardians[:1]}]}
+    is_problem(await api.post("sw.officer.1", f"{path}/referrals/{leg}/assess", two), 422, "invalid_request")
     done = await api.post("sw.officer.1", f"{path}/referrals/{leg}/assess", found)
     assert done.status_code == 200, done.text
     assert await kin() == ["姑某（化名）"]
