@@ -86,7 +86,7 @@ async def approvals(
 ) -> Page[ApprovalRow]:
     """Proposals of the caller's office, for overseers of all; those that wait for a second person, or all; newest first.
 
-    Those to open a sealed record, to whoever may open one alone.
+    Those to open a sealed record, to whoever may open one alone, and is not who it is about.
     """
     row = tables.approvals.c
     query = select(*(row[name] for name in ApprovalRow.model_fields if name != "case_no")).where(two.told_to(who))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy import func, select
+from sqlalchemy import func, not_, select
 
 from app.api.context import Conn, Shouhu, Who, audit_read, is_kept
 from app.api.strict import StrictRoute
@@ -12,7 +12,7 @@ from app.db import tables
 from app.db.approvals import spend
 from app.db.walls import open_door
 from app.domain.approvals import Act
-from app.domain.compartment import Ground, may_open
+from app.domain.compartment import Ground, may_open, own_marks
 from app.domain.procedure import REFERENCE, Ended
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -55,14 +55,17 @@ class SealedRecord(BaseModel):
 async def open_sealed(case_id: str, asked: OnGround, conn: Conn, who: Who, shouhu: Shouhu) -> SealedRecord:
     """By two persons (`unseal` with the case, the ground and the request); the look is on record with its ground before anything leaves.
 
-    For all others the record does not exist.
+    For all others the record does not exist, and for whoever it is about.
     """
     if not may_open(who):
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     await open_door(conn)  # nobody's sight reaches it any more; the ground does
     case = tables.cases.c
     sealed = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0) > 0
-    query = select(case.progress).where(case.id == case_id, sealed, case.is_open.is_(False), is_kept())
+    about_them = case.about.overlap(list(own_marks(who)))
+    query = select(case.progress).where(
+        case.id == case_id, sealed, case.is_open.is_(False), is_kept(), not_(about_them)
+    )
     stored = (await conn.execute(query)).scalar_one_or_none()
     if stored is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)

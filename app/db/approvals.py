@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, or_, select, true, update
+from sqlalchemy import Boolean, ColumnElement, Row, String, cast, func, insert, not_, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -21,7 +22,7 @@ from app.db.vault import sealed_row
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.approvals import HOLDS, WAITS, Act, Proposal, Reason, digest_of, may_propose, require_second
-from app.domain.compartment import may_open
+from app.domain.compartment import may_open, own_marks
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
 
@@ -29,8 +30,13 @@ approval = tables.approvals.c
 
 
 def told_to(who: Actor) -> ColumnElement[bool]:
-    """Which proposals a person is told at all: one to open a sealed record names its case, so those alone who may open one are."""
-    return true() if may_open(who) else or_(approval.act != Act.UNSEAL.value, approval.person_id == who.person_id)
+    """Which proposals a person is told at all: one to open a sealed record names its case, so those alone who may open one are, unless
+    it is about them."""
+    is_other = or_(approval.act != Act.UNSEAL.value, approval.person_id == who.person_id)
+    if not may_open(who):
+        return is_other
+    own = cast(list(own_marks(who)), ARRAY(String))
+    return or_(is_other, not_(func.shouhu_concerned(approval.parameters["case"].astext, own, type_=Boolean)))
 
 
 async def propose(
@@ -79,7 +85,8 @@ async def decide(conn: AsyncConnection, who: Actor, approval_id: str, now: datet
 
 
 async def spend(conn: AsyncConnection, who: Actor, act: Act, parameters: Mapping[str, Any], now: datetime) -> str:
-    """The id of the approval by which this person may do this now; used up unless the act is a list that is turned page by page.
+    """The id of the approval by which this person may do this now, in the seat in which it was asked; used up unless the act is a list
+    that is turned page by page.
 
     An act leaves the transaction as the service's, for whoever acts has passed the door; a list is read with the person's own sight.
     """
@@ -87,6 +94,7 @@ async def spend(conn: AsyncConnection, who: Actor, act: Act, parameters: Mapping
         await open_door(conn)
     fit = (
         approval.act == act.value, approval.digest == digest_of(act, parameters), approval.person_id == who.person_id,
+        approval.behalf.is_not_distinct_from(who.acting_for), approval.agency == who.agency.value, approval.desk == who.desk,
         approval.approved_at.is_not(None), approval.used_at.is_(None), approval.expires_at > now,
     )  # fmt: skip
     query = select(approval.id).where(*fit).order_by(approval.approved_at).limit(1)

@@ -43,6 +43,11 @@ def may_open(actor: Actor) -> bool:
     return head or (actor.agency is Agency.PROC and actor.has(Role.PROCURATOR))
 
 
+def own_marks(actor: Actor) -> tuple[str, ...]:
+    """Under which a sealed record may be about somebody who may open one: of a closed one the agencies inside are kept out as well."""
+    return tuple(mark for mark in actor.marks if mark != actor.agency.value)
+
+
 def outside(sealed_for: Sealed) -> tuple[str, ...]:
     """Whom a sealed case must not reach."""
     return tuple(agency.value for agency in Agency if agency not in sealed_for) if sealed_for else ()

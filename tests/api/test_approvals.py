@@ -15,6 +15,7 @@ from app.db.vault import Broken, opened
 from app.domain.approvals import HOLDS, WAITS, Act, Proposal, may_propose, require_second
 from app.domain.refusals import Refused
 from app.domain.sight import Actor
+from app.domain.terms import Agency
 from tests.api.conftest import TOKENS
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import later
@@ -106,9 +107,9 @@ async def test_what_was_approved_is_done_once_as_it_was_asked_and_by_whoever_ask
     is_problem(await api.post("police.head.1", f"/v1/approvals/{one}/approve"), 404, "approval_not_found")
     is_problem(await api.post("civil.officer.2", f"/v1/approvals/{one}/approve"), 403, "not_allowed")
 
-    async def spend(person, parameters, at):
+    async def spend(person, parameters, at, **seat):
         async with api.service.engine.begin() as conn:
-            who = (await actors_of(conn, {person}))[person]
+            who = (await actors_of(conn, {person}))[person].model_copy(update=seat)
             return await two.spend(conn, who, Act.EXPORT, parameters, at)
 
     with pytest.raises(Refused, match="second_person_needed"):
@@ -121,6 +122,9 @@ async def test_what_was_approved_is_done_once_as_it_was_asked_and_by_whoever_ask
     ):
         with pytest.raises(Refused, match="second_person_needed"):
             await spend(person, parameters, at)
+    for seat in ({"acting_for": SECOND}, {"desk": "SW"}, {"agency": Agency.STREET}):
+        with pytest.raises(Refused, match="second_person_needed"):
+            await spend(FIRST, asked, now, **seat)
     assert await spend(FIRST, asked, now) == one
     with pytest.raises(Refused, match="second_person_needed"):
         await spend(FIRST, asked, now)

@@ -41,9 +41,9 @@ async def found_by(api, person, case):
     return one.status_code != 404 or any(case in (row.get("id"), row.get("case_id")) for rows in lists for row in rows)
 
 
-async def closed_and_sealed(api):
+async def closed_and_sealed(api, **more):
     """A report of the procuratorate on its way to the end; its number, and what its reporter was given."""
-    filed = await api.report("proc.officer.1", **OFFENCE)
+    filed = await api.report("proc.officer.1", **OFFENCE, **more)
     path = f"/v1/cases/{filed['case_id']}"
     leg = f"{path}/referrals/{(await api.progress(filed['case_id'], 'proc.officer.1'))['referrals'][0]['id']}"
     for person, where, body in (
@@ -96,6 +96,29 @@ async def test_a_proposal_to_open_a_sealed_record_is_told_to_those_alone_who_may
         assert (await conn.execute(seen)).all() == [], "by the query alone, for no wall stands before the owner"
     monkeypatch.setattr(two, "told_to", lambda who: true())
     assert await told() == MAY_OPEN, "by the wall alone"
+
+
+async def test_whoever_a_sealed_record_is_about_neither_opens_it_nor_is_told_that_somebody_wants_to(api, monkeypatch):
+    """Procurators may open one, and one of them may be its subject. By the query, and by the wall where the query forgets."""
+    subject, asked = "proc.procurator.1", {"ground": "case_handling", "request": "（2026）京0106刑初92号"}
+    case = await closed_and_sealed(api, about=[subject])
+    is_problem(await api.post("proc.head.1", f"/v1/sealed/{case}", asked), 409, "second_person_needed")
+    is_problem(await api.post(subject, f"/v1/sealed/{case}", asked), 404, "case_not_found")
+    body = {"act": "unseal", "parameters": {"case": case, **asked}, "reason": "by_law", "note": "查询未成年人记录"}
+    made = (await api.post("proc.head.1", "/v1/approvals", body)).json()["id"]
+
+    async def told():
+        return {one for one in EVERYBODY if made in (await api.get(one, "/v1/approvals?limit=200")).text}
+
+    assert await told() == {"proc.head.1"}
+    for way in ("approve", "reject"):
+        is_problem(await api.post(subject, f"/v1/approvals/{made}/{way}"), 404, "approval_not_found")
+    async with api.service.engine.begin() as conn:
+        who = (await actors_of(conn, {subject}))[subject]
+        seen = select(tables.approvals.c.id).where(two.told_to(who), tables.approvals.c.id == made)
+        assert (await conn.execute(seen)).all() == [], "by the query alone"
+    monkeypatch.setattr(two, "told_to", lambda who: true())
+    assert await told() == {"proc.head.1"}, "by the wall alone"
 
 
 EVERYBODY = (*OUTSIDE, "conf.supervisor.1", "proc.officer.1", "proc.head.1", "proc.procurator.1")
