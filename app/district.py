@@ -4,39 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.domain.opening import desk_of
-from app.domain.terms import Agency, Role
+from app.domain.terms import STREETS, Agency, Role
 
 DISTRICT = "110106"
 VALID_FROM = date(2023, 1, 1)
-
-_STREETS = (
-    ("001", "右安门街道"),
-    ("002", "太平桥街道"),
-    ("003", "西罗园街道"),
-    ("004", "大红门街道"),
-    ("005", "南苑街道"),
-    ("006", "东高地街道"),
-    ("007", "东铁匠营街道"),
-    ("008", "六里桥街道"),
-    ("009", "丰台街道"),
-    ("010", "新村街道"),
-    ("011", "长辛店街道"),
-    ("012", "云岗街道"),
-    ("013", "方庄街道"),
-    ("014", "宛平街道"),
-    ("015", "马家堡街道"),
-    ("016", "和义街道"),
-    ("017", "卢沟桥街道"),
-    ("018", "花乡街道"),
-    ("020", "成寿寺街道"),
-    ("021", "石榴庄街道"),
-    ("022", "玉泉营街道"),
-    ("023", "看丹街道"),
-    ("024", "五里店街道"),
-    ("025", "青塔街道"),
-    ("100", "北宫镇"),
-    ("101", "王佐镇"),
-)
 
 ALIASES: dict[Agency, tuple[str, ...]] = {
     Agency.HEALTH: ("区卫计委", "区卫生和计划生育委员会"),
@@ -85,7 +56,7 @@ class Person:
 
 DIVISIONS = (
     Division(DISTRICT, "丰台区", "district"),
-    *(Division(f"{DISTRICT}{number}", name, "town" if name.endswith("镇") else "street") for number, name in _STREETS),
+    *(Division(f"{DISTRICT}{number}", name, "town" if name.endswith("镇") else "street") for number, name in STREETS),
 )
 
 

@@ -225,19 +225,23 @@ def _case(path: Path) -> dict[str, Any]:
 @policy.command()
 def explain(case: str, data: Data = DATA, as_json: AsJson = False) -> None:
     """Why a case runs as it does: every decision with its row, its condition in words, the clause and the law."""
+    from app.db.audit import before_reading
     from app.db.ledger import events_since
     from app.db.past import is_sealed
     from app.db.versions import written
     from app.domain.events import event_adapter
+    from app.domain.sight import OPERATOR
     from app.policy.explanation import explain as why
     from app.policy.explanation import versions_of
     from app.policy.loader import load
 
     async def run() -> "list[Explained]":
-        async with database(settings_of(data)) as engine, engine.connect() as conn:
-            if await is_sealed(conn, case):
+        async with database(settings_of(data)) as engine, engine.begin() as conn:
+            found = await events_since(conn, case, 0)
+            if not found or await is_sealed(conn, case):
                 return []
-            events = [event_adapter.validate_python(body) for body in await events_since(conn, case, 0)]
+            await before_reading(conn, OPERATOR, "explain_case", case, ["explanation"])
+            events = [event_adapter.validate_python(body) for body in found]
             names = versions_of(events)
             return why({name: load(name, await written(conn, name)).file for name in names}, events)
 

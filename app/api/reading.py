@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.context import Found, found, require, subject_of, told
 from app.api.need import Lens, look
 from app.db import tables
+from app.db.audit import before_reading
 from app.db.ledger import REPORTER
 from app.db.past import report_of
 from app.db.service import Service
@@ -17,7 +18,7 @@ from app.domain.access import Action, Actor, Deny, may
 from app.domain.disclosure import Told, as_known
 from app.domain.events import event_adapter
 from app.domain.facts import ReportFacts
-from app.domain.masking import names_of, texts_without, without
+from app.domain.masking import EARLIER, names_of, texts_without, without
 from app.domain.policy import Policy
 from app.domain.progress import Progress
 from app.domain.stages import closing_obstacles
@@ -32,6 +33,8 @@ HIDDEN = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
 """Parts of events that are no news to a person."""
 NOTES = "notes"
 """The field of the audit for the texts that came with events."""
+EXPLANATION = "explanation"
+"""That for why the case runs as it does."""
 NoteOf = Callable[[dict[str, Any], str | None], str | None]
 
 
@@ -122,7 +125,7 @@ class Reading:
             answer["content"] = lens.over((content, who))(sees.of(texts_without(known, hidden)))
             answer |= await self._proposals() if decides else {}
             if named:
-                answer["reporter"] = lens(who)
+                answer["reporter"] = lens({name: value for name, value in who.items() if name != EARLIER})
         return answer
 
     async def timeline(self) -> list[dict[str, Any]]:
@@ -140,7 +143,10 @@ class Reading:
         return rows
 
     async def explanation(self) -> list[Explained]:
-        """Every decision of the case, by the versions of the rules that made them."""
+        """Every decision of the case, by the versions of the rules that made them; what they rest on says much of the child, so on record."""
+        if EXPLANATION not in self._on_record:
+            await before_reading(self.conn, self.who, "explain_case", self.progress.case_id, [EXPLANATION])
+            self._on_record.add(EXPLANATION)
         events = [event_adapter.validate_python(row["body"]) for row in await self._recorded()]
         packs = {version: await self.shouhu.ledger.pack(self.conn, version) for version in versions_of(events)}
         return explain({version: pack.file for version, pack in packs.items()}, events)

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from app.domain.access import Actor
 from app.domain.compartment import tells_offence, without_offence
 from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
 from app.domain.identity import clean_name, id_findings, known_name, normal_id
+from app.domain.masking import EARLIER
 from app.domain.matching import Candidate, Match, score
 from app.domain.terms import ReporterClass, ReportKind, Trigger
 
@@ -199,9 +200,9 @@ class Filed:
 
 async def file(
     conn: AsyncConnection, ledger: Ledger, receipts: Receipts, submission: Submission, actor: Actor, key: str | None,
-    watch: str | None = None,
+    watch: str | None = None, *, earlier: Sequence[Mapping[str, Any]] = (),
 ) -> Filed:  # fmt: skip
-    """Raises InFlight, KeyReused, Refused; nothing is half done."""
+    """Raises InFlight, KeyReused, Refused; nothing is half done. `earlier` reported the child before, and are hidden in its texts too."""
     now, unit = ledger.clock(), actor.unit or actor.desk
     vault = vault_of(conn)
     hashed = hashlib.sha256(submission.model_dump_json().encode()).hexdigest() if key else ""
@@ -224,9 +225,10 @@ async def file(
     else:
         matches = {}
     code = receipts.code(case_id)
+    reporter = submission.reporter.model_dump(mode="json") | ({EARLIER: list(earlier)} if earlier else {})
     report = {
         "case_id": case_id, "receipt_hash": receipts.hash(code), "filed_by": actor.person_id, "reporter_unit": unit,
-        "happened_on": facts.happened_on, "reporter": submission.reporter, "narrative": submission.narrative, "family": submission.family,
+        "happened_on": facts.happened_on, "reporter": reporter, "narrative": submission.narrative, "family": submission.family,
         "facts": facts, "findings": findings,
     }  # fmt: skip
     submitted = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}

@@ -8,7 +8,7 @@ from sqlalchemy import select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.child_records import own_id, records_of, registered, unreported
+from app.db.child_records import own_id, records_of, registered
 from app.db.intake import FamilyMember, Filed, ReportedChild, Reporter, Submission, file
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
@@ -16,6 +16,7 @@ from app.db.vault import opened
 from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
+from app.domain.masking import names_of
 from app.domain.terms import ReporterClass, Trigger
 from app.domain.watch import child_of
 
@@ -35,7 +36,7 @@ async def _row(conn: AsyncConnection, child_id: str) -> Any:
     child, report = tables.children, tables.reports
     query = select(child, report.c.family, report.c.reporter).outerjoin(report, report.c.case_id == child.c.case_id)
     row = (await conn.execute(query.where(child.c.id == child_id))).mappings().one()
-    return unreported((await opened(conn, [row], child, report))[0])
+    return (await opened(conn, [row], child, report))[0]
 
 
 def _corrected(record: ChildRecord) -> dict[str, Any]:
@@ -48,7 +49,10 @@ def _corrected(record: ChildRecord) -> dict[str, Any]:
 async def report_of_visit(
     conn: AsyncConnection, ledger: Ledger, receipts: Receipts, seen: Seen, actor: Actor, key: str | None
 ) -> Filed:
-    """Who the child and the family are is known; what is the matter with them is what was seen now, not what was once reported."""
+    """Who the child and the family are is known; what is the matter with them is what was seen now, not what was once reported.
+
+    What is known is kept as it was said, so whoever said it is hidden in what is told of this report as well.
+    """
     (record,) = await records_of(conn, [await own_id(conn, child_of(seen.watch_id))], true())
     row = await _row(conn, record.child_id)
     known = {name: row[name] or None for name in KNOWN} | _corrected(record)
@@ -66,4 +70,7 @@ async def report_of_visit(
         narrative=seen.narrative,
     )
     once = sha256(f"{seen.watch_id}/{key}".encode()).hexdigest() if key else None
-    return await file(conn, ledger, receipts, submission, actor, once, seen.watch_id)
+    before = row["reporter"] or {}
+    return await file(
+        conn, ledger, receipts, submission, actor, once, seen.watch_id, earlier=[before] if names_of(before) else ()
+    )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from app.domain.identity import clean_name, mask_id, mask_name, mask_phone
 from app.domain.numbers import DIGITS, births, phone_forms, without_days, without_numbers
-from app.domain.terms import ReporterClass, Term
+from app.domain.terms import STREETS, ReporterClass, Term
 
 
 class Need(Term):
@@ -79,6 +79,17 @@ ANYBODY = frozenset(
      "北京", "北京市", "丰台", "丰台区", "北京市丰台区", "未知", "不详")
 )  # fmt: skip
 """Entered as a name or unit, these give nobody away, and a text without them would say less."""
+OFFICE = re.compile(
+    "(?:街道|街道办|办事处|社区|小区|家园|委员会|居委会|村委会|学校|小学|中学|幼儿园|医院|中心|派出所|分局|办公室|服务站|工作站|公司|.{3}[镇乡村庄])$"
+)
+"""How the name of a unit or a place ends, where one was entered as the person's."""
+HERE = frozenset(re.sub("(?:街道|镇)$", "", street) for _, street in STREETS)
+"""Entered as a person's name, these give nobody away: the street of every case is known."""
+NO_PLACE = (
+    r"(?!\s*[东南西北中一二三四五六七八九十\d]{0,2}(?:小区|社区|街道|大街|胡同|家园|花园|公寓|大厦|嘉园|路|街|里|园|苑|村|庄|镇|乡|桥|巷|屯|营|区"
+    r"|学校|小学|中学|幼儿园)|\s*\d+\s*(?:号|栋|幢|弄|单元|组|队))"
+)
+"""What comes after a word that is part of an address, and not the name of somebody."""
 PLAIN, STRUCTURE, SEVERAL = (bool, int, float, type(None)), (dict, Mapping), (list, tuple)
 
 
@@ -149,6 +160,10 @@ def _named(value: object, field: str | None, named: list[tuple[str, str]]) -> No
             _named(one, field, named)
 
 
+EARLIER = "earlier"
+"""Beside a reporter, who reported the child before, where what they said was taken over; told to nobody."""
+
+
 class Trace(NamedTuple):
     """By what a text would give somebody away: an expression, and what a text has to hold for it to be looked for at all."""
 
@@ -158,19 +173,31 @@ class Trace(NamedTuple):
     """Whether it tells the unit, which may be the child's own school."""
 
     def gone(self, text: str) -> str:
-        """The text without it, for good."""
-        is_there = all(one in text for one in self.letters) if self.letters else DIGITS.search(text)
-        return re.sub(self.form, HIDDEN, text) if is_there else text
+        """The text without it, for good, in whatever case it was typed."""
+        typed = text.casefold() if self.letters else ""
+        is_there = all(one in typed for one in self.letters) if self.letters else DIGITS.search(text)
+        return re.sub(self.form, HIDDEN, text, flags=re.IGNORECASE) if is_there else text
+
+    @property
+    def in_address(self) -> "Trace":
+        """The same where it may be part of a place: 李园小区 does not tell 李园."""
+        return self._replace(form=f"(?:{self.form}){NO_PLACE}") if self.letters else self
 
 
 def names_of(reporter: Mapping[str, Any]) -> tuple[Trace, ...]:
-    """By what a text would give the reporter away to those who are not to know, in a full view too: name, unit, phone."""
+    """By what a text would give the reporter away to those who are not to know, in a full view too: name, unit, phone; and whoever
+    reported the child before, as far as the report was made of that one."""
     name, unit, phone = (str(reporter.get(part) or "") for part in ("name", "org", "phone"))
-    names = (_trace(word) for word in _longest(name, clean_name(name)) if word not in ANYBODY)
-    units = (
-        _trace(word, unit=True) for word in _longest(unit, OF_DISTRICT.sub("", clean_name(unit))) if _is_unit(word)
+    called = OF_DISTRICT.sub("", clean_name(name))
+    is_unit = bool(OFFICE.search(called))
+    names = () if is_unit or called in HERE else _longest(name, clean_name(name))
+    units = _longest(unit, OF_DISTRICT.sub("", clean_name(unit)), *((name, called) if is_unit else ()))
+    return (
+        *(_trace(word) for word in names if word not in ANYBODY),
+        *(_trace(word, unit=True) for word in units if _is_unit(word)),
+        *map(Trace, phone_forms(phone)),
+        *(trace for before in reporter.get(EARLIER) or () for trace in names_of(before)),
     )
-    return *names, *units, *map(Trace, phone_forms(phone))
 
 
 def _longest(*words: str) -> list[str]:
@@ -186,7 +213,7 @@ def _trace(word: str, *, unit: bool = False) -> Trace:
     """Also with blanks in it; a unit with or without its town and district."""
     letters = "".join(word.split())
     form = r"\s*".join(map(re.escape, letters))
-    return Trace(OF_DISTRICT.pattern.removeprefix("^") + form if unit else form, letters, unit)
+    return Trace(OF_DISTRICT.pattern.removeprefix("^") + form if unit else form, letters.casefold(), unit)
 
 
 def texts_without(content: Mapping[str, Any], traces: Iterable[Trace]) -> dict[str, Any]:
@@ -199,7 +226,7 @@ def texts_without(content: Mapping[str, Any], traces: Iterable[Trace]) -> dict[s
 def _person(one: Mapping[str, Any], gone: tuple[Trace, ...]) -> dict[str, Any]:
     """Where somebody lives or learns is a fact of the child, also where it is the reporter's unit or name as a whole."""
     said = {field: without(one[field], gone) for field in NOTED if one.get(field)}
-    of_name = tuple(trace for trace in gone if not trace.unit)
+    of_name = tuple(trace.in_address for trace in gone if not trace.unit)
     placed = {field: without(one[field], of_name) for field in PLACES if one.get(field)}
     return {**one, **said, **{field: text for field, text in placed.items() if text != HIDDEN}}
 

@@ -17,8 +17,9 @@ DIGITS = re.compile(rf"\d{{3}}|\d\d\s*年|\d(?:[{GAP}]\d){{6}}")
 """What every text with a number of a person or a day of birth holds."""
 LONG = re.compile(rf"\d(?:[{GAP}()（）\[\]［］【】〔〕]{{0,4}}\d){{9}}")
 """No mobile, landline with its area, or id number has fewer digits."""
-HEAD, TAIL = r"(?<![\da-fA-F])", r"(?:(?![\da-fA-F])|(?=ext))"
-"""Ids of the service are made of these; whatever else stands around a number, it stays one."""
+HEAD, TAIL = r"(?:(?<![\da-fA-F])|(?<=[g-zG-Z][a-fA-F]))", r"(?:(?![\da-fA-F])|(?=ext)|(?=[a-fA-F]+[g-zG-Z]))"
+"""Ids of the service are made of these; whatever else stands around a number, it stays one. A word such as ID, phone or mobile has
+other letters beside them."""
 
 
 def _apart(area: str) -> str:
@@ -74,7 +75,7 @@ FULL_WIDTH = re.compile("[０-９]")
 PARTS = r"[-\u2010-\u2015\u2212－./．／·]"
 DAY = re.compile(
     rf"(?<!\d)(?:(?P<year>\d{{4}})\s*(?:年|{PARTS})\s*|(?P<short>\d\d)\s*年\s*)(?P<month>\d{{1,2}})\s*(?:月|{PARTS})\s*(?P<day>\d{{1,2}})"
-    r"(?!\d|T\d)(?:\s*[日号])?|(?<![\da-fA-F])(?P<figures>\d{8})(?![\da-fA-F])"
+    r"(?!\d|T\d)(?:\s*[日号])?|" + rf"{HEAD}(?P<figures>\d{{8}}){TAIL}"
 )
 
 

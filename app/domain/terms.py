@@ -333,3 +333,34 @@ class Fault(Term):
     FOLD_DIFFERS = "fold_differs", "案件现状与案件记录不一致", "where it stands differs from its ledger"
     EMERGENCY_UNREVIEWED = "emergency_unreviewed", "紧急调阅逾期未复核", "an emergency read was not reviewed in time"
     LEDGER_UNREADABLE = "ledger_unreadable", "案件记录无法读取", "its ledger cannot be read"
+
+
+STREETS = (
+    ("001", "右安门街道"),
+    ("002", "太平桥街道"),
+    ("003", "西罗园街道"),
+    ("004", "大红门街道"),
+    ("005", "南苑街道"),
+    ("006", "东高地街道"),
+    ("007", "东铁匠营街道"),
+    ("008", "六里桥街道"),
+    ("009", "丰台街道"),
+    ("010", "新村街道"),
+    ("011", "长辛店街道"),
+    ("012", "云岗街道"),
+    ("013", "方庄街道"),
+    ("014", "宛平街道"),
+    ("015", "马家堡街道"),
+    ("016", "和义街道"),
+    ("017", "卢沟桥街道"),
+    ("018", "花乡街道"),
+    ("020", "成寿寺街道"),
+    ("021", "石榴庄街道"),
+    ("022", "玉泉营街道"),
+    ("023", "看丹街道"),
+    ("024", "五里店街道"),
+    ("025", "青塔街道"),
+    ("100", "北宫镇"),
+    ("101", "王佐镇"),
+)
+"""丰台区's streets and towns, with the last three digits of their divisions."""

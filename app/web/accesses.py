@@ -27,6 +27,7 @@ PARTS: dict[str, Pair] = {
     "answer": ("处理结果答复", "answer"),
     "found": ("类别与待遇判断", "what the rules find"),
     "notes": ("文字说明", "notes"),
+    "explanation": ("决定理由", "why it was decided"),
     "history": ("历史", "history"),
     "files": ("附件", "files"),
     "birth_date": ("出生日期", "birth date"),

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import access_record, need, papers
 from app.api.context import Conn, Shouhu, subject_of
-from app.api.reading import NOTES, Reading, reading
+from app.api.reading import EXPLANATION, NOTES, Reading, reading
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may
@@ -299,7 +299,7 @@ async def report(case_id: str, request: Request, conn: Conn, who: Signed, shouhu
 async def history(case_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """流转记录: everything that happened, and why each decision was made."""
     case = await opened(conn, who, shouhu, case_id)
-    facts = await facts_of(case, "history", NOTES)
+    facts = await facts_of(case, "history", NOTES, EXPLANATION)
     timeline, why = await case.reading.timeline(), await case.reading.explanation()
     return await show(request, conn, who, "case_history.html", {**facts, "timeline": timeline[::-1], "why": why})
 
@@ -340,7 +340,7 @@ async def duty(case_id: str, code: str, request: Request, conn: Conn, who: Signe
 async def _owed_page(
     request: Request, conn: AsyncConnection, case: Opened, row: Owed, offers: list[Any], subject: str, done: Pair | None = None
 ) -> Response:  # fmt: skip
-    facts = await facts_of(case, "", NOTES)
+    facts = await facts_of(case, "", NOTES, EXPLANATION)
     why = await case.reading.explanation()
     mine = case.progress.referral(subject)
     name = mine.route_id if mine else subject.partition(":")[0]

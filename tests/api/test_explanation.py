@@ -34,6 +34,13 @@ async def test_a_case_is_explained_row_by_row(api, postgres):
     assert said == answer.json()
     shown = shouhu(postgres, "explain", case)
     assert (shown.returncode, "责令父母返回" in shown.stdout) == (0, True)
+    row = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        query = select(row.person_id, func.cardinality(row.children)).where(
+            row.stream_id == case, row.action == "explain_case"
+        )
+        looked = (await conn.execute(query.order_by(row.id))).all()
+    assert looked == [("police.officer.1", 1), ("operator", 1), ("operator", 1)], "each with the child"
     missing = shouhu(postgres, "explain", "case-none")
     assert (missing.returncode, missing.stderr.strip()) == (1, "There is no case case-none")
 

@@ -25,6 +25,10 @@ COMMITTEE = "comm-110106007.officer.1"
 FOUND = {"finding": "at_risk", "situations": ["unguarded"], "note": "父亲三天未归，家中无人"}
 
 
+SAID = {"residence": "赵守义家隔壁", "features": "赵守义常见其独自在家"}
+"""Of the child, with the name of whoever reported it."""
+
+
 async def begin(api, case, grade=Grade.HIGH):
     child = (await api.progress(case))["children"][0]["id"]
     command = BeginWatch(by=ENGINE, child_id=child, case_id=case, division="110106007", grade=grade)
@@ -35,9 +39,10 @@ async def begin(api, case, grade=Grade.HIGH):
 
 @pytest.fixture
 async def watch(api):
-    child = {"residence_division": "110106007", "name": "华小满（化名）", "birth_text": "约九岁"}
+    child = {"residence_division": "110106007", "name": "华小满（化名）", "birth_text": "约九岁", **SAID}
     family = [{"name": "华某（化名）", "facts": {"relation": "father"}}]
-    case = (await api.report(children=[child], family=family))["case_id"]
+    reporter = {"class": "committee", "name": "赵守义（化名）"}
+    case = (await api.report(children=[child], family=family, reporter=reporter))["case_id"]
     await close(api, case, "no_risk_found")
     return await begin(api, case)
 
@@ -73,13 +78,17 @@ async def test_a_risk_that_a_visit_verified_is_a_report_with_a_police_leg_and_a_
     async with api.service.engine.connect() as conn:
         child = tables.children
         rows = (await conn.execute(select(child).where(child.c.case_id == done["report"]))).mappings()
-        (name,) = [row["name"] for row in await opened(conn, rows, child)]
+        (kept,) = await opened(conn, rows, child)
         filed = text(
             "select count(distinct xmin::text) from events where stream_id = :case or (stream_id = :watch and version = :v)"
         )
         known = {"case": done["report"], "watch": watch, "v": done["version"]}
         assert await conn.scalar(filed, known) == 1, "the visit and its report are one transaction"
-    assert name == "华小满（化名）"
+    assert {name: kept[name] for name in ("name", *SAID)} == {"name": "华小满（化名）", **SAID}, "as it was once said"
+    told = (await api.opened("civil.officer.1", f"/v1/cases/{done['report']}")).text
+    assert ("常见其独自在家" in told, "赵守义" in told) == (True, False), "nor does this report tell who once reported"
+    known = (await api.opened("civil.supervisor.1", f"/v1/cases/{done['report']}")).json()
+    assert (known["content"]["children"][0]["features"], "earlier" in known["reporter"]) == (SAID["features"], False)
 
 
 async def test_a_visit_at_risk_sent_twice_or_on_an_old_version_makes_no_second_report(api, watch, key):

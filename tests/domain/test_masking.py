@@ -19,6 +19,7 @@ NUMBERS = (
     "138 001 38000", "138 00138 000",
     "1380 013 8000", "1380-0138-000", "138 00 13 80 00", "1 3 8 0 0 1 3 8 0 0 0", "１３８００１３８０００",
     "１３８ ００１３ ８０００", "tel13800138000",
+    "phone13800138000", "Mobile13800138000", "13800138000father", "ID340104201801012355", "idcard340104-20180101-2355",
     "010 87654321", "010-87654321", "010.8765.4321", "(010)87654321", "（010）87654321", "（０１０）８７６５４３２１",
     "【010】8765 4321", "〔010〕87654321",
     "010 8765 4321", "0312 8765432", "0312-876-5432", "+86 10 8765 4321", "86-10-87654321", "+86-010-87654321",
@@ -39,7 +40,7 @@ LEFT = (
     "13800元", "138000000元",
     "12345", "110", "4008001234", "电话12345", "电话打了20260304登记的3次", "3只，15 16 17 18 19 20", "编号110106014",
     "ch-13800138000abcdef01",
-    "case-3f13800138000", "999999999999999", "2026年第138期", "1/3、2/5、3/8", "2026-03-04T08:30:00+08:00",
+    "case-3f13800138000", "case-a13800138000b", "999999999999999", "2026年第138期", "1/3、2/5、3/8", "2026-03-04T08:30:00+08:00",
 )  # fmt: skip
 BIRTHS = (
     "2016年3月4日", "2016-03-04", "2016-3-4", "2016.3.4", "2016/03/04", "2016．3．4", "２０１６年３月４日",
@@ -144,3 +145,24 @@ def test_every_free_text_of_a_case_loses_the_reporter_and_the_childs_own_facts_s
         "赫连守信", "13800138000", "北京市丰台区示例小学（化名）", "赫连守信"
     ]  # fmt: skip
     assert member["name"] == "赫连守信"
+
+
+@pytest.mark.parametrize(
+    ("name", "home", "told"),
+    [
+        ("马家堡社区", "马家堡社区12号楼3单元", None), ("方庄", "丰台区方庄芳城园三区2号楼", None), ("马家堡", "马家堡角门2号", None),
+        ("丰台区新村街道", "新村街道示例路1号", None), ("李园", "李园小区5号", None), ("李园", "李园西里5号", None),
+        ("李园", "李园3号楼", None), ("槐树岭村", "槐树岭村12号", None), ("李园", "李园家隔壁", "***家隔壁"),
+        ("马家堡", "找马家堡问", None), ("赫连守信", "赫连守信家南屋", "***家南屋"), ("John Smith", "c/o JOHN SMITH", "c/o ***"),
+    ],
+)  # fmt: skip
+def test_a_place_that_was_entered_as_the_reporters_name_leaves_the_childs_address_whole(name, home, told):
+    """And a person's own name goes out of it, in whatever case it was typed."""
+    content = {"children": [{"residence": home, "hukou": home, "school": home}]}
+    (child,) = texts_without(content, names_of({"name": name}))["children"]
+    assert set(child.values()) == {told or home}
+
+
+def test_whoever_reported_the_child_before_is_hidden_as_well():
+    gone = names_of({"class": "committee", "org": "COMM-110106007", "earlier": [REPORTER]})
+    assert without("赫连守信（13800138000）说，示例小学", gone) == f"{HIDDEN}（{HIDDEN}）说，{HIDDEN}"

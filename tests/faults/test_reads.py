@@ -43,8 +43,9 @@ NEAR = (
 SHOWS = re.compile("欧阳|宛平城|340104|138(1234|\\*{4})1234")
 """What answers say of the child and its family, in full or masked; nobody else here has such a name, number or home."""
 ROW = {
-    "read_case": "read_content", "read_timeline": "read_content", "case_files": "read_content", "read_file": "read_file",
-    "read_paper": "paper_summary", "child_services": "read_services", "read_child": "read_child", "read_child_history": "read_child",
+    "read_case": "read_content", "read_timeline": "read_content", "explain_case": "explain_case",
+    "case_files": "read_content", "read_file": "read_file", "read_paper": "paper_summary",
+    "child_services": "read_services", "read_child": "read_child", "read_child_history": "read_child",
     "due_visits": "due_visits", "due_visit": "read_child", "access_record": "read_access_record", "read_ledger": "read_ledger",
     "export_access_record": "read_access_record", "search_audit": "search_audit", "search_children": "search_children",
     "entries": "read_register", "entry_history": "read_register", "read_signal": "read_signal", "compare_children": "compare_children",
