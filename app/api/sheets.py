@@ -228,11 +228,13 @@ async def confirm_sheet(sheet_id: str, conn: Conn, who: Who) -> SheetJob:
     "/sheets/{sheet_id}/workbook", operation_id="fetch_sheet", response_class=StreamingResponse, responses=WORKBOOK
 )
 async def fetch_sheet(sheet_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> StreamingResponse:
-    """The export, or the marked sheet of an import, for a day; on record before its first byte leaves."""
+    """The export, or the marked sheet of an import, for a day and in the seat in which it was asked; on record before its first byte
+    leaves."""
     job = await _job(conn, sheet_id, who)
     part = jobs.part
-    there = select(part.job_id).where(part.job_id == sheet_id, part.name == jobs.MADE).limit(1)
-    if (await conn.execute(there)).first() is None:
+    there = select(jobs.job.actor).join(jobs.sheet_parts, (part.job_id == jobs.job.id) & (part.name == jobs.MADE))
+    asked = (await conn.execute(there.where(jobs.job.id == sheet_id).limit(1))).scalar_one_or_none()
+    if asked is None or not Actor.model_validate(asked).is_in_seat_of(who):
         raise Problem(404, "sheet_not_found", NOT_FOUND)
     await audit_read(conn, who, "fetch_sheet", sheet_id, [job.book], children=[], why=job.why)
 

@@ -46,6 +46,11 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
         """
         return not set(self.persons).isdisjoint(done_by)
 
+    def is_in_seat_of(self, other: "Actor") -> bool:
+        """Whether both are the same account in the same seat."""
+        seats = ((one.person_id, one.acting_for, one.agency, one.desk, {*one.roles}) for one in (self, other))
+        return next(seats) == next(seats)
+
     @property
     def marks(self) -> tuple[str, ...]:
         """Under which a case may be about this actor; the service itself is never concerned."""

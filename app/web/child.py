@@ -168,22 +168,22 @@ def _what(what: str, who: Actor, sections: Sequence[Section]) -> What:
 
 
 class Stands(NamedTuple):
-    """What counts for a field now, and as it is seen by whoever has not opened it in full."""
+    """What counts for a field now, as the person sees it, and as whoever sees it who has not opened it in full."""
 
     version: int
     value: Any
+    seen: Any
     masked: Any
 
 
 async def _stands(child_id: str, what: What, conn: AsyncConnection, who: Actor) -> dict[FileField, Stands]:
     """Read again when a change is sent, for a part of a value is changed within the whole."""
-    record, _ = await children.record_of(conn, who, child_id, [SECTION_OF[what.fields[0]].value])
+    record, lens = await children.record_of(conn, who, child_id, [SECTION_OF[what.fields[0]].value])
     found = {field: record.entry(field) for field in what.fields}
-    hidden = Lens(full=False)(
-        {one.value: {"value": entry and entry.value} for one, entry in found.items()}, record.named
-    )
+    values = {one.value: {"value": entry and entry.value} for one, entry in found.items()}
+    seen, masked = (how(values, record.named) for how in (lens, Lens(full=False)))
     return {
-        field: Stands(entry.version if entry else 0, entry and entry.value, hidden[field.value]["value"])
+        field: Stands(entry.version if entry else 0, *(way[field.value]["value"] for way in (values, seen, masked)))
         for field, entry in found.items()
     }
 
@@ -192,13 +192,16 @@ def _said(form: Form, what: What, stands: Mapping[FileField, Stands]) -> dict[Fi
     """The new values of those fields in which something was typed; of what has several parts, with the parts that were not touched."""
     said: dict[FileField, Any] = {}
     for field in what.fields:
-        version, value, masked = stands[field]
+        version, value, seen, masked = stands[field]
         if _version_seen(form, field, version) != version:
             new: Any = form.one(field.value) or value  # never kept: whoever was faster is named instead
             is_said = field in WHOLE_VALUES or bool(form.one(field.value))
         elif field is F.GUARDIANS:
-            new = kin.changed(form, value or [], masked or [])
-            is_said = new != (value or [])
+            shown = seen or [], masked or []
+            new = kin.changed(form, value or [], *shown)
+            is_said = (
+                kin.changed(form, *shown[:1], *shown) != shown[0]
+            )  # by what is seen: else a guess would be answered
         elif field is F.MEANS:
             typed = {name: form.one(name) for name in MEANS if form.one(name)}
             new, is_said = {**(value or {}), **typed}, bool(typed)

@@ -1,6 +1,6 @@
 """The family on a form: a line for each parent or carer, as registrations and changes of a file send it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.domain.facts import Known, Relation, Whereabouts
@@ -76,23 +76,23 @@ def lines(form: Form, standing: int) -> range:
     return range(1, min(MOST, max(LINES[-1], standing + 2, last)) + 1)
 
 
-def changed(form: Form, now: Sequence[Member], masked: Sequence[Member]) -> list[dict[str, Any]]:
+def changed(form: Form, now: Sequence[Member], *shown: Sequence[Member]) -> list[dict[str, Any]]:
     """All who stand there after the form: whoever was not touched, and what no line shows of somebody, stays as it is.
 
-    `masked` are the same as somebody sees them who has not opened them in full: a mask that was left stands for what is under it.
+    `shown` are the same as the form may have shown them, masked or in full: what was left as it was shown stands for what is under it.
     """
-    kept = [_kept(form, line, *pair) for line, pair in enumerate(zip(now, masked, strict=True), 1)]
+    kept = [_kept(form, line, *everybody) for line, everybody in enumerate(zip(now, *shown, strict=True), 1)]
     fresh = [_line(form, line, facts=False) for line in range(len(now) + 1, MOST + 1)]
     return [one for one in (*kept, *fresh) if one]
 
 
-def _kept(form: Form, line: int, before: Member, masked: Member) -> dict[str, Any]:
+def _kept(form: Form, line: int, before: Member, *shown: Member) -> dict[str, Any]:
     if form.one(name_of(GONE, line)):
         return {}
     if not is_typed(form, line):
         return dict(before)
-    texts = {part: _text(form, name_of(part, line), before.get(part), masked.get(part)) for part in TEXTS}
-    relation = _relation(form, name_of("relation", line), before.get("relation"))
+    texts = {part: _text(form, name_of(part, line), before.get(part), _of(shown, part)) for part in TEXTS}
+    relation = _relation(form, name_of("relation", line), before.get("relation"), _of(shown, "relation"))
     is_other = bool(before.get("name")) and texts["name"] != before["name"]
     is_other = is_other and (relation != before.get("relation") or texts["id_no"] != before.get("id_no"))
     made = {} if is_other else dict(before)
@@ -102,10 +102,14 @@ def _kept(form: Form, line: int, before: Member, masked: Member) -> dict[str, An
     return {part: value for part, value in made.items() if value}
 
 
-def _text(form: Form, name: str, before: Any, masked: Any) -> Any:
-    """What was typed; what was left as it was shown is what stands there."""
+def _of(shown: Iterable[Member], part: str) -> set[str]:
+    return {str(one.get(part) or "").strip() for one in shown}
+
+
+def _text(form: Form, name: str, before: Any, shown: set[str]) -> Any:
+    """What was typed; what was left as it was shown is what stands there. Who types what a mask hides has changed something."""
     said = form.one(name)
-    if name not in form.typed or said in (str(before or "").strip(), str(masked or "").strip()):
+    if name not in form.typed or said in shown:
         return before
     if "*" in said:
         form.wrong(
@@ -114,9 +118,9 @@ def _text(form: Form, name: str, before: Any, masked: Any) -> Any:
     return said
 
 
-def _relation(form: Form, name: str, before: Any) -> Any:
-    said, stands = form.one(name), SAID.get(str(before), str(before or ""))
-    if name not in form.typed or said == stands or (not said and stands not in set(Relation)):
+def _relation(form: Form, name: str, before: Any, shown: set[str]) -> Any:
+    said, stands = form.one(name), {SAID.get(one, one) for one in shown}
+    if name not in form.typed or said in stands or (not said and stands.isdisjoint(Relation)):
         return before
     if not said:
         form.wrong(name, "请选择与儿童的关系", "Please say what this person is to the child.")

@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 import xlsxwriter
 from python_calamine import CalamineWorkbook
-from sqlalchemy import func, select, text, true
+from sqlalchemy import func, select, text, true, update
 
 from app import bookkeeper
 from app.api.edge import UPLOAD_LIMIT
@@ -126,6 +126,12 @@ async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why
     assert len(fetched) == 2
     is_problem(await api.get(STREET, f"/v1/sheets/{whole}"), 404, "sheet_not_found")
     is_problem(await api.get("admin.1", f"/v1/sheets/{whole}/workbook"), 404, "sheet_not_found")
+    for desk, status in (("COMM-110106015", 404), (f"COMM-{DIVISION}", 200)):
+        async with api.service.engine.begin() as conn:
+            await conn.execute(update(tables.people).where(tables.people.c.id == COMMITTEE).values(desk=desk))
+        assert (await api.get(COMMITTEE, f"/v1/sheets/{whole}/workbook")).status_code == status, (
+            "a book of the desk left"
+        )
     shown = await state(api, COMMITTEE, whole)
     assert (shown["state"], shown["percent"], shown["counts"]["rows"]) == (
         "done",

@@ -168,6 +168,10 @@ async def test_a_change_of_means_or_guardians_loses_nothing_that_was_not_touched
     assert ("华*" in typed["kin_name_1"], "建国" in page, "移除" in page) == (True, False, True)
     untouched = await officer.post(f"{path}/guardians", data=typed | {"evidence": "户口簿"})
     assert (untouched.status_code, "请填写变更后的内容" in untouched.text) == (422, True)
+    for guess in ("13900003331", "13900003339"):
+        guessed = await officer.post(f"{path}/guardians", data=typed | {"kin_phone_1": guess, "evidence": ""})
+        told = guessed.status_code, "请写明依据" in guessed.text, "请填写变更后的内容" in guessed.text
+        assert told == (422, True, False), "the same for what a mask hides as for any other number"
     masked = await officer.post(f"{path}/guardians", data=typed | {"kin_phone_1": "139****0000", "evidence": "户口簿"})
     assert (masked.status_code, "含遮蔽符号" in masked.text) == (422, True)
     said = typed | {
