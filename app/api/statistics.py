@@ -117,8 +117,11 @@ class Card(Kept):
     )
     answered: int = Field(0, description="Of these reports, those whose reporter has an answer or cannot be given one.")
     hours_to_safety: float | None = Field(None, description="Median, until the first child of a report was found safe.")
-    visits: int = 0
-    visits_missed: int = 0
+    visits: int = Field(0, description="Visits that were recorded in the period, whenever they were made.")
+    visits_missed: int = Field(
+        0,
+        description="Visits whose day passed in the period, but those that were known by its end to have been made in time.",
+    )
     asked: int = Field(0, description="Desks that a screening round asked, of the rounds that fell due.")
     returned: int = 0
     agencies: list[KeptBy] = Field([], description="The deadlines and rungs of this street by the agency that owed.")

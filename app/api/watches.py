@@ -40,6 +40,7 @@ class Visit(BaseModel):
     )
 
     finding: Finding
+    visited_on: date | None = Field(None, description="The day of the visit in Beijing, where it was not today.")
     grade: Grade | None = None
     form: VisitForm | None = None
     situations: tuple[Trigger, ...] = Field((), description="What a child at risk is reported for.")
@@ -215,9 +216,14 @@ async def record_visit(
     watch_id: str, visit: Visit, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> Watched:  # fmt: skip
-    """走访: the next one is planned by the grade; a child at risk is a report at once."""
+    """走访: the next one is planned by the grade, from the day on which this one was made; a child at risk is a report at once.
+
+    It may come late, from where there was no network: `If-Match` refuses it only where another visit was recorded since, or the watch
+    ended or went to another desk.
+    """
     await _at_its_desk(conn, who, watch_id)
-    command = RecordVisit(by=who, finding=visit.finding, grade=visit.grade, note=visit.note, form=visit.form)
+    said = visit.model_dump(include={"finding", "grade", "note", "visited_on"})
+    command = RecordVisit(by=who, **said, form=visit.form)
     if visit.form:
         command = command.model_copy(update={"categories": await _categories(conn, shouhu, watch_id, visit.form.facts)})
     if visit.finding is not Finding.AT_RISK:

@@ -183,6 +183,8 @@ async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str,
         event = VisitRecorded.model_validate_json(row["body"])
         seen = Seen(version=row["version"], event=event, note=row["note"] or "", visitor=row["visitor"] or "")
         found[row["stream_id"]].append(seen)
+    for visits in found.values():
+        visits.sort(key=lambda seen: seen.order)
     return found
 
 

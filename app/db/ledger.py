@@ -121,7 +121,7 @@ class Ledger:
         before, policy = await self._locked(conn, kind, stream_id)
         if key and (replay := await self.replayed(conn, stream_id, command, key, before)):
             return replay
-        if expected is not None and before.version != expected:
+        if expected is not None and await self._stands_against(conn, before, expected, stream_id, command):
             raise StaleVersion(before.version, await self.since(conn, stream_id, expected))
         held = policy
         if isinstance(command, c.MovePolicy):
@@ -240,6 +240,16 @@ class Ledger:
         )
         rows = (await conn.execute(query.order_by(ledger.version).limit(50))).mappings()
         return [{str(name): value for name, value in row.items() if value is not None} for row in rows]
+
+    async def _stands_against(
+        self, conn: AsyncConnection, now: Any, expected: int, stream_id: str, command: c.Command
+    ) -> bool:
+        """Whether something has happened since that the command minds."""
+        if command.minds is None or expected >= now.version:
+            return expected != now.version
+        ledger = tables.events.c
+        after = select(ledger.version).where(ledger.stream_id == stream_id, ledger.version > expected)
+        return (await conn.execute(after.where(ledger.kind.in_(command.minds)).limit(1))).scalar() is not None
 
     async def _append(
         self, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...], command: c.Command,
@@ -420,7 +430,7 @@ def _content(changes: Changes, conn: AsyncConnection, said: Content, key: DataKe
 
 def _digest(command: c.Command) -> str:
     """What was asked, by whom and for whom; the same question has the same digest."""
-    left_out = {"by", "proposed", "staff_of", *(() if command.files else ("files",))}
+    left_out = {"by", "proposed", "categories", "staff_of", *(() if command.files else ("files",))}
     asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude=left_out)}"
     return hashlib.sha256(asked.encode()).hexdigest()
 

@@ -71,7 +71,7 @@ def _queries(
 ) -> Iterator[Select[*tuple[Any, ...]]]:  # fmt: skip
     yield _reports(within, until, seen)
     yield _fired(within, seen)
-    yield _visits(within, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
+    yield _visits(within, until, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
     yield _screening(since, until, seen, own)
     yield _again(within, since, until, seen)
     yield _kept(since, until, seen)
@@ -114,9 +114,13 @@ def _fired(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tu
     return select(fired, func.count().label("fired")).group_by(*fired.c)
 
 
-def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """Visits that were made, and those whose day passed: the desk's head is told then. Each counts where the watch was kept that day."""
-    watch, missed = tables.watches.c, event.body["rung"].astext == Rung.DESK_HEAD.value
+def _visits(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Visits that were recorded, and those whose day passed: the desk's head is told then. Each counts where the watch was kept that day.
+
+    One that was made in time and sent later is not missed in what is counted once it was known.
+    """
+    watch, head_told = tables.watches.c, event.body["rung"].astext == Rung.DESK_HEAD.value
+    missed = and_(event.kind == "visit_rung_fired", head_told, not_(_made_in_time(until)))
     earlier = tables.events.alias("earlier").c
     then = (
         select(earlier.body["division"].astext)
@@ -129,7 +133,7 @@ def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*t
     return (
         select(
             then.label("division"), func.count().filter(event.kind == "visit_recorded").label("visits"),
-            func.count().filter(event.kind == "visit_rung_fired", missed).label("visits_missed"),
+            func.count().filter(missed).label("visits_missed"),
         )
         .select_from(tables.watches)
         .join(tables.events, event.stream_id == watch.id)
@@ -137,6 +141,22 @@ def _visits(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*t
         .where(event.kind.in_(("visit_recorded", "visit_rung_fired")), within, seen)
         .group_by(then)
     )  # fmt: skip
+
+
+def _made_in_time(until: datetime) -> ColumnElement[bool]:
+    """Of a day that passed: the next that was known of this duty by then is the visit, and it says that it was made by that day."""
+    later = tables.events.alias("later").c
+    told = and_(later.kind == "visit_rung_fired", later.body["rung"].astext == Rung.DESK_HEAD.value)
+    made = and_(later.kind == "visit_recorded", later.body["in_time_after_all"].astext == "true")
+    following = (
+        select(later.kind)
+        .where(later.stream_id == event.stream_id, later.version > event.version, later.at <= until, or_(told, made))
+        .order_by(later.version)
+        .limit(1)
+        .correlate(tables.events)
+        .scalar_subquery()
+    )
+    return func.coalesce(following == "visit_recorded", false())
 
 
 def _screening(

@@ -48,7 +48,7 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
         elif categories(found) and not _is_of_age(record, today):
             wrong.append(Differs.UNWATCHED)
     if watch and watched:
-        visited = record.visits[-1].event.at if record.visits else None
+        visited = max((seen.event.at for seen in record.visits), default=None)
         since = last.closed_at if last else None
         unvisited = since is not None and (visited is None or visited < since)
         if last and last.grade and unvisited and watch.case_id == last.case_id and watch.grade is not last.grade:

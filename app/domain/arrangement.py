@@ -111,9 +111,9 @@ def _arranged(command: ArrangeCare, policy: Policy, now: datetime, head: dict[st
     return CareArranged(**head, **given, late=late, contact=contact_clock(policy, now), back=back)
 
 
-def contact_clock(policy: Policy, now: datetime) -> Clock:
+def contact_clock(policy: Policy, since: datetime, known: datetime | None = None) -> Clock:
     """Parents who are away speak with the child once a week at least (L33)."""
-    return Clock.start(policy.time("parent_contact", urgent=False), now, policy.calendar)
+    return Clock.start(policy.time("parent_contact", urgent=False), since, policy.calendar, known)
 
 
 def _back_clock(policy: Policy, day: date, now: datetime) -> Clock:

@@ -1,6 +1,6 @@
 """All that is known of one child, read together from the report, the cases, the watch and the file; nothing of it is kept twice."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -36,6 +36,11 @@ class Seen(Frozen):
     note: str = ""
     visitor: str = ""
     """The name of whoever visited, where it is known."""
+
+    @property
+    def order(self) -> tuple[date, datetime]:
+        """By the day on which it was made, whichever was sent first."""
+        return self.event.day, self.event.at
 
 
 class _Part(BaseModel):
@@ -201,7 +206,7 @@ def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecor
             "facts": record.facts or next((_as_own(one, record.child_id) for one in joined if one.facts), None),
             "cases": tuple(sorted(cases.values(), key=lambda case: case[0])),
             "watch": going_on.watch, "entrusted": going_on.entrusted,
-            "visits": tuple(sorted((seen for one in whole for seen in one.visits), key=lambda seen: seen.event.at)),
+            "visits": tuple(sorted((seen for one in whole for seen in one.visits), key=lambda seen: seen.order)),
         }
     )  # fmt: skip
 
@@ -306,4 +311,5 @@ def _case(number: int, progress: CaseSeen) -> dict[str, Any]:
 
 def _visit(seen: Seen) -> dict[str, Any]:
     hidden = {"kind": True, "visit": True, "form": {"facts"}} if seen.event.form else {"kind", "visit"}
-    return {**seen.event.model_dump(mode="json", exclude=hidden), "version": seen.version, "note": seen.note}
+    said = seen.event.model_dump(mode="json", exclude=hidden)
+    return {**said, "visited_on": seen.event.day.isoformat(), "version": seen.version, "note": seen.note}

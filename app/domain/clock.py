@@ -69,17 +69,19 @@ class Clock(Value):
     ladder_lag: timedelta = NOTHING
 
     @classmethod
-    def start(cls, spec: TimeSpec, now: datetime, calendar: Calendar) -> Self:
-        """Set the clock going; no rung is planned at or before `now`."""
+    def start(cls, spec: TimeSpec, now: datetime, calendar: Calendar, known: datetime | None = None) -> Self:
+        """Set the clock going; no rung is planned at or before `now`, nor before it is `known` that it runs."""
+        if known is not None and known > now:
+            return cls._started(spec, utc(now), calendar, utc(known))
         key = (spec.written, utc(now), calendar.version)
-        known = _LAST.get(key)
-        if known is None or known[0] is not calendar:
+        last = _LAST.get(key)
+        if last is None or last[0] is not calendar:
             _LAST.clear()
-            _LAST[key] = known = (calendar, cls._started(spec, utc(now), calendar))
-        return known[1]
+            _LAST[key] = last = (calendar, cls._started(spec, utc(now), calendar))
+        return last[1]
 
     @classmethod
-    def _started(cls, spec: TimeSpec, now: datetime, calendar: Calendar) -> Self:
+    def _started(cls, spec: TimeSpec, now: datetime, calendar: Calendar, known: datetime | None = None) -> Self:
         leg = Leg(left=Remaining(amount=spec.budget.amount, unit=spec.budget.unit), since=now)
         counts = tuple(
             StartCount(rung=rung.rung, left=_left_of(rung.offset), since=now)
@@ -97,7 +99,7 @@ class Clock(Value):
             legs=(leg,),
             start_counts=counts,
         )
-        return unplanned._planned(now, calendar)
+        return unplanned._planned(known or now, calendar)
 
     def pause(self, now: datetime, calendar: Calendar) -> Self:
         """Stop counting and keep what is left; a pause does not undo that the due instant has passed."""

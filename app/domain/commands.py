@@ -1,7 +1,7 @@
 """What a person, an agency's system or the engine asks of a case: imperatives, each by an actor."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -41,6 +41,8 @@ class Command(Frozen):
     """Common to all: who asks. `note` is free text and `files` are ids of uploads; both are content and never enter an event."""
 
     by: Actor
+    minds: ClassVar[tuple[str, ...] | None] = None
+    """Events since the version that it was decided on which stand against it, by kind; None are all."""
     note: Note = ""
     files: Annotated[tuple[FileId, ...], Field(max_length=10)] = ()
 

@@ -214,17 +214,21 @@ class HouseholdFacts(FactsModel):
 
 
 class FactsSeen(FactsModel):
-    """What a visit or an assessment found to be otherwise than was known, in codes; a family that is given stands whole for the one before."""
+    """What a visit or an assessment found to be otherwise than was known, in codes; a family that is given stands whole for the one before,
+    and what was found of one of it, by the relation to the child, is laid over what is known of that one."""
 
     child: dict[str, Any] = Field(default_factory=dict)
     household: dict[str, Any] = Field(default_factory=dict)
     guardians: tuple[GuardianSeen, ...] | None = None
+    family: dict[Relation, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _are_facts(self) -> Self:
         ChildFacts.model_validate({"child_id": "anybody", **self.child})
         HouseholdFacts.model_validate(self.household)
-        if "child_id" in self.child:
+        for said in self.family.values():
+            GuardianFacts.model_validate(said)
+        if "child_id" in self.child or any("relation" in said for said in self.family.values()):
             raise ValueError("nobody changes an id")
         return self
 
@@ -294,8 +298,10 @@ class ReportFacts(FactsModel):
             for child in self.children
         )
         household = self.household.model_validate({**self.household.model_dump(), **seen.household})
-        family = {"guardians": seen.guardians} if seen.guardians is not None else {}
-        return self.model_copy(update={"children": children, "household": household, **family})
+        guardians: tuple[GuardianFacts, ...] = self.guardians if seen.guardians is None else seen.guardians
+        for relation, said in seen.family.items():
+            guardians = _laid_over(guardians, relation, said)
+        return self.model_copy(update={"children": children, "household": household, "guardians": guardians})
 
     def after_conference(self, child_ids: Collection[str], *, recognised: bool) -> Self:
         """The same report once the joint conference has resolved on these children."""
@@ -309,3 +315,14 @@ class ReportFacts(FactsModel):
     def at(self, instant: datetime) -> Self:
         """The same report, received at `instant`."""
         return self.model_copy(update={"reported_at": instant.astimezone(UTC)})
+
+
+def _laid_over(
+    guardians: tuple[GuardianFacts, ...], relation: Relation, said: dict[str, Any]
+) -> tuple[GuardianFacts, ...]:
+    """The guardians once more is known of whoever is that to the child, who may not have been named before."""
+    if all(one.relation is not relation for one in guardians):
+        guardians = (*guardians, GuardianSeen(relation=relation))
+    return tuple(
+        one.model_validate({**one.model_dump(), **said}) if one.relation is relation else one for one in guardians
+    )

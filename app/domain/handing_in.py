@@ -22,7 +22,7 @@ def month_of(at: datetime) -> str:
 
 def is_of(line: Line, month: str | None) -> bool:
     """Whether a row belongs to the month: a visit was made in it; whatever else stands in a book stands there as it is now."""
-    return month is None or line.visit is None or month_of(line.visit.event.at) == month
+    return month is None or line.visit is None or line.visit.event.day.strftime("%Y-%m") == month
 
 
 def has_rows(rows_of: RowsOf, line: Line, month: str | None) -> bool:

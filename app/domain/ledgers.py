@@ -143,7 +143,7 @@ def _grade(line: Line) -> str | None:
 
 
 def _last_visit(line: Line) -> str | None:
-    return _day(line.record.visits[-1].event.at) if line.record.visits else None
+    return line.record.visits[-1].event.day.isoformat() if line.record.visits else None
 
 
 def _next_visit(line: Line) -> str | None:
@@ -260,7 +260,7 @@ def _columns() -> Iterator[Column]:
         ("services", "已提供服务", "services given", Section.CASES, _services, None),
         ("benefits", "享受待遇", "benefits received", Section.BENEFITS,
          lambda line: [held.benefit.zh for _, held in held_by(line.record)], None),
-        ("visited_on", "走访日期", "day of the visit", Section.VISITS, _of_visit(lambda seen: _day(seen.event.at)), None),
+        ("visited_on", "走访日期", "day of the visit", Section.VISITS, _of_visit(lambda seen: seen.event.day.isoformat()), None),
         ("visitor", "走访人", "visitor", Section.VISITS, _of_visit(lambda seen: seen.visitor or seen.event.by), None),
         ("finding", "走访结果", "finding", Section.VISITS, _of_visit(lambda seen: seen.event.finding.zh), None),
         ("visit_note", "走访记录", "record of the visit", Section.VISITS, _of_visit(lambda seen: seen.note), _hidden),

@@ -234,6 +234,12 @@ class RefusalCode(Term):
         "未见到儿童本人；发现危险请直接报告",
         "The child was not seen; a danger is reported at the one door.",
     )
+    VISIT_AHEAD = "visit_ahead", "走访日期不能晚于今天", "A visit cannot lie ahead."
+    VISIT_BEFORE_WATCH = (
+        "visit_before_watch",
+        "走访日期早于纳入监测之日",
+        "The visit is from before the watch began.",
+    )
     NO_ARRANGEMENT = "no_arrangement", "没有外出监护安排", "Nothing is arranged for an absence of the parents."
     DELEGATE_UNFIT = (
         "delegate_unfit",

@@ -1,14 +1,16 @@
 """The visit to a child, 走访探视: what the form asks, what it finds, and the warnings that must be verified within their time."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from app.domain.clock import Clock
 from app.domain.commands import Command
 from app.domain.facts import FactsSeen
 from app.domain.policy import Frozen, Policy
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Rung, Service, Term
+from app.domain.working_time import LAST_SECOND, day_of, local_instant
 
 
 class Finding(Term):
@@ -107,10 +109,14 @@ class VisitAttempted(WatchFact):
 
     kind: Literal["visit_attempted"] = "visit_attempted"
     form: VisitForm
+    visited_on: date | None = None
 
 
 class VisitRecorded(WatchFact):
-    """The child was seen; the next visit is planned. `categories` are those that the rules find on what is known now."""
+    """The child was seen; the next visit is planned. `categories` are those that the rules find on what is known now.
+
+    `in_time_after_all`: it was sent when its day had passed and had been made by then, so what stands as missed was not.
+    """
 
     kind: Literal["visit_recorded"] = "visit_recorded"
     finding: Finding
@@ -119,6 +125,13 @@ class VisitRecorded(WatchFact):
     report: str | None = None
     form: VisitForm | None = None
     categories: tuple[str, ...] = ()
+    visited_on: date | None = None
+    in_time_after_all: bool = False
+
+    @property
+    def day(self) -> date:
+        """On which it was made; of those from before anybody was asked, on which it was recorded."""
+        return self.visited_on or day_of(self.at)
 
 
 class WarningOpened(WatchFact):
@@ -148,6 +161,21 @@ class WatchRungFired(WatchFact):
     rung: Rung
     planned_at: datetime
     recipients: tuple[str, ...]
+
+
+def made_on(said: date | None, began_on: date | None, now: datetime) -> date:
+    """The day of a visit, today where none is said. Raises Refused for one ahead, or from before the watch."""
+    day = said or day_of(now)
+    if day > day_of(now):
+        raise Refused(RefusalCode.VISIT_AHEAD)
+    if began_on and day < began_on:
+        raise Refused(RefusalCode.VISIT_BEFORE_WATCH, began_on=began_on.isoformat())
+    return day
+
+
+def counted_from(day: date, now: datetime) -> datetime:
+    """From when on the next one is counted: now, or the end of an earlier day."""
+    return now if day == day_of(now) else local_instant(day, LAST_SECOND)
 
 
 def answers(finding: Finding, form: VisitForm, left_behind: bool) -> dict[str, bool | str]:

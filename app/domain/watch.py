@@ -1,8 +1,8 @@
 """The watch over a child, 监测预防: visits by grade, a missed visit that climbs the ladder, the end of the watch."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, ClassVar, Literal
 from zlib import crc32
 
 from pydantic import Field, TypeAdapter
@@ -39,8 +39,11 @@ from app.domain.visit import (
     WarningVerified,
     WatchFact,
     WatchRungFired,
+    counted_from,
+    made_on,
     warned,
 )
+from app.domain.working_time import day_of
 
 VISIT, CONTACT, BACK, WARNING, HANDOVER = "visit", "contact", "back", "warning:", "handover"
 """What a clock of a watch is about; a warning has its number behind."""
@@ -70,8 +73,13 @@ class BeginWatch(Command):
 
 
 class RecordVisit(Command):
-    """走访; what was found at risk is a report by then, `report` is its case."""
+    """走访; what was found at risk is a report by then, `report` is its case. It was made on `visited_on`, today where that is silent.
 
+    It may have been written where there is no network: what the engine did meanwhile does not stand against it.
+    """
+
+    minds: ClassVar[tuple[str, ...] | None] = ("visit_recorded", "watch_ended", "watch_suspended", "watch_taken")
+    visited_on: date | None = None
     finding: Finding
     grade: Grade | None = None
     report: str | None = None
@@ -183,6 +191,7 @@ class Watch(Frozen):
     division: str
     grade: Grade
     desk: str
+    began_on: date | None = None
     visit: Clock
     visits: int = 0
     is_open: bool = True
@@ -228,10 +237,16 @@ def apply_watch(watch: Watch | None, event: WatchEvent) -> Watch:
             version=watch.version + 1 if watch else 1,
             **event.model_dump(include={"watch_id", "policy", "child_id", "case_id", "division", "grade", "desk"}),
             visit=event.visit,
+            began_on=_began_on(watch, event),
         )
     if watch is None:
         raise ValueError("the ledger of a watch begins with watch_began")
     return watch.model_copy(update={**_changed(watch, event), "version": watch.version + 1})
+
+
+def _began_on(watch: Watch | None, event: WatchBegan) -> date:
+    """One that goes on after a case began when it first did; one that had ended begins anew."""
+    return (watch.began_on if watch and watch.is_open else None) or day_of(event.at)
 
 
 def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
@@ -358,20 +373,23 @@ def _visited(
     """The next visit is planned by the grade; a risk is never noted without its report; what meets a warning is verified."""
     if (command.finding is Finding.AT_RISK) != (command.report is not None):
         raise Refused(RefusalCode.RISK_NOT_REPORTED)
-    form = command.form or VisitForm()
+    form, day = command.form or VisitForm(), made_on(command.visited_on, watch.began_on, now)
     if not form.seen_in_person:
         if command.finding is Finding.AT_RISK:
             raise Refused(RefusalCode.CHILD_NOT_SEEN)
-        return (VisitAttempted(**head, form=form),)
-    grade = command.grade or watch.grade
+        return (VisitAttempted(**head, form=form, visited_on=day),)
+    grade, made = command.grade or watch.grade, counted_from(day, now)
+    missed = Rung.DESK_HEAD in watch.visit.fired and made > watch.visit.started_at
     events: list[WatchEvent] = [
         VisitRecorded(
-            **head, finding=command.finding, grade=grade, visit=_visit(policy, now, grade), report=command.report,
-            form=command.form, categories=command.categories,
+            **head, finding=command.finding, grade=grade, visit=_next_visit(watch, policy, made, grade, now), report=command.report,
+            form=command.form, categories=command.categories, visited_on=day,
+            in_time_after_all=missed and day <= day_of(watch.visit.due_at),
         )
     ]  # fmt: skip
-    if watch.arrangement and form.parent_contact is ParentContact.WEEKLY:
-        events.append(ContactRecorded(**head, contact=contact_clock(policy, now)))
+    arrangement = watch.arrangement
+    if arrangement and form.parent_contact is ParentContact.WEEKLY and made >= arrangement.contact.started_at:
+        events.append(ContactRecorded(**head, contact=contact_clock(policy, made, known=now)))
     if command.form and not command.report:
         left_behind = watch.arrangement is not None or Category.LB.value in command.categories
         open_rules = tuple(warning.rule for warning in watch.warnings)
@@ -413,8 +431,15 @@ def _recomputed(watch: Watch, why: str, policy: Policy, now: datetime, head: dic
     )  # fmt: skip
 
 
-def _visit(policy: Policy, now: datetime, grade: Grade) -> Clock:
-    return Clock.start(policy.time(f"visit_{grade.value}", urgent=False), now, policy.calendar)
+def _visit(policy: Policy, since: datetime, grade: Grade, known: datetime | None = None) -> Clock:
+    return Clock.start(policy.time(f"visit_{grade.value}", urgent=False), since, policy.calendar, known)
+
+
+def _next_visit(watch: Watch, policy: Policy, made: datetime, grade: Grade, now: datetime) -> Clock:
+    """Counted from the newest that was made, whichever was sent first."""
+    if made <= watch.visit.started_at and grade is watch.grade:
+        return watch.visit
+    return _visit(policy, max(made, watch.visit.started_at), grade, known=now)
 
 
 def _missed(watch: Watch, now: datetime) -> tuple[WatchEvent, ...]:

@@ -25,11 +25,14 @@ from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import RefusalCode
 from app.domain.terms import Agency, Grade, Trigger
 from app.domain.terms import Service as Help
+from app.domain.titles import TITLES
 from app.domain.visit import Acknowledgement, Finding, Guardianship, Outcome, ParentContact, Supervision
-from app.domain.watch import EndReason
+from app.domain.watch import EndReason, RecordVisit
+from app.domain.working_time import day_of
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
+from app.web.visit_facts import CHANGED, changed
 from app.web.watch import BESIDE as OF_WATCH
 from app.web.watch import STEPS
 from app.web.words import Pair
@@ -45,7 +48,10 @@ ONE_OF = {
     "supervision": Supervision,
     "acknowledged": Acknowledgement,
 }
-BESIDE = {RefusalCode.CHILD_NOT_SEEN: "seen_in_person", RefusalCode.RISK_NOT_REPORTED: "finding"}
+BESIDE = {
+    RefusalCode.CHILD_NOT_SEEN: "seen_in_person", RefusalCode.RISK_NOT_REPORTED: "finding",
+    RefusalCode.VISIT_AHEAD: "visited_on", RefusalCode.VISIT_BEFORE_WATCH: "visited_on",
+}  # fmt: skip
 WORDS: dict[str, Pair] = {
     "typed": ("未发送：已暂存在本机", "Not sent: kept on this phone"),
     "waiting": ("未发送：等待网络，联网后自动发送", "Not sent: waiting for the network, sent by itself once it is back"),
@@ -55,6 +61,15 @@ WORDS: dict[str, Pair] = {
     "wrong": ("未发送：", "Not sent: "),
     "left": ("次走访还没有送达服务器", "visits have not reached the server"),
     "next": ("下次走访", "next visit"),
+    "since": ("您填写期间：", "While you were writing: "),
+    "and": ("；", "; "), "stop": ("。", ". "),
+    "check": ("内容仍在，核对后如仍需登记，请再次提交。", "What you typed is still here; if it still has to be recorded, please send it again."),
+    "gone": (
+        "这个孩子已不由本单位监测（已移交或结束），请把走访情况告诉现在的监测单位。",
+        "Your committee no longer watches this child; please tell whoever does what you saw.",
+    ),
+    "discard": ("丢弃", "Discard"),
+    **{kind: TITLES[kind] for kind in RecordVisit.minds or ()},
     "full": ("本机无法暂存，请在有网络时填写", "This browser keeps nothing; please fill it in where there is a network"),
 }  # fmt: skip
 
@@ -75,7 +90,7 @@ ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, o
 
 @router.get(VISITS)
 async def due(
-    request: Request, conn: Conn, who: Signed, cursor: str | None = None, done: bool = False
+    request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, done: bool = False
 ) -> Response:  # fmt: skip
     """Whom the desk visits next, each with the form of the visit."""
     page = await visits.due_visits(conn, who, cursor=cursor, limit=A_ROUND)
@@ -90,7 +105,7 @@ async def due(
         "offered": offered,
         "warned": warned,
     }
-    return await show(request, conn, who, "visits.html", {**_facts(conn, who), **more})
+    return await show(request, conn, who, "visits.html", {**_facts(conn, who, shouhu), **more})
 
 
 @router.post(TAKE)
@@ -167,11 +182,13 @@ def _said(form: Form) -> dict[str, Any] | None:
         "seen_in_person": met == "yes",
         "guardian_met": bool(form.one("guardian_met")),
         "needs": form.many("needs"),
+        "facts": changed(form) if met == "yes" else {},
     }
     risk = met == "yes" and finding == Finding.AT_RISK.value
     return {
         "finding": finding if met == "yes" else Finding.WELL.value, "grade": form.one("grade") if met == "yes" else None,
         "note": form.one("note"), "form": {**answers, **chosen}, "situations": form.many("situations") if risk else [],
+        "visited_on": form.one("visited_on"),
     }  # fmt: skip
 
 
@@ -183,17 +200,18 @@ async def shown(
     words = {one.id: (one.zh, one.en, one.basis) for one in rules.file.warnings}
     words |= {one.code: (one.zh, one.en, one.basis) for one in rules.file.signals}
     facts = {
-        **_facts(conn, who), "row": row, "form": form, "minutes": int(VIEW_LASTS.total_seconds() // 60), "rules": words,
+        **_facts(conn, who, shouhu), "row": row, "form": form, "minutes": int(VIEW_LASTS.total_seconds() // 60), "rules": words,
         "outcomes": tuple(Outcome), "relations": tuple(Relation), "grounds": tuple(Ground), "ends": tuple(EndReason),
     }  # fmt: skip
     return await show(request, conn, who, "visit.html", facts, status=form.status)
 
 
-def _facts(conn: AsyncConnection, who: Actor) -> dict[str, Any]:
+def _facts(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, Any]:
     """The key is this person's on every device, so that what waits can be sent after signing in again; the name tells nobody whose it is."""
     key, name = (vault_of(conn).master.mac(f"{what}|{who.person_id}".encode()) for what in ("visits", "visits of"))
     return {
         "path": VISITS, "take": TAKE, "findings": tuple(Finding), "grades": tuple(Grade), "one_of": ONE_OF,
         "services": tuple(Help), "triggers": tuple(Trigger), "says": WORDS, "seal": base64.b64encode(key).decode(),
-        "whose": name.hex()[:12], "visits_itself": who.has(*DESK_STAFF),
+        "whose": name.hex()[:12], "visits_itself": who.has(*DESK_STAFF), "changed": CHANGED,
+        "today": day_of(shouhu.ledger.clock()).isoformat(),
     }  # fmt: skip

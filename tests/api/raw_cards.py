@@ -1,9 +1,9 @@
 """The scorecard worked out from nothing but the rows of the ledger: one walk over all events, with no query, no projection and no fold."""
 
 from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
-AGAIN = timedelta(days=90)
+AGAIN, BEIJING = timedelta(days=90), timezone(timedelta(hours=8))
 NOT_MET = ("referral_withdrawn", "referral_reassigned")
 MET = ("referral_declined", "referral_passed_on", "referral_completed", "referral_failed", "assessment_filed")
 STOPPED = {
@@ -118,6 +118,7 @@ class Raw:
             }
         )
         self.lead, self.holder = {}, {}
+        self.owed, self.late = {}, {}
         self.division, self.filed, self.safe, self.answered = {}, {}, {}, set()
         self.children, self.watch_of, self.given_back, self.primary = {}, {}, defaultdict(list), {}
         self.rounds, self.back, self.deadlines = {}, {}, defaultdict(Deadlines)
@@ -142,6 +143,9 @@ class Raw:
     def _fact(self, row):
         stream, inside = row.stream_id, row.at >= self.since
         card = self.cards[self.division[stream]] if inside else None
+        if row.kind == "watch_began":
+            self._owes(stream, row.body)
+            self.late.pop(stream, None)
         if row.kind == "report_filed":
             self.lead[stream] = row.body["lead"]
         match row.kind:
@@ -164,10 +168,24 @@ class Raw:
                 self.holder[stream, row.body["referral_id"]] = row.body["agency"]
             case "duty_opened":
                 self.holder[stream, row.body["code"]] = row.body["holder"]
-            case "visit_recorded" if inside:
-                card["n"]["visits"] += 1
-            case "visit_rung_fired" if inside and row.body["rung"] == "desk_head":
-                card["n"]["visits_missed"] += 1
+            case "visit_recorded":
+                self._visited(stream, row.body)
+                self.cards[self.division[stream]]["n"]["visits"] += int(inside)
+            case "visit_rung_fired" if row.body["rung"] == "desk_head":
+                self.late[stream] = card
+                self.cards[self.division[stream]]["n"]["visits_missed"] += int(inside)
+
+    def _visited(self, stream, said):
+        """What was made by its day and sent later takes back what counted as missed."""
+        on = when(said["visited_on"] + "T23:59:59").replace(tzinfo=BEIJING)
+        if on > self.owed[stream][0]:
+            late = self.late.pop(stream, None)
+            if late is not None and on <= self.owed[stream][1]:
+                late["n"]["visits_missed"] -= 1
+            self._owes(stream, said)
+
+    def _owes(self, stream, said):
+        self.owed[stream] = when(said["visit"]["started_at"]), when(said["visit"]["due_at"])
 
     def _round(self, row):
         match row.kind:

@@ -1,5 +1,7 @@
 """The ledgers: each body its own, its own division's rows, its own columns; masked unless somebody says why not."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -26,11 +28,12 @@ AWAY = [
 
 async def watched(api, **changes):
     child, division = {**CHILD, **changes.pop("child", {})}, changes.pop("division", DIVISION)
+    began = api.service.ledger.clock() - changes.pop("ago", timedelta())
     case = (await api.report(children=[child], **changes))["case_id"]
     child = (await api.progress(case))["children"][0]["id"]
     begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division=division, grade=Grade.MEDIUM)
     async with api.service.engine.begin() as conn:
-        await api.service.ledger.begin(conn, watch_id(child), begin)
+        await api.service.ledger.begin(conn, watch_id(child), begin, now=began)
     return child
 
 

@@ -1,8 +1,13 @@
 """A visit in the API: the form, the categories asked anew, a warning verified into a report, and care arranged before parents leave."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
-from app.domain.watch import watch_id
+from app.domain.access import ENGINE
+from app.domain.visit import RaiseWarning
+from app.domain.watch import RaiseDueVisit, watch_id
+from app.domain.working_time import day_of
 from tests.api.test_ledgers import AWAY, COMMITTEE, DIVISION, STREET, WOMEN, book, in_full, of, watched
 from tests.api.test_reports import is_problem
 
@@ -57,6 +62,18 @@ async def test_the_categories_are_asked_anew_at_each_visit(api, poor):
     assert "D1" not in after
     assert visits[-1]["categories"] == ["LB"]
     assert of(await book(api, WOMEN, "left_behind"), poor)[0]["categories"] == ["留守儿童"]
+
+
+async def test_what_changed_of_one_parent_is_laid_over_what_is_known_of_the_family(api, poor, key):
+    facts = {"family": {"mother": {"whereabouts": "away_for_work"}}}
+    body, once = {"finding": "well", "form": {"facts": facts}}, {"Idempotency-Key": key}
+    for _ in range(2):
+        done = await api.post(COMMITTEE, f"/v1/watches/{watch_id(poor)}/visits", body, once)
+    assert done.json()["replayed"]
+    (seen,) = (await api.get(COMMITTEE, f"/v1/children/{poor}")).json()["visits"]
+    assert seen["categories"] == ["D1", "LB"], "the father was known to be away"
+    wrong = {"finding": "well", "form": {"facts": {"family": {"mother": {"relation": "father"}}}}}
+    is_problem(await api.post(COMMITTEE, f"/v1/watches/{watch_id(poor)}/visits", wrong), 422, "invalid_request")
 
 
 @pytest.mark.requirement("R055")
@@ -116,3 +133,38 @@ async def test_a_visit_that_did_not_meet_the_child_stays_owed(api, poor):
     before = (await visit(api, poor))["visit_due_at"]
     missed = await visit(api, poor, form={"seen_in_person": False}, note="门锁，邻居称外出")
     assert missed["visit_due_at"] == before
+
+
+async def by_the_engine(api, child, *commands):
+    async with api.service.engine.begin() as conn:
+        for command in commands:
+            await api.service.ledger.record(conn, watch_id(child), command)
+
+
+@pytest.mark.requirement("R054")
+async def test_a_visit_that_was_written_offline_counts_on_its_day_and_only_what_people_did_stands_against_it(api):
+    child = await watched(api, child={"name": "方小雷（化名）"}, ago=timedelta(days=45))
+    path, written = f"/v1/watches/{watch_id(child)}/visits", {"If-Match": '"1"'}
+    warning = RaiseWarning(by=ENGINE, rule="a-nobody", basis=("R055",), urgent=False)
+    await by_the_engine(api, child, RaiseDueVisit(by=ENGINE), warning)
+    today = day_of(api.service.ledger.clock())
+    made = {"finding": "well", "visited_on": str(today - timedelta(days=16))}
+    done = await api.post(COMMITTEE, path, made, written)
+    assert done.status_code == 200, done.text
+    assert day_of(datetime.fromisoformat(done.json()["visit_due_at"])) >= today + timedelta(days=14)
+    (seen,) = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()["visits"]
+    assert (seen["visited_on"], seen["in_time_after_all"]) == (made["visited_on"], True)
+    (row,) = of(await book(api, STREET, "work"), child)
+    assert row["last_visit"] == made["visited_on"]
+    for on, code in ((1, "visit_ahead"), (-46, "visit_before_watch")):
+        wrong = {"finding": "well", "visited_on": str(today + timedelta(days=on))}
+        is_problem(await api.post(COMMITTEE, path, wrong), 409, code)
+    again = await api.post(COMMITTEE, path, {"finding": "well"}, written)
+    is_problem(again, 409, "stale_version")
+    assert "visit_recorded" in {one["kind"] for one in again.json()["since"]}
+    now = {"If-Match": f'"{again.json()["version"]}"'}
+    assert (await api.post(COMMITTEE, path, {"finding": "well"}, now)).status_code == 200
+    await api.post(COMMITTEE, path.replace("visits", "end"), {"reason": "risk_ended"})
+    over = await api.post(COMMITTEE, path, {"finding": "well"}, now)
+    is_problem(over, 409, "stale_version")
+    assert over.json()["since"][-1]["kind"] == "watch_ended"

@@ -1,12 +1,12 @@
 """What stands in the way of handing in a book, and which rows are of its month."""
 
-from datetime import UTC, datetime
-from types import SimpleNamespace
+from datetime import UTC, date, datetime
 
-from app.domain.child_record import ChildRecord
+from app.domain.child_record import ChildRecord, Seen
 from app.domain.child_terms import FileField
 from app.domain.handing_in import Tally, gaps, has_rows, is_of, month_of, needs_work
 from app.domain.ledgers import Line, RowsOf
+from app.domain.visit import VisitRecorded
 
 NOW = datetime(2026, 11, 30, 15, 30, tzinfo=UTC)
 CODES = ("name", "id_no", "guardian_phones", "visited_on")
@@ -27,10 +27,12 @@ def test_what_is_not_known_is_a_gap_and_a_guardian_without_a_phone_is_one():
 
 
 def test_a_visit_is_of_its_month_here_and_all_else_of_any():
-    at_night = SimpleNamespace(event=SimpleNamespace(at=datetime(2026, 11, 30, 16, 30, tzinfo=UTC)))
-    assert month_of(at_night.event.at) == "2026-12", "in Beijing it is the first"
-    visit = line()._replace(visit=at_night)
-    assert [is_of(visit, month) for month in ("2026-11", "2026-12", None)] == [False, True, True]
+    night = datetime(2026, 11, 30, 16, 30, tzinfo=UTC)
+    assert month_of(night) == "2026-12", "in Beijing it is the first"
+    for said, months in ((None, [False, True, True]), (date(2026, 11, 30), [True, False, True])):
+        seen = Seen.model_construct(event=VisitRecorded.model_construct(at=night, visited_on=said))
+        visit = line()._replace(visit=seen)
+        assert [is_of(visit, month) for month in ("2026-11", "2026-12", None)] == months
     assert is_of(line(), "2020-01")
 
 

@@ -11,6 +11,7 @@ from app.domain.access import ENGINE
 from app.domain.facts import Relation
 from app.domain.refusals import Refused
 from app.domain.terms import Grade, Rung
+from app.domain.working_time import day_of
 from app.policy.loader import load
 from tests.domain.test_case import MORNING, POLICY, at_desk
 
@@ -33,9 +34,10 @@ class Watched:
             self.events.append(event)
         return made
 
-    def visit(self, finding="well", categories=(), **form):
-        given = v.VisitForm(**form) if form else None
-        return self.do(w.RecordVisit(by=at_desk(COMM), finding=finding, form=given, categories=categories))
+    def visit(self, finding="well", categories=(), ago=None, **form):
+        given, on = v.VisitForm(**form) if form else None, None if ago is None else day_of(self.now) - timedelta(ago)
+        said = {"finding": finding, "form": given, "categories": categories, "visited_on": on}
+        return self.do(w.RecordVisit(by=at_desk(COMM), **said))
 
     def arrange(self, **more):
         said = {"relation": Relation.GRANDPARENT, "is_adult": True, "is_able": True, "leaves_on": LEAVES, **more}
@@ -112,6 +114,51 @@ def test_a_visit_without_the_child_is_an_attempt_and_the_visit_stays_owed():
         by=at_desk(COMM), finding="at_risk", report="case-2", form=v.VisitForm(seen_in_person=False)
     )
     assert watched.refused(lambda: watched.do(at_risk)).code == "child_not_seen"
+
+
+@pytest.mark.requirement("R054")
+def test_a_visit_counts_from_the_day_on_which_it_was_made_and_not_from_that_on_which_it_was_sent():
+    watched = Watched(Grade.HIGH)
+    for ahead_or_before, code in ((-1, "visit_ahead"), (1, "visit_before_watch")):
+        assert watched.refused(lambda ago=ahead_or_before: watched.visit(ago=ago)).code == code
+    began = day_of(watched.now)
+    watched.now += timedelta(days=9)
+    told = [event.rung for event in watched.do(w.RaiseDueVisit(by=ENGINE))]
+    assert told[:2] == [Rung.REMIND, Rung.DESK_HEAD]
+    (sent,) = watched.visit(ago=3)
+    assert (sent.day, sent.in_time_after_all) == (began + timedelta(days=6), True)
+    assert day_of(watched.state.visit.due_at) == began + timedelta(days=13)
+    (older,) = watched.visit(ago=5)
+    assert (older.in_time_after_all, older.visit) == (False, sent.visit), "the newest that was made plans the next"
+    (attempt,) = watched.visit(ago=1, seen_in_person=False)
+    assert (attempt.visited_on, watched.state.visit) == (began + timedelta(days=8), sent.visit)
+    watched.now += timedelta(days=5)
+    watched.do(w.RaiseDueVisit(by=ENGINE))
+    (late,) = watched.visit(ago=0)
+    assert (late.in_time_after_all, day_of(late.visit.due_at)) == (False, began + timedelta(days=21))
+    from_before = late.model_dump(mode="json", exclude={"visited_on", "in_time_after_all"})
+    assert w.watch_event_adapter.validate_python(from_before).day == day_of(watched.now)
+
+
+def test_what_is_known_to_be_owed_only_now_climbs_from_now_on():
+    watched = Watched(Grade.HIGH)
+    watched.now += timedelta(days=20)
+    watched.visit(ago=19)
+    clock = watched.state.visit
+    assert (clock.is_overdue(watched.now), clock.due_rungs(watched.now)) == (True, ())
+    assert watched.now < clock.rungs[0].at < watched.now + timedelta(minutes=1)
+    assert clock.rungs[1].at - clock.rungs[0].at > timedelta(hours=3), "as far apart as ever"
+
+
+def test_a_watch_that_goes_on_began_when_it_first_did_and_one_that_had_ended_begins_anew():
+    watched = Watched()
+    began, begin = day_of(watched.now), w.BeginWatch(by=ENGINE, child_id="ch-1", division="110106007", grade=Grade.LOW)
+    watched.now += timedelta(days=4)
+    watched.do(begin)
+    assert watched.state.began_on == began
+    watched.do(w.EndWatch(by=at_desk(COMM), reason="risk_ended"))
+    watched.do(begin)
+    assert watched.state.began_on == began + timedelta(days=4)
 
 
 @pytest.mark.requirement("R055")

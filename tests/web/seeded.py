@@ -56,12 +56,12 @@ def in_the_past(stack, owner, ago):
     return People(http, stack.tokens)
 
 
-async def watch_of(owner, people, case_id, division=DIVISION):
+async def watch_of(owner, people, case_id, division=DIVISION, ago=timedelta()):
     """The watch over the child of a case, with the committee there; its id."""
     child = (await people.get("civil.supervisor.1", f"/v1/cases/{case_id}"))["progress"]["children"][0]["id"]
     begin = BeginWatch(by=ENGINE, child_id=child, case_id=case_id, division=division, grade=Grade.HIGH)
     async with owner.begin() as conn:
-        await Ledger(load, "fengtai-2026.1").begin(conn, watch_id(child), begin)
+        await Ledger(load, "fengtai-2026.1").begin(conn, watch_id(child), begin, now=datetime.now(UTC) - ago)
     return watch_id(child)
 
 

@@ -1,7 +1,15 @@
 """走访 on a telephone whose network comes and goes: nothing typed is lost, nothing is sent twice, nothing readable stays behind."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from app.db.ledger import Ledger
+from app.domain.access import ENGINE
+from app.domain.visit import RaiseWarning
+from app.domain.watch import EndWatch
+from app.domain.working_time import day_of
+from app.policy.loader import load
 from tests.web.conftest import SMALL
 from tests.web.seeded import DIVISION, report, watch_of
 
@@ -12,9 +20,14 @@ SEEN = "孩子在家，祖母照料，作业按时完成"
 
 @pytest.fixture
 async def watch(people, owner):
-    """A child of its own, watched by the committee."""
+    """A child of its own, watched by the committee for three days."""
     case = (await people.post("school.reporter.1", "/v1/reports", report("示例庚（化名）")))["case_id"]
-    return await watch_of(owner, people, case)
+    return await watch_of(owner, people, case, ago=timedelta(days=3))
+
+
+async def by_the_engine(owner, watch, command):
+    async with owner.begin() as conn:
+        await Ledger(load, "fengtai-2026.1").record(conn, watch, command)
 
 
 async def visits_of(people, watch):
@@ -37,12 +50,18 @@ async def fill(here, watch):
 
 
 async def test_a_visit_written_without_a_network_is_kept_sealed_and_sent_once_when_it_is_back(
-    phone_page, people, watch
+    phone_page, people, owner, watch
 ):
     here = await (await phone_page(COMMITTEE)).open("/visits")
     await here.page.context.set_offline(True)
-    form = await fill(here, watch)
+    form, yesterday = await fill(here, watch), day_of(datetime.now(UTC)) - timedelta(days=1)
+    await form.locator("input[type=date]").fill(str(yesterday))
+    await form.get_by_text("孩子和家庭情况有变化吗").click()
+    for parent in ("father", "mother"):
+        await form.locator(f"select[name$='facts.{parent}.place']").select_option("外出务工")
     await form.locator(".btn.p").click()
+    warning = RaiseWarning(by=ENGINE, rule="a-nobody", basis=("R055",), urgent=False)
+    await by_the_engine(owner, watch, warning)  # what the engine does meanwhile does not stand against it
     await here.page.locator("#unsent").get_by_text("还没有送达").wait_for()
     assert "等待网络" in await form.locator("[data-state]").inner_text()
     assert SEEN not in await stored(here)
@@ -51,7 +70,8 @@ async def test_a_visit_written_without_a_network_is_kept_sealed_and_sent_once_wh
     await here.page.context.set_offline(False)
     await here.page.locator(f"li[id='{watch}'] .note.g").wait_for()
     (one,) = await visits_of(people, watch)
-    assert (one["note"], one["finding"]) == (SEEN, "well")
+    assert (one["note"], one["finding"], one["visited_on"]) == (SEEN, "well", str(yesterday))
+    assert "LB" in one["categories"], "both parents have gone away to work"
     assert await stored(here) == "{}"
     assert await here.page.locator("#unsent").is_hidden()
     here.complaints = [line for line in here.complaints if "ERR_INTERNET_DISCONNECTED" not in line]
@@ -71,9 +91,37 @@ async def test_an_answer_that_never_came_is_asked_for_again_and_the_visit_counts
     await form.locator(".btn.p").click()
     await form.locator("[data-state]").get_by_text("等待网络").wait_for()
     assert [answer.status for answer in lost] == [200]
+
+    async def after_midnight(route):
+        answer = await route.fetch()
+        await route.fulfill(json=await answer.json() | {"visit_due_at": "2026-12-03T17:00:00Z"})
+
+    await here.page.route("**/v1/watches/*/visits", after_midnight, times=1)
     await here.open("/visits")  # the page again, as after the telephone has put it away: it sends by itself
-    await here.page.locator(f"li[id='{watch}'] .note.g").wait_for()
+    sent = here.page.locator(f"li[id='{watch}'] .note.g")
+    await sent.wait_for()
+    assert "2026-12-04" in await sent.inner_text(), "as the day is here"
     assert len(await visits_of(people, watch)) == 1
+    assert await stored(here) == "{}"
+
+
+async def test_what_somebody_did_meanwhile_is_told_in_words_and_what_was_typed_is_not_lost(
+    phone_page, people, owner, watch
+):
+    here = await (await phone_page(COMMITTEE)).open("/visits")
+    form = await fill(here, watch)
+    await people.post(COMMITTEE, f"/v1/watches/{watch}/visits", {"finding": "well", "note": "另一次走访"})
+    await form.locator(".btn.p").click()
+    await form.locator("[data-state]").get_by_text("登记走访").wait_for()
+    assert len(await visits_of(people, watch)) == 1
+    await by_the_engine(owner, watch, EndWatch(by=ENGINE, reason="risk_ended"))
+    await form.locator(".btn.p").click()
+    await form.locator("[data-state]").get_by_text("结束监测").wait_for()
+    await here.open("/visits")
+    unsent = here.page.locator("#unsent li")
+    await unsent.get_by_text(SEEN).wait_for()
+    assert "示*" in await unsent.inner_text()
+    await unsent.locator("button").click()
     assert await stored(here) == "{}"
 
 

@@ -24,9 +24,17 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
         "finding": "needs_help",
         "guardianship": "nobody",
         "acknowledged": "refused",
+        "facts.household.low_income": "low_income=yes",
+        "facts.father.place": "whereabouts=dead",
+        "facts.mother.place": "whereabouts=dead",
         "p": "",
     }
+    ahead = await http.post(path, data=seen | {"visited_on": "2099-01-02"})
+    assert (ahead.status_code, "走访日期不能晚于今天" in ahead.text) == (409, True)
+    assert '<option value="low_income=yes" selected>' in ahead.text
     assert (await http.post(path, data=seen)).status_code == 303
+    (visit,) = (await people.get(COMMITTEE, f"/v1/children/{asked['child_id']}"))["visits"]
+    assert set(visit["categories"]) == {"D1", "D2"}, "poor, and an orphan"
     listed = (await http.get("/visits")).text
     assert listed.count("预警待核实") >= 2
     page = (await http.get(path)).text

@@ -9,6 +9,7 @@
   const key = await crypto.subtle.importKey("raw", plain(says.seal), "AES-GCM", false, ["encrypt", "decrypt"]);
   root.removeAttribute("data-seal");
   const place = (watch) => `visit.${says.whose}.${watch}`;
+  const day = (at) => new Date(at).toLocaleDateString("sv-SE", {timeZone: "Asia/Shanghai"});
 
   const keep = async (watch, what) => {
     const iv = crypto.getRandomValues(new Uint8Array(12));
@@ -23,16 +24,19 @@
       return JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt(given, key, plain(sealed))));
     } catch { return null; }
   };
+  const forget = (watch) => localStorage.removeItem(place(watch));
   const all = () => Object.keys(localStorage).filter((name) => name.startsWith(place(""))).map((name) => name.slice(place("").length));
+  const formOf = (watch) => forms.find((one) => one.dataset.visit === watch);
   const tell = () => {
     const waiting = all(), box = document.getElementById("unsent");
     box.hidden = !waiting.length;
     box.querySelector("[data-count]").textContent = `${waiting.length} ${says.left}`;
     box.querySelector("[data-list]").replaceChildren(...waiting.map((watch) => {
-      const form = forms.find((one) => one.dataset.visit === watch), line = document.createElement("li"), link = document.createElement("a");
+      const form = formOf(watch), line = document.createElement("li"), link = document.createElement("a");
       link.href = form ? `#${watch}` : `${says.path}/${watch}`;
       link.textContent = form?.dataset.whom || watch;
       line.append(link);
+      if (!form) elsewhere(watch, line, link);
       return line;
     }));
     for (const form of forms) {
@@ -41,64 +45,88 @@
       form.querySelector("[data-discard]").hidden = !waiting.includes(form.dataset.visit);
     }
   };
+  // A child who is not on this page: who it is, and of one whom this desk no longer watches what was typed, to be told on.
+  const elsewhere = async (watch, line, link) => {
+    const what = await kept(watch);
+    if (what?.whom) link.textContent = what.whom;
+    if (!what?.why) return;
+    const words = document.createElement("p"), drop = document.createElement("button");
+    words.textContent = `${what.why} · ${one(what.said, "visited_on") || ""} ${one(what.said, "note") || ""}`;
+    [drop.type, drop.className, drop.textContent] = ["button", "btn s", says.discard];
+    drop.addEventListener("click", () => { forget(watch); tell(); });
+    line.append(words, drop);
+  };
   const state = (form, words) => {
-    const line = form.querySelector("[data-state]");
-    [line.hidden, line.textContent] = [false, words];
+    const line = form?.querySelector("[data-state]");
+    if (line) [line.hidden, line.textContent] = [false, words];
   };
 
   const prefix = (form) => form.elements.p.value;
-  const body = (form) => {
-    const said = new FormData(form), p = prefix(form), one = (name) => said.get(p + name) || undefined;
-    const met = one("seen_in_person") === "yes", risk = met && one("finding") === "at_risk";
-    return {
-      finding: met ? one("finding") : "well", grade: met ? one("grade") : undefined, note: (one("note") || "").trim(),
-      situations: risk ? said.getAll(p + "situations") : [],
-      form: {seen_in_person: met, guardian_met: Boolean(one("guardian_met")), needs: said.getAll(p + "needs"),
-        parent_contact: one("parent_contact"), guardianship: one("guardianship"), supervision: one("supervision"), acknowledged: one("acknowledged")},
-    };
-  };
   const typed = (form) => [...new FormData(form)].map(([name, value]) => [name.startsWith(prefix(form)) ? name.slice(prefix(form).length) : name, value])
     .filter(([name]) => name !== "p");
+  const many = (said, name) => said.filter(([one]) => one === name).map(([, value]) => value);
+  const one = (said, name) => many(said, name)[0] || undefined;
+  const changed = (said) => {
+    const facts = {};
+    for (const [name, value] of said) {
+      if (!name.startsWith("facts.") || !value) continue;
+      const group = name.split(".")[1], of = ["child", "household"].includes(group) ? facts : facts.family ??= {};
+      Object.assign(of[group] ??= {}, Object.fromEntries(value.split(" ").map((part) => part.split("="))));
+    }
+    return facts;
+  };
+  const body = (said) => {
+    const met = one(said, "seen_in_person") === "yes", risk = met && one(said, "finding") === "at_risk";
+    return {
+      finding: met ? one(said, "finding") : "well", grade: met ? one(said, "grade") : undefined, note: (one(said, "note") || "").trim(),
+      situations: risk ? many(said, "situations") : [], visited_on: one(said, "visited_on"),
+      form: {seen_in_person: met, guardian_met: Boolean(one(said, "guardian_met")), needs: many(said, "needs"), facts: met ? changed(said) : {},
+        ...Object.fromEntries(["parent_contact", "guardianship", "supervision", "acknowledged"].map((name) => [name, one(said, name)]))},
+    };
+  };
+  const complete = (said) => {
+    const asked = body(said);
+    return one(said, "seen_in_person") && asked.finding && (asked.finding !== "at_risk" || asked.situations.length);
+  };
   const fill = (form, said) => {
-    const p = prefix(form), of = (name) => said.filter(([one]) => one === name).map(([, value]) => value);
+    const p = prefix(form);
     for (const field of form.elements) {
       if (!field.name || field.name === "p") continue;
-      const values = of(field.name.startsWith(p) ? field.name.slice(p.length) : field.name);
+      const values = many(said, field.name.startsWith(p) ? field.name.slice(p.length) : field.name);
       if (field.type === "checkbox" || field.type === "radio") field.checked = values.includes(field.value);
       else if (values.length) field.value = values[0];
     }
     for (const inner of form.querySelectorAll("details")) if (inner.querySelector(":checked:not(option)")) inner.open = true;
   };
-  const complete = (form) => {
-    const said = body(form);
-    return said.finding && new FormData(form).get(prefix(form) + "seen_in_person") && (said.finding !== "at_risk" || said.situations.length);
-  };
 
   const unfold = (form) => { for (let at = form.closest("details"); at; at = at.parentElement.closest("details")) at.open = true; };
 
   const busy = new Set();
-  const send = async (form) => {
-    const watch = form.dataset.visit;
+  const send = async (watch, said) => {
+    const form = formOf(watch);
     if (busy.has(watch)) return;
     busy.add(watch);
     state(form, says.sending);
     try {
-      await keep(watch, {state: "waiting", said: typed(form)});
+      const whom = form?.dataset.whom || (await kept(watch))?.whom;
+      await keep(watch, {state: "waiting", said, whom});
       const answer = await fetch(`/v1/watches/${watch}/visits`, {
-        method: "POST", body: JSON.stringify(body(form)), cache: "no-store", signal: AbortSignal.timeout(15000),
-        headers: {"Content-Type": "application/json", "Idempotency-Key": form.elements.idempotency_key.value, "If-Match": `"${form.elements.version.value}"`},
+        method: "POST", body: JSON.stringify(body(said)), cache: "no-store", signal: AbortSignal.timeout(15000),
+        headers: {"Content-Type": "application/json", "Idempotency-Key": one(said, "idempotency_key"), "If-Match": `"${one(said, "version")}"`},
       });
-      await heard(form, watch, answer);
+      await heard(watch, said, whom, answer);
     } catch { state(form, says.waiting); }
     busy.delete(watch);
     tell();
   };
-  const heard = async (form, watch, answer) => {
+  const heard = async (watch, said, whom, answer) => {
+    const form = formOf(watch);
     if (answer.ok) {
       const done = await answer.json();
-      localStorage.removeItem(place(watch));
+      forget(watch);
+      if (!form) return;
       const line = document.createElement("p");
-      [line.className, line.textContent] = ["note g", `${says.sent} · ${says.next} ${(done.visit_due_at || "").slice(0, 10)}`];
+      [line.className, line.textContent] = ["note g", `${says.sent} · ${says.next} ${done.visit_due_at ? day(done.visit_due_at) : ""}`];
       line.setAttribute("role", "status");
       forms.splice(forms.indexOf(form), 1);
       unfold(form);
@@ -109,34 +137,59 @@
     } else if (answer.status >= 500 || answer.status === 429) {
       state(form, says.waiting);
     } else {
-      const problem = await answer.json();
-      const [zh, en] = problem.title.split(" · ");
-      if (problem.code === "stale_version") form.elements.version.value = problem.version;
-      await keep(watch, {state: "typed", said: typed(form)});
-      state(form, says.wrong + (document.documentElement.lang === "en" ? en || zh : zh));
+      const why = says.wrong + against(await answer.json(), said, form);
+      await keep(watch, {state: "typed", said: form ? typed(form) : said, whom, why});
+      state(form, why);
     }
   };
+  // In words; what else has happened is told, and what is sent again builds on it.
+  const against = (problem, said, form) => {
+    if (["case_not_found", "case_closed", "not_your_desk"].includes(problem.code)) return says.gone;
+    if (problem.code === "stale_version") {
+      said.find(([name]) => name === "version")[1] = String(problem.version);
+      if (form) form.elements.version.value = problem.version;
+      const words = ({kind}) => root.getAttribute(`data-${kind.replaceAll("_", "-")}`), minded = problem.since.filter(words);
+      const over = minded.some(({kind}) => kind !== "visit_recorded");
+      return `${says.since}${minded.map((row) => `${day(row.at)} ${words(row)}`).join(says.and)}${says.stop}${over ? says.gone : says.check}`;
+    }
+    const [zh, en] = problem.title.split(" · ");
+    return document.documentElement.lang === "en" ? en || zh : zh;
+  };
 
+  const common = document.getElementById("changed");
   for (const form of forms) {
+    const here = form.querySelector("[data-changed]"), part = here && common.content.cloneNode(true);
+    for (const field of part?.querySelectorAll("[id], [for]") ?? []) {
+      for (const name of ["id", "for", "name"]) if (field.hasAttribute(name)) field.setAttribute(name, prefix(form) + field.getAttribute(name));
+    }
+    here?.replaceWith(part);
+    const on = form.elements[prefix(form) + "visited_on"];
     let timer;
     const save = async () => {
       if (busy.has(form.dataset.visit) || !forms.includes(form)) return;
       try {
-        await keep(form.dataset.visit, {state: "typed", said: typed(form)});
+        await keep(form.dataset.visit, {state: "typed", said: typed(form), whom: form.dataset.whom});
         state(form, says.typed);
       } catch { state(form, says.full); }
       tell();
     };
+    // The page may have been opened the day before; what was begun then keeps its day.
+    form.addEventListener("focusin", () => {
+      const today = day(Date.now());
+      if (today <= on.max) return;
+      if (on.value === on.max && !all().includes(form.dataset.visit)) on.value = today;
+      on.max = today;
+    });
     form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(save, 400); });
     form.addEventListener("submit", (event) => {
-      if (event.defaultPrevented || !complete(form)) return;
+      if (event.defaultPrevented || !complete(typed(form))) return;
       event.preventDefault();
       clearTimeout(timer);
-      send(form);
+      send(form.dataset.visit, typed(form));
     });
     form.querySelector("[data-discard]").addEventListener("click", () => {
       clearTimeout(timer);
-      localStorage.removeItem(place(form.dataset.visit));
+      forget(form.dataset.visit);
       form.reset();
       form.querySelector("[data-state]").hidden = true;
       tell();
@@ -145,15 +198,23 @@
     if (before) {
       fill(form, before.said);
       unfold(form);
-      state(form, before.state === "waiting" ? says.waiting : says.typed);
-      if (before.state === "waiting") send(form);
+      state(form, before.state === "waiting" ? says.waiting : before.why || says.typed);
     }
   }
-  const again = async () => { for (const form of [...forms]) if ((await kept(form.dataset.visit))?.state === "waiting") await send(form); };
+  const again = async () => {
+    for (const watch of all()) {
+      const what = await kept(watch);
+      if (what?.state === "waiting") await send(watch, what.said);
+    }
+  };
   document.querySelector("[data-send-all]").addEventListener("click", async () => {
-    for (const form of [...forms]) if (complete(form) && await kept(form.dataset.visit)) await send(form);
+    for (const watch of all()) {
+      const form = formOf(watch), what = await kept(watch), said = form ? typed(form) : what?.said;
+      if (what && complete(said)) await send(watch, said);
+    }
   });
   addEventListener("online", again);
   setInterval(again, 30000);
   tell();
+  again();
 })();
