@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
+from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, told
 from app.api.strict import StrictRoute
 from app.db import entries, tables
 from app.db.past import report_of
@@ -32,7 +32,8 @@ class ChildServices(BaseModel):
 
 @router.get("/cases/{case_id}/services", operation_id="child_services")
 async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[ChildServices]:
-    """Due, open until the named facts are known, or given; what a child has outgrown or not reached is left out."""
+    """Due, open until the named facts are known, or given; what a child has outgrown or not reached is left out. Whoever does not see
+    the whole case is shown the services of their own agency, and those that are due by age alone: others say what was found of a child."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
     await audit_read(conn, who, "read_services", case_id, ["birth_date", SERVICES])
@@ -48,7 +49,12 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
     seen_on = progress.filed_at.astimezone(BEIJING).date()
     given = await _given(conn, [one.child_id for one in facts.children])
-    fits = checklist(pack.file, pack.since(facts, progress.happened))
+    fits, sees = checklist(pack.file, pack.since(facts, progress.happened)), await told(conn, who, shouhu, progress)
+    by_facts = {row.id for row in pack.file.catalogue if row.when != "true"}
+    fits = {
+        child: [one for one in services if sees.whole or one.agency is who.agency or one.service not in by_facts]
+        for child, services in fits.items()
+    }
     return [
         ChildServices(
             child_id=one.child_id,

@@ -28,6 +28,11 @@ async def test_what_is_due_for_a_child_until_its_agency_has_entered_that_it_was_
     child_id, before = await shown()
     assert (before["h-infant"]["due"], before["h-infant"]["basis"]) == ("yes", ["R024", "default"])
     assert (before["w-family"]["due"], before["w-family"]["agency"]) == ("yes", "WF")
+    (_, theirs), (_, seen) = await shown("comm-110106101.officer.1"), await shown("police.officer.1")
+    assert set(theirs) == {one for one in before if one.startswith("h-")}, (
+        "what is due by age says nothing of what was found"
+    )
+    assert seen == before, "the control: whoever sees the whole case"
     given = {"service": "w-family", "child": child_id, "given_on": TODAY.isoformat()}
     path = "/v1/registers/services/entries"
     unknown = await api.post("comm-110106101.officer.1", path, {"fields": {**given, "service": "no-such"}})
