@@ -1,6 +1,7 @@
 """What a visit finds: a child at risk is a report at once, through the same door; the calendar moves visits too."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module as load_module
 
 import httpx2
 import pytest
@@ -9,12 +10,14 @@ from sqlalchemy import func, select, text
 from app.db import tables
 from app.db.ledger import Ledger, events_since
 from app.db.receipts import Receipts
+from app.db.refold import look
 from app.db.service import Service
 from app.db.vault import opened
 from app.domain.access import ENGINE
 from app.domain.clock import Clock
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import BeginWatch, EndWatch, watch_id
+from app.domain.working_time import day_of
 from app.main import create_app
 from app.policy.loader import load
 from app.settings import Settings
@@ -118,6 +121,22 @@ async def test_the_child_of_such_a_report_goes_back_to_the_same_watch(api, watch
         assert row["is_open"] is open_after
         async with api.service.engine.connect() as conn:
             assert not await conn.scalar(select(tables.watches.c.id).where(tables.watches.c.child_id == child))
+
+
+async def test_the_day_on_which_a_watch_began_is_found_for_watches_from_before_it_was_kept(api, watch):
+    began = load_module("app.db.migrations.versions.0057_day_of_a_watch").BEGAN
+    again = BeginWatch(by=ENGINE, child_id=watch[len("watch-") :], division="110106007", grade=Grade.LOW)
+    end, later = EndWatch(by=ENGINE, reason="risk_ended"), api.service.ledger.clock()
+    async with api.service.engine.begin() as conn:
+        for days, command in ((2, end), (3, again), (5, again)):
+            done = await api.service.ledger.begin(conn, watch, command, now=later + timedelta(days=days))
+        assert done.progress.began_on == day_of(later + timedelta(days=3))
+        every = [*(await conn.execute(select(tables.watches.c.id))).scalars()]
+        differed = await look(conn, every)
+        await conn.execute(text("update watches set progress = progress - 'began_on'"))
+        assert set(await look(conn, every)) > set(differed)
+        await conn.execute(text(began))
+        assert await look(conn, every) == differed
 
 
 @pytest.fixture
