@@ -110,6 +110,9 @@ async def test_what_somebody_did_meanwhile_is_told_in_words_and_what_was_typed_i
 ):
     here = await (await phone_page(COMMITTEE)).open("/visits")
     form = await fill(here, watch)
+    for folded in await form.locator("summary").all():
+        await folded.click()
+    assert (await here.barriers(), await here.overflow()) == ([], 0), "all of the form unfolded"
     await people.post(COMMITTEE, f"/v1/watches/{watch}/visits", {"finding": "well", "note": "另一次走访"})
     await form.locator(".btn.p").click()
     await form.locator("[data-state]").get_by_text("登记走访").wait_for()
