@@ -21,6 +21,7 @@ from app.policy.dry_run import dry_run
 from app.policy.examples import examples, facts_of
 from app.policy.explanation import LISTS, explain, in_full
 from app.policy.loader import HERE, RELEASE, BadPack, load, parse, texts
+from app.policy.otherwise_words import otherwise_in_words
 from app.policy.pack import Pack
 from tests.activities.test_packets import AUNT, CHILD, SUSPECT
 from tests.domain.test_case import MORNING, Case
@@ -209,6 +210,37 @@ def test_a_dry_run_names_the_legs_whose_agency_would_be_told_otherwise():
             Agency.CIVIL,
             {"phone"},
         )
+
+
+def test_what_a_trial_finds_is_said_in_words_and_no_code_is_left():
+    files = changed((CIVIL, f"{CIVIL}phone, ")) | {
+        "triage.yaml": WRITTEN["triage.yaml"].replace("urgency: tonight", "urgency: immediate").replace("lead: CIVIL", "lead: STREET"),
+        "routes.yaml": WRITTEN["routes.yaml"].replace(NOTIFY, NOTIFY.replace("notify_without_suspect", "secure_the_child"))
+        .replace("{id: c-civil, step: 3", "{id: c-civil, step: 4").replace("{id: a-education,", "{id: a-education-2,"),
+        "categories.yaml": WRITTEN["categories.yaml"].replace('when: "on_minimum_living || low_income', 'when: "low_income'),
+        "times.yaml": WRITTEN["times.yaml"].replace("answer_acceptance: {normal: 3 ", "answer_acceptance: {normal: 5 "),
+    }  # fmt: skip
+    other = Pack("other", parse(files))
+    found = list(dry_run(PACK, other, [(name, facts_of(name)) for name in examples()]))
+    said = [otherwise_in_words(one, PACK.file, other.file) for one in found]
+    words = {(one.what.zh, one.before.zh, one.after.zh) for one in said}
+    kinds = {
+        one.what.partition(" ")[0] if " " in one.what else one.what.rpartition(":")[1] or one.what for one in found
+    }
+    assert kinds >= {"urgency", "lead", "route", "duty", ":"}, "of each kind"
+    assert ("紧急程度", "当夜", "立即") in words
+    assert any(
+        what.startswith("告知：区民政局：") and "电话" in after and "电话" not in before
+        for what, before, after in words
+    )
+    assert ("转介：区民政局：准备临时保护床位并接收", "次序：3", "次序：4") in words
+    assert ("法定事项：告知报告人受理情况", "时限：3个工作日", "时限：5个工作日") in words
+    assert any("无此任务" in (before, after) for _, before, after in words)
+    assert any(one.child_id and one.what.zh.startswith("困境类别：") and one.before.zh == "符合" for one in said)
+    for one in said:
+        for told in (one.what, one.before, one.after):
+            assert not re.search("[A-Za-z_]{2,}", re.sub("HIV|12345", "", told.zh)), told.zh
+            assert not re.search(r"\w_\w|:told:|[\u4e00-\u9fff]", told.en), told.en
 
 
 def rows_changed(before, after):

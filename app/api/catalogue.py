@@ -3,8 +3,8 @@
 from datetime import date
 
 from fastapi import APIRouter
-from pydantic import BaseModel
-from sqlalchemy import select
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
 
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, told
 from app.api.strict import StrictRoute
@@ -27,6 +27,9 @@ class ChildServices(BaseModel):
     """The checklist of one child."""
 
     child_id: str
+    file_id: str = Field(
+        description="Under which the file of the child is read: another where an earlier report began it."
+    )
     services: list[Due]
 
 
@@ -42,10 +45,10 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
         return []
     pack = await shouhu.ledger.pack(conn, progress.policy)
     child = tables.children.c
-    births = await conn.execute(select(child.id, child.case_id, child.birth_date).where(child.case_id == case_id))
-    born = {
-        row["id"]: row["birth_date"] for row in await opened(conn, births.mappings(), tables.children, lenient=True)
-    }
+    own = func.shouhu_own_child(child.id).label("file_id")
+    births = await conn.execute(select(child.id, child.case_id, child.birth_date, own).where(child.case_id == case_id))
+    known = {row["id"]: row for row in await opened(conn, births.mappings(), tables.children, lenient=True)}
+    born = {name: row["birth_date"] for name, row in known.items()}
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
     seen_on = progress.filed_at.astimezone(BEIJING).date()
     given = await _given(conn, [one.child_id for one in facts.children])
@@ -57,7 +60,7 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
     }
     return [
         ChildServices(
-            child_id=one.child_id,
+            child_id=one.child_id, file_id=known[one.child_id]["file_id"] if one.child_id in known else one.child_id,
             services=list(
                 due_of(
                     fits[one.child_id], Born.of(born.get(one.child_id), one.age_years, seen_on),

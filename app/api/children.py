@@ -24,7 +24,7 @@ from app.db.walls import concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord, shown
-from app.domain.child_terms import SECTION_OF, WHOLE, FileField, NotTaken, Section
+from app.domain.child_terms import SECTION_OF, WHOLE, FileField, HukouPlace, NotTaken, Section
 from app.domain.commands import Command
 from app.domain.determination import ChildFound
 from app.domain.facts import FactsSeen, Known, Sex
@@ -48,10 +48,11 @@ class Means(Form):
 
 
 DIVISION = Annotated[str, Field(pattern=r"^(\d{9}|110106)$")]
+HUKOU = Annotated[str, Field(pattern=rf"^(\d{{9}}|110106|{HukouPlace.OUTSIDE})$")]
 VALUES: dict[FileField, TypeAdapter[Any]] = {
     **{field: TypeAdapter(Text) for field in FileField},
     FileField.SEX: TypeAdapter(Sex), FileField.BIRTH_DATE: TypeAdapter(date), FileField.HEALTH: TypeAdapter(LongText),
-    FileField.RESIDENCE_DIVISION: TypeAdapter(DIVISION), FileField.HUKOU_DIVISION: TypeAdapter(DIVISION),
+    FileField.RESIDENCE_DIVISION: TypeAdapter(DIVISION), FileField.HUKOU_DIVISION: TypeAdapter(HUKOU),
     FileField.GUARDIANS: TypeAdapter(list[FamilyMember]), FileField.MEANS: TypeAdapter(Means),
 }  # fmt: skip
 """What each field may hold."""

@@ -118,7 +118,9 @@ def examples() -> dict[str, Any]:
         "ComparedVersions": {"version": "fengtai-2027.1", "against": "fengtai-2026.1", "digest": "9f0c2f4be1d07a5d3c6e8a1b2f4d6c8e0a1b3c5d",
                        "changes": [CHANGE]},
         "Tried": {"cases": 1000, "otherwise": [
-            {"case_id": CASE, "case_no": case_no(1024, FILED), "what": "urgency", "before": "tonight", "after": "immediate"}]},
+            {"case_id": CASE, "case_no": case_no(1024, FILED), "what": "urgency", "before": "tonight", "after": "immediate",
+             "child_id": None, "what_zh": "紧急程度", "what_en": "urgency", "before_zh": "当晚", "before_en": "tonight", "after_zh": "立即",
+             "after_en": "immediate"}]},
         "ComparedCases": {
             "here": side, "there": {**side, "case_id": OTHER, "case_no": case_no(1025, FILED)}, "score": 0.93, "reasons": [], "state": "open",
             "lines": [{"child": 1, "field": "name", "here": ["示*"], "there": ["示*"], "verdict": "near"}]},
@@ -175,6 +177,7 @@ def examples() -> dict[str, Any]:
                      "basis": ["R081", "R120", "default"]},
         "RateRow": {"unit": "unit-school-1", "desk": "SCHOOL", "asked": 4, "returned": 3, "on_time": 2, "rate": 0.75,
                     "last_returned_at": ACCEPTED},
+        "RegisteredChild": {"child_id": "ch-0d0f4b1e", "name": "示**", "birth_date": "2018", "registered_at": FILED},
         "AnswerTaken": {"round_id": "round-community_survey-2026-04-10", "version": 10, "is_open": True, "replayed": False,
                         "reports": [{"case_id": CASE, "receipt": "8F3K-72QD-0M5T-PX1A"}]},
         "Opened": {"id": "view-4bf92f35", "until": ACCEPTED + timedelta(minutes=10), "fields": ["children", "family"]},
@@ -244,7 +247,7 @@ def examples() -> dict[str, Any]:
                        "due_at": FILED + timedelta(days=7), "means_change": None, "replayed": False},
         "DuplicateAnswer": {"child_id": CHILD, "version": 2, "change": 2, "waits_for": "STREET-110106101", "replayed": False,
                             "due_at": FILED + timedelta(days=7), "decision": "same"},
-        "ChildServices": {"child_id": "ch-0d0f4b1e", "services": [
+        "ChildServices": {"child_id": "ch-0d0f4b1e", "file_id": "ch-0d0f4b1e", "services": [
             {"service": "h-preschool", "agency": "HEALTH", "zh": "学龄前儿童健康检查", "en": "check before school", "basis": ["R024"],
              "due": "yes", "at_months": 60, "next_months": 72, "given": [], "missing": []}]},
         "Questionnaire": {"code": "satisfaction", "zh": "社会公众满意度调查", "en": "how satisfied the public is", "questions": [

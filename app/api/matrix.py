@@ -306,7 +306,7 @@ OWN_RULES = {
         "whoever asked for the export or import (app/api/sheets.py)",
     ),
     **dict.fromkeys(
-        ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round"),
+        ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round", "round_registered"),
         "no case; who organises a round, who is asked and who oversees it (app/domain/rounds.py)",
     ),
     **dict.fromkeys(

@@ -1,6 +1,7 @@
 """The rules by version: proposed by one officer, approved by another; compared and tried on past cases before they hold."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Annotated, Any, cast
@@ -22,10 +23,11 @@ from app.domain.terms import Agency
 from app.policy.case_file import WrittenCase, facts_of_file
 from app.policy.coverage import covered
 from app.policy.diff import sentence
-from app.policy.dry_run import dry_run
+from app.policy.dry_run import Otherwise, dry_run
 from app.policy.examples import with_facts
 from app.policy.explanation import Explained, in_full
 from app.policy.loader import load
+from app.policy.otherwise_words import otherwise_in_words
 from app.policy.pack import Pack
 from app.policy.rehearsal import Course, NoSuchOutcome, rehearse
 from app.policy.simulation import simulate
@@ -110,13 +112,20 @@ class CoverRow(BaseModel):
 
 
 class OtherwiseRow(BaseModel):
-    """A past case that would have gone otherwise, and in what."""
+    """A past case that would have gone otherwise, and in what: in codes, and in words."""
 
     case_id: str
     case_no: str = Field(examples=["WB-2026-000123"])
     what: str
     before: Any
     after: Any
+    child_id: str | None = Field(description="Of one child of the case, else null.")
+    what_zh: str
+    what_en: str = Field(examples=["told to Civil Affairs, prepare a place of temporary protection: of the children"])
+    before_zh: str
+    before_en: str
+    after_zh: str
+    after_en: str
 
 
 class Tried(BaseModel):
@@ -266,5 +275,12 @@ async def dry_run_policy(
     cases = await past_reports(conn, who, newest, visible(who))
     found = await asyncio.to_thread(lambda: list(dry_run(packs[0], packs[1], cases)))
     numbers = await numbers_of(conn, (one.case_id for one in found))
-    rows = [OtherwiseRow(case_no=numbers[one.case_id], **one._asdict()) for one in found]
+    rows = [_otherwise(one, numbers[one.case_id], packs) for one in found]
     return Tried(cases=len(cases), otherwise=rows)
+
+
+def _otherwise(one: Otherwise, case_no: str, packs: Sequence[Pack]) -> OtherwiseRow:
+    said = otherwise_in_words(one, packs[0].file, packs[1].file)
+    words = {"what": said.what, "before": said.before, "after": said.after}
+    told = {f"{name}_{tongue}": getattr(in_both, tongue) for name, in_both in words.items() for tongue in ("zh", "en")}
+    return OtherwiseRow(case_no=case_no, child_id=said.child_id, **one._asdict(), **told)

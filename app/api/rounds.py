@@ -1,29 +1,38 @@
 """Screening rounds: what a unit is asked and answers, and how many have answered, unit by unit."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Numeric, and_, cast, exists, false, func, or_, select, true
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who
+from app.api.children import sighted
+from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
+from app.db.child_records import records_of
 from app.db.intake import Submission
 from app.db.rounds import begin_round, report_all
 from app.db.walls import open_door
 from app.domain.access import Actor
+from app.domain.child_record import ChildRecord
+from app.domain.child_terms import FileField
+from app.domain.identity import mask_name
+from app.domain.masking import mask_birth_date
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import ReturnRound, follows, organises
+from app.domain.sight import divisions
 from app.domain.terms import Agency
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
-one, unit = tables.rounds.c, tables.round_units.c
+one, unit, child = tables.rounds.c, tables.round_units.c, tables.children.c
 AsOf = Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")]
 
 
@@ -93,7 +102,8 @@ class NewRound(BaseModel):
 
 
 class Answer(BaseModel):
-    """A unit's answer: what it looked at, and each child for whom it reports; that nothing was found is said in so many words."""
+    """A unit's answer: what it looked at, each child for whom it reports and each that it has registered; that nothing was found is
+    said in so many words."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -106,8 +116,21 @@ class Answer(BaseModel):
     screened: int = Field(ge=0, le=10**6)
     nothing_found: bool = False
     reports: list[Submission] = Field(default_factory=list, max_length=50)
+    registered: list[Annotated[str, Field(max_length=80)]] = Field(
+        default_factory=list, max_length=50,
+        description="Children whom it found and registered, for whom nothing is to be reported: those of /registered.",
+    )  # fmt: skip
     joined: list[Agency] = Field(default_factory=list, max_length=10)
     note: str = Field("", max_length=20_000)
+
+
+class RegisteredChild(BaseModel):
+    """A child on file whom nobody has reported; masked."""
+
+    child_id: str
+    name: str
+    birth_date: str
+    registered_at: datetime
 
 
 class Filed(BaseModel):
@@ -204,7 +227,7 @@ async def rates(conn: Conn, who: Who, shouhu: Shouhu, code: str, as_of: AsOf = N
         .join(tables.rounds, one.id == unit.round_id)
         .where(one.code == code, one.opened_at <= at)
         .group_by(unit.unit, unit.desk)
-        .order_by(func.count().filter(back) / func.count(), unit.unit)
+        .order_by(cast(func.count().filter(back), Numeric) / func.count(), unit.unit)
     )  # fmt: skip
     rows = (await conn.execute(query)).mappings()
     return [RateRow.model_validate({**row, "rate": round(row["returned"] / row["asked"], 4)}) for row in rows]
@@ -253,14 +276,16 @@ async def answer(
     """What was found becomes reports and the round knows it, in one transaction."""
     if not await conn.scalar(select(one.id).where(one.id == round_id)):
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
-    if given.nothing_found == bool(given.reports):
+    if given.nothing_found == bool(given.reports or given.registered):
         raise Refused(RefusalCode.NOTHING_SAID)
+    registered = tuple(dict.fromkeys(given.registered))
+    await _require_registered(conn, who, round_id, registered)
     await open_door(conn)
     once = f"{round_id}/{given.unit}/{idempotency_key}" if idempotency_key else None
     filed = await report_all(conn, shouhu.ledger, shouhu.receipts, given.reports, who, once)
     command = ReturnRound(
         by=who, unit=given.unit, screened=given.screened, reports=tuple(report.case_id for report in filed),
-        joined=tuple(given.joined), note=given.note,
+        registered=registered, joined=tuple(given.joined), note=given.note,
     )  # fmt: skip
     done = await shouhu.ledger.record(conn, round_id, command, key=idempotency_key, expected=version_of(if_match))
     response.headers["ETag"] = f'"{done.version}"'
@@ -268,6 +293,69 @@ async def answer(
         round_id=round_id, version=done.version, is_open=done.progress.is_open, replayed=done.replayed,
         reports=[Filed(case_id=report.case_id, receipt=report.receipt) for report in filed],
     )  # fmt: skip
+
+
+@router.get("/{round_id}/registered", operation_id="round_registered")
+async def registered(
+    round_id: str, conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50
+) -> Page[RegisteredChild]:
+    """Whom an answer may name as found beside those whom it reports: the children whom nobody has reported, registered in the caller's
+    street, and named in no answer to a round of this kind. The last to be registered first."""
+    if not await conn.scalar(select(unit.unit).where(unit.round_id == round_id, _own(who))):
+        raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    query = select(child.id, child.filed_at).where(_on_file(who), child.id.not_in(await _named(conn, round_id)))
+    page = await page_of(
+        conn, query, _OnFile, (child.filed_at, child.id), cursor=cursor, limit=limit, newest_first=True
+    )
+    ids = [row.id for row in page.items]
+    if not ids:
+        return Page(items=[], next=None)
+    await audit_read(conn, who, "round_registered", None, ["name", "birth_date"], children=ids)
+    known = {record.child_id: record for record in await records_of(conn, ids, false())}
+    return Page(items=[_masked(row, known[row.id]) for row in page.items if row.id in known], next=page.next)
+
+
+class _OnFile(BaseModel):
+    id: str
+    filed_at: datetime
+
+
+def _masked(row: _OnFile, record: ChildRecord) -> RegisteredChild:
+    name, born = (
+        (entry and str(entry.value)) or "" for entry in map(record.entry, (FileField.NAME, FileField.BIRTH_DATE))
+    )
+    return RegisteredChild(
+        child_id=row.id, name=mask_name(name), birth_date=mask_birth_date(born), registered_at=row.filed_at
+    )
+
+
+def _on_file(who: Actor) -> ColumnElement[bool]:
+    """Registered in the caller's street without a report, and not returned as unfit: it waits to be verified, or is watched."""
+    file, watch = tables.child_files.c, tables.watches.c
+    waits = exists().where(file.child_id == child.id, file.is_open)
+    joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
+    stands = or_(waits, exists().where(watch.child_id == child.id))
+    return and_(child.case_id.is_(None), child.division.in_(divisions(who)), stands, ~joined, sighted(who))
+
+
+async def _named(conn: Conn, round_id: str, *, by_others: bool = False) -> list[str]:
+    """The children whom answers to rounds of this kind have named."""
+    path = cast("$.returns[*].registered[*]", JSONPATH)
+    query = select(func.jsonb_path_query(one.progress, path, type_=JSONB))
+    kind = select(one.code).where(one.id == round_id).scalar_subquery()
+    query = query.where(one.code == kind, one.id != round_id if by_others else true())
+    return [str(one) for one in (await conn.execute(query)).scalars()]
+
+
+async def _require_registered(conn: Conn, who: Actor, round_id: str, children: Sequence[str]) -> None:
+    """Each is in the caller's sight, and is found once; what this very round knows the ledger asks."""
+    if not children:
+        return
+    seen = set((await conn.execute(select(child.id).where(child.id.in_(children), _on_file(who)))).scalars())
+    if not seen.issuperset(children):
+        raise Refused(RefusalCode.CHILD_NOT_REGISTERED)
+    if seen.intersection(await _named(conn, round_id, by_others=True)):
+        raise Refused(RefusalCode.CHILD_NAMED)
 
 
 async def _followed(conn: Conn, shouhu: Shouhu, who: Actor) -> dict[str, RoundSpec]:

@@ -91,7 +91,7 @@ def unit_rows(state: Round) -> dict[str, Row]:
         rows[asked.unit] = {
             "round_id": state.round_id, "unit": asked.unit, "desk": asked.desk, "due_at": state.clock.due_at,
             "is_open": state.is_open, "returned_at": done.at if done else None, "late": bool(done and done.late),
-            "screened": done.screened if done else 0, "found": len(done.reports) if done else 0,
+            "screened": done.screened if done else 0, "found": done.found if done else 0,
             "joined": list(done.joined) if done else [],
         }  # fmt: skip
     return rows

@@ -13,6 +13,13 @@ def case_no(number: int, filed_at: datetime) -> str:
     return f"WB-{filed_at.astimezone(BEIJING).year}-{number:06d}"
 
 
+def means(said: str, number: int, filed_at: datetime) -> bool:
+    """Whether what somebody typed is this case: by its running number, with its own year where one was typed."""
+    found = SPOKEN.fullmatch(said.strip())
+    year = filed_at.astimezone(BEIJING).year
+    return found is not None and int(found[2]) == number and int(found[1] or year) == year
+
+
 def number_in(said: str) -> int | None:
     """The running number in what somebody typed, with or without the rest; None where it is no case number."""
     found = SPOKEN.fullmatch(said.strip())

@@ -61,6 +61,13 @@ LINKS = (FileField.SAME_AS, FileField.PARTED)
 """Those that name another child."""
 
 
+class HukouPlace(Term):
+    """Where a hukou is that is of no street or town in particular."""
+
+    DISTRICT = "110106", "丰台区内（街乡镇不详）", "in Fengtai, street not known"
+    OUTSIDE = "outside", "丰台区外", "outside of Fengtai"
+
+
 class Found(Term):
     """How a child that nobody has reported came to be registered."""
 

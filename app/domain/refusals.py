@@ -172,6 +172,16 @@ class RefusalCode(Term):
         "未列出儿童的，须明确填报“未发现”",
         "Where no child is listed, say that nothing was found.",
     )
+    CHILD_NOT_REGISTERED = (
+        "child_not_registered",
+        "所列儿童不是本辖区登记建档、没有上报过的",
+        "Somebody listed is no child whom your street has registered and nobody has reported.",
+    )
+    CHILD_NAMED = (
+        "child_named",
+        "该儿童已在同类排查中报送",
+        "An answer to a round of this kind has named this child already.",
+    )
     SURVEY_NOT_FOUND = "survey_not_found", "没有此问卷", "There is no such survey."
     INVITATION_NOT_FOUND = "invitation_not_found", "问卷码无效或已使用", "This code is wrong, or was used."
     UNKNOWN_POLICY = "unknown_policy", "没有此政策版本", "There is no such version of the rules."

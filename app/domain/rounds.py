@@ -52,6 +52,8 @@ class ReturnRound(Command):
     unit: str
     screened: int = Field(ge=0)
     reports: tuple[str, ...] = ()
+    registered: tuple[str, ...] = ()
+    """Children whom it found, and registered without a report."""
     joined: tuple[Agency, ...] = ()
 
 
@@ -97,6 +99,7 @@ class UnitReturned(RoundFact):
     unit: str
     screened: int
     reports: tuple[str, ...] = ()
+    registered: tuple[str, ...] = ()
     joined: tuple[Agency, ...] = ()
 
 
@@ -141,7 +144,13 @@ class Returned(Frozen):
     late: bool
     screened: int
     reports: tuple[str, ...]
+    registered: tuple[str, ...] = ()
     joined: tuple[Agency, ...]
+
+    @property
+    def found(self) -> int:
+        """How many children were found at risk or in need: those reported and those registered."""
+        return len(self.reports) + len(self.registered)
 
 
 class Round(Frozen):
@@ -175,6 +184,11 @@ class Round(Frozen):
         """Who has not answered."""
         done = {returned.unit for returned in self.returns}
         return tuple(asked for asked in self.units if asked.unit not in done)
+
+    @property
+    def registered(self) -> tuple[str, ...]:
+        """The children whom answers have named as found and registered."""
+        return tuple(child for returned in self.returns for child in returned.registered)
 
     def returned(self, unit: str) -> Returned | None:
         """The answer of a unit."""
@@ -214,6 +228,7 @@ def _with(state: Round, event: UnitReturned) -> tuple[Returned, ...]:
         late=before.late if before else event.at > state.clock.due_at,
         screened=event.screened + (before.screened if before else 0),
         reports=(*(before.reports if before else ()), *event.reports),
+        registered=(*(before.registered if before else ()), *event.registered),
         joined=tuple(dict.fromkeys([*(before.joined if before else ()), *event.joined])),
     )
     return (*(one for one in state.returns if one.unit != event.unit), now)
@@ -259,9 +274,11 @@ def _answered(state: Round, command: ReturnRound, policy: Policy, head: dict[str
         raise Refused(RefusalCode.NOT_ASKED)
     if any(agency not in policy.rounds[state.code].joined for agency in command.joined):
         raise Refused(RefusalCode.NOT_ASKED)
+    if {*command.registered}.intersection(state.registered):
+        raise Refused(RefusalCode.CHILD_NAMED)
     answer = UnitReturned(
-        **head, unit=command.unit, screened=command.screened, reports=command.reports, joined=command.joined
-    )
+        **head, unit=command.unit, screened=command.screened, reports=command.reports, registered=command.registered, joined=command.joined
+    )  # fmt: skip
     if any(one.unit != command.unit for one in state.missing):
         return (answer,)
     return answer, RoundClosed(**head, reason=RoundEnd.COMPLETE)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.domain.child_terms import WHOLE, FileField, Found
+from app.domain.child_terms import WHOLE, FileField, Found, HukouPlace
 from app.domain.facts import Known, Relation, Sex
 from app.domain.ledgers import COLUMNS
 from app.domain.terms import Grade
@@ -57,11 +57,11 @@ def layout(codes: Iterable[str], divisions: Mapping[str, str], *, cares: bool = 
     sheet is of a body that arranges who is entrusted with a child."""
     made = [SheetColumn(KEY, "编号", "number", "", note="系统编号，已有儿童填写；新增儿童留空")]
     for code in codes:
-        made += [CARE[code]] if cares and code in CARE else _columns(code, tuple(divisions.values()))
+        made += [CARE[code]] if cares and code in CARE else _columns(code, divisions)
     return (*made, FIT) if cares and any(column.care for column in made) else tuple(made)
 
 
-def _columns(code: str, streets: tuple[str, ...]) -> list[SheetColumn]:
+def _columns(code: str, streets: Mapping[str, str]) -> list[SheetColumn]:
     column = COLUMNS[code]
     if code == FileField.MEANS:
         picks = tuple(answer.zh for answer in Known)
@@ -82,7 +82,13 @@ def _columns(code: str, streets: tuple[str, ...]) -> list[SheetColumn]:
         return [SheetColumn(code, column.zh, column.en, code, note=f"{NOT_READ}{WHY_NOT[code]}")]
     of = FileField(code)
     note, example = NOTES.get(of, ("", ""))
-    picks = tuple(sex.zh for sex in Sex) if of is FileField.SEX else streets if of in DIVISIONS else ()
+    picks = (
+        tuple(sex.zh for sex in Sex)
+        if of is FileField.SEX
+        else tuple(places(of, streets).values())
+        if of in DIVISIONS
+        else ()
+    )
     return [SheetColumn(code, column.zh, column.en, code, of, "", picks, note, example or next(iter(picks), ""))]
 
 
@@ -111,3 +117,9 @@ CARE = {
 REGISTERING = (WHY, WATCHED)
 """What a row says besides of a child whom nobody has reported."""
 DIVISIONS = (FileField.RESIDENCE_DIVISION, FileField.HUKOU_DIVISION)
+
+
+def places(field: FileField, streets: Mapping[str, str]) -> Mapping[str, str]:
+    """What may stand in a column of divisions, by code: a hukou also lies somewhere in the district, or outside."""
+    further = {place.value: place.zh for place in HukouPlace} if field is FileField.HUKOU_DIVISION else {}
+    return {**streets, **further}

@@ -12,7 +12,7 @@ from app.domain.child_terms import FileField, Found
 from app.domain.facts import Known, Sex
 from app.domain.identity import id_findings, mask_name, mask_phone, normal_id, phone_findings
 from app.domain.ledgers import MASKS
-from app.domain.sheet_columns import DIVISIONS, JOINED, WATCHED, WHY, SheetColumn
+from app.domain.sheet_columns import DIVISIONS, JOINED, WATCHED, WHY, SheetColumn, places
 from app.domain.terms import Grade, Term
 
 SPLIT = re.compile(r"[、,，;；/\n]+")
@@ -102,8 +102,8 @@ def _cell(column: SheetColumn, value: Any, divisions: Mapping[str, str]) -> Cell
         return harmless(str(said)) if column.part == "note" and said else Known(said).zh if said else None
     if column.enters is FileField.SEX and value:
         return Sex(value).zh
-    if column.enters in DIVISIONS:
-        return divisions.get(str(value), value)
+    if column.enters and column.enters in DIVISIONS:
+        return places(column.enters, divisions).get(str(value), value)
     match value:
         case None | "":
             return None
@@ -203,7 +203,7 @@ def _read_field(
         value = next((sex.value for sex in Sex if text in (sex.zh, sex.value)), None)
         wrong = None if value else Wrong.NO_CHOICE
     elif name in DIVISIONS:
-        value = next((code for code, zh in divisions.items() if text in (code, zh)), None)
+        value = next((code for code, zh in places(name, divisions).items() if text in (code, zh)), None)
         wrong = None if value else Wrong.NO_CHOICE
     elif name is FileField.BIRTH_DATE:
         value, wrong = read_day(raw, text, today)

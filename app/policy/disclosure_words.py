@@ -48,7 +48,7 @@ def fields_in_words(part: str, fields: Sequence[str]) -> Words:
 
 def whose(agencies: Iterable[Agency], tasks: Iterable[str], file: "PackFile") -> Words:
     """Whom a list is for."""
-    who, named = list(agencies), [_task(task, file) for task in tasks]
+    who, named = list(agencies), [task_in_words(task, file) for task in tasks]
     zh = "、".join(one.zh for one in who) or OTHERS.zh
     en = ", ".join(one.en for one in who) or OTHERS.en
     if not named:
@@ -74,7 +74,7 @@ def _in_row(who: Words, found: Difference, file: "PackFile") -> Words:
     return Words(f"{who.zh}（{leg.zh}）", f"{who.en} ({leg.en})")
 
 
-def _task(task: str, file: "PackFile") -> Words:
+def task_in_words(task: str, file: "PackFile") -> Words:
     """The shortest of what its rows call it: what they add is of their case."""
     known = [Words(row.zh, row.en) for row in file.routes if row.task == task]
     known += [Words(one.zh, one.en) for one in Service if one.value == task]

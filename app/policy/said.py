@@ -5,7 +5,7 @@ from typing import Any
 
 from app.district import DIVISIONS
 from app.domain.benefits import Benefit, Result
-from app.domain.child_terms import FileField
+from app.domain.child_terms import FileField, HukouPlace
 from app.domain.determination import Category, PlacementCode, Standing
 from app.domain.facts import Known, Relation, Sex, Whereabouts
 from app.domain.terms import Grade, ReporterClass, Term
@@ -61,6 +61,8 @@ def fact_value(value: Any, key: str = "") -> Pair:
     """A value in words, a street by its name; unknown facts are left out of a group of them."""
     if key in PLACES and value in STREETS:
         return STREETS[value], STREETS[value]
+    if key == FileField.HUKOU_DIVISION and value == HukouPlace.OUTSIDE:
+        return HukouPlace.OUTSIDE.zh, HukouPlace.OUTSIDE.en
     if isinstance(value, Mapping):
         said = [
             (fact_name(key), fact_value(one, key))

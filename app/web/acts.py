@@ -226,6 +226,7 @@ FURTHER: dict[str, Pair] = {
     "rounds_asked": ("查看待反馈排查", "listed rounds to answer"),
     "round_rates": ("查看排查进度", "read a round's rates"),
     "round_units": ("查看排查单位", "listed a round's units"),
+    "round_registered": ("查看排查可报送的建档儿童", "listed registered children for a round"),
     "answer_round": ("反馈排查", "answered a round"),
     "send_signals": ("推送信号", "sent signals"),
     "held_signals": ("查看待核对信号", "listed signals"),

@@ -1,6 +1,7 @@
 """儿童档案: all that the reader's body sees of one child, what waits for whom, and a change of it beside what stands there."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import children, registers
+from app.api import catalogue, children, registers
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked, Lens
 from app.db.service import Service
@@ -27,10 +28,10 @@ from app.domain.terms import CloseReason, Grade, Safety, Stage
 from app.domain.titles import TITLES
 from app.domain.visit import Finding
 from app.web import kin
-from app.web.enrolment import CHILDREN, MEANS
+from app.web.enrolment import CHILDREN, MEANS, hukous
 from app.web.forms import Form, Unfit, in_words
 from app.web.frame import STRICT
-from app.web.said import STREETS, fact_value, moment
+from app.web.said import STREETS, fact_name, fact_value, moment
 from app.web.staff import Signed, show
 from app.web.words import Pair
 
@@ -67,7 +68,7 @@ AREAS = {F.HEALTH: 2000, F.HOUSEHOLD: 500}
 """Longer texts, with how long they may be."""
 PLACES: list[tuple[str, Pair]] = [(code, (name, name)) for code, name in STREETS.items()]
 LISTS: Mapping[FileField, Sequence[Any]] = {
-    F.SEX: tuple(Sex), F.HUKOU_DIVISION: PLACES, F.RESIDENCE_DIVISION: [one for one in PLACES if one[0] != DISTRICT],
+    F.SEX: tuple(Sex), F.HUKOU_DIVISION: hukous(), F.RESIDENCE_DIVISION: [one for one in PLACES if one[0] != DISTRICT],
 }  # fmt: skip
 """Where a child lives is a street or town: the file goes to its desk."""
 
@@ -101,6 +102,7 @@ async def _file(
         "waiting": {field: one for field, one in fields.items() if one.get("waiting")}, "streets": STREETS, "needs": tuple(Need),
         "stands": [field for field in fields if field not in WHOLE], "fields": fields, "desks": DESK_NAMES, "fact_value": fact_value,
         "steps": await _steps(conn, shouhu, fields), "founds": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},
+        "served": await _services(conn, who, shouhu, child), "fact_name": fact_name,
         "entered_in": await _entered_in(conn, who, shouhu), "whole": WHOLE, "reasons": {one.value: one for one in NotTaken},
         "stages": {one.value: one for one in Stage}, "ends": {one.value: one for one in CloseReason},
         "benefits": {one.value: one for one in Benefit}, "safeties": {one.value: one for one in Safety}, "case_no": _case_no,
@@ -108,6 +110,18 @@ async def _file(
         "minutes": int(VIEW_LASTS.total_seconds() // 60), "moment": moment, "visits_it": child["watch"] and child["watch"].desk == who.desk,
     }  # fmt: skip
     return await show(request, conn, who, "child.html", facts, status=form.status)
+
+
+async def _services(
+    conn: AsyncConnection, who: Actor, shouhu: Service, child: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Sequence[catalogue.Due]] | None:
+    """The newest case by which the person may read what is due to the child, with that; None where there is none."""
+    for case in reversed(child.get("cases") or []):
+        with suppress(Refused):
+            rows = await catalogue.child_services(case["id"], conn, who, shouhu)
+            if found := next((row for row in rows if row.file_id == child["id"]), None):
+                return case, found.services
+    return None
 
 
 def _case_no(case: Mapping[str, Any]) -> str:

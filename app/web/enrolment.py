@@ -13,7 +13,7 @@ from app.api.context import Conn, Shouhu
 from app.db.service import Service
 from app.district import DISTRICT
 from app.domain.access import Actor
-from app.domain.child_terms import FileField, Found
+from app.domain.child_terms import FileField, Found, HukouPlace
 from app.domain.facts import Known, Relation, SchoolStage, Sex, Whereabouts
 from app.domain.identity import id_findings
 from app.domain.refusals import RefusalCode, Refused
@@ -28,8 +28,6 @@ from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
 CHILDREN, NEW = "/children", "/children/new"
-OUTSIDE = "outside"
-"""The hukou lies outside of the district."""
 TEXTS = ("name", "birth_date", "birth_text", "id_no", "phone", "residence", "hukou", "school")
 STATES: Mapping[str, Pair] = {
     "disabled": ("残疾", "disabled"),
@@ -92,7 +90,7 @@ async def _register(
     done = await registration.register_child(given, conn, who, shouhu, Response(), form.key)
     later = {field: form.one(field.value) for field in LATER if form.one(field.value)}
     hukou = form.one("hukou_division")
-    later |= {FileField.HUKOU_DIVISION: hukou} if hukou in STREETS else {}
+    later |= {FileField.HUKOU_DIVISION: hukou} if hukou in dict(hukous()) else {}
     for field, value in later.items():
         entered = children.EnteredValue(field=field, value=value, seen=0, evidence=given.evidence)
         try:
@@ -135,7 +133,7 @@ def _given(form: Form) -> registration.NewChild | None:
 
 def _hukou(form: Form) -> dict[str, str]:
     place = form.one("hukou_division")
-    here = Known.NO if place == OUTSIDE else Known.YES if place else None
+    here = Known.NO if place == HukouPlace.OUTSIDE else Known.YES if place else None
     return {"hukou_in_district": here.value} if here else {}
 
 
@@ -172,6 +170,5 @@ def hukous() -> list[tuple[str, Pair]]:
     """Where a hukou may be: a street or town of the district, somewhere in it, or outside."""
     return [
         *((code, (name, name)) for code, name in STREETS.items() if code != DISTRICT),
-        (DISTRICT, ("丰台区内（街乡镇不详）", "in Fengtai, street not known")),
-        (OUTSIDE, ("丰台区外", "outside of Fengtai")),
+        *((place.value, (place.zh, place.en)) for place in HukouPlace),
     ]

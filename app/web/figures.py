@@ -1,16 +1,22 @@
 """统计: what came in, how fast a child was safe, who is on time, how high silences climbed; each chart drawn here, with its table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import statistics
+from app.api import statistics, surveys
 from app.api.charts import figures as figures_of
 from app.api.charts import figures_workbook
 from app.api.context import Conn, Shouhu
+from app.db.service import Service
+from app.domain.access import Actor
 from app.domain.charts import Chart, ChartTable
+from app.domain.refusals import Refused
+from app.domain.surveys import MARKS
 from app.web.oversight import oversees
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
 from app.web.words import Pair
@@ -46,12 +52,15 @@ def bars(
 
 
 @router.get(FIGURES)
-async def figures(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "") -> Response:
-    """The figures of now, and of one month street by street."""
+async def figures(
+    request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "", since: str = "", until: str = ""
+) -> Response:
+    """The figures of now, and of one month street by street; what the public answered in the months that were asked for."""
     found = await figures_of(conn, who, shouhu, month or None)
     table = found.tables
     papers = await statistics.circulars(conn, who)
     facts = {
+        **await _answered(conn, who, shouhu, found.months, since, until), "marks": MARKS,
         "circulars": papers, "path": FIGURES, "at": found.at, "months": found.months,
         "chosen": found.month, "outcomes": found.outcomes, "smallest": found.smallest,
         "charts": Chart, "streets": table[Chart.STREETS], "kept": table[Chart.KEPT],
@@ -63,6 +72,18 @@ async def figures(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, mon
         "by_rung": bars(table[Chart.RUNGS]), "to_safety": bars(table[Chart.TO_SAFETY], lambda hours: f"{hours:.1f}"),
     }  # fmt: skip
     return await show(request, conn, who, "figures.html", facts)
+
+
+async def _answered(
+    conn: AsyncConnection, who: Actor, shouhu: Service, months: Sequence[str], since: str, until: str
+) -> dict[str, Any]:
+    """How the public answered each questionnaire in these months, for whoever oversees the district; a month that is none asks for all."""
+    first, last = (date.fromisoformat(f"{one}-01") if one in months else None for one in (since, until))
+    told: list[tuple[surveys.Questionnaire, surveys.Results]] = []
+    with suppress(Refused):
+        for one in await surveys.questionnaires(conn, who, shouhu):
+            told.append((one, await surveys.results(one.code, conn, who, shouhu, first, last)))
+    return {"surveys": told, "since": since if first else "", "until": until if last else ""}
 
 
 @router.get(FIGURES + "/workbook")

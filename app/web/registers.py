@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import date, datetime, time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,13 +11,15 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import registers
+from app.api import cases, registers
 from app.api.children import rules_of
-from app.api.context import Conn, Shouhu
+from app.api.context import Conn, Shouhu, numbers_of
 from app.api.need import Asked
 from app.db.service import Service
 from app.district import DESKS
 from app.domain.access import Actor
+from app.domain.case_no import means, number_in
+from app.domain.facts import BEIJING
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import Refused
 from app.domain.registers import EndOfEntry, FieldSpec, FieldType, Kind
@@ -32,10 +35,12 @@ DESK_NAMES = {desk.id: desk.name for desk in DESKS}
 NAMED_BY = ("name", "title", "line")
 """The field by which an entry is called where another names it."""
 MOST = 200
+ON, OF = "totals_on", "totals_of"
+"""The day and the code of which the totals are asked for."""
 KINDS = {FieldType.DAY: "date", FieldType.COUNT: "number", FieldType.YUAN: "text"}
 LABELS: dict[str, Pair] = {
     "reason": ("注销原因", "Why it ends"), "sure": ("确认", "Sure"), "need": ("为什么需要", "Why they are needed"),
-    "why": ("具体事由", "What for"),
+    "why": ("具体事由", "What for"), ON: ("截至", "As of the end of"),
 }  # fmt: skip
 SHOWN = 6
 """Columns of a list; all fields stand on the page of the entry."""
@@ -51,7 +56,8 @@ async def listed(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> R
     empty = {one.code: [row for row in due if row.book == one.code and row.what == "vacancy"] for one in kinds}
     again = {one.code: sum(row.book == one.code and row.what == "review" for row in due) for one in kinds}
     rows = sorted(kinds, key=lambda one: (not empty[one.code], not one.keeps))
-    facts = {"path": REGISTERS, "rows": rows, "empty": empty, "reviews": again}
+    stand = {one.code: sum(row.entries for row in await registers.totals(one.code, conn, who, shouhu)) for one in kinds}
+    facts = {"path": REGISTERS, "rows": rows, "empty": empty, "reviews": again, "stand": stand}
     return await show(request, conn, who, "registers.html", facts)
 
 
@@ -61,7 +67,7 @@ async def one(
 ) -> Response:  # fmt: skip
     """Who or what stands in it; the empty posts first. What the address says of a field stands in the form already."""
     kind = await _kind(conn, who, shouhu, code)
-    known = {spec.code for spec in kind.fields}
+    known = {*(spec.code for spec in kind.fields), ON, OF}
     form = Form({name: [value] for name, value in request.query_params.items() if name in known})
     return await _one(request, conn, who, shouhu, kind, form, ended=ended, cursor=cursor)
 
@@ -70,7 +76,8 @@ async def one(
 async def add(code: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """登记: a new entry, which may fill an empty post."""
     form, kind = await Form.of(request), await _kind(conn, who, shouhu, code)
-    given = registers.NewEntry(fields=_said(form, kind.fields), division=form.one("division")[:9] or None)
+    said = await _said(form, conn, who, kind.fields)
+    given = registers.NewEntry(fields=said, division=form.one("division")[:9] or None)
     done = await _attempt(
         form, conn, lambda: registers.add(code, given, conn, who, shouhu, Response(), idempotency_key=form.key)
     )
@@ -97,13 +104,34 @@ async def _attempt(form: Form, conn: AsyncConnection, act: Any) -> Any:
     return None
 
 
-def _said(form: Form, fields: Sequence[FieldSpec]) -> dict[str, Any]:
+async def _said(form: Form, conn: AsyncConnection, who: Actor, fields: Sequence[FieldSpec]) -> dict[str, Any]:
     """What was typed, as the register wants it; what is no number stays as it was typed and is refused."""
     said: dict[str, Any] = {spec.code: form.one(spec.code) for spec in fields if form.one(spec.code)}
-    counts = [spec.code for spec in fields if spec.type is FieldType.COUNT]
-    return {
-        name: int(one) if name in counts and one.isdecimal() and len(one) < 12 else one for name, one in said.items()
-    }
+    for spec in fields:
+        typed = said.get(spec.code, "")
+        if spec.type is FieldType.COUNT and typed.isdecimal() and len(typed) < 12:
+            said[spec.code] = int(typed)
+        elif spec.type is FieldType.CASE and typed:
+            said[spec.code] = await _case_called(form, conn, who, spec.code, typed)
+    return said
+
+
+async def _case_called(form: Form, conn: AsyncConnection, who: Actor, field: str, typed: str) -> str:
+    """The case that is called so; one that is out of sight and one that is not there are told alike."""
+    if (number := number_in(typed)) is None:
+        form.wrong(
+            field, "请填写案件编号，例如 WB-2026-000123", "Please enter the number of the case, such as WB-2026-000123."
+        )
+        return ""
+    rows = (await cases.list_cases(conn, who, number=number, open_only=False)).items
+    found = next((row.id for row in rows if means(typed, row.number, row.filed_at)), "")
+    if not found:
+        form.wrong(
+            field,
+            "没有您可以查看的这个案件，请核对编号",
+            "There is no such case that you may see; please check the number.",
+        )
+    return found
 
 
 async def _one(
@@ -113,12 +141,38 @@ async def _one(
     page = await registers.entries(kind.code, conn, who, shouhu, ended=ended, division=None, cursor=cursor, limit=50)
     due = [row for row in await registers.due(conn, who, shouhu) if row.book == kind.code]
     facts = {
-        **await _facts(conn, who, shouhu, kind), "form": form, "rows": page.items, "next": page.next, "ended": ended,
+        **await _totals(conn, who, shouhu, kind, form), **await _facts(conn, who, shouhu, kind, page.items), "form": form,
+        "rows": page.items, "next": page.next, "ended": ended,
         "empty": [row for row in due if row.what == "vacancy"], "reviews": {row.subject for row in due if row.what == "review"},
         "shown": _columns(kind.fields, page.items), "fills": await _fills(conn, shouhu, kind.code),
         "whole": who.division is None, "streets_of": list(STREETS.items()), "typed": bool(form.typed) or bool(form.errors),
     }  # fmt: skip
     return await show(request, conn, who, "register.html", facts, status=form.status)
+
+
+async def _totals(
+    conn: AsyncConnection, who: Actor, shouhu: Service, kind: registers.RegisterKind, form: Form
+) -> dict[str, Any]:
+    """By street: how many entries stand, or stood at the end of a day, and what their numbers add up to; on wish of one code alone."""
+    until, (of, _, code) = _end_of(form), form.one(OF).partition(":")
+    rows = await registers.totals(kind.code, conn, who, shouhu, of or None, code or None, until)
+    kinds = [(spec, one) for spec in kind.fields if spec.choices and not spec.private for one in spec.choices]
+    sums = {name: sum(row.sums[name] for row in rows) for name in (rows[0].sums if rows else ())}
+    return {
+        "totals": rows, "sums": sums, "summed": [spec for spec in kind.fields if spec.code in sums], "on": ON, "of": OF,
+        "kinds_of": [(f"{spec.code}:{one.code}", (f"{spec.zh}：{one.zh}", f"{spec.en}: {one.en}")) for spec, one in kinds],
+    }  # fmt: skip
+
+
+def _end_of(form: Form) -> datetime | None:
+    """The end of the day that was asked for; None for now."""
+    if not form.one(ON):
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(form.one(ON)), time.max, BEIJING)
+    except ValueError:
+        form.wrong(ON, "请填写日期，例如 2026-03-12", "Please enter a day, such as 2026-03-12.")
+        return None
 
 
 def _columns(fields: Sequence[FieldSpec], rows: Sequence[registers.EntryRow]) -> list[FieldSpec]:
@@ -133,8 +187,12 @@ async def _fills(conn: AsyncConnection, shouhu: Service, code: str) -> dict[str,
     return {one.zh: {**one.having, **({one.through: ""} if one.through else {})} for one in book.expects}
 
 
-async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, kind: registers.RegisterKind) -> dict[str, Any]:
-    """What lists and forms need of a register: its fields, and what may be chosen in them."""
+async def _facts(
+    conn: AsyncConnection, who: Actor, shouhu: Service, kind: registers.RegisterKind, rows: Sequence[registers.EntryRow]
+) -> dict[str, Any]:
+    """What lists and forms need of a register: its fields, what may be chosen in them, and what `rows` name."""
+    named = [spec.code for spec in kind.fields if spec.type is FieldType.CASE]
+    numbers = await numbers_of(conn, [str(row.fields[name]) for row in rows for name in named if row.fields.get(name)])
     books = {spec.code: await _called(conn, who, shouhu, spec.book) for spec in kind.fields if spec.book}
     rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
     subjects = [await _called(conn, who, shouhu, one.each) for one in rules.registers[kind.code].expects]
@@ -149,11 +207,14 @@ async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, kind: regis
     def said(spec: FieldSpec, value: Any) -> Pair:
         if spec.type is FieldType.CHILD:
             return f"档案 {short(str(value))}", f"file {short(str(value))}"
+        if spec.type is FieldType.CASE:
+            number = numbers.get(str(value))
+            return (number, number) if number else ("您不能查看的案件", "a case that you may not see")
         return words.get(spec.code, {}).get(value, (str(value), str(value)))
 
     called = {name: one for found in [*books.values(), *subjects] for name, one in found.items()}
     return {
-        "path": REGISTERS, "kind": kind, "lists": lists, "said": said,
+        "path": REGISTERS, "kind": kind, "lists": lists, "said": said, "case_numbers": numbers,
         "types": {spec.code: KINDS.get(spec.type, "text") for spec in kind.fields},
         "desks": DESK_NAMES, "streets": {**STREETS, **DESK_NAMES, **called}, "today": shouhu.ledger.clock().date().isoformat(),
         "labels": {spec.code: (spec.zh, spec.en) for spec in kind.fields} | LABELS,
@@ -197,7 +258,7 @@ async def act(code: str, entry_id: str, request: Request, conn: Conn, who: Signe
             conn, lambda: registers.end(code, entry_id, over, conn, who, shouhu, Response(), form.key, seen)
         )
     elif verb == "change":
-        given = registers.Given(fields=_said(form, kind.fields))
+        given = registers.Given(fields=await _said(form, conn, who, kind.fields))
         done = await _attempt(
             form, conn, lambda: registers.change(code, entry_id, given, conn, who, shouhu, Response(), form.key, seen)
         )
@@ -219,7 +280,7 @@ async def _entry(
     last = lines[-1]
     if form.version is None:
         form.version = last.version
-    known = await _facts(conn, who, shouhu, kind)
+    known = await _facts(conn, who, shouhu, kind, [last])
     for spec in kind.fields:  # an entry that has ended, or is beyond those listed, is still what stands here
         value = str(last.fields.get(spec.code) or "")
         if spec.book and value and value not in dict(known["lists"][spec.code]):

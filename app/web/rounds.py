@@ -16,11 +16,13 @@ from app.domain.access import Actor
 from app.domain.facts import Sex
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import organises
+from app.domain.sight import may_register
 from app.domain.terms import Agency, ReporterClass, Role, Trigger
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.owed import STREETS
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
+from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
 ROUNDS = "/rounds"
@@ -29,6 +31,19 @@ CLASSES = {
 }  # fmt: skip
 ASKED, HOLD = tuple(CLASSES), (Agency.EDU, Agency.CIVIL, Agency.JUSTICE, Agency.WF)
 """Who is asked and who holds or joins a round by the rules of the release."""
+NOBODY, ON_FILE, REPORT = "no", "registered", "yes"
+FOUND: list[tuple[str, Pair]] = [
+    (NOBODY, ("没有发现", "none")),
+    (ON_FILE, ("有，都已登记建档，没有需要上报的", "yes; all are registered, and nothing is to be reported")),
+    (
+        REPORT,
+        (
+            "有，随本次报送报告一名；还有的请另行上报",
+            "yes: one is reported with this answer, please report further ones by themselves",
+        ),
+    ),
+]
+"""What a unit found."""
 DESK_NAMES = {desk.id: desk.name for desk in DESKS}
 
 
@@ -75,19 +90,23 @@ async def _listed(
 
 @router.get(ROUNDS + "/{round_id}")
 async def one(
-    round_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, missing: bool = False
+    round_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, missing: bool = False,
+    rates: bool = False,
 ) -> Response:  # fmt: skip
-    """The form of the answer, where one is owed; the units with their answers, for those who follow the round."""
-    return await _one(request, conn, who, shouhu, round_id, Form(), cursor, missing=missing)
+    """The form of the answer, where one is owed; the units with their answers, and how they answer all rounds of the kind, for those
+    who follow the round."""
+    return await _one(request, conn, who, shouhu, round_id, Form(), cursor, missing=missing, rates=rates)
 
 
 @router.post(ROUNDS + "/{round_id}")
 async def answer(round_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """报送: nothing found, or a child at risk, whose report is filed with the answer."""
+    """报送: nothing found, children who were registered, or a child at risk, whose report is filed with the answer."""
     form = await Form.of(request)
     said = _said(form, who)
     given = form.valid(rounds.Answer, said) if said else None
-    beside = {RefusalCode.NOTHING_SAID: "found"}
+    beside = {
+        RefusalCode.NOTHING_SAID: "found", RefusalCode.CHILD_NOT_REGISTERED: "registered", RefusalCode.CHILD_NAMED: "registered",
+    }  # fmt: skip
     done = given and await form.attempt(
         conn, lambda: rounds.answer(round_id, given, conn, who, shouhu, Response(), form.key), beside
     )
@@ -100,9 +119,17 @@ def _said(form: Form, who: Actor) -> dict[str, Any] | None:
     """The body of the command."""
     if not form.one("screened").isdecimal():
         form.wrong("screened", "请填写排查人数", "Please say how many children were looked at.")
-    if form.one("found") not in ("yes", "no"):
-        form.wrong("found", "请说明是否发现", "Please say whether a child at risk was found.")
-    found = form.one("found") == "yes"
+    found, registered = form.one("found") == REPORT, form.many("registered")
+    if form.one("found") not in dict(FOUND):
+        form.wrong("found", "请说明是否发现", "Please say whether a child was found.")
+    if form.one("found") == NOBODY and registered:
+        form.wrong("found", "已勾选建档儿童，请选择“有”", "You have ticked registered children, so somebody was found.")
+    if form.one("found") == ON_FILE and not registered:
+        form.wrong(
+            "registered",
+            "请勾选发现并已建档的儿童；还没有建档的，请先登记建档",
+            "Please tick whom you found; register them first where they are not.",
+        )
     if who.agency not in CLASSES:
         raise HTTPException(404)
     if found and not form.many("situations"):
@@ -116,14 +143,14 @@ def _said(form: Form, who: Actor) -> dict[str, Any] | None:
         "narrative": form.one("narrative"),
     }  # fmt: skip
     return {
-        "unit": who.unit or who.desk, "screened": int(form.one("screened")), "nothing_found": not found, "reports": [report] if found else [],
-        "joined": form.many("joined"), "note": form.one("note"),
+        "unit": who.unit or who.desk, "screened": int(form.one("screened")), "nothing_found": form.one("found") == NOBODY, "reports": [report] if found else [],
+        "registered": registered, "joined": form.many("joined"), "note": form.one("note"),
     }  # fmt: skip
 
 
 async def _one(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, round_id: str, form: Form, cursor: str | None, *,
-    missing: bool = False,
+    missing: bool = False, rates: bool = False,
 ) -> Response:  # fmt: skip
     owed = await rounds.asked(conn, who, shouhu, cursor=None, limit=50)
     mine = next((row for row in owed.items if row.round_id == round_id), None)
@@ -133,12 +160,16 @@ async def _one(
         units = None
     if mine is None and units is None:
         raise HTTPException(404)
+    on_file = mine is not None and may_register(who)
+    offered = (await rounds.registered(round_id, conn, who, cursor=None, limit=50)).items if on_file else []
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds
     code = mine.code if mine else round_id.removeprefix("round-").rsplit("-", 3)[0]
     spec = specs.get(code)
+    rated = await rounds.rates(conn, who, shouhu, code) if rates and units else None
     facts = {
-        "path": ROUNDS, "round_id": round_id, "mine": mine, "units": units, "missing": missing, "form": form, "streets": STREETS,
+        "path": ROUNDS, "round_id": round_id, "mine": mine, "units": units, "missing": missing, "rated": rated, "form": form, "streets": STREETS,
         "spec": spec, "name": (spec.zh, spec.en) if spec else (code, code), "joined": spec.joined if spec else (), "desks": DESK_NAMES,
         "sexes": tuple(Sex), "triggers": tuple(Trigger), "own": who.division or "",
+        "founds": [one for one in FOUND if on_file or one[0] != ON_FILE], "on_file": on_file, "offered": offered,
     }  # fmt: skip
     return await show(request, conn, who, "round.html", facts, status=form.status)

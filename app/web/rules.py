@@ -70,7 +70,7 @@ async def trial(version: str, request: Request, conn: Conn, who: Signed, shouhu:
         conn,
         who,
         "trial.html",
-        {"path": RULES, "version": version, "against": against, "tried": tried, "said": _said},
+        {"path": RULES, "version": version, "against": against, "tried": tried},
     )
 
 

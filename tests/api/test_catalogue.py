@@ -23,6 +23,7 @@ async def test_what_is_due_for_a_child_until_its_agency_has_entered_that_it_was_
         answer = await api.get(person, f"/v1/cases/{case}/services")
         assert answer.status_code == 200, answer.text
         [one] = answer.json()
+        assert one["file_id"] == one["child_id"], "no report before this one"
         return one["child_id"], {service["service"]: service for service in one["services"]}
 
     child_id, before = await shown()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.case_no import case_no, number_in
+from app.domain.case_no import case_no, means, number_in
 
 
 @pytest.mark.parametrize(("said", "number"), [
@@ -13,6 +13,13 @@ from app.domain.case_no import case_no, number_in
 def test_a_case_number_is_read_however_it_is_written(said, number):
     assert number_in(said) == number
     assert case_no(123, datetime(2026, 12, 31, 16, 30, tzinfo=UTC)) == "WB-2027-000123"
+
+
+@pytest.mark.parametrize(("said", "is_it"), [
+    ("WB-2027-000123", True), ("wb2027-123", True), ("123", True), ("WB-2026-000123", False), ("124", False), ("lxm", False),
+])  # fmt: skip
+def test_a_case_is_meant_by_its_number_and_no_other_year(said, is_it):
+    assert means(said, 123, datetime(2026, 12, 31, 16, 30, tzinfo=UTC)) is is_it
 
 
 async def test_tasks_have_their_names_filters_and_counts(api):

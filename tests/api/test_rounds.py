@@ -6,13 +6,21 @@ import pytest
 from sqlalchemy import func, select, text
 
 from app.db import tables
-from app.domain.access import ENGINE
-from app.domain.rounds import OpenRound
+from app.domain.access import ENGINE, Actor
+from app.domain.rounds import OpenRound, ReturnRound
+from app.domain.terms import Agency, Role
 from tests.api.test_reports import is_problem
 
 COMM, OTHER = "comm-110106007.officer.1", "comm-110106008.officer.1"
 CHILD = {"children": [{"residence_division": "110106007"}], "situations": ["living_alone"],
          "reporter": {"class": "committee"}}  # fmt: skip
+NURSERY = Actor(
+    person_id="kindergarten.reporter.1",
+    agency=Agency.SCHOOL,
+    desk="SCHOOL",
+    roles=(Role.REPORTER,),
+    unit="unit-kindergarten-1",
+)
 NOTHING = {"screened": 300, "nothing_found": True}
 
 
@@ -73,6 +81,50 @@ async def test_a_child_that_an_answer_lists_is_a_report_in_the_same_transaction_
         assert await conn.scalar(made, known) == 1
 
 
+async def test_an_answer_names_the_children_whom_it_found_and_registered_each_once(api, survey, key):
+    """Without a case and before a watch; a child that others keep, that was reported or that an answer has named is none of them."""
+    finder, path = "comm-110106010.officer.1", f"/v1/rounds/{survey['id']}/registered"
+    found = [
+        await registered_by(api, finder, "单小苗（化名）", "2018-01-02"),
+        await registered_by(api, finder, "单小芽（化名）", "2019-03-04"),
+    ]
+    other = await registered_by(api, "comm-110106011.officer.1", "单小枝（化名）", "2017-05-06")
+    case = (await api.report(children=[{"residence_division": "110106010"}]))["case_id"]
+    reported = (await api.progress(case))["children"][0]["id"]
+    listed = (await api.get(finder, path)).json()["items"]
+    assert [row["child_id"] for row in listed] == found[::-1], "the newest first"
+    assert {row["name"] for row in listed} == {"单*"}
+    is_problem(await api.get("comm-110106011.officer.1", "/v1/rounds/round-none/registered"), 404, "round_not_found")
+    is_problem(await api.get("civil.supervisor.1", path), 404, "round_not_found")
+    body, unit = {"screened": 80, "registered": [found[0], found[0]]}, "COMM-110106010"
+    for none_of_them in (other, reported, "ch-none"):
+        wrong = {**body, "registered": [found[0], none_of_them]}
+        is_problem(await answer(api, finder, survey["id"], unit, wrong), 409, "child_not_registered")
+    nothing = {**body, "nothing_found": True}
+    is_problem(await answer(api, finder, survey["id"], unit, nothing), 409, "nothing_said")
+    once, before = {"Idempotency-Key": key}, await cases(api)
+    done = (await answer(api, finder, survey["id"], unit, body, once)).json()
+    again = (await answer(api, finder, survey["id"], unit, body, once)).json()
+    assert (done["reports"], again["replayed"], again["version"]) == ([], True, done["version"])
+    assert await cases(api) == before
+    row = (await units(api, survey["id"]))[unit]
+    assert (row["screened"], row["found"]) == (80, 1)
+    assert [row["child_id"] for row in (await api.get(finder, path)).json()["items"]] == found[1:]
+    is_problem(await answer(api, finder, survey["id"], unit, body), 409, "child_named")
+    more = await answer(api, finder, survey["id"], unit, {"screened": 0, "registered": found[1:], "reports": [CHILD]})
+    assert (more.status_code, len(more.json()["reports"])) == (200, 1), more.text
+    assert (await units(api, survey["id"]))[unit]["found"] == 3
+
+
+async def registered_by(api, person, name, born):
+    child = {"name": name, "birth_date": born, "residence": "示例路1号"}
+    made = await api.post(
+        person, "/v1/children", {"child": child, "found": "in_difficulty", "grade": "low", "evidence": "排查"}
+    )
+    assert made.status_code == 201, made.text
+    return made.json()["child_id"]
+
+
 async def test_nobody_answers_for_another_and_what_they_listed_is_not_reported(api, survey):
     before = await cases(api)
     for person, unit in ((COMM, "COMM-110106009"), ("school.reporter.1", "COMM-110106009"), (COMM, "COMM-999")):
@@ -116,6 +168,9 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
                 units=schools,
             )  # fmt: skip
             rounds.append((await ledger.open_round(conn, opened, at)).stream_id)
+            if at != terms[-1]:
+                told = ReturnRound(by=NURSERY, unit=NURSERY.unit, screened=90)
+                await ledger.record(conn, rounds[-1], told, now=at + timedelta(days=2))
     school = "unit-school-1"
     last = await answer(api, "school.reporter.1", rounds[-1], school, {"screened": 900, "nothing_found": True})
     assert last.status_code == 200, last.text
@@ -126,10 +181,16 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     by_unit = {row["unit"]: row for row in rates}
     assert (by_unit[school]["asked"], by_unit[school]["returned"], by_unit[school]["rate"]) == (3, 1, 0.3333)
     assert by_unit[school]["last_returned_at"] is not None
-    assert (by_unit["unit-kindergarten-1"]["returned"], by_unit["unit-kindergarten-1"]["last_returned_at"]) == (0, None)
-    assert rates[0]["unit"] == "unit-kindergarten-1", "the most silent stand first"
+    assert (by_unit[NURSERY.unit]["returned"], by_unit[NURSERY.unit]["on_time"], by_unit[NURSERY.unit]["rate"]) == (
+        2,
+        2,
+        0.6667,
+    )
+    assert rates[0]["unit"] == school, "the most silent stand first, also among those who have answered at times"
     past = f"{terms[1] + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     then = (await api.get("edu.officer.1", f"/v1/rounds/rates?code=school_screening&as_of={past}")).json()
-    assert {(row["asked"], row["returned"]) for row in then} == {(2, 0)}
+    assert [(row["unit"], row["asked"], row["returned"], bool(row["last_returned_at"])) for row in then] == [
+        (school, 2, 0, False), (NURSERY.unit, 2, 1, True),
+    ]  # fmt: skip
     listed = (await api.get("edu.officer.1", "/v1/rounds?code=school_screening")).json()["items"]
-    assert [(row["is_open"], row["returned"]) for row in listed] == [(True, 1), (False, 0), (False, 0)]
+    assert [(row["is_open"], row["returned"]) for row in listed] == [(True, 1), (False, 1), (False, 1)]

@@ -7,6 +7,8 @@ import pytest
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines, row, view
+from app.domain.sheet_columns import layout
+from app.domain.sheets import cells, read_row
 from app.policy.loader import load
 
 RECORD = ChildRecord(
@@ -46,3 +48,15 @@ def test_every_ledger_of_the_pack_can_be_asked_of_a_child_without_facts():
     for book in load("fengtai-2026.1").file.ledgers:
         assert not book.holds(LINE), "of no category, not watched, without a case"
     assert view(LINE)["in_category"] is False
+
+
+def test_a_hukou_outside_of_the_district_or_of_no_street_is_a_choice_of_a_sheet_and_goes_both_ways():
+    streets = {"110106007": "东铁匠营街道"}
+    home, hukou = layout(("residence_division", "hukou_division"), streets)[1:]
+    assert (home.picks, hukou.picks) == (("东铁匠营街道",), ("东铁匠营街道", "丰台区内（街乡镇不详）", "丰台区外"))
+    row = {"residence_division": "110106007", "hukou_division": "outside"}
+    shown = cells((home, hukou), row, streets)
+    assert shown == ["东铁匠营街道", "丰台区外"]
+    said = read_row(dict(zip((home, hukou), shown, strict=True)), None, streets, LINE.today)
+    assert ({field.value: value for field, value in said.values.items()}, said.faults) == (row, [])
+    assert read_row({home: "丰台区外"}, None, streets, LINE.today).faults, "a child's home is in a street"

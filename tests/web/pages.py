@@ -158,6 +158,7 @@ PAGES = (
     ),
     PageOf("rounds-held", "/rounds", "/rounds", AUDITS),
     PageOf("round-empty", "/rounds/{round_id}", "/rounds/{round}", COMMITTEE, send="#answer button", status=422),
+    PageOf("round-rates", "/rounds/{round_id}", "/rounds/{round}?rates=true", AUDITS),
     PageOf("round-missing", "/rounds/{round_id}", "/rounds/{round}?missing=true", AUDITS),
     PageOf("changes-nothing-ticked", "/changes", "/changes", KEEPER, send="#pass button", status=422),
     PageOf(

@@ -224,6 +224,31 @@ async def test_what_cannot_be_kept_is_said_beside_its_field_and_nothing_of_it_is
     assert (await officer.post("/children/new", data=given | {"school_class": "三年级"})).status_code == 303
 
 
+async def test_a_hukou_outside_of_the_district_is_entered_with_the_child_and_as_a_change(as_person, people, child):
+    officer = await as_person(KEEPER)
+    given = {
+        "name": "华远客（化名）", "sex": "female", "birth_date": "2013-02-03", "residence": "示例路11号", "found": "moved_in",
+        "grade": "low", "evidence": "入户排查", "hukou_division": "outside", "hukou": "示例省示例县",
+    }  # fmt: skip
+    made = await officer.post("/children/new", data=given)
+    assert made.status_code == 303, made.text
+    page = (await officer.get(made.headers["location"])).text
+    assert "丰台区外" in page
+    fresh = made.headers["location"].partition("?")[0].rpartition("/")[2]
+    waits = (await people.get(VERIFIER, f"/v1/children/{fresh}"))["fields"]["hukou_division"]["waiting"]
+    assert waits["value"] == "outside"
+    path = f"/children/{child}/change/hukou"
+    form = (await officer.get(path)).text
+    assert all(f'<option value="{one}">' in form for one in ("110106", "outside", HERE))
+    assert '<option value="outside">' not in (await officer.get(f"/children/{child}/change/moved")).text
+    sent = as_shown(form) | {"hukou_division": "outside", "evidence": "户口簿"}
+    assert (await officer.post(path, data=sent)).status_code == 303
+    entered = (await people.get(VERIFIER, f"/v1/children/{child}"))["fields"]["hukou_division"]["waiting"]
+    await people.post(VERIFIER, f"/v1/children/{child}/changes/{entered['change']}/pass")
+    await people.post(CIVIL, f"/v1/children/{child}/changes/{entered['change']}/pass")
+    assert "丰台区外" in (await officer.get(path)).text, "as it stands"
+
+
 async def test_a_file_shows_cases_benefits_and_placement_and_its_history_the_value_and_the_reason(
     as_person, people, owner, child
 ):
@@ -242,3 +267,9 @@ async def test_a_file_shows_cases_benefits_and_placement_and_its_history_the_val
     reported = (await watch_of(owner, people, case)).removeprefix("watch-")
     shown = (await (await as_person("civil.supervisor.1")).get(f"/children/{reported}")).text
     assert (f'href="/cases/{case}"' in shown, "WB-" in shown, "按规则建议" in shown) == (True, True, True)
+    due = shown[shown.index('id="services"') :]
+    (told,) = await people.get("civil.supervisor.1", f"/v1/cases/{case}/services")
+    assert due.count("<tr>") >= len(told["services"]) > 0
+    assert all(one["zh"] in due for one in told["services"])
+    states = {"yes": "应提供", "unknown": "待查明", "no": "已提供"}
+    assert all(states[one["due"]] in due for one in told["services"])

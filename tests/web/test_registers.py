@@ -1,9 +1,12 @@
 """登记册 in a browser: an empty post is seen, filled from where it is seen, and stands empty again once it is ended."""
 
+import re
+from datetime import UTC, datetime
+
 import pytest
 
 DIVISION = "110106005"
-STREET = f"street-{DIVISION}.officer.1"
+STREET, AUDITS = f"street-{DIVISION}.officer.1", "civil.supervisor.1"
 
 
 async def send(here, name):
@@ -51,3 +54,60 @@ async def test_what_an_entry_names_stays_chosen_when_that_has_ended(as_person, p
     await people.post(keeper, f"{books}/communities/entries/{place['id']}/end", {"reason": "replaced"})
     shown = (await (await as_person(keeper)).get(f"/registers/staff/{post['id']}")).text
     assert f'<option value="{place["id"]}" selected' in shown
+
+
+async def test_a_case_is_named_by_its_number_and_one_out_of_sight_is_told_like_none(as_person, people, seeded):
+    keeper, book = await as_person(STREET), "/registers/assistance"
+    asks = {
+        "kind": "application",
+        "children": [{"residence_division": DIVISION}],
+        "situations": ["application"],
+        "reporter": {"class": "committee"},
+    }
+    filed = (await people.post(f"comm-{DIVISION}.officer.1", "/v1/reports", asks))["case_id"]
+    case = await people.get(STREET, f"/v1/cases/{filed}")
+    hidden = await people.get(AUDITS, f"/v1/cases/{seeded['waiting']['case_id']}")
+    child, day = case["progress"]["children"][0]["id"], datetime.now(UTC).date().isoformat()
+    given = {"child": child, "what": "生活保障", "helped_on": day}
+    last_year = case["case_no"].replace(f"-{day[:4]}-", "-2020-")
+    unknown = "没有您可以查看的这个案件"
+    for typed, words in (
+        (filed, "请填写案件编号"), ("WB-2026-999999", unknown), (hidden["case_no"], unknown), (last_year, unknown),
+    ):  # fmt: skip
+        wrong = await keeper.post(book, data=given | {"case": typed})
+        assert (wrong.status_code, f'value="{typed}"' in wrong.text) == (422, True), "what was typed stays"
+        assert words in re.search(r'id="case-error">(.*?)</p>', wrong.text)[1]
+    running = case["case_no"].rpartition("-")[2].lstrip("0")
+    assert (await keeper.post(book, data=given | {"case": running})).status_code == 303
+    shown = f'<a href="/cases/{filed}">{case["case_no"]}</a>'
+    page = (await keeper.get(book)).text
+    assert shown in page
+    (entry,) = set(re.findall(rf'href="({book}/[^"]+)"', page))
+    page = (await keeper.get(entry)).text
+    assert (shown in page, f'value="{case["case_no"]}"' in page) == (True, True), "also in the form of a change"
+    known = dict(re.findall(r'name="(idempotency_key|version)" value="([^"]+)"', page))
+    again = given | {"verb": "change", "case": case["case_no"]} | known
+    assert (await keeper.post(entry, data=again)).status_code == 303
+
+
+async def test_a_register_adds_up_by_street_now_and_as_it_stood(as_person, people):
+    finance, line = await as_person("finance.officer.1"), {"title": "儿童保障", "year": "2026", "source": "district"}
+    for division, yuan in (("110106008", "1200.50"), ("110106008", "800"), ("110106009", "500")):
+        fields = {"fields": line | {"yuan": yuan}, "division": division}
+        await people.post("finance.officer.1", "/v1/registers/budget/entries", fields)
+    assert (
+        re.search(
+            r'>儿童保障预算</strong></a>.*?</td>\s*<td data-l="在册"><div>(\d+)</div>',
+            (await finance.get("/registers")).text,
+            re.S,
+        )[1]
+        == "3"
+    )
+    page = (await finance.get("/registers/budget")).text
+    totals = re.findall(r"<td[^>]*><div>(?:<strong>)?([^<]*)", re.search(r'id="totals".*?</table>', page, re.S)[0])
+    assert totals == ["六里桥街道", "2", "2,000.50", "丰台街道", "1", "500.00", "合计", "3", "2,500.50"]
+    assert "没有在册的登记" in (await finance.get("/registers/budget?totals_on=2020-01-01")).text
+    some = (await finance.get("/registers/budget?totals_of=source:district")).text
+    assert ("2,500.50" in some, 'value="source:district" selected' in some) == (True, True)
+    wrong = await finance.get("/registers/budget?totals_on=gestern")
+    assert (wrong.status_code, 'id="totals_on-error"' in wrong.text) == (422, True)

@@ -24,4 +24,31 @@ async def test_a_community_answers_with_a_child_at_risk_and_its_holder_sees_it(a
     assert (row["screened"], row["found"], row["joined"]) == (312, 1, ["WF"])
     assert "1 / 26" in (await holder.get("/rounds")).text
     assert "南苑街道" in (await holder.get(path)).text
+    rates = (await holder.get(f"{path}?rates=true")).text
+    assert f'href="{path}?rates=true" aria-current="page"' in rates
+    table = rates[rates.index('id="rates"') :]
+    assert (table.count("<tr>"), "100%" in table, "从未报送" in table) == (27, True, True), "each unit, and the head"
+    assert table.index("0 / 1") < table.index("1 / 1"), "the most silent first"
     assert "南苑街道" not in re.sub(r"<nav.*?</nav>", "", (await holder.get(f"{path}?missing=true")).text, flags=re.S)
+
+
+async def test_a_community_names_whom_it_found_and_registered(as_person, people, seeded):
+    path, who = f"/rounds/{seeded['round']['case_id']}", "comm-110106006.officer.1"
+    committee = await as_person(who)
+    empty = (await committee.get(path)).text
+    assert ("没有可以报送的建档儿童" in empty, 'href="/children/new"' in empty) == (True, True)
+    child = {"name": "华新苗（化名）", "birth_date": "2018-05-06", "residence": "示例路3号"}
+    given = {"child": child, "found": "in_difficulty", "grade": "low", "evidence": "排查"}
+    made = (await people.post(who, "/v1/children", given))["child_id"]
+    page = (await committee.get(path)).text
+    assert ('name="registered" value="' + made in page, "华新苗" in page, "华*" in page) == (True, False, True)
+    sent = {"idempotency_key": re.search(r'name="idempotency_key" value="([^"]*)"', page)[1], "screened": "50"}
+    for said, words in (
+        ({"found": "registered"}, "请勾选发现并已建档的儿童"), ({"found": "no", "registered": [made]}, "已勾选建档儿童"),
+        ({"found": "registered", "registered": ["ch-none"]}, "所列儿童不是本辖区登记建档"),
+    ):  # fmt: skip
+        wrong = await committee.post(path, data=sent | said)
+        assert (wrong.status_code >= 400, words in wrong.text) == (True, True), words
+    assert (await committee.post(path, data=sent | {"found": "registered", "registered": [made]})).status_code == 303
+    rows = (await people.get(SUPERVISOR, f"/v1{path}/units"))["items"]
+    assert {row["unit"]: row["found"] for row in rows if row["returned_at"]}["COMM-110106006"] == 1

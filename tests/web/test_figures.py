@@ -1,0 +1,29 @@
+"""统计: what the public answered stands beside the outcomes, for whoever oversees the district, and nothing that few have said."""
+
+import re
+
+import httpx2
+
+SUPERVISOR, SURVEY = "civil.supervisor.1", "/v1/surveys"
+
+
+async def test_what_the_public_answered_is_shown_without_what_few_have_said(as_person, people, stack):
+    codes = (await people.post(SUPERVISOR, f"{SURVEY}/satisfaction/invitations", {"count": 7}))["codes"]
+    async with httpx2.AsyncClient(base_url=stack.url) as public:
+        for n, code in enumerate(codes):
+            given = {"code": code, "marks": {"help": 4, "overall": 5 if n < 5 else 1}}
+            assert (await public.post(f"{SURVEY}/answers", json=given)).status_code == 201
+    overseer = await as_person(SUPERVISOR)
+    page = (await overseer.get("/statistics")).text
+    card = re.search(r'id="survey-satisfaction".*?</section>', page, re.S)[0]
+    rows = [re.findall(r"<div>(.*?)</div>", row) for row in re.findall(r"<tr>(.*?)</tr>", card, re.S)[1:]]
+    by_question = {row[0]: row[1:] for row in rows}
+    assert by_question["帮扶是否有效"] == ["7", "4.00", "0", "0", "0", "7", "0"]
+    answered, mean, *marks = by_question["总体满意度"]
+    assert (answered, mean, marks[0], marks.count("—")) == ("7", "—", "—", 2), "two people gave the lowest mark"
+    assert by_question["报告途径是否方便"][0] == "0"
+    (month,) = set(re.findall(r'<select name="since">.*?<option value="(\d{4}-\d\d)"', card, re.S))
+    some = (await overseer.get(f"/statistics?since={month}&until={month}")).text
+    assert some.count(f'<option value="{month}" selected') >= 2
+    head = await (await as_person("civil.head.1")).get("/statistics")
+    assert (head.status_code, "survey-satisfaction" in head.text) == (200, False)
