@@ -143,8 +143,8 @@ def _said(form: Form, who: Actor) -> dict[str, Any] | None:
         "narrative": form.one("narrative"),
     }  # fmt: skip
     return {
-        "unit": who.unit or who.desk, "screened": int(form.one("screened")), "nothing_found": form.one("found") == NOBODY, "reports": [report] if found else [],
-        "registered": registered, "joined": form.many("joined"), "note": form.one("note"),
+        "unit": who.unit or who.desk, "screened": int(form.one("screened")), "nothing_found": form.one("found") == NOBODY,
+        "reports": [report] if found else [], "registered": registered, "joined": form.many("joined"), "note": form.one("note"),
     }  # fmt: skip
 
 
