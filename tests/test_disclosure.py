@@ -216,7 +216,7 @@ def test_what_a_trial_finds_is_said_in_words_and_no_code_is_left():
     files = changed((CIVIL, f"{CIVIL}phone, ")) | {
         "triage.yaml": WRITTEN["triage.yaml"].replace("urgency: tonight", "urgency: immediate").replace("lead: CIVIL", "lead: STREET"),
         "routes.yaml": WRITTEN["routes.yaml"].replace(NOTIFY, NOTIFY.replace("notify_without_suspect", "secure_the_child"))
-        .replace("{id: c-civil, step: 3", "{id: c-civil, step: 4").replace("{id: a-education,", "{id: a-education-2,"),
+        .replace("{id: c-civil, step: 3", "{id: c-civil, fallback: WF, step: 4").replace("{id: a-education,", "{id: a-education-2,"),
         "categories.yaml": WRITTEN["categories.yaml"].replace('when: "on_minimum_living || low_income', 'when: "low_income'),
         "times.yaml": WRITTEN["times.yaml"].replace("answer_acceptance: {normal: 3 ", "answer_acceptance: {normal: 5 "),
     }  # fmt: skip
@@ -233,8 +233,13 @@ def test_what_a_trial_finds_is_said_in_words_and_no_code_is_left():
         what.startswith("告知：区民政局：") and "电话" in after and "电话" not in before
         for what, before, after in words
     )
-    assert ("转介：区民政局：准备临时保护床位并接收", "次序：3", "次序：4") in words
+    assert (
+        "转介：区民政局：准备临时保护床位并接收",
+        "拒绝或逾期时由谁接手：无；次序：3",
+        "拒绝或逾期时由谁接手：区妇联；次序：4",
+    ) in words
     assert ("法定事项：告知报告人受理情况", "时限：3个工作日", "时限：5个工作日") in words
+    assert any(what == "告知：区妇联（代区民政局）：准备临时保护床位并接收：儿童" for what, *_ in words)
     assert any("无此任务" in (before, after) for _, before, after in words)
     assert any(one.child_id and one.what.zh.startswith("困境类别：") and one.before.zh == "符合" for one in said)
     for one in said:

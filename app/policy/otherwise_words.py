@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from app.domain.benefits import Benefit
 from app.domain.determination import Category
-from app.domain.terms import Stage, Term
+from app.domain.terms import Agency, Stage, Term
 from app.policy.disclosure_words import PARTS, fields_in_words, task_in_words
 from app.policy.dry_run import Otherwise
 from app.policy.pack_file import PackFile
@@ -25,6 +25,7 @@ PLAIN = {
 PARTS_OF_TASK = {
     "agency": Words("责任单位", "agency"), "holder": Words("责任单位", "agency"), "task": Words("任务", "task"),
     "code": Words("任务类别", "kind of task"),
+    "fallback": Words("拒绝或逾期时由谁接手", "who takes it where it is refused or left silent"),
     "assessment": Words("属于评估", "it assesses"), "step": Words("次序", "its turn"), "accept": Words("受理时限", "to be accepted in"),
     "finish": Words("办结时限", "to be done in"), "time": Words("时限", "to be done in"), "gate": Words("何时开始", "when it begins"),
     "ladder": Words("逐级预警", "rungs"), "stage": Words("阶段", "stage"), "after_step": Words("在此次序之后", "after turn"),
@@ -72,9 +73,14 @@ class _Names:
         self._files = (new, old)
 
     def leg(self, row: str) -> Words:
-        """The agency of a leg with its task."""
-        found = next((one for file in self._files for one in file.routes if one.id == row), None)
-        return Words(f"{found.agency.zh}：{found.zh}", f"{found.agency.en}, {found.en}") if found else Words(row, row)
+        """The agency of a leg with its task, or the one that takes it where that agency refuses or stays silent."""
+        leg, _, taker = row.partition(":fallback:")
+        found = next((one for file in self._files for one in file.routes if one.id == leg), None)
+        if found is None:
+            return Words(row, row)
+        agency = Agency(taker) if taker else found.agency
+        instead = Words(f"（代{found.agency.zh}）", f" instead of {found.agency.en}") if taker else Words("", "")
+        return Words(f"{agency.zh}{instead.zh}：{found.zh}", f"{agency.en}{instead.en}, {found.en}")
 
     def task(self, code: str) -> Words:
         """A duty, a step, or what legs with this task have in common."""
