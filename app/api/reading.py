@@ -121,7 +121,8 @@ class Reading:
             lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
             content, who = await self._told()
             hidden = () if knows_reporter else names_of(who)
-            known = as_known(content, await self._assessed()) if sees.of_suspicion else content
+            # until something was assessed, the report itself says who is suspected
+            known = as_known(content, await self._assessed()) if sees.of_suspicion and progress.grade else content
             answer["content"] = lens.over((content, who))(sees.of(texts_without(known, hidden)))
             answer |= await self._proposals() if decides else {}
             if named:

@@ -109,6 +109,11 @@ async def test_whom_an_assessment_suspects_is_left_out_where_the_list_leaves_out
     done = await api.post("sw.officer.1", f"{path}/referrals/{leg}/assess", found)
     assert done.status_code == 200, done.text
     assert await kin() == ["姑某（化名）"]
+    for person in ("civil.officer.1", "police.officer.1"):
+        family = (await api.get(person, f"{path}")).json()["content"]["family"]
+        facts = [one["facts"] for one in family]
+        suspected = [one["relation"] for one in facts if one.get("suspected_of_harm") == "yes"]
+        assert suspected == ["father"], f"{person} decides by who is suspected now, as the packet of a leg does"
 
 
 async def at(conn, case):
