@@ -19,7 +19,6 @@ from app.db.child_records import division_of, own_id, records_of
 from app.db.intake import FamilyMember, Form, LongText, Text
 from app.db.ledger import Pack
 from app.db.need import open_on
-from app.db.vault import with_notes
 from app.db.walls import concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
@@ -33,7 +32,6 @@ from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions, keeps
 from app.domain.terms import Agency, Grade, Role
-from app.domain.titles import TITLES
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
 
@@ -129,24 +127,6 @@ class ChildPage(BaseModel):
     fields: dict[str, Any]
 
 
-class HistoryRow(BaseModel):
-    """One entry or step of a field."""
-
-    version: int
-    kind: str
-    title_zh: str
-    title_en: str
-    field: FileField
-    change: int
-    by: str
-    behalf: str | None
-    at: datetime
-    value: JsonValue = None
-    evidence: str = ""
-    reason: NotTaken | None = None
-    note: str = ""
-
-
 class WaitingChange(BaseModel):
     """A change that waits for the caller's desk; its value stands in the file."""
 
@@ -194,44 +174,6 @@ def _going_on(record: ChildRecord) -> ChildWatch | None:
     if watch is None or not watch.is_open:
         return None
     return ChildWatch(id=watch.watch_id, desk=watch.desk, grade=watch.grade, visit_due_at=watch.visit.due_at)
-
-
-@router.get("/children/{child_id}/history", operation_id="read_child_history")
-async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[HistoryRow]:
-    """Every value that was entered, by whom, and who verified, approved or returned it, each with its time."""
-    record, lens = await record_of(conn, who, child_id, ["history"])
-    sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
-    streams = {cf.file_id(one.child_id): one for one in (record, *record.joined)}
-    ledger, note = tables.events.c, tables.notes.c
-    query = (
-        select(ledger.stream_id, ledger.version, ledger.body, note.body.label("note"))
-        .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
-        .where(ledger.stream_id.in_(streams), ledger.kind.in_(STEPS))
-        .order_by(ledger.at, ledger.version)
-    )
-    rows = [_history_row(streams[row["stream_id"]], row) for row in await with_notes(conn, query)]
-    seen = [
-        row.model_dump(mode="json")
-        for row in rows
-        if SECTION_OF[row.field] in sections and row.field not in record.kept_back
-    ]
-    return [HistoryRow.model_validate(row) for row in lens(seen, record.named)]
-
-
-STEPS = ("change_entered", "change_passed", "change_rejected")
-
-
-def _history_row(record: ChildRecord, row: Any) -> HistoryRow:
-    body, version = row["body"], row["version"]
-    zh, en = TITLES[body["kind"]]
-    entered = record.contents.get(version, {})
-    return HistoryRow.model_validate(
-        {
-            **{name: body.get(name) for name in ("kind", "field", "by", "behalf", "at", "reason")},
-            "version": version, "title_zh": zh, "title_en": en, "change": body.get("change", version),
-            "value": entered.get("value"), "evidence": entered.get("evidence", ""), "note": row["note"] or "",
-        }
-    )  # fmt: skip
 
 
 @router.get("/changes", operation_id="waiting_changes")

@@ -226,7 +226,7 @@ def examples() -> dict[str, Any]:
             "id": f"watch-{CHILD}", "desk": "COMM-110106101", "grade": "medium", "visit_due_at": FILED + timedelta(days=30)},
             "fields": {"school": {"zh": "就读学校", "en": "school", "value": "示例小学（化名）", "version": 1, "by": "comm-110106101.officer.1",
             "at": ACCEPTED}}},
-        "HistoryRow": {"version": 1, "kind": "change_entered", "title_zh": "填报变更", "title_en": "change entered",
+        "HistoryRow": {"section": "school", "version": 1, "kind": "change_entered", "title_zh": "填报变更", "title_en": "change entered",
                        "field": "school", "change": 1, "by": "comm-110106101.officer.1", "behalf": None, "at": ACCEPTED,
                        "value": "示例小学（化名）", "evidence": "学籍卡", "reason": None, "note": ""},
         "SheetJob": {"id": "sheet-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "step": "preview", "book": "information", "why": None,

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, String, Text, any_, cast, exists, func, or_, select
@@ -9,13 +11,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.past import Assessed, assessed_of, with_assessed
+from app.db.past import Assessed, assessed_of
+from app.db.streams import kind_of
 from app.db.vault import opened, with_notes
 from app.domain.child_file import PREFIX, ChildFile
-from app.domain.child_record import CaseSeen, ChildRecord, Seen, together
+from app.domain.child_history import KINDS, Happening
+from app.domain.child_record import CaseSeen, ChildRecord, Later, Seen, renamed, together
 from app.domain.child_terms import FileField
 from app.domain.facts import ReportFacts
 from app.domain.masking import names_of, texts_without
+from app.domain.policy import SENTENCED
 from app.domain.visit import VisitRecorded
 from app.domain.watch import Watch, child_of, watch_id
 
@@ -25,6 +30,7 @@ REPORTED = (
 )  # fmt: skip
 KIN = ("name", "relation", "birth_date", "id_no", "phone")
 Rows = Mapping[str, Any]
+NOT_YET = datetime.max.replace(tzinfo=UTC)
 
 
 async def own_id(conn: AsyncConnection, child_id: str) -> str:
@@ -67,14 +73,15 @@ async def _singly(conn: AsyncConnection, ids: list[str], seen: ColumnElement[boo
     files = await _folds(conn, tables.child_files, "child_id", ids)
     watches = await _folds(conn, tables.watches, "child_id", ids)
     contents = await _contents(conn, [*(f"{PREFIX}{child}" for child in files), *map(watch_id, watches)])
-    assessed = await assessed_of(conn, {row["case_id"] for row in reported.values() if row["case_id"]})
     visits = await _visits(conn, [watch_id(child) for child in watches])
     cases = await _cases(conn, reported, seen)
+    later = await _later(conn, reported, cases)
     return [
         ChildRecord(
             child_id=child, division=_division(row, file := _file(files, child)), reported_at=row["filed_at"],
             case_id=row["case_id"], reported=_reported(row, first := registered(contents[f"{PREFIX}{child}"])), file=file,
-            registered_by=_registrar(file), contents=contents[f"{PREFIX}{child}"], facts=_facts(row, first, assessed), cases=tuple(cases[child]),
+            registered_by=_registrar(file), contents=contents[f"{PREFIX}{child}"], facts=_facts(row, first), later=later[child],
+            cases=tuple(cases[child]),
             watch=(watch := _watch(watches, child)), entrusted=_entrusted(contents[watch_id(child)], watch),
             visits=tuple(visits[watch_id(child)]),
         )
@@ -112,10 +119,58 @@ def _registrar(file: ChildFile | None) -> str | None:
     return counts.by if counts else waiting.persons[0] if waiting else None
 
 
-def _facts(row: Rows, first: Rows, assessed: Mapping[str, tuple[Assessed, ...]]) -> ReportFacts | None:
-    if row["facts"]:
-        return with_assessed(ReportFacts.model_validate(row["facts"]), assessed.get(row["case_id"], ()))
-    return ReportFacts.model_validate(first["facts"]) if first else None
+def _facts(row: Rows, first: Rows) -> ReportFacts | None:
+    facts = row["facts"] or first.get("facts")
+    return ReportFacts.model_validate(facts) if facts else None
+
+
+async def _later(
+    conn: AsyncConnection, reported: Mapping[str, Rows], cases: Mapping[str, list[tuple[int, CaseSeen]]]
+) -> dict[str, tuple[Later, ...]]:
+    """What assessments, further reports and judgments have said of each child, the oldest first."""
+    further = {child: _further(child, row, cases[child]) for child, row in reported.items()}
+    names = {case.case_id for some in further.values() for case, _ in some}
+    reports = await _reports(conn, names)
+    assessed = await assessed_of(conn, names | {row["case_id"] for row in reported.values() if row["case_id"]})
+    return {
+        child: _said(child, row, cases[child], further[child], reports, assessed) for child, row in reported.items()
+    }
+
+
+def _further(child: str, row: Rows, cases: Iterable[tuple[int, CaseSeen]]) -> list[tuple[CaseSeen, str]]:
+    """Other cases that are about this child for certain, with what they call it; what is sealed is told nowhere else."""
+    alone = row["facts"] is not None and len(row["facts"]["children"]) == 1
+    return [
+        (case, case.children[0].id)
+        for _, case in cases
+        if case.case_id != row["case_id"] and not case.sealed_for and len(case.children) == 1
+        and (alone or case.watch == watch_id(child))
+    ]  # fmt: skip
+
+
+def _said(
+    child: str, row: Rows, cases: Iterable[tuple[int, CaseSeen]], further: list[tuple[CaseSeen, str]],
+    reports: Mapping[str, ReportFacts], assessed: Mapping[str, tuple[Assessed, ...]],
+) -> tuple[Later, ...]:  # fmt: skip
+    said: list[Later] = [(one.at, seen) for one in assessed.get(row["case_id"], ()) for seen in one.seen]
+    for case, called in further:
+        again = reports.get(case.case_id)
+        said += [(case.filed_at, renamed(again, called, child))] if again else []
+        found = assessed.get(case.case_id, ())
+        said += [(one.at, renamed(seen, called, child)) for one in found for seen in one.seen]
+    told = [case for _, case in cases if case.case_id == row["case_id"]] + [case for case, _ in further]
+    said += [(case.closed_at or NOT_YET, None) for case in told if SENTENCED in case.happened]
+    return tuple(sorted(said, key=itemgetter(0)))
+
+
+async def _reports(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, ReportFacts]:
+    """The facts of these reports, as they were filed."""
+    if not case_ids:
+        return {}
+    report = tables.reports
+    rows = await conn.execute(select(report.c.case_id, report.c.facts).where(one_of(report.c.case_id, case_ids)))
+    found = await opened(conn, rows.mappings(), report)
+    return {row["case_id"]: ReportFacts.model_validate(row["facts"]) for row in found if row["facts"]}
 
 
 def _reported(row: Rows, first: Rows) -> dict[FileField, Any]:
@@ -210,3 +265,16 @@ async def _cases(
         for child in children:
             found[child].append((number, progress))
     return found
+
+
+async def happenings(conn: AsyncConnection, record: ChildRecord) -> tuple[Happening, ...]:
+    """What the child's history is read from, in its order: of the cases in the record, and of its watches where one is seen."""
+    ledger, streams = tables.events.c, [case.case_id for _, case in record.cases]
+    watches = [watch_id(child) for child in record.ids] if record.watch else []
+    query = select(ledger.stream_id, ledger.version, cast(ledger.body, Text).label("body"))
+    query = query.where(one_of(ledger.stream_id, [*streams, *watches]), ledger.kind.in_(KINDS))
+    rows = await conn.execute(query.order_by(ledger.at, ledger.stream_id, ledger.version))
+    return tuple(
+        Happening(stream_id=row.stream_id, version=row.version, event=kind_of(row.stream_id).adapter.validate_json(row.body))
+        for row in rows
+    )  # fmt: skip

@@ -1,4 +1,7 @@
-"""Joins and parts the files of one child: a pointer and, of two watches, the stricter; every stream keeps what is its own."""
+"""Joins and parts the files of one child: a pointer and, of two watches, the stricter; every stream keeps what is its own.
+
+Likewise the one watch over a child when its street changes and when a case of it closes.
+"""
 
 from contextlib import suppress
 from datetime import datetime
@@ -9,14 +12,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.domain.access import ENGINE
+from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.belonging import Belong
 from app.domain.child_file import file_id
 from app.domain.handover import OfferWatch
+from app.domain.progress import Progress
 from app.domain.refusals import Refused
-from app.domain.watch import ResumeWatch, SuspendWatch, Watch, looser, watch_id
+from app.domain.terms import CloseReason, Grade
+from app.domain.watch import (
+    BeginWatch,
+    EndReason,
+    EndWatch,
+    ResumeWatch,
+    SuspendWatch,
+    Watch,
+    child_of,
+    looser,
+    watch_id,
+)
 
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
+
+STREET = len("110106001")
+"""Digits of a street's division; the district's own has fewer."""
 
 
 async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, now: datetime) -> None:
@@ -45,6 +64,35 @@ async def moved(ledger: "Ledger", conn: AsyncConnection, child: str, division: s
     if watch and watch.is_open and watch.division != division and len(division) == len(watch.division):
         with suppress(Refused):
             await ledger.record(conn, watch.watch_id, OfferWatch(by=ENGINE, division=division), now=now)
+
+
+async def given_back(
+    ledger: "Ledger", conn: AsyncConnection, case: Progress, closed: CloseReason, now: datetime
+) -> None:
+    """Every child of a closed case goes back to the watch, or its watch ends; of several, it is said by hand whose."""
+    reported = (child_of(case.watch),) if case.watch else tuple(child.id for child in case.children)
+    children = [await watched_as(conn, child) for child in reported]
+    if closed in NOT_WATCHED_AFTER and len(children) == 1:
+        with suppress(Refused):  # it is not watched
+            await ledger.record(
+                conn, watch_id(children[0]), EndWatch(by=ENGINE, reason=EndReason(closed.value)), now=now
+            )
+    if closed in (*NOT_WATCHED_AFTER, CloseReason.NO_RISK_FOUND):
+        return
+    for child in children:
+        await ledger.begin(conn, watch_id(child), await _begin(conn, child, case), now=now)
+
+
+async def _begin(conn: AsyncConnection, child: str, case: Progress) -> BeginWatch:
+    """A watch that goes on stays where it is, and keeps its grade where nobody graded; else by the file, else by the case."""
+    watch = await _watch(conn, child)
+    if watch and watch.is_open:
+        division, grade = watch.division, watch.grade
+    else:
+        file = tables.child_files.c
+        known = (await conn.execute(select(file.division).where(file.child_id == child))).scalar_one_or_none()
+        division, grade = known if known and len(known) == STREET else case.division, Grade.MEDIUM
+    return BeginWatch(by=ENGINE, child_id=child, case_id=case.case_id, division=division, grade=case.grade or grade)
 
 
 async def watched_as(conn: AsyncConnection, child: str) -> str:

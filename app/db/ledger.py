@@ -1,6 +1,5 @@
 """The ledger: `record()` is the one door through which a case or a watch changes, in one transaction."""
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
-from app.db.joining import join, moved, part, watched_as
+from app.db.joining import given_back, join, moved, part
 from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, Kind, kind_of, stream_row
 from app.db.vault import DataKey, Destroyed, vault_of
 from app.db.versions import IN_FORCE, written
@@ -34,8 +33,8 @@ from app.domain.progress import Answer, Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import CloseRound, OpenRound, decide_round
 from app.domain.supervision import require_no_wider
-from app.domain.terms import CloseReason, Grade
-from app.domain.watch import BeginWatch, EndReason, EndWatch, child_of, watch_id
+from app.domain.terms import Grade
+from app.domain.watch import BeginWatch, watch_id
 
 CHANNEL = "ledger"
 Content = Mapping[Table, Sequence[Mapping[str, Any]]]
@@ -46,8 +45,6 @@ LATER = (
 )
 BEGINNING = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 """Two who begin a stream at once go one after the other."""
-ENDS_WATCH = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
-NO_WATCH = (*ENDS_WATCH, CloseReason.NO_RISK_FOUND)
 REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.ApproveClosure)
 """Commands whose facts may change another case in the same transaction."""
 
@@ -331,7 +328,7 @@ class Ledger:
                     for follower in after.followers:
                         await self._follow(conn, follower, after, now)
                     if after.linked_to is None and not after.sealed_for:  # nothing of an offence reaches a committee
-                        await self._back_to_the_watch(conn, after, reason, now)
+                        await given_back(self, conn, after, reason, now)
                 case ChangePassed(field=FileField.RESIDENCE_DIVISION, desk=None):
                     await moved(self, conn, after.child_id, after.division, now)
                 case ChangePassed(joins=str() as other):
@@ -353,23 +350,6 @@ class Ledger:
         answered = primary.answer in (Answer.GIVEN, Answer.FOLLOWED)
         follow = c.FollowPrimary(by=ENGINE, answered=answered, closed=primary.closed_reason)
         await self.record(conn, follower, follow, now=now)
-
-    async def _back_to_the_watch(
-        self, conn: AsyncConnection, after: Progress, closed: CloseReason, now: datetime
-    ) -> None:
-        """Every child, and one that a visit had reported to the watch it came from, which may have ended meanwhile."""
-        if after.watch and closed in ENDS_WATCH:
-            with contextlib.suppress(Refused):
-                await self.record(conn, after.watch, EndWatch(by=ENGINE, reason=EndReason(closed.value)), now=now)
-        if closed in NO_WATCH:
-            return
-        for child in (child_of(after.watch),) if after.watch else tuple(child.id for child in after.children):
-            child = await watched_as(conn, child)
-            begin = BeginWatch(
-                by=ENGINE, child_id=child, case_id=after.case_id, division=after.division,
-                grade=after.grade or Grade.MEDIUM,
-            )  # fmt: skip
-            await self.begin(conn, watch_id(child), begin, now=now)
 
 
 async def _lock_together(conn: AsyncConnection, stream_id: str, command: c.Command) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, not_, select, true
@@ -29,9 +30,10 @@ async def is_sealed(conn: AsyncConnection, case_id: str) -> bool:
 
 
 class Assessed(NamedTuple):
-    """What one assessment found, with the version of the case that it made."""
+    """What one assessment found, with the version of the case that it made and when."""
 
     version: int
+    at: datetime
     seen: tuple[ChildSeen, ...]
 
 
@@ -55,7 +57,7 @@ async def assessed_of(conn: AsyncConnection, case_ids: Collection[str]) -> dict[
     content = tables.contents.c
     event = tables.events.c
     query = (
-        select(content.stream_id, content.version, content.body)
+        select(content.stream_id, content.version, content.body, event.at)
         .join(tables.events, (event.stream_id == content.stream_id) & (event.version == content.version))
         .where(content.stream_id.in_(case_ids), event.kind == "assessment_filed")
     )
@@ -63,7 +65,7 @@ async def assessed_of(conn: AsyncConnection, case_ids: Collection[str]) -> dict[
     rows = (await conn.execute(query.order_by(content.stream_id, content.version))).mappings()
     for row in await opened(conn, rows, tables.contents):
         seen = tuple(ChildSeen.model_validate(one) for one in (row["body"] or {}).get("seen", ()))
-        found[row["stream_id"]] += (Assessed(row["version"], seen),)
+        found[row["stream_id"]] += (Assessed(row["version"], row["at"], seen),)
     return found
 
 

@@ -31,6 +31,11 @@ class Differs(Term):
         "监测所在街乡与台账居住地不一致",
         "watched in another street than the books say the child lives in",
     )
+    ENDED = (
+        "ended",
+        "个案已因死亡、成年或迁出办结，仍在监测且此后未走访到儿童",
+        "the case closed as the child had died, come of age or moved away, and it is still watched, not visited since",
+    )
     OF_AGE = "of_age", "已满十八周岁仍在监测", "of age and still watched"
 
 
@@ -61,6 +66,8 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
             and not watch.handover
         ):
             wrong.append(Differs.DIVISION)
+        if closed in NOT_WATCHED_AFTER and unvisited:
+            wrong.append(Differs.ENDED)
         if _is_of_age(record, today):
             wrong.append(Differs.OF_AGE)
     return tuple(wrong)

@@ -1,6 +1,8 @@
 """All that is known of one child, read together from the report, the cases, the watch and the file; nothing of it is kept twice."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -11,12 +13,14 @@ from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
 from app.domain.compartment import PLACE, kept_back
 from app.domain.determination import ChildFound
 from app.domain.entitlement import Held
-from app.domain.facts import FactsSeen, ReportFacts
-from app.domain.policy import Frozen
+from app.domain.facts import ChildSeen, FactsSeen, ReportFacts
+from app.domain.policy import SENTENCED, Frozen
 from app.domain.progress import Child, State
-from app.domain.terms import Agency, CloseReason, Grade, Stage
-from app.domain.visit import VisitRecorded
+from app.domain.terms import Agency, CloseReason, Grade, Safety, Stage
+from app.domain.visit import VisitRecorded, counted_from
 from app.domain.watch import Watch, watch_id
+
+NOTHING_SEEN = FactsSeen()
 
 
 class Entry(Frozen):
@@ -70,6 +74,7 @@ class CaseSeen(_Part):
     post_assessments: int = 0
     watch: str | None = None
     happened: tuple[str, ...] = ()
+    sealed_for: tuple[Agency, ...] = ()
     children: tuple[Child, ...] = ()
     referrals: tuple[LegSeen, ...] = ()
     benefits: tuple[Held, ...] = ()
@@ -78,6 +83,11 @@ class CaseSeen(_Part):
     def is_open(self) -> bool:
         """Whether anybody still has something to do."""
         return self.stage is not Stage.CLOSED
+
+
+Said = ChildSeen | ReportFacts | None
+"""An assessment, a report, or None: the guardians in custody were sentenced. The child is called as in the file itself."""
+Later = tuple[datetime, Said]
 
 
 class ChildRecord(Frozen):
@@ -91,6 +101,9 @@ class ChildRecord(Frozen):
     reported: dict[FileField, JsonValue]
     registered_by: str | None = None
     facts: ReportFacts | None = None
+    """What the report or the registration said in codes."""
+    later: tuple[Later, ...] = ()
+    """What has been said of the child since, the oldest first: by assessments, by further reports, and that a guardian was sentenced."""
     file: ChildFile | None = None
     contents: dict[int, dict[str, JsonValue]] = Field(default_factory=dict)
     cases: tuple[tuple[int, CaseSeen], ...] = ()
@@ -108,7 +121,8 @@ class ChildRecord(Frozen):
         """As this body may read it; of a child whose place is kept back, the visits without their words."""
         if agency in compartment.TOLD_PLACE and agency in compartment.TOLD_HEALTH:
             return self
-        known = (facts for one in (self, *self.joined) for facts in (one.facts, one.facts_with()) if facts)
+        whole = (self, *self.joined)
+        known = (facts for one in whole for facts in (one.facts, one.folded(one.later), one.facts_with()) if facts)
         fields = kept_back(agency, known)
         if not fields:
             return self
@@ -162,16 +176,38 @@ class ChildRecord(Frozen):
         return self.file.waiting_for(field) if self.file else None
 
     def facts_with(self, now: FactsSeen | None = None) -> ReportFacts | None:
-        """What was reported, and of this child and the family what each visit saw to be otherwise, the newest last."""
-        facts = self.facts
-        for seen in (*(visit.event.form.facts for visit in self.visits if visit.event.form), *((now,) if now else ())):
-            facts = facts.with_seen(self.child_id, seen) if facts else None
+        """What was reported, and of this child and the family what was said or seen to be otherwise since, the newest last."""
+        visits = ((seen.event, seen.event.form.facts) for seen in self.visits if seen.event.form)
+        seen = [(counted_from(visit.day, visit.at), facts) for visit, facts in visits if facts != NOTHING_SEEN]
+        facts = self.folded(sorted((*self.later, *seen), key=itemgetter(0)))
+        return facts.with_seen(self.child_id, now) if facts and now else facts
+
+    def folded(self, later: Iterable[tuple[datetime, FactsSeen | ReportFacts | None]]) -> ReportFacts | None:
+        """What was reported first, with these in their order."""
+        if (facts := self.facts) is None:
+            return None
+        for _, said in later:
+            match said:
+                case None:
+                    facts = facts.after_judgment()
+                case ReportFacts():
+                    facts = facts.with_later(self.child_id, said)
+                case _:
+                    facts = facts.with_seen(said.child_id if isinstance(said, ChildSeen) else self.child_id, said)
         return facts
+
+    def facts_at(self, at: datetime, judged: Iterable[datetime]) -> ReportFacts | None:
+        """The same by what was known then; `judged` are the days of the judgments, of which the cases say only that there were some."""
+        said = [one for one in self.later if one[1] is not None] + [(day, None) for day in judged]
+        later = tuple(sorted((one for one in said if one[0] <= at), key=itemgetter(0)))
+        visits = tuple(seen for seen in self.visits if seen.event.at <= at)
+        return self.model_copy(update={"later": later, "visits": visits}).facts_with()
 
     @property
     def happened(self) -> tuple[str, ...]:
-        """What has happened in the case that reported the child: a judgment, what the joint conference resolved."""
-        return next((case.happened for _, case in self.cases if case.case_id == self.case_id), ())
+        """What has happened in the cases of this child, such as what the joint conference resolved; a judgment stands in `later`."""
+        own = (case.happened for _, case in self.cases if case.case_id == self.case_id or not case.sealed_for)
+        return tuple(dict.fromkeys(one for happened in own for one in happened if one != SENTENCED))
 
     @property
     def shown_division(self) -> str:
@@ -185,6 +221,17 @@ class ChildRecord(Frozen):
     def ids(self) -> tuple[str, ...]:
         """All ids under which this child is known."""
         return (self.child_id, *(one.child_id for one in self.joined))
+
+    def called_in(self, case: CaseSeen) -> tuple[str, ...]:
+        """The ids by which this case knows the child: its own, or that of the only child there where it can be no brother."""
+        own = tuple(child.id for child in case.children if child.id in self.ids)
+        if own or len(case.children) != 1:
+            return own
+        first = next((one for _, one in self.cases if one.case_id == self.case_id), None)
+        is_certain = case.watch in [watch_id(one) for one in self.ids] or (
+            first is not None and len(first.children) == 1
+        )
+        return (case.children[0].id,) if is_certain else ()
 
     @property
     def last_case(self) -> CaseSeen | None:
@@ -203,7 +250,7 @@ def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecor
     return record.model_copy(
         update={
             "joined": joined,
-            "facts": record.facts or next((_as_own(one, record.child_id) for one in joined if one.facts), None),
+            **_said_of(record, joined),
             "cases": tuple(sorted(cases.values(), key=lambda case: case[0])),
             "watch": going_on.watch, "entrusted": going_on.entrusted,
             "visits": tuple(sorted((seen for one in whole for seen in one.visits), key=lambda seen: seen.order)),
@@ -211,15 +258,44 @@ def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecor
     )  # fmt: skip
 
 
-def _as_own(record: ChildRecord, child_id: str) -> ReportFacts | None:
-    """The facts of a joined file, about the child as this one calls it."""
-    if record.facts is None:
-        return None
-    renamed = tuple(
-        child.model_copy(update={"child_id": child_id}) if child.child_id == record.child_id else child
-        for child in record.facts.children
-    )
-    return record.facts.model_copy(update={"children": renamed})
+def _said_of(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> dict[str, Any]:
+    """The first report of all files and what was said since, without what a sealed case says in another than its own."""
+    said = [
+        (one.reported_at, renamed(one.facts, one.child_id, record.child_id))
+        for one in joined
+        if one.facts and _is_open(one)
+    ]
+    said += [
+        (at, renamed(later, one.child_id, record.child_id))
+        for one in joined
+        if _is_open(one)
+        for at, later in one.later
+    ]
+    later = sorted((*record.later, *said), key=itemgetter(0))
+    if record.facts is None and later:
+        facts = next((facts for _, facts in later if isinstance(facts, ReportFacts)), None)
+        return {"facts": facts, "later": tuple(one for one in later if one[1] is not facts)}
+    return {"later": tuple(later)}
+
+
+def _is_open(record: ChildRecord) -> bool:
+    """Whether the case that reported it is no compartment."""
+    return not any(case.sealed_for for _, case in record.cases if case.case_id == record.case_id)
+
+
+def renamed(said: Said, child_id: str, own: str) -> Said:
+    """What was said of a child, as another file calls it."""
+    match said:
+        case ReportFacts():
+            children = tuple(
+                child.model_copy(update={"child_id": own}) if child.child_id == child_id else child
+                for child in said.children
+            )
+            return said.model_copy(update={"children": children})
+        case ChildSeen(child_id=one) if one == child_id:
+            return said.model_copy(update={"child_id": own})
+        case _:
+            return said
 
 
 def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound | None) -> dict[str, Any]:
@@ -281,23 +357,29 @@ def _grade(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
 
 def held_by(record: ChildRecord) -> list[tuple[tuple[int, CaseSeen], Held]]:
     """What the child receives by decisions, each with its case; a brother's benefit in the same case is his."""
-    watches = tuple(watch_id(child) for child in record.ids)
     return [
         ((number, case), held)
         for number, case in record.cases
         for held in case.benefits
-        if held.child_id in record.ids or case.watch in watches
+        if held.child_id in (*record.ids, *record.called_in(case))
     ]
 
 
 def _placement(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
     """How the child was found, and where the rules would place it; where it lives while a guardian is a suspect is not told."""
-    safety = next((child.safety for child in record.last_case.children), None) if record.last_case else None
+    case = record.last_case
+    safety = _safety(record, case) if case else None
     proposed = found.placement.code if found else None
     return {
         "safety": safety.value if safety else None,
         "proposed": {"code": proposed.value, "zh": proposed.zh, "en": proposed.en} if proposed else None,
     }
+
+
+def _safety(record: ChildRecord, case: CaseSeen) -> Safety | None:
+    """How this child was found, and never how a brother was."""
+    called = record.called_in(case)
+    return next((child.safety for child in case.children if child.id in called), None)
 
 
 def _case(number: int, progress: CaseSeen) -> dict[str, Any]:

@@ -213,6 +213,24 @@ class HouseholdFacts(FactsModel):
     rural: Known = Known.UNKNOWN
 
 
+def _said(facts: FactsModel, *besides: str) -> dict[str, Any]:
+    """What is said there, without what is left open."""
+    return facts.model_dump(exclude_defaults=True, exclude=set(besides))
+
+
+def _family(known: tuple[GuardianFacts, ...], later: tuple[GuardianFacts, ...]) -> tuple[GuardianFacts, ...]:
+    """Of whom there is one in both, such as the father, the later word counts; of others what is new, unless nothing is said of them."""
+    family = list(known)
+    for one in later:
+        same = [place for place, other in enumerate(family) if other.relation is one.relation]
+        said = _said(one, "relation")
+        if len(same) == 1 and sum(other.relation is one.relation for other in later) == 1:
+            family[same[0]] = family[same[0]].model_copy(update=said)
+        elif not same or (said and one not in family):
+            family.append(one)
+    return tuple(family)
+
+
 class FactsSeen(FactsModel):
     """What a visit or an assessment found to be otherwise than was known, in codes; a family that is given stands whole for the one before,
     and what was found of one of it, by the relation to the child, is laid over what is known of that one."""
@@ -302,6 +320,25 @@ class ReportFacts(FactsModel):
         for relation, said in seen.family.items():
             guardians = _laid_over(guardians, relation, said)
         return self.model_copy(update={"children": children, "household": household, "guardians": guardians})
+
+    def with_later(self, child_id: str, later: Self) -> Self:
+        """The same report with what a later one about this child, which calls it the same, says besides; what that leaves open stands.
+
+        Whether a child that is reported missing again was found is asked anew.
+        """
+        child = next(
+            (_said(one, "child_id", "is_the_subject") for one in later.children if one.child_id == child_id), {}
+        )
+        missing = {"found": Known.UNKNOWN} if Trigger.MISSING in later.situations else {}
+        exploited = later.organised_exploitation
+        more: dict[str, Any] = {
+            name: _without_doubles((*getattr(self, name), *getattr(later, name)))
+            for name in ("situations", "nine_situations", "harm_by")
+        }
+        more |= {} if exploited is Known.UNKNOWN else {"organised_exploitation": exploited}
+        more["guardians"] = _family(self.guardians, later.guardians)
+        seen = FactsSeen(child=missing | child, household=_said(later.household))
+        return self.with_seen(child_id, seen).model_copy(update=more)
 
     def after_conference(self, child_ids: Collection[str], *, recognised: bool) -> Self:
         """The same report once the joint conference has resolved on these children."""

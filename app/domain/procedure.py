@@ -82,6 +82,16 @@ def _day(value: object) -> date | None:
         return None
 
 
+class Places(StrEnum):
+    """What the end of a step says of where a child lives."""
+
+    NOTHING = ""
+    BEGINS = "begins"
+    """The child was placed."""
+    ENDS = "ends"
+    """It went home, or to another guardian."""
+
+
 class Outcome(Value):
     """One way in which a step ends; `opens` are full names of steps."""
 
@@ -96,6 +106,7 @@ class Outcome(Value):
     """It ends the whole procedure: steps that are open beside this one fall away."""
     of_children: bool = False
     """The children that it is about have to stand in the case."""
+    places: Places = Places.NOTHING
 
     def unfit(self, record: Mapping[str, object], today: date) -> tuple[str, ...]:
         """The fields that are missing, unknown or not what they should be."""

@@ -180,6 +180,10 @@ WatchEvent = Annotated[
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
 
 
+BEGINS = ("watch_id", "policy", "child_id", "case_id", "division", "grade", "desk", "visit")
+"""What the beginning of a watch says of it, also of one that begins again."""
+
+
 class Watch(Frozen):
     """Where a watch stands."""
 
@@ -200,6 +204,11 @@ class Watch(Frozen):
     warnings: tuple[Warned, ...] = ()
     arrangement: Arrangement | None = None
     handover: Handover | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Over, and not only resting while another watch over the same child goes on."""
+        return not self.is_open and self.suspended_for is None
 
     def warning(self, number: int) -> Warned | None:
         """The open warning of that number."""
@@ -233,20 +242,22 @@ def next_waking(watch: Watch) -> datetime | None:
 def apply_watch(watch: Watch | None, event: WatchEvent) -> Watch:
     """The state after one more event."""
     if isinstance(event, WatchBegan):
-        return Watch(
-            version=watch.version + 1 if watch else 1,
-            **event.model_dump(include={"watch_id", "policy", "child_id", "case_id", "division", "grade", "desk"}),
-            visit=event.visit,
-            began_on=_began_on(watch, event),
-        )
+        return _began(watch, event)
     if watch is None:
         raise ValueError("the ledger of a watch begins with watch_began")
     return watch.model_copy(update={**_changed(watch, event), "version": watch.version + 1})
 
 
-def _began_on(watch: Watch | None, event: WatchBegan) -> date:
-    """One that goes on after a case began when it first did; one that had ended begins anew."""
-    return (watch.began_on if watch and watch.is_open else None) or day_of(event.at)
+def _began(watch: Watch | None, event: WatchBegan) -> Watch:
+    """A watch that has ended begins anew; one that has not goes on with all that is open in it."""
+    begun: dict[str, Any] = {name: getattr(event, name) for name in BEGINS}
+    day = day_of(event.at)
+    if watch is None or watch.has_ended:
+        return Watch(version=watch.version + 1 if watch else 1, **begun, began_on=day)
+    asked = watch.handover if watch.handover and watch.handover.desk != event.desk else None
+    going_on = {"version": watch.version + 1, "is_open": True, "suspended_for": None, "handover": asked}
+    began_on = (watch.began_on if watch.is_open else None) or day
+    return watch.model_copy(update=begun | going_on | {"began_on": began_on})
 
 
 def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
@@ -254,12 +265,9 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
         case VisitRecorded():
             return {"visit": event.visit, "grade": event.grade, "visits": watch.visits + 1}
         case VisitRecomputed():
-            clocks = event.warnings or tuple(warning.clock for warning in watch.warnings)
-            moved = zip(watch.warnings, clocks, strict=True)
-            warnings = tuple(warning.model_copy(update={"clock": clock}) for warning, clock in moved)
             return {
                 "visit": event.visit,
-                "warnings": warnings,
+                "warnings": _moved(watch.warnings, event.warnings),
                 "arrangement": _contacted(watch, event.contact, event.back),
                 "handover": _asked(watch, event.handover),
             }
@@ -301,6 +309,13 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {}
 
 
+def _moved(warnings: tuple[Warned, ...], clocks: tuple[Clock, ...]) -> tuple[Warned, ...]:
+    """The newest with these clocks: an event of the days when a closed case dropped what was open names only those that came after."""
+    kept = len(warnings) - len(clocks)
+    moved = zip(warnings[kept:], clocks, strict=True)
+    return (*warnings[:kept], *(warning.model_copy(update={"clock": clock}) for warning, clock in moved))
+
+
 def _asked(watch: Watch, clock: Clock | None) -> Handover | None:
     return watch.handover.model_copy(update={"clock": clock}) if watch.handover and clock else watch.handover
 
@@ -319,7 +334,7 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
     """The events of a command; raises Refused and changes nothing when the rules say no."""
     head = {"at": now, "by": command.by.person_id, "behalf": command.by.acting_for}
     if isinstance(command, BeginWatch):
-        return (_begun(command, policy, now, head),)
+        return (_begun(watch, command, policy, now, head),)
     if watch is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     if isinstance(command, ResumeWatch) and watch.suspended_for:
@@ -353,7 +368,9 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
             raise Refused(RefusalCode.WRONG_STAGE)
 
 
-def _begun(command: BeginWatch, policy: Policy, now: datetime, head: dict[str, Any]) -> WatchBegan:
+def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: datetime, head: dict[str, Any]) -> WatchBegan:
+    """The visits are planned anew, but one that was missed is still owed: nobody has seen the child meanwhile."""
+    missed = watch is not None and watch.is_open and watch.visit.due_at < now
     return WatchBegan(
         **head,
         watch_id=watch_id(command.child_id),
@@ -363,7 +380,7 @@ def _begun(command: BeginWatch, policy: Policy, now: datetime, head: dict[str, A
         policy=policy.version,
         grade=command.grade,
         desk=desk_of(Agency.COMM, command.division),
-        visit=_visit(policy, now, command.grade),
+        visit=watch.visit if watch and missed else _visit(policy, now, command.grade),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from app.domain.policy import STEPS_BY_ACT
-from app.domain.procedure import ELAPSED, About, Kind, Outcome, Procedure, RecordField, Step
+from app.domain.procedure import ELAPSED, About, Kind, Outcome, Places, Procedure, RecordField, Step
 from app.domain.terms import Agency
 from app.policy.rows import Basis, PackModel, Span
 
@@ -38,6 +38,7 @@ class OutcomeRow(PackModel):
     opens: tuple[str, ...] = ()
     ends: bool = False
     of_children: bool = False
+    places: Places = Places.NOTHING
 
 
 class StepRow(PackModel):
@@ -115,7 +116,7 @@ class ProcedureTables(PackModel):
                 outcomes=tuple(
                     Outcome(
                         code=one.code, title_zh=one.zh, title_en=one.en, record=one.record, reasons=one.reasons, ends=one.ends,
-                        of_children=one.of_children,
+                        of_children=one.of_children, places=one.places,
                         opens=tuple(self._first(row.named(target)) for target in one.opens),
                     )
                     for one in step.outcomes

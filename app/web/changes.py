@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import children
+from app.api import child_history, children
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked
 from app.db import tables
@@ -128,7 +128,7 @@ async def _file(
     waiting = {field: one for field, one in fields.items() if one.get("waiting") and one["waiting"]["desk"] == who.desk}
     told = {
         row.change: row
-        for row in await children.read_child_history(child_id, conn, who, shouhu)
+        for row in await child_history.changes_of(child_id, conn, who, shouhu)
         if row.kind == "change_entered"
     }
     facts = {

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import catalogue, children, registers
+from app.api import catalogue, child_history, children, registers
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked, Lens
 from app.db.service import Service
@@ -95,7 +95,7 @@ async def _file(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, child_id: str, form: Form, done: str = ""
 ) -> Response:
     child = await children.read_child(child_id, conn, who, shouhu, Response())
-    history = await children.read_child_history(child_id, conn, who, shouhu)
+    history = [*reversed(await child_history.read_child_history(child_id, conn, who, shouhu))]
     fields = {FileField(code): one for code, one in child["fields"].items()}
     facts = {
         "path": CHILDREN, "child": child, "form": form, "done": done, "whats": _whats(who, await _sections(conn, who, shouhu)),
@@ -106,7 +106,8 @@ async def _file(
         "entered_in": await _entered_in(conn, who, shouhu), "whole": WHOLE, "reasons": {one.value: one for one in NotTaken},
         "stages": {one.value: one for one in Stage}, "ends": {one.value: one for one in CloseReason},
         "benefits": {one.value: one for one in Benefit}, "safeties": {one.value: one for one in Safety}, "case_no": _case_no,
-        "history": list(reversed(history)), "titles": TITLES, "findings": {one.value: one for one in Finding},
+        "history": [row for row in history if row.field], "turns": [row for row in history if not row.field],
+        "titles": TITLES, "findings": {one.value: one for one in Finding},
         "minutes": int(VIEW_LASTS.total_seconds() // 60), "moment": moment, "visits_it": child["watch"] and child["watch"].desk == who.desk,
     }  # fmt: skip
     return await show(request, conn, who, "child.html", facts, status=form.status)
@@ -281,7 +282,7 @@ async def _asked(
     asked = _what(what, who, await _sections(conn, who, shouhu))
     child = await children.read_child(child_id, conn, who, shouhu, Response())
     fields = {field: child["fields"].get(field.value) or {"value": None, "version": 0} for field in asked.fields}
-    history = await children.read_child_history(child_id, conn, who, shouhu)
+    history = await child_history.changes_of(child_id, conn, who, shouhu)
     kinsfolk = (fields[F.GUARDIANS]["value"] or []) if F.GUARDIANS in fields else []
     if not form.typed:
         form.typed |= kin.typed(kinsfolk)
@@ -310,7 +311,7 @@ def _seen(form: Form, field: FileField, fields: Mapping[FileField, Any], clash: 
     return typed if typed and field not in clash else str(fields[field]["version"])
 
 
-def _before(form: Form, field: FileField, history: Sequence[children.HistoryRow]) -> Any:
+def _before(form: Form, field: FileField, history: Sequence[child_history.HistoryRow]) -> Any:
     """What stood there when the form was opened, where it was a change."""
     seen = form.one(f"seen_{field.value}")
     return next((one.value for one in history if one.kind == "change_entered" and str(one.change) == seen), None)

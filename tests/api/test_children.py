@@ -97,7 +97,7 @@ async def test_a_change_is_entered_verified_and_stands_in_the_history_with_autho
     file = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()["fields"]["school"]
     assert (file["value"], file["by"], file["version"]) == ("示例四小（化名）", COMMITTEE, entered["change"])
     history = (await api.get(COMMITTEE, f"/v1/children/{child}/history")).json()
-    assert [(row["kind"], row["by"], row["value"], row["note"]) for row in history] == [
+    assert [(row["kind"], row["by"], row["value"], row["note"]) for row in history if row["field"]] == [
         ("change_entered", COMMITTEE, "示例四小（化名）", ""),
         ("change_passed", STREET, None, "已见转学证明"),
     ]
@@ -161,6 +161,23 @@ async def test_the_district_approves_where_the_path_has_it_and_may_return_it(api
     assert "means" not in (await api.get(COMMITTEE, f"/v1/children/{child}")).json()["fields"]
     wrong = is_problem(await enter(api, child, field="sex", value="none"), 422, "invalid_request")
     assert wrong["errors"][0]["at"] == "/value"
+
+
+@pytest.mark.requirement("R051")
+async def test_each_of_two_children_has_its_own_safety_and_placement_with_their_days(api):
+    case = (await api.report(children=[CHILD, {**CHILD, "name": "华小雪（化名）", "birth_date": "2017-05-06"}]))[
+        "case_id"
+    ]
+    one, other = (child["id"] for child in (await api.progress(case))["children"])
+    found = {"child_id": other, "safety": "placed", "note": "已送救助站"}
+    assert (await api.post("police.officer.1", f"/v1/cases/{case}/safety", found)).is_success
+    files = [(await api.get("civil.supervisor.1", f"/v1/children/{child}")).json() for child in (one, other)]
+    assert [file["placement"]["safety"] for file in files] == ["unknown", "placed"]
+    for child, told in ((one, []), (other, ["placed"])):
+        history = (await api.get("civil.supervisor.1", f"/v1/children/{child}/history")).json()
+        placed = [row for row in history if row["section"] == "placement"]
+        assert [row["value"] for row in placed] == told
+        assert all(row["since"] and row["by"] == "" for row in placed)
 
 
 async def test_the_child_of_a_report_that_a_visit_made_is_the_child_of_the_watch(api, child):

@@ -7,8 +7,11 @@ from sqlalchemy import select
 
 from app.db import tables
 from app.domain.access import ENGINE
+from app.domain.belonging import Belong
+from app.domain.child_file import file_id
+from app.domain.commands import EnterStage
 from app.domain.ledgers import COLUMNS
-from app.domain.terms import Grade
+from app.domain.terms import Grade, Stage
 from app.domain.watch import BeginWatch, watch_id
 from app.policy.loader import load
 from tests.api.test_reports import is_problem
@@ -135,6 +138,59 @@ async def test_cases_and_benefits_have_a_row_each(api):
     assert (served["case_number"], served["case_stage"], served["closed_on"]) == (case["number"], "发现报告", None)
     (aid,) = of(await book(api, STREET, "aid"), child)
     assert (aid["benefit"], aid["benefit_yuan"], aid["case_number"]) == ("临时性生活保障", "1000.00", case["number"])
+    heard = {"child_id": child, "benefit": "TEMP_LIVING", "heard_on": aid["benefit_since"], "note": "家庭同意"}
+    assert (await api.post("civil.officer.1", f"/v1/cases/{case['id']}/benefit-hearing", heard)).is_success
+    stopped = {"child_id": child, "benefit": "TEMP_LIVING", "verdict": "stop", "note": "困难已解除"}
+    assert (await api.post("civil.officer.1", f"/v1/cases/{case['id']}/benefit", stopped)).is_success
+    assert of(await book(api, STREET, "aid"), child) == []
+    told = (await api.get(STREET, f"/v1/children/{child}/history")).json()
+    ended = [row for row in told if row["section"] == "benefits"]
+    assert [(row["value"]["decided"], row["since"], row["until"], row["case_id"]) for row in ended] == [
+        ("grant", aid["benefit_since"], aid["benefit_since"], case["id"]), ("stop", aid["benefit_since"], None, case["id"]),
+    ]  # fmt: skip
+    police = (await api.get("police.officer.1", f"/v1/children/{child}/history")).json()
+    assert {row["section"] for row in police} <= {"placement"}, "each body its sections"
+
+
+@pytest.mark.requirement("R013")
+@pytest.mark.requirement("R051")
+async def test_what_a_second_case_and_a_joined_file_say_of_a_child_stands_in_its_books(api):
+    child = await watched(api, child={"name": "水小满（化名）", "birth_date": "2014-07-08"})
+
+    async def codes():
+        (row,) = of(await book(api, COMMITTEE, "work"), child)
+        file = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()
+        return row["categories"], {one["code"] for one in file["categories"] if one["status"] == "confirmed"}
+
+    assert await codes() == ([], set())
+    found = {"finding": "at_risk", "situations": ["unguarded"], "note": "家中无人"}
+    case = (await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", found)).json()["report"]
+    again, path = (await api.progress(case))["children"][0]["id"], f"/v1/cases/{case}"
+    assert (await api.post("police.officer.1", f"{path}/safety", {"child_id": again, "safety": "safe"})).is_success
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.record(conn, case, EnterStage(by=ENGINE, stage=Stage.ASSESS))
+    leg = await api.leg(case, "SW")
+    assert (await api.post("sw.officer.1", f"{path}/referrals/{leg}/accept")).is_success
+    seen = [{"child_id": again, "household": {"on_minimum_living": "yes"}}]
+    filed = {"grade": "high", "note": "入户评估", "seen": seen}
+    assert (await api.post("sw.officer.1", f"{path}/referrals/{leg}/assess", filed)).is_success
+    assert (await codes())[1] == {"D1"}
+    facts = {"residence_division": DIVISION, "name": "水晓满（化名）", "disabled": "yes"}
+    other = (await api.progress((await api.report(children=[facts]))["case_id"]))["children"][0]["id"]
+    async with api.service.engine.begin() as conn:
+        belongs = Belong(by=ENGINE, child_id=other, division=DIVISION, primary=child)
+        await api.service.ledger.begin(conn, file_id(other), belongs)
+    assert await codes() == (["家庭贫困儿童", "重病、残疾或身心失常儿童"], {"D1", "D3"})
+    await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "well", "grade": "low", "form": {}})
+    told = (await api.get(COMMITTEE, f"/v1/children/{child}/history")).json()
+    rows = [(row["section"], row["kind"], row["value"], row["by"]) for row in told]
+    assert [row for row in rows if row[0] == "grade"] == [
+        ("grade", "watch_began", "medium", "engine"), ("grade", "assessment_filed", "high", ""),
+        ("grade", "visit_recorded", "low", COMMITTEE),
+    ]  # fmt: skip
+    found = [row for row in rows if row[0] == "categories"]
+    assert ("categories", "assessment_filed", ["D1"], "") in found
+    assert found[-1] == ("categories", "visit_recorded", ["D1", "D3"], COMMITTEE)
 
 
 @pytest.mark.requirement("R121")

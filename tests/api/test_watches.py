@@ -5,16 +5,19 @@ from importlib import import_module as load_module
 
 import httpx2
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from app.db import tables
 from app.db.ledger import Ledger, events_since
 from app.db.receipts import Receipts
-from app.db.refold import look
+from app.db.refold import look, mend
 from app.db.service import Service
 from app.db.vault import opened
 from app.domain.access import ENGINE
+from app.domain.belonging import Belong
+from app.domain.child_file import file_id
 from app.domain.clock import Clock
+from app.domain.handover import OfferWatch
 from app.domain.terms import Grade
 from app.domain.watch import BeginWatch, EndWatch, watch_id
 from app.domain.working_time import day_of
@@ -137,6 +140,47 @@ async def test_the_day_on_which_a_watch_began_is_found_for_watches_from_before_i
         assert set(await look(conn, every)) > set(differed)
         await conn.execute(text(began))
         assert await look(conn, every) == differed
+
+
+@pytest.mark.requirement("R013")
+@pytest.mark.requirement("R033")
+async def test_a_case_that_closes_leaves_the_running_watch_what_is_open_in_it_and_where_it_is(api, watch):
+    path, form = f"/v1/watches/{watch}", {"guardianship": "nobody"}
+    arranged = {"relation": "grandparent", "is_adult": True, "is_able": True, "leaves_on": "2027-02-20"}
+    await api.post(COMMITTEE, f"{path}/visits", {"finding": "needs_help", "form": form, "note": "独自在家"})
+    await api.post(COMMITTEE, f"{path}/arrangement", {"delegate": {"name": "示例祖母（化名）"}, **arranged})
+    case = (await api.post(COMMITTEE, f"{path}/visits", FOUND)).json()["report"]
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.record(conn, watch, OfferWatch(by=ENGINE, division="110106008"))
+    taken = await api.post("comm-110106008.officer.1", f"{path}/take", {})
+    assert taken.status_code == 200, taken.text
+    before, _ = await state_of(api, watch)
+    await close(api, case, "police_closed")
+    after, events = await state_of(api, watch)
+    assert (events[-1]["kind"], events[-1]["case_id"], events[-1]["grade"]) == ("watch_began", case, "high")
+    open_still = ("desk", "division", "warnings", "arrangement", "visits", "grade")
+    assert {name: after["progress"][name] for name in open_still} == {
+        name: before["progress"][name] for name in open_still
+    }
+    assert len(after["progress"]["warnings"]) == 1
+    assert after["progress"]["arrangement"]["leaves_on"] == "2027-02-20"
+    wiped = after["progress"] | {"warnings": [], "arrangement": None, "visits": 0}
+    async with api.service.engine.begin() as conn:
+        await conn.execute(update(tables.watches).where(tables.watches.c.id == watch).values(progress=wiped))
+        assert await look(conn, [watch]) == [watch], "what an earlier release has stored is made equal to its ledger"
+        assert (await mend(conn, watch)).repaired
+    assert (await state_of(api, watch))[0]["progress"] == after["progress"]
+
+
+async def test_a_case_of_one_watched_child_that_ends_with_the_child_ends_its_watch_whoever_reported_it(api, watch):
+    other = (await api.report(children=[{"residence_division": "110106007"}]))["case_id"]
+    child, again = watch.removeprefix("watch-"), (await api.progress(other))["children"][0]["id"]
+    async with api.service.engine.begin() as conn:
+        belongs = Belong(by=ENGINE, child_id=again, division="110106007", primary=child)
+        await api.service.ledger.begin(conn, file_id(again), belongs)
+    await close(api, other, "moved_and_handed_over")
+    row, events = await state_of(api, watch)
+    assert (row["is_open"], events[-1]["kind"], events[-1]["reason"]) == (False, "watch_ended", "moved_and_handed_over")
 
 
 @pytest.fixture

@@ -51,3 +51,29 @@ def test_the_hour_is_that_of_beijing():
 def test_facts_survive_the_wire():
     facts = ReportFacts(children=(ChildFacts(child_id="ch-1", injured=Known.YES),)).at(datetime(2026, 1, 1, tzinfo=UTC))
     assert ReportFacts.model_validate_json(facts.model_dump_json()) == facts
+
+
+def test_a_later_report_adds_what_it_says_and_leaves_what_it_does_not():
+    first = ReportFacts.model_validate({
+        "situations": ["living_alone"], "household": {"low_income": "yes"},
+        "children": [{"child_id": "ch-1", "disabled": "yes", "found": "yes", "age_years": 9}, {"child_id": "ch-2"}],
+        "guardians": [{"relation": "father", "whereabouts": "home", "able": "no"}, {"relation": "grandparent"}, {"relation": "grandparent"}],
+    })  # fmt: skip
+    later = ReportFacts.model_validate({
+        "situations": ["missing", "living_alone"], "organised_exploitation": "no", "household": {"rural": "yes"},
+        "children": [{"child_id": "ch-1", "attending": "no", "age_years": 10}],
+        "guardians": [
+            {"relation": "father", "whereabouts": "detained"}, {"relation": "mother", "whereabouts": "missing"}, {"relation": "grandparent"},
+        ],
+    })  # fmt: skip
+    known = first.with_later("ch-1", later)
+    child, sibling = known.children
+    assert (child.disabled, child.attending, child.age_years, child.found) == ("yes", "no", 10, "unknown")
+    assert sibling == first.children[1]
+    assert [(one.relation, one.whereabouts, one.able) for one in known.guardians] == [
+        ("father", "detained", "no"), ("grandparent", "unknown", "unknown"), ("grandparent", "unknown", "unknown"),
+        ("mother", "missing", "unknown"),
+    ]  # fmt: skip
+    assert (known.household.low_income, known.household.rural) == ("yes", "yes")
+    assert (known.situations, known.organised_exploitation) == (("living_alone", "missing"), "no")
+    assert first.with_later("ch-1", ReportFacts(children=(ChildFacts(child_id="ch-1"),))) == first

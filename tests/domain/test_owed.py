@@ -6,12 +6,13 @@ import pytest
 
 from app.domain.access import ENGINE
 from app.domain.agreement import Differs, differences
-from app.domain.child_record import CaseSeen, ChildRecord
+from app.domain.child_record import CaseSeen, ChildRecord, Seen
 from app.domain.child_terms import FileField
 from app.domain.clock import Clock
 from app.domain.owed import Matter, OpenOwed, RaiseDueOwed, Settled, SettleOwed, apply_owed, decide_owed, owed_id
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, Grade, Rung
+from app.domain.visit import VisitRecorded
 from app.domain.watch import Watch, watch_id
 from tests.domain.test_case import POLICY
 
@@ -66,12 +67,15 @@ CASE = {
 }  # fmt: skip
 
 
-def record(*, watch=None, case=None, born="2016-01-01", lives="110106007"):
+def record(*, watch=None, case=None, born="2016-01-01", lives="110106007", seen=None):
     said = {FileField.BIRTH_DATE: born, FileField.RESIDENCE_DIVISION: lives}
     cases = ((1, CaseSeen.model_validate(case)),) if case else ()
+    clock = Clock.start(POLICY.time("visit_high", urgent=False), NOW, POLICY.calendar)
+    visit = [Seen(version=2, event=VisitRecorded(at=seen, finding="well", grade="high", visit=clock))] if seen else []
     return ChildRecord(
-        child_id="ch-1", division=lives, reported_at=NOW, case_id="case-1", reported=said, cases=cases, watch=watch
-    )
+        child_id="ch-1", division=lives, reported_at=NOW, case_id="case-1", reported=said, cases=cases, watch=watch,
+        visits=tuple(visit),
+    )  # fmt: skip
 
 
 def watched(**changes):
@@ -95,6 +99,8 @@ def watched(**changes):
         (record(watch=watched(), case=CASE, born="2008-03-02"), (Differs.OF_AGE,)),
         (record(watch=watched(), case=CASE, born="2008-03-03"), ()),
         (record(watch=watched(is_open=False)), ()),
+        (record(watch=watched(), case=CASE | {"closed_reason": "died"}), (Differs.ENDED,)),
+        (record(watch=watched(), case=CASE | {"closed_reason": "died"}, seen=NOW), ()),
     ],
 )  # fmt: skip
 def test_books_cases_and_watch_are_compared(child, wrong):

@@ -9,6 +9,7 @@ from app.domain import visit as v
 from app.domain import watch as w
 from app.domain.access import ENGINE
 from app.domain.facts import Relation
+from app.domain.handover import OfferWatch
 from app.domain.refusals import Refused
 from app.domain.terms import Grade, Rung
 from app.domain.working_time import day_of
@@ -24,8 +25,11 @@ class Watched:
 
     def __init__(self, grade=Grade.LOW):
         self.state, self.now, self.events = None, MORNING, []
-        begin = w.BeginWatch(by=ENGINE, child_id="ch-1", case_id="case-1", division="110106007", grade=grade)
-        self.do(begin)
+        self.begin(grade=grade)
+
+    def begin(self, case="case-1", division="110106007", grade=Grade.LOW):
+        begin = w.BeginWatch(by=ENGINE, child_id="ch-1", case_id=case, division=division, grade=grade)
+        return self.do(begin)
 
     def do(self, command):
         made = w.decide_watch(self.state, command, POLICY, self.now)
@@ -227,6 +231,49 @@ def test_parents_who_are_not_back_by_the_day_they_named_are_asked_after_until_th
     assert w.BACK not in dict(watched.state.clocks())
     watched.arrange()
     assert watched.state.arrangement.back is None, "no day was named"
+
+
+@pytest.mark.requirement("R013", "R033", "R055")
+def test_a_watch_that_a_closed_case_begins_again_goes_on_with_what_is_open_in_it():
+    watched = Watched()
+    watched.visit(guardianship="nobody")
+    watched.arrange(returns_on=date(2026, 6, 30))
+    watched.do(OfferWatch(by=ENGINE, division="110106008"))
+    before, watched.now = watched.state, watched.now + timedelta(days=5)
+    (begun,) = watched.begin("case-2", grade=Grade.HIGH)
+    again = {"version": before.version + 1, "case_id": "case-2", "grade": Grade.HIGH, "visit": begun.visit}
+    assert watched.state == before.model_copy(update=again)
+    assert begun.visit.started_at == watched.now
+    watched.begin("case-3", division="110106008")
+    assert (watched.state.desk, watched.state.handover) == ("COMM-110106008", None), "it has come to who was asked"
+    watched.do(w.SuspendWatch(by=ENGINE, instead="watch-ch-2"))
+    watched.begin("case-4")
+    assert watched.state.arrangement == before.arrangement
+    watched.do(w.EndWatch(by=ENGINE, reason="risk_ended"))
+    watched.begin("case-5")
+    assert (watched.state.warnings, watched.state.arrangement, watched.state.visits) == ((), None, 0)
+
+
+def test_a_visit_that_was_missed_is_still_owed_when_a_case_closes():
+    watched = Watched(Grade.HIGH)
+    watched.climb()
+    missed = watched.state.visit
+    assert Rung.SUPERVISION in missed.fired
+    watched.begin("case-2")
+    assert watched.state.visit == missed
+    watched.visit()
+    assert watched.state.visit.started_at == watched.now
+
+
+def test_a_calendar_moves_the_newest_warnings_where_its_event_knew_no_others():
+    watched = Watched()
+    watched.visit(guardianship="nobody")
+    watched.visit(supervision="admonished")
+    older, newer = watched.state.warnings
+    moved = newer.clock.model_copy(update={"due_at": newer.clock.due_at + timedelta(days=1)})
+    told = {"at": watched.now, "calendar_version": "2", "reason": "x", "visit": watched.state.visit}
+    state = w.apply_watch(watched.state, w.VisitRecomputed(**told, warnings=(moved,)))
+    assert state.warnings == (older, newer.model_copy(update={"clock": moved}))
 
 
 @pytest.mark.requirement("R034")

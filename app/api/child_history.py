@@ -1,0 +1,128 @@
+"""The history of a child: its file's fields with their steps, and how its grade, categories, benefits and placement have changed."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, JsonValue
+from sqlalchemy import select
+
+from app.api.children import record_of, rules_of
+from app.api.context import Conn, Shouhu, Who
+from app.api.need import Lens
+from app.api.strict import StrictRoute
+from app.db import tables
+from app.db.child_records import happenings
+from app.db.ledger import Pack
+from app.db.vault import with_notes
+from app.domain import child_file as cf
+from app.domain import events as e
+from app.domain.child_history import CategoriesAt, Happening, Turn, turns
+from app.domain.child_record import ChildRecord
+from app.domain.child_terms import SECTION_OF, FileField, NotTaken, Section
+from app.domain.ledgers import categories
+from app.domain.titles import TITLES
+
+router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+STEPS = ("change_entered", "change_passed", "change_rejected")
+
+
+class HistoryRow(BaseModel):
+    """One entry or step of a field, or one change of what no field holds: the grade, the categories, a benefit, the placement."""
+
+    section: Section
+    version: int = Field(description="Of the file, the watch or the case in which it is written.")
+    kind: str
+    title_zh: str
+    title_en: str
+    field: FileField | None = Field(None, description="Null where it is no field of the file.")
+    change: int | None = None
+    by: str = Field("", description="Empty for what was done in a case: its own timeline says by whom.")
+    behalf: str | None = None
+    at: datetime
+    value: JsonValue = None
+    said_zh: str = Field("", description="The value in words, where it is no field.")
+    said_en: str = ""
+    since: date | None = Field(
+        None, description="From which day a benefit or a placement holds; when a visit was made that was sent later."
+    )
+    until: date | None = Field(None, description="The day on which it ended or another took its place.")
+    case_id: str | None = Field(None, description="The case in which it was done, for bodies that see the cases.")
+    evidence: str = ""
+    reason: NotTaken | None = None
+    note: str = ""
+
+
+@router.get("/children/{child_id}/history", operation_id="read_child_history")
+async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[HistoryRow]:
+    """Every value that was entered, by whom, and who verified, approved or returned it, each with its time; and what was decided or found.
+
+    Categories stand as a visit found them by the rules of its day; for a report, an assessment or a ruling, by those of today.
+    """
+    record, lens = await record_of(conn, who, child_id, ["history"])
+    pack = await rules_of(conn, shouhu)
+    sections = pack.file.seen_by(who.agency)
+    told = await happenings(conn, record)
+    found = turns(
+        record, told, _categories_at(pack, record, told), await shouhu.ledger.current(conn, shouhu.ledger.clock())
+    )
+    entered = await _entered(conn, record, lens, sections)
+    rows = [*entered, *(_turned(one, sections) for one in found if one.section in sections)]
+    return sorted(rows, key=lambda row: row.at)
+
+
+async def changes_of(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[HistoryRow]:
+    """The fields of the file alone."""
+    record, lens = await record_of(conn, who, child_id, ["history"])
+    return await _entered(conn, record, lens, (await rules_of(conn, shouhu)).file.seen_by(who.agency))
+
+
+async def _entered(conn: Conn, record: ChildRecord, lens: Lens, sections: Sequence[Section]) -> list[HistoryRow]:
+    streams = {cf.file_id(one.child_id): one for one in (record, *record.joined)}
+    ledger, note = tables.events.c, tables.notes.c
+    query = (
+        select(ledger.stream_id, ledger.version, ledger.body, note.body.label("note"))
+        .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
+        .where(ledger.stream_id.in_(streams), ledger.kind.in_(STEPS))
+        .order_by(ledger.at, ledger.version)
+    )
+    rows = [_history_row(streams[row["stream_id"]], row) for row in await with_notes(conn, query)]
+    seen = [
+        row.model_dump(mode="json") for row in rows if row.section in sections and row.field not in record.kept_back
+    ]
+    return [HistoryRow.model_validate(row) for row in lens(seen, record.named)]
+
+
+def _history_row(record: ChildRecord, row: Any) -> HistoryRow:
+    body, version = row["body"], row["version"]
+    zh, en = TITLES[body["kind"]]
+    entered = record.contents.get(version, {})
+    return HistoryRow.model_validate(
+        {
+            **{name: body.get(name) for name in ("kind", "field", "by", "behalf", "at", "reason")},
+            "section": SECTION_OF[FileField(body["field"])],
+            "version": version, "title_zh": zh, "title_en": en, "change": body.get("change", version),
+            "value": entered.get("value"), "evidence": entered.get("evidence", ""), "note": row["note"] or "",
+        }
+    )  # fmt: skip
+
+
+def _turned(turn: Turn, sections: Sequence[Section]) -> HistoryRow:
+    zh, en = TITLES[turn.kind]
+    of_case = Section.CASES in sections and not turn.stream_id.startswith("watch-")
+    return HistoryRow(
+        **turn.model_dump(include={"section", "version", "kind", "by", "at", "value", "since", "until"}),
+        title_zh=zh, title_en=en, said_zh=turn.zh, said_en=turn.en, case_id=turn.stream_id if of_case else None,
+    )  # fmt: skip
+
+
+def _categories_at(pack: Pack, record: ChildRecord, told: Sequence[Happening]) -> CategoriesAt:
+    judged = [one.event.at for one in told if isinstance(one.event, e.GuardianSentenced)]
+
+    def found(at: datetime, resolved: Sequence[str]) -> tuple[str, ...] | None:
+        facts = record.facts_at(at, judged)
+        children = pack.found(facts, resolved) if facts else ()
+        return next((categories(one) for one in children if one.child_id == record.child_id), None)
+
+    return found
