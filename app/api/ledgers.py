@@ -1,6 +1,7 @@
 """The books that the notice asks for: read from the children's files by the body that keeps them, masked unless somebody says why not."""
 
-from collections.abc import Collection
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -16,13 +17,13 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
-from app.db.child_records import each_once, one_of, records_of
+from app.db.child_records import each_once, one_of, records_of, stamps_of
 from app.db.ledger import Pack
 from app.db.walls import reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
 from app.domain.facts import BEIJING
-from app.domain.handing_in import MONTH, Tally, is_of, month_of, needs_work
+from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, share_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.sight import keeps
 from app.domain.terms import Agency
@@ -34,7 +35,9 @@ LOOKED_AT = 500
 
 
 MOST_COUNTED = 2_000
-"""Children of whom a month's books are counted at once: some four seconds; default."""
+"""Children of whom a month's books are counted at once; default."""
+MOST_KEPT = 20_000
+"""Children of whom it is remembered what they add to the books."""
 Month = Annotated[str | None, Query(pattern=MONTH, description="Of visits those of this month, such as 2026-11.")]
 
 
@@ -123,25 +126,51 @@ async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list
     codes = {one: [column.code for column in one.for_sections(rules.file.seen_by(who.agency))] for one in books}
     tallies, whole = {one: Tally() for one in books}, dict[Reach, bool]()
     findings, today = Findings(rules), now.astimezone(BEIJING).date()
+    of = (id(shouhu.engine), rules.version, who.agency)
     for reach in dict.fromkeys(one.reach for one in books):
-        same = [one for one in books if one.reach is reach]
+        same = {one: book for one, book in books.items() if one.reach is reach}
+        first = next(iter(same))
         await reaching(conn, district=reach is Reach.DISTRICT)
         cursor, looked = None, 0
         while looked < MOST_COUNTED:
-            chosen = await chosen_by_columns(conn, who, same[0], cursor, PAGE)
-            ids = await those_within(conn, who, same[0], chosen)
+            chosen = await chosen_by_columns(conn, who, first, cursor, PAGE)
+            ids = await those_within(conn, who, first, chosen)
             if ids:
                 await audit_read(conn, who, "ledgers_due", None, [one.code for one in same], children=ids)
-            for line in await lines_of(conn, who, findings, ids, today):
-                for one in (one for one in same if books[one].holds(line)):
-                    told = line._replace(record=line.record.told(who.agency))
-                    tallies[one].add(codes[one], one.rows_of, told, month, now, [who.desk])
+            for shares in await _shares_of(conn, who, (*of, reach), findings, same, codes, ids, today):
+                for one in (one for one in same if one.code in shares):
+                    tallies[one].add(shares[one.code], month, now, [who.desk])
             cursor, looked = chosen.next, looked + PAGE
             if cursor is None:
                 break
         whole[reach] = cursor is None
     handed = await _handed(conn, month)
     return [_due(one, tallies[one], month, whole[one.reach], _of_desks(who, one, handed)) for one in books]
+
+
+SHARES = OrderedDict[tuple[Any, ...], tuple[str, dict[str, Share]]]()
+"""By service, rules, body, reach and child: the stamp of what was read, and by book what the child adds to it."""
+
+
+async def _shares_of(
+    conn: AsyncConnection, who: Actor, of: tuple[Any, ...], findings: Findings, books: Mapping[Ledger, Any],
+    codes: Mapping[Ledger, Sequence[str]], ids: list[str], today: date,
+) -> list[dict[str, Share]]:  # fmt: skip
+    """What each of these children adds to the books in which it stands. It is worked out where something of the child has changed since
+    the last time: a month's books are looked at again and again, and meanwhile few of thousands of children change."""
+    stamps = await stamps_of(conn, ids, visible(who))
+    found = {one: kept[1] for one in ids if (kept := SHARES.get((*of, one))) and kept[0] == stamps.get(one)}
+    for line in await lines_of(conn, who, findings, [one for one in ids if one not in found], today):
+        told, child = line._replace(record=line.record.told(who.agency)), line.record.child_id
+        found[child] = {
+            one.code: share_of(codes[one], one.rows_of, told) for one, book in books.items() if book.holds(line)
+        }
+    for child, shares in found.items():
+        SHARES[*of, child] = stamps.get(child, ""), shares
+        SHARES.move_to_end((*of, child))
+    while len(SHARES) > MOST_KEPT:
+        SHARES.popitem(last=False)
+    return list(found.values())
 
 
 async def _handed(conn: AsyncConnection, month: str) -> dict[tuple[str, str], HandedIn]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, String, Text, any_, cast, exists, func, or_, select
+from sqlalchemy import Boolean, ColumnElement, String, Text, any_, cast, exists, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,16 +55,47 @@ async def division_of(conn: AsyncConnection, child_id: str) -> str:
 
 async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
     """In the order of the ids; those that there are not are left out, and so are the cases that are not `seen`."""
-    file, joined = tables.child_files.c, defaultdict[str, list[str]](list)
-    query = select(file.merged_into, file.child_id).where(file.merged_into.in_(child_ids)).order_by(file.child_id)
-    for primary, other in await conn.execute(query):
-        joined[primary].append(other)
+    joined = await _joined(conn, child_ids)
     further = [other for others in joined.values() for other in others]
     single = {one.child_id: one for one in await _singly(conn, [*child_ids, *further], seen)}
     return [
         together(single[child], tuple(single[other] for other in joined[child] if other in single))
         for child in child_ids if child in single
     ]  # fmt: skip
+
+
+async def stamps_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> dict[str, str]:
+    """By child, what is another as soon as `records_of` may read something else: which transaction has written each row of it, in this
+    very sight. Nothing is opened."""
+    child, content = tables.children.c, tables.contents.c
+    joined = await _joined(conn, child_ids)
+    entered = select(func.max(content.version)).where(content.stream_id == child.case_id).scalar_subquery()
+    parts = (tables.children, tables.reports, tables.child_files, tables.watches)
+    wrote = [func.coalesce(literal_column(f"{table.name}.xmin::text"), "-") for table in parts]
+    query = (
+        select(child.id, child.case_id, func.concat_ws(" ", *wrote, entered).label("stamp"))
+        .outerjoin(tables.reports, tables.reports.c.case_id == child.case_id)
+        .outerjoin(tables.child_files, tables.child_files.c.child_id == child.id)
+        .outerjoin(tables.watches, tables.watches.c.child_id == child.id)
+        .where(one_of(child.id, [*child_ids, *(other for others in joined.values() for other in others)]))
+    )
+    rows: dict[str, Rows] = {row["id"]: {**row} for row in (await conn.execute(query)).mappings()}
+    stamps = {one: [f"{one} {row['stamp']}"] for one, row in rows.items()}
+    for one, case in await _cases_of(conn, rows, seen, tables.cases.c.id, literal_column("cases.xmin::text")):
+        stamps[one].append(" ".join(case))
+    return {
+        one: "|".join(part for own in (one, *joined[one]) if own in stamps for part in stamps[own])
+        for one in child_ids if one in stamps
+    }  # fmt: skip
+
+
+async def _joined(conn: AsyncConnection, child_ids: Collection[str]) -> defaultdict[str, list[str]]:
+    """The files that were joined to these, by the one that is kept."""
+    file, joined = tables.child_files.c, defaultdict[str, list[str]](list)
+    query = select(file.merged_into, file.child_id).where(file.merged_into.in_(child_ids)).order_by(file.child_id)
+    for primary, other in await conn.execute(query):
+        joined[primary].append(other)
+    return joined
 
 
 async def _singly(conn: AsyncConnection, ids: list[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
@@ -246,24 +277,37 @@ async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str,
 async def _cases(
     conn: AsyncConnection, reported: Mapping[str, Rows], seen: ColumnElement[bool]
 ) -> defaultdict[str, list[tuple[int, CaseSeen]]]:
-    """The case that reported the child, those that it was linked with, and those that visits of its watch have made."""
+    """By child, each case with its number."""
     case, found = tables.cases.c, defaultdict[str, list[tuple[int, CaseSeen]]](list)
+    known = dict[str, CaseSeen]()
+    for child, (number, case_id, stored) in await _cases_of(
+        conn, reported, seen, case.number, case.id, cast(case.progress, Text)
+    ):
+        progress = known.get(case_id) or known.setdefault(case_id, CaseSeen.model_validate_json(stored))
+        found[child].append((number, progress))
+    return found
+
+
+async def _cases_of(
+    conn: AsyncConnection, reported: Mapping[str, Rows], seen: ColumnElement[bool], *columns: ColumnElement[Any]
+) -> list[tuple[str, tuple[Any, ...]]]:
+    """These columns of the case that reported each child, those that it was linked with, and those that visits of its watch have made;
+    the oldest first."""
+    case, found = tables.cases.c, list[tuple[str, tuple[Any, ...]]]()
     of_case: defaultdict[str, list[str]] = defaultdict(list)
     for child, row in reported.items():
         if row["case_id"]:
             of_case[row["case_id"]].append(child)
     watch = case.progress["watch"].astext
     ways: list[ColumnElement[bool]] = [one_of(case.id, of_case), one_of(case.linked_to, of_case)]
-    query = select(case.number, case.linked_to, cast(case.progress, Text)).where(
+    query = select(case.id, case.linked_to, watch, *columns).where(
         seen, or_(*ways, one_of(watch, map(watch_id, reported)))
     )
-    for number, linked_to, stored in await conn.execute(query.order_by(case.filed_at, case.id)):
-        progress = CaseSeen.model_validate_json(stored)
-        children = dict.fromkeys([*of_case[progress.case_id], *of_case[linked_to or ""]])
-        if progress.watch and child_of(progress.watch) in reported:
-            children[child_of(progress.watch)] = None
-        for child in children:
-            found[child].append((number, progress))
+    for case_id, linked_to, of_watch, *wanted in await conn.execute(query.order_by(case.filed_at, case.id)):
+        children = dict.fromkeys([*of_case[case_id], *of_case[linked_to or ""]])
+        if of_watch and child_of(of_watch) in reported:
+            children[child_of(of_watch)] = None
+        found += [(child, tuple(wanted)) for child in children]
     return found
 
 

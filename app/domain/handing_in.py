@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from app.domain.facts import BEIJING
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines
@@ -39,26 +40,55 @@ def _is_said(value: object) -> bool:
     return any(map(bool, value)) if isinstance(value, list | tuple) else value not in (None, "", {})
 
 
-def is_verified(line: Line) -> bool:
-    """Whether nothing in the child's file waits for a second person."""
-    return not any(one.file and one.file.waiting for one in (line.record, *line.record.joined))
-
-
-def is_ours(line: Line, desks: Collection[str]) -> bool:
-    """Whether one of these desks is to verify something in the child's file."""
+def waits_at(line: Line) -> tuple[str, ...]:
+    """The desks that are to verify something in the child's file."""
     files = (one.file for one in (line.record, *line.record.joined) if one.file)
-    return any(change.desk in desks for file in files for change in file.waiting)
+    return tuple(dict.fromkeys(change.desk for file in files for change in file.waiting))
 
 
-def is_late(line: Line, now: datetime) -> bool:
-    """Whether a visit is overdue."""
+def visit_due(line: Line) -> datetime | None:
+    """When the next visit is due."""
     watch = line.record.watch
-    return bool(watch and watch.is_open and watch.visit.due_at <= now)
+    return watch.visit.due_at if watch and watch.is_open else None
+
+
+def is_late(due_at: datetime | None, now: datetime) -> bool:
+    """Whether a visit is overdue."""
+    return due_at is not None and due_at <= now
 
 
 def needs_work(codes: Iterable[str], line: Line, now: datetime) -> bool:
     """Whether somebody has to look at the child before the book is handed in."""
-    return bool(gaps(codes, line)) or not is_verified(line) or is_late(line, now)
+    return bool(gaps(codes, line)) or bool(waits_at(line)) or is_late(visit_due(line), now)
+
+
+class Share(NamedTuple):
+    """What one child adds to a book of any month, whoever reads it: counts and codes only."""
+
+    is_of_children: bool
+    rows: int
+    """Rows that stand in the book of every month."""
+    visited: tuple[str, ...]
+    """The month of each row that is of a visit."""
+    missing: tuple[str, ...]
+    """Columns in which something is missing."""
+    waits_at: tuple[str, ...]
+    due_at: datetime | None
+    """Of the next visit."""
+
+
+def share_of(codes: Collection[str], rows_of: RowsOf, line: Line) -> Share:
+    """Of a child that stands in a book with these columns."""
+    every = list(lines(rows_of, line))
+    visited = tuple(month_of(one.visit.event.at) for one in every if one.visit)
+    return Share(
+        rows_of is RowsOf.CHILDREN,
+        len(every) - len(visited),
+        visited,
+        gaps(codes, line),
+        waits_at(line),
+        visit_due(line),
+    )
 
 
 @dataclass
@@ -75,22 +105,14 @@ class Tally:
     missing: Counter[str] = field(default_factory=Counter)
     """Children by the column in which something is missing."""
 
-    def add(
-        self,
-        codes: Collection[str],
-        rows_of: RowsOf,
-        line: Line,
-        month: str,
-        now: datetime,
-        desks: Collection[str] = (),
-    ) -> None:
+    def add(self, share: Share, month: str, now: datetime, desks: Collection[str] = ()) -> None:
         """One child that stands in the book of whoever keeps it for these desks."""
-        rows = sum(is_of(one, month) for one in lines(rows_of, line))
-        if not rows and rows_of is not RowsOf.CHILDREN:
+        rows = share.rows + share.visited.count(month)
+        if not rows and not share.is_of_children:
             return
         self.children += 1
         self.rows += rows
-        self.unverified += not is_verified(line)
-        self.ours += is_ours(line, desks)
-        self.late += is_late(line, now)
-        self.missing.update(gaps(codes, line))
+        self.unverified += bool(share.waits_at)
+        self.ours += any(desk in desks for desk in share.waits_at)
+        self.late += is_late(share.due_at, now)
+        self.missing.update(share.missing)

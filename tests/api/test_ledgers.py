@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from app.api.ledgers import SHARES
 from app.db import tables
 from app.domain.access import ENGINE
 from app.domain.belonging import Belong
@@ -239,3 +240,54 @@ async def test_the_books_of_a_month_say_what_to_mend_and_name_nobody(api, poor, 
     assert [row["code"] for row in (await api.get("wf.officer.1", "/v1/ledgers/due")).json()] == ["left_behind"]
     assert (await api.get("hotline.officer.1", "/v1/ledgers/due")).json() == []
     is_problem(await api.get(COMMITTEE, "/v1/ledgers/due?month=2020-13"), 422, "invalid_request")
+
+
+async def test_what_is_remembered_of_a_child_for_the_books_of_a_month_is_told_anew_once_anything_of_it_changes(
+    api, key
+):
+    """After each step the answer is that of a process which remembers nothing, and it is another than before."""
+    child = await watched(api, household={"on_minimum_living": "yes"}, family=AWAY[:1])
+    case = (await api.get("civil.supervisor.1", f"/v1/children/{child}")).json()["cases"][0]["id"]
+    double = await watched(api, child={"name": "欧阳小曼（化名）"})
+
+    async def told():
+        said = {}
+        for remembered in (True, False):
+            if not remembered:
+                SHARES.clear()
+            answers = [(await api.get(person, "/v1/ledgers/due")).json() for person in (COMMITTEE, STREET)]
+            said[remembered] = {(n, row["code"]): row for n, answer in enumerate(answers) for row in answer}
+        assert said[True] == said[False]
+        return said[True]
+
+    async def entered(person, field, value):
+        answer = await api.post(person, f"/v1/children/{child}/changes", {"field": field, "value": value})
+        return f"/v1/children/{child}/changes/{answer.json()['change']}"
+
+    async def passed(path, *persons):
+        for person in persons:
+            assert (await api.post(person, f"{path}/pass")).status_code == 200
+
+    def gaps(answer):
+        return {one["code"]: one["children"] for one in answer[0, "information"]["missing"]}
+
+    start = await told()
+    change = await entered(COMMITTEE, "hukou_division", DIVISION)
+    waiting = await told()
+    assert [waiting[n, "information"]["ours"] - start[n, "information"]["ours"] for n in (0, 1)] == [0, 1]
+    assert waiting[0, "information"]["unverified"] == start[0, "information"]["unverified"] + 1
+    await passed(change, STREET, "civil.officer.1")
+    known = await told()
+    assert gaps(known)["hukou_division"] == gaps(start)["hukou_division"] - 1
+    await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "well"})
+    visited = await told()
+    book = 0, "guardianship_supervision"
+    assert visited[book]["rows"] == known[book]["rows"] + 1
+    granted = {"child_id": child, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00", "note": "依申请"}
+    assert (await api.post("civil.officer.1", f"/v1/cases/{case}/benefit", granted)).status_code == 200
+    helped = await told()
+    assert helped[1, "aid"]["rows"] == visited[1, "aid"]["rows"] + 1
+    asked = {"other": double, "decision": "same"}
+    joined = (await api.post(STREET, f"/v1/children/{child}/duplicates", asked)).json()
+    await passed(f"/v1/children/{joined['child_id']}/changes/{joined['change']}", STREET.replace("officer", "head"))
+    assert (await told())[0, "work"]["children"] == helped[0, "work"]["children"] - 1

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 from app.domain.child_record import ChildRecord, Seen
 from app.domain.child_terms import FileField
-from app.domain.handing_in import Tally, gaps, has_rows, is_of, month_of, needs_work
+from app.domain.handing_in import Tally, gaps, has_rows, is_of, month_of, needs_work, share_of
 from app.domain.ledgers import Line, RowsOf
 from app.domain.visit import VisitRecorded
 
@@ -43,9 +43,9 @@ def test_a_child_without_a_visit_stands_in_no_book_of_visits():
         False,
     ]
     tally = Tally()
-    tally.add(CODES, RowsOf.VISITS, line(), "2026-11", NOW)
+    tally.add(share_of(CODES, RowsOf.VISITS, line()), "2026-11", NOW)
     assert tally == Tally()
-    tally.add(CODES, RowsOf.CHILDREN, line(name="华一（化名）"), "2026-11", NOW)
+    tally.add(share_of(CODES, RowsOf.CHILDREN, line(name="华一（化名）")), "2026-11", NOW)
     assert (tally.children, tally.rows, tally.late, dict(tally.missing)) == (
         1,
         1,
