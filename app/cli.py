@@ -26,7 +26,7 @@ from app.embedded import EmbeddedError
 from app.entry_cli import entry_link
 from app.keys_cli import key
 from app.master_cli import keys
-from app.policy_cli import policy
+from app.policy_live_cli import policy
 from app.retention_cli import compliance, retention
 from app.settings import DATA, Settings, settings_of
 
