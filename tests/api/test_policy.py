@@ -168,8 +168,12 @@ async def test_versions_are_compared_and_tried_on_past_cases(api, name):
     tried = (await api.get(SUPERVISOR, f"{path}/dry-run?against=fengtai-2026.1")).json()
     mine = [one for one in tried["otherwise"] if one["case_id"] == case]
     assert [{**one, "case_no": one["case_no"][:3]} for one in mine] == [
-        {"case_id": case, "case_no": "WB-", "what": "lead", "before": "CIVIL", "after": "STREET"}
-    ]
+        {
+            "case_id": case, "case_no": "WB-", "child_id": None, "what": "lead", "before": "CIVIL", "after": "STREET",
+            "what_zh": "牵头单位", "what_en": "lead agency", "before_zh": "区民政局", "before_en": "Civil Affairs",
+            "after_zh": "街道乡镇", "after_en": "Street or Town Office",
+        }
+    ]  # fmt: skip
     assert (await api.get(OFFICER, f"{path}/dry-run?against=fengtai-2026.1")).status_code == 403
 
 
