@@ -106,6 +106,7 @@ async def _file(
         "entered_in": await _entered_in(conn, who, shouhu), "whole": WHOLE, "reasons": {one.value: one for one in NotTaken},
         "stages": {one.value: one for one in Stage}, "ends": {one.value: one for one in CloseReason},
         "benefits": {one.value: one for one in Benefit}, "safeties": {one.value: one for one in Safety}, "case_no": _case_no,
+        "case_nos": {one["id"]: _case_no(one) for one in child.get("cases") or []},
         "history": [row for row in history if row.field], "turns": [row for row in history if not row.field],
         "titles": TITLES, "findings": {one.value: one for one in Finding},
         "minutes": int(VIEW_LASTS.total_seconds() // 60), "moment": moment, "visits_it": child["watch"] and child["watch"].desk == who.desk,

@@ -274,4 +274,4 @@ async def test_a_file_shows_cases_benefits_and_placement_and_its_history_the_val
     states = {"yes": "应提供", "unknown": "待查明", "no": "已提供"}
     assert all(states[one["due"]] in due for one in told["services"])
     turns = shown.partition('id="turns"')[2].partition('id="history"')[0]
-    assert all(said in turns for said in ("风险等级：纳入监测", "困境与留守类别：收到报告"))
+    assert all(said in turns for said in ("风险等级：纳入监测", "困境与留守类别：收到报告", "个案 WB-"))
