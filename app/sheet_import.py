@@ -39,6 +39,8 @@ REPORTED = {
 """What a registration says itself; the rest is entered beside it."""
 
 
+COMMITTEE = Reporter.model_validate({"class": ReporterClass.COMMITTEE})
+"""The rules read a registration as they read a report of the committee."""
 CARED = "委托照护（即时登记）"
 
 
@@ -141,14 +143,13 @@ def _registration(sheet: Sheet, vault: Vault, one: Planned) -> tuple[EnterChange
     child = ReportedChild.model_validate({**said, "child_id": one.once, "residence_division": division})
     family = [FamilyMember.model_validate(_kin(member)) for member in values.get(FileField.GUARDIANS, ())]
     means = {name: answer for name, answer in values.get(FileField.MEANS, {}).items() if name != "note"}
-    reporter = Reporter.model_validate({"class": ReporterClass.COMMITTEE})
     submission = Submission(
-        reporter=reporter, children=[child], family=family, household=HouseholdFacts.model_validate(means)
+        reporter=COMMITTEE, children=[child], family=family, household=HouseholdFacts.model_validate(means)
     )
     facts = facts_of(submission, [child], sheet.now).model_copy(update={"reported_at": None})
     command = _command(sheet, one.once, division, 0, FileField.REGISTRATION, None)
-    content = {
-        "facts": facts.model_dump(mode="json"), "evidence": command.content["evidence"],
+    content = {  # of some fifty facts a sheet says a few, and whoever reads them knows what the rest is when nothing is said
+        "facts": facts.model_dump(mode="json", exclude_defaults=True), "evidence": command.content["evidence"],
         "family": [member.model_dump(mode="json", exclude_none=True) for member in family],
     }  # fmt: skip
     row = child_row(None, child, sheet.now, division, marked_as(vault, child, [member.phone for member in family]))

@@ -2,11 +2,11 @@
 
 import itertools
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from pypinyin import lazy_pinyin
 
-from app.domain.identity import known_name
+from app.domain.identity import LAST, known_name
 from app.domain.surnames import GIVEN, POLYPHONIC, surname_of
 
 CHINESE = re.compile(r"[\u3400-\u9fff\U00020000-\U000323af]")
@@ -34,6 +34,7 @@ def _sound(char: str) -> str:
     return "".join(lazy_pinyin(char)) or char
 
 
+@lru_cache(LAST)
 def readings(name: str) -> tuple[str, ...]:
     """Plain pinyin of a name in each of its readings, syllables apart; any other script stands for itself."""
     plain = known_name(name)

@@ -167,7 +167,7 @@ class Sealing:
 
     def place(self, row: Row, column: str) -> str:
         """Where a value stands."""
-        return f"{self.table.name}|{column}|{'/'.join(str(row[name]) for name in self._key)}"
+        return f"{self.table.name}|{column}|{'/'.join([str(row[name]) for name in self._key])}"
 
 
 @cache

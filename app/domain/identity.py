@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 
 from app.domain.surnames import surname_of
 
@@ -10,6 +11,8 @@ WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECKS = "10X98765432"
 LENGTH = 18
 OLDEST = 1900
+LAST = 64
+"""Names of which it is remembered how they are compared: whoever goes through many children asks it several times of each."""
 BLANKS = re.compile(r"[\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 """White space, and the invisible marks that come along when text is pasted from a chat."""
 DASHES = re.compile(r"[-\u2010-\u2015\u2212]")
@@ -87,6 +90,7 @@ def phone_findings(phone: str) -> tuple[str, ...]:
     return () if known else ("not_a_phone",)
 
 
+@lru_cache(LAST)
 def clean_name(name: str) -> str:
     """The name without remarks in brackets and blanks, composed; rare characters stay as they are.
 
@@ -104,6 +108,7 @@ def _without_remarks(name: str) -> str:
     return BLANKS.sub("", after)
 
 
+@lru_cache(LAST)
 def known_name(name: str) -> str:
     """What is compared: one form for all ways of writing a name; empty for 未知, 李某 and the like, which name nobody."""
     plain = BLANKS.sub("", unicodedata.normalize("NFKC", VARIANTS.sub("", clean_name(name)))).casefold()

@@ -124,13 +124,16 @@ def harmless(text: str) -> str:
 
 def as_typed(value: Any) -> str:
     """A cell as text, without what `harmless` put before it."""
-    if isinstance(value, bool):
+    if isinstance(value, str):  # nearly all of them, and each is asked several times
+        text = value.strip()
+    elif isinstance(value, bool):
         return (Known.YES if value else Known.NO).zh
-    if isinstance(value, float) and value.is_integer():
+    elif isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, datetime | date):
+    elif isinstance(value, date):
         return value.strftime("%Y-%m-%d")
-    text = str(value if value is not None else "").strip()
+    else:
+        text = str(value if value is not None else "").strip()
     return text[1:] if text.startswith("'") and text[1:].startswith(DANGEROUS) else text
 
 
