@@ -101,13 +101,25 @@ def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[b
 
 
 def _fired(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """How often a silence reached each rung, by the agency that was silent; what is owed in material the lead agency owes."""
-    task, said = tables.tasks.c, event.body
-    silent = sql_case((said["clock"].astext == "supply", case.lead), else_=func.coalesce(task.agency, case.lead))
+    """How often a silence reached each rung, by the agency that was silent then; what is owed in material the lead agency owes."""
+    said, earlier = event.body, tables.events.alias("earlier").c
+    opened = or_(
+        and_(earlier.kind == "referral_opened", earlier.body["referral_id"].astext == said["subject"].astext),
+        and_(earlier.kind == "duty_opened", earlier.body["code"].astext == said["subject"].astext),
+    )
+    led = earlier.kind.in_(("report_filed", "plan_adopted"))
+    silent = (
+        select(func.coalesce(*(earlier.body[whose].astext for whose in ("agency", "holder", "lead"))))
+        .where(earlier.stream_id == event.stream_id, earlier.version < event.version)
+        .where(sql_case((said["clock"].astext == "supply", led), else_=opened))
+        .order_by(earlier.version.desc())
+        .limit(1)
+        .correlate(tables.events)
+        .scalar_subquery()
+    )
     fired = (
         select(case.division, silent.label("agency"), said["rung"].astext.label("rung"))
         .join(tables.events, event.stream_id == case.id)
-        .outerjoin(tables.tasks, and_(task.case_id == case.id, task.subject == said["subject"].astext))
         .where(event.kind == "rung_fired", within, seen)
         .subquery()
     )
@@ -242,19 +254,18 @@ KEPT = {"accept_due": ACCEPT, "accept_on_time": ACCEPT, "finish_due": FINISH, "f
 line = tables.deadlines.c
 
 
-def kept_on_time(by: str, until: datetime, since: datetime | None = None, *more: str) -> Select[*tuple[Any, ...]]:
-    """Deadlines that fell due by then, and how many were met in time, by `agency`, `stage`, `urgency` or `clock`, over joined cases;
-    by several of them where `more` are named.
+def kept_on_time(by: str, until: datetime) -> Select[*tuple[Any, ...]]:
+    """Deadlines that fell due by then, and how many were met in time, by `agency`, `stage` or `urgency`, over joined cases.
 
     One that was moved before it fell due counts at its new instant alone; one that was moved too late was missed.
     """
-    groups = [line[name] for name in (by, *more)]
+    group = line[by]
     return (
-        select(*groups, func.count().label("due"), func.count().filter(_met()).label("on_time"))
+        select(group, func.count().label("due"), func.count().filter(_met()).label("on_time"))
         .join(tables.cases, case.id == line.case_id)
-        .where(*_fell_due(until, since))
-        .group_by(*groups)
-        .order_by(*groups)
+        .where(*_fell_due(until, None))
+        .group_by(group)
+        .order_by(group)
     )
 
 

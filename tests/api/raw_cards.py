@@ -146,7 +146,7 @@ class Raw:
         if row.kind == "watch_began":
             self._owes(stream, row.body)
             self.late.pop(stream, None)
-        if row.kind == "report_filed":
+        if row.kind in ("report_filed", "plan_adopted"):
             self.lead[stream] = row.body["lead"]
         match row.kind:
             case "watch_began" if row.body["case_id"]:

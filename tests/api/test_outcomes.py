@@ -14,13 +14,23 @@ from app.db.scorecard import EVERY, KEPT, scorecard
 from app.db.vault import opened
 from app.district import DIVISIONS
 from app.domain.access import ENGINE
-from app.domain.commands import RaiseDue, RecomputeDeadlines
+from app.domain.commands import (
+    AcceptReferral,
+    AdoptPlan,
+    EnterStage,
+    FileAssessment,
+    RaiseDue,
+    RecomputeDeadlines,
+    ReturnReferral,
+    ReviewGrade,
+)
 from app.domain.determination import Category
 from app.domain.events import event_adapter
 from app.domain.facts import BEIJING, ReportFacts
 from app.domain.fold import fold
 from app.domain.refusals import Refused
 from app.domain.rounds import Asked, CloseRound, OpenRound, ReturnRound, round_id
+from app.domain.terms import Agency, Grade, Stage
 from app.domain.watch import BeginWatch, RaiseDueVisit, RecordVisit, apply_watch, watch_event_adapter, watch_id
 from app.domain.working_time import day_of
 from app.policy.loader import load
@@ -33,7 +43,7 @@ CIVIL = "civil.supervisor.1"
 MARKS = {CIVIL, "CIVIL"}
 """A case that is about one of these is none for the reader of the figures."""
 PACK = load("fengtai-2026.1")
-TWINS, SILENT = "110106020", "110106022"
+TWINS, SILENT, LED = "110106020", "110106022", "110106023"
 
 
 def stamp(at):
@@ -243,6 +253,38 @@ async def silences(api, twins):
     return later, later + timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+async def led(api, lives):
+    """A case whose plan gives it another lead agency while material is owed; silences before it and after it."""
+    ledger, case = (
+        api.service.ledger,
+        (await api.report(children=[{"residence_division": LED}], situations=["dropout"]))["case_id"],
+    )
+    at, instants, committee = ledger.clock(), [], at_desk("COMMITTEE")
+
+    async def do(conn, command, days=0):
+        nonlocal at
+        at += timedelta(days=days, minutes=1)
+        return (await ledger.record(conn, case, command, now=at)).progress
+
+    async with api.service.engine.begin() as conn:
+        state = await do(conn, EnterStage(by=ENGINE, stage=Stage.ASSESS))
+        while legs := [leg for leg in state.open_referrals if leg.state == "sent" and leg.agency is not Agency.POLICE]:
+            of_leg = {"by": at_desk(legs[0].desk), "referral_id": legs[0].id}
+            state = await do(conn, AcceptReferral(**of_leg))
+            if legs[0].assessment:
+                state = await do(conn, FileAssessment(**of_leg, grade=Grade.LOW))
+        police = next(leg for leg in state.open_referrals if leg.agency is Agency.POLICE)
+        await do(conn, ReturnReferral(by=at_desk("POLICE"), referral_id=police.id, reason="missing_contact"))
+        state = await do(conn, RaiseDue(by=ENGINE), days=4)
+        instants.append(at)
+        await do(conn, ReviewGrade(by=committee, grade=Grade.LOW, present=5))
+        state = await do(conn, AdoptPlan(by=at_desk("CIVIL"), lead=Agency.WF))
+        assert state.lead is Agency.WF
+        await do(conn, RaiseDue(by=ENGINE), days=30)
+    return *instants, at
+
+
 async def shown_and_raw(api, since, until):
     """The answer of the API, and the same from the rows of the ledger."""
     answer = await api.get(CIVIL, f"/v1/statistics/scorecard?since={stamp(since)}&until={stamp(until)}")
@@ -255,9 +297,10 @@ async def shown_and_raw(api, since, until):
 
 
 @pytest.mark.requirement("R136")
-async def test_the_scorecard_is_that_of_the_raw_events(api, lives, twins, silences):
+async def test_the_scorecard_is_that_of_the_raw_events(api, lives, twins, silences, led):
     now, year = api.service.ledger.clock(), timedelta(days=365)
     spans = [(now - year, now), (lives[1], now), (now - year, lives[0]), (now - year, now + year)]
+    spans += [(now - year, led[0]), (led[0] + timedelta(seconds=1), led[1])]
     spans += [(now - year, at) for at in silences]
     missed = []
     for since, until in (*spans, *((now - year, at) for at in twins[0])):
