@@ -81,7 +81,7 @@ class World:
             self.env.client, self.engine, self.ledger, self.gateway, settings, runner=SandboxedWorkflowRunner(), **code
         )  # fmt: skip
 
-    async def report(self, example="CN-02", *, facts=None, tell=True):
+    async def report(self, example="CN-02", *, facts=None, by=REPORTER, tell=True):
         case_id = f"case-{uuid.uuid4().hex}"
         seen = (facts or facts_of(example)).at(self.now)
         async with self.engine.begin() as conn:
@@ -89,7 +89,7 @@ class World:
                 "case_id": case_id, "receipt_hash": uuid.uuid4().hex * 2, "filed_by": "reporter", "reporter_unit": "unit-1",
                 "reporter": {}, "narrative": "", "family": [], "facts": seen, "findings": [],
             }  # fmt: skip
-            filed = c.FileReport(by=REPORTER, facts=seen, unit="unit-1")
+            filed = c.FileReport(by=by, facts=seen, unit="unit-1")
             await self.ledger.file(conn, case_id, filed, now=self.now, content={tables.reports: [report]})
         self.cases.append(case_id)
         if tell:

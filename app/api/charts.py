@@ -18,7 +18,7 @@ from app.domain.access import Action, Actor
 from app.domain.charts import Cell, Chart, ChartTable, Row, shown
 from app.domain.determination import Category
 from app.domain.facts import BEIJING
-from app.domain.small_numbers import suppressed
+from app.domain.small_numbers import shown_of_agencies, suppressed
 from app.domain.terms import Grade, Rung
 from app.policy.said import STREETS
 from app.workbook import MEDIA_TYPE, Book
@@ -35,7 +35,7 @@ KEPT = (
     ("按时办结", "done on time"),
     ("办结到期", "of those due"),
 )
-NOT_SHOWN = (None,) * len(KEPT)
+NOT_SHOWN = (None, None)
 HOURS = 3
 """The place of the hours to safety in a street's line."""
 MonthOf = Annotated[
@@ -66,7 +66,7 @@ async def figures(conn: AsyncConnection, who: Actor, shouhu: Service, month: str
     rates = await boards.on_time(conn, who, shouhu, by="agency", as_of=None)
     smallest = (await shouhu.ledger.current(conn, now)).figures.smallest_shown
     climbed = {rung: sum(card.rungs.get(rung.value, 0) for card in cards) for rung in Rung}
-    streets = _streets(cards, smallest)
+    streets = streets_table(cards, smallest)
     made = (
         ChartTable(Chart.MONTHS, (("月份", "month"), ("报告", "reports"), ("办结", "closed")),
                    tuple(Row((one.month, one.month), (one.reports, one.closed)) for one in volumes)),
@@ -81,7 +81,7 @@ async def figures(conn: AsyncConnection, who: Actor, shouhu: Service, month: str
         ChartTable(Chart.RUNGS, (("级别", "rung"), ("次数", "times")),
                    tuple(Row((rung.zh, rung.en), (n,)) for rung, n in climbed.items())),
         streets,
-        _kept(cards, streets),
+        kept_table(cards, streets, smallest),
     )  # fmt: skip
     return Figures(
         now.astimezone(BEIJING),
@@ -93,7 +93,7 @@ async def figures(conn: AsyncConnection, who: Actor, shouhu: Service, month: str
     )
 
 
-def _streets(cards: list[statistics.Card], smallest: int) -> ChartTable:
+def streets_table(cards: list[statistics.Card], smallest: int) -> ChartTable:
     """A street with few reports shows neither how many nor how long these took."""
     counts = suppressed(
         {
@@ -111,28 +111,45 @@ def _streets(cards: list[statistics.Card], smallest: int) -> ChartTable:
             (*(counts[card.division][name] for name in ("reports", "again", "answered")),
              card.hours_to_safety if counts[card.division]["reports"] is not None else None,
              card.visits, card.visits_missed, card.asked, card.returned,
-             *(_kept_cells(card) if counts[card.division]["reports"] is not None else NOT_SHOWN)),
+             *_kept_cells(card, smallest if counts[card.division]["reports"] is not None else None)),
         )
         for card in cards
     )  # fmt: skip
     return ChartTable(Chart.STREETS, columns, rows)
 
 
-def _kept(cards: list[statistics.Card], streets: ChartTable) -> ChartTable:
-    """Each agency in each street where a deadline of its fell due or it was silent; none where the reports are too few to be shown."""
+def kept_table(cards: list[statistics.Card], streets: ChartTable, smallest: int) -> ChartTable:
+    """Each agency in each street where enough of its deadlines fell due, or it was silent often enough, that no child can be told by it;
+    none where the reports are too few to be shown."""
+    words = {
+        card.division: street.words
+        for card, street in zip(cards, streets.rows, strict=True)
+        if street.cells[0] is not None
+    }
+    kept = {(card.division, one.agency.value): one for card in cards if card.division in words for one in card.agencies}
+    counts = {
+        key: {"accept_due": one.accept_due, "finish_due": one.finish_due, "rungs": sum(one.rungs.values())} for key, one in kept.items()
+    }  # fmt: skip
     rows = tuple(
         Row(
-            (f"{street.words[0]} · {one.agency.zh}", f"{street.words[1]} · {one.agency.en}"),
-            (*_kept_cells(one), sum(one.rungs.values())),
+            (f"{words[street][0]} · {kept[street, one].agency.zh}", f"{words[street][1]} · {kept[street, one].agency.en}"),
+            (*_pair(kept[street, one].accept_on_time, line["accept_due"]), *_pair(kept[street, one].finish_on_time, line["finish_due"]),
+             line["rungs"]),
         )
-        for card, street in zip(cards, streets.rows, strict=True) if street.cells[0] is not None
-        for one in card.agencies
+        for (street, one), line in shown_of_agencies(counts, smallest).items()
     )  # fmt: skip
     return ChartTable(Chart.KEPT, (("街道乡镇 · 单位", "street · agency"), *KEPT, ("督促次数", "rungs climbed")), rows)
 
 
-def _kept_cells(one: statistics.Kept) -> tuple[Cell, ...]:
-    return one.accept_on_time, one.accept_due, one.finish_on_time, one.finish_due
+def _kept_cells(card: statistics.Card, smallest: int | None) -> tuple[Cell, ...]:
+    """Of a street; nothing where its reports are not shown, and no number of so few that it tells of one."""
+    few = [smallest is None or 0 < due < smallest for due in (card.accept_due, card.finish_due)]
+    accepted, done = ((card.accept_on_time, card.accept_due), (card.finish_on_time, card.finish_due))
+    return (*(NOT_SHOWN if few[0] else accepted), *(NOT_SHOWN if few[1] else done))
+
+
+def _pair(met: int, due: int | None) -> tuple[Cell, ...]:
+    return NOT_SHOWN if due is None else (met, due)
 
 
 @router.get("/workbook", operation_id="figures_workbook", response_class=Response, responses=AS_BOOK)

@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Date, LargeBinary, Table, select, true
+from sqlalchemy import Column, Date, LargeBinary, Table, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.columns import Instant, metadata
-from app.db.scorecard import EVERY, KEPT, kept_on_time, scorecard
+from app.db.ledger import Ledger
+from app.db.scorecard import EVERY, KEPT, scorecard
 from app.domain.facts import BEIJING
+from app.domain.small_numbers import shown_of_agencies
 from app.domain.terms import Agency, Rung
 
 circulars = Table(
@@ -23,7 +25,10 @@ circulars = Table(
     Column("body", LargeBinary, nullable=False),
     comment="The circular of each month as PDF: counts by street and agency, of nobody.",
 )
-LEDGER = "由个案台账逐条统计，期末以后发生的事项不计入；时限按当时生效的工作日历。"
+LEDGER = (
+    "由个案台账逐条统计，期末以后发生的事项不计入，封存的案件不计入；时限按当时生效的工作日历。"
+    "第三表中小于{smallest}的数和可由合计推出的数不列（—），全部不列的单位不出现。"
+)
 STREETS = (
     "街乡（镇）",
     "报告",
@@ -56,33 +61,38 @@ def span(month: date) -> tuple[datetime, datetime]:
     return begin, end - timedelta(microseconds=1)
 
 
-async def facts_of(conn: AsyncConnection, month: date) -> dict[str, Any]:
-    """What the template shows, from the events of the month alone."""
+async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[str, Any]:
+    """What the template shows, from the events of the month alone. Heads of every office read it: no sealed case is counted, and of an
+    agency in a street nothing by which a child could be told."""
     since, until = span(month)
+    smallest = (await ledger.current(conn, until)).figures.smallest_shown
+    unsealed = func.coalesce(func.jsonb_array_length(tables.cases.c.progress["sealed_for"]), 0) == 0
     division = tables.divisions.c
     names = {row.code: row.name for row in await conn.execute(select(division.code, division.name))}
-    cards = await scorecard(conn, since, until, true(), true(), EVERY)
-    rates = (await conn.execute(kept_on_time("agency", until, since, "clock"))).mappings().all()
+    cards = await scorecard(conn, since, until, unsealed, true(), EVERY)
+    whole = _whole(cards.values())
+    due, on_time = (sum(whole[share[n]] for share in SHARES) for n in (0, 1))
     kept = {
         (code, Agency(agency)): row for code in sorted(cards) for agency, row in sorted(cards[code].get("agencies", {}).items())
     }  # fmt: skip
+    counts = {(code, one.value): {**row, "rungs": sum(row["rungs"].values())} for (code, one), row in kept.items()}
+    apart = shown_of_agencies(counts, smallest)
     agencies = [agency for agency in Agency if any(one is agency for _, one in kept)]
     return {
         "title": f"丰台区困境儿童和留守儿童社会保护工作督查考核通报（{month:%Y年%m月}）", "stamp": "内部资料",
         "date": [until.year, until.month, until.day], "period": f"{since:%Y-%m-%d} 至 {until:%Y-%m-%d}",
-        "lead": f"本月全区接到报告{sum(card.get('reports', 0) for card in cards.values())}件，"
-                f"到期时限{sum(row['due'] for row in rates)}项，其中按时{sum(row['on_time'] for row in rates)}项。",
-        "note": LEDGER,
+        "lead": f"本月全区接到报告{whole['reports']}件，到期时限{due}项，其中按时{on_time}项。",
+        "note": LEDGER.format(smallest=smallest),
         "tables": [
             {"title": "一、街乡（镇）", "columns": list(STREETS), "rows": [
-                *(_street(names.get(code, code), cards[code]) for code in sorted(cards)), _street(EVERYBODY, _whole(cards.values())),
+                *(_street(names.get(code, code), cards[code]) for code in sorted(cards)), _street(EVERYBODY, whole),
             ]},
             {"title": "二、单位", "columns": list(AGENCIES), "rows": [
                 *(_agency(agency.zh, [row for (_, one), row in kept.items() if one is agency]) for agency in agencies),
                 _agency(EVERYBODY, [*kept.values()]),
             ]},
             {"title": "三、各街乡（镇）的单位", "columns": ["街乡（镇）· 单位", *AGENCIES[1:]], "rows": [
-                _agency(f"{names.get(code, code)} · {agency.zh}", [row]) for (code, agency), row in kept.items()
+                _shown(f"{names.get(code, code)} · {Agency(one).zh}", counts[code, one], line) for (code, one), line in apart.items()
             ]},
         ],
     }  # fmt: skip
@@ -113,8 +123,20 @@ def _agency(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     cells = [name]
     for of_due, of_met in SHARES:
         due, met = (sum(row[what] for row in rows) for what in (of_due, of_met))
-        cells += [str(due), str(met), f"{100 * met / due:.1f}%" if due else "—"]
+        cells += _share(due, met)
     return [*cells, str(sum(n for row in rows for n in row["rungs"].values()))]
+
+
+def _shown(name: str, counts: Mapping[str, int], shown: Mapping[str, int | None]) -> list[str]:
+    """A line of an agency in a street, with nothing of what cannot be shown."""
+    cells = [name]
+    for of_due, of_met in SHARES:
+        cells += _share(counts[of_due], counts[of_met]) if shown[of_due] is not None else ["—"] * 3
+    return [*cells, "—" if shown["rungs"] is None else str(shown["rungs"])]
+
+
+def _share(due: int, met: int) -> list[str]:
+    return [str(due), str(met), f"{100 * met / due:.1f}%" if due else "—"]
 
 
 async def keep(conn: AsyncConnection, month: date, body: bytes, now: datetime) -> None:

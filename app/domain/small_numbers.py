@@ -23,6 +23,27 @@ def suppressed(table: Mapping[str, Mapping[str, int]], smallest: int) -> dict[st
     return shown
 
 
+KEPT_COUNTS = ("accept_due", "finish_due", "rungs")
+"""Of the deadlines and silences of one agency in one street."""
+
+
+def shown_of_agencies(
+    counts: Mapping[tuple[str, str], Mapping[str, int]], smallest: int
+) -> dict[tuple[str, str], dict[str, int | None]]:
+    """The same of each agency in each street. Where nothing of a line can be shown the line itself is not there: that a court had
+    something to do in a street tells of one child."""
+    streets, agencies = ([*dict.fromkeys(key[n] for key in counts)] for n in (0, 1))
+    shown = {
+        name: suppressed(
+            {street: {one: counts.get((street, one), {}).get(name, 0) for one in agencies} for street in streets},
+            smallest,
+        )
+        for name in KEPT_COUNTS
+    }
+    lines = {(street, one): {name: shown[name][street][one] for name in KEPT_COUNTS} for street, one in counts}
+    return {key: line for key, line in lines.items() if any(line.values())}
+
+
 def _beside_one_alone(
     line: Iterable[tuple[str, str]],
     table: Mapping[str, Mapping[str, int]],

@@ -5,6 +5,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from app.api.charts import kept_table, streets_table
+from app.api.statistics import Card, KeptBy
 from app.domain.charts import Chart, shown
 from app.domain.determination import Category
 from app.workbook import MEDIA_TYPE
@@ -47,6 +49,25 @@ async def test_a_street_with_few_reports_shows_none_of_them(api, reports):
     cards = {row[0]: row for row in rows(await book(api), Chart.STREETS.zh)}
     assert cards["王佐镇"][1:5:3] == ["—", "—"] or cards["王佐镇"][1] >= 5
     assert cards["卢沟桥街道"][1] == "—" or cards["卢沟桥街道"][1] >= 5
+
+
+def test_of_an_agency_in_a_street_nothing_of_few_is_shown():
+    """Also where the street has many reports, or none at all this month while an earlier case goes on."""
+
+    def of(agency, due, met):
+        return KeptBy(agency=agency, accept_due=due, accept_on_time=met, finish_due=0, finish_on_time=0, rungs={})
+
+    many = [of("POLICE", 9, 8), of("EDU", 7, 7), of("COURT", 1, 0), of("WF", 2, 2)]
+    busy = Card(division="110106017", reports=12, accept_due=19, accept_on_time=17, rungs={}, agencies=many)
+    silent = Card(
+        division="110106101", accept_due=3, accept_on_time=1, rungs={}, agencies=[of("COURT", 1, 1), of("WF", 2, 0)]
+    )
+    streets = streets_table([busy, silent], 5)
+    assert [row.cells[8:10] for row in streets.rows] == [(17, 19), (None, None)]
+    shown = {row.words[0]: row.cells for row in kept_table([busy, silent], streets, 5).rows}
+    assert shown == {
+        "卢沟桥街道 · 区公安分局": (8, 9, 0, 0, 0), "卢沟桥街道 · 区教委": (7, 7, 0, 0, 0),
+    }  # fmt: skip
 
 
 def test_one_small_number_takes_a_second_with_it():

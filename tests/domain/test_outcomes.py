@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.domain.determination import Category
 from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, figures, outcomes_of
-from app.domain.small_numbers import suppressed
+from app.domain.small_numbers import shown_of_agencies, suppressed
 from app.policy.examples import facts_of
 from app.policy.loader import load
 
@@ -112,3 +112,17 @@ def test_no_number_is_shown_by_which_somebody_could_be_told(counts):
 def test_where_nothing_is_small_nothing_is_left_out():
     table = {"a": {"x": 5, "y": 0}, "b": {"x": 70, "y": 8}}
     assert suppressed(table, 5) == table
+
+
+def test_of_an_agency_in_a_street_nobody_learns_that_it_had_one_child_there():
+    numbers = {"a": {"POLICE": 9, "EDU": 7, "COURT": 1, "WF": 2}, "b": {"POLICE": 8, "EDU": 8, "COURT": 2, "WF": 3}}
+    counts = {
+        (street, one): {"accept_due": n, "finish_due": 9 if one == "WF" else 0, "rungs": 0}
+        for street, row in numbers.items() for one, n in row.items()
+    }  # fmt: skip
+    shown = shown_of_agencies(counts, 5)
+    assert {key for key in counts if key not in shown} == {("a", "COURT"), ("b", "COURT")}, "the line alone would tell"
+    assert shown["a", "WF"] == {"accept_due": None, "finish_due": 9, "rungs": 0}
+    assert shown["a", "POLICE"] == {"accept_due": 9, "finish_due": 0, "rungs": 0}
+    alone = shown_of_agencies({key: line for key, line in counts.items() if key[1] in ("POLICE", "COURT")}, 9)
+    assert alone == {}, "the sum of the street would tell the one by the other"
