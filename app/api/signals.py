@@ -142,7 +142,7 @@ async def send(batch: Batch, conn: Conn, who: Who, shouhu: Shouhu) -> AllTaken:
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
     await on_record(conn, who, "send_signals", None, [], children=[])
-    return AllTaken(signals=[await signals.take(conn, shouhu.ledger, one, who, now) for one in batch.signals])
+    return AllTaken(signals=await signals.take_all(conn, shouhu.ledger, batch.signals, who, now))
 
 
 @router.get("/held", operation_id="held_signals")
@@ -268,8 +268,9 @@ async def decide(
         raise Refused(RefusalCode.NOT_ALLOWED)
     child = await in_sight(conn, who, found.child_id or "") if found.outcome is SignalEnd.CHILD else None
     await open_door(conn)
-    now, signal = shouhu.ledger.clock(), await signals.said_of(conn, signal_id)
-    assert signal is not None
+    now, signal = shouhu.ledger.clock(), await signals.waiting(conn, signal_id)
+    if signal is None:
+        raise Refused(RefusalCode.SIGNAL_NOT_FOUND)
     made: dict[str, Any] = {}
     answer = FoundAnswer(id=signal_id, outcome=found.outcome)
     if child:
@@ -277,7 +278,7 @@ async def decide(
         watch = await signals.watch_over(conn, child)
         if watch is None or rule is None:
             raise Refused(RefusalCode.CHILD_NOT_WATCHED)
-        made = {"child_id": child, "warning": await signals.warn(conn, shouhu.ledger, rule, watch, now)}
+        made = {"child_id": watch.child_id, "warning": await signals.warn(conn, shouhu.ledger, rule, watch, now)}
         answer = answer.model_copy(update={"watch_id": watch.watch_id, "warning": made["warning"]})
     elif found.outcome is SignalEnd.REPORT:
         submission = _report(Signal.model_validate(signal["said"]), Agency(signal["agency"]), signal["unit"], found)

@@ -1,11 +1,12 @@
 """Signals of other systems: taken once, matched to a watched child or held for a person, and counted by rule."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import Field
-from sqlalchemy import Column, Date, Index, Integer, String, Table, UniqueConstraint, insert, select, text, update
+from sqlalchemy import Column, Date, Index, Integer, String, Table, UniqueConstraint, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -110,9 +111,21 @@ class Taken(Form):
     state: Annotated[str, Field(description="taken, repeated, or no_rule where no rule listens to it.")]
 
 
-async def take(conn: AsyncConnection, ledger: Ledger, given: Signal, who: Actor, now: datetime) -> Taken:
+async def take_all(
+    conn: AsyncConnection, ledger: Ledger, given: Sequence[Signal], who: Actor, now: datetime
+) -> list[Taken]:
+    """Each once; what one unit sends at the same time is taken one batch after another, for whoever repeats a batch sees none of the first."""
+    await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"signals:{_unit_of(who)}", 0))))
+    return [await _take(conn, ledger, one, who, now) for one in given]
+
+
+def _unit_of(who: Actor) -> str:
+    return who.unit or who.desk
+
+
+async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, who: Actor, now: datetime) -> Taken:
     """Once: by its own id, and by its child and rule within the rule's time."""
-    rules, unit = await ledger.current(conn, now), who.unit or who.desk
+    rules, unit = await ledger.current(conn, now), _unit_of(who)
     if await conn.scalar(select(row.id).where(row.unit == unit, row.sent_id == given.id)):
         return Taken(id=given.id, state="repeated")
     rule = met(rules.signals.values(), who.agency, given.text, given.count)
@@ -194,6 +207,13 @@ async def _held(
 async def said_of(conn: AsyncConnection, signal_id: str) -> Row | None:
     """A signal with what was said; nothing of whom it names once that was forgotten."""
     found = (await conn.execute(select(signals).where(row.id == signal_id))).mappings().one_or_none()
+    return await opened_one(conn, found, signals)
+
+
+async def waiting(conn: AsyncConnection, signal_id: str) -> Row | None:
+    """The same of one that waits, for whoever is about to decide it; the next person finds it decided."""
+    query = select(signals).where(row.id == signal_id, row.state == SignalState.HELD.value).with_for_update()
+    found = (await conn.execute(query)).mappings().one_or_none()
     return await opened_one(conn, found, signals)
 
 

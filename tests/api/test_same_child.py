@@ -29,11 +29,12 @@ async def decide(api, person, child, other, decision="same", headers=None):
     return await api.post(person, f"/v1/children/{child}/duplicates", {"other": other, "decision": decision}, headers)
 
 
-async def decided_by_two(api, child, other, decision="same"):
-    asked = (await decide(api, COMMITTEE, child, other, decision)).json()
+async def decided_by_two(api, child, other, decision="same", people=(COMMITTEE, STREET)):
+    first, second = people
+    asked = (await decide(api, first, child, other, decision)).json()
     path = f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass"
-    is_problem(await api.post(COMMITTEE, path), 403, "not_your_desk")
-    assert (await api.post(STREET, path)).status_code == 200
+    is_problem(await api.post(first, path), 403, "not_your_desk")
+    assert (await api.post(second, path)).status_code == 200
     return asked["child_id"]
 
 

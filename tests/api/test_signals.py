@@ -1,15 +1,18 @@
 """Signals of other systems: taken once, matched to a watched child or held for a person, and false alarms counted by rule."""
 
+import asyncio
 import uuid
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from app.db import signals, tables
-from app.domain.watch import watch_id
+from app.domain.access import ENGINE
+from app.domain.watch import BeginWatch, watch_id
 from tests.api.test_keys import give  # noqa: F401 (a fixture)
 from tests.api.test_registration import CHILD, register
 from tests.api.test_reports import is_problem
+from tests.api.test_same_child import decided_by_two
 
 DIVISION = "110106018"
 COMMITTEE, STREET, OTHER = (
@@ -48,6 +51,12 @@ async def sent(machine, *given):
 async def warnings(api, child):
     rows = (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]
     return next(row["warnings"] for row in rows if row["child_id"] == child)
+
+
+async def filed(engine):
+    event = tables.events.c
+    async with engine.connect() as conn:
+        return await conn.scalar(select(func.count()).where(event.kind == "report_filed"))
 
 
 async def held(api, person=STREET):
@@ -127,6 +136,43 @@ async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothin
             None,
         )
     assert kept[row["id"]].case_id == done["case_id"]
+
+
+async def test_of_two_officers_at_the_same_moment_one_decides_and_of_two_batches_one_is_taken(api, give, engine):  # noqa: F811
+    hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
+    told = absent(child={"name": "某乙（化名）", "residence_division": DIVISION}, text="听说没人管")
+    answers = await asyncio.gather(*(sent(hotline, told, {**told, "id": f"{n}"}) for n in range(4)))
+    assert sorted(state for answer in answers for state in answer) == ["repeated"] * 3 + ["taken"] * 5
+    for other in (await held(api))[1:]:
+        done = await api.post(STREET, f"/v1/signals/{other['id']}/decision", {"outcome": "unknown"})
+        assert done.status_code == 200, done.text
+    (row,) = await held(api)
+    found, before = {"outcome": "report", "situations": ["unguarded"]}, await filed(engine)
+    decided = await asyncio.gather(*(api.post(STREET, f"/v1/signals/{row['id']}/decision", found) for _ in range(4)))
+    assert sorted(answer.status_code for answer in decided) == [200, 404, 404, 404]
+    assert await filed(engine) - before == 1
+
+
+async def test_a_false_alarm_is_counted_also_where_the_watch_goes_on_under_a_joined_file(api, give, watched):  # noqa: F811
+    ids = []
+    for _ in range(2):
+        case = (await api.report(children=[{"residence_division": DIVISION, "name": "华小并（化名）"}]))["case_id"]
+        ids += [one["id"] for one in (await api.progress(case))["children"]]
+    kept = await decided_by_two(api, *ids, people=(COMMITTEE, STREET))
+    (joined,) = {*ids} - {kept}
+    begin = BeginWatch(by=ENGINE, child_id=joined, division=DIVISION, grade="low")
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin(conn, watch_id(joined), begin)
+    hotline, before = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1"), await fares(api, "s-hotline")
+    told = absent(child={"name": "某丙（化名）", "residence_division": DIVISION}, text="没人管")
+    assert await sent(hotline, told) == ["taken"]
+    (row,) = await held(api)
+    path, found = f"/v1/signals/{row['id']}/decision", {"outcome": "child", "child_id": kept}
+    done = (await api.post(STREET, path, found)).json()
+    assert done["watch_id"] == watch_id(joined)
+    verified = f"/v1/watches/{watch_id(joined)}/warnings/{done['warning']}/verify"
+    assert (await api.post(COMMITTEE, verified, {"outcome": "no_risk", "note": "邻里误会"})).status_code == 200
+    assert (await fares(api, "s-hotline"))["false_alarms"] - before["false_alarms"] == 1
 
 
 async def test_who_sends_needs_the_scope_and_a_rule_that_listens(api, give):  # noqa: F811
