@@ -24,6 +24,7 @@ from tests.world import PATIENCE, World, at_desk
 HISTORIES = Path(__file__).parent / "histories"
 STREET = "110106101"
 VACANT = owed_id(Matter.VACANCY, "staff:division-supervisor", STREET)
+UNLISTED = owed_id(Matter.VACANCY, "communities:division", STREET)
 owed = tables.owed.c
 
 
@@ -58,6 +59,7 @@ async def events(world, stream):
 @pytest.mark.requirement("R135")
 async def test_a_street_without_a_supervisor_is_told_rung_by_rung_until_somebody_is_in_the_post(world):
     rows = await looked(world, "posts", lambda rows: VACANT in rows)
+    assert rows[UNLISTED].desk == f"STREET-{STREET}", "a street that has listed no community would owe no director"
     assert (rows[VACANT].desk, rows[VACANT].is_open) == (f"STREET-{STREET}", True)
     await world.relay.tell(VACANT)
     await world.env.fast_forward(world.handle(VACANT), 60 * 86400)
