@@ -124,6 +124,9 @@ class ChildPage(BaseModel):
     division: str
     masked: bool
     watch: ChildWatch | None = Field(None, description="The watch that goes on; for bodies that see the visits.")
+    joined: list[str] = Field(
+        [], description="Other files that two persons found to be about this child; they can be parted again."
+    )
     fields: dict[str, Any]
 
 
@@ -165,6 +168,7 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     found = found_of(pack, record)
     answer = lens(shown(record, sections, found), record.named) | {"masked": not lens.full}
     answer |= {"watch": _going_on(record) if Section.VISITS in sections else None}
+    answer |= {"joined": [one.child_id for one in record.joined]}
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer
 

@@ -1,5 +1,8 @@
 """What a person has to tell: signals of other systems that no watched child was found for, and two files that may be of one child."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +17,7 @@ from app.domain.masking import Need
 from app.domain.refusals import RefusalCode
 from app.domain.signals import SignalEnd
 from app.domain.terms import Trigger
+from app.web.enrolment import CHILDREN
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.owed import STREETS
@@ -95,7 +99,7 @@ async def pair(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, one: s
 
 @router.post(PAIRS + "/{one}/{other}")
 async def tell(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, one: str, other: str) -> Response:
-    """同一儿童与否: one child goes to a second person, another is remembered; or both in full first."""
+    """同一儿童与否: one child goes to a second person, another is remembered; what was joined is parted by two; or both in full first."""
     form = await Form.of(request)
     if form.one("need"):
         asked = form.valid(Asked, {"need": form.one("need"), "note": form.one("why")})
@@ -103,7 +107,8 @@ async def tell(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, one: s
         back = f"{PAIRS}/{one}/{other}"
     else:
         said = {"other": other, "decision": form.one("decision"), "evidence": form.one("evidence")}
-        asked, back = form.valid(duplicates.Decided, said), PAIRS
+        asked = form.valid(duplicates.Decided, said)
+        back = f"{CHILDREN}/{one}?done=changed" if form.one("decision") == duplicates.Decision.APART else PAIRS
         done = await form.attempt(
             conn, lambda: duplicates.decide_duplicate(one, asked, conn, who, shouhu, Response(), idempotency_key=form.key)
         ) if asked else None  # fmt: skip
@@ -121,9 +126,24 @@ async def _open_both(conn: AsyncConnection, who: Actor, shouhu: Service, asked: 
 async def _pair(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, one: str, other: str, form: Form
 ) -> Response:
+    file = await children.read_child(one, conn, who, shouhu, Response())
+    if other in file["joined"]:
+        return await _joined(request, conn, who, file, other, form)
     found = await duplicates.compare_children(one, other, conn, who)
-    files = [await children.read_child(child, conn, who, shouhu, Response()) for child in (found.one, found.other)]
+    files = [file, await children.read_child(found.other, conn, who, shouhu, Response())]
     facts = {
-        "path": PAIRS, "pair": found, "files": files, "fields": COMPARED, "form": form, "needs": tuple(Need), "fact_value": fact_value,
+        "path": PAIRS, "pair": found, "joined": False, "files": files, "fields": COMPARED, "form": form, "needs": tuple(Need),
+        "fact_value": fact_value,
+    }  # fmt: skip
+    return await show(request, conn, who, "double_file.html", facts, status=form.status)
+
+
+async def _joined(
+    request: Request, conn: AsyncConnection, who: Actor, file: Mapping[str, Any], other: str, form: Form
+) -> Response:
+    """Two files that are read as one, and the way to part them."""
+    facts = {
+        "path": PAIRS, "pair": {"one": file["id"], "other": other}, "joined": True, "files": [file], "fields": COMPARED, "form": form,
+        "needs": tuple(Need), "fact_value": fact_value,
     }  # fmt: skip
     return await show(request, conn, who, "double_file.html", facts, status=form.status)
