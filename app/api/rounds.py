@@ -188,13 +188,16 @@ class _Counted(BaseModel):
 
 
 @router.get("/asked", operation_id="rounds_asked")
-async def asked(conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50) -> Page[AskedRow]:
+async def asked(
+    conn: Conn, who: Who, shouhu: Shouhu,
+    answered: Annotated[
+        bool, Query(description="Instead what it has answered in rounds that go on: a further answer adds to it.")
+    ] = False,
+    cursor: Cursor = None, limit: Limit = 50,
+) -> Page[AskedRow]:  # fmt: skip
     """What the caller's desk or unit still owes, the first due first."""
-    query = (
-        select(tables.round_units, one.code, one.version)
-        .join(tables.rounds, one.id == unit.round_id)
-        .where(owed_by(who))
-    )
+    mine = and_(unit.is_open, unit.returned_at.is_not(None), _own(who)) if answered else owed_by(who)
+    query = select(tables.round_units, one.code, one.version).join(tables.rounds, one.id == unit.round_id).where(mine)
     by = (unit.due_at, unit.round_id, unit.unit)
     page = await page_of(conn, query, AskedRow, by, cursor=cursor, limit=limit)
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds

@@ -18,6 +18,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import organises
 from app.domain.sight import may_register
 from app.domain.terms import Agency, ReporterClass, Role, Trigger
+from app.web import screened
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.owed import STREETS
@@ -35,13 +36,7 @@ NOBODY, ON_FILE, REPORT = "no", "registered", "yes"
 FOUND: list[tuple[str, Pair]] = [
     (NOBODY, ("没有发现", "none")),
     (ON_FILE, ("有，都已登记建档，没有需要上报的", "yes; all are registered, and nothing is to be reported")),
-    (
-        REPORT,
-        (
-            "有，随本次报送报告一名；还有的请另行上报",
-            "yes: one is reported with this answer, please report further ones by themselves",
-        ),
-    ),
+    (REPORT, ("有，随本次报送一并上报", "yes: they are reported with this answer")),
 ]
 """What a unit found."""
 DESK_NAMES = {desk.id: desk.name for desk in DESKS}
@@ -79,10 +74,11 @@ async def _listed(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, form: Form, cursor: str | None
 ) -> Response:
     owed = await rounds.asked(conn, who, shouhu, cursor=None, limit=50)
+    answered = await rounds.asked(conn, who, shouhu, answered=True, cursor=None, limit=50)
     held = await rounds.rounds(conn, who, shouhu, code=None, cursor=cursor, limit=20)
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds.values()
     facts = {
-        "path": ROUNDS, "owed": owed.items, "held": held.items, "next": held.next, "form": form,
+        "path": ROUNDS, "owed": owed.items, "answered": answered.items, "held": held.items, "next": held.next, "form": form,
         "opens": [(spec.code, (spec.zh, spec.en)) for spec in specs if organises(who, spec)],
     }  # fmt: skip
     return await show(request, conn, who, "rounds.html", facts, status=form.status)
@@ -100,8 +96,11 @@ async def one(
 
 @router.post(ROUNDS + "/{round_id}")
 async def answer(round_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """报送: nothing found, children who were registered, or a child at risk, whose report is filed with the answer."""
+    """报送: nothing found, children who were registered, or children at risk, whose reports are filed with the answer; also a further
+    answer, which adds to the first."""
     form = await Form.of(request)
+    if form.one(screened.MORE):
+        return await _one(request, conn, who, shouhu, round_id, form, None)
     said = _said(form, who)
     given = form.valid(rounds.Answer, said) if said else None
     beside = {
@@ -119,12 +118,14 @@ def _said(form: Form, who: Actor) -> dict[str, Any] | None:
     """The body of the command."""
     if not form.one("screened").isdecimal():
         form.wrong("screened", "请填写排查人数", "Please say how many children were looked at.")
-    found, registered = form.one("found") == REPORT, form.many("registered")
-    if form.one("found") not in dict(FOUND):
+    said, registered = form.one("found"), form.many("registered")
+    if said not in dict(FOUND):
         form.wrong("found", "请说明是否发现", "Please say whether a child was found.")
-    if form.one("found") == NOBODY and registered:
+    if said == NOBODY and registered:
         form.wrong("found", "已勾选建档儿童，请选择“有”", "You have ticked registered children, so somebody was found.")
-    if form.one("found") == ON_FILE and not registered:
+    if said != REPORT and screened.typed(form):
+        form.wrong("found", "已填写要上报的儿童，请选择“有”并上报", "You have written down a child to be reported.")
+    if said == ON_FILE and not registered:
         form.wrong(
             "registered",
             "请勾选发现并已建档的儿童；还没有建档的，请先登记建档",
@@ -132,19 +133,13 @@ def _said(form: Form, who: Actor) -> dict[str, Any] | None:
         )
     if who.agency not in CLASSES:
         raise HTTPException(404)
-    if found and not form.many("situations"):
-        form.wrong("situations", "请选择情形", "Please choose what the risk is.")
+    reporter = {"class": CLASSES[who.agency].value, "org": DESK_NAMES.get(who.desk, who.desk)}
+    reports = screened.reports(form, reporter) if said == REPORT else []
     if form.errors:
         return None
-    child = {name: form.one(name) for name in ("name", "sex", "birth_date", "residence_division") if form.one(name)}
-    reporter = {"class": CLASSES[who.agency].value, "org": DESK_NAMES.get(who.desk, who.desk)}
-    report = {
-        "reporter": reporter, "children": [child], "situations": form.many("situations"),
-        "narrative": form.one("narrative"),
-    }  # fmt: skip
     return {
-        "unit": who.unit or who.desk, "screened": int(form.one("screened")), "nothing_found": form.one("found") == NOBODY,
-        "reports": [report] if found else [], "registered": registered, "joined": form.many("joined"), "note": form.one("note"),
+        "unit": who.unit or who.desk, "screened": int(form.one("screened")), "nothing_found": said == NOBODY, "reports": reports,
+        "registered": registered, "joined": form.many("joined"), "note": form.one("note"),
     }  # fmt: skip
 
 
@@ -153,7 +148,8 @@ async def _one(
     missing: bool = False, rates: bool = False,
 ) -> Response:  # fmt: skip
     owed = await rounds.asked(conn, who, shouhu, cursor=None, limit=50)
-    mine = next((row for row in owed.items if row.round_id == round_id), None)
+    answered = await rounds.asked(conn, who, shouhu, answered=True, cursor=None, limit=50)
+    mine = next((row for row in (*owed.items, *answered.items) if row.round_id == round_id), None)
     try:
         units = await rounds.units(round_id, conn, who, shouhu, missing=missing, cursor=cursor, limit=100)
     except Refused:
@@ -171,5 +167,6 @@ async def _one(
         "spec": spec, "name": (spec.zh, spec.en) if spec else (code, code), "joined": spec.joined if spec else (), "desks": DESK_NAMES,
         "sexes": tuple(Sex), "triggers": tuple(Trigger), "own": who.division or "",
         "founds": [one for one in FOUND if on_file or one[0] != ON_FILE], "on_file": on_file, "offered": offered,
+        "blocks": screened.blocks(form), "most": screened.MOST,
     }  # fmt: skip
     return await show(request, conn, who, "round.html", facts, status=form.status)

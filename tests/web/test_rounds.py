@@ -16,12 +16,37 @@ async def test_a_community_answers_with_a_child_at_risk_and_its_holder_sees_it(a
     assert (unclear.status_code, "请填写排查人数" in unclear.text) == (422, True)
     risk = sent | {"screened": "312", "found": "yes", "name": "华小园（化名）", "joined": ["WF"]}
     assert (await committee.post(path, data=risk)).status_code == 422, "which risk?"
-    done = await committee.post(path, data=risk | {"situations": ["living_alone"], "narrative": "独自在家"})
+    risk |= {"situations": ["living_alone"], "narrative": "独自在家"}
+    further = (await committee.post(path, data=risk | {"more": "1"})).text
+    assert ('value="华小园（化名）"' in further, 'id="child-2"' in further, 'id="name_2"' in further) == (
+        True,
+        True,
+        True,
+    )
+    assert path in (await committee.get("/rounds")).text, "nothing was sent yet"
+    risk |= {"children": "2", "name_2": "华小田（化名）", "birth_date_2": "2017-02-31"}
+    wrong = await committee.post(path, data=risk)
+    assert (wrong.status_code, 'id="birth_date_2-error"' in wrong.text, 'id="situations_2-error"' in wrong.text) == (
+        422,
+        True,
+        True,
+    )
+    risk |= {"birth_date_2": "2017-01-01", "situations_2": ["unguarded"]}
+    assert (await committee.post(path, data=risk | {"found": "no"})).status_code == 422, (
+        "nobody who was written down is lost"
+    )
+    done = await committee.post(path, data=risk)
     assert done.status_code == 303, done.text
-    assert path not in (await committee.get("/rounds")).text
-    assert (await committee.get(path)).status_code == 404, "it is answered, and the rest is the holder's"
+    listed = (await committee.get("/rounds")).text
+    assert ("没有待报送的排查" in listed, "已报送，可补充" in listed) == (True, True)
+    page = (await committee.get(path)).text
+    assert ("补充报送" in page, "排查 312 名，发现 2 名" in page, "未报送的单位" in page) == (True, True, False)
+    sent = {"idempotency_key": re.search(r'name="idempotency_key" value="([^"]*)"', page)[1]}
+    added = sent | {"screened": "0", "found": "yes", "name": "华小圃（化名）", "situations": ["missing"]}
+    assert (await committee.post(path, data=added)).status_code == 303
+    assert "排查 312 名，发现 3 名" in (await committee.get(path)).text
     (row,) = [one for one in (await people.get(SUPERVISOR, f"/v1{path}/units"))["items"] if one["returned_at"]]
-    assert (row["screened"], row["found"], row["joined"]) == (312, 1, ["WF"])
+    assert (row["screened"], row["found"], row["joined"]) == (312, 3, ["WF"])
     assert "1 / 26" in (await holder.get("/rounds")).text
     assert "南苑街道" in (await holder.get(path)).text
     rates = (await holder.get(f"{path}?rates=true")).text
