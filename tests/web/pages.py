@@ -122,6 +122,9 @@ PAGES = (
     PageOf("person-new", "/people/new", "/people/new", ADMIN),
     PageOf("person-new-wrong", "/people/new", "/people/new", ADMIN, post={"id": "police.officer.1"}, status=422),
     PageOf("statistics", "/statistics", "/statistics", AUDITS),
+    PageOf(
+        "survey-links", "/statistics/surveys/{survey}", "/statistics/surveys/satisfaction", AUDITS, post={"count": "2"}
+    ),
     PageOf("retention", "/retention", "/retention", AUDITS),
     PageOf("retention-held", "/retention", "/retention?state=held", AUDITS),
     PageOf("retention-erased", "/retention", "/retention?state=erased", AUDITS),
@@ -157,7 +160,7 @@ PAGES = (
         status=422,
     ),
     PageOf("rounds-held", "/rounds", "/rounds", AUDITS),
-    PageOf("round-empty", "/rounds/{round_id}", "/rounds/{round}", COMMITTEE, send="#answer button", status=422),
+    PageOf("round-empty", "/rounds/{round_id}", "/rounds/{round}", COMMITTEE, send="#answer .acts .btn", status=422),
     PageOf("round-rates", "/rounds/{round_id}", "/rounds/{round}?rates=true", AUDITS),
     PageOf("round-missing", "/rounds/{round_id}", "/rounds/{round}?missing=true", AUDITS),
     PageOf("changes-nothing-ticked", "/changes", "/changes", KEEPER, send="#pass button", status=422),

@@ -1,0 +1,65 @@
+"""What a person tells by page: two files that were joined are parted again, by two persons as they were joined."""
+
+import re
+
+DIVISION = "110106004"
+COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
+
+
+async def registered(people, name):
+    given = {
+        "child": {"name": name, "sex": "female", "birth_date": "2017-08-09"},
+        "found": "in_difficulty", "grade": "low", "evidence": "入户排查",
+    }  # fmt: skip
+    made = await people.post(COMMITTEE, "/v1/children", given)
+    await people.post(STREET, f"/v1/children/{made['child_id']}/changes/{made['change']}/pass")
+    return made["child_id"]
+
+
+async def verified(people, child):
+    waiting = (await people.get(STREET, f"/v1/children/{child}"))["fields"]
+    change = next(one["waiting"]["change"] for one in waiting.values() if (one.get("waiting") or {}).get("other"))
+    await people.post(STREET, f"/v1/children/{child}/changes/{change}/pass")
+
+
+async def test_files_that_were_joined_are_parted_again_by_page(as_person, people):
+    one, other = [await registered(people, name) for name in ("华小合（化名）", "华晓合（化名）")]
+    committee = await as_person(COMMITTEE)
+    pair = f"/duplicates/{one}/{other}"
+    asked = await committee.post(pair, data={"decision": "same", "evidence": "同一户口簿"})
+    assert asked.headers["location"] == "/duplicates"
+    (kept,) = [
+        child for child in (one, other)
+        if any((field.get("waiting") or {}).get("other") for field in (await people.get(STREET, f"/v1/children/{child}"))["fields"].values())
+    ]  # fmt: skip
+    joined = other if kept == one else one
+    await verified(people, kept)
+    page = (await committee.get(f"/children/{joined}")).text
+    assert f'href="/duplicates/{kept}/{joined}"' in page, "the file that is kept says what was joined to it"
+    form = (await committee.get(f"/duplicates/{kept}/{joined}")).text
+    assert ('value="apart"' in form, 'value="same"' in form) == (True, False)
+    unsaid = await committee.post(f"/duplicates/{kept}/{joined}", data={"evidence": "x"})
+    assert (unsaid.status_code, 'value="apart"' in unsaid.text) == (422, True)
+    asked = await committee.post(
+        f"/duplicates/{kept}/{joined}", data={"decision": "apart", "evidence": "两名儿童均已到场"}
+    )
+    assert asked.headers["location"] == f"/children/{kept}?done=changed"
+    assert "拆分档案" in (await committee.get(asked.headers["location"])).text, "it waits for the street"
+    await verified(people, kept)
+    assert (await people.get(STREET, f"/v1/children/{joined}"))["id"] == joined
+    assert "已合并的档案" not in (await committee.get(f"/children/{kept}")).text
+
+
+async def test_links_of_a_survey_are_handed_out_by_page_and_shown_once(as_person):
+    supervisor, page = await as_person("civil.supervisor.1"), "/statistics/surveys/satisfaction"
+    assert f'href="{page}"' in (await supervisor.get("/statistics")).text
+    assert (await supervisor.post(page, data={"count": "0"})).status_code == 422
+    made = (await supervisor.post(page, data={"count": "3"})).text
+    links = re.findall(r"/survey/satisfaction#([0-9A-Z-]+)<", made)
+    assert len({*links}) == 3
+    again = (await supervisor.get(page)).text
+    assert not any(one in again for one in links), "this once"
+    filled = await supervisor.post("/survey/satisfaction", data={"code": links[0], "overall": "5"})
+    assert (filled.status_code, "已收到" in filled.text) == (200, True)
+    assert (await (await as_person("police.head.1")).post(page, data={"count": "3"})).status_code == 403
+    assert (await supervisor.get("/statistics/surveys/none")).status_code == 404
