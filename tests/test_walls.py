@@ -193,6 +193,38 @@ async def test_the_door_is_shut_again_when_the_transaction_ends(walled, forty, p
         assert (await conn.execute(text("select current_user"))).scalar_one() == APP
 
 
+async def test_who_has_handed_in_is_told_to_whoever_keeps_the_book_or_oversees_the_district(engine, walled, people):
+    desks = ("COMM-110106009", "STREET-110106009", "STREET-110106010")
+    at = {
+        "at": datetime.now(UTC),
+        "why": "hand_in",
+        "month": "2019-01",
+        "step": "export",
+        "book": "work",
+        "state": "done",
+    }
+    async with engine.begin() as conn:
+        rows = [{**at, "id": f"sheet-{desk}", "person_id": desk, "actor": {"desk": desk}} for desk in desks]
+        await conn.execute(insert(sheet_jobs), rows)
+    told = {}
+    for person in (
+        "street-110106009.officer.1",
+        "street-110106010.officer.1",
+        "police.head.1",
+        "admin.1",
+        "civil.officer.1",
+        "conf.officer.1",
+    ):
+        async with walled.begin() as conn:
+            assert await actor_by_token(conn, TOKENS[person])
+            found = await conn.execute(text("select desk from shouhu_handed('2019-01') order by desk"))
+            told[person] = tuple(found.scalars())
+    async with engine.begin() as conn:
+        await conn.execute(sheet_jobs.delete().where(sheet_jobs.c.month == "2019-01"))
+    own = {"street-110106009.officer.1": desks[:2], "street-110106010.officer.1": desks[2:]}
+    assert told == {**own, "police.head.1": (), "admin.1": (), "civil.officer.1": desks, "conf.officer.1": desks}
+
+
 async def test_a_person_without_the_door_changes_nothing(walled, forty, people):
     async with walled.connect() as conn:
         assert await actor_by_token(conn, TOKENS["police.officer.1"])

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.children import concerned_by_joined, rules_of
@@ -23,8 +23,9 @@ from app.db.walls import reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
 from app.domain.facts import BEIJING
-from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, share_of
+from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, sees_every_office, share_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import keeps
 from app.domain.terms import Agency
 
@@ -72,6 +73,8 @@ class HandedIn(BaseModel):
     by: str | None = None
     at: datetime | None = None
     rows: int | None = None
+    fetched_at: datetime | None = None
+    """When the workbook was last fetched; until then it is made and no more."""
 
 
 class LedgerDue(LedgerKind):
@@ -86,6 +89,20 @@ class LedgerDue(LedgerKind):
     missing: list[LedgerGap]
     is_whole: bool = Field(description="Whether all children were counted, or only the first.")
     handed: list[HandedIn] = Field(description="Of the caller's desk, and for a street then of its committees.")
+
+
+class OfficeHandedIn(BaseModel):
+    """How far a desk is with the books that it hands in for a month."""
+
+    desk: str
+    agency: Agency
+    division: str | None
+    month: str
+    books: int = Field(description="How many it keeps.")
+    exported: int
+    fetched: int = Field(description="Of these, those whose workbook was fetched.")
+    missing: list[str] = Field(description="The codes of those of which no workbook was fetched.")
+    last_at: datetime | None
 
 
 class LedgerPage(BaseModel):
@@ -130,7 +147,7 @@ async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list
     for reach in dict.fromkeys(one.reach for one in books):
         same = {one: book for one, book in books.items() if one.reach is reach}
         first = next(iter(same))
-        await reaching(conn, district=reach is Reach.DISTRICT)
+        await reaching(conn, district=reach.is_wide)
         cursor, looked = None, 0
         while looked < MOST_COUNTED:
             chosen = await chosen_by_columns(conn, who, first, cursor, PAGE)
@@ -174,12 +191,12 @@ async def _shares_of(
 
 
 async def _handed(conn: AsyncConnection, month: str) -> dict[tuple[str, str], HandedIn]:
-    """By desk and book, of the desks that the person keeps books of, whoever of them did it."""
-    row = func.shouhu_handed(month).table_valued("desk", "book", "person_id", "at", "rows").c
-    query = select(row.desk, row.book, row.person_id, row.at, row.rows)
+    """By desk and book, of the desks that the person keeps books of or oversees, whoever of them did it."""
+    row = func.shouhu_handed(month).table_valued("desk", "book", "person_id", "at", "rows", "fetched_at").c
+    query = select(row.desk, row.book, row.person_id, row.at, row.rows, row.fetched_at)
     return {
-        (desk, book): HandedIn(desk=desk, by=person, at=at, rows=rows)
-        for desk, book, person, at, rows in await conn.execute(query)
+        (desk, book): HandedIn(desk=desk, by=person, at=at, rows=rows, fetched_at=fetched)
+        for desk, book, person, at, rows, fetched in await conn.execute(query)
     }
 
 
@@ -196,6 +213,37 @@ def _due(ledger: Ledger, tally: Tally, month: str, whole: bool, handed: list[Han
     return LedgerDue(
         **ledger.model_dump(include={"code", "zh", "en", "basis", "rows_of"}), month=month, children=tally.children, rows=tally.rows,
         unverified=tally.unverified, ours=tally.ours, late=tally.late, missing=missing, is_whole=whole, handed=handed,
+    )  # fmt: skip
+
+
+@router.get("/ledgers/handed-in", operation_id="ledgers_handed_in")
+async def handed_in(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list[OfficeHandedIn]:
+    """For civil affairs and those who oversee the district: which offices have handed in the books of a month, this one where none is
+    named, and which have not, streets first. Desks, books and times alone."""
+    if not sees_every_office(who):
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    month, rules = month or month_of(shouhu.ledger.clock()), await rules_of(conn, shouhu)
+    books = [book.ledger() for book in rules.file.ledgers]
+    desk, division = tables.desks.c, tables.divisions.c
+    of_whole = select(division.code).where(division.kind == "district")
+    query = select(desk.id, desk.agency, desk.division).where(
+        or_(desk.division.is_(None), desk.division.not_in(of_whole))
+    )
+    query = query.where(desk.agency.in_({agency.value for one in books for agency in one.keepers}))
+    rows = (await conn.execute(query.order_by(desk.division.is_(None), desk.division, desk.agency.desc()))).all()
+    handed = await _handed(conn, month)
+    return [
+        _of_office(row, [one.code for one in books if Agency(row.agency) in one.keepers], handed, month) for row in rows
+    ]
+
+
+def _of_office(desk: Any, codes: list[str], handed: dict[tuple[str, str], HandedIn], month: str) -> OfficeHandedIn:
+    made = {code: handed[desk.id, code] for code in codes if (desk.id, code) in handed}
+    fetched = [code for code, one in made.items() if one.fetched_at]
+    return OfficeHandedIn(
+        desk=desk.id, agency=desk.agency, division=desk.division, month=month, books=len(codes), exported=len(made),
+        fetched=len(fetched), missing=[code for code in codes if code not in fetched],
+        last_at=max((one.at for one in made.values() if one.at), default=None),
     )  # fmt: skip
 
 
@@ -217,7 +265,7 @@ async def read_ledger(
     if use:
         await spend(conn, who, Act.UNMASK_LIST, {"ledger": code, "use": use.value}, shouhu.ledger.clock())
     columns = ledger.for_sections(rules.file.seen_by(who.agency))
-    await reaching(conn, district=ledger.reach is Reach.DISTRICT)
+    await reaching(conn, district=ledger.reach.is_wide)
     codes, why, rows = [column.code for column in columns], use.value if use else None, list[dict[str, Any]]()
     now, findings, looked = shouhu.ledger.clock(), Findings(rules), 0
     today = now.astimezone(BEIJING).date()
@@ -251,10 +299,9 @@ async def chosen_by_columns(
             last = read_cursor(cursor, by) if cursor else (None, None)
             kept: Any = func.shouhu_book(*last, limit + 1).table_valued("id", "filed_at").c
             query, by, cursor = select(kept.id, kept.filed_at), (kept.filed_at, kept.id), None
-        case Reach.CASES:
-            query = query.where(
-                child.case_id == any_(func.array(select(case.id).where(visible(who)).scalar_subquery()))
-            )
+        case Reach.CASES | Reach.SCREENED:
+            of_case = child.case_id == any_(func.array(select(case.id).where(visible(who)).scalar_subquery()))
+            query = query.where(or_(of_case, _screened(who)) if ledger.reach is Reach.SCREENED else of_case)
         case _:
             pass
     return await page_of(conn, query, Listed, by, cursor=cursor, limit=limit)
@@ -312,6 +359,27 @@ def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
             reached = or_(watched, and_(of_case, here))
         case Reach.CASES:
             reached = of_case
+        case Reach.SCREENED:
+            reached = or_(of_case, _screened(who))
         case Reach.DISTRICT:
             pass
     return and_(first, reached, unconcerned(who, child.case_id), ~concerned_by_joined(who, child.id))
+
+
+def _screened(who: Actor) -> ColumnElement[bool]:
+    """Whom the answers to rounds have named that the body holds or its units were asked in: each child whom they reported or registered."""
+    event, asked, held, child = tables.events.c, tables.round_units.c, tables.rounds.c, tables.children.alias("named").c
+    theirs = or_(held.organiser == who.agency.value, asked.desk == who.desk)
+    answers = (
+        select(event.body)
+        .join(tables.rounds, held.id == event.stream_id)
+        .join(tables.round_units, and_(asked.round_id == held.id, asked.unit == event.body["unit"].astext))
+        .where(event.kind == "unit_returned", theirs)
+        .subquery()
+    )
+    reports, registered = (
+        select(func.jsonb_array_elements_text(func.coalesce(answers.c.body[name], text("'[]'::jsonb"))))
+        for name in ("reports", "registered")
+    )
+    named = select(func.shouhu_own_child(child.id)).where(or_(child.case_id.in_(reports), child.id.in_(registered)))
+    return tables.children.c.id == any_(func.array(named.scalar_subquery()))

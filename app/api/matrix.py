@@ -287,6 +287,7 @@ OWN_RULES = {
         ),
         "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
     ),
+    "ledgers_handed_in": "civil affairs and those who oversee the district (app/domain/handing_in.py)",
     "search_children": "staff, among the cases in their sight that they may read, by what their disclosure list tells (app/api/search.py)",
     **dict.fromkeys(
         ("duplicates", "compare_children"),

@@ -28,7 +28,7 @@ from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
 from app.domain.facts import BEIJING
 from app.domain.handing_in import MONTH, has_rows
-from app.domain.ledgers import Findings, Reach, Use
+from app.domain.ledgers import Findings, Use
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheet_care import arranges
 from app.domain.sheets import JobState, Step
@@ -96,13 +96,15 @@ class SheetJob(BaseModel):
     title: str | None
     at: datetime
     ended_at: datetime | None
+    kept_until: datetime = Field(description="Until then its workbook can be fetched, once there is one.")
 
     @model_validator(mode="before")
     @classmethod
     def _derived(cls, row: Any) -> Any:
         through = row["state"] in (JobState.DONE, JobState.READY)
         percent = 100 if through else min(100, 100 * row["done"] // max(row["total"], 1))
-        return {**row, "percent": percent, "title": TITLES.get(row["problem"] or "")}
+        kept_until = row["at"] + jobs.KEPT
+        return {**row, "percent": percent, "title": TITLES.get(row["problem"] or ""), "kept_until": kept_until}
 
 
 @router.get("/ledgers/{code}/template", operation_id="ledger_template", response_class=Response, responses=WORKBOOK)
@@ -152,7 +154,7 @@ async def _is_approved(conn: Conn, who: Actor, asked: dict[str, str | int], now:
 
 async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any, month: str | None) -> bool:
     """Whether so many of the first children have rows in the book that one person alone may not have them in full."""
-    await reaching(conn, district=book.ledger().reach is Reach.DISTRICT)
+    await reaching(conn, district=book.ledger().reach.is_wide)
     today = shouhu.ledger.clock().astimezone(BEIJING).date()
     chosen = await chosen_by_columns(conn, who, book.ledger(), None, LOOKED_AT)
     ids = await those_within(conn, who, book.ledger(), chosen)

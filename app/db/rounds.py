@@ -10,7 +10,7 @@ from app.db import tables
 from app.db.intake import Filed, Submission, file
 from app.db.ledger import Ledger, Recorded
 from app.db.receipts import Receipts
-from app.domain.access import STAFF, Actor
+from app.domain.access import Actor
 from app.domain.facts import BEIJING
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
@@ -32,17 +32,17 @@ async def begin_round(conn: AsyncConnection, ledger: Ledger, code: str, by: Acto
 
 
 async def _units(conn: AsyncConnection, spec: RoundSpec, whole: str) -> tuple[Asked, ...]:
-    """Every desk of the agency at which somebody works, or every reporting unit behind its desk."""
+    """Every desk of the agency, also one at which nobody works, for whoever oversees the district is told in its place; or every
+    reporting unit behind its desk."""
     person, desk = tables.people.c, tables.desks.c
     if spec.each == "unit":
         query = select(person.unit, person.desk).where(
             person.agency == spec.asked.value, person.unit.is_not(None), person.is_active
         )
     else:
-        staffed = person.roles.overlap([role.value for role in STAFF])
-        query = select(desk.id, desk.id).join(tables.people, person.desk == desk.id).where(
-            desk.agency == spec.asked.value, or_(desk.division.is_(None), desk.division != whole), person.is_active, staffed
-        )  # fmt: skip
+        query = select(desk.id, desk.id).where(
+            desk.agency == spec.asked.value, or_(desk.division.is_(None), desk.division != whole)
+        )
     rows = await conn.execute(query.distinct())
     return tuple(Asked(unit=unit, desk=at) for unit, at in sorted(rows.all()))
 

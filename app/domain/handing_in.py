@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from app.domain.facts import BEIJING
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines
+from app.domain.sight import ADMINS, STAFF, Actor
+from app.domain.terms import Agency
 
 MONTH = r"^20\d\d-(0[1-9]|1[0-2])$"
 EXPECTED = (
@@ -19,6 +21,12 @@ EXPECTED = (
 def month_of(at: datetime) -> str:
     """The month of an instant here, such as 2026-11."""
     return at.astimezone(BEIJING).strftime("%Y-%m")
+
+
+def sees_every_office(actor: Actor) -> bool:
+    """Whether the actor learns which offices have handed in: civil affairs, and those who oversee the district."""
+    civil = actor.agency is Agency.CIVIL and actor.has(*STAFF) and not actor.has(*ADMINS)
+    return civil or actor.oversees_district
 
 
 def is_of(line: Line, month: str | None) -> bool:

@@ -33,7 +33,17 @@ class Reach(Term):
 
     KEPT = "kept", "本辖区", "those whom its own desk watches or has a case of in its division"
     CASES = "cases", "本单位个案", "those of whom it has a case"
+    SCREENED = (
+        "screened",
+        "本单位个案和排查",
+        "those of whom it has a case, and those whom answers to its screening rounds named",
+    )
     DISTRICT = "district", "全区", "those of the whole district"
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether children stand in it whom nothing else shows to the body."""
+        return self in (Reach.SCREENED, Reach.DISTRICT)
 
 
 class Use(Term):

@@ -36,6 +36,7 @@ ACTS: dict[str, Pair] = {
     "due_visit": ("查看待走访儿童", "read whom to visit"),
     "compare_children": ("比对两份儿童档案", "compared two files"),
     "ledgers_due": ("查看本月台账", "looked at the books of the month"),
+    "ledgers_handed_in": ("查看各单位上报", "looked at which offices have handed in"),
     "alike_children": ("建档前查重", "looked for double files"),
     "read_access_record": ("查看访问记录", "read an access record"),
     "search_audit": ("检索审计", "searched the audit"),

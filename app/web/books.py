@@ -15,9 +15,10 @@ from app.api.context import Conn, Shouhu
 from app.api.edge import UPLOAD_LIMIT
 from app.api.problems import Problem
 from app.db.service import Service
+from app.district import DESKS
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
-from app.domain.handing_in import MONTH, month_of
+from app.domain.handing_in import MONTH, month_of, sees_every_office
 from app.domain.ledgers import COLUMNS, RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheet_columns import REGISTERING, layout
@@ -34,6 +35,7 @@ router = APIRouter(include_in_schema=False)
 BOOKS, SHEETS = "/books", "/sheets"
 KEEPERS = (Agency.COMM, Agency.STREET, Agency.SW, Agency.WF, Agency.EDU, Agency.SCHOOL)
 """Who keeps a book by the rules of the release; by others the page says so."""
+DESK_NAMES = {desk.id: desk.name for desk in DESKS}
 UNDER_WAY = (JobState.WAITING, JobState.RUNNING)
 STEPS: Mapping[Step, Pair] = {
     Step.EXPORT: ("导出", "Export"),
@@ -60,7 +62,7 @@ NAMES: Mapping[str, Pair] = {
 
 
 def _shown(who: Actor) -> bool:
-    return works(who) and (who.agency in KEEPERS or who.oversees_district)
+    return works(who) and (who.agency in KEEPERS or sees_every_office(who))
 
 
 ENTRIES.append(Entry(BOOKS, "台账", "Books", MY_WORK, _shown, place=3))
@@ -79,9 +81,10 @@ def is_upload(path: str) -> bool:
 
 
 @router.get(BOOKS)
-async def listed(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """The books of the body, the person's own exports and imports, and exports in full that wait for a second person."""
-    return await _listed(request, conn, who, shouhu, Form())
+async def listed(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "") -> Response:
+    """The books of the body, the person's own exports and imports, and exports in full that wait for a second person; for the district
+    which offices have handed in the books of a month."""
+    return await _listed(request, conn, who, shouhu, Form(), month if re.fullmatch(MONTH, month) else None)
 
 
 @router.post(BOOKS)
@@ -97,9 +100,14 @@ async def decide(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> R
     return RedirectResponse(BOOKS, 303, headers=STRICT)
 
 
-async def _listed(request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, form: Form) -> Response:
-    kinds = await ledgers.ledgers(conn, who, shouhu)
+async def _listed(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, form: Form, month: str | None = None
+) -> Response:
+    kinds, this = await ledgers.ledgers(conn, who, shouhu), month_of(shouhu.ledger.clock())
+    offices = await ledgers.handed_in(conn, who, shouhu, month=month or this) if sees_every_office(who) else []
     facts = {
+        "offices": offices, "handed": sum(one.fetched == one.books for one in offices), "month": month or this, "months": months(this),
+        "desks": DESK_NAMES,
         "path": BOOKS, "kinds": kinds, "rows_of": {one.value: one for one in RowsOf}, "form": form, "enters": who.has(*DESK_STAFF),
         **await jobs_of(conn, who, shouhu), "asked": await asked_of(conn, who, shouhu), "decides": who.has(*HEADS),
     }  # fmt: skip

@@ -12,20 +12,18 @@ from starlette.exceptions import HTTPException
 from app.api import approvals, ledgers, sheets
 from app.api.context import Conn, Shouhu
 from app.db.service import Service
-from app.district import DESKS
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import Act, Reason
 from app.domain.handing_in import MONTH, month_of
 from app.domain.ledgers import RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheets import Step
-from app.web.books import BOOKS, asked_of, jobs_of, months
+from app.web.books import BOOKS, DESK_NAMES, asked_of, jobs_of, months
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import Signed, show
 
 router = APIRouter(include_in_schema=False)
-DESK_NAMES = {desk.id: desk.name for desk in DESKS}
 DUE = f"{BOOKS}/due"
 
 

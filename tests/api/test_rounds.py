@@ -3,12 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from app.db import tables
+from app.db.rounds import begin_round
 from app.domain.access import ENGINE, Actor
+from app.domain.determination import Category
 from app.domain.rounds import OpenRound, ReturnRound
 from app.domain.terms import Agency, Role
+from tests.api.test_ledgers import AWAY
 from tests.api.test_reports import is_problem
 
 COMM, OTHER = "comm-110106007.officer.1", "comm-110106008.officer.1"
@@ -116,11 +119,10 @@ async def test_an_answer_names_the_children_whom_it_found_and_registered_each_on
     assert (await units(api, survey["id"]))[unit]["found"] == 3
 
 
-async def registered_by(api, person, name, born):
+async def registered_by(api, person, name, born, **more):
     child = {"name": name, "birth_date": born, "residence": "示例路1号"}
-    made = await api.post(
-        person, "/v1/children", {"child": child, "found": "in_difficulty", "grade": "low", "evidence": "排查"}
-    )
+    given = {"child": child, "found": "in_difficulty", "grade": "low", "evidence": "排查", **more}
+    made = await api.post(person, "/v1/children", given)
     assert made.status_code == 201, made.text
     return made.json()["child_id"]
 
@@ -155,6 +157,12 @@ async def test_a_round_is_opened_by_its_organiser_once_a_day_and_seen_by_no_stra
 @pytest.mark.requirement("R049")
 async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_who_does_not(api):
     """Three terms that lie behind; each round ends when the next begins, with the silent on record."""
+    named = await registered_by(
+        api, "comm-110106009.officer.1", "单小果（化名）", "2018-07-08", found="left_behind", family=AWAY
+    )
+    file = f"/v1/children/{named}"
+    waiting = (await api.get("street-110106009.officer.1", file)).json()["fields"]["registration"]["waiting"]["change"]
+    assert (await api.post("street-110106009.officer.1", f"{file}/changes/{waiting}/pass")).status_code == 200
     ledger, days = api.service.ledger, ((2025, 9, 10), (2026, 3, 5), (2026, 9, 10))
     terms = [datetime(*day, 1, tzinfo=UTC) for day in days]
     async with api.service.engine.begin() as conn:
@@ -169,7 +177,8 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
             )  # fmt: skip
             rounds.append((await ledger.open_round(conn, opened, at)).stream_id)
             if at != terms[-1]:
-                told = ReturnRound(by=NURSERY, unit=NURSERY.unit, screened=90)
+                on_file = (named,) if at == terms[0] else ()
+                told = ReturnRound(by=NURSERY, unit=NURSERY.unit, screened=90, registered=on_file)
                 await ledger.record(conn, rounds[-1], told, now=at + timedelta(days=2))
     school = "unit-school-1"
     last = await answer(api, "school.reporter.1", rounds[-1], school, {"screened": 900, "nothing_found": True})
@@ -194,3 +203,45 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     ]  # fmt: skip
     listed = (await api.get("edu.officer.1", "/v1/rounds?code=school_screening")).json()["items"]
     assert [(row["is_open"], row["returned"]) for row in listed] == [(True, 1), (False, 1), (False, 1)]
+    pupil = {
+        "residence_division": "110106007",
+        "name": "华小园（化名）",
+        "birth_date": "2020-03-04",
+        "school": "示例幼儿园（化名）",
+    }
+    poor = {"reporter": {"class": "kindergarten"}, "children": [pupil], "household": {"on_minimum_living": "yes"}}
+    found = {"screened": 90, "reports": [poor]}
+    done = await answer(api, "kindergarten.reporter.1", rounds[-1], "unit-kindergarten-1", found)
+    assert done.status_code == 200, done.text
+    progress = await api.progress(done.json()["reports"][0]["case_id"])
+    (child,) = [one["id"] for one in progress["children"]]
+    assert "EDU" not in {leg["agency"] for leg in progress["referrals"]}, "no case of its own would tell it"
+    for person, holds in (("edu.officer.1", True), ("school.officer.1", True), ("hospital.officer.1", None)):
+        shown = await api.get(person, "/v1/ledgers/school?limit=200")
+        if holds is None:
+            is_problem(shown, 404, "ledger_not_found")
+            continue
+        (row,) = [one for one in shown.json()["rows"] if one["child_id"] == child]
+        assert named in {one["child_id"] for one in shown.json()["rows"]}, "registered, and nobody has reported it"
+        said = {"name": "华*", "sex": None, "age": row["age"], "school": "示例幼儿园（化名）", "school_class": None}
+        assert row == {"child_id": child, **said, "categories": [Category.D1.zh]}
+    other = (await api.report(children=[{"residence_division": "110106007"}], household={"on_minimum_living": "yes"}))[
+        "case_id"
+    ]
+    strangers = {one["id"] for one in (await api.progress(other))["children"]}
+    rows = (await api.get("edu.officer.1", "/v1/ledgers/school?limit=200")).json()["rows"]
+    assert not strangers & {one["child_id"] for one in rows}, "no school has named it"
+    due = (await api.get("edu.officer.1", "/v1/ledgers/due")).json()
+    assert [(one["code"], one["children"] >= 1) for one in due] == [("school", True)]
+
+
+async def test_a_desk_at_which_nobody_works_is_asked_as_well(api):
+    """Else nobody would see that it is silent."""
+    async with api.service.engine.connect() as conn:
+        person = tables.people
+        await conn.execute(update(person).where(person.c.desk == "STREET-110106100").values(is_active=False))
+        begun = await begin_round(conn, api.service.ledger, "prisoners_children", ENGINE, api.service.ledger.clock())
+        await conn.rollback()
+    desks = {asked.unit for asked in begun.progress.units}
+    assert "STREET-110106100" in desks
+    assert len(desks) == len(begun.progress.units) == 26

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import re
+from datetime import timedelta
 
 from python_calamine import CalamineWorkbook
 from sqlalchemy import update
@@ -104,6 +105,10 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     due = (await street.get("/books/due")).text
     assert (due.count("重新导出："), due.count("导出上报：")) == (1, 7)
     path = re.search(r'href="(/sheets/sheet-[0-9a-f]+/workbook)" aria-label="下载：贫困家庭监护监督', due)[1]
+    assert (due.count("尚未下载"), "下载于" in due) == (1, False), "made is not yet taken along"
+    civil = await as_person("civil.officer.1")
+    assert "1 种已导出、未下载" in (await civil.get("/books")).text
+    assert "各单位上报" not in (await street.get("/books")).text
     head, own = await as_person("street-110106006.head.1"), await as_person(committee)
     assert due.count("未上报") == 8, "no committee has handed in"
     told = (await head.get("/books/due")).text
@@ -122,9 +127,17 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
         for one in await people.get("comm-110106007.officer.1", f"/v1/ledgers/due?month={this}")
         if one["code"] == "family"
     ]
-    assert row["handed"] == [{"desk": "COMM-110106007", "by": None, "at": None, "rows": None}]
+    assert row["handed"] == [{"desk": "COMM-110106007", "by": None, "at": None, "rows": None, "fetched_at": None}]
     made = await street.get(path)
     assert this in made.headers["content-disposition"]
+    assert "下载于" in (await street.get("/books/due")).text
+    offices = await people.get("conf.officer.1", f"/v1/ledgers/handed-in?month={this}")
+    mine = {one["desk"]: one for one in offices}["STREET-110106006"]
+    assert (mine["books"], mine["exported"], mine["fetched"]) == (8, 1, 1)
+    assert ("guardianship_supervision" in mine["missing"], len(mine["missing"])) == (False, 7)
+    assert {one["desk"] for one in offices} > {"STREET-110106101", "COMM-110106101", "SW"}
+    assert "东高地街道办事处" in (await civil.get("/books")).text
+    assert (await civil.get("/books?month=2020-01")).text.count(">1 / 8<") == 0
     sheets = CalamineWorkbook.from_filelike(io.BytesIO(made.content))
     assert len(sheets.get_sheet_by_name("贫困家庭监护监督服务档案").to_python()) == 2, (
         "the heads, and the one visit of the month"
@@ -146,8 +159,15 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     assert f'href="/books/due?month={this}"' in (await street.get("/books")).text
     shown = (await street.get("/books/due")).text
     assert (shown.count("待第二人批准"), shown.count("第二人已批准，请导出")) == (1, 1)
+    of_month = (sheet_jobs.c.book == "guardianship_supervision", sheet_jobs.c.month == this)
+    async with owner.begin() as conn:
+        await conn.execute(update(sheet_jobs).where(*of_month).values(at=sheet_jobs.c.at - timedelta(days=1)))
+    due = (await street.get("/books/due")).text
+    assert ("下载：贫困家庭监护监督" in due, "重新导出：贫困家庭监护监督" in due) == (False, True), (
+        "the workbook is gone"
+    )
     async with owner.begin() as conn:  # as the worker leaves a job that has found too many children
-        many = update(sheet_jobs).where(sheet_jobs.c.book == "guardianship_supervision", sheet_jobs.c.month == this)
+        many = update(sheet_jobs).where(*of_month)
         await conn.execute(many.values(state="refused", problem="second_person_needed"))
     shown = (await street.get("/books/due")).text
     assert '<button class="btn p" type="submit" name="one" value="guardianship_supervision"' in shown, (

@@ -59,7 +59,7 @@ async def test_links_of_a_survey_are_handed_out_by_page_and_shown_once(as_person
     assert len({*links}) == 3
     again = (await supervisor.get(page)).text
     assert not any(one in again for one in links), "this once"
-    filled = await supervisor.post("/survey/satisfaction", data={"code": links[0], "overall": "5"})
+    filled = await supervisor.post("/survey/satisfaction", data={"code": links[0], "respect": "5"})
     assert (filled.status_code, "已收到" in filled.text) == (200, True)
     assert (await (await as_person("police.head.1")).post(page, data={"count": "3"})).status_code == 403
     assert (await supervisor.get("/statistics/surveys/none")).status_code == 404

@@ -58,7 +58,7 @@ async def test_a_community_answers_with_a_child_at_risk_and_its_holder_sees_it(a
 
 
 async def test_a_community_names_whom_it_found_and_registered(as_person, people, seeded):
-    path, who = f"/rounds/{seeded['round']['case_id']}", "comm-110106006.officer.1"
+    path, who = f"/rounds/{seeded['round']['case_id']}", "comm-110106016.officer.1"
     committee = await as_person(who)
     empty = (await committee.get(path)).text
     assert ("没有可以报送的建档儿童" in empty, 'href="/children/new"' in empty) == (True, True)
@@ -76,4 +76,4 @@ async def test_a_community_names_whom_it_found_and_registered(as_person, people,
         assert (wrong.status_code >= 400, words in wrong.text) == (True, True), words
     assert (await committee.post(path, data=sent | {"found": "registered", "registered": [made]})).status_code == 303
     rows = (await people.get(SUPERVISOR, f"/v1{path}/units"))["items"]
-    assert {row["unit"]: row["found"] for row in rows if row["returned_at"]}["COMM-110106006"] == 1
+    assert {row["unit"]: row["found"] for row in rows if row["returned_at"]}["COMM-110106016"] == 1
