@@ -233,8 +233,12 @@ def next_visit_deadline(watch: Watch) -> datetime | None:
 
 
 def next_waking(watch: Watch) -> datetime | None:
-    """When the engine looks next: at the next deadline, but at a missed visit in this watch's turn of `SPREAD`."""
-    late = {VISIT: SPREAD * (crc32(watch.watch_id.encode()) / 2**32)}
+    """When the engine looks next: at the next deadline, but at a missed visit in this watch's turn of `SPREAD`.
+
+    Where visits fall due every few seconds, as in the demonstration, the turns are a hundredth of that.
+    """
+    spread = min(SPREAD, (watch.visit.due_at - watch.visit.started_at) / 100)
+    late = {VISIT: spread * (crc32(watch.watch_id.encode()) / 2**32)}
     instants = [clock.next_at + late.get(about, timedelta()) for about, clock in watch.clocks() if clock.next_at]
     return min(instants, default=None) if watch.is_open else None
 
