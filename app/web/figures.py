@@ -57,11 +57,27 @@ async def figures(
     request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "", since: str = "", until: str = ""
 ) -> Response:
     """The figures of now, and of one month street by street; what the public answered in the months that were asked for."""
+    return await _figures(request, conn, who, shouhu, Form(), month, since, until)
+
+
+@router.post(FIGURES)
+async def invite(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
+    """发放问卷: one-time links of a survey, shown this once; whoever hands them out keeps no list."""
+    form = await Form.of(request)
+    asked = form.valid(surveys.Wanted, {"count": form.one("count")})
+    made = asked and await form.attempt(conn, lambda: surveys.invite(form.one("survey"), asked, conn, who, shouhu))
+    return await _figures(request, conn, who, shouhu, form, made=made)
+
+
+async def _figures(
+    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, form: Form, month: str = "", since: str = "", until: str = "", *,
+    made: surveys.Codes | None = None,
+) -> Response:  # fmt: skip
     found = await figures_of(conn, who, shouhu, month or None)
     table = found.tables
     papers = await statistics.circulars(conn, who)
     facts = {
-        **await _answered(conn, who, shouhu, found.months, since, until), "marks": MARKS,
+        **await _answered(conn, who, shouhu, found.months, since, until), "marks": MARKS, "form": form, "made": made,
         "circulars": papers, "path": FIGURES, "at": found.at, "months": found.months,
         "chosen": found.month, "outcomes": found.outcomes, "smallest": found.smallest,
         "charts": Chart, "streets": table[Chart.STREETS], "kept": table[Chart.KEPT],
@@ -72,7 +88,7 @@ async def figures(
         ),
         "by_rung": bars(table[Chart.RUNGS]), "to_safety": bars(table[Chart.TO_SAFETY], lambda hours: f"{hours:.1f}"),
     }  # fmt: skip
-    return await show(request, conn, who, "figures.html", facts)
+    return await show(request, conn, who, "figures.html", facts, status=form.status)
 
 
 async def _answered(

@@ -7,13 +7,18 @@ import httpx2
 SUPERVISOR, SURVEY = "civil.supervisor.1", "/v1/surveys"
 
 
-async def test_what_the_public_answered_is_shown_without_what_few_have_said(as_person, people, stack):
-    codes = (await people.post(SUPERVISOR, f"{SURVEY}/satisfaction/invitations", {"count": 7}))["codes"]
+async def test_the_public_is_asked_and_what_it_answered_is_shown_without_what_few_have_said(as_person, stack):
+    overseer = await as_person(SUPERVISOR)
+    for wrong in ("", "0", "501", "x"):
+        answer = await overseer.post("/statistics", data={"survey": "satisfaction", "count": wrong})
+        assert (answer.status_code, 'id="count-error"' in answer.text) == (422, True), wrong
+    made = (await overseer.post("/statistics", data={"survey": "satisfaction", "count": "7"})).text
+    codes = re.findall(r"/survey/satisfaction#([0-9A-Z-]+)", made)
+    assert len(codes) == 7
     async with httpx2.AsyncClient(base_url=stack.url) as public:
         for n, code in enumerate(codes):
             given = {"code": code, "marks": {"help": 4, "overall": 5 if n < 5 else 1}}
             assert (await public.post(f"{SURVEY}/answers", json=given)).status_code == 201
-    overseer = await as_person(SUPERVISOR)
     page = (await overseer.get("/statistics")).text
     card = re.search(r'id="survey-satisfaction".*?</section>', page, re.S)[0]
     rows = [re.findall(r"<div>(.*?)</div>", row) for row in re.findall(r"<tr>(.*?)</tr>", card, re.S)[1:]]
@@ -25,5 +30,8 @@ async def test_what_the_public_answered_is_shown_without_what_few_have_said(as_p
     (month,) = set(re.findall(r'<select name="since">.*?<option value="(\d{4}-\d\d)"', card, re.S))
     some = (await overseer.get(f"/statistics?since={month}&until={month}")).text
     assert some.count(f'<option value="{month}" selected') >= 2
-    head = await (await as_person("civil.head.1")).get("/statistics")
-    assert (head.status_code, "survey-satisfaction" in head.text) == (200, False)
+    head = await as_person("civil.head.1")
+    shown = await head.get("/statistics")
+    assert (shown.status_code, "survey-satisfaction" in shown.text) == (200, False)
+    refused = await head.post("/statistics", data={"survey": "satisfaction", "count": "1"})
+    assert (refused.status_code, "/survey/satisfaction#" in refused.text) == (403, False)
