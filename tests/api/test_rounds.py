@@ -99,6 +99,8 @@ async def test_an_answer_names_the_children_whom_it_found_and_registered_each_on
     assert {row["name"] for row in listed} == {"单*"}
     is_problem(await api.get("comm-110106011.officer.1", "/v1/rounds/round-none/registered"), 404, "round_not_found")
     is_problem(await api.get("civil.supervisor.1", path), 404, "round_not_found")
+    theirs = (await api.get("comm-110106011.officer.1", path)).json()["items"]
+    assert [row["child_id"] for row in theirs] == [other], "nobody is told of the children of others"
     body, unit = {"screened": 80, "registered": [found[0], found[0]]}, "COMM-110106010"
     for none_of_them in (other, reported, "ch-none"):
         wrong = {**body, "registered": [found[0], none_of_them]}

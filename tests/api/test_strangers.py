@@ -99,6 +99,7 @@ WITH_ROWS_OF_THEIR_OWN = {
     "/v1/owed/{owed_id}": "test_owed",
     "/v1/retention": "test_retention",
     "/v1/retention/holds": "test_retention",
+    "/v1/rounds/{round_id}/registered": "test_rounds",
     "/v1/signals/held": "test_signals",
     "/v1/signals/{signal_id}": "test_signals",
 }
