@@ -42,7 +42,9 @@ async def test_a_left_behind_child_is_registered_verified_and_watched_by_its_gra
     (line,) = of(await book(api, COMMITTEE, "work"), child)
     assert (line["categories"], line["guardian_names"], line["grade"]) == (["留守儿童"], ["华*", "李*"], "高风险")
     history = (await api.get(STREET, f"/v1/children/{child}/history")).json()
-    assert [(one["kind"], one["by"]) for one in history] == [("change_entered", COMMITTEE), ("change_passed", STREET)]
+    assert [(one["kind"], one["by"]) for one in history] == [
+        ("change_entered", COMMITTEE), ("change_passed", STREET), ("watch_began", "engine"),
+    ]  # fmt: skip
 
 
 @pytest.mark.requirement("R003", "R053")
