@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from app.domain.child_record import Seen
 from app.domain.facts import BEIJING
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines
 from app.domain.sight import ADMINS, STAFF, Actor
@@ -29,9 +30,13 @@ def sees_every_office(actor: Actor) -> bool:
     return civil or actor.oversees_district
 
 
+def _visited_in(seen: Seen) -> str:
+    return seen.event.day.strftime("%Y-%m")
+
+
 def is_of(line: Line, month: str | None) -> bool:
     """Whether a row belongs to the month: a visit was made in it; whatever else stands in a book stands there as it is now."""
-    return month is None or line.visit is None or line.visit.event.day.strftime("%Y-%m") == month
+    return month is None or line.visit is None or _visited_in(line.visit) == month
 
 
 def has_rows(rows_of: RowsOf, line: Line, month: str | None) -> bool:
@@ -77,7 +82,7 @@ class Share(NamedTuple):
     rows: int
     """Rows that stand in the book of every month."""
     visited: tuple[str, ...]
-    """The month of each row that is of a visit."""
+    """The month of each row that is of a visit, as `is_of` has it."""
     missing: tuple[str, ...]
     """Columns in which something is missing."""
     waits_at: tuple[str, ...]
@@ -88,7 +93,7 @@ class Share(NamedTuple):
 def share_of(codes: Collection[str], rows_of: RowsOf, line: Line) -> Share:
     """Of a child that stands in a book with these columns."""
     every = list(lines(rows_of, line))
-    visited = tuple(month_of(one.visit.event.at) for one in every if one.visit)
+    visited = tuple(_visited_in(one.visit) for one in every if one.visit)
     return Share(
         rows_of is RowsOf.CHILDREN,
         len(every) - len(visited),

@@ -21,6 +21,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import tables
+from app.db.alike import alike_files
 from app.db.intake import ReportedChild, child_row, marked_as
 from app.db.ledger import Ledger
 from app.db.session import engine_of
@@ -51,6 +52,7 @@ REGISTERED: dict[str, Any] = {
     "registration": Registration(found=Found.IN_DIFFICULTY, grade=Grade.MEDIUM),
 }  # fmt: skip
 PAGES, LIMIT, GROWTH = 40, 50, 1.5
+LOOKS, STRANGER = 6, "comm-110106001.officer.1"
 HEADS = ("姓名", "性别", "出生日期", "现居住地址", "建档原因", "建档风险等级")
 
 
@@ -103,6 +105,38 @@ async def pages_p95(http: httpx2.AsyncClient, cursor: str) -> list[float]:
             (await http.get(f"/v1/ledgers/{BOOK}", params=query)).raise_for_status()
             page.append((time.perf_counter() - began) * 1000)
     return [percentile(page[5:], 0.95) for page in spans]
+
+
+async def pair_up(engine: AsyncEngine, rows: int) -> None:
+    """One child in ten with a file that may be its double, as a register has them."""
+    now = Ledger(load, "fengtai-2026.1").clock()
+    pairs = [
+        {"one": f"ch-bench-{n:06}", "other": f"ch-bench-{n + 1:06}", "score": 10 + n % 97 / 5, "found_at": now}
+        for n in range(0, rows - 1, 10)
+    ]
+    async with engine.begin() as conn:
+        await conn.execute(insert(alike_files), pairs)
+
+
+async def looks(http: httpx2.AsyncClient, stranger: str) -> list[Figure]:
+    """What a keeper of all these children looks at every day: the list of doubles, beside that of a committee who keeps none of them and
+    so goes through all pairs, and the books of the month, beside the first time that anybody asked for them."""
+
+    async def took(path: str, times: int, **headers: str) -> list[float]:
+        spans = []
+        for _ in range(times):
+            began = time.perf_counter()
+            (await http.get(path, headers=headers)).raise_for_status()
+            spans.append((time.perf_counter() - began) * 1000)
+        return spans
+
+    listed = percentile(await took("/v1/duplicates", LOOKS), 0.95)
+    others = percentile(await took("/v1/duplicates", LOOKS, Authorization=f"Bearer {stranger}"), 0.95)
+    first, *later = await took("/v1/ledgers/due", LOOKS)
+    return [
+        Figure("duplicates_list_p95", "ms", listed, others),
+        Figure("books_of_the_month_p95", "ms", percentile(later, 0.95), first),
+    ]
 
 
 async def middle_of(engine: AsyncEngine, rows: int) -> str:
@@ -178,6 +212,7 @@ async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS)
     engine = engine_of(stack.environment()["SHOUHU_DATABASE_URL"], vault=stack.vault)
     some = children(2 * rows, 7)
     await fill(engine, some[:rows], say)
+    await pair_up(engine, rows)
     async with engine.begin() as conn:
         await conn.exec_driver_sql("analyze")
     cursor = await middle_of(engine, rows)
@@ -202,6 +237,8 @@ async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS)
         say("pages of the book")
         inside, first = await pages_p95(http, cursor)
         figures.append(Figure(f"book_page_p95_at_{rows}", "ms", inside, first, most=GROWTH))
+        say("the lists of its keeper")
+        figures += await looks(http, stack.tokens[STRANGER])
         export = await waited("excel_export", await http.post(f"/v1/ledgers/{BOOK}/exports", json={}), "done")
         body, _ = changed((await http.get(f"/v1/sheets/{export}/workbook")).content)
         for name, book, sent in (("again", BOOK, body), ("new", REGISTER, _workbook(HEADS, lines_of(some[rows:])))):

@@ -33,6 +33,12 @@ def test_a_visit_is_of_its_month_here_and_all_else_of_any():
         seen = Seen.model_construct(event=VisitRecorded.model_construct(at=night, visited_on=said))
         visit = line()._replace(visit=seen)
         assert [is_of(visit, month) for month in ("2026-11", "2026-12", None)] == months
+        whole = line(name="华一（化名）")
+        child = whole._replace(record=whole.record.model_copy(update={"visits": (seen,)}))
+        tallies = {month: Tally() for month in ("2026-11", "2026-12")}
+        for month, tally in tallies.items():
+            tally.add(share_of(CODES, RowsOf.VISITS, child), month, NOW)
+        assert [tally.rows for tally in tallies.values()] == months[:2], "counted as the rows of the book are"
     assert is_of(line(), "2020-01")
 
 
