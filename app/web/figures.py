@@ -103,30 +103,6 @@ async def _answered(
     return {"surveys": told, "since": since if first else "", "until": until if last else ""}
 
 
-@router.get(FIGURES + "/surveys/{survey}")
-async def handing_out(survey: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """How many one-time links are to be handed out, for whoever may see what was answered."""
-    return await _links(request, conn, who, shouhu, survey, Form())
-
-
-@router.post(FIGURES + "/surveys/{survey}")
-async def hand_out(survey: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """一次性链接: shown this once, in the answer itself, so that no address and no row holds them."""
-    form = await Form.of(request)
-    wanted = form.valid(surveys.Wanted, {"count": form.one("count")})
-    made = await form.attempt(conn, lambda: surveys.invite(survey, wanted, conn, who, shouhu)) if wanted else None
-    return await _links(request, conn, who, shouhu, survey, form, made)
-
-
-async def _links(
-    request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, survey: str, form: Form, made: surveys.Codes | None = None
-) -> Response:  # fmt: skip
-    answered = await surveys.results(survey, conn, who, shouhu)
-    asked = next(one for one in await surveys.questionnaires(conn, who, shouhu) if one.code == survey)
-    facts = {"path": FIGURES, "asked": asked, "answered": answered.questions, "made": made, "form": form}
-    return await show(request, conn, who, "survey_codes.html", facts, status=form.status)
-
-
 @router.get(FIGURES + "/workbook")
 async def workbook(
     conn: Conn, who: Signed, shouhu: Shouhu, chart: Chart | None = None, month: str | None = None

@@ -122,9 +122,6 @@ PAGES = (
     PageOf("person-new", "/people/new", "/people/new", ADMIN),
     PageOf("person-new-wrong", "/people/new", "/people/new", ADMIN, post={"id": "police.officer.1"}, status=422),
     PageOf("statistics", "/statistics", "/statistics", AUDITS),
-    PageOf(
-        "survey-links", "/statistics/surveys/{survey}", "/statistics/surveys/satisfaction", AUDITS, post={"count": "2"}
-    ),
     PageOf("retention", "/retention", "/retention", AUDITS),
     PageOf("retention-held", "/retention", "/retention?state=held", AUDITS),
     PageOf("retention-erased", "/retention", "/retention?state=erased", AUDITS),

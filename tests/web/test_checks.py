@@ -1,7 +1,5 @@
 """What a person tells by page: two files that were joined are parted again, by two persons as they were joined."""
 
-import re
-
 DIVISION = "110106004"
 COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
 
@@ -48,18 +46,3 @@ async def test_files_that_were_joined_are_parted_again_by_page(as_person, people
     await verified(people, kept)
     assert (await people.get(STREET, f"/v1/children/{joined}"))["id"] == joined
     assert "已合并的档案" not in (await committee.get(f"/children/{kept}")).text
-
-
-async def test_links_of_a_survey_are_handed_out_by_page_and_shown_once(as_person):
-    supervisor, page = await as_person("civil.supervisor.1"), "/statistics/surveys/satisfaction"
-    assert f'href="{page}"' in (await supervisor.get("/statistics")).text
-    assert (await supervisor.post(page, data={"count": "0"})).status_code == 422
-    made = (await supervisor.post(page, data={"count": "3"})).text
-    links = re.findall(r"/survey/satisfaction#([0-9A-Z-]+)<", made)
-    assert len({*links}) == 3
-    again = (await supervisor.get(page)).text
-    assert not any(one in again for one in links), "this once"
-    filled = await supervisor.post("/survey/satisfaction", data={"code": links[0], "respect": "5"})
-    assert (filled.status_code, "已收到" in filled.text) == (200, True)
-    assert (await (await as_person("police.head.1")).post(page, data={"count": "3"})).status_code == 403
-    assert (await supervisor.get("/statistics/surveys/none")).status_code == 404
