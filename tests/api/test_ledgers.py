@@ -240,6 +240,10 @@ async def test_the_books_of_a_month_say_what_to_mend_and_name_nobody(api, poor, 
     assert [row["code"] for row in (await api.get("wf.officer.1", "/v1/ledgers/due")).json()] == ["left_behind"]
     assert (await api.get("hotline.officer.1", "/v1/ledgers/due")).json() == []
     is_problem(await api.get(COMMITTEE, "/v1/ledgers/due?month=2020-13"), 422, "invalid_request")
+    for person in (COMMITTEE, STREET, WOMEN, "committee.reporter.1", "admin.1"):
+        is_problem(await api.get(person, "/v1/ledgers/handed-in"), 403, "not_allowed")
+    offices = (await api.get("civil.officer.1", "/v1/ledgers/handed-in?month=2020-01")).json()
+    assert {(one["exported"], one["fetched"]) for one in offices} == {(0, 0)}
 
 
 async def test_what_is_remembered_of_a_child_for_the_books_of_a_month_is_told_anew_once_anything_of_it_changes(

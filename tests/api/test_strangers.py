@@ -95,6 +95,7 @@ WITH_ROWS_OF_THEIR_OWN = {
     "/v1/children/{child_id}/duplicates/{other}": "test_alike",
     "/v1/duplicates": "test_alike",
     "/v1/ledgers/due": "test_ledgers",
+    "/v1/ledgers/handed-in": "test_ledgers",
     "/v1/owed": "test_owed",
     "/v1/owed/{owed_id}": "test_owed",
     "/v1/retention": "test_retention",
