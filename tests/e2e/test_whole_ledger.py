@@ -115,6 +115,4 @@ async def test_a_ledger_with_three_wrong_rows_in_a_hundred_is_entered_whole_or_n
     assert all(any(0 < n < ROWS for n in seen) for seen in (looked, previewed, entered)), "each was seen on its way"
     again, _ = await ended(people, await sent(people, body))
     assert again["counts"] == {"new": 0, "changed": 0, "same": ROWS, "wrong": 0}
-    await people.post(COMMITTEE, f"/v1/sheets/{again['id']}/confirm")
-    assert (await ended(people, again["id"]))[0]["counts"] == again["counts"]
     assert await here(stack) == before + ROWS
