@@ -286,9 +286,9 @@ async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:
     return await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
 
 
-def found_of(pack: Pack, record: ChildRecord, seen: FactsSeen | None = None) -> ChildFound | None:
-    """What the rules find of the child in all that has been said of it, and in what is seen right now."""
-    facts = record.facts_with(seen)
+def found_of(pack: Pack, record: ChildRecord, *seen: tuple[datetime, FactsSeen]) -> ChildFound | None:
+    """What the rules find of the child in all that has been said of it, and in what was `seen` and is not in its file yet."""
+    facts = record.facts_with(*seen)
     found = pack.found(facts, record.happened) if facts else ()
     return next((one for one in found if one.child_id == record.child_id), None)
 

@@ -282,13 +282,13 @@ async def answer(
     if given.nothing_found == bool(given.reports or given.registered):
         raise Refused(RefusalCode.NOTHING_SAID)
     registered = tuple(dict.fromkeys(given.registered))
-    await _require_registered(conn, who, round_id, registered)
+    unfit = await _unfit(conn, who, round_id, registered)
     await open_door(conn)
     once = f"{round_id}/{given.unit}/{idempotency_key}" if idempotency_key else None
     filed = await report_all(conn, shouhu.ledger, shouhu.receipts, given.reports, who, once)
     command = ReturnRound(
         by=who, unit=given.unit, screened=given.screened, reports=tuple(report.case_id for report in filed),
-        registered=registered, joined=tuple(given.joined), note=given.note,
+        registered=registered, unfit=unfit, joined=tuple(given.joined), note=given.note,
     )  # fmt: skip
     done = await shouhu.ledger.record(conn, round_id, command, key=idempotency_key, expected=version_of(if_match))
     response.headers["ETag"] = f'"{done.version}"'
@@ -350,15 +350,15 @@ async def _named(conn: Conn, round_id: str, *, by_others: bool = False) -> list[
     return [str(one) for one in (await conn.execute(query)).scalars()]
 
 
-async def _require_registered(conn: Conn, who: Actor, round_id: str, children: Sequence[str]) -> None:
-    """Each is in the caller's sight, and is found once; what this very round knows the ledger asks."""
+async def _unfit(conn: Conn, who: Actor, round_id: str, children: Sequence[str]) -> RefusalCode | None:
+    """Each has to be in the caller's sight, and is found once; what this very round knows the ledger asks."""
     if not children:
-        return
+        return None
     seen = set((await conn.execute(select(child.id).where(child.id.in_(children), _on_file(who)))).scalars())
     if not seen.issuperset(children):
-        raise Refused(RefusalCode.CHILD_NOT_REGISTERED)
-    if seen.intersection(await _named(conn, round_id, by_others=True)):
-        raise Refused(RefusalCode.CHILD_NAMED)
+        return RefusalCode.CHILD_NOT_REGISTERED
+    named = await _named(conn, round_id, by_others=True)
+    return RefusalCode.CHILD_NAMED if seen.intersection(named) else None
 
 
 async def _followed(conn: Conn, shouhu: Shouhu, who: Actor) -> dict[str, RoundSpec]:

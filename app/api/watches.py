@@ -26,8 +26,9 @@ from app.domain.handover import TakeWatch
 from app.domain.ledgers import categories
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
-from app.domain.visit import Finding, Outcome, VisitForm
+from app.domain.visit import Finding, Outcome, VisitForm, counted_from
 from app.domain.watch import EndReason, EndWatch, RecordVisit, VerifyWarning, Watch, child_of
+from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)
 
@@ -41,7 +42,9 @@ class Visit(BaseModel):
 
     finding: Finding
     visited_on: date | None = Field(None, description="The day of the visit in Beijing, where it was not today.")
-    grade: Grade | None = None
+    grade: Grade | None = Field(
+        None, description="From this visit on; where a newer one is on record, its grade stands."
+    )
     form: VisitForm | None = None
     situations: tuple[Trigger, ...] = Field((), description="What a child at risk is reported for.")
     note: str = Field("", max_length=20_000)
@@ -225,17 +228,22 @@ async def record_visit(
     said = visit.model_dump(include={"finding", "grade", "note", "visited_on"})
     command = RecordVisit(by=who, **said, form=visit.form)
     if visit.form:
-        command = command.model_copy(update={"categories": await _categories(conn, shouhu, watch_id, visit.form.facts)})
+        command = await _with_what_is_known(conn, shouhu, watch_id, command, visit.form.facts)
     if visit.finding is not Finding.AT_RISK:
         return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
     seen = Seen(watch_id=watch_id, situations=visit.situations, narrative=visit.note)
     return await _reported(conn, shouhu, who, command, seen, response, idempotency_key, if_match)
 
 
-async def _categories(conn: Conn, shouhu: Shouhu, watch_id: str, seen: FactsSeen) -> tuple[str, ...]:
-    """The categories are asked anew at each visit, of all that is known with what was seen now."""
+async def _with_what_is_known(
+    conn: Conn, shouhu: Shouhu, watch_id: str, command: RecordVisit, seen: FactsSeen
+) -> RecordVisit:
+    """The categories are asked anew at each visit, of all that is known with what was seen on its day."""
     (record,) = await records_of(conn, [await own_id(conn, child_of(watch_id))], true())
-    return categories(found_of(await rules_of(conn, shouhu), record, seen))
+    now, known = shouhu.ledger.clock(), record.facts_with()
+    made = counted_from(command.visited_on or day_of(now), now)
+    found = categories(found_of(await rules_of(conn, shouhu), record, (made, seen)))
+    return command.model_copy(update={"categories": found, "unclear": known.unclear(seen) if known else ()})
 
 
 @router.post(

@@ -235,6 +235,8 @@ async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress, command:
     if facts is None:
         return None
     for one in command.seen if isinstance(command, c.FileAssessment) else ():
+        if several := facts.unclear(one):
+            raise Refused(RefusalCode.WHICH_OF_FAMILY, relations=several)
         facts = facts.with_seen(one.child_id, one)
     found = (await shouhu.ledger.pack(conn, progress.policy)).found(facts, progress.happened)
     grades = tuple(Grade)

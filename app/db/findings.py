@@ -18,7 +18,7 @@ from app.domain.terms import Fault
 from app.domain.watch import SPREAD
 
 GRACE = timedelta(minutes=5)
-"""How long after a deadline the engine may take to record it."""
+"""How long after a deadline the engine may take to record it; a missed visit has its turn of `SPREAD` before, and no other clock has."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ _QUERIES: dict[Fault, str] = {
         union all select id from child_files where is_open and next_deadline_at is null""",
     Fault.ENGINE_STANDS_STILL: """
         select id from cases where is_open and next_deadline_at < :late
-        union all select id from watches where is_open and next_deadline_at < :turned
+        union all select id from watches where is_open and next_deadline_at < :late and (next_deadline_at < :turned
+            or (progress->'visit'->'rungs'->0->>'at')::timestamptz is distinct from next_deadline_at)
         union all select id from rounds where is_open and next_deadline_at < :late
         union all select id from child_files where is_open and next_deadline_at < :late
         union all select id from owed where is_open and next_deadline_at < :late""",

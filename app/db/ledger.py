@@ -410,7 +410,7 @@ def _content(changes: Changes, conn: AsyncConnection, said: Content, key: DataKe
 
 def _digest(command: c.Command) -> str:
     """What was asked, by whom and for whom; the same question has the same digest."""
-    left_out = {"by", "proposed", "categories", "staff_of", *(() if command.files else ("files",))}
+    left_out = {"by", "proposed", "categories", "unclear", "unfit", "staff_of", *(() if command.files else ("files",))}
     asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude=left_out)}"
     return hashlib.sha256(asked.encode()).hexdigest()
 

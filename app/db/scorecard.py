@@ -13,6 +13,7 @@ from app.domain.child_file import PREFIX
 from app.domain.facts import BEIJING
 from app.domain.outcomes import AGAIN_WITHIN
 from app.domain.terms import Rung
+from app.domain.visit import TAKEN_BACK_WITHIN
 from app.domain.watch import watch_id
 
 KEPT_AT = ("watch_began", "watch_taken")
@@ -156,13 +157,14 @@ def _visits(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bo
 
 
 def _made_in_time(until: datetime) -> ColumnElement[bool]:
-    """Of a day that passed: the next that was known of this duty by then is the visit, and it says that it was made by that day."""
+    """Of a day that passed: the next that was known of this duty by then, soon enough, is the visit, and says that it was made by that day."""
     later = tables.events.alias("later").c
     told = and_(later.kind == "visit_rung_fired", later.body["rung"].astext == Rung.DESK_HEAD.value)
     made = and_(later.kind == "visit_recorded", later.body["in_time_after_all"].astext == "true")
     following = (
         select(later.kind)
-        .where(later.stream_id == event.stream_id, later.version > event.version, later.at <= until, or_(told, made))
+        .where(later.stream_id == event.stream_id, later.version > event.version, or_(told, made))
+        .where(later.at <= until, later.at <= event.at + TAKEN_BACK_WITHIN)
         .order_by(later.version)
         .limit(1)
         .correlate(tables.events)

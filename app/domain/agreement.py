@@ -7,6 +7,7 @@ from app.domain.child_terms import FileField
 from app.domain.determination import ChildFound
 from app.domain.ledgers import categories
 from app.domain.terms import CloseReason, Term
+from app.domain.visit import counted_from
 
 MAJORITY = 18
 NOT_WATCHED_AFTER = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
@@ -53,7 +54,7 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
         elif categories(found) and not _is_of_age(record, today):
             wrong.append(Differs.UNWATCHED)
     if watch and watched:
-        visited = max((seen.event.at for seen in record.visits), default=None)
+        visited = max((counted_from(seen.event.day, seen.event.at) for seen in record.visits), default=None)
         since = last.closed_at if last else None
         unvisited = since is not None and (visited is None or visited < since)
         if last and last.grade and unvisited and watch.case_id == last.case_id and watch.grade is not last.grade:

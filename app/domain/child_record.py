@@ -175,12 +175,11 @@ class ChildRecord(Frozen):
     def _waiting(self, field: FileField) -> Change | None:
         return self.file.waiting_for(field) if self.file else None
 
-    def facts_with(self, now: FactsSeen | None = None) -> ReportFacts | None:
-        """What was reported, and of this child and the family what was said or seen to be otherwise since, the newest last."""
+    def facts_with(self, *more: tuple[datetime, FactsSeen]) -> ReportFacts | None:
+        """What was reported, and of this child and the family what was said or seen to be otherwise since, `more` too, the newest last."""
         visits = ((seen.event, seen.event.form.facts) for seen in self.visits if seen.event.form)
         seen = [(counted_from(visit.day, visit.at), facts) for visit, facts in visits if facts != NOTHING_SEEN]
-        facts = self.folded(sorted((*self.later, *seen), key=itemgetter(0)))
-        return facts.with_seen(self.child_id, now) if facts and now else facts
+        return self.folded(sorted((*self.later, *seen, *more), key=itemgetter(0)))
 
     def folded(self, later: Iterable[tuple[datetime, FactsSeen | ReportFacts | None]]) -> ReportFacts | None:
         """What was reported first, with these in their order."""

@@ -233,7 +233,7 @@ def _family(known: tuple[GuardianFacts, ...], later: tuple[GuardianFacts, ...]) 
 
 class FactsSeen(FactsModel):
     """What a visit or an assessment found to be otherwise than was known, in codes; a family that is given stands whole for the one before,
-    and what was found of one of it, by the relation to the child, is laid over what is known of that one."""
+    and what was found of one of it, by the relation to the child, is laid over what is known of the only one who is that."""
 
     child: dict[str, Any] = Field(default_factory=dict)
     household: dict[str, Any] = Field(default_factory=dict)
@@ -321,6 +321,11 @@ class ReportFacts(FactsModel):
             guardians = _laid_over(guardians, relation, said)
         return self.model_copy(update={"children": children, "household": household, "guardians": guardians})
 
+    def unclear(self, seen: FactsSeen) -> tuple[Relation, ...]:
+        """By which relations something was found of whom nobody can say: several of the family are that to the child."""
+        family = self.guardians if seen.guardians is None else seen.guardians
+        return tuple(one for one in seen.family if [other.relation for other in family].count(one) > 1)
+
     def with_later(self, child_id: str, later: Self) -> Self:
         """The same report with what a later one about this child, which calls it the same, says besides; what that leaves open stands.
 
@@ -357,8 +362,11 @@ class ReportFacts(FactsModel):
 def _laid_over(
     guardians: tuple[GuardianFacts, ...], relation: Relation, said: dict[str, Any]
 ) -> tuple[GuardianFacts, ...]:
-    """The guardians once more is known of whoever is that to the child, who may not have been named before."""
-    if all(one.relation is not relation for one in guardians):
+    """The guardians once more is known of the one who is that to the child, who may not have been named before; of several it is nobody's."""
+    named = [one.relation for one in guardians].count(relation)
+    if named > 1:
+        return guardians
+    if not named:
         guardians = (*guardians, GuardianSeen(relation=relation))
     return tuple(
         one.model_validate({**one.model_dump(), **said}) if one.relation is relation else one for one in guardians

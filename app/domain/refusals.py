@@ -250,6 +250,11 @@ class RefusalCode(Term):
         "走访日期早于纳入监测之日",
         "The visit is from before the watch began.",
     )
+    WHICH_OF_FAMILY = (
+        "which_of_family",
+        "档案中该关系的家庭成员不止一位，请勿在此填写，在走访记录中写明是哪一位",
+        "Several of the family are that to the child; leave this open, and say in words which of them it is.",
+    )
     NO_ARRANGEMENT = "no_arrangement", "没有外出监护安排", "Nothing is arranged for an absence of the parents."
     DELEGATE_UNFIT = (
         "delegate_unfit",

@@ -54,6 +54,8 @@ class ReturnRound(Command):
     reports: tuple[str, ...] = ()
     registered: tuple[str, ...] = ()
     """Children whom it found, and registered without a report."""
+    unfit: RefusalCode | None = None
+    """Why such a child cannot be named, as it stands now; a repetition is answered whatever stands now."""
     joined: tuple[Agency, ...] = ()
 
 
@@ -274,6 +276,8 @@ def _answered(state: Round, command: ReturnRound, policy: Policy, head: dict[str
         raise Refused(RefusalCode.NOT_ASKED)
     if any(agency not in policy.rounds[state.code].joined for agency in command.joined):
         raise Refused(RefusalCode.NOT_ASKED)
+    if command.unfit:
+        raise Refused(command.unfit)
     if {*command.registered}.intersection(state.registered):
         raise Refused(RefusalCode.CHILD_NAMED)
     answer = UnitReturned(

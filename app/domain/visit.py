@@ -1,7 +1,7 @@
 """The visit to a child, 走访探视: what the form asks, what it finds, and the warnings that must be verified within their time."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from app.domain.clock import Clock
@@ -71,6 +71,10 @@ class VisitForm(Frozen):
     facts: FactsSeen = FactsSeen()
 
 
+TAKEN_BACK_WITHIN = timedelta(days=7)
+"""Product default: so long after a visit was recorded as missed, one that had been made in time and comes late takes that back."""
+
+
 class Outcome(Term):
     """How a warning turned out when it was verified (R055)."""
 
@@ -115,7 +119,8 @@ class VisitAttempted(WatchFact):
 class VisitRecorded(WatchFact):
     """The child was seen; the next visit is planned. `categories` are those that the rules find on what is known now.
 
-    `in_time_after_all`: it was sent when its day had passed and had been made by then, so what stands as missed was not.
+    `in_time_after_all`: it was sent when its day had passed and, as its visitor says, had been made by then, so what stands as missed was
+    not; whether figures take that back is up to `TAKEN_BACK_WITHIN`.
     """
 
     kind: Literal["visit_recorded"] = "visit_recorded"

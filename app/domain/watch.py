@@ -21,6 +21,7 @@ from app.domain.arrangement import (
 from app.domain.clock import Clock, RungPlan
 from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.determination import Category
+from app.domain.facts import Relation
 from app.domain.handover import Handover, OfferWatch, TakeWatch, WatchOffered, WatchTaken, offered, taken
 from app.domain.opening import desk_of, recipients
 from app.domain.policy import Frozen, Policy
@@ -85,6 +86,8 @@ class RecordVisit(Command):
     report: str | None = None
     form: VisitForm | None = None
     categories: tuple[str, ...] = ()
+    unclear: tuple[Relation, ...] = ()
+    """Of whom it says something by a relation that several of the family have."""
 
 
 class VerifyWarning(Command):
@@ -127,6 +130,8 @@ class WatchBegan(WatchFact):
     grade: Grade
     desk: str
     visit: Clock
+    keeps_open: bool = False
+    """It goes on with all that is open in it; where an event is silent, as those of former days are, what was open had been dropped."""
 
 
 class VisitRecomputed(WatchFact):
@@ -253,15 +258,14 @@ def apply_watch(watch: Watch | None, event: WatchEvent) -> Watch:
 
 
 def _began(watch: Watch | None, event: WatchBegan) -> Watch:
-    """A watch that has ended begins anew; one that has not goes on with all that is open in it."""
+    """It begins anew, or goes on with all that is open in it where the event says so."""
     begun: dict[str, Any] = {name: getattr(event, name) for name in BEGINS}
-    day = day_of(event.at)
-    if watch is None or watch.has_ended:
-        return Watch(version=watch.version + 1 if watch else 1, **begun, began_on=day)
+    begun["began_on"] = (watch.began_on if watch and watch.is_open else None) or day_of(event.at)
+    if watch is None or not event.keeps_open:
+        return Watch(version=watch.version + 1 if watch else 1, **begun)
     asked = watch.handover if watch.handover and watch.handover.desk != event.desk else None
     going_on = {"version": watch.version + 1, "is_open": True, "suspended_for": None, "handover": asked}
-    began_on = (watch.began_on if watch.is_open else None) or day
-    return watch.model_copy(update=begun | going_on | {"began_on": began_on})
+    return watch.model_copy(update=begun | going_on)
 
 
 def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
@@ -269,9 +273,11 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
         case VisitRecorded():
             return {"visit": event.visit, "grade": event.grade, "visits": watch.visits + 1}
         case VisitRecomputed():
+            clocks = event.warnings or tuple(warning.clock for warning in watch.warnings)
+            moved = zip(watch.warnings, clocks, strict=True)
             return {
                 "visit": event.visit,
-                "warnings": _moved(watch.warnings, event.warnings),
+                "warnings": tuple(warning.model_copy(update={"clock": clock}) for warning, clock in moved),
                 "arrangement": _contacted(watch, event.contact, event.back),
                 "handover": _asked(watch, event.handover),
             }
@@ -311,13 +317,6 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"is_open": True, "suspended_for": None}
         case _:
             return {}
-
-
-def _moved(warnings: tuple[Warned, ...], clocks: tuple[Clock, ...]) -> tuple[Warned, ...]:
-    """The newest with these clocks: an event of the days when a closed case dropped what was open names only those that came after."""
-    kept = len(warnings) - len(clocks)
-    moved = zip(warnings[kept:], clocks, strict=True)
-    return (*warnings[:kept], *(warning.model_copy(update={"clock": clock}) for warning, clock in moved))
 
 
 def _asked(watch: Watch, clock: Clock | None) -> Handover | None:
@@ -385,6 +384,7 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
         grade=command.grade,
         desk=desk_of(Agency.COMM, command.division),
         visit=watch.visit if watch and missed else _visit(policy, now, command.grade),
+        keeps_open=watch is not None and not watch.has_ended,
     )
 
 
@@ -399,13 +399,15 @@ def _visited(
         if command.finding is Finding.AT_RISK:
             raise Refused(RefusalCode.CHILD_NOT_SEEN)
         return (VisitAttempted(**head, form=form, visited_on=day),)
-    grade, made = command.grade or watch.grade, counted_from(day, now)
+    if command.unclear:
+        raise Refused(RefusalCode.WHICH_OF_FAMILY, relations=command.unclear)
+    made = counted_from(day, now)
+    grade, visit = _planned(watch, policy, made, command.grade or watch.grade, now)
     missed = Rung.DESK_HEAD in watch.visit.fired and made > watch.visit.started_at
     events: list[WatchEvent] = [
         VisitRecorded(
-            **head, finding=command.finding, grade=grade, visit=_next_visit(watch, policy, made, grade, now), report=command.report,
-            form=command.form, categories=command.categories, visited_on=day,
-            in_time_after_all=missed and day <= day_of(watch.visit.due_at),
+            **head, finding=command.finding, grade=grade, visit=visit, report=command.report, form=command.form, categories=command.categories,
+            visited_on=day, in_time_after_all=missed and day <= day_of(watch.visit.due_at),
         )
     ]  # fmt: skip
     arrangement = watch.arrangement
@@ -456,11 +458,12 @@ def _visit(policy: Policy, since: datetime, grade: Grade, known: datetime | None
     return Clock.start(policy.time(f"visit_{grade.value}", urgent=False), since, policy.calendar, known)
 
 
-def _next_visit(watch: Watch, policy: Policy, made: datetime, grade: Grade, now: datetime) -> Clock:
-    """Counted from the newest that was made, whichever was sent first."""
-    if made <= watch.visit.started_at and grade is watch.grade:
-        return watch.visit
-    return _visit(policy, max(made, watch.visit.started_at), grade, known=now)
+def _planned(watch: Watch, policy: Policy, made: datetime, grade: Grade, now: datetime) -> tuple[Grade, Clock]:
+    """The grade and the next visit, by the newest that was made, whichever was sent first: one from before changes neither."""
+    counted = watch.visit.started_at
+    if made < counted or (made == counted and grade is watch.grade):
+        return watch.grade, watch.visit
+    return grade, _visit(policy, made, grade, known=now)
 
 
 def _missed(watch: Watch, now: datetime) -> tuple[WatchEvent, ...]:

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta, timezone
 
 AGAIN, BEIJING = timedelta(days=90), timezone(timedelta(hours=8))
+SOON_ENOUGH = timedelta(days=7)
 NOT_MET = ("referral_withdrawn", "referral_reassigned")
 MET = ("referral_declined", "referral_passed_on", "referral_completed", "referral_failed", "assessment_filed")
 STOPPED = {
@@ -169,18 +170,18 @@ class Raw:
             case "duty_opened":
                 self.holder[stream, row.body["code"]] = row.body["holder"]
             case "visit_recorded":
-                self._visited(stream, row.body)
+                self._visited(stream, row.body, row.at)
                 self.cards[self.division[stream]]["n"]["visits"] += int(inside)
             case "visit_rung_fired" if row.body["rung"] == "desk_head":
-                self.late[stream] = card
+                self.late[stream] = card, row.at
                 self.cards[self.division[stream]]["n"]["visits_missed"] += int(inside)
 
-    def _visited(self, stream, said):
-        """What was made by its day and sent later takes back what counted as missed."""
+    def _visited(self, stream, said, at):
+        """What was made by its day and sent within the days after takes back what counted as missed."""
         on = when(said["visited_on"] + "T23:59:59").replace(tzinfo=BEIJING)
         if on > self.owed[stream][0]:
-            late = self.late.pop(stream, None)
-            if late is not None and on <= self.owed[stream][1]:
+            late, told = self.late.pop(stream, (None, at))
+            if late is not None and on <= self.owed[stream][1] and at <= told + SOON_ENOUGH:
                 late["n"]["visits_missed"] -= 1
             self._owes(stream, said)
 

@@ -102,13 +102,21 @@ async def test_a_case_without_a_deadline_or_with_one_that_the_engine_missed_is_s
 
 
 @pytest.mark.parametrize(
-    ("late", "found"), [(GRACE + SPREAD * 0.9, []), (GRACE + SPREAD * 1.1, [Fault.ENGINE_STANDS_STILL])]
-)
-async def test_a_missed_visit_may_wait_for_its_turn_in_the_night_and_no_longer(engine, late, found):
+    ("late", "visit_after", "found"),
+    [
+        (GRACE + SPREAD * 0.9, timedelta(), []), (GRACE + SPREAD * 1.1, timedelta(), [Fault.ENGINE_STANDS_STILL]),
+        (GRACE * 1.1, timedelta(days=7), [Fault.ENGINE_STANDS_STILL]), (GRACE * 0.9, timedelta(days=7), []),
+    ],
+)  # fmt: skip
+async def test_a_missed_visit_may_wait_for_its_turn_in_the_night_and_no_longer_and_no_warning_may(
+    engine, late, visit_after, found
+):
     now = datetime.now(UTC)
+    visit = {"rungs": [{"rung": "remind", "at": (now - late + visit_after).isoformat()}]}
     watch = {
-        "id": "watch-of-a-night", "version": 1, "policy": "fengtai-2026.1", "progress": {}, "is_open": True, "child_id": "ch-of-a-night",
-        "next_deadline_at": now - late, "visit_due_at": now - late, "division": "110106101", "grade": "low", "desk": "COMM-110106101",
+        "id": "watch-of-a-night", "version": 1, "policy": "fengtai-2026.1", "progress": {"visit": visit}, "is_open": True,
+        "child_id": "ch-of-a-night", "next_deadline_at": now - late,
+        "visit_due_at": now - late, "division": "110106101", "grade": "low", "desk": "COMM-110106101",
     }  # fmt: skip
     await change(engine, insert(tables.watches).values(watch))
     try:

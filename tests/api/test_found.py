@@ -65,6 +65,11 @@ async def test_what_the_assessment_finds_decides_what_the_report_left_open(api):
     for wrong, status, code in (
         ({**seen, "child_id": "ch-nobody"}, 404, "child_not_found"),
         ({**seen, "child": {"conference_decided": "yes"}}, 409, "decided_elsewhere"),
+        (
+            {**seen, "guardians": [{"relation": "father"}] * 2, "family": {"father": {"able": "no"}}},
+            409,
+            "which_of_family",
+        ),
     ):
         is_problem(await api.post("sw.officer.1", assess, body | {"seen": [wrong]}), status, code)
     done = await api.post("sw.officer.1", assess, body | {"seen": [seen]})

@@ -119,6 +119,12 @@ async def test_an_answer_names_the_children_whom_it_found_and_registered_each_on
     more = await answer(api, finder, survey["id"], unit, {"screened": 0, "registered": found[1:], "reports": [CHILD]})
     assert (more.status_code, len(more.json()["reports"])) == (200, 1), more.text
     assert (await units(api, survey["id"]))[unit]["found"] == 3
+    unfit = f"/v1/children/{found[0]}/changes/1/reject"
+    returned = await api.post("street-110106010.officer.1", unfit, {"reason": "not_confirmed"})
+    assert returned.status_code == 200, returned.text
+    is_problem(await answer(api, finder, survey["id"], unit, body), 409, "child_not_registered")
+    again = (await answer(api, finder, survey["id"], unit, body, once)).json()
+    assert (again["replayed"], again["version"]) == (True, done["version"]), "answered as before, whatever stands now"
 
 
 async def registered_by(api, person, name, born, **more):

@@ -76,6 +76,28 @@ async def test_what_changed_of_one_parent_is_laid_over_what_is_known_of_the_fami
     is_problem(await api.post(COMMITTEE, f"/v1/watches/{watch_id(poor)}/visits", wrong), 422, "invalid_request")
 
 
+async def test_what_is_said_of_a_father_of_whom_there_are_two_is_refused_and_once_recorded_answered_again(api, key):
+    child = await watched(api, family=AWAY, child={"name": "方小霜（化名）"}, ago=timedelta(days=9))
+    path, once = f"/v1/watches/{watch_id(child)}/visits", {"Idempotency-Key": key}
+    today = day_of(api.service.ledger.clock())
+
+    def seen(ago, **facts):
+        return {"finding": "well", "visited_on": str(today - timedelta(days=ago)), "form": {"facts": facts}}
+
+    home = seen(5, family={"father": {"whereabouts": "home"}}, household={"on_minimum_living": "yes"})
+    assert (await api.post(COMMITTEE, path, home, once)).status_code == 200
+    assert (await api.post(COMMITTEE, path, seen(7, household={"on_minimum_living": "no"}))).status_code == 200
+    visits = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()["visits"]
+    assert [one["categories"] for one in visits] == [["D1"], ["D1"]], "the older of the two was sent last"
+    two = ({"relation": "father", "whereabouts": "dead"}, {"relation": "father", "whereabouts": "away"})
+    assert (await api.post(COMMITTEE, path, seen(1, guardians=two))).status_code == 200
+    unclear = await api.post(COMMITTEE, path, seen(0, family={"father": {"whereabouts": "home"}}))
+    is_problem(unclear, 409, "which_of_family")
+    assert unclear.json()["relations"] == ["father"]
+    assert (await api.post(COMMITTEE, path, home, once)).json()["replayed"]
+    assert (await api.post(COMMITTEE, path, seen(0, family={"mother": {"whereabouts": "home"}}))).status_code == 200
+
+
 @pytest.mark.requirement("R055")
 async def test_a_warning_that_is_verified_as_a_risk_is_a_report_in_one_step(api, poor, key):
     done = await visit(api, poor, form={"guardianship": "nobody"})

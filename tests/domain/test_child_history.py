@@ -8,7 +8,7 @@ from app.domain.benefits import Verdict
 from app.domain.child_history import KINDS, Happening, turns
 from app.domain.child_record import CaseSeen, ChildRecord
 from app.domain.child_terms import FileField, Section
-from app.domain.facts import ChildSeen, Known, ReportFacts
+from app.domain.facts import ChildSeen, FactsSeen, Known, ReportFacts
 from app.domain.terms import Grade
 from app.domain.watch import watch_id
 from app.policy.loader import load
@@ -106,4 +106,7 @@ def test_categories_are_asked_of_what_was_known_on_their_day():
     assert [one.children[0].disabled for one in known] == ["unknown", "unknown", "yes", "yes"]
     assert [one.guardians[0].sentenced for one in known[1:]] == ["unknown", "unknown", "yes"]
     assert record.facts_with() == known[-1]
+    richer = FactsSeen(household={"low_income": "no"})
+    for at, low in ((days[0], "yes"), (days[3], "no")):
+        assert record.facts_with((at, richer)).household.low_income == low, "what was seen later stands"
     assert record.facts_at(days[3], []).guardians[0].sentenced is Known.UNKNOWN

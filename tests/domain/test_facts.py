@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts
+from app.domain.facts import ChildFacts, FactsSeen, GuardianFacts, GuardianSeen, Known, ReportFacts
 from app.domain.terms import Trigger
 
 
@@ -51,6 +51,24 @@ def test_the_hour_is_that_of_beijing():
 def test_facts_survive_the_wire():
     facts = ReportFacts(children=(ChildFacts(child_id="ch-1", injured=Known.YES),)).at(datetime(2026, 1, 1, tzinfo=UTC))
     assert ReportFacts.model_validate_json(facts.model_dump_json()) == facts
+
+
+@pytest.mark.parametrize(
+    ("family", "after"),
+    [
+        (["mother"], [("mother", "unknown"), ("father", "dead")]),
+        (["father", "mother"], [("father", "dead"), ("mother", "unknown")]),
+        (["father", "father"], [("father", "unknown"), ("father", "unknown")]),
+    ],
+)
+def test_what_is_seen_of_a_father_is_said_of_the_only_one_and_of_two_of_neither(family, after):
+    report = ReportFacts.model_validate({"guardians": [{"relation": one} for one in family]})
+    seen = FactsSeen.model_validate({"family": {"father": {"whereabouts": "dead"}}})
+    known = report.with_seen("ch-1", seen)
+    assert [(one.relation, one.whereabouts) for one in known.guardians] == after
+    assert report.unclear(seen) == (("father",) if family.count("father") > 1 else ())
+    whole = seen.model_copy(update={"guardians": (GuardianSeen(relation="father"),)})
+    assert report.unclear(whole) == (), "a family that is given anew stands for the one before"
 
 
 def test_a_later_report_adds_what_it_says_and_leaves_what_it_does_not():

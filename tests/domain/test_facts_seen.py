@@ -7,6 +7,7 @@ from app.domain.facts import ChildFacts, GuardianFacts, Known, Relation, ReportF
 from app.domain.sight import ENGINE
 from app.web.facts_seen import facts, seen
 from app.web.forms import Form
+from app.web.visit_facts import changed
 
 TWO = ["ch-1", "ch-2"]
 FAMILY = (GuardianFacts(relation=Relation.MOTHER, able=Known.NO), GuardianFacts(relation=Relation.GRANDPARENT))
@@ -81,6 +82,11 @@ def test_of_an_only_child_nobody_need_be_named_and_no_line_says_nothing():
         "seen": [{"child_id": "ch-1", "child": {"injured": "yes"}, "household": {}}]
     }
     assert seen(lines(), TWO, FAMILY) == {}
+
+
+def test_that_a_parent_is_able_says_nothing_of_an_illness_or_a_disability():
+    said = Form({"facts.father.care": ["able=yes"], "facts.mother.care": ["able=no gravely_ill=yes"]})
+    assert changed(said) == {"family": {"father": {"able": "yes"}, "mother": {"able": "no", "gravely_ill": "yes"}}}
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,16 @@ CASE = {
     "case_id": "case-1", "stage": "closed", "filed_at": NOW - timedelta(days=90), "closed_at": NOW - timedelta(days=9), "grade": "high",
     "closed_reason": "family_reunification",
 }  # fmt: skip
+BEFORE = (NOW - timedelta(days=10)).date()
+"""The day before that case closed; a visit of it may be sent much later."""
 
 
-def record(*, watch=None, case=None, born="2016-01-01", lives="110106007", seen=None):
+def record(*, watch=None, case=None, born="2016-01-01", lives="110106007", seen=None, on=None):
     said = {FileField.BIRTH_DATE: born, FileField.RESIDENCE_DIVISION: lives}
     cases = ((1, CaseSeen.model_validate(case)),) if case else ()
     clock = Clock.start(POLICY.time("visit_high", urgent=False), NOW, POLICY.calendar)
-    visit = [Seen(version=2, event=VisitRecorded(at=seen, finding="well", grade="high", visit=clock))] if seen else []
+    made = {"finding": "well", "grade": "high", "visit": clock, "visited_on": on}
+    visit = [Seen(version=2, event=VisitRecorded(at=seen, **made))] if seen else []
     return ChildRecord(
         child_id="ch-1", division=lives, reported_at=NOW, case_id="case-1", reported=said, cases=cases, watch=watch,
         visits=tuple(visit),
@@ -101,6 +104,8 @@ def watched(**changes):
         (record(watch=watched(is_open=False)), ()),
         (record(watch=watched(), case=CASE | {"closed_reason": "died"}), (Differs.ENDED,)),
         (record(watch=watched(), case=CASE | {"closed_reason": "died"}, seen=NOW), ()),
+        (record(watch=watched(), case=CASE | {"closed_reason": "died"}, seen=NOW, on=BEFORE), (Differs.ENDED,)),
+        (record(watch=watched(grade=Grade.LOW), case=CASE, seen=NOW, on=BEFORE), (Differs.GRADE,)),
     ],
 )  # fmt: skip
 def test_books_cases_and_watch_are_compared(child, wrong):

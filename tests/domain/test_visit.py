@@ -38,9 +38,9 @@ class Watched:
             self.events.append(event)
         return made
 
-    def visit(self, finding="well", categories=(), ago=None, **form):
+    def visit(self, finding="well", categories=(), ago=None, grade=None, **form):
         given, on = v.VisitForm(**form) if form else None, None if ago is None else day_of(self.now) - timedelta(ago)
-        said = {"finding": finding, "form": given, "categories": categories, "visited_on": on}
+        said = {"finding": finding, "form": given, "categories": categories, "visited_on": on, "grade": grade}
         return self.do(w.RecordVisit(by=at_desk(COMM), **said))
 
     def arrange(self, **more):
@@ -142,6 +142,33 @@ def test_a_visit_counts_from_the_day_on_which_it_was_made_and_not_from_that_on_w
     assert (late.in_time_after_all, day_of(late.visit.due_at)) == (False, began + timedelta(days=21))
     from_before = late.model_dump(mode="json", exclude={"visited_on", "in_time_after_all"})
     assert w.watch_event_adapter.validate_python(from_before).day == day_of(watched.now)
+
+
+@pytest.mark.requirement("R054")
+def test_a_visit_from_before_the_newest_changes_neither_its_grade_nor_its_running_clock():
+    watched = Watched(Grade.MEDIUM)
+    watched.now += timedelta(days=3)
+    watched.visit(grade=Grade.HIGH)
+    watched.now += timedelta(days=10)
+    watched.do(w.RaiseDueVisit(by=ENGINE))
+    missed = watched.state.visit
+    assert Rung.DESK_HEAD in missed.fired
+    for ago, grade in ((12, Grade.LOW), (13, Grade.HIGH)):
+        (older,) = watched.visit(ago=ago, grade=grade)
+        assert (older.grade, older.visit, older.in_time_after_all) == (Grade.HIGH, missed, False)
+    assert (watched.state.grade, watched.state.visit, watched.state.visits) == (Grade.HIGH, missed, 3)
+    for grade in (Grade.LOW, Grade.MEDIUM):
+        (newer,) = watched.visit(ago=1, grade=grade)
+        assert (newer.grade, day_of(newer.visit.started_at)) == (grade, day_of(watched.now) - timedelta(days=1))
+
+
+def test_of_whom_it_is_not_clear_nothing_is_recorded():
+    watched = Watched()
+    about = w.RecordVisit(by=at_desk(COMM), finding="well", unclear=(Relation.FATHER,))
+    refusal = watched.refused(lambda: watched.do(about))
+    assert (refusal.code, refusal.facts["relations"]) == ("which_of_family", ("father",))
+    (attempt,) = watched.do(about.model_copy(update={"form": v.VisitForm(seen_in_person=False)}))
+    assert attempt.kind == "visit_attempted"
 
 
 def test_what_is_known_to_be_owed_only_now_climbs_from_now_on():
@@ -265,15 +292,17 @@ def test_a_visit_that_was_missed_is_still_owed_when_a_case_closes():
     assert watched.state.visit.started_at == watched.now
 
 
-def test_a_calendar_moves_the_newest_warnings_where_its_event_knew_no_others():
+def test_an_event_of_the_days_when_a_closed_case_dropped_what_was_open_is_read_as_it_was():
     watched = Watched()
     watched.visit(guardianship="nobody")
-    watched.visit(supervision="admonished")
-    older, newer = watched.state.warnings
-    moved = newer.clock.model_copy(update={"due_at": newer.clock.due_at + timedelta(days=1)})
-    told = {"at": watched.now, "calendar_version": "2", "reason": "x", "visit": watched.state.visit}
-    state = w.apply_watch(watched.state, w.VisitRecomputed(**told, warnings=(moved,)))
-    assert state.warnings == (older, newer.model_copy(update={"clock": moved}))
+    watched.arrange()
+    before, watched.now = watched.state, watched.now + timedelta(days=5)
+    (begun,) = watched.begin("case-2")
+    assert watched.state.warnings == before.warnings
+    told = begun.model_dump(mode="json", exclude={"keeps_open"})
+    state = w.apply_watch(before, w.watch_event_adapter.validate_python(told))
+    assert (state.warnings, state.arrangement, state.visits) == ((), None, 0)
+    assert (state.version, state.case_id, state.began_on) == (before.version + 1, "case-2", before.began_on)
 
 
 @pytest.mark.requirement("R034")
