@@ -20,7 +20,7 @@ from app.db.vault import opened, opened_one
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.disclosure import View, as_known, packet
-from app.domain.masking import names_of, texts_without
+from app.domain.masking import hidden_from, texts_without
 from app.domain.policy import Policy
 from app.domain.procedure import About
 from app.domain.procedure_work import allowed
@@ -33,13 +33,13 @@ FAILING_AFTER = 3
 
 
 async def view_of(conn: AsyncConnection, case_id: str, *, knows_reporter: bool) -> View:
-    """What is known of a case, for the disclosure lists to choose from; no text of it names the reporter to whoever is not to know."""
+    """What is known of a case, for the disclosure lists to choose from; no text of it names a reporter to whoever is not to know."""
     children = await conn.execute(select(tables.children).where(tables.children.c.case_id == case_id))
     report = await conn.execute(select(tables.reports).where(tables.reports.c.case_id == case_id))
     row = (await opened(conn, [report.mappings().one()], tables.reports))[0]
     facts = await report_of(conn, case_id)
     known = {**as_known(row, facts), "children": await opened(conn, children.mappings(), tables.children)}
-    said = texts_without(known, () if knows_reporter else names_of(row["reporter"] or {}))
+    said = texts_without(known, hidden_from(row["reporter"] or {}, knows=knows_reporter))
     return View(
         children=tuple(said["children"]),
         family=tuple(said["family"]),

@@ -25,7 +25,7 @@ from app.db.service import Service
 from app.db.vault import opened
 from app.db.walls import open_door
 from app.domain.access import Action, Actor, Deny, may
-from app.domain.masking import names_of, without
+from app.domain.masking import hidden_from, without
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.files.examine import Taken, examine
@@ -126,7 +126,7 @@ async def case_files(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list
     found = (await conn.execute(query.order_by(row.version, row.added_at, row.id))).mappings()
     shown = await opened(conn, [one for one in found if is_told(one["body"])], tables.files)
     content, reporter = await content_of_case(conn, progress)
-    see, hidden = lens.over((content, reporter)), () if _knows_reporter(who, progress) else names_of(reporter)
+    see, hidden = lens.over((content, reporter)), hidden_from(reporter, knows=_knows_reporter(who, progress))
     return [FileRow(**{**one, "name": see(without(one["name"], hidden))}) for one in shown]
 
 

@@ -18,7 +18,7 @@ from app.domain.access import Action, Actor, Deny, may
 from app.domain.disclosure import Told, as_known
 from app.domain.events import event_adapter
 from app.domain.facts import ReportFacts
-from app.domain.masking import EARLIER, names_of, texts_without, without
+from app.domain.masking import EARLIER, hidden_from, texts_without, without
 from app.domain.policy import Policy
 from app.domain.progress import Progress
 from app.domain.stages import closing_obstacles
@@ -120,7 +120,7 @@ class Reading:
             named = reporter and knows_reporter
             lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
             content, who = await self._told()
-            hidden = () if knows_reporter else names_of(who)
+            hidden = hidden_from(who, knows=knows_reporter)
             # until something was assessed, the report itself says who is suspected
             known = as_known(content, await self._assessed()) if sees.of_suspicion and progress.grade else content
             answer["content"] = lens.over((content, who))(sees.of(texts_without(known, hidden)))
@@ -197,7 +197,7 @@ class Reading:
             return lambda event, note: None
         sees, lens = await self.sees(), await self._look([NOTES])
         known = await self._told()
-        see, hidden = lens.over(known), () if knows_reporter else names_of(known[1])
+        see, hidden = lens.over(known), hidden_from(known[1], knows=knows_reporter)
         ours = of_own_hand(self.who, self.progress)
 
         def note_of(event: dict[str, Any], note: str | None) -> str | None:

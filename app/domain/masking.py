@@ -84,7 +84,9 @@ OFFICE = re.compile(
 )
 """How the name of a unit or a place ends, where one was entered as the person's."""
 HERE = frozenset(re.sub("(?:街道|镇)$", "", street) for _, street in STREETS)
-"""Entered as a person's name, these give nobody away: the street of every case is known."""
+"""Entered as a person's name, these may be one (方庄, 王佐), and are where the child lives or learns more often."""
+LATIN = "A-Za-zÀ-ɏ"
+"""Letters that make words which only blanks part: a reporter called Li is not in police."""
 NO_PLACE = (
     r"(?!\s*[东南西北中一二三四五六七八九十\d]{0,2}(?:小区|社区|街道|大街|胡同|家园|花园|公寓|大厦|嘉园|路|街|里|园|苑|村|庄|镇|乡|桥|巷|屯|营|区"
     r"|学校|小学|中学|幼儿园)|\s*\d+\s*(?:号|栋|幢|弄|单元|组|队))"
@@ -169,8 +171,8 @@ class Trace(NamedTuple):
 
     form: str
     letters: str = ""
-    unit: bool = False
-    """Whether it tells the unit, which may be the child's own school."""
+    fact: bool = False
+    """Whether it may be a fact of the child as well: a unit its own school, a name the place where it lives."""
 
     def gone(self, text: str) -> str:
         """The text without it, for good, in whatever case it was typed."""
@@ -189,15 +191,25 @@ def names_of(reporter: Mapping[str, Any]) -> tuple[Trace, ...]:
     reported the child before, as far as the report was made of that one."""
     name, unit, phone = (str(reporter.get(part) or "") for part in ("name", "org", "phone"))
     called = OF_DISTRICT.sub("", clean_name(name))
-    is_unit = bool(OFFICE.search(called))
-    names = () if is_unit or called in HERE else _longest(name, clean_name(name))
+    is_unit, is_here = bool(OFFICE.search(called)), called in HERE
+    names = () if is_unit else _longest(name, clean_name(name))
     units = _longest(unit, OF_DISTRICT.sub("", clean_name(unit)), *((name, called) if is_unit else ()))
     return (
-        *(_trace(word) for word in names if word not in ANYBODY),
-        *(_trace(word, unit=True) for word in units if _is_unit(word)),
+        *(_trace(word, fact=is_here).in_address if is_here else _trace(word) for word in names if word not in ANYBODY),
+        *(_trace(word, fact=True) for word in units if _is_unit(word)),
         *map(Trace, phone_forms(phone)),
-        *(trace for before in reporter.get(EARLIER) or () for trace in names_of(before)),
+        *names_before(reporter),
     )
+
+
+def names_before(reporter: Mapping[str, Any]) -> tuple[Trace, ...]:
+    """Of whoever reported the child before."""
+    return tuple(trace for before in reporter.get(EARLIER) or () for trace in names_of(before))
+
+
+def hidden_from(reporter: Mapping[str, Any], *, knows: bool) -> tuple[Trace, ...]:
+    """What texts lose for a reader: who may know the reporter of this report is not told who reported an earlier one."""
+    return names_before(reporter) if knows else names_of(reporter)
 
 
 def _longest(*words: str) -> list[str]:
@@ -209,11 +221,13 @@ def _is_unit(word: str) -> bool:
     return len(word) > SHORTEST and word not in ANYBODY
 
 
-def _trace(word: str, *, unit: bool = False) -> Trace:
-    """Also with blanks in it; a unit with or without its town and district."""
+def _trace(word: str, *, fact: bool = False) -> Trace:
+    """Also with blanks in it, and never within a longer word of letters; a fact with or without its town and district."""
     letters = "".join(word.split())
     form = r"\s*".join(map(re.escape, letters))
-    return Trace(OF_DISTRICT.pattern.removeprefix("^") + form if unit else form, letters.casefold(), unit)
+    before, after = (re.match(f"[{LATIN}]", one) for one in (letters[0], letters[-1]))
+    form = (f"(?<![{LATIN}])" if before else "") + form + (f"(?![{LATIN}])" if after else "")
+    return Trace(OF_DISTRICT.pattern.removeprefix("^") + form if fact else form, letters.casefold(), fact)
 
 
 def texts_without(content: Mapping[str, Any], traces: Iterable[Trace]) -> dict[str, Any]:
@@ -226,7 +240,7 @@ def texts_without(content: Mapping[str, Any], traces: Iterable[Trace]) -> dict[s
 def _person(one: Mapping[str, Any], gone: tuple[Trace, ...]) -> dict[str, Any]:
     """Where somebody lives or learns is a fact of the child, also where it is the reporter's unit or name as a whole."""
     said = {field: without(one[field], gone) for field in NOTED if one.get(field)}
-    of_name = tuple(trace.in_address for trace in gone if not trace.unit)
+    of_name = tuple(trace.in_address for trace in gone if not trace.fact)
     placed = {field: without(one[field], of_name) for field in PLACES if one.get(field)}
     return {**one, **said, **{field: text for field, text in placed.items() if text != HIDDEN}}
 

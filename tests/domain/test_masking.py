@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.masking import HIDDEN, Mask, names_of, texts_without, without
+from app.domain.masking import HIDDEN, Mask, hidden_from, names_of, texts_without, without
 
 KNOWN = (
     {"birth_date": "2016-03-04", "name": "欧阳玄烨"},
@@ -163,6 +163,22 @@ def test_a_place_that_was_entered_as_the_reporters_name_leaves_the_childs_addres
     assert set(child.values()) == {told or home}
 
 
-def test_whoever_reported_the_child_before_is_hidden_as_well():
-    gone = names_of({"class": "committee", "org": "COMM-110106007", "earlier": [REPORTER]})
-    assert without("赫连守信（13800138000）说，示例小学", gone) == f"{HIDDEN}（{HIDDEN}）说，{HIDDEN}"
+@pytest.mark.parametrize(
+    ("name", "told", "shown"),
+    [
+        ("方庄", "方庄说，方庄街道已知情", "***说，方庄街道已知情"), ("马家堡", "找马家堡问，家在马家堡东里", "找***问，家在马家堡东里"),
+        ("Li", "Li told the police: all is well, LI.", "*** told the police: all is well, ***."),
+        ("An", "An报告，an old man", "***报告，*** old man"),
+        ("An", "Anna and an2", "Anna and ***2"), ("José", "Joséphine, JOSÉ", "Joséphine, ***"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_also_a_place_or_part_of_words_goes_out_of_texts_and_nothing_else_with_it(name, told, shown):
+    said = texts_without({"narrative": told, "children": [{"features": told}]}, names_of({"name": name}))
+    assert (said["narrative"], said["children"][0]["features"]) == (shown, shown)
+
+
+def test_whoever_reported_the_child_before_is_hidden_as_well_and_from_those_who_may_know_who_reports_now():
+    both = {"class": "committee", "org": "COMM-110106007", "name": "欧阳示例", "earlier": [REPORTER]}
+    told = "赫连守信（13800138000）说，示例小学，欧阳示例"
+    assert without(told, names_of(both)) == f"{HIDDEN}（{HIDDEN}）说，{HIDDEN}，{HIDDEN}"
+    assert without(told, hidden_from(both, knows=True)) == f"{HIDDEN}（{HIDDEN}）说，{HIDDEN}，欧阳示例"
