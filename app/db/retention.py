@@ -84,6 +84,14 @@ async def life_of(conn: AsyncConnection, group: Group) -> Life:
     )  # fmt: skip
 
 
+async def is_reported_on(conn: AsyncConnection, subject_id: str, group: Group) -> bool:
+    """Whether a visit has made a later report of it that is kept still: that one holds who reported this one, to hide them in its texts."""
+    mine = select(case.number).where(case.id == subject_id).scalar_subquery()
+    visited = case.progress["watch"].astext.in_([watch_id(one) for one in group.children])
+    later = select(case.id).where(visited, case.number > mine, case.erased_at.is_(None))
+    return (await conn.execute(later.limit(1))).first() is not None
+
+
 async def _in_use(conn: AsyncConnection, group: Group) -> bool:
     for query in (
         select(case.id).where(case.id.in_(group.cases), case.is_open),
@@ -155,10 +163,17 @@ async def _enter(conn: AsyncConnection, subject_id: str, kept: Dossier, rules: R
 async def _life(conn: AsyncConnection, subject_id: str, kept: Dossier) -> Life | None:
     """None of what cannot be read: it is never due by itself, and stops nothing else."""
     try:
-        return await life_of(conn, await group_of(conn, subject_id, kept))
+        return await _life_by_itself(conn, subject_id, kept)
     except (ValueError, KeyMissing) as wrong:
         log.warning("retention_unreadable", subject=subject_id, cause=type(wrong).__name__)
         return None
+
+
+async def _life_by_itself(conn: AsyncConnection, subject_id: str, kept: Dossier) -> Life:
+    """That of its group; what a later report rests on is in use until that one is destroyed, so the newest goes first."""
+    group = await group_of(conn, subject_id, kept)
+    life = await life_of(conn, group)
+    return life.model_copy(update={"in_use": True}) if await is_reported_on(conn, subject_id, group) else life
 
 
 async def require_due(conn: AsyncConnection, subject_id: str, rules: Rules, now: datetime) -> Dossier:
@@ -169,7 +184,7 @@ async def require_due(conn: AsyncConnection, subject_id: str, rules: Rules, now:
     if row.erased_at is not None:
         raise Refused(RefusalCode.ALREADY_DONE)
     kept, today = Dossier(row.kept), now.astimezone(BEIJING).date()
-    rule, life = rule_for(rules, kept, today), await life_of(conn, await group_of(conn, subject_id, kept))
+    rule, life = rule_for(rules, kept, today), await _life_by_itself(conn, subject_id, kept)
     if life.held:
         raise Refused(RefusalCode.ON_HOLD)
     if rule is None or life.in_use or due_on(rule, life) > today:

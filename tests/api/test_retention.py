@@ -11,7 +11,7 @@ from app.db.entries import entries_of, line, register_entries
 from app.db.vault import opened, sealed_row, vault_of
 from tests.api.conftest import upload
 from tests.api.test_reports import is_problem
-from tests.api.test_watches import begin, close
+from tests.api.test_watches import COMMITTEE, FOUND, begin, close
 from tests.test_seal import in_dump
 
 ONE, TWO, OTHER = "civil.supervisor.1", "conf.supervisor.1", "police.head.1"
@@ -306,6 +306,27 @@ async def test_a_report_that_is_sent_again_after_it_was_destroyed_is_answered(ap
     assert (await api.post(TWO, f"{LIST}/{first['case_id']}/erase")).status_code == 200
     again = await api.post("village.reporter.1", "/v1/reports", form, sent)
     assert (again.status_code, again.json()["receipt"]) == (201, first["receipt"]), again.text
+
+
+async def test_what_a_visit_reported_is_destroyed_first_for_it_holds_who_reported_the_case_before(api):
+    """Both are due on one day; were the first destroyed alone, its reporter would stand readable with the second."""
+    first = (await told(api))["case_id"]
+    await close(api, first, "no_risk_found")
+    watch = await begin(api, first)
+    second = (await api.post(COMMITTEE, f"/v1/watches/{watch}/visits", FOUND)).json()["report"]
+    await close(api, second, "no_risk_found")
+    ended = await api.post(COMMITTEE, f"/v1/watches/{watch}/end", {"reason": "moved_and_handed_over"})
+    assert ended.status_code == 200, ended.text
+    for case in (first, second):
+        await in_the_past(api, case)
+    for case in (second, first):
+        await listed(api)
+        assert {first, second} & (await lines(api)).keys() == {case}
+        await api.approved(ONE, TWO, "delete", case=case)
+        done = await api.post(ONE, f"{LIST}/{case}/erase")
+        assert done.status_code == 200, done.text
+    async with api.service.engine.connect() as conn:
+        assert await vault_of(conn).keys(conn, [first, second]) == {first: None, second: None}
 
 
 async def test_joined_files_fall_due_together_and_one_hold_keeps_both(api):
