@@ -68,6 +68,7 @@ WORDS: dict[str, Pair] = {
         "这个孩子已不由本单位监测（已移交或结束），请把走访情况告诉现在的监测单位。",
         "Your committee no longer watches this child; please tell whoever does what you saw.",
     ),
+    "day": ("请填写走访日期", "Please enter the day of the visit."),
     "discard": ("丢弃", "Discard"),
     **{kind: TITLES[kind] for kind in RecordVisit.minds or ()},
     "full": ("本机无法暂存，请在有网络时填写", "This browser keeps nothing; please fill it in where there is a network"),
@@ -171,6 +172,8 @@ def _said(form: Form) -> dict[str, Any] | None:
     met, finding = form.one("seen_in_person"), form.one("finding")
     if met not in ("yes", "no"):
         form.wrong("seen_in_person", "请说明是否见到孩子本人", "Please say whether you met the child in person.")
+    if "visited_on" in form.typed and not form.one("visited_on"):
+        form.wrong("visited_on", *WORDS["day"])
     if met == "yes" and not finding:
         form.wrong("finding", "请选择走访发现", "Please choose what you found.")
     if met == "yes" and finding == Finding.AT_RISK.value and not form.many("situations"):

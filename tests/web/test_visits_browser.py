@@ -54,8 +54,18 @@ async def test_a_visit_written_without_a_network_is_kept_sealed_and_sent_once_wh
 ):
     here = await (await phone_page(COMMITTEE)).open("/visits")
     await here.page.context.set_offline(True)
-    form, yesterday = await fill(here, watch), day_of(datetime.now(UTC)) - timedelta(days=1)
-    await form.locator("input[type=date]").fill(str(yesterday))
+    today = day_of(datetime.now(UTC))
+    yesterday, date = today - timedelta(days=1), here.page.locator(f"form[data-visit='{watch}'] input[type=date]")
+    # as a page that was opened the day before, where what is tapped gets no focus
+    await date.evaluate("(one, day) => { one.max = one.defaultValue = one.value = day; }", str(yesterday))
+    tapped = here.page.locator(f"form[data-visit='{watch}'] input[name$=seen_in_person][value=yes]")
+    await tapped.evaluate("one => { one.checked = true; one.dispatchEvent(new Event('input', {bubbles: true})); }")
+    assert [await date.input_value(), await date.get_attribute("max")] == [str(today)] * 2
+    form = await fill(here, watch)
+    await date.fill("")
+    await form.locator(".btn.p").click()
+    await form.locator("[data-state]").get_by_text("请填写走访日期").wait_for()
+    await date.fill(str(yesterday))
     await form.get_by_text("孩子和家庭情况有变化吗").click()
     for parent in ("father", "mother"):
         await form.locator(f"select[name$='facts.{parent}.place']").select_option("外出务工")
@@ -86,9 +96,16 @@ async def test_an_answer_that_never_came_is_asked_for_again_and_the_visit_counts
         lost.append(await route.fetch())
         await route.abort()
 
-    await here.page.route("**/v1/watches/*/visits", swallow, times=1)
+    async def in_flight(route):
+        await route.fulfill(status=409, json={"code": "request_in_flight", "title": "正在处理 · In flight"})
+
     form = await fill(here, watch)
+    await here.page.route("**/v1/watches/*/visits", in_flight, times=1)
     await form.locator(".btn.p").click()
+    await form.locator("[data-state]").get_by_text("等待网络").wait_for()
+    await here.page.route("**/v1/watches/*/visits", swallow, times=1)
+    async with here.page.expect_event("requestfailed"):  # sent by another tab just then, so it is tried again
+        await here.page.evaluate("dispatchEvent(new Event('online'))")
     await form.locator("[data-state]").get_by_text("等待网络").wait_for()
     assert [answer.status for answer in lost] == [200]
 
@@ -117,6 +134,17 @@ async def test_what_somebody_did_meanwhile_is_told_in_words_and_what_was_typed_i
     await form.locator(".btn.p").click()
     await form.locator("[data-state]").get_by_text("登记走访").wait_for()
     assert len(await visits_of(people, watch)) == 1
+    await people.post(COMMITTEE, f"/v1/watches/{watch}/visits", {"finding": "well", "note": "第三次走访"})
+
+    async def much_else(route):
+        answer = await route.fetch()
+        await route.fulfill(status=answer.status, json=await answer.json() | {"since": []})
+
+    await here.page.route("**/v1/watches/*/visits", much_else, times=1)
+    async with here.page.expect_response("**/v1/watches/*/visits"):
+        await form.locator(".btn.p").click()
+    said = form.locator("[data-state]").filter(has_not_text="登记走访").filter(has_not_text="正在发送")
+    assert (await said.inner_text()).startswith("未发送：内容仍在"), "what it cannot name it does not begin to tell"
     await by_the_engine(owner, watch, EndWatch(by=ENGINE, reason="risk_ended"))
     await form.locator(".btn.p").click()
     await form.locator("[data-state]").get_by_text("结束监测").wait_for()
@@ -144,6 +172,8 @@ async def test_whoever_is_signed_out_meanwhile_signs_in_and_sends_what_is_still_
 
 async def test_another_person_on_the_same_telephone_reads_nothing_of_it(phone_page, watch):
     here = await (await phone_page(COMMITTEE)).open("/visits")
+    date = here.page.locator(f"form[data-visit='{watch}'] input[type=date]")
+    await date.evaluate("one => { one.disabled = true; }")  # as a form from before the day was asked for
     form = await fill(here, watch)
     await form.locator("[data-state]").get_by_text("未发送").wait_for()
     other = COMMITTEE.replace("officer", "head")
@@ -158,6 +188,10 @@ async def test_another_person_on_the_same_telephone_reads_nothing_of_it(phone_pa
     await there.open("/visits")
     assert await there.page.locator(f"form[data-visit='{watch}'] textarea").input_value() == ""
     assert SEEN not in await stored(there)
+    await here.open("/visits")
+    await form.locator("[data-state]").get_by_text("请填写走访日期").wait_for()
+    assert await form.locator("textarea").input_value() == SEEN
+    assert await date.input_value() == "", "not the day on which the page was opened again"
 
 
 async def test_without_scripts_it_is_a_plain_form_that_keeps_what_was_typed(visitor, people, watch):
@@ -169,9 +203,12 @@ async def test_without_scripts_it_is_a_plain_form_that_keeps_what_was_typed(visi
     assert await here.page.locator(".sum a[href='#seen_in_person']").count() == 1
     assert await here.page.input_value("#note") == SEEN
     await here.page.check("input[name=seen_in_person][value=yes]")
+    await here.page.fill("input[type=date]", "")
     await here.page.check("input[name=finding][value=at_risk]")
     await here.page.click("form[data-visit] .btn.p")
-    assert await here.page.locator(".sum a[href='#situations']").count() == 1
+    asked = [await here.page.locator(f".sum a[href='#{name}']").count() for name in ("situations", "visited_on")]
+    assert asked == [1, 1]
+    await here.page.fill("input[type=date]", str(day_of(datetime.now(UTC))))
     await here.page.check("input[name=situations][value=unguarded]")
     await here.page.click("form[data-visit] .btn.p")
     assert "走访已提交" in await here.says()

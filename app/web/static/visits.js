@@ -86,7 +86,7 @@
   };
   const complete = (said) => {
     const asked = body(said);
-    return one(said, "seen_in_person") && asked.finding && (asked.finding !== "at_risk" || asked.situations.length);
+    return one(said, "seen_in_person") && asked.visited_on && asked.finding && (asked.finding !== "at_risk" || asked.situations.length);
   };
   const fill = (form, said) => {
     const p = prefix(form);
@@ -137,7 +137,9 @@
     } else if (answer.status >= 500 || answer.status === 429) {
       state(form, says.waiting);
     } else {
-      const why = says.wrong + against(await answer.json(), said, form);
+      const problem = await answer.json();
+      if (problem.code === "request_in_flight") return state(form, says.waiting);
+      const why = says.wrong + against(problem, said, form);
       await keep(watch, {state: "typed", said: form ? typed(form) : said, whom, why});
       state(form, why);
     }
@@ -150,7 +152,8 @@
       if (form) form.elements.version.value = problem.version;
       const words = ({kind}) => root.getAttribute(`data-${kind.replaceAll("_", "-")}`), minded = problem.since.filter(words);
       const over = minded.some(({kind}) => kind !== "visit_recorded");
-      return `${says.since}${minded.map((row) => `${day(row.at)} ${words(row)}`).join(says.and)}${says.stop}${over ? says.gone : says.check}`;
+      const told = minded.map((row) => `${day(row.at)} ${words(row)}`).join(says.and);
+      return `${told ? says.since + told + says.stop : ""}${over ? says.gone : says.check}`;
     }
     const [zh, en] = problem.title.split(" · ");
     return document.documentElement.lang === "en" ? en || zh : zh;
@@ -173,16 +176,25 @@
       } catch { state(form, says.full); }
       tell();
     };
-    // The page may have been opened the day before; what was begun then keeps its day.
-    form.addEventListener("focusin", () => {
-      const today = day(Date.now());
+    // The page may have been opened the day before; what was begun then keeps its day. Not every browser gives focus to what is tapped.
+    const moveOn = (event) => {
+      const today = day(Date.now()), was = on.value, chosen = event.type === "input" && event.target === on;
       if (today <= on.max) return;
-      if (on.value === on.max && !all().includes(form.dataset.visit)) on.value = today;
-      on.max = today;
-    });
-    form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(save, 400); });
+      const begun = chosen || was !== on.max || all().includes(form.dataset.visit);
+      on.max = on.defaultValue = today;
+      on.value = begun ? was : today;
+    };
+    form.addEventListener("focusin", moveOn);
+    form.addEventListener("input", (event) => { moveOn(event); clearTimeout(timer); timer = setTimeout(save, 400); });
     form.addEventListener("submit", (event) => {
-      if (event.defaultPrevented || !complete(typed(form))) return;
+      if (event.defaultPrevented) return;
+      if (!on.value) {
+        event.preventDefault();
+        clearTimeout(timer);
+        save().then(() => { state(form, says.wrong + says.day); on.focus(); });
+        return;
+      }
+      if (!complete(typed(form))) return;
       event.preventDefault();
       clearTimeout(timer);
       send(form.dataset.visit, typed(form));
@@ -198,13 +210,15 @@
     if (before) {
       fill(form, before.said);
       unfold(form);
-      state(form, before.state === "waiting" ? says.waiting : before.why || says.typed);
+      // One that was begun before the day was asked for: nobody knows any more when.
+      if (!one(before.said, "visited_on")) on.value = "";
+      state(form, !on.value ? says.wrong + says.day : before.state === "waiting" ? says.waiting : before.why || says.typed);
     }
   }
   const again = async () => {
     for (const watch of all()) {
       const what = await kept(watch);
-      if (what?.state === "waiting") await send(watch, what.said);
+      if (what?.state === "waiting" && complete(what.said)) await send(watch, what.said);
     }
   };
   document.querySelector("[data-send-all]").addEventListener("click", async () => {
