@@ -1,6 +1,7 @@
 """The registers: what the desks keep of budgets, staff, shelters and activities, with every change, and what is to be looked at again."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -356,7 +357,7 @@ async def _write(
         )
     except ValidationError as wrong:
         raise _misplaced({**fault, "loc": ("body", "fields", *fault["loc"])} for fault in wrong.errors()) from None
-    await _require_known(conn, who, rules, entry)
+    await _require_known(conn, who, rules, entry, lines[-1].fields if lines else {})
     await kept.append(conn, register, entry, who, key, asked)
     await filled(conn, shouhu.ledger, register, entry, who, now)
     return _entered(entry, response)
@@ -366,14 +367,18 @@ def _misplaced(faults: Any) -> RequestValidationError:
     return RequestValidationError(list(faults))
 
 
-async def _require_known(conn: Conn, who: Actor, rules: Policy, entry: Entry) -> None:
-    """What an entry names has to be there, and be seen by whoever names it."""
+async def _require_known(
+    conn: Conn, who: Actor, rules: Policy, entry: Entry, before: Mapping[str, Any]
+) -> None:  # fmt: skip
+    """What an entry names has to be there, and be seen by whoever names it; a child or case that it named before may be out of sight by now."""
     faults = []
     await open_door(conn)  # the desk that watches a child need not see its case
     if not await conn.scalar(select(tables.divisions.c.code).where(tables.divisions.c.code == entry.division)):
         faults.append(_unknown("division"))
     for spec in rules.registers[entry.book].fields:
         named = entry.fields.get(spec.code)
+        if spec.type in (FieldType.CASE, FieldType.CHILD) and named == before.get(spec.code):
+            continue
         if named is not None and not await _is_known(conn, who, rules, spec, named):
             faults.append(_unknown("fields", spec.code))
     if faults:

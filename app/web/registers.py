@@ -1,6 +1,6 @@
 """登记册: the registers of posts, places and activities: who holds what, which posts stand empty; entered, changed and ended here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
@@ -104,14 +104,21 @@ async def _attempt(form: Form, conn: AsyncConnection, act: Any) -> Any:
     return None
 
 
-async def _said(form: Form, conn: AsyncConnection, who: Actor, fields: Sequence[FieldSpec]) -> dict[str, Any]:
-    """What was typed, as the register wants it; what is no number stays as it was typed and is refused."""
+def _names_cases(kind: registers.RegisterKind) -> bool:
+    return any(spec.type is FieldType.CASE for spec in kind.fields)
+
+
+async def _said(
+    form: Form, conn: AsyncConnection, who: Actor, fields: Sequence[FieldSpec], stands: Mapping[str, Any] | None = None
+) -> dict[str, Any]:  # fmt: skip
+    """What was typed, as the register wants it; what is no number stays as it was typed and is refused. A case that `stands` there already
+    and was left as it is needs no number: it may be out of sight by now."""
     said: dict[str, Any] = {spec.code: form.one(spec.code) for spec in fields if form.one(spec.code)}
     for spec in fields:
         typed = said.get(spec.code, "")
         if spec.type is FieldType.COUNT and typed.isdecimal() and len(typed) < 12:
             said[spec.code] = int(typed)
-        elif spec.type is FieldType.CASE and typed:
+        elif spec.type is FieldType.CASE and typed and typed != (stands or {}).get(spec.code):
             said[spec.code] = await _case_called(form, conn, who, spec.code, typed)
     return said
 
@@ -145,7 +152,7 @@ async def _one(
         "rows": page.items, "next": page.next, "ended": ended,
         "empty": [row for row in due if row.what == "vacancy"], "reviews": {row.subject for row in due if row.what == "review"},
         "shown": _columns(kind.fields, page.items), "fills": await _fills(conn, shouhu, kind.code),
-        "whole": who.division is None, "streets_of": list(STREETS.items()), "typed": bool(form.typed) or bool(form.errors),
+        "whole": who.division is None, "streets_of": list(STREETS.items()),
     }  # fmt: skip
     return await show(request, conn, who, "register.html", facts, status=form.status)
 
@@ -258,7 +265,8 @@ async def act(code: str, entry_id: str, request: Request, conn: Conn, who: Signe
             conn, lambda: registers.end(code, entry_id, over, conn, who, shouhu, Response(), form.key, seen)
         )
     elif verb == "change":
-        given = registers.Given(fields=await _said(form, conn, who, kind.fields))
+        stands = (await registers.history(code, entry_id, conn, who, shouhu))[-1].fields if _names_cases(kind) else {}
+        given = registers.Given(fields=await _said(form, conn, who, kind.fields, stands))
         done = await _attempt(
             form, conn, lambda: registers.change(code, entry_id, given, conn, who, shouhu, Response(), form.key, seen)
         )

@@ -4,6 +4,9 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import update
+
+from app.db import tables
 
 DIVISION = "110106005"
 STREET, AUDITS = f"street-{DIVISION}.officer.1", "civil.supervisor.1"
@@ -56,7 +59,7 @@ async def test_what_an_entry_names_stays_chosen_when_that_has_ended(as_person, p
     assert f'<option value="{place["id"]}" selected' in shown
 
 
-async def test_a_case_is_named_by_its_number_and_one_out_of_sight_is_told_like_none(as_person, people, seeded):
+async def test_a_case_is_named_by_its_number_and_one_out_of_sight_is_told_like_none(as_person, people, seeded, owner):
     keeper, book = await as_person(STREET), "/registers/assistance"
     asks = {
         "kind": "application",
@@ -88,6 +91,17 @@ async def test_a_case_is_named_by_its_number_and_one_out_of_sight_is_told_like_n
     known = dict(re.findall(r'name="(idempotency_key|version)" value="([^"]+)"', page))
     again = given | {"verb": "change", "case": case["case_no"]} | known
     assert (await keeper.post(entry, data=again)).status_code == 303
+    ours = update(tables.cases).where(tables.cases.c.id == filed)
+    async with owner.begin() as conn:
+        await conn.execute(ours.values(about=[STREET]))
+    page = (await keeper.get(entry)).text
+    assert (shown in page, f'value="{filed}"' in page) == (False, True)
+    for typed, status in ((case["case_no"], 422), (filed[:-1] + "x", 422), (filed, 303)):
+        known = dict(re.findall(r'name="(idempotency_key|version)" value="([^"]+)"', page))
+        again = given | {"verb": "change", "case": typed} | known
+        assert (await keeper.post(entry, data=again)).status_code == status, (
+            "what stood there and was left is looked at again"
+        )
 
 
 async def test_a_register_adds_up_by_street_now_and_as_it_stood(as_person, people):
