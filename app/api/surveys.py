@@ -127,7 +127,8 @@ async def _keep(conn: AsyncConnection, shouhu: Service, survey: str, given: Fill
 async def results(
     survey: str, conn: Conn, who: Who, shouhu: Shouhu, first: date | None = None, last: date | None = None
 ) -> Results:
-    """For those who oversee the district and whom they show it to."""
+    """For those who oversee the district and whom they show it to. By whole quarters, those in which the two days lie: of two
+    answers that differ by a month, the difference would tell the few who answered in it."""
     _require(who)
     spec, smallest = await _survey(conn, shouhu, survey), (await _rules(conn, shouhu)).figures.smallest_shown
     answers = await surveys.answers_of(conn, survey, first, last)

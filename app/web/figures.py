@@ -13,6 +13,7 @@ from app.api.charts import figures as figures_of
 from app.api.charts import figures_workbook
 from app.api.context import Conn, Shouhu
 from app.db.service import Service
+from app.db.surveys import quarter_of
 from app.domain.access import Actor
 from app.domain.charts import Chart, ChartTable
 from app.domain.refusals import Refused
@@ -56,7 +57,7 @@ def bars(
 async def figures(
     request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "", since: str = "", until: str = ""
 ) -> Response:
-    """The figures of now, and of one month street by street; what the public answered in the months that were asked for."""
+    """The figures of now, and of one month street by street; what the public answered in the quarters that were asked for."""
     return await _figures(request, conn, who, shouhu, Form(), month, since, until)
 
 
@@ -94,13 +95,16 @@ async def _figures(
 async def _answered(
     conn: AsyncConnection, who: Actor, shouhu: Service, months: Sequence[str], since: str, until: str
 ) -> dict[str, Any]:
-    """How the public answered each questionnaire in these months, for whoever oversees the district; a month that is none asks for all."""
-    first, last = (date.fromisoformat(f"{one}-01") if one in months else None for one in (since, until))
+    """How the public answered each questionnaire from one quarter to another, each by its first month, for whoever oversees the
+    district; what is none asks for all."""
+    quarters = list(dict.fromkeys(f"{one[:5]}{quarter_of(date.fromisoformat(f'{one}-01')):%m}" for one in months))
+    first, last = (date.fromisoformat(f"{one}-01") if one in quarters else None for one in (since, until))
     told: list[tuple[surveys.Questionnaire, surveys.Results]] = []
     with suppress(Refused):
         for one in await surveys.questionnaires(conn, who, shouhu):
             told.append((one, await surveys.results(one.code, conn, who, shouhu, first, last)))
-    return {"surveys": told, "since": since if first else "", "until": until if last else ""}
+    named = [(one, f"{one[:4]} Q{int(one[5:]) // 3 + 1}") for one in quarters]
+    return {"surveys": told, "quarters": named, "since": since if first else "", "until": until if last else ""}
 
 
 @router.get(FIGURES + "/workbook")

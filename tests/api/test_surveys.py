@@ -1,11 +1,13 @@
 """The survey over the API: whoever holds a code answers once and without an account, and nothing leads from the answer to anybody."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from app.db.surveys import survey_answers, survey_invitations
+from app.db.surveys import quarter_of, survey_answers, survey_invitations
+from app.domain.facts import BEIJING
 from tests.api.test_reports import is_problem
 
 CIVIL, SURVEY = "civil.supervisor.1", "/v1/surveys/satisfaction"
@@ -37,6 +39,12 @@ async def test_a_code_answers_once_without_an_account_and_results_name_nobody(ap
     assert few["overall"]["marks"]["1"] is None, "four people are too few"
     assert list(few["overall"]["marks"].values()).count(None) == 2
     assert few["overall"]["mean"] is None
+    day = api.service.ledger.clock().astimezone(BEIJING).date()
+    for asked, counts in (
+        (f"first={quarter_of(day, 2)}", 9), (f"last={quarter_of(day)}", 9), (f"last={quarter_of(day) - timedelta(1)}", 0),
+    ):  # fmt: skip
+        told = {q["code"]: q for q in (await api.get(CIVIL, f"{SURVEY}/results?{asked}")).json()["questions"]}
+        assert told["help"]["answered"] == counts, "whole quarters: what differs by a month is told by no difference"
     async with api.service.engine.connect() as conn:
         columns = {column.name for column in survey_answers.c}
         assert columns == {"id", "survey", "month", "marks"}

@@ -27,9 +27,12 @@ async def test_the_public_is_asked_and_what_it_answered_is_shown_without_what_fe
     answered, mean, *marks = by_question["总体满意度"]
     assert (answered, mean, marks[0], marks.count("—")) == ("7", "—", "—", 2), "two people gave the lowest mark"
     assert by_question["报告途径是否方便"][0] == "0"
-    (month,) = set(re.findall(r'<select name="since">.*?<option value="(\d{4}-\d\d)"', card, re.S))
-    some = (await overseer.get(f"/statistics?since={month}&until={month}")).text
-    assert some.count(f'<option value="{month}" selected') >= 2
+    (quarter,) = set(
+        re.findall(r'<select name="since">.*?<option value="(\d{4}-(?:01|04|07|10))">\d{4} Q[1-4]<', card, re.S)
+    )
+    some = (await overseer.get(f"/statistics?since={quarter}&until={quarter}")).text
+    assert some.count(f'<option value="{quarter}" selected') >= 2
+    assert "<div>4.00</div>" in some, "what was answered in this month is of this quarter"
     head = await as_person("civil.head.1")
     shown = await head.get("/statistics")
     assert (shown.status_code, "survey-satisfaction" in shown.text) == (200, False)
