@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic_core import to_jsonable_python
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from app.domain.facts import ReportFacts
     from app.policy.basis import Citation
     from app.policy.explanation import Explained
-    from app.policy.pack import Pack as PolicyPack
 
 NAMED = 6
 """Cases that a dry run names of those that would have gone otherwise in the same way."""
@@ -112,7 +111,10 @@ def publish(
     pack: Annotated[str, typer.Argument(help="The folder of a new version, or the name of one that was proposed.")],
     token: Annotated[str, typer.Option(envvar="SHOUHU_TOKEN", help="Of the supervisor who proposes or approves.")],
     read: Annotated[
-        str, typer.Option(metavar="DIGEST", help="Of the comparison with the version in force that you have read.")
+        str,
+        typer.Option(
+            metavar="DIGEST", help="Of the comparison that you have read, with the version that it will replace."
+        ),
     ] = "",
     data: Data = DATA,
     as_json: AsJson = False,
@@ -123,7 +125,7 @@ def publish(
     from app.db.people import actor_by_token
     from app.domain.refusals import Refused
     from app.policy.loader import load
-    from app.publishing import approve, compared, files_of, propose
+    from app.publishing import approve, compared, files_of, propose, replaced_by
 
     with refusals(as_json):
         written = texts_of(pack) if Path(pack).is_dir() else {}
@@ -136,14 +138,15 @@ def publish(
                 raise EmbeddedError("Nobody has this token.")
             if written:
                 return await propose(conn, who, written, now)
-            in_force = cast("PolicyPack", await Ledger(load, settings.policy).current(conn, now))
+            ledger = Ledger(load, settings.policy)
             if read:
-                return await approve(conn, who, pack, now, read=read, in_force=in_force)
+                return await approve(conn, ledger, who, pack, now, read=read)
             draft = load(pack, await files_of(conn, pack))
-            changes, digest = compared(in_force, draft)
+            before = await replaced_by(conn, ledger, draft, now)
+            changes, digest = compared(before, draft)
             return {
                 "version": pack,
-                "against": in_force.version,
+                "against": before.version,
                 "digest": digest,
                 "changes": changes,
                 "after": draft.file,

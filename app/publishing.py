@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import datetime, time
+from typing import Any, cast
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.audit import on_record
+from app.db.ledger import Ledger
 from app.db.versions import keep, seal, version_row, written
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.facts import BEIJING
@@ -16,6 +18,9 @@ from app.policy.check import check, too_early
 from app.policy.diff import Change, diff, digest_of
 from app.policy.loader import BadPack, load, parse, shipped, tables_of, texts
 from app.policy.pack import Pack
+
+ONE_AT_A_TIME = text("select pg_advisory_xact_lock(hashtextextended('policy_versions', 0))")
+"""What one approval replaces is what another one may just have approved."""
 
 
 async def propose(conn: AsyncConnection, who: Actor, files: Mapping[str, str], now: datetime) -> Mapping[str, Any]:
@@ -34,13 +39,15 @@ async def propose(conn: AsyncConnection, who: Actor, files: Mapping[str, str], n
 
 
 async def approve(
-    conn: AsyncConnection, who: Actor, version: str, now: datetime, *, read: str, in_force: Pack
+    conn: AsyncConnection, ledger: Ledger, who: Actor, version: str, now: datetime, *, read: str
 ) -> Mapping[str, Any]:  # fmt: skip
     """The second person's step; from its day on new cases follow this version, running ones stay on theirs.
 
-    `read` is the digest of the comparison with the version in force, which the person has read; COMPARISON_STALE if it is another.
+    `read` is the digest of the comparison with the version that it will replace, which the person has read; COMPARISON_STALE if it is
+    another.
     """
     _require(who)
+    await conn.execute(ONE_AT_A_TIME)
     row = await _row(conn, version)
     if row["approved_by"]:
         raise Refused(RefusalCode.ALREADY_DONE)
@@ -49,11 +56,20 @@ async def approve(
     files = await files_of(conn, version)
     _require_future(files, now)
     draft = await asyncio.to_thread(load, version, files)
-    if read != (await asyncio.to_thread(compared, in_force, draft))[1]:
-        raise Refused(RefusalCode.COMPARISON_STALE, against=in_force.version)
+    before = await replaced_by(conn, ledger, draft, now)
+    if read != (await asyncio.to_thread(compared, before, draft))[1]:
+        raise Refused(RefusalCode.COMPARISON_STALE, against=before.version)
     await seal(conn, version, who, now)
     await on_record(conn, who, "approve_policy", None, [version[:40], read], children=[])
     return await _row(conn, version)
+
+
+async def replaced_by(conn: AsyncConnection, ledger: Ledger, draft: Pack, now: datetime) -> Pack:
+    """The version that new cases would follow on the day of this one, which may be approved and not yet in force; of one that holds by
+    then itself, the version in force now."""
+    its_day = datetime.combine(draft.file.effective_from, time(), BEIJING)
+    before = await ledger.current(conn, max(now, its_day))
+    return cast("Pack", before if before.version != draft.version else await ledger.current(conn, now))
 
 
 def compared(before: Pack, after: Pack) -> tuple[tuple[Change, ...], str]:

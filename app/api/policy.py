@@ -32,7 +32,7 @@ from app.policy.pack import Pack
 from app.policy.rehearsal import Course, NoSuchOutcome, rehearse
 from app.policy.simulation import simulate
 from app.policy.words import Words
-from app.publishing import approve, compared, files_of, propose
+from app.publishing import approve, compared, files_of, propose, replaced_by
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=StrictRoute)
 OTHER = Query(description="The version to compare with.", max_length=60)
@@ -82,7 +82,7 @@ class ComparedVersions(BaseModel):
     version: str
     against: str
     digest: str = Field(
-        description="Names this comparison; an approval names the one with the version in force.",
+        description="Names this comparison; an approval names the one with the version that it will replace.",
         examples=["9f0c2f4be1d07a5d3c6e8a1b2f4d6c8e0a1b3c5d"],
     )
     changes: list[ChangeRow]
@@ -96,7 +96,8 @@ class Approval(BaseModel):
     )
 
     comparison: str = Field(
-        pattern="^[0-9a-f]{40}$", description="The digest of its comparison with the version in force (`/changes`)."
+        pattern="^[0-9a-f]{40}$",
+        description="The digest of its comparison with the version that it will replace (`/changes`).",
     )
 
 
@@ -227,10 +228,10 @@ async def propose_policy(body: Proposal, conn: Conn, who: Who, shouhu: Shouhu) -
 
 @router.post("/versions/{version}/approval", operation_id="approve_policy")
 async def approve_policy(version: str, body: Approval, conn: Conn, who: Who, shouhu: Shouhu) -> VersionRow:
-    """The second person's step: from its day on new cases follow it. Names the comparison with the version in force that the
-    person has read; 409 `comparison_stale` where another version holds by now."""
-    now, holds = shouhu.ledger.clock(), await _in_force(conn, shouhu)
-    return VersionRow.model_validate(await approve(conn, who, version, now, read=body.comparison, in_force=holds))
+    """The second person's step: from its day on new cases follow it. Names the comparison that the person has read, with the
+    version that it will replace: the last that is approved for its day; 409 `comparison_stale` where that is another by now."""
+    now = shouhu.ledger.clock()
+    return VersionRow.model_validate(await approve(conn, shouhu.ledger, who, version, now, read=body.comparison))
 
 
 @router.get("/versions/{version}/rows", operation_id="policy_rows")
@@ -257,12 +258,18 @@ async def policy_coverage(version: str, conn: Conn, who: Who) -> list[CoverRow]:
 async def policy_changes(
     version: str, conn: Conn, who: Who, shouhu: Shouhu, against: Annotated[str | None, OTHER] = None
 ) -> ComparedVersions:  # fmt: skip
-    """What this version says differently from another, row by row; without one, from the version in force, as an approval asks."""
-    old, new = await _pack(conn, against) if against else await _in_force(conn, shouhu), await _pack(conn, version)
+    """What this version says differently from another, row by row; without one, from the version that it will replace, as an approval asks."""
+    new = await _pack(conn, version)
+    old = await _pack(conn, against or await to_replace(version, conn, shouhu))
     changes, digest = await asyncio.to_thread(compared, old, new)
     said = [(change, sentence(change, new.file) or Words("", "")) for change in changes]
     rows = [ChangeRow(**change._asdict(), said_zh=words.zh, said_en=words.en) for change, words in said]
     return ComparedVersions(version=version, against=old.version, digest=digest, changes=rows)
+
+
+async def to_replace(version: str, conn: AsyncConnection, shouhu: Service) -> str:
+    """The version that this one will replace."""
+    return (await replaced_by(conn, shouhu.ledger, await _pack(conn, version), shouhu.ledger.clock())).version
 
 
 @router.get("/versions/{version}/dry-run", operation_id="dry_run_policy")

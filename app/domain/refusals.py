@@ -188,8 +188,8 @@ class RefusalCode(Term):
     POLICY_EXISTS = "policy_exists", "已有同名政策版本", "A version of this name exists; versions never change."
     COMPARISON_STALE = (
         "comparison_stale",
-        "请先看与现行版本的不同：所依据的比较不是当前的比较",
-        "Read what it changes against the version in force: this is the digest of another comparison.",
+        "请先看与将被取代的版本的不同：所依据的比较不是当前的比较",
+        "Read what it changes against the version that it will replace: this is the digest of another comparison.",
     )
     POLICY_UNFIT = (
         "policy_unfit",

@@ -39,7 +39,7 @@ async def rules(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Re
 async def version(
     version: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, against: str = ""
 ) -> Response:
-    """One version in full; and what it changes against another, of a proposal against the version in force without being asked."""
+    """One version in full; and what it changes against another, of a proposal against the version that it will replace without being asked."""
     return await _version(request, conn, who, shouhu, version, against, Form())
 
 
@@ -63,7 +63,7 @@ async def approve(version: str, request: Request, conn: Conn, who: Signed, shouh
 @router.get(RULES + "/{version}/trial")
 async def trial(version: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, against: str = "") -> Response:
     """Which past cases it would have taken otherwise."""
-    against = against or await _in_force(conn, shouhu)
+    against = against or await policy.to_replace(version, conn, shouhu)
     tried = await policy.dry_run_policy(version, against, conn, who, newest=TRIED)
     return await show(
         request,
@@ -74,23 +74,18 @@ async def trial(version: str, request: Request, conn: Conn, who: Signed, shouhu:
     )
 
 
-async def _in_force(conn: Conn, shouhu: Shouhu) -> str:
-    """The version that new cases follow today."""
-    return (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version
-
-
 async def _version(
     request: Request, conn: Conn, who: Signed, shouhu: Shouhu, name: str, against: str, form: Form
 ) -> Response:  # fmt: skip
     known = {row.version: row for row in await policy.policy_versions(conn, who)}
     if name != shouhu.ledger.policy and name not in known:
         raise HTTPException(404)
-    row, holds = known.get(name), await _in_force(conn, shouhu)
-    names = [one for one in dict.fromkeys([holds, shouhu.ledger.policy, *known]) if one != name]
-    against = against if against in names else holds if row and not row.approved_by and holds in names else ""
+    row, before = known.get(name), await policy.to_replace(name, conn, shouhu)
+    names = [one for one in dict.fromkeys([before, shouhu.ledger.policy, *known]) if one != name]
+    against = against if against in names else before if row and not row.approved_by and before in names else ""
     compared = await policy.policy_changes(name, conn, who, shouhu, against=against) if against else None
     facts = {
-        "path": RULES, "version": name, "row": row, "holds": holds, "against": against, "names": names, "form": form,
+        "path": RULES, "version": name, "row": row, "before": before, "against": against, "names": names, "form": form,
         "compared": compared, "changes": compared.changes if compared else [],
         "rows": await policy.policy_rows(name, conn, who), "tables": TABLES | LISTS, "said": _said, "overall": OVERALL,
         "may_change": not isinstance(may(who, Action.MANAGE_POLICY), Deny),

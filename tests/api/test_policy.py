@@ -61,7 +61,7 @@ async def published(api, body):
 
 
 async def read(api, version, against=None):
-    """The digest of a comparison, of the one with the version in force unless another is named."""
+    """The digest of a comparison, of the one with the version that it will replace unless another is named."""
     asked = await api.get(OFFICER, f"/v1/policy/versions/{version}/changes{f'?against={against}' if against else ''}")
     return {"comparison": asked.json()["digest"]}
 
@@ -287,11 +287,14 @@ async def test_what_a_desk_is_told_is_that_of_the_version_which_its_case_follows
     assert [one["row"] for one in why if one["table"] == "disclosures"] == ["tell-education"]
 
 
-async def test_whoever_approves_sees_what_changes_against_the_version_in_force_and_a_trial_is_against_it(api, name):
+@pytest.mark.parametrize("since", [date(2026, 6, 1), days(20)], ids=["in force", "approved for a day to come"])
+async def test_whoever_approves_sees_what_changes_against_the_version_that_it_will_replace_and_a_trial_is_against_it(
+    api, name, since
+):
     """Unasked; where another comparison was asked for, the page leads back to it before it takes the approval."""
     body = pack(name)
     async with api.service.engine.begin() as conn:
-        await keep(conn, name, "in force", date(2026, 6, 1), body["files"], at_desk("CIVIL", "1"), datetime.now(UTC))
+        await keep(conn, name, "before", since, body["files"], at_desk("CIVIL", "1"), datetime.now(UTC))
         await seal(conn, name, at_desk("CONF", "2"), datetime.now(UTC))
     draft = f"{name}d"
     proposed = await api.post(
