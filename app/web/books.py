@@ -234,7 +234,7 @@ async def _book(
     found = await ledgers.read_ledger(
         code, conn, who, shouhu, month=month, unfinished=unfinished, cursor=cursor, limit=50
     )
-    rows_of = ledgers.book_of(await rules_of(conn, shouhu), who, code).ledger().rows_of
+    ledger = ledgers.book_of(await rules_of(conn, shouhu), who, code).ledger()
     names = await streets(conn)
     columns = layout([column.code for column in found.columns], names)[1:]
     rows = [
@@ -246,7 +246,8 @@ async def _book(
     facts = {
         "path": BOOKS, "book": found, "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
         "enters": who.has(*DESK_STAFF), "month": month, "unfinished": unfinished, "chosen": "&".join(chosen),
-        "months": back if rows_of is RowsOf.VISITS else [], "months_of": [(one, (one, one)) for one in back],
+        "months": back if ledger.rows_of is RowsOf.VISITS else [], "opens": not ledger.reach.is_wide,
+        "months_of": [(one, (one, one)) for one in back],
     }  # fmt: skip
     return await show(request, conn, who, "book.html", facts, status=form.status)
 

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from app.db.sheet_jobs import sheet_jobs
 from app.workbook import MEDIA_TYPE
+from tests.api.test_ledgers import AWAY
 from tests.api.test_sheets import sheet
 
 DIVISION = "110106003"
@@ -172,6 +173,13 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     shown = (await street.get("/books/due")).text
     assert '<button class="btn p" type="submit" name="one" value="guardianship_supervision"' in shown, (
         "it can be proposed"
+    )
+    away = {"family": AWAY, "child": given["child"] | {"name": "华离乡（化名）"}}
+    gone = await people.post(committee, "/v1/children", given | away | {"found": "left_behind"})
+    await people.post("street-110106006.head.1", f"/v1/children/{gone['child_id']}/changes/{gone['change']}/pass")
+    women = (await (await as_person("wf.officer.1")).get("/books/left_behind")).text
+    assert ("<tbody>" in women, 'href="/children/' in women) == (True, False), (
+        "of the whole district's children the office has the book and no file"
     )
     works = await as_person("sw.officer.1")
     assert (await works.post("/books/due", data={"one": "all", "month": this})).status_code == 303
