@@ -16,7 +16,7 @@ from app.domain.facts import BEIJING
 from app.domain.refusals import RefusalCode, Refused
 from app.policy.check import check, too_early
 from app.policy.diff import Change, diff, digest_of
-from app.policy.loader import BadPack, load, parse, shipped, tables_of, texts
+from app.policy.loader import DEMO, BadPack, load, parse, shipped, tables_of, texts
 from app.policy.pack import Pack
 
 ONE_AT_A_TIME = text("select pg_advisory_xact_lock(hashtextextended('policy_versions', 0))")
@@ -82,7 +82,7 @@ async def files_of(conn: AsyncConnection, version: str) -> Mapping[str, str]:
     """The files of a version, proposed, published or shipped."""
     if found := await written(conn, version, approved=False):
         return found
-    if folder := shipped(version):
+    if folder := shipped(version.removesuffix(DEMO)):
         return texts(folder)
     raise Refused(RefusalCode.UNKNOWN_POLICY, version=version)
 

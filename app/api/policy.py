@@ -260,7 +260,7 @@ async def policy_changes(
 ) -> ComparedVersions:  # fmt: skip
     """What this version says differently from another, row by row; without one, from the version that it will replace, as an approval asks."""
     new = await _pack(conn, version)
-    old = await _pack(conn, against or await to_replace(version, conn, shouhu))
+    old = await _pack(conn, against) if against else await _replaced(conn, shouhu, new)
     changes, digest = await asyncio.to_thread(compared, old, new)
     said = [(change, sentence(change, new.file) or Words("", "")) for change in changes]
     rows = [ChangeRow(**change._asdict(), said_zh=words.zh, said_en=words.en) for change, words in said]
@@ -269,7 +269,11 @@ async def policy_changes(
 
 async def to_replace(version: str, conn: AsyncConnection, shouhu: Service) -> str:
     """The version that this one will replace."""
-    return (await replaced_by(conn, shouhu.ledger, await _pack(conn, version), shouhu.ledger.clock())).version
+    return (await _replaced(conn, shouhu, await _pack(conn, version))).version
+
+
+async def _replaced(conn: AsyncConnection, shouhu: Service, draft: Pack) -> Pack:
+    return await replaced_by(conn, shouhu.ledger, draft, shouhu.ledger.clock())
 
 
 @router.get("/versions/{version}/dry-run", operation_id="dry_run_policy")

@@ -58,7 +58,7 @@ TWO = ("proc.head.1", "proc.procurator.1")
 LISTS = ("ledgers_due", "approvals", "full_views", "emergency_reads", "legal_holds")
 WITH = {
     "read_case": {"read_reporter"}, "read_paper": {"read_content"}, "registers_due": {"read_register"}, "outcomes": {"outcomes"},
-    "anonymised": {"outcomes"}, **{name: {name} for name in LISTS},
+    "anonymised": {"outcomes"}, "figures_workbook": {"outcomes"}, **{name: {name} for name in LISTS},
 }  # fmt: skip
 """What may stand beside it, for it is read as well; and what stands for a list or a figure as often as files were opened for it."""
 
