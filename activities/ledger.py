@@ -19,7 +19,7 @@ from app.domain.owed import RaiseDueOwed
 from app.domain.refusals import Refused
 from app.domain.rounds import RaiseDueRound
 from app.domain.terms import Agency
-from app.domain.watch import RaiseDueVisit
+from app.domain.watch_work import RaiseDueVisit
 
 SYSTEMS = select(tables.endpoints.c.agency).order_by(tables.endpoints.c.agency)
 

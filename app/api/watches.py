@@ -27,7 +27,8 @@ from app.domain.ledgers import categories
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
 from app.domain.visit import Finding, Outcome, VisitForm, counted_from
-from app.domain.watch import EndReason, EndWatch, RecordVisit, VerifyWarning, Watch, child_of
+from app.domain.watch import EndReason, Watch, child_of
+from app.domain.watch_work import EndWatch, RecordVisit, VerifyWarning
 from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)

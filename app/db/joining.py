@@ -19,17 +19,8 @@ from app.domain.handover import OfferWatch
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
 from app.domain.terms import CloseReason, Grade
-from app.domain.watch import (
-    BeginWatch,
-    EndReason,
-    EndWatch,
-    ResumeWatch,
-    SuspendWatch,
-    Watch,
-    child_of,
-    looser,
-    watch_id,
-)
+from app.domain.watch import EndReason, Watch, child_of, looser, watch_id
+from app.domain.watch_work import BeginWatch, EndWatch, ResumeWatch, SuspendWatch
 
 if TYPE_CHECKING:
     from app.db.ledger import Ledger

@@ -17,7 +17,8 @@ from app.domain.fold import fold
 from app.domain.owed import Owed, apply_owed, decide_owed, next_owed_deadline, owed_event_adapter
 from app.domain.progress import Progress, next_deadline
 from app.domain.rounds import Round, apply_round, decide_round, next_round_deadline, round_event_adapter
-from app.domain.watch import Watch, apply_watch, decide_watch, next_visit_deadline, watch_event_adapter
+from app.domain.watch import Watch, apply_watch, next_visit_deadline, watch_event_adapter
+from app.domain.watch_work import decide_watch
 
 NEWEST_CALENDAR = select(func.coalesce(func.max(tables.calendars.c.version), 0))
 

@@ -1,48 +1,25 @@
-"""The watch over a child, 监测预防: visits by grade, a missed visit that climbs the ladder, the end of the watch."""
+"""The watch over a child, 监测预防: what happened in it, where it stands, when it rings."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from zlib import crc32
 
 from pydantic import Field, TypeAdapter
 
-from app.domain.arrangement import (
-    ArrangeCare,
-    Arrangement,
-    CareArranged,
-    ContactRecorded,
-    ParentsReturned,
-    RecordContact,
-    RecordReturn,
-    contact_clock,
-    decide_arrangement,
-)
-from app.domain.clock import Clock, RungPlan
-from app.domain.commands import Command, RecomputeDeadlines
-from app.domain.determination import Category
-from app.domain.facts import Relation
-from app.domain.handover import Handover, OfferWatch, TakeWatch, WatchOffered, WatchTaken, offered, taken
-from app.domain.opening import desk_of, recipients
-from app.domain.policy import Frozen, Policy
-from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Agency, Grade, Rung, Term
+from app.domain.arrangement import Arrangement, CareArranged, ContactRecorded, ParentsReturned
+from app.domain.clock import Clock
+from app.domain.handover import Handover, WatchOffered, WatchTaken
+from app.domain.policy import Frozen
+from app.domain.terms import Grade, Rung, Term
 from app.domain.visit import (
-    Finding,
-    Outcome,
-    ParentContact,
-    RaiseWarning,
     VisitAttempted,
-    VisitForm,
     VisitRecorded,
     Warned,
     WarningOpened,
     WarningVerified,
     WatchFact,
     WatchRungFired,
-    counted_from,
-    made_on,
-    warned,
 )
 from app.domain.working_time import day_of
 
@@ -62,60 +39,6 @@ class EndReason(Term):
 SPREAD = timedelta(minutes=8)
 """Product default: the visits of a day fall due in one instant, and the engine records over so long which of them were missed.
 They count in days, and a district's night must not slow a desk; what is late for whom is told by the deadline, never by this."""
-
-
-class BeginWatch(Command):
-    """A closed case gives the child back to the watch, or its registration was verified: then there is no case."""
-
-    child_id: str
-    case_id: str | None = None
-    division: str
-    grade: Grade
-
-
-class RecordVisit(Command):
-    """走访; what was found at risk is a report by then, `report` is its case. It was made on `visited_on`, today where that is silent.
-
-    It may have been written where there is no network: what the engine did meanwhile does not stand against it.
-    """
-
-    minds: ClassVar[tuple[str, ...] | None] = ("visit_recorded", "watch_ended", "watch_suspended", "watch_taken")
-    visited_on: date | None = None
-    finding: Finding
-    grade: Grade | None = None
-    report: str | None = None
-    form: VisitForm | None = None
-    categories: tuple[str, ...] = ()
-    unclear: tuple[Relation, ...] = ()
-    """Of whom it says something by a relation that several of the family have."""
-
-
-class VerifyWarning(Command):
-    """核实预警; a risk is a report by then, `report` is its case."""
-
-    warning: int
-    outcome: Outcome
-    report: str | None = None
-
-
-class EndWatch(Command):
-    """The watch is over."""
-
-    reason: EndReason
-
-
-class SuspendWatch(Command):
-    """Two files are about one child, and the other's watch is the stricter: one watch goes on."""
-
-    instead: str
-
-
-class ResumeWatch(Command):
-    """The files are parted: it goes on as it stood."""
-
-
-class RaiseDueVisit(Command):
-    """The engine records every rung of a missed visit that is due."""
 
 
 class WatchBegan(WatchFact):
@@ -331,153 +254,6 @@ def _contacted(watch: Watch, contact: Clock | None, back: Clock | None = None) -
 def _rung(warning: Warned, about: str, rung: Rung) -> Warned:
     mine = about == f"{WARNING}{warning.number}"
     return warning.model_copy(update={"clock": warning.clock.fire(rung)}) if mine else warning
-
-
-def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: datetime) -> tuple[WatchEvent, ...]:
-    """The events of a command; raises Refused and changes nothing when the rules say no."""
-    head = {"at": now, "by": command.by.person_id, "behalf": command.by.acting_for}
-    if isinstance(command, BeginWatch):
-        return (_begun(watch, command, policy, now, head),)
-    if watch is None:
-        raise Refused(RefusalCode.CASE_NOT_FOUND)
-    if isinstance(command, ResumeWatch) and watch.suspended_for:
-        return (WatchResumed(**head),)
-    if not watch.is_open:
-        raise Refused(RefusalCode.CASE_CLOSED)
-    match command:
-        case SuspendWatch(instead=instead):
-            return (WatchSuspended(**head, instead=instead),)
-        case RecordVisit():
-            return _visited(watch, command, policy, now, head)
-        case RaiseWarning():
-            return _warning(watch, command, policy, now, head)
-        case VerifyWarning():
-            return (_verified(watch, command, head),)
-        case ArrangeCare() | RecordContact() | RecordReturn():
-            return (
-                watch_event_adapter.validate_python(decide_arrangement(watch.arrangement, command, policy, now, head)),
-            )
-        case OfferWatch():
-            return (offered(watch.desk, watch.handover, command, policy, now, head),)
-        case TakeWatch():
-            return (taken(watch.desk, watch.handover, command, head),)
-        case EndWatch(reason=reason):
-            return (WatchEnded(**head, reason=reason),)
-        case RaiseDueVisit():
-            return _missed(watch, now)
-        case RecomputeDeadlines(why=why):
-            return (_recomputed(watch, why, policy, now, head),)
-        case _:
-            raise Refused(RefusalCode.WRONG_STAGE)
-
-
-def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: datetime, head: dict[str, Any]) -> WatchBegan:
-    """The visits are planned anew, but one that was missed is still owed: nobody has seen the child meanwhile."""
-    missed = watch is not None and watch.is_open and watch.visit.due_at < now
-    return WatchBegan(
-        **head,
-        watch_id=watch_id(command.child_id),
-        child_id=command.child_id,
-        case_id=command.case_id,
-        division=command.division,
-        policy=policy.version,
-        grade=command.grade,
-        desk=desk_of(Agency.COMM, command.division),
-        visit=watch.visit if watch and missed else _visit(policy, now, command.grade),
-        keeps_open=watch is not None and not watch.has_ended,
-    )
-
-
-def _visited(
-    watch: Watch, command: RecordVisit, policy: Policy, now: datetime, head: dict[str, Any]
-) -> tuple[WatchEvent, ...]:
-    """The next visit is planned by the grade; a risk is never noted without its report; what meets a warning is verified."""
-    if (command.finding is Finding.AT_RISK) != (command.report is not None):
-        raise Refused(RefusalCode.RISK_NOT_REPORTED)
-    form, day = command.form or VisitForm(), made_on(command.visited_on, watch.began_on, now)
-    if not form.seen_in_person:
-        if command.finding is Finding.AT_RISK:
-            raise Refused(RefusalCode.CHILD_NOT_SEEN)
-        return (VisitAttempted(**head, form=form, visited_on=day),)
-    if command.unclear:
-        raise Refused(RefusalCode.WHICH_OF_FAMILY, relations=command.unclear)
-    made = counted_from(day, now)
-    grade, visit = _planned(watch, policy, made, command.grade or watch.grade, now)
-    missed = Rung.DESK_HEAD in watch.visit.fired and made > watch.visit.started_at
-    events: list[WatchEvent] = [
-        VisitRecorded(
-            **head, finding=command.finding, grade=grade, visit=visit, report=command.report, form=command.form, categories=command.categories,
-            visited_on=day, in_time_after_all=missed and day <= day_of(watch.visit.due_at),
-        )
-    ]  # fmt: skip
-    arrangement = watch.arrangement
-    if arrangement and form.parent_contact is ParentContact.WEEKLY and made >= arrangement.contact.started_at:
-        events.append(ContactRecorded(**head, contact=contact_clock(policy, made, known=now)))
-    if command.form and not command.report:
-        left_behind = watch.arrangement is not None or Category.LB.value in command.categories
-        open_rules = tuple(warning.rule for warning in watch.warnings)
-        events += warned(command.finding, form, left_behind, open_rules, policy, now)
-    return tuple(events)
-
-
-def _warning(
-    watch: Watch, command: RaiseWarning, policy: Policy, now: datetime, head: dict[str, Any]
-) -> tuple[WatchEvent, ...]:
-    """One of the same rule that waits already is enough."""
-    if any(warning.rule == command.rule for warning in watch.warnings):
-        return ()
-    clock = Clock.start(policy.time("warning_verify", urgent=command.urgent), now, policy.calendar)
-    return (WarningOpened(**head, rule=command.rule, basis=command.basis, clock=clock),)
-
-
-def _verified(watch: Watch, command: VerifyWarning, head: dict[str, Any]) -> WarningVerified:
-    """A risk is never noted without its report."""
-    warning = watch.warning(command.warning)
-    if warning is None:
-        raise Refused(RefusalCode.NO_SUCH_WARNING)
-    if (command.outcome is Outcome.RISK) != (command.report is not None):
-        raise Refused(RefusalCode.RISK_NOT_REPORTED)
-    return WarningVerified(
-        **head, warning=warning.number, rule=warning.rule, outcome=command.outcome, report=command.report
-    )
-
-
-def _recomputed(watch: Watch, why: str, policy: Policy, now: datetime, head: dict[str, Any]) -> VisitRecomputed:
-    moved = {about: clock.recompute(policy.calendar, now) for about, clock in watch.clocks()}
-    if not any(moved[about].differs_from(clock) for about, clock in watch.clocks()):
-        raise Refused(RefusalCode.NOTHING_TO_RECOMPUTE)
-    return VisitRecomputed(
-        **head, calendar_version=policy.calendar.version, reason=why, visit=moved[VISIT], contact=moved.get(CONTACT),
-        back=moved.get(BACK),
-        handover=moved.get(HANDOVER),
-        warnings=tuple(clock for about, clock in moved.items() if about.startswith(WARNING)),
-    )  # fmt: skip
-
-
-def _visit(policy: Policy, since: datetime, grade: Grade, known: datetime | None = None) -> Clock:
-    return Clock.start(policy.time(f"visit_{grade.value}", urgent=False), since, policy.calendar, known)
-
-
-def _planned(watch: Watch, policy: Policy, made: datetime, grade: Grade, now: datetime) -> tuple[Grade, Clock]:
-    """The grade and the next visit, by the newest that was made, whichever was sent first: one from before changes neither."""
-    counted = watch.visit.started_at
-    if made < counted or (made == counted and grade is watch.grade):
-        return watch.grade, watch.visit
-    return grade, _visit(policy, made, grade, known=now)
-
-
-def _missed(watch: Watch, now: datetime) -> tuple[WatchEvent, ...]:
-    fired = tuple(_fired(watch, about, plan, now) for about, clock in watch.clocks() for plan in clock.due_rungs(now))
-    if not fired:
-        raise Refused(RefusalCode.NOTHING_DUE)
-    return fired
-
-
-def _fired(watch: Watch, about: str, plan: RungPlan, now: datetime) -> WatchEvent:
-    told = {"at": now, "rung": plan.rung, "planned_at": plan.at}
-    desk = watch.handover.desk if about == HANDOVER and watch.handover else watch.desk
-    told |= {"recipients": recipients(plan.rung, Agency.COMM, desk, None)}
-    return VisitRungFired(**told) if about == VISIT else WatchRungFired(**told, about=about)
 
 
 def looser(one: Watch, other: Watch) -> Watch:

@@ -27,7 +27,8 @@ from app.domain.terms import Agency, Grade, Trigger
 from app.domain.terms import Service as Help
 from app.domain.titles import TITLES
 from app.domain.visit import Acknowledgement, Finding, Guardianship, Outcome, ParentContact, Supervision
-from app.domain.watch import EndReason, RecordVisit
+from app.domain.watch import EndReason
+from app.domain.watch_work import RecordVisit
 from app.domain.working_time import day_of
 from app.web.forms import Form
 from app.web.frame import STRICT

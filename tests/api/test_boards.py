@@ -8,7 +8,8 @@ from sqlalchemy import insert, select
 from app.db import tables
 from app.domain.access import ENGINE
 from app.domain.terms import Cause, Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import rows_of
 

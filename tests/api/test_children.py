@@ -9,7 +9,8 @@ from app.db import tables
 from app.db.ledger import events_since
 from app.domain.access import ENGINE
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from tests.api.test_reports import is_problem
 
 COMMITTEE, STREET, CIVIL = "comm-110106007.officer.1", "street-110106007.officer.1", "civil.officer.1"

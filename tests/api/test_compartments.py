@@ -9,7 +9,8 @@ from app.db import tables
 from app.domain import access, compartment
 from app.domain.access import ENGINE, Action
 from app.domain.terms import Agency, Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from tests.api.test_need import everything
 from tests.api.test_sealed import OFFENCE
 

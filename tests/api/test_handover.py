@@ -4,7 +4,8 @@ import pytest
 
 from app.db.ledger import events_since
 from app.domain.access import ENGINE
-from app.domain.watch import RaiseDueVisit, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import RaiseDueVisit
 from tests.api.test_registration import CHILD, register
 from tests.api.test_reports import is_problem
 

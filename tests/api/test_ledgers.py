@@ -13,7 +13,8 @@ from app.domain.child_file import file_id
 from app.domain.commands import EnterStage
 from app.domain.ledgers import COLUMNS
 from app.domain.terms import Grade, Stage
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from app.policy.loader import load
 from tests.api.test_reports import is_problem
 

@@ -13,7 +13,8 @@ from app.domain.access import ENGINE
 from app.domain.disclosure import packet
 from app.domain.progress import Progress
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from app.main import create_app
 from app.policy.loader import load
 from app.settings import Settings

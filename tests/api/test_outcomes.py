@@ -31,7 +31,8 @@ from app.domain.fold import fold
 from app.domain.refusals import Refused
 from app.domain.rounds import Asked, CloseRound, OpenRound, ReturnRound, round_id
 from app.domain.terms import Agency, Grade, Stage
-from app.domain.watch import BeginWatch, RaiseDueVisit, RecordVisit, apply_watch, watch_event_adapter, watch_id
+from app.domain.watch import apply_watch, watch_event_adapter, watch_id
+from app.domain.watch_work import BeginWatch, RaiseDueVisit, RecordVisit
 from app.domain.working_time import day_of
 from app.policy.loader import load
 from tests.api.raw_cards import COUNTS, Raw, by_agency

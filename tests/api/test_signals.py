@@ -8,7 +8,8 @@ from sqlalchemy import delete, func, select
 
 from app.db import signals, tables
 from app.domain.access import ENGINE
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from tests.api.test_keys import give  # noqa: F401 (a fixture)
 from tests.api.test_registration import CHILD, register
 from tests.api.test_reports import is_problem

@@ -11,7 +11,8 @@ from app.api.context import SESSION
 from app.db.accounts import begin_session
 from app.domain.access import ENGINE
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from app.main import create_app
 from app.settings import Settings
 from app.web.wrong import is_page

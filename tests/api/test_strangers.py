@@ -12,7 +12,8 @@ from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.handover import OfferWatch
 from app.domain.terms import Fault, Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from app.main import create_app
 from app.settings import Settings
 from app.web.wrong import is_page

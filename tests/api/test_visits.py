@@ -6,7 +6,8 @@ import pytest
 
 from app.domain.access import ENGINE
 from app.domain.visit import RaiseWarning
-from app.domain.watch import RaiseDueVisit, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import RaiseDueVisit
 from app.domain.working_time import day_of
 from tests.api.test_ledgers import AWAY, COMMITTEE, DIVISION, STREET, WOMEN, book, in_full, of, watched
 from tests.api.test_reports import is_problem

@@ -20,7 +20,8 @@ from app.domain.child_file import file_id
 from app.domain.clock import Clock
 from app.domain.handover import OfferWatch
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch, EndWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch, EndWatch
 from app.domain.working_time import day_of
 from app.main import create_app
 from app.policy.loader import load

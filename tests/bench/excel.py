@@ -31,7 +31,8 @@ from app.domain.child_file import EnterChange, PassChange, Registration, file_id
 from app.domain.child_terms import FileField, Found
 from app.domain.facts import Sex
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from app.policy.loader import load
 from app.stack import Stack
 from app.workbook import MEDIA_TYPE

@@ -18,7 +18,8 @@ from app.db.ledger import Ledger
 from app.db.session import engine_of
 from app.domain.access import ENGINE
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch, RecordVisit, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch, RecordVisit
 from app.policy.loader import load
 from app.settings import Settings
 from app.stack import Stack

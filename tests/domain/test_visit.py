@@ -7,6 +7,7 @@ import pytest
 from app.domain import arrangement as a
 from app.domain import visit as v
 from app.domain import watch as w
+from app.domain import watch_work as work
 from app.domain.access import ENGINE
 from app.domain.facts import Relation
 from app.domain.handover import OfferWatch
@@ -28,11 +29,11 @@ class Watched:
         self.begin(grade=grade)
 
     def begin(self, case="case-1", division="110106007", grade=Grade.LOW):
-        begin = w.BeginWatch(by=ENGINE, child_id="ch-1", case_id=case, division=division, grade=grade)
+        begin = work.BeginWatch(by=ENGINE, child_id="ch-1", case_id=case, division=division, grade=grade)
         return self.do(begin)
 
     def do(self, command):
-        made = w.decide_watch(self.state, command, POLICY, self.now)
+        made = work.decide_watch(self.state, command, POLICY, self.now)
         for event in made:
             self.state = w.apply_watch(self.state, w.watch_event_adapter.validate_json(event.model_dump_json()))
             self.events.append(event)
@@ -41,7 +42,7 @@ class Watched:
     def visit(self, finding="well", categories=(), ago=None, grade=None, **form):
         given, on = v.VisitForm(**form) if form else None, None if ago is None else day_of(self.now) - timedelta(ago)
         said = {"finding": finding, "form": given, "categories": categories, "visited_on": on, "grade": grade}
-        return self.do(w.RecordVisit(by=at_desk(COMM), **said))
+        return self.do(work.RecordVisit(by=at_desk(COMM), **said))
 
     def arrange(self, **more):
         said = {"relation": Relation.GRANDPARENT, "is_adult": True, "is_able": True, "leaves_on": LEAVES, **more}
@@ -58,7 +59,7 @@ class Watched:
         fired = []
         while (due := w.next_visit_deadline(self.state)) and due < self.now + timedelta(days=80):
             self.now = due
-            fired += self.do(w.RaiseDueVisit(by=ENGINE))
+            fired += self.do(work.RaiseDueVisit(by=ENGINE))
         return fired
 
 
@@ -114,7 +115,7 @@ def test_a_visit_without_the_child_is_an_attempt_and_the_visit_stays_owed():
     due = watched.state.visit
     (attempt,) = watched.visit(seen_in_person=False)
     assert (attempt.kind, watched.state.visit, watched.state.visits) == ("visit_attempted", due, 0)
-    at_risk = w.RecordVisit(
+    at_risk = work.RecordVisit(
         by=at_desk(COMM), finding="at_risk", report="case-2", form=v.VisitForm(seen_in_person=False)
     )
     assert watched.refused(lambda: watched.do(at_risk)).code == "child_not_seen"
@@ -127,7 +128,7 @@ def test_a_visit_counts_from_the_day_on_which_it_was_made_and_not_from_that_on_w
         assert watched.refused(lambda ago=ahead_or_before: watched.visit(ago=ago)).code == code
     began = day_of(watched.now)
     watched.now += timedelta(days=9)
-    told = [event.rung for event in watched.do(w.RaiseDueVisit(by=ENGINE))]
+    told = [event.rung for event in watched.do(work.RaiseDueVisit(by=ENGINE))]
     assert told[:2] == [Rung.REMIND, Rung.DESK_HEAD]
     (sent,) = watched.visit(ago=3)
     assert (sent.day, sent.in_time_after_all) == (began + timedelta(days=6), True)
@@ -137,7 +138,7 @@ def test_a_visit_counts_from_the_day_on_which_it_was_made_and_not_from_that_on_w
     (attempt,) = watched.visit(ago=1, seen_in_person=False)
     assert (attempt.visited_on, watched.state.visit) == (began + timedelta(days=8), sent.visit)
     watched.now += timedelta(days=5)
-    watched.do(w.RaiseDueVisit(by=ENGINE))
+    watched.do(work.RaiseDueVisit(by=ENGINE))
     (late,) = watched.visit(ago=0)
     assert (late.in_time_after_all, day_of(late.visit.due_at)) == (False, began + timedelta(days=21))
     from_before = late.model_dump(mode="json", exclude={"visited_on", "in_time_after_all"})
@@ -150,7 +151,7 @@ def test_a_visit_from_before_the_newest_changes_neither_its_grade_nor_its_runnin
     watched.now += timedelta(days=3)
     watched.visit(grade=Grade.HIGH)
     watched.now += timedelta(days=10)
-    watched.do(w.RaiseDueVisit(by=ENGINE))
+    watched.do(work.RaiseDueVisit(by=ENGINE))
     missed = watched.state.visit
     assert Rung.DESK_HEAD in missed.fired
     for ago, grade in ((12, Grade.LOW), (13, Grade.HIGH)):
@@ -164,7 +165,7 @@ def test_a_visit_from_before_the_newest_changes_neither_its_grade_nor_its_runnin
 
 def test_of_whom_it_is_not_clear_nothing_is_recorded():
     watched = Watched()
-    about = w.RecordVisit(by=at_desk(COMM), finding="well", unclear=(Relation.FATHER,))
+    about = work.RecordVisit(by=at_desk(COMM), finding="well", unclear=(Relation.FATHER,))
     refusal = watched.refused(lambda: watched.do(about))
     assert (refusal.code, refusal.facts["relations"]) == ("which_of_family", ("father",))
     (attempt,) = watched.do(about.model_copy(update={"form": v.VisitForm(seen_in_person=False)}))
@@ -183,11 +184,14 @@ def test_what_is_known_to_be_owed_only_now_climbs_from_now_on():
 
 def test_a_watch_that_goes_on_began_when_it_first_did_and_one_that_had_ended_begins_anew():
     watched = Watched()
-    began, begin = day_of(watched.now), w.BeginWatch(by=ENGINE, child_id="ch-1", division="110106007", grade=Grade.LOW)
+    began, begin = (
+        day_of(watched.now),
+        work.BeginWatch(by=ENGINE, child_id="ch-1", division="110106007", grade=Grade.LOW),
+    )
     watched.now += timedelta(days=4)
     watched.do(begin)
     assert watched.state.began_on == began
-    watched.do(w.EndWatch(by=at_desk(COMM), reason="risk_ended"))
+    watched.do(work.EndWatch(by=at_desk(COMM), reason="risk_ended"))
     watched.do(begin)
     assert watched.state.began_on == began + timedelta(days=4)
 
@@ -201,7 +205,7 @@ def test_a_warning_that_nobody_verifies_climbs_the_ladder_and_one_that_is_verifi
     fired = [event for event in watched.climb() if isinstance(event, v.WatchRungFired)]
     assert [event.rung for event in fired] == list(Rung)
     assert {event.about for event in fired} == {f"warning:{warning.number}"}
-    verify = w.VerifyWarning(by=at_desk(COMM), warning=warning.number, outcome="risk")
+    verify = work.VerifyWarning(by=at_desk(COMM), warning=warning.number, outcome="risk")
     assert watched.refused(lambda: watched.do(verify)).code == "risk_not_reported"
     watched.do(verify.model_copy(update={"report": "case-2"}))
     assert watched.state.warnings == ()
@@ -273,10 +277,10 @@ def test_a_watch_that_a_closed_case_begins_again_goes_on_with_what_is_open_in_it
     assert begun.visit.started_at == watched.now
     watched.begin("case-3", division="110106008")
     assert (watched.state.desk, watched.state.handover) == ("COMM-110106008", None), "it has come to who was asked"
-    watched.do(w.SuspendWatch(by=ENGINE, instead="watch-ch-2"))
+    watched.do(work.SuspendWatch(by=ENGINE, instead="watch-ch-2"))
     watched.begin("case-4")
     assert watched.state.arrangement == before.arrangement
-    watched.do(w.EndWatch(by=ENGINE, reason="risk_ended"))
+    watched.do(work.EndWatch(by=ENGINE, reason="risk_ended"))
     watched.begin("case-5")
     assert (watched.state.warnings, watched.state.arrangement, watched.state.visits) == ((), None, 0)
 

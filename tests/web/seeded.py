@@ -16,7 +16,8 @@ from app.demo_people import People, Refusal
 from app.domain.access import ENGINE
 from app.domain.owed import Matter
 from app.domain.terms import Grade
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from app.main import create_app
 from app.policy.loader import load
 from app.settings import Settings

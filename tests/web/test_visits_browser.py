@@ -7,7 +7,7 @@ import pytest
 from app.db.ledger import Ledger
 from app.domain.access import ENGINE
 from app.domain.visit import RaiseWarning
-from app.domain.watch import EndWatch
+from app.domain.watch_work import EndWatch
 from app.domain.working_time import day_of
 from app.policy.loader import load
 from tests.web.conftest import SMALL

@@ -8,7 +8,8 @@ from app.db.ledger import Ledger, events_since
 from app.domain.access import ENGINE
 from app.domain.refusals import Refused
 from app.domain.terms import Rung
-from app.domain.watch import BeginWatch, EndWatch, RecordVisit, VisitRungFired, watch_event_adapter, watch_id
+from app.domain.watch import VisitRungFired, watch_event_adapter, watch_id
+from app.domain.watch_work import BeginWatch, EndWatch, RecordVisit
 from tests.world import World, at_desk
 
 COMMITTEE = "COMM-110106101"

@@ -17,7 +17,8 @@ from app.domain.agreement import Differs
 from app.domain.owed import Matter, OwedRungFired, owed_event_adapter, owed_id
 from app.domain.registers import EndOfEntry, ended, written
 from app.domain.terms import Rung
-from app.domain.watch import BeginWatch, watch_id
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from app.schedules import check_id, keep_checks
 from tests.world import PATIENCE, World, at_desk
 
