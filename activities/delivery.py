@@ -17,7 +17,7 @@ from app.db.ledger import Ledger
 from app.db.past import report_of
 from app.db.people import machine_of
 from app.db.vault import opened, opened_one
-from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.disclosure import View, as_known, packet
 from app.domain.masking import hidden_from, texts_without
@@ -118,8 +118,8 @@ class Delivery:
             **({"children": [child.id for child in progress.children]} if named else {}),
         }
 
-    async def _record(self, order: Order, outcome: c.Outcome, *, code: str = "", reference: str = "") -> Moved:
-        command = c.RecordDelivery(
+    async def _record(self, order: Order, outcome: rc.Outcome, *, code: str = "", reference: str = "") -> Moved:
+        command = rc.RecordDelivery(
             by=ENGINE, referral_id=order.referral_id, outcome=outcome, code=code, reference=reference
         )
         try:

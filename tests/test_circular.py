@@ -13,7 +13,7 @@ from app.db import tables
 from app.db.circulars import circulars, facts_of, keep, span
 from app.db.scorecard import KEPT
 from app.district import DIVISIONS
-from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.facts import BEIJING
 from app.domain.terms import Agency
 from app.schedules import CIRCULAR, keep_circular
@@ -95,7 +95,7 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
         other = await world.report("CN-02", tell=False)
     leg = next(leg for leg in (await world.fold(other)).open_referrals if leg.agency is not Agency.POLICE)
     await world.do(
-        other, c.ReturnReferral(by=at_desk(leg.desk), referral_id=leg.id, reason="missing_contact"), tell=False
+        other, rc.ReturnReferral(by=at_desk(leg.desk), referral_id=leg.id, reason="missing_contact"), tell=False
     )
     await world.report(facts=OFFENCE.model_copy(update={"division": "110106022"}), by=at_desk("PROC"), tell=False)
     month = world.now.astimezone(BEIJING).date().replace(day=1)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.case import decide, file_report
 from app.domain.facts import ReportFacts
 from app.domain.fold import fold
@@ -44,8 +45,8 @@ def test_it_answers_all_the_worked_cases_and_its_cases_owe_what_it_says(case):
     assert list(dry_run(OLD, load(RELEASE), [("case-1", facts)]))
     assert not any(route.procedure for route in OLD.triage(facts).routes), "its legs are done when they are done"
     for leg in progress.open_referrals[:1]:
-        accepted = decide(progress, c.AcceptReferral(by=at_desk(leg.desk), referral_id=leg.id), rules, MORNING)
-        done = c.CompleteReferral(by=at_desk(leg.desk), referral_id=leg.id)
+        accepted = decide(progress, rc.AcceptReferral(by=at_desk(leg.desk), referral_id=leg.id), rules, MORNING)
+        done = rc.CompleteReferral(by=at_desk(leg.desk), referral_id=leg.id)
         assert decide(fold(accepted, progress), done, rules, MORNING)[0].kind == "referral_completed"
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from app.district import DESKS
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.facts import ReportFacts
 from app.domain.terms import Grade, Safety, Stage
@@ -73,7 +74,7 @@ def test_a_social_worker_assesses_and_grades_once_the_child_is_safe():
     leg = case.leg("SW")
     assert {"R127", "R128"} <= set(leg.basis)
     case.accept(leg)
-    assert case.refused(c.CompleteReferral(by=at_desk("SW"), referral_id=leg.id)) == "no_assessment"
+    assert case.refused(rc.CompleteReferral(by=at_desk("SW"), referral_id=leg.id)) == "no_assessment"
     case.do(c.FileAssessment(by=at_desk("SW"), referral_id=leg.id, grade=Grade.HIGH))
     assert case.progress.grade is Grade.HIGH
 

@@ -14,6 +14,7 @@ from app.db import tables
 from app.db.ledger import Ledger, events_since
 from app.db.refold import BATCH
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import Actor
 from app.domain.events import event_adapter
 from app.domain.fold import fold
@@ -150,7 +151,7 @@ class World:
         while legs := (await self.columns(case_id)).open_referrals:
             leg, who = legs[0], at_desk(legs[0].desk)
             if leg.state == "sent":
-                await self.do(case_id, c.AcceptReferral(by=who, referral_id=leg.id))
+                await self.do(case_id, rc.AcceptReferral(by=who, referral_id=leg.id))
             if leg.assessment:
                 await self.do(case_id, c.FileAssessment(by=who, referral_id=leg.id, grade="medium"))
             else:

@@ -25,6 +25,7 @@ from app.db.streams import STREAMS
 from app.db.vault import opened_one
 from app.db.walls import open_door
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE, Action
 from app.domain.clock import DayKind
 from app.domain.progress import LEFT, Progress
@@ -200,14 +201,14 @@ def _command(agency: Agency, said: Callback) -> c.Command:
     try:
         match said.verb:
             case "accept":
-                return c.AcceptReferral(**head)
+                return rc.AcceptReferral(**head)
             case "complete":
-                return c.CompleteReferral(**head, outcome=said.outcome, record=said.record, about=said.about)
+                return rc.CompleteReferral(**head, outcome=said.outcome, record=said.record, about=said.about)
             case "return":
-                return c.ReturnReferral(**head, reason=ReturnReason(said.reason))
+                return rc.ReturnReferral(**head, reason=ReturnReason(said.reason))
             case "decline":
-                return c.DeclineReferral(**head, reason=DeclineReason(said.reason))
+                return rc.DeclineReferral(**head, reason=DeclineReason(said.reason))
             case "fail":
-                return c.FailReferral(**head, reason=FailReason(said.reason))
+                return rc.FailReferral(**head, reason=FailReason(said.reason))
     except ValueError:
         raise Problem(422, "unknown_reason", "没有此原因代码 · There is no such reason for this verb.") from None

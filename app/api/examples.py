@@ -10,6 +10,7 @@ from app.api.flow import flow_of
 from app.api.procedures import procedures_of
 from app.db.projections import case_columns, task_rows
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import Actor
 from app.domain.benefits import Benefit
 from app.domain.case import decide, file_report
@@ -55,7 +56,7 @@ def examples() -> dict[str, Any]:
     policy = load("fengtai-2026.1").with_calendar(seed().calendar())
     report = c.FileReport(by=REPORTER, facts=facts_of("CN-02").at(FILED), unit=REPORTER.desk)
     filed = file_report(CASE, report, policy, FILED)
-    accept = c.AcceptReferral(by=OFFICER, referral_id="a-police-1")
+    accept = rc.AcceptReferral(by=OFFICER, referral_id="a-police-1")
     accepted = decide(fold(filed), accept, policy, ACCEPTED)
     now = fold([*filed, *accepted])
     begun = fold([begin(now, policy, ACCEPTED, "guardian_admonition")], now)

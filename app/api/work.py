@@ -15,7 +15,9 @@ from app.db.intake import decide_suggestions
 from app.db.ledger import Recorded
 from app.db.past import report_of
 from app.db.people import actors_of, units_of
+from app.domain import benefit_commands as bc
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import DESK_STAFF, Action, Actor
 from app.domain.progress import ClockName, Progress, running_clocks
 from app.domain.refusals import RefusalCode, Refused
@@ -36,28 +38,28 @@ DryRun = Annotated[
 ]
 
 ON_REFERRAL: dict[str, tuple[type[c.Command], Action]] = {
-    "accept": (c.AcceptReferral, Action.WORK_REFERRAL),
-    "return": (c.ReturnReferral, Action.WORK_REFERRAL),
-    "supply": (c.SupplyMaterial, Action.SUPPLY_MATERIAL),
-    "decline": (c.DeclineReferral, Action.WORK_REFERRAL),
-    "pass-on": (c.PassOnReferral, Action.WORK_REFERRAL),
-    "complete": (c.CompleteReferral, Action.WORK_REFERRAL),
-    "fail": (c.FailReferral, Action.WORK_REFERRAL),
+    "accept": (rc.AcceptReferral, Action.WORK_REFERRAL),
+    "return": (rc.ReturnReferral, Action.WORK_REFERRAL),
+    "supply": (rc.SupplyMaterial, Action.SUPPLY_MATERIAL),
+    "decline": (rc.DeclineReferral, Action.WORK_REFERRAL),
+    "pass-on": (rc.PassOnReferral, Action.WORK_REFERRAL),
+    "complete": (rc.CompleteReferral, Action.WORK_REFERRAL),
+    "fail": (rc.FailReferral, Action.WORK_REFERRAL),
     "assess": (c.FileAssessment, Action.WORK_REFERRAL),
-    "extend": (c.ExtendReferral, Action.EXTEND),
-    "pause": (c.PauseReferral, Action.WORK_REFERRAL),
-    "resume": (c.ResumeReferral, Action.WORK_REFERRAL),
-    "claim": (c.ClaimTask, Action.CLAIM),
-    "hand-back": (c.HandBackTask, Action.HAND_BACK),
-    "move": (c.MoveTask, Action.MOVE_TASK),
-    "reassign": (c.ReassignReferral, Action.REASSIGN),
-    "urge": (c.UrgeReferral, Action.URGE),
-    "supervise": (c.SuperviseReferral, Action.SUPERVISE),
+    "extend": (rc.ExtendReferral, Action.EXTEND),
+    "pause": (rc.PauseReferral, Action.WORK_REFERRAL),
+    "resume": (rc.ResumeReferral, Action.WORK_REFERRAL),
+    "claim": (rc.ClaimTask, Action.CLAIM),
+    "hand-back": (rc.HandBackTask, Action.HAND_BACK),
+    "move": (rc.MoveTask, Action.MOVE_TASK),
+    "reassign": (rc.ReassignReferral, Action.REASSIGN),
+    "urge": (rc.UrgeReferral, Action.URGE),
+    "supervise": (rc.SuperviseReferral, Action.SUPERVISE),
 }
 ON_DUTY: dict[str, tuple[type[c.Command], Action]] = {
     "meet": (c.MeetDuty, Action.WORK_REFERRAL),
     "outcome": (c.RecordOutcome, Action.WORK_REFERRAL),
-    "reply": (c.ReplyToSupervision, Action.WORK_REFERRAL),
+    "reply": (rc.ReplyToSupervision, Action.WORK_REFERRAL),
 }
 ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
     "procedure": (c.StartProcedure, Action.START_PROCEDURE),
@@ -66,11 +68,11 @@ ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
     "grade-review": (c.ReviewGrade, Action.REVIEW_GRADE),
     "assessment-return": (c.ReturnAssessment, Action.REVIEW_GRADE),
     "plan": (c.AdoptPlan, Action.ADOPT_PLAN),
-    "benefit": (c.DecideBenefit, Action.DECIDE_BENEFIT),
-    "benefit-choice": (c.ChooseHighest, Action.DECIDE_BENEFIT),
-    "benefit-hearing": (c.HearFamily, Action.DECIDE_BENEFIT),
-    "bill": (c.OpenBill, Action.SETTLE_BILL),
-    "bill-payer": (c.RecordPayer, Action.SETTLE_BILL),
+    "benefit": (bc.DecideBenefit, Action.DECIDE_BENEFIT),
+    "benefit-choice": (bc.ChooseHighest, Action.DECIDE_BENEFIT),
+    "benefit-hearing": (bc.HearFamily, Action.DECIDE_BENEFIT),
+    "bill": (bc.OpenBill, Action.SETTLE_BILL),
+    "bill-payer": (bc.RecordPayer, Action.SETTLE_BILL),
     "post-assessment": (c.FilePostAssessment, Action.CONFIRM_SAFETY),
     "answer": (c.AnswerReporter, Action.ANSWER_REPORTER),
     "waive-answer": (c.WaiveAnswer, Action.ANSWER_REPORTER),
@@ -87,20 +89,20 @@ ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
 
 CHILD = "ch-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"
 EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
-    c.ReturnReferral: {"reason": "missing_contact", "note": "请补充联系电话"},
-    c.DeclineReferral: {"reason": "not_competent"},
-    c.PassOnReferral: {"to": "CIVIL", "reason": "not_competent"},
-    c.FailReferral: {"reason": "family_moved"},
+    rc.ReturnReferral: {"reason": "missing_contact", "note": "请补充联系电话"},
+    rc.DeclineReferral: {"reason": "not_competent"},
+    rc.PassOnReferral: {"to": "CIVIL", "reason": "not_competent"},
+    rc.FailReferral: {"reason": "family_moved"},
     c.FileAssessment: {
         "grade": "medium",
         "override": "mitigated",
         "note": "评估报告全文",
         "seen": [{"child_id": CHILD, "child": {"lost_family_support": "yes"}, "household": {"low_income": "no"}}],
     },
-    c.ExtendReferral: {"reason": "complex_facts", "by_budget": {"amount": 5, "unit": "working_days"}},
-    c.PauseReferral: {"reason": "awaiting_material"},
-    c.MoveTask: {"to": "police.officer.2"},
-    c.ReassignReferral: {"to": "CIVIL"},
+    rc.ExtendReferral: {"reason": "complex_facts", "by_budget": {"amount": 5, "unit": "working_days"}},
+    rc.PauseReferral: {"reason": "awaiting_material"},
+    rc.MoveTask: {"to": "police.officer.2"},
+    rc.ReassignReferral: {"to": "CIVIL"},
     c.StartProcedure: {"procedure": "guardian_admonition"},
     c.RecordOutcome: {"outcome": "admonished", "record": {"done_on": "2026-05-06"}, "note": "已当面劝诫"},
     c.ConfirmSafety: {"child_id": CHILD, "safety": "safe"},
@@ -108,17 +110,17 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     c.ReturnAssessment: {"present": 5, "note": "缺少对其他照料人的走访，请补充评估"},
     c.AdoptPlan: {"items": [{"agency": "EDU", "service": "education_support"}], "lead": "CIVIL"},
     c.FilePostAssessment: {"grade": "low"},
-    c.DecideBenefit: {"child_id": CHILD, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00"},
-    c.ChooseHighest: {
+    bc.DecideBenefit: {"child_id": CHILD, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00"},
+    bc.ChooseHighest: {
         "child_id": CHILD,
         "benefit": "B_DIFF",
         "signed_on": "2026-05-06",
         "met": ["B_DIFF", "B_DIS_LIVING", "B_DIS_NURSING"],
         "still_open": ["B_TK"],
     },
-    c.HearFamily: {"child_id": CHILD, "benefit": "B_DIFF", "heard_on": "2026-05-06", "note": "家庭意见全文"},
-    c.OpenBill: {"child_id": CHILD, "yuan": "12000.00"},
-    c.RecordPayer: {"bill_id": "bill-1", "payer": "MED_BASIC", "approved": "6000.00"},
+    bc.HearFamily: {"child_id": CHILD, "benefit": "B_DIFF", "heard_on": "2026-05-06", "note": "家庭意见全文"},
+    bc.OpenBill: {"child_id": CHILD, "yuan": "12000.00"},
+    bc.RecordPayer: {"bill_id": "bill-1", "payer": "MED_BASIC", "approved": "6000.00"},
     c.MovePolicy: {"version": "fengtai-2027.1"},
     c.WaiveAnswer: {"reason": "anonymous"},
     c.LinkReport: {"primary": "case-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"},
@@ -217,7 +219,7 @@ async def _recorded(
     require(who, action, subject_of(progress, referral_id, owed))
     if isinstance(command, c.LinkReport):
         await progress_of(conn, who, command.primary)
-    if isinstance(command, c.MoveTask):
+    if isinstance(command, rc.MoveTask):
         await _require_colleague(conn, progress, command)
     if isinstance(command, c.Grading):
         command = command.model_copy(update={"proposed": await _by_the_scale(conn, shouhu, progress, command)})
@@ -251,7 +253,7 @@ def _done(recorded: Recorded) -> Done:
     )  # fmt: skip
 
 
-async def _require_colleague(conn: Conn, progress: Progress, command: c.MoveTask) -> None:
+async def _require_colleague(conn: Conn, progress: Progress, command: rc.MoveTask) -> None:
     """A task is moved to somebody who works at its desk, or it would be lost."""
     referral = progress.referral(command.referral_id)
     colleague = (await actors_of(conn, {command.to})).get(command.to)

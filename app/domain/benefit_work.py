@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from app.domain import commands as c
+from app.domain import benefit_commands as bc
 from app.domain import events as e
 from app.domain.benefits import Benefit, Result, Verdict, parts_of
 from app.domain.entitlement import BenefitRules, Comparison, Line, Part, change_amount, choose, compare
@@ -35,7 +35,7 @@ def _require_past(day: date, now: datetime) -> None:
         raise Refused(RefusalCode.DATE_IN_FUTURE, date=day.isoformat())
 
 
-def _decide_benefit(progress: Progress, command: c.DecideBenefit, policy: Policy, now: datetime) -> Events:
+def _decide_benefit(progress: Progress, command: bc.DecideBenefit, policy: Policy, now: datetime) -> Events:
     _require_child(progress, command.child_id)
     held = progress.held(command.child_id, command.benefit)
     if (held is not None) is not command.verdict.of_one_that_is_held:
@@ -57,7 +57,7 @@ def _decide_benefit(progress: Progress, command: c.DecideBenefit, policy: Policy
     return (decided,)
 
 
-def _first_amount(progress: Progress, command: c.DecideBenefit, rules: BenefitRules, today: date) -> Decimal | None:
+def _first_amount(progress: Progress, command: bc.DecideBenefit, rules: BenefitRules, today: date) -> Decimal | None:
     """What the officer says, else the standard; a service has none."""
     if command.verdict is Verdict.REFUSE:
         return None
@@ -68,7 +68,7 @@ def _first_amount(progress: Progress, command: c.DecideBenefit, rules: BenefitRu
 
 def _require_room(
     progress: Progress,
-    command: c.DecideBenefit | c.ChooseHighest,
+    command: bc.DecideBenefit | bc.ChooseHighest,
     rules: BenefitRules,
     instead: tuple[Benefit, ...] = (),
 ) -> None:
@@ -82,7 +82,7 @@ def _require_room(
         raise Refused(RefusalCode.NOTICE_IS_SILENT, held=silent)
 
 
-def _choose_highest(progress: Progress, command: c.ChooseHighest, policy: Policy, now: datetime) -> Events:
+def _choose_highest(progress: Progress, command: bc.ChooseHighest, policy: Policy, now: datetime) -> Events:
     """The family's signature under the comparison; a switch to less than before needs that it was heard."""
     _require_child(progress, command.child_id)
     _require_past(command.signed_on, now)
@@ -102,7 +102,7 @@ def _choose_highest(progress: Progress, command: c.ChooseHighest, policy: Policy
     return (chosen,)
 
 
-def _comparison(command: c.ChooseHighest, rules: BenefitRules, today: date) -> Comparison:
+def _comparison(command: bc.ChooseHighest, rules: BenefitRules, today: date) -> Comparison:
     """The group's benefits as the officer found their conditions, at the amounts of today."""
 
     def found(part: Benefit) -> Known:
@@ -117,7 +117,7 @@ def _comparison(command: c.ChooseHighest, rules: BenefitRules, today: date) -> C
     return compare(lines, rules.standards, today)
 
 
-def _hear_family(progress: Progress, command: c.HearFamily, policy: Policy, now: datetime) -> Events:
+def _hear_family(progress: Progress, command: bc.HearFamily, policy: Policy, now: datetime) -> Events:
     if progress.held(command.child_id, command.benefit) is None:
         raise Refused(RefusalCode.BENEFIT_NOT_HELD)
     _require_past(command.heard_on, now)
@@ -127,7 +127,7 @@ def _hear_family(progress: Progress, command: c.HearFamily, policy: Policy, now:
     return (heard,)
 
 
-def _open_bill(progress: Progress, command: c.OpenBill, policy: Policy, now: datetime) -> Events:
+def _open_bill(progress: Progress, command: bc.OpenBill, policy: Policy, now: datetime) -> Events:
     _require_child(progress, command.child_id)
     number = len(progress.bills) + 1
     bill = Bill(id=f"bill-{number}", child_id=command.child_id, yuan=command.yuan, payers=policy.benefits.payers)
@@ -137,7 +137,7 @@ def _open_bill(progress: Progress, command: c.OpenBill, policy: Policy, now: dat
     return opened, begin(fold((opened,), progress), policy, now, COSTS, bill.id)
 
 
-def _record_payer(progress: Progress, command: c.RecordPayer, policy: Policy, now: datetime) -> Events:
+def _record_payer(progress: Progress, command: bc.RecordPayer, policy: Policy, now: datetime) -> Events:
     bill = progress.bill(command.bill_id)
     if bill is None:
         raise Refused(RefusalCode.BILL_NOT_FOUND)
@@ -152,9 +152,9 @@ def _record_payer(progress: Progress, command: c.RecordPayer, policy: Policy, no
 
 
 BENEFIT_WORK = {
-    c.DecideBenefit: _decide_benefit,
-    c.ChooseHighest: _choose_highest,
-    c.HearFamily: _hear_family,
-    c.OpenBill: _open_bill,
-    c.RecordPayer: _record_payer,
+    bc.DecideBenefit: _decide_benefit,
+    bc.ChooseHighest: _choose_highest,
+    bc.HearFamily: _hear_family,
+    bc.OpenBill: _open_bill,
+    bc.RecordPayer: _record_payer,
 }

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from app.domain import benefit_commands as bc
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.benefit_work import BENEFIT_WORK
 from app.domain.compartment import outside, require_inside, require_unsealed
 from app.domain.fold import fold
@@ -38,7 +40,7 @@ BY_ACT: dict[str, Callable[[Progress], bool]] = {
 
 WHILE_LINKED = (
     c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.AddNote, c.DeclareConflict, c.FollowPrimary, c.RaiseDue, c.RecomputeDeadlines,
-    c.RecordDelivery,
+    rc.RecordDelivery,
 )  # fmt: skip
 
 
@@ -62,9 +64,9 @@ def decide(progress: Progress | None, command: c.Command, policy: Policy, now: d
 def _goes_on(progress: Progress, command: c.Command) -> bool:
     """What a child receives outlives its case: there it is changed and stopped, by the amounts of the day; what is new is a new case."""
     match command:
-        case c.DecideBenefit() | c.HearFamily():
+        case bc.DecideBenefit() | bc.HearFamily():
             return progress.held(command.child_id, command.benefit) is not None
-        case c.ChooseHighest():
+        case bc.ChooseHighest():
             return bool(progress.benefits_of(command.child_id))
         case c.MovePolicy():
             return bool(progress.benefits)

@@ -1,39 +1,22 @@
-"""What a person, an agency's system or the engine asks of a case: imperatives, each by an actor."""
+"""What a person, an agency's system or the engine asks: imperatives, each by an actor; what all share, and those of a case as a whole."""
 
-from datetime import date
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, JsonValue
 
 from app.domain.access import Actor
-from app.domain.benefits import Benefit, Verdict, Yuan
-from app.domain.clock import Budget
 from app.domain.facts import ReportFacts, SeenOfAll
 from app.domain.policy import Frozen
-from app.domain.terms import (
-    Agency,
-    CloseReason,
-    DeclineReason,
-    ExtendReason,
-    FailReason,
-    Grade,
-    OverrideReason,
-    PauseReason,
-    ReturnReason,
-    Safety,
-    Service,
-    Stage,
-    WaiveReason,
-)
+from app.domain.terms import Agency, CloseReason, Grade, OverrideReason, Safety, Service, Stage, WaiveReason
 
 Note = Annotated[str, Field(max_length=20_000)]
 Concerned = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
 """The code of a unit, a desk, an agency or a person."""
 Code = Annotated[str, Field(max_length=64)]
 Record = Annotated[dict[Code, bool | int | Code], Field(max_length=20)]
+"""The dates, counts and file numbers that an outcome asks for, by name."""
 Whom = Annotated[tuple[Code, ...], Field(max_length=50)]
-
-
+"""Ids of the children or agencies that something is about."""
 FileId = Annotated[str, Field(pattern=r"^upload-[0-9a-f]{32}$")]
 
 
@@ -70,121 +53,6 @@ class FileReport(Command):
     unit: str
     watch: str | None = None
     about: tuple[str, ...] = ()
-
-
-class AcceptReferral(Command):
-    """受案."""
-
-    referral_id: str
-
-
-class ReturnReferral(Command):
-    """退回补正."""
-
-    referral_id: str
-    reason: ReturnReason
-
-
-class SupplyMaterial(Command):
-    """补正."""
-
-    referral_id: str
-
-
-class DeclineReferral(Command):
-    """不受案."""
-
-    referral_id: str
-    reason: DeclineReason
-
-
-class PassOnReferral(Command):
-    """再转 to the agency that is competent."""
-
-    referral_id: str
-    to: Agency
-    reason: DeclineReason = DeclineReason.NOT_COMPETENT
-
-
-class CompleteReferral(Command):
-    """完成; a leg that is the first step of a procedure needs its outcome, as in RecordOutcome."""
-
-    referral_id: str
-    outcome: Code = ""
-    record: Record = Field(default_factory=dict)
-    about: Whom = ()
-
-
-class FailReferral(Command):
-    """The task cannot reach its result."""
-
-    referral_id: str
-    reason: FailReason
-
-
-class ExtendReferral(Command):
-    """延期."""
-
-    referral_id: str
-    reason: ExtendReason
-    by_budget: Budget
-
-
-class PauseReferral(Command):
-    """中止."""
-
-    referral_id: str
-    reason: PauseReason
-
-
-class ResumeReferral(Command):
-    """恢复."""
-
-    referral_id: str
-
-
-class ClaimTask(Command):
-    """领取."""
-
-    referral_id: str
-
-
-class HandBackTask(Command):
-    """交回."""
-
-    referral_id: str
-
-
-class MoveTask(Command):
-    """移交 by the head."""
-
-    referral_id: str
-    to: str
-
-
-class ReassignReferral(Command):
-    """改派 by a supervisor."""
-
-    referral_id: str
-    to: Agency
-
-
-class UrgeReferral(Command):
-    """催办 by a supervisor."""
-
-    referral_id: str
-
-
-class SuperviseReferral(Command):
-    """督办: the agency owes a written reply within a time of its own."""
-
-    referral_id: str
-
-
-class ReplyToSupervision(Command):
-    """The agency's reply to 督办 or 检察监督."""
-
-    code: str
 
 
 class MeetDuty(Command):
@@ -362,64 +230,6 @@ class EnterStage(Command):
 
 class RaiseDue(Command):
     """The engine records every rung and expiry that is due."""
-
-
-class DecideBenefit(Command):
-    """待遇决定 of one child; refusing, cutting and stopping need written reasons (L64, L65)."""
-
-    child_id: str
-    benefit: Benefit
-    verdict: Verdict
-    yuan: Yuan | None = None
-    other_policy: bool = False
-    """The notice is silent on this beside what the child receives; a person decides under another policy."""
-
-
-class ChooseHighest(Command):
-    """择高: the family's signed choice after it was shown the comparison."""
-
-    child_id: str
-    benefit: Benefit
-    signed_on: date
-    met: tuple[Benefit, ...]
-    """The benefits, or parts of them, whose conditions the officer found fulfilled."""
-    still_open: tuple[Benefit, ...] = ()
-    other_policy: bool = False
-
-
-class HearFamily(Command):
-    """听取意见 before a benefit is cut or stopped."""
-
-    child_id: str
-    benefit: Benefit
-    heard_on: date
-
-
-class OpenBill(Command):
-    """A medical bill that the family cannot pay."""
-
-    child_id: str
-    yuan: Yuan = Field(gt=0)
-
-
-class RecordPayer(Command):
-    """Up to how much the payer whose turn it is pays."""
-
-    bill_id: str
-    payer: Benefit
-    approved: Yuan
-
-
-Outcome = Literal["delivered", "failing", "rejected", "withdrawn"]
-
-
-class RecordDelivery(Command):
-    """The engine records how an agency's system answered."""
-
-    referral_id: str
-    outcome: Outcome
-    code: str = Field(default="", max_length=64)
-    reference: str = Field(default="", max_length=128)
 
 
 class MovePolicy(Command):

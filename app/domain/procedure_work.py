@@ -6,6 +6,7 @@ from typing import Any
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.access import Actor
 from app.domain.facts import BEIJING
 from app.domain.opening import open_duty
@@ -163,7 +164,7 @@ def elapsed(progress: Progress, policy: Policy, now: datetime) -> Iterator[e.Eve
             yield from follow(progress, policy, duty.code, step, step.ends_by(ELAPSED), {"at": now})
 
 
-def _ended(progress: Progress, step: Step, command: c.CompleteReferral | c.RecordOutcome, now: datetime) -> Outcome:
+def _ended(progress: Progress, step: Step, command: rc.CompleteReferral | c.RecordOutcome, now: datetime) -> Outcome:
     """The outcome that was recorded, with all that it needs."""
     ended = step.ends_by(command.outcome)
     if ended.of_children and not progress.children:
@@ -194,7 +195,7 @@ def _record(progress: Progress, command: c.RecordOutcome, policy: Policy, now: d
     return follow(progress, policy, duty.code, step, ended, head, command.record, command.about)
 
 
-def _complete(progress: Progress, command: c.CompleteReferral, policy: Policy, now: datetime) -> Events:
+def _complete(progress: Progress, command: rc.CompleteReferral, policy: Policy, now: datetime) -> Events:
     """A leg is done when it is; one that is the first step of a procedure says how it ended."""
     referral, _ = in_work(progress, command, command.referral_id)
     if referral.assessment:
@@ -249,11 +250,11 @@ def usual_end(
     """How a desk usually ends a leg, assessments aside."""
     first = policy.route(referral.route_id, urgent=referral.urgent).procedure
     said = usual(progress, policy, now, policy.step(first), instead) if first else {}
-    return c.CompleteReferral(by=by, referral_id=referral.id, **said)
+    return rc.CompleteReferral(by=by, referral_id=referral.id, **said)
 
 
 PROCEDURE_WORK = {
     c.StartProcedure: _start,
     c.RecordOutcome: _record,
-    c.CompleteReferral: _complete,
+    rc.CompleteReferral: _complete,
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.access import Actor
 from app.domain.clock import Clock
 from app.domain.opening import REPLY, SUPERVISED, next_agency, reopen_leg
@@ -74,7 +75,7 @@ def in_work(progress: Progress, command: c.Command, referral_id: str) -> tuple[R
     return referral, referral.finish
 
 
-def _accept(progress: Progress, command: c.AcceptReferral, policy: Policy, now: datetime) -> Events:
+def _accept(progress: Progress, command: rc.AcceptReferral, policy: Policy, now: datetime) -> Events:
     referral = _not_accepted(progress, command, command.referral_id)
     route = policy.route(referral.route_id, urgent=progress.urgency.around_the_clock)
     finish = Clock.start(route.finish, now, policy.calendar)
@@ -84,7 +85,7 @@ def _accept(progress: Progress, command: c.AcceptReferral, policy: Policy, now: 
     return _claimed(command.by, referral, now), accepted
 
 
-def _return(progress: Progress, command: c.ReturnReferral, policy: Policy, now: datetime) -> Events:
+def _return(progress: Progress, command: rc.ReturnReferral, policy: Policy, now: datetime) -> Events:
     referral = _not_accepted(progress, command, command.referral_id)
     if referral.state is State.RETURNED:
         raise Refused(RefusalCode.ALREADY_DONE)
@@ -98,7 +99,7 @@ def _return(progress: Progress, command: c.ReturnReferral, policy: Policy, now: 
     return (returned,)
 
 
-def _supply(progress: Progress, command: c.SupplyMaterial, policy: Policy, now: datetime) -> Events:
+def _supply(progress: Progress, command: rc.SupplyMaterial, policy: Policy, now: datetime) -> Events:
     referral = open_referral(progress, command.referral_id)
     if referral.state is not State.RETURNED:
         raise Refused(RefusalCode.REFERRAL_NOT_RETURNED)
@@ -106,7 +107,7 @@ def _supply(progress: Progress, command: c.SupplyMaterial, policy: Policy, now: 
     return (e.MaterialSupplied(**signed(command.by, now), referral_id=referral.id, accept=accept),)
 
 
-def _decline(progress: Progress, command: c.DeclineReferral, policy: Policy, now: datetime) -> Events:
+def _decline(progress: Progress, command: rc.DeclineReferral, policy: Policy, now: datetime) -> Events:
     referral = _not_accepted(progress, command, command.referral_id)
     to = next_agency(progress, policy, referral)
     if to is None or _is_statutory(referral, command.reason):
@@ -115,7 +116,7 @@ def _decline(progress: Progress, command: c.DeclineReferral, policy: Policy, now
     return declined, reopen_leg(progress, policy, now, referral, to)
 
 
-def _pass_on(progress: Progress, command: c.PassOnReferral, policy: Policy, now: datetime) -> Events:
+def _pass_on(progress: Progress, command: rc.PassOnReferral, policy: Policy, now: datetime) -> Events:
     referral = _not_accepted(progress, command, command.referral_id)
     decided = Agency.CONF in referral.visited and referral.agency is not Agency.CONF
     if decided or _is_statutory(referral, command.reason):
@@ -133,7 +134,7 @@ def _is_statutory(referral: Referral, reason: DeclineReason) -> bool:
     return referral.agency is Agency.POLICE and referral.urgent and reason not in POLICE_MAY_DECLINE
 
 
-def _fail(progress: Progress, command: c.FailReferral, policy: Policy, now: datetime) -> Events:
+def _fail(progress: Progress, command: rc.FailReferral, policy: Policy, now: datetime) -> Events:
     referral, _ = in_work(progress, command, command.referral_id)
     if first := policy.route(referral.route_id, urgent=referral.urgent).procedure:
         raise Refused(
@@ -142,7 +143,7 @@ def _fail(progress: Progress, command: c.FailReferral, policy: Policy, now: date
     return (e.ReferralFailed(**signed(command.by, now), referral_id=referral.id, reason=command.reason),)
 
 
-def extend(progress: Progress, command: c.ExtendReferral, policy: Policy, now: datetime) -> Events:
+def extend(progress: Progress, command: rc.ExtendReferral, policy: Policy, now: datetime) -> Events:
     """延期: by the desk's head or a supervisor, for a coded reason, within the cap."""
     referral = open_referral(progress, command.referral_id)
     if referral.state is not State.ACCEPTED or referral.finish is None:
@@ -159,7 +160,7 @@ def extend(progress: Progress, command: c.ExtendReferral, policy: Policy, now: d
     return (e.ClockExtended(**signed(command.by, now), referral_id=referral.id, reason=command.reason, finish=finish),)
 
 
-def _pause(progress: Progress, command: c.PauseReferral, policy: Policy, now: datetime) -> Events:
+def _pause(progress: Progress, command: rc.PauseReferral, policy: Policy, now: datetime) -> Events:
     referral, finish = in_work(progress, command, command.referral_id)
     if finish.paused_at is not None:
         raise Refused(RefusalCode.ALREADY_PAUSED)
@@ -169,7 +170,7 @@ def _pause(progress: Progress, command: c.PauseReferral, policy: Policy, now: da
     return (e.ClockPaused(**signed(command.by, now), referral_id=referral.id, reason=command.reason, finish=finish),)
 
 
-def _resume(progress: Progress, command: c.ResumeReferral, policy: Policy, now: datetime) -> Events:
+def _resume(progress: Progress, command: rc.ResumeReferral, policy: Policy, now: datetime) -> Events:
     referral, finish = in_work(progress, command, command.referral_id)
     if finish.paused_at is None:
         raise Refused(RefusalCode.NOT_PAUSED)
@@ -177,7 +178,7 @@ def _resume(progress: Progress, command: c.ResumeReferral, policy: Policy, now: 
     return (e.ClockResumed(**signed(command.by, now), referral_id=referral.id, finish=finish),)
 
 
-def _claim(progress: Progress, command: c.ClaimTask, policy: Policy, now: datetime) -> Events:
+def _claim(progress: Progress, command: rc.ClaimTask, policy: Policy, now: datetime) -> Events:
     referral = open_referral(progress, command.referral_id)
     at_its_desk(command.by, referral)
     if referral.holder:
@@ -191,7 +192,7 @@ def _claimed(by: Actor, referral: Referral, now: datetime) -> e.TaskClaimed:
     return e.TaskClaimed(**signed(by, now), referral_id=referral.id, holder=by.acting_for or by.person_id)
 
 
-def _hand_back(progress: Progress, command: c.HandBackTask, policy: Policy, now: datetime) -> Events:
+def _hand_back(progress: Progress, command: rc.HandBackTask, policy: Policy, now: datetime) -> Events:
     referral = open_referral(progress, command.referral_id)
     at_its_desk(command.by, referral)
     if not same_person(command.by, referral.holder):
@@ -199,7 +200,7 @@ def _hand_back(progress: Progress, command: c.HandBackTask, policy: Policy, now:
     return (e.TaskHandedBack(**signed(command.by, now), referral_id=referral.id),)
 
 
-def _move(progress: Progress, command: c.MoveTask, policy: Policy, now: datetime) -> Events:
+def _move(progress: Progress, command: rc.MoveTask, policy: Policy, now: datetime) -> Events:
     referral = open_referral(progress, command.referral_id)
     if Role.SUPERVISOR not in command.by.roles:
         at_its_desk(command.by, referral)
@@ -208,7 +209,7 @@ def _move(progress: Progress, command: c.MoveTask, policy: Policy, now: datetime
     return (e.TaskMoved(**signed(command.by, now), referral_id=referral.id, holder=command.to),)
 
 
-def _reply(progress: Progress, command: c.ReplyToSupervision, policy: Policy, now: datetime) -> Events:
+def _reply(progress: Progress, command: rc.ReplyToSupervision, policy: Policy, now: datetime) -> Events:
     duty = progress.open_duty(command.code) if command.code.startswith((REPLY, SUPERVISED)) else None
     if duty is None:
         raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
@@ -217,7 +218,7 @@ def _reply(progress: Progress, command: c.ReplyToSupervision, policy: Policy, no
     return (e.DutyMet(**signed(command.by, now), code=duty.code),)
 
 
-def record_delivery(progress: Progress, command: c.RecordDelivery, policy: Policy, now: datetime) -> Events:
+def record_delivery(progress: Progress, command: rc.RecordDelivery, policy: Policy, now: datetime) -> Events:
     """How the agency's own system took the packet; a rejection is shown to a person, the clock runs on."""
     referral = progress.referral(command.referral_id)
     if referral is None:
@@ -234,18 +235,18 @@ def record_delivery(progress: Progress, command: c.RecordDelivery, policy: Polic
 
 
 DESK_WORK = {
-    c.AcceptReferral: _accept,
-    c.ReturnReferral: _return,
-    c.SupplyMaterial: _supply,
-    c.DeclineReferral: _decline,
-    c.PassOnReferral: _pass_on,
-    c.FailReferral: _fail,
-    c.ExtendReferral: extend,
-    c.PauseReferral: _pause,
-    c.ResumeReferral: _resume,
-    c.ClaimTask: _claim,
-    c.HandBackTask: _hand_back,
-    c.MoveTask: _move,
-    c.ReplyToSupervision: _reply,
-    c.RecordDelivery: record_delivery,
+    rc.AcceptReferral: _accept,
+    rc.ReturnReferral: _return,
+    rc.SupplyMaterial: _supply,
+    rc.DeclineReferral: _decline,
+    rc.PassOnReferral: _pass_on,
+    rc.FailReferral: _fail,
+    rc.ExtendReferral: extend,
+    rc.PauseReferral: _pause,
+    rc.ResumeReferral: _resume,
+    rc.ClaimTask: _claim,
+    rc.HandBackTask: _hand_back,
+    rc.MoveTask: _move,
+    rc.ReplyToSupervision: _reply,
+    rc.RecordDelivery: record_delivery,
 }

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.fold import fold
 from app.domain.opening import REPLY, SUPERVISED, desk_of, next_agency, open_duty, recipients, reopen_leg
 from app.domain.policy import Policy
@@ -76,13 +77,13 @@ def _silent_legs(state: Progress, policy: Policy, now: datetime) -> Events:
     return events
 
 
-def _urge(progress: Progress, command: c.UrgeReferral, policy: Policy, now: datetime) -> Events:
+def _urge(progress: Progress, command: rc.UrgeReferral, policy: Policy, now: datetime) -> Events:
     referral = open_referral(progress, command.referral_id)
     told = (f"person:{referral.holder}",) if referral.holder else (f"desk:{referral.desk}",)
     return (e.ReferralUrged(**signed(command.by, now), referral_id=referral.id, recipients=told),)
 
 
-def _supervise(progress: Progress, command: c.SuperviseReferral, policy: Policy, now: datetime) -> Events:
+def _supervise(progress: Progress, command: rc.SuperviseReferral, policy: Policy, now: datetime) -> Events:
     referral = progress.referral(command.referral_id)
     if referral is None:
         raise Refused(RefusalCode.REFERRAL_NOT_FOUND)
@@ -93,7 +94,7 @@ def _supervise(progress: Progress, command: c.SuperviseReferral, policy: Policy,
     return (opened.model_copy(update={"by": command.by.person_id, "behalf": command.by.acting_for}),)
 
 
-def _reassign(progress: Progress, command: c.ReassignReferral, policy: Policy, now: datetime) -> Events:
+def _reassign(progress: Progress, command: rc.ReassignReferral, policy: Policy, now: datetime) -> Events:
     referral = open_referral(progress, command.referral_id)
     if command.to is referral.agency:
         raise Refused(RefusalCode.NO_PING_PONG, agency=command.to.value)
@@ -177,9 +178,9 @@ def _more(was: Told, now: Told) -> Iterator[tuple[str, str]]:
 
 SUPERVISION_WORK = {
     c.RaiseDue: _raise_due,
-    c.UrgeReferral: _urge,
-    c.SuperviseReferral: _supervise,
-    c.ReassignReferral: _reassign,
+    rc.UrgeReferral: _urge,
+    rc.SuperviseReferral: _supervise,
+    rc.ReassignReferral: _reassign,
     c.MovePolicy: _move_policy,
     c.RecomputeDeadlines: _recompute,
 }

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE, Actor
 from app.domain.case import BY_ACT, decide, file_report
 from app.domain.clock import Clock
@@ -176,7 +177,7 @@ class _Play:
     def _on_referral(self, referral: Referral) -> Iterator[tuple[datetime, c.Command]]:
         who = _at(referral.agency, referral.desk)
         if referral.state is State.SENT:
-            yield _half(referral.accept), c.AcceptReferral(by=who, referral_id=referral.id)
+            yield _half(referral.accept), rc.AcceptReferral(by=who, referral_id=referral.id)
         elif referral.state is State.ACCEPTED and referral.finish:
             yield _half(referral.finish), self._done(who, referral)
 
@@ -215,7 +216,7 @@ class _Play:
             case "closure":
                 yield c.ProposeClosure(by=who, reason=CloseReason.NEEDS_MET)
             case code if code in REPLIES:
-                yield c.ReplyToSupervision(by=who, code=duty.code)
+                yield rc.ReplyToSupervision(by=who, code=duty.code)
             case code if is_step(code):
                 step, instead = self.policy.step(code), self._instead(code)
                 if instead or not (step.waits or step.by_act):

@@ -14,20 +14,12 @@ from app.db.scorecard import EVERY, KEPT, scorecard
 from app.db.vault import opened
 from app.district import DIVISIONS
 from app.domain.access import ENGINE
-from app.domain.commands import (
-    AcceptReferral,
-    AdoptPlan,
-    EnterStage,
-    FileAssessment,
-    RaiseDue,
-    RecomputeDeadlines,
-    ReturnReferral,
-    ReviewGrade,
-)
+from app.domain.commands import AdoptPlan, EnterStage, FileAssessment, RaiseDue, RecomputeDeadlines, ReviewGrade
 from app.domain.determination import Category
 from app.domain.events import event_adapter
 from app.domain.facts import BEIJING, ReportFacts
 from app.domain.fold import fold
+from app.domain.referral_commands import AcceptReferral, ReturnReferral
 from app.domain.refusals import Refused
 from app.domain.rounds import Asked, CloseRound, OpenRound, ReturnRound, round_id
 from app.domain.terms import Agency, Grade, Stage

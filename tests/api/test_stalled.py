@@ -7,6 +7,7 @@ import pytest
 
 from app.api.answers import WhereItStands
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.progress import next_deadline
 from app.domain.terms import Rung
@@ -101,7 +102,7 @@ async def test_paused(api, case):
 @pytest.mark.parametrize("outcome", ["failing", "rejected"])
 async def test_an_agencys_system_fails_until_a_person_takes_the_leg_by_hand(api, case, outcome):
     leg = await api.leg(case, "STREET")
-    await engine(api, case, c.RecordDelivery(by=ENGINE, referral_id=leg, outcome=outcome))
+    await engine(api, case, rc.RecordDelivery(by=ENGINE, referral_id=leg, outcome=outcome))
     assert await causes(api, case, leg) == "delivery_failing"
     await act(api, STREET, case, leg, "accept")
     assert await causes(api, case, leg) is None

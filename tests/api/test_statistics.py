@@ -13,6 +13,7 @@ from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import Service
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE, Actor
 from app.domain.clock import Budget, Unit
 from app.domain.refusals import Refused
@@ -59,15 +60,15 @@ class History:
         owed = self.chance.choice([d for d in state.duties if d.is_open] or state.duties)
         more = Budget(amount=self.chance.randint(1, 5), unit=Unit.WORKING_DAYS)
         work = [
-            c.AcceptReferral(**on_leg), c.AcceptReferral(**on_leg), c.CompleteReferral(**on_leg),
-            c.ReturnReferral(**on_leg, reason="missing_contact"), c.SupplyMaterial(**on_leg),
-            c.DeclineReferral(**on_leg, reason="not_competent"), c.PassOnReferral(**on_leg, to="DPF"),
-            c.ReassignReferral(by=SUPERVISOR, referral_id=leg.id, to=self.chance.choice((Agency.WF, Agency.HEALTH))),
-            c.FailReferral(**on_leg, reason="family_moved"), c.FileAssessment(**on_leg, grade="medium"),
-            c.ExtendReferral(**on_leg, reason=ExtendReason.COMPLEX_FACTS, by_budget=more),
-            c.PauseReferral(**on_leg, reason="awaiting_material"), c.ResumeReferral(**on_leg),
-            c.SuperviseReferral(by=SUPERVISOR, referral_id=leg.id),
-            c.ReplyToSupervision(by=at_desk(owed.desk), code=owed.code), c.MeetDuty(by=at_desk(owed.desk), code=owed.code),
+            rc.AcceptReferral(**on_leg), rc.AcceptReferral(**on_leg), rc.CompleteReferral(**on_leg),
+            rc.ReturnReferral(**on_leg, reason="missing_contact"), rc.SupplyMaterial(**on_leg),
+            rc.DeclineReferral(**on_leg, reason="not_competent"), rc.PassOnReferral(**on_leg, to="DPF"),
+            rc.ReassignReferral(by=SUPERVISOR, referral_id=leg.id, to=self.chance.choice((Agency.WF, Agency.HEALTH))),
+            rc.FailReferral(**on_leg, reason="family_moved"), c.FileAssessment(**on_leg, grade="medium"),
+            rc.ExtendReferral(**on_leg, reason=ExtendReason.COMPLEX_FACTS, by_budget=more),
+            rc.PauseReferral(**on_leg, reason="awaiting_material"), rc.ResumeReferral(**on_leg),
+            rc.SuperviseReferral(by=SUPERVISOR, referral_id=leg.id),
+            rc.ReplyToSupervision(by=at_desk(owed.desk), code=owed.code), c.MeetDuty(by=at_desk(owed.desk), code=owed.code),
             c.ConfirmSafety(by=at_desk("POLICE"), child_id=state.children[0].id, safety=Safety.SAFE),
             c.AnswerReporter(by=at_desk("CIVIL"), note="已办理"),
             c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.ADULTHOOD),

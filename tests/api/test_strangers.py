@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from app.api import overview
 from app.db import tables
 from app.db.ledger import Ledger
-from app.domain import commands as c
+from app.domain import benefit_commands as bc
 from app.domain.access import ENGINE
 from app.domain.handover import OfferWatch
 from app.domain.terms import Fault, Grade
@@ -154,7 +154,7 @@ async def a_case_with_all_there_is(api):
         await api.service.ledger.record(conn, watch_id(child), OfferWatch(by=ENGINE, division="110106024"))
         await conn.execute(insert(tables.findings), wrong)
     rules = Ledger(invented({}), "fengtai-2026.1")
-    choice = c.ChooseHighest(by=ENGINE, child_id=child, **CHOICE)
+    choice = bc.ChooseHighest(by=ENGINE, child_id=child, **CHOICE)
     async with api.service.engine.begin() as conn:
         await rules.record(conn, case, choice)
     await api.post(SUPERVISOR, f"/v1/cases/{case}/referrals/{await api.leg(case, 'STREET')}/urge")

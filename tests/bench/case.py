@@ -17,6 +17,7 @@ from activities.gateway import Gateway, open_client
 from app.db.ledger import Ledger
 from app.db.session import engine_of
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import Actor
 from app.domain.progress import Progress
 from app.domain.terms import Agency, CloseReason, Role, Safety
@@ -69,13 +70,13 @@ class Chain:
         legs = progress.open_referrals
         assert len(legs) == TASKS
         for leg in legs:
-            await self._do(case_id, c.AcceptReferral(by=at_desk(leg.desk), referral_id=leg.id))
+            await self._do(case_id, rc.AcceptReferral(by=at_desk(leg.desk), referral_id=leg.id))
         for leg in legs:
             asked = leg.task == "ask_detainee"
             record = {"asked_on": "2026-01-01", "children": 1} if asked else {}
             await self._do(
                 case_id,
-                c.CompleteReferral(
+                rc.CompleteReferral(
                     by=at_desk(leg.desk), referral_id=leg.id, outcome="no_need" if asked else "", record=record, note="无需"
                 ),
             )  # fmt: skip

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.progress import Answer, next_deadline
 from app.domain.terms import CloseReason, DeclineReason, Role, WaiveReason
@@ -22,7 +23,7 @@ def test_an_empty_answer_is_none(said):
 @pytest.mark.parametrize("code", ["answer_outcome", "answer_acceptance", "confirm_safety", "supervised:a-police-1"])
 def test_a_duty_that_is_met_by_an_act_cannot_be_ticked_off(code):
     case = Case()
-    case.do(c.SuperviseReferral(by=at_desk("CIVIL"), referral_id=case.leg("POLICE").id))
+    case.do(rc.SuperviseReferral(by=at_desk("CIVIL"), referral_id=case.leg("POLICE").id))
     code = code if ":" not in code else f"supervised:{case.leg('POLICE').id}"
     assert case.refused(c.MeetDuty(by=at_desk(case.progress.duty(code).desk), code=code)) == "duty_met_by_act"
     case.do(c.MeetDuty(by=at_desk("POLICE"), code="parents_return_or_delegate"))
@@ -97,7 +98,7 @@ def test_an_unlinked_report_gets_its_legs_back_where_they_were():
     case = Case("CN-07")
     first = case.leg("STREET")
     case.do(
-        c.PassOnReferral(by=at_desk(first.desk), referral_id=first.id, to="DPF", reason=DeclineReason.NOT_COMPETENT)
+        rc.PassOnReferral(by=at_desk(first.desk), referral_id=first.id, to="DPF", reason=DeclineReason.NOT_COMPETENT)
     )
     passed = case.leg("DPF")
     before = {(r.route_id, r.agency) for r in case.progress.open_referrals}

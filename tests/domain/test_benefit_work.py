@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain import benefit_commands as bc
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.benefits import Benefit, Result, Verdict
@@ -54,17 +55,17 @@ class Family(Case):
         return new
 
     def verdict(self, verdict: Verdict, benefit: Benefit, **more):
-        return c.DecideBenefit(by=OFFICER, child_id=self.child, verdict=verdict, benefit=benefit, **more)
+        return bc.DecideBenefit(by=OFFICER, child_id=self.child, verdict=verdict, benefit=benefit, **more)
 
     def choice(self, benefit: Benefit, *met: Benefit, still_open=(TK,), **more):
         signed = self.now.date()
-        return c.ChooseHighest(
+        return bc.ChooseHighest(
             by=OFFICER, child_id=self.child, benefit=benefit, signed_on=signed, met=met, still_open=still_open, **more
         )  # fmt: skip
 
     def hears(self, benefit: Benefit, **ago: int):
         heard = self.now.date() - timedelta(**ago)
-        return c.HearFamily(by=OFFICER, child_id=self.child, benefit=benefit, heard_on=heard, note="家庭同意")
+        return bc.HearFamily(by=OFFICER, child_id=self.child, benefit=benefit, heard_on=heard, note="家庭同意")
 
     @property
     def receives(self) -> dict[Benefit, int | None]:
@@ -199,10 +200,10 @@ def test_a_case_does_not_close_while_the_temporary_support_runs() -> None:
 @pytest.mark.requirement("R114")
 def test_a_bill_goes_through_its_payers_in_the_order_of_the_notice() -> None:
     family = Family()
-    family.do(c.OpenBill(by=OFFICER, child_id=family.child, yuan=Decimal(10_000)))
+    family.do(bc.OpenBill(by=OFFICER, child_id=family.child, yuan=Decimal(10_000)))
 
     def pays(payer: Benefit, approved: int):
-        return c.RecordPayer(by=OFFICER, bill_id="bill-1", payer=payer, approved=Decimal(approved))
+        return bc.RecordPayer(by=OFFICER, bill_id="bill-1", payer=payer, approved=Decimal(approved))
 
     assert family.refused(pays(Benefit.CHARITY, 100)) == "payer_out_of_turn"
     family.do(pays(Benefit.MED_BASIC, 6000))

@@ -6,6 +6,7 @@ import pytest
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE, Actor
 from app.domain.case import decide, file_report
 from app.domain.fold import fold
@@ -109,12 +110,12 @@ def test_after_an_outage_every_rung_is_recorded_once_as_planned():
 def test_a_claim_never_takes_a_task_from_a_colleague():
     case = Case()
     leg = case.leg("POLICE")
-    case.do(c.ClaimTask(by=at_desk("POLICE"), referral_id=leg.id))
-    assert case.refused(c.ClaimTask(by=at_desk("POLICE", "other"), referral_id=leg.id)) == "held_by_colleague"
-    assert case.refused(c.AcceptReferral(by=at_desk("POLICE", "other"), referral_id=leg.id)) == "held_by_colleague"
-    assert case.refused(c.AcceptReferral(by=at_desk("CIVIL"), referral_id=leg.id)) == "not_your_desk"
+    case.do(rc.ClaimTask(by=at_desk("POLICE"), referral_id=leg.id))
+    assert case.refused(rc.ClaimTask(by=at_desk("POLICE", "other"), referral_id=leg.id)) == "held_by_colleague"
+    assert case.refused(rc.AcceptReferral(by=at_desk("POLICE", "other"), referral_id=leg.id)) == "held_by_colleague"
+    assert case.refused(rc.AcceptReferral(by=at_desk("CIVIL"), referral_id=leg.id)) == "not_your_desk"
     deputy = at_desk("POLICE", "other").model_copy(update={"acting_for": "police.officer"})
-    case.do(c.AcceptReferral(by=deputy, referral_id=leg.id))
+    case.do(rc.AcceptReferral(by=deputy, referral_id=leg.id))
     accepted = next(ev for ev in reversed(case.events) if isinstance(ev, e.ReferralAccepted))
     assert (accepted.by, accepted.behalf) == ("police.other", "police.officer")
 
@@ -122,25 +123,29 @@ def test_a_claim_never_takes_a_task_from_a_colleague():
 def test_refusals_go_to_the_lead_then_to_the_joint_conference_and_never_back():
     case = Case()
     case.do(
-        c.DeclineReferral(
+        rc.DeclineReferral(
             by=at_desk("STREET-110106101"), referral_id=case.leg("STREET").id, reason=DeclineReason.NO_CAPACITY
         )
     )
     civil = case.progress.referrals[-1]
     assert civil.agency == "CIVIL"
-    assert case.refused(c.PassOnReferral(by=at_desk("CIVIL"), referral_id=civil.id, to=Agency.STREET)) == "no_ping_pong"
-    case.do(c.DeclineReferral(by=at_desk("CIVIL"), referral_id=civil.id, reason=DeclineReason.NOT_COMPETENT))
+    assert (
+        case.refused(rc.PassOnReferral(by=at_desk("CIVIL"), referral_id=civil.id, to=Agency.STREET)) == "no_ping_pong"
+    )
+    case.do(rc.DeclineReferral(by=at_desk("CIVIL"), referral_id=civil.id, reason=DeclineReason.NOT_COMPETENT))
     conference = case.progress.referrals[-1]
     assert conference.agency == "CONF"
     assert (
-        case.refused(c.DeclineReferral(by=at_desk("CONF"), referral_id=conference.id, reason=DeclineReason.NO_CAPACITY))
+        case.refused(
+            rc.DeclineReferral(by=at_desk("CONF"), referral_id=conference.id, reason=DeclineReason.NO_CAPACITY)
+        )
         == "must_not_decline"
     )
 
 
 def test_police_cannot_decline_an_emergency():
     case = Case()
-    decline = c.DeclineReferral(
+    decline = rc.DeclineReferral(
         by=at_desk("POLICE"), referral_id=case.leg("POLICE").id, reason=DeclineReason.NO_CAPACITY
     )
     assert case.refused(decline) == "must_not_decline"
@@ -175,24 +180,24 @@ def test_the_four_stages_end_with_two_persons_and_an_answer():
     case = Case()
     for desk in ("COMM-110106101", "POLICE", "STREET-110106101", "CIVIL", "EDU"):
         for leg in [r for r in case.progress.open_referrals if r.desk == desk]:
-            case.do(c.AcceptReferral(by=at_desk(desk), referral_id=leg.id))
-            case.do(c.CompleteReferral(by=at_desk(desk), referral_id=leg.id))
+            case.do(rc.AcceptReferral(by=at_desk(desk), referral_id=leg.id))
+            case.do(rc.CompleteReferral(by=at_desk(desk), referral_id=leg.id))
     assert case.refused(c.EnterStage(by=ENGINE, stage=Stage.ASSESS)) == "wrong_stage"
     case.do(c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-cn-02-0", safety=Safety.SAFE))
     case.do(c.EnterStage(by=ENGINE, stage=Stage.ASSESS))
     social = case.leg("SW")
-    case.do(c.AcceptReferral(by=at_desk("SW"), referral_id=social.id))
+    case.do(rc.AcceptReferral(by=at_desk("SW"), referral_id=social.id))
     assert case.refused(c.AdoptPlan(by=at_desk("CIVIL"))) == "no_assessment"
     case.do(c.FileAssessment(by=at_desk("SW"), referral_id=social.id, grade=Grade.MEDIUM))
     written = case.leg("COMM")
-    case.do(c.AcceptReferral(by=at_desk("COMM-110106101"), referral_id=written.id))
-    case.do(c.CompleteReferral(by=at_desk("COMM-110106101"), referral_id=written.id))
+    case.do(rc.AcceptReferral(by=at_desk("COMM-110106101"), referral_id=written.id))
+    case.do(rc.CompleteReferral(by=at_desk("COMM-110106101"), referral_id=written.id))
     case.do(c.AdoptPlan(by=at_desk("CIVIL"), items=(c.PlanItem(agency=Agency.EDU, service="psychological_help"),)))
     case.do(c.EnterStage(by=ENGINE, stage=Stage.INTERVENE))
     item = case.leg("EDU")
     assert item.task == "psychological_help"
-    case.do(c.AcceptReferral(by=at_desk("EDU"), referral_id=item.id))
-    case.do(c.CompleteReferral(by=at_desk("EDU"), referral_id=item.id))
+    case.do(rc.AcceptReferral(by=at_desk("EDU"), referral_id=item.id))
+    case.do(rc.CompleteReferral(by=at_desk("EDU"), referral_id=item.id))
     case.do(c.EnterStage(by=ENGINE, stage=Stage.REVIEW))
     case.do(c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW))
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.FAMILY_REUNIFICATION)
@@ -220,28 +225,30 @@ def test_a_pause_keeps_the_budget_and_an_extension_has_a_cap():
     case = Case("CN-07")
     leg = case.leg("STREET")
     me = at_desk("STREET-110106007", "head", Role.DESK_HEAD)
-    case.do(c.AcceptReferral(by=me, referral_id=leg.id))
-    case.do(c.PauseReferral(by=me, referral_id=leg.id, reason="awaiting_material"))
+    case.do(rc.AcceptReferral(by=me, referral_id=leg.id))
+    case.do(rc.PauseReferral(by=me, referral_id=leg.id, reason="awaiting_material"))
     assert next_deadline(case.progress) is not None  # other duties run on
     case.now += timedelta(days=14)
-    case.do(c.ResumeReferral(by=me, referral_id=leg.id))
+    case.do(rc.ResumeReferral(by=me, referral_id=leg.id))
     # Ten working days after 22 April 2026: the May holiday in between, the last of them a make-up Saturday.
     assert case.leg("STREET").finish.due_at == datetime(2026, 5, 9, 15, 59, 59, tzinfo=UTC)
     for _ in range(2):
         case.do(
-            c.ExtendReferral(
+            rc.ExtendReferral(
                 by=me, referral_id=leg.id, reason="complex_facts", by_budget={"amount": 5, "unit": "working_days"}
             )
         )
-    again = c.ExtendReferral(by=me, referral_id=leg.id, reason="complex_facts", by_budget={"amount": 1, "unit": "days"})
+    again = rc.ExtendReferral(
+        by=me, referral_id=leg.id, reason="complex_facts", by_budget={"amount": 1, "unit": "days"}
+    )
     assert case.refused(again) == "extension_cap"
 
 
 def test_returned_for_completion_waits_for_the_sender():
     case = Case()
     leg = case.leg("CIVIL")
-    case.do(c.ReturnReferral(by=at_desk("CIVIL"), referral_id=leg.id, reason="missing_contact"))
+    case.do(rc.ReturnReferral(by=at_desk("CIVIL"), referral_id=leg.id, reason="missing_contact"))
     assert case.leg("CIVIL").state is State.RETURNED
     case.now += timedelta(hours=1)
-    case.do(c.SupplyMaterial(by=REPORTER, referral_id=leg.id))
+    case.do(rc.SupplyMaterial(by=REPORTER, referral_id=leg.id))
     assert case.leg("CIVIL").accept.due_at == leg.accept.due_at + timedelta(hours=1)

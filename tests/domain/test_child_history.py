@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from app.domain import benefit_commands as bc
 from app.domain import commands as c
 from app.domain.benefits import Verdict
 from app.domain.child_history import KINDS, Happening, turns
@@ -56,7 +57,7 @@ def test_a_benefit_stands_with_the_days_on_which_it_was_changed_stopped_and_repl
         (f"{DB.zh}：调整，1500 元", second, third), (f"{DB.zh}：终止", third, ""),
     ]  # fmt: skip
     case = Run(ALONE)
-    case.do(c.DecideBenefit(by=at_desk("CIVIL"), child_id="ch-1", verdict="grant", benefit=DB, yuan=Decimal(1400)))
+    case.do(bc.DecideBenefit(by=at_desk("CIVIL"), child_id="ch-1", verdict="grant", benefit=DB, yuan=Decimal(1400)))
     assert [len(of(Section.BENEFITS, told_of(child, case))) for child in ("ch-1", "ch-2")] == [1, 0]
 
 

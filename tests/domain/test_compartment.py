@@ -4,6 +4,7 @@ import pytest
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.case import file_report
 from app.domain.facts import ReportFacts
 from app.domain.refusals import Refused
@@ -53,7 +54,7 @@ def test_a_child_under_conditions_is_guided_for_the_months_that_the_law_allows()
     leg = case.leg("PROC")
     case.accept(leg)
     for months in (5, 13):
-        asked = c.CompleteReferral(
+        asked = rc.CompleteReferral(
             by=at_desk("PROC"), referral_id=leg.id, outcome="conditional_non_prosecution", record=decided | {"months": months}
         )  # fmt: skip
         assert case.refused(asked) == "record_unfit"
@@ -122,7 +123,7 @@ def test_nobody_from_outside_is_asked_told_or_let_in_however_long_it_is_silent()
     case.start("guardian_admonition", "POLICE")
     assert case.owed["guardian_admonition.admonish"] == "PROC", "the committee never learns of it"
     again = Sealed()
-    away = c.ReassignReferral(by=at_desk("PROC"), referral_id=leg, to="STREET")
+    away = rc.ReassignReferral(by=at_desk("PROC"), referral_id=leg, to="STREET")
     assert again.refused(away) == "case_sealed"
 
 
@@ -151,7 +152,7 @@ def test_that_a_child_is_not_for_this_guidance_is_an_answer_with_its_reasons():
     case = Sealed()
     leg = case.leg("PROC")
     case.accept(leg)
-    said = c.CompleteReferral(
+    said = rc.CompleteReferral(
         by=at_desk("PROC"), referral_id=leg.id, outcome="not_taken_in", record={"decided_on": DAY}
     )
     assert case.refused(said) == "reasons_needed"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE, Actor
 from app.domain.case import decide, file_report
 from app.domain.flow import lanes, never_begun, stage_spans
@@ -57,11 +58,11 @@ def minutes(stretches):
 
 
 def test_waiting_the_sender_working_and_standing_still_are_apart_and_leave_no_gap(case):
-    case.at(3, c.ReturnReferral(by=POLICE, referral_id=LEG, reason=ReturnReason.MISSING_CONTACT))
-    case.at(5, c.SupplyMaterial(by=POLICE, referral_id=LEG))
-    case.at(8, c.AcceptReferral(by=POLICE, referral_id=LEG))
-    case.at(20, c.PauseReferral(by=POLICE, referral_id=LEG, reason=PauseReason.CHILD_IN_HOSPITAL))
-    case.at(50, c.ResumeReferral(by=POLICE, referral_id=LEG))
+    case.at(3, rc.ReturnReferral(by=POLICE, referral_id=LEG, reason=ReturnReason.MISSING_CONTACT))
+    case.at(5, rc.SupplyMaterial(by=POLICE, referral_id=LEG))
+    case.at(8, rc.AcceptReferral(by=POLICE, referral_id=LEG))
+    case.at(20, rc.PauseReferral(by=POLICE, referral_id=LEG, reason=PauseReason.CHILD_IN_HOSPITAL))
+    case.at(50, rc.ResumeReferral(by=POLICE, referral_id=LEG))
     lane = case.lane()
     assert minutes(lane.actual) == [
         ("waiting", 0, 3), ("returned", 3, 5), ("waiting", 5, 8), ("working", 8, 20), ("paused", 20, 50), ("working", 50, None),
@@ -71,7 +72,7 @@ def test_waiting_the_sender_working_and_standing_still_are_apart_and_leave_no_ga
     now = FILED + timedelta(minutes=60)
     assert lane.spent("waiting", now=now) == timedelta(minutes=6)
     assert lane.spent("working", now=now) == timedelta(minutes=22)
-    case.at(70, c.CompleteReferral(by=POLICE, referral_id=LEG))
+    case.at(70, rc.CompleteReferral(by=POLICE, referral_id=LEG))
     assert minutes(case.lane().actual)[-1] == ("working", 50, 70)
     assert case.lane().ended_at == FILED + timedelta(minutes=70)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.facts import ReportFacts
 from app.domain.terms import CloseReason
 from tests.domain.test_procedures import ALONE, DAY, DETAINED, FILE, Run
@@ -189,7 +190,7 @@ def test_an_inquiry_is_not_closed_without_its_answer_and_children_who_need_care_
     case.do(c.AnswerReporter(by=POLICE, note="已处理"))
     assert case.refused(c.ProposeClosure(by=POLICE, reason=CloseReason.POLICE_CLOSED)) == "cannot_close"
     leg = case.leg("POLICE")
-    needs = c.CompleteReferral(
+    needs = rc.CompleteReferral(
         by=POLICE, referral_id=leg.id, outcome="needs_carer", record={"asked_on": DAY, "children": 1}
     )
     assert case.refused(needs) == "children_not_reported"

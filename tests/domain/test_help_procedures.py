@@ -2,7 +2,9 @@
 
 import pytest
 
+from app.domain import benefit_commands as bc
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.case import decide
 from app.domain.refusals import Refused
 from app.domain.stages import closing_obstacles
@@ -21,7 +23,9 @@ def test_a_dropout_is_told_to_family_street_police_and_civil_affairs_and_ends_on
     told = {f"{who}_told_on": DAY for who in ("family", "street", "police", "civil")}
     leg = case.leg("EDU")
     case.accept(leg)
-    half = c.CompleteReferral(by=at_desk("EDU"), referral_id=leg.id, outcome="notified", record={"family_told_on": DAY})
+    half = rc.CompleteReferral(
+        by=at_desk("EDU"), referral_id=leg.id, outcome="notified", record={"family_told_on": DAY}
+    )
     assert case.refused(half) == "record_unfit"
     case.leg_ends("dropout_control", "notified", **told)
     case.end("dropout_control.persuade", "in_vain", visits=3, reported_in_writing_on=DAY, note="家长要求其打工")
@@ -44,7 +48,7 @@ def test_lessons_at_home_come_weekly_and_one_that_is_missed_is_looked_into():
     plan = {"starts_on": "2026-09-01", "lessons_a_week": 2, "in_school_register": True}
     leg = case.leg("EDU")
     case.accept(leg)
-    unnamed = c.CompleteReferral(by=at_desk("EDU"), referral_id=leg.id, outcome="planned", record=plan)
+    unnamed = rc.CompleteReferral(by=at_desk("EDU"), referral_id=leg.id, outcome="planned", record=plan)
     assert case.refused(unnamed) == "whom_it_is_about"
     case.leg_ends("home_teaching", "planned", "ch-1", **plan)
     lesson = "home_lessons.lesson:ch-1"
@@ -62,20 +66,20 @@ def test_lessons_at_home_come_weekly_and_one_that_is_missed_is_looked_into():
 @pytest.mark.requirement("R023")
 def test_a_bill_has_a_clock_until_it_is_paid_and_its_rest_finds_help():
     case = Run(ALONE)
-    case.do(c.OpenBill(by=at_desk("CIVIL"), child_id="ch-1", yuan="900"))
-    case.do(c.OpenBill(by=at_desk("CIVIL"), child_id="ch-2", yuan="100"))
+    case.do(bc.OpenBill(by=at_desk("CIVIL"), child_id="ch-1", yuan="900"))
+    case.do(bc.OpenBill(by=at_desk("CIVIL"), child_id="ch-2", yuan="100"))
     asks = ("medical_costs.ask:bill-1", "medical_costs.ask:bill-2")
     assert set(case.owed) == set(asks)
     assert case.refused(case.outcome(asks[0], "paid")) == "duty_met_by_act", "a payer's answer ends it, nobody's word"
     began = case.progress.open_duty(asks[1]).clock.due_at
     payers = case.progress.bills[0].payers
     case.wait(days=1)
-    case.do(c.RecordPayer(by=at_desk("CIVIL"), bill_id="bill-2", payer=payers[0], approved="50"))
+    case.do(bc.RecordPayer(by=at_desk("CIVIL"), bill_id="bill-2", payer=payers[0], approved="50"))
     assert case.progress.open_duty(asks[1]).clock.due_at > began, "the next payer has a time of its own"
-    case.do(c.RecordPayer(by=at_desk("CIVIL"), bill_id="bill-2", payer=payers[1], approved="50"))
+    case.do(bc.RecordPayer(by=at_desk("CIVIL"), bill_id="bill-2", payer=payers[1], approved="50"))
     assert set(case.owed) == {asks[0]}
     for payer in payers:
-        case.do(c.RecordPayer(by=at_desk("CIVIL"), bill_id="bill-1", payer=payer, approved="10"))
+        case.do(bc.RecordPayer(by=at_desk("CIVIL"), bill_id="bill-1", payer=payer, approved="10"))
     assert case.owed == {"medical_costs.help:bill-1": "CIVIL"}
     assert "duties_open" in closing_obstacles(case.progress, CloseReason.NEEDS_MET, POLICY)
 

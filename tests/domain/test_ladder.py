@@ -7,6 +7,7 @@ import pytest
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.clock import Calendar, Clock
 from app.domain.terms import Agency, Rung
@@ -21,7 +22,7 @@ CALENDAR = Calendar(version="1", days={}, confirmed_until=date(2026, 12, 31))
 def test_each_rung_is_told_to_somebody_who_can_act_and_to_nobody_elses_office():
     case = Case()
     leg = case.leg("STREET")
-    case.do(c.ClaimTask(by=at_desk(STREET), referral_id=leg.id))
+    case.do(rc.ClaimTask(by=at_desk(STREET), referral_id=leg.id))
     case.wait(days=3)
     told = {ev.rung: ev.recipients for ev in case.events if isinstance(ev, e.RungFired) and ev.subject == leg.id}
     assert told == {
@@ -65,7 +66,7 @@ def test_the_silent_agency_owes_the_procuratorate_a_written_reply():
     owed = case.progress.open_duty(f"supervision_reply:{leg.id}")
     assert owed
     assert (owed.holder, owed.desk) == (Agency.STREET, STREET)
-    case.do(c.ReplyToSupervision(by=at_desk(STREET), code=owed.code))
+    case.do(rc.ReplyToSupervision(by=at_desk(STREET), code=owed.code))
     assert not case.progress.open_duty(owed.code)
 
 

@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain import benefit_commands as bc
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.case import decide
 from app.domain.facts import ReportFacts
 from app.domain.procedure import is_step
@@ -60,7 +62,7 @@ class Run(Told):
         if leg.state == "sent":
             self.accept(leg)
         self.do(
-            c.CompleteReferral(
+            rc.CompleteReferral(
                 by=at_desk(leg.desk), referral_id=leg.id, outcome=outcome, record=record, about=about, note=note
             )
         )
@@ -95,7 +97,7 @@ def test_a_police_notice_is_done_once_the_committee_and_civil_affairs_have_signe
     case = Run(BEATEN)
     leg = next(r for r in case.progress.open_referrals if r.task == "notify_without_suspect")
     case.accept(leg)
-    done = c.CompleteReferral(by=at_desk("POLICE"), referral_id=leg.id)
+    done = rc.CompleteReferral(by=at_desk("POLICE"), referral_id=leg.id)
     assert case.refused(done) == "outcome_needed"
     told = {"kin_told_on": DAY, "committee_told_on": DAY}
     half = done.model_copy(update={"outcome": "notified", "record": told})
@@ -123,7 +125,7 @@ def test_a_child_that_does_not_go_home_needs_reasons_why():
     case.wait(days=31)
     case.do(c.FilePostAssessment(by=at_desk("SW"), grade="low"))
     for duty in [d for d in case.progress.duties if d.is_open and d.code.startswith("supervision_reply")]:
-        case.do(c.ReplyToSupervision(by=at_desk(duty.desk), code=duty.code))
+        case.do(rc.ReplyToSupervision(by=at_desk(duty.desk), code=duty.code))
     away = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.LONG_TERM_PLACEMENT)
     assert case.refused(away) == "reasons_needed"
     case.do(away.model_copy(update={"note": "父母均无监护能力，亲属无人可以照料"}))
@@ -134,11 +136,11 @@ def test_a_leg_that_is_a_step_ends_by_one_of_its_outcomes_and_by_nothing_else():
     case = Run(DROPOUT)
     leg = case.leg("EDU")
     case.accept(leg)
-    gone = c.FailReferral(by=at_desk("EDU"), referral_id=leg.id, reason="not_possible")
+    gone = rc.FailReferral(by=at_desk("EDU"), referral_id=leg.id, reason="not_possible")
     assert case.refused(gone) == "outcome_needed"
     street = case.leg("STREET")
     case.accept(street)
-    told = c.CompleteReferral(by=at_desk(street.desk), referral_id=street.id, outcome="notified")
+    told = rc.CompleteReferral(by=at_desk(street.desk), referral_id=street.id, outcome="notified")
     assert case.refused(told) == "outcome_needed", "the leg of the street is a step of nothing"
 
 
@@ -147,7 +149,7 @@ def test_a_bill_in_a_case_of_a_version_from_before_procedures_is_owed_by_the_ste
     written["routes.yaml"] = re.sub(r", procedure: (?!juvenile)\w+", "", written["routes.yaml"])
     old = load("fengtai-2025.1", written).with_calendar(POLICY.calendar)
     case = Run(ALONE)
-    events = decide(case.progress, c.OpenBill(by=at_desk("CIVIL"), child_id="ch-1", yuan="100"), old, case.now)
+    events = decide(case.progress, bc.OpenBill(by=at_desk("CIVIL"), child_id="ch-1", yuan="100"), old, case.now)
     assert [event.kind for event in events] == ["bill_opened", "duty_opened"]
 
 

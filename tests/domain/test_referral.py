@@ -7,6 +7,7 @@ import pytest
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.progress import State
 from app.domain.terms import Agency, CloseReason, DeclineReason, Role, Rung, Safety, Stage
@@ -26,7 +27,7 @@ def last(case, kind):
 
 
 def decline(case, leg, reason=DeclineReason.NO_CAPACITY):
-    return case.do(c.DeclineReferral(by=at_desk(leg.desk), referral_id=leg.id, reason=reason))
+    return case.do(rc.DeclineReferral(by=at_desk(leg.desk), referral_id=leg.id, reason=reason))
 
 
 # Claim, hand back, move
@@ -35,66 +36,66 @@ def decline(case, leg, reason=DeclineReason.NO_CAPACITY):
 @pytest.mark.parametrize(
     "command",
     [
-        c.AcceptReferral, c.ClaimTask, lambda **k: c.ReturnReferral(reason="missing_contact", **k),
-        lambda **k: c.DeclineReferral(reason="already_handled", **k), lambda **k: c.PassOnReferral(to="WF", **k),
+        rc.AcceptReferral, rc.ClaimTask, lambda **k: rc.ReturnReferral(reason="missing_contact", **k),
+        lambda **k: rc.DeclineReferral(reason="already_handled", **k), lambda **k: rc.PassOnReferral(to="WF", **k),
     ],
 )  # fmt: skip
 def test_a_colleague_can_do_nothing_with_a_task_that_is_held_before_it_is_accepted(command):
     case = Case()
     leg = case.leg("STREET")
-    case.do(c.ClaimTask(by=at_desk(STREET), referral_id=leg.id))
+    case.do(rc.ClaimTask(by=at_desk(STREET), referral_id=leg.id))
     assert case.refused(command(by=at_desk(STREET, "other"), referral_id=leg.id)) == "held_by_colleague"
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        c.CompleteReferral, lambda **k: c.FailReferral(reason="not_possible", **k), c.ResumeReferral,
-        lambda **k: c.PauseReferral(reason="awaiting_material", **k), lambda **k: c.FileAssessment(grade="low", **k),
+        rc.CompleteReferral, lambda **k: rc.FailReferral(reason="not_possible", **k), rc.ResumeReferral,
+        lambda **k: rc.PauseReferral(reason="awaiting_material", **k), lambda **k: c.FileAssessment(grade="low", **k),
     ],
 )  # fmt: skip
 def test_nor_after_it_is_accepted(command):
     case = Case()
     leg = case.leg("STREET")
-    case.do(c.AcceptReferral(by=at_desk(STREET), referral_id=leg.id))
+    case.do(rc.AcceptReferral(by=at_desk(STREET), referral_id=leg.id))
     assert case.refused(command(by=at_desk(STREET, "other"), referral_id=leg.id)) == "held_by_colleague"
 
 
 def test_a_task_is_handed_back_by_its_holder_alone_and_then_anybody_at_the_desk_may_take_it():
     case = Case()
     leg = case.leg("POLICE")
-    case.do(c.ClaimTask(by=at_desk("POLICE"), referral_id=leg.id))
-    assert case.refused(c.ClaimTask(by=at_desk("POLICE"), referral_id=leg.id)) == "already_done"
-    assert case.refused(c.HandBackTask(by=at_desk("POLICE", "other"), referral_id=leg.id)) == "not_the_holder"
-    assert case.refused(c.HandBackTask(by=at_desk("CIVIL"), referral_id=leg.id)) == "not_your_desk"
-    case.do(c.HandBackTask(by=at_desk("POLICE"), referral_id=leg.id))
-    case.do(c.ClaimTask(by=at_desk("POLICE", "other"), referral_id=leg.id))
+    case.do(rc.ClaimTask(by=at_desk("POLICE"), referral_id=leg.id))
+    assert case.refused(rc.ClaimTask(by=at_desk("POLICE"), referral_id=leg.id)) == "already_done"
+    assert case.refused(rc.HandBackTask(by=at_desk("POLICE", "other"), referral_id=leg.id)) == "not_the_holder"
+    assert case.refused(rc.HandBackTask(by=at_desk("CIVIL"), referral_id=leg.id)) == "not_your_desk"
+    case.do(rc.HandBackTask(by=at_desk("POLICE"), referral_id=leg.id))
+    case.do(rc.ClaimTask(by=at_desk("POLICE", "other"), referral_id=leg.id))
     assert case.leg("POLICE").holder == "police.other"
 
 
 def test_the_desks_head_and_a_supervisor_move_a_task_and_nobody_else():
     case = Case()
     leg = case.leg("POLICE")
-    case.do(c.ClaimTask(by=at_desk("POLICE"), referral_id=leg.id))
+    case.do(rc.ClaimTask(by=at_desk("POLICE"), referral_id=leg.id))
     for actor, code in (
         (at_desk("POLICE", "other"), "not_allowed"),
         (at_desk("CIVIL", "h", Role.DESK_HEAD), "not_your_desk"),
     ):
-        assert case.refused(c.MoveTask(by=actor, referral_id=leg.id, to="police.other")) == code
-    case.do(c.MoveTask(by=POLICE_HEAD, referral_id=leg.id, to="police.other"))
+        assert case.refused(rc.MoveTask(by=actor, referral_id=leg.id, to="police.other")) == code
+    case.do(rc.MoveTask(by=POLICE_HEAD, referral_id=leg.id, to="police.other"))
     assert case.leg("POLICE").holder == "police.other"
-    case.do(c.MoveTask(by=SUPERVISOR, referral_id=leg.id, to="police.third"))
+    case.do(rc.MoveTask(by=SUPERVISOR, referral_id=leg.id, to="police.third"))
     assert (case.leg("POLICE").holder, last(case, e.TaskMoved).by) == ("police.third", "civil.supervisor")
 
 
-@pytest.mark.parametrize("take", [c.ClaimTask, c.AcceptReferral])
+@pytest.mark.parametrize("take", [rc.ClaimTask, rc.AcceptReferral])
 def test_what_a_deputy_takes_lies_in_the_seat_of_the_absent_person_under_both_names(take):
     case = Case()
     deputy = deputy_of(at_desk("POLICE"), "police.other")
     case.do(take(by=deputy, referral_id=case.leg("POLICE").id))
     claimed = last(case, e.TaskClaimed)
     assert (claimed.holder, claimed.by, claimed.behalf) == ("police.officer", "police.other", "police.officer")
-    case.do(c.HandBackTask(by=at_desk("POLICE"), referral_id=case.leg("POLICE").id))
+    case.do(rc.HandBackTask(by=at_desk("POLICE"), referral_id=case.leg("POLICE").id))
 
 
 # Return, decline, pass on
@@ -104,15 +105,15 @@ def test_a_returned_referral_waits_for_the_sender_whose_silence_climbs_to_the_le
     case = Case("CN-07")
     leg = case.leg("STREET")
     desk = at_desk(leg.desk)
-    case.do(c.ReturnReferral(by=desk, referral_id=leg.id, reason="missing_contact"))
-    assert case.refused(c.ReturnReferral(by=desk, referral_id=leg.id, reason="missing_contact")) == "already_done"
+    case.do(rc.ReturnReferral(by=desk, referral_id=leg.id, reason="missing_contact"))
+    assert case.refused(rc.ReturnReferral(by=desk, referral_id=leg.id, reason="missing_contact")) == "already_done"
     case.wait(days=3)
     late = [ev for ev in case.events if isinstance(ev, e.RungFired) and ev.subject == leg.id]
     assert {ev.clock for ev in late} == {"supply"}
     assert late[0].recipients == ("desk:CIVIL",)
-    case.do(c.SupplyMaterial(by=at_desk("POLICE"), referral_id=leg.id))
+    case.do(rc.SupplyMaterial(by=at_desk("POLICE"), referral_id=leg.id))
     assert case.progress.referral(leg.id).accept.next_at > case.now
-    assert case.refused(c.SupplyMaterial(by=at_desk("POLICE"), referral_id=leg.id)) == "referral_not_returned"
+    assert case.refused(rc.SupplyMaterial(by=at_desk("POLICE"), referral_id=leg.id)) == "referral_not_returned"
 
 
 def test_refusals_are_counted_up_to_the_joint_conference_office():
@@ -131,7 +132,7 @@ def test_the_last_pass_on_before_the_limit_goes_to_the_joint_conference_office_w
     case = Case()
     leg, asked = case.leg("STREET"), ("WF", "YL", "DPF")
     for to in asked:
-        case.do(c.PassOnReferral(by=at_desk(leg.desk), referral_id=leg.id, to=to))
+        case.do(rc.PassOnReferral(by=at_desk(leg.desk), referral_id=leg.id, to=to))
         leg = case.progress.referrals[-1]
     assert leg.agency is Agency.CONF
     assert last(case, e.ReferralPassedOn).to is Agency.CONF
@@ -140,9 +141,9 @@ def test_the_last_pass_on_before_the_limit_goes_to_the_joint_conference_office_w
 def test_two_agencies_cannot_play_ping_pong_however_they_try():
     case = Case()
     first = case.leg("STREET")
-    case.do(c.PassOnReferral(by=at_desk(STREET), referral_id=first.id, to="WF"))
+    case.do(rc.PassOnReferral(by=at_desk(STREET), referral_id=first.id, to="WF"))
     second = case.progress.referrals[-1]
-    back = c.PassOnReferral(by=at_desk("WF"), referral_id=second.id, to="STREET")
+    back = rc.PassOnReferral(by=at_desk("WF"), referral_id=second.id, to="STREET")
     assert case.refused(back) == "no_ping_pong"
     assert case.refused(back.model_copy(update={"to": Agency.WF})) == "no_ping_pong"
     decline(case, second)
@@ -158,15 +159,15 @@ def test_what_the_joint_conference_office_has_assigned_can_be_neither_declined_n
         decline(case, leg)
         leg = case.progress.referrals[-1]
     assert (
-        case.refused(c.DeclineReferral(by=at_desk("CONF"), referral_id=leg.id, reason="no_capacity"))
+        case.refused(rc.DeclineReferral(by=at_desk("CONF"), referral_id=leg.id, reason="no_capacity"))
         == "must_not_decline"
     )
-    case.do(c.PassOnReferral(by=at_desk("CONF"), referral_id=leg.id, to="WF"))
+    case.do(rc.PassOnReferral(by=at_desk("CONF"), referral_id=leg.id, to="WF"))
     assigned = case.progress.referrals[-1]
     assert assigned.agency is Agency.WF
     for command in (
-        c.DeclineReferral(by=at_desk("WF"), referral_id=assigned.id, reason="not_competent"),
-        c.PassOnReferral(by=at_desk("WF"), referral_id=assigned.id, to="YL"),
+        rc.DeclineReferral(by=at_desk("WF"), referral_id=assigned.id, reason="not_competent"),
+        rc.PassOnReferral(by=at_desk("WF"), referral_id=assigned.id, to="YL"),
     ):
         assert case.refused(command) == "must_not_decline"
 
@@ -177,17 +178,17 @@ def test_the_police_get_rid_of_an_emergency_neither_by_declining_nor_by_passing_
     leg = case.leg("POLICE")
     for reason in (DeclineReason.NO_CAPACITY, DeclineReason.NOT_COMPETENT):
         for command in (
-            c.DeclineReferral(by=at_desk("POLICE"), referral_id=leg.id, reason=reason),
-            c.PassOnReferral(by=at_desk("POLICE"), referral_id=leg.id, to="WF", reason=reason),
+            rc.DeclineReferral(by=at_desk("POLICE"), referral_id=leg.id, reason=reason),
+            rc.PassOnReferral(by=at_desk("POLICE"), referral_id=leg.id, to="WF", reason=reason),
         ):
             assert case.refused(command) == "must_not_decline"
 
 
 def test_being_relieved_by_a_supervisor_is_no_refusal():
     case = Case()
-    case.do(c.ReassignReferral(by=SUPERVISOR, referral_id=case.leg("STREET").id, to="WF"))
+    case.do(rc.ReassignReferral(by=SUPERVISOR, referral_id=case.leg("STREET").id, to="WF"))
     assert case.progress.referrals[-1].refusals == 0
-    again = c.ReassignReferral(by=SUPERVISOR, referral_id=case.progress.referrals[-1].id, to="WF")
+    again = rc.ReassignReferral(by=SUPERVISOR, referral_id=case.progress.referrals[-1].id, to="WF")
     assert case.refused(again) == "no_ping_pong"
 
 
@@ -196,8 +197,8 @@ def test_an_agency_that_wakes_up_after_its_leg_was_re_routed_is_told_that_it_has
     leg = case.leg("STREET")
     case.wait(hours=2)
     assert case.progress.referral(leg.id).state is State.SILENT
-    assert case.refused(c.AcceptReferral(by=at_desk(STREET), referral_id=leg.id)) == "referral_ended"
-    assert case.refused(c.ReassignReferral(by=SUPERVISOR, referral_id=leg.id, to="WF")) == "referral_ended"
+    assert case.refused(rc.AcceptReferral(by=at_desk(STREET), referral_id=leg.id)) == "referral_ended"
+    assert case.refused(rc.ReassignReferral(by=SUPERVISOR, referral_id=leg.id, to="WF")) == "referral_ended"
     assert [r.agency for r in case.progress.referrals if r.instead_of == leg.id] == [Agency.CIVIL]
 
 
@@ -218,22 +219,22 @@ def accepted(case_id="CN-07"):
     case = Case(case_id)
     leg = case.leg("STREET")
     head = at_desk(leg.desk, "head", Role.DESK_HEAD)
-    case.do(c.AcceptReferral(by=head, referral_id=leg.id))
+    case.do(rc.AcceptReferral(by=head, referral_id=leg.id))
     return case, leg.id, head
 
 
 def extension(by, leg, amount=5, unit="working_days"):
-    return c.ExtendReferral(by=by, referral_id=leg, reason="complex_facts", by_budget={"amount": amount, "unit": unit})
+    return rc.ExtendReferral(by=by, referral_id=leg, reason="complex_facts", by_budget={"amount": amount, "unit": unit})
 
 
 def test_nobody_goes_past_the_cap_not_even_a_supervisor_and_not_in_a_pause():
     case, leg, head = accepted()
     case.do(extension(SUPERVISOR, leg))
-    case.do(c.PauseReferral(by=head, referral_id=leg, reason="awaiting_material"))
+    case.do(rc.PauseReferral(by=head, referral_id=leg, reason="awaiting_material"))
     case.do(extension(head, leg))
     for by in (head, SUPERVISOR):
         assert case.refused(extension(by, leg)) == "extension_cap"
-    case.do(c.ResumeReferral(by=head, referral_id=leg))
+    case.do(rc.ResumeReferral(by=head, referral_id=leg))
     assert case.refused(extension(SUPERVISOR, leg)) == "extension_cap"
     made = [ev for ev in case.events if isinstance(ev, e.ClockExtended)]
     assert [(ev.by, ev.reason) for ev in made] == [
@@ -255,10 +256,10 @@ def test_an_extension_has_a_longest_length_and_an_author_other_than_the_officer(
 def test_an_extension_in_a_pause_is_on_top_of_what_was_left():
     case, leg, head = accepted()
     before = case.progress.referral(leg).finish.due_at
-    case.do(c.PauseReferral(by=head, referral_id=leg, reason="awaiting_material"))
+    case.do(rc.PauseReferral(by=head, referral_id=leg, reason="awaiting_material"))
     case.do(extension(head, leg, 1))
     assert case.progress.referral(leg).finish.paused_at == case.now
-    case.do(c.ResumeReferral(by=head, referral_id=leg))
+    case.do(rc.ResumeReferral(by=head, referral_id=leg))
     finish = case.progress.referral(leg).finish
     assert before < finish.due_at <= before + timedelta(days=3)
     assert finish.extended_times == 1
@@ -268,33 +269,33 @@ def test_pauses_are_counted_so_that_no_loop_of_them_stops_a_clock_for_good():
     case, leg, head = accepted()
     before = case.progress.referral(leg).finish.due_at
     for _ in range(POLICY.pause_cap):
-        case.do(c.PauseReferral(by=head, referral_id=leg, reason="awaiting_material"))
-        assert case.refused(c.PauseReferral(by=head, referral_id=leg, reason="awaiting_material")) == "already_paused"
-        case.do(c.ResumeReferral(by=head, referral_id=leg))
-        assert case.refused(c.ResumeReferral(by=head, referral_id=leg)) == "not_paused"
+        case.do(rc.PauseReferral(by=head, referral_id=leg, reason="awaiting_material"))
+        assert case.refused(rc.PauseReferral(by=head, referral_id=leg, reason="awaiting_material")) == "already_paused"
+        case.do(rc.ResumeReferral(by=head, referral_id=leg))
+        assert case.refused(rc.ResumeReferral(by=head, referral_id=leg)) == "not_paused"
     assert case.progress.referral(leg).finish.due_at == before
-    assert case.refused(c.PauseReferral(by=head, referral_id=leg, reason="awaiting_material")) == "pause_cap"
+    assert case.refused(rc.PauseReferral(by=head, referral_id=leg, reason="awaiting_material")) == "pause_cap"
 
 
 def test_returns_are_counted_so_that_no_loop_of_them_keeps_a_referral_from_being_taken():
     case = Case()
     leg = case.progress.referrals[0]
     desk, sender = at_desk(leg.desk), at_desk("CIVIL")
-    again = c.ReturnReferral(by=desk, referral_id=leg.id, reason="missing_material")
+    again = rc.ReturnReferral(by=desk, referral_id=leg.id, reason="missing_material")
     for _ in range(POLICY.return_cap):
         case.do(again)
-        case.do(c.SupplyMaterial(by=sender, referral_id=leg.id))
+        case.do(rc.SupplyMaterial(by=sender, referral_id=leg.id))
     assert case.refused(again) == "return_cap"
-    case.do(c.AcceptReferral(by=desk, referral_id=leg.id))
+    case.do(rc.AcceptReferral(by=desk, referral_id=leg.id))
 
 
 def test_a_resume_after_weeks_fires_nothing_and_the_ladder_keeps_its_spacing():
     case, leg, head = accepted()
     ladder = [plan.at for plan in case.progress.referral(leg).finish.rungs]
-    case.do(c.PauseReferral(by=head, referral_id=leg, reason="awaiting_material"))
+    case.do(rc.PauseReferral(by=head, referral_id=leg, reason="awaiting_material"))
     case.wait(days=60)
     assert case.rungs(leg) == []
-    case.do(c.ResumeReferral(by=head, referral_id=leg))
+    case.do(rc.ResumeReferral(by=head, referral_id=leg))
     case.refused(c.RaiseDue(by=ENGINE))
     later = [plan.at for plan in case.progress.referral(leg).finish.rungs]
     assert later[0] > case.now
@@ -309,7 +310,7 @@ def test_a_resume_after_weeks_fires_nothing_and_the_ladder_keeps_its_spacing():
 def test_a_duty_that_asks_for_an_act_cannot_be_ticked_off(code):
     case = Case()
     assert case.refused(c.MeetDuty(by=at_desk("CIVIL"), code=code)) == "duty_met_by_act"
-    assert case.refused(c.ReplyToSupervision(by=at_desk("CIVIL"), code=code)) == "duty_not_found"
+    assert case.refused(rc.ReplyToSupervision(by=at_desk("CIVIL"), code=code)) == "duty_not_found"
     assert case.progress.open_duty(code)
 
 
@@ -323,22 +324,22 @@ def test_the_check_for_a_duplicate_is_done_once_a_person_has_decided():
 def test_an_agency_under_supervision_replies_and_the_clock_of_the_supervision_ends():
     case = Case()
     leg = case.leg("STREET").id
-    case.do(c.SuperviseReferral(by=SUPERVISOR, referral_id=leg))
-    assert case.refused(c.SuperviseReferral(by=SUPERVISOR, referral_id=leg)) == "already_done"
+    case.do(rc.SuperviseReferral(by=SUPERVISOR, referral_id=leg))
+    assert case.refused(rc.SuperviseReferral(by=SUPERVISOR, referral_id=leg)) == "already_done"
     assert case.refused(c.MeetDuty(by=at_desk(STREET), code=f"supervised:{leg}")) == "duty_met_by_act"
-    assert case.refused(c.ReplyToSupervision(by=at_desk("POLICE"), code=f"supervised:{leg}")) == "not_your_desk"
-    case.do(c.ReplyToSupervision(by=at_desk(STREET), code=f"supervised:{leg}"))
+    assert case.refused(rc.ReplyToSupervision(by=at_desk("POLICE"), code=f"supervised:{leg}")) == "not_your_desk"
+    case.do(rc.ReplyToSupervision(by=at_desk(STREET), code=f"supervised:{leg}"))
     assert not case.progress.open_duty(f"supervised:{leg}")
 
 
 ON_A_LEG = [
-    c.AcceptReferral, c.SupplyMaterial, c.CompleteReferral, c.ResumeReferral, c.ClaimTask, c.HandBackTask, c.UrgeReferral,
-    c.SuperviseReferral, lambda **k: c.ReturnReferral(reason="missing_contact", **k),
-    lambda **k: c.DeclineReferral(reason="no_capacity", **k), lambda **k: c.PassOnReferral(to="WF", **k),
-    lambda **k: c.FailReferral(reason="not_possible", **k), lambda **k: c.PauseReferral(reason="awaiting_material", **k),
-    lambda **k: c.MoveTask(to="x", **k), lambda **k: c.ReassignReferral(to="WF", **k),
+    rc.AcceptReferral, rc.SupplyMaterial, rc.CompleteReferral, rc.ResumeReferral, rc.ClaimTask, rc.HandBackTask, rc.UrgeReferral,
+    rc.SuperviseReferral, lambda **k: rc.ReturnReferral(reason="missing_contact", **k),
+    lambda **k: rc.DeclineReferral(reason="no_capacity", **k), lambda **k: rc.PassOnReferral(to="WF", **k),
+    lambda **k: rc.FailReferral(reason="not_possible", **k), lambda **k: rc.PauseReferral(reason="awaiting_material", **k),
+    lambda **k: rc.MoveTask(to="x", **k), lambda **k: rc.ReassignReferral(to="WF", **k),
     lambda **k: c.FileAssessment(grade="low", **k), lambda by, referral_id: extension(by, referral_id),
-    lambda **k: c.RecordDelivery(outcome="delivered", **k),
+    lambda **k: rc.RecordDelivery(outcome="delivered", **k),
 ]  # fmt: skip
 
 

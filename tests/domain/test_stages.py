@@ -6,6 +6,7 @@ import pytest
 
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.case import file_report
 from app.domain.facts import ReportFacts
@@ -40,7 +41,7 @@ class Told(Case):
         return {str(r.agency) for r in self.progress.open_referrals if r.step in steps}
 
     def accept(self, leg) -> None:
-        self.do(c.AcceptReferral(by=at_desk(leg.desk), referral_id=leg.id))
+        self.do(rc.AcceptReferral(by=at_desk(leg.desk), referral_id=leg.id))
 
     def finish(self, leg) -> None:
         if leg.state == "sent":
@@ -99,7 +100,7 @@ def test_legs_of_a_step_run_in_parallel_and_the_next_joins_them():
         case.accept(case.leg(agency))
     assert case.agencies(3) == {"HOUSING"}, "the fourth of the parallel legs is not taken up yet"
     health = case.leg("HEALTH")
-    case.do(c.DeclineReferral(by=at_desk("HEALTH"), referral_id=health.id, reason=DeclineReason.NOT_COMPETENT))
+    case.do(rc.DeclineReferral(by=at_desk("HEALTH"), referral_id=health.id, reason=DeclineReason.NOT_COMPETENT))
     assert case.agencies(3) == {"HOUSING"}, "a refusal is no acceptance; who takes its place joins for it"
     case.accept(next(r for r in case.progress.open_referrals if r.instead_of == health.id))
     assert case.agencies(3) == {"HOUSING", "HR"}
@@ -171,7 +172,7 @@ def test_an_emergency_plan_waits_for_no_assessment_that_the_committee_has_return
     case = Case("CN-02")
     case.do(c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-cn-02-0", safety=Safety.SAFE))
     case.do(c.EnterStage(by=ENGINE, stage=Stage.ASSESS))
-    case.do(c.AcceptReferral(by=at_desk("SW"), referral_id=case.leg("SW").id))
+    case.do(rc.AcceptReferral(by=at_desk("SW"), referral_id=case.leg("SW").id))
     case.do(c.FileAssessment(by=at_desk("SW"), referral_id=case.leg("SW").id, grade=Grade.HIGH))
     case.do(RETURNED)
     case.do(c.AdoptPlan(by=at_desk("CIVIL")))
@@ -184,7 +185,7 @@ def test_an_emergency_plan_waits_for_no_committee_which_still_owes_its_review():
     case.do(c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-cn-02-0", safety=Safety.SAFE))
     case.do(c.EnterStage(by=ENGINE, stage=Stage.ASSESS))
     social = case.leg("SW")
-    case.do(c.AcceptReferral(by=at_desk("SW"), referral_id=social.id))
+    case.do(rc.AcceptReferral(by=at_desk("SW"), referral_id=social.id))
     case.do(c.FileAssessment(by=at_desk("SW"), referral_id=social.id, grade=Grade.HIGH))
     assert case.progress.open_duty("committee_review")
     case.do(c.AdoptPlan(by=at_desk("CIVIL")))
@@ -203,7 +204,7 @@ def test_the_plan_names_the_lead_agency_which_from_then_on_answers_for_what_nobo
     case.enter(Stage.INTERVENE)
     assert [r.agency for r in case.progress.open_referrals] == ["WF"], "the same service of the same agency is one leg"
     leg = case.leg("WF")
-    case.do(c.DeclineReferral(by=at_desk("WF"), referral_id=leg.id, reason=DeclineReason.NO_CAPACITY))
+    case.do(rc.DeclineReferral(by=at_desk("WF"), referral_id=leg.id, reason=DeclineReason.NO_CAPACITY))
     assert case.leg("EDU").instead_of == leg.id
     case.finish_all()
     case.enter(Stage.REVIEW)
@@ -262,7 +263,7 @@ def test_a_case_stays_open_while_an_agency_owes_a_written_reply_to_the_procurato
     close = c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NO_RISK_FOUND)
     assert case.refused(close) == "cannot_close"
     for duty in [d for d in case.progress.duties if d.is_open and d.code.startswith("supervision_reply")]:
-        case.do(c.ReplyToSupervision(by=at_desk(duty.desk), code=duty.code))
+        case.do(rc.ReplyToSupervision(by=at_desk(duty.desk), code=duty.code))
     assert closing_obstacles(case.progress, close.reason, POLICY) == ("procedures_open",)
     case.finish(next(r for r in case.progress.open_referrals if r.task == "dropout_control"))
     case.end_procedures()
@@ -281,7 +282,7 @@ def test_what_came_up_between_proposal_and_approval_stops_the_closure():
     case.do(c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NEEDS_MET))
     leg = case.progress.referrals[0]
     supervisor = at_desk("CIVIL", "supervisor", Role.SUPERVISOR)
-    case.do(c.SuperviseReferral(by=supervisor, referral_id=leg.id))
+    case.do(rc.SuperviseReferral(by=supervisor, referral_id=leg.id))
     assert case.refused(c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD))) == "cannot_close"
 
 

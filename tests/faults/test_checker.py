@@ -8,6 +8,7 @@ import pytest
 
 from app.db.projections import task_rows
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.case import decide, file_report
 from app.domain.fold import fold
 from app.policy.calendars import seed
@@ -27,8 +28,8 @@ def lived():
     filing = c.FileReport(by=REPORTER, facts=facts_of("CN-02").at(now), unit="u")
     events = file_report(CASE, filing, POLICY, now)
     for command in (
-        c.RecordDelivery(by=at_desk("EDU"), referral_id="a-education-1", outcome="delivered"),
-        c.AcceptReferral(by=at_desk("POLICE"), referral_id="a-police-1"),
+        rc.RecordDelivery(by=at_desk("EDU"), referral_id="a-education-1", outcome="delivered"),
+        rc.AcceptReferral(by=at_desk("POLICE"), referral_id="a-police-1"),
     ):
         events += decide(fold(events), command, POLICY, now)
     return events

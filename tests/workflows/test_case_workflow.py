@@ -17,6 +17,7 @@ from activities.messages import Conducting, Moved
 from app.db.ledger import events_since
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.progress import Progress
 from app.domain.terms import Role, Rung, Stage
@@ -116,7 +117,7 @@ async def test_a_lost_workflow_comes_back_from_the_ledger(world):
 async def test_the_same_key_again_returns_the_first_answer(world):
     case = await world.report("CN-02")
     leg = next(r for r in (await world.columns(case)).referrals if r.agency == "POLICE")
-    accept = c.AcceptReferral(by=at_desk("POLICE"), referral_id=leg.id)
+    accept = rc.AcceptReferral(by=at_desk("POLICE"), referral_id=leg.id)
     first = await world.do(case, accept, key="k-1")
     again = await world.do(case, accept, key="k-1")
     assert again.replayed

@@ -11,6 +11,7 @@ import random
 import pytest
 
 from app.domain import commands as c
+from app.domain import referral_commands as rc
 from app.domain.access import Role
 from app.domain.clock import Budget
 from app.domain.procedure import is_step, step_of
@@ -41,17 +42,17 @@ def choices(case, now):
         desk, head = at_desk(leg.desk), at_desk(leg.desk, "head", Role.DESK_HEAD)
         about = {"by": desk, "referral_id": leg.id}
         if leg.state is State.RETURNED:
-            yield c.SupplyMaterial(**about | {"by": at_desk("CIVIL")})
+            yield rc.SupplyMaterial(**about | {"by": at_desk("CIVIL")})
         elif leg.state is State.SENT:
-            yield from (c.AcceptReferral(**about), c.AcceptReferral(**about), c.ClaimTask(**about))
-            yield c.ReturnReferral(**about, reason="missing_contact")
-            yield c.DeclineReferral(**about, reason="no_capacity")
-            yield c.PassOnReferral(**about, to="CIVIL")
+            yield from (rc.AcceptReferral(**about), rc.AcceptReferral(**about), rc.ClaimTask(**about))
+            yield rc.ReturnReferral(**about, reason="missing_contact")
+            yield rc.DeclineReferral(**about, reason="no_capacity")
+            yield rc.PassOnReferral(**about, to="CIVIL")
         else:
             yield c.FileAssessment(**about, grade="medium") if leg.assessment else usual_end(case, PACK, now, leg, desk)
-            yield from (c.PauseReferral(**about, reason="awaiting_material"), c.ResumeReferral(**about))
+            yield from (rc.PauseReferral(**about, reason="awaiting_material"), rc.ResumeReferral(**about))
             longer = Budget(amount=2, unit="working_days")
-            yield c.ExtendReferral(**about | {"by": head}, reason="complex_facts", by_budget=longer)
+            yield rc.ExtendReferral(**about | {"by": head}, reason="complex_facts", by_budget=longer)
     for child in case.children:
         yield c.ConfirmSafety(by=at_desk("POLICE"), child_id=child.id, safety="safe")
     yield c.StartProcedure(by=at_desk("CIVIL"), procedure="guardian_admonition")

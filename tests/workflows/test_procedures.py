@@ -8,6 +8,7 @@ from sqlalchemy import select
 from app.db import tables
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import referral_commands as rc
 from app.domain.facts import ReportFacts
 from app.domain.terms import Branch, Role, Stage
 from app.policy.examples import facts_of
@@ -69,7 +70,7 @@ async def close(world, case):
     now = await world.columns(case)
     await world.do(case, c.AnswerReporter(by=at_desk("CIVIL"), note="已处理"))
     for duty in [d for d in now.duties if d.is_open and d.code.startswith("supervision_reply")]:
-        await world.do(case, c.ReplyToSupervision(by=at_desk(duty.desk), code=duty.code))
+        await world.do(case, rc.ReplyToSupervision(by=at_desk(duty.desk), code=duty.code))
     for duty in [
         d for d in now.duties if d.is_open and d.code in ("interim_adult_present", "parents_return_or_delegate")
     ]:
@@ -129,9 +130,9 @@ async def test_that_no_child_needs_a_carer_is_an_answer_too_and_the_police_close
     now = await world.columns(case)
     assert (now.lead, now.branch, now.children) == ("POLICE", Branch.DETAINED_PARENT, ())
     asked = {"by": at_desk("POLICE"), "referral_id": now.open_referrals[0].id}
-    await world.do(case, c.AcceptReferral(**asked))
+    await world.do(case, rc.AcceptReferral(**asked))
     none = {"outcome": "no_children", "record": {"asked_on": "2026-03-02"}}
-    await world.do(case, c.CompleteReferral(**asked, **none))
+    await world.do(case, rc.CompleteReferral(**asked, **none))
     await world.sleep(case, days=1)
     await world.do(case, c.AnswerReporter(by=at_desk("POLICE"), note="无未成年子女需要委托监护"))
     await world.do(case, c.ProposeClosure(by=at_desk("POLICE"), reason="police_closed"))
