@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.ledgers import held, within
 from app.db import tables
 from app.db.audit import before_reading
-from app.db.ledger import Pack
+from app.db.rules import Pack
 from app.db.sheet_jobs import APPROVED
 from app.domain.access import Actor
 from app.domain.approvals import MOST_CHILDREN

@@ -21,9 +21,10 @@ from app.api.ledgers import within
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import records_of
-from app.db.ledger import Ledger, Pack
+from app.db.ledger import Ledger
 from app.db.marks import marks_of
 from app.db.receipts import Receipts
+from app.db.rules import Pack
 from app.db.vault import Vault, opened, vault_of
 from app.domain.access import Actor
 from app.domain.child_file import Registration

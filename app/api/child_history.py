@@ -14,7 +14,7 @@ from app.api.need import Lens
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.child_records import happenings
-from app.db.ledger import Pack
+from app.db.rules import Pack
 from app.db.vault import with_notes
 from app.domain import child_file as cf
 from app.domain import events as e

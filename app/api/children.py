@@ -17,8 +17,8 @@ from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import division_of, own_id, records_of
 from app.db.intake import FamilyMember, Form, LongText, Text
-from app.db.ledger import Pack
 from app.db.need import open_on
+from app.db.rules import Pack
 from app.db.walls import concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor

@@ -18,7 +18,7 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
 from app.db.child_records import each_once, one_of, records_of, stamps_of
-from app.db.ledger import Pack
+from app.db.rules import Pack
 from app.db.walls import reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act

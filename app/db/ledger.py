@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Table, Text, bindparam, cast, func, select, text
 from sqlalchemy import case as sql_case
@@ -15,19 +15,15 @@ from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
 from app.db.joining import given_back, join, moved, part
-from app.db.streams import CASE, NEWEST_CALENDAR, ROUND, Kind, kind_of, stream_row
+from app.db.rules import Rules
+from app.db.streams import CASE, ROUND, Kind, kind_of, stream_row
 from app.db.vault import DataKey, Destroyed, vault_of
-from app.db.versions import IN_FORCE, written
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE, Actor
 from app.domain.case import file_report
 from app.domain.child_file import ChangePassed
 from app.domain.child_terms import FileField
-from app.domain.clock import Calendar, DayKind
-from app.domain.determination import ChildFound
-from app.domain.disclosure_lists import Lists
-from app.domain.facts import BEIJING, ReportFacts
 from app.domain.policy import Policy
 from app.domain.progress import Answer, Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -48,27 +44,6 @@ BEGINNING = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 """Two who begin a stream at once go one after the other."""
 REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.ApproveClosure)
 """Commands whose facts may change another case in the same transaction."""
-
-
-class Pack(Protocol):
-    """A policy version that still needs the calendar in force; `file` is for those who know the pack itself."""
-
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def file(self) -> Any: ...
-
-    @property
-    def lists(self) -> Lists: ...
-
-    def with_calendar(self, calendar: Calendar) -> Policy: ...
-
-    def found(self, facts: ReportFacts, happened: Collection[str] = ()) -> tuple[ChildFound, ...]: ...
-
-    def since(self, facts: ReportFacts, happened: Collection[str]) -> ReportFacts: ...
-
-
 REPORTER = "reporter"
 """Instead of the account of whoever filed the report."""
 
@@ -98,15 +73,10 @@ class Recorded:
 
 
 @dataclass
-class Ledger:
-    """The door. `load` gives a policy pack by version and files; `policy` names the one for new cases until one is published."""
+class Ledger(Rules):
+    """The door. It decides by the rules of the stream, or by those in force where one begins."""
 
-    load: Callable[[str, Mapping[str, str] | None], Pack]
-    policy: str
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _calendars: dict[int, Calendar] = field(default_factory=dict)
-    _packs: dict[str, Pack] = field(default_factory=dict)
-    _policies: dict[tuple[str, int], Policy] = field(default_factory=dict)
 
     async def record(
         self, conn: AsyncConnection, stream_id: str, command: c.Command, *, now: datetime | None = None,
@@ -123,7 +93,7 @@ class Ledger:
             raise StaleVersion(before.version, await self.since(conn, stream_id, expected))
         held = policy
         if isinstance(command, c.MovePolicy):
-            policy = await self._published(conn, command.version)
+            policy = await self.published(conn, command.version)
         events = kind.decide(before, command, policy, now)
         if held is not policy and kind is CASE:
             require_no_wider(before, held, policy)
@@ -171,40 +141,12 @@ class Ledger:
         events = decide_round(None, command, await self.current(conn, now), now)
         return await self._append(conn, ROUND, None, events, command, command.round_id, now, None)
 
-    async def current(self, conn: AsyncConnection, now: datetime) -> Policy:
-        """The rules for what begins now."""
-        row = (await conn.execute(IN_FORCE, {"today": now.astimezone(BEIJING).date()})).one()
-        return await self._rules(conn, row.version or self.policy, row.newest)
-
-    async def pack(self, conn: AsyncConnection, version: str) -> Pack:
-        """A version as it was published or ships; neither ever changes."""
-        if version not in self._packs:
-            self._packs[version] = self.load(version, await written(conn, version))
-        return self._packs[version]
-
-    async def _published(self, conn: AsyncConnection, version: str) -> Policy:
-        if version != self.policy and await written(conn, version) is None:
-            raise Refused(RefusalCode.UNKNOWN_POLICY, version=version)
-        return await self.rules(conn, version)
-
-    async def rules(self, conn: AsyncConnection, version: str) -> Policy:
-        """The pinned policy version with the calendar in force."""
-        return await self._rules(conn, version, (await conn.execute(NEWEST_CALENDAR)).scalar_one())
-
-    async def _rules(self, conn: AsyncConnection, version: str, newest: int) -> Policy:
-        if newest not in self._calendars:
-            self._calendars[newest] = await calendar_of(conn, newest)
-        pinned = (version, newest)
-        if pinned not in self._policies:
-            self._policies[pinned] = (await self.pack(conn, version)).with_calendar(self._calendars[newest])
-        return self._policies[pinned]
-
     async def _locked(self, conn: AsyncConnection, kind: Kind, stream_id: str) -> tuple[Any, Policy]:
         """The state of the stream, which nobody else can change before the transaction ends, and its rules."""
         row = (await conn.execute(kind.lock, {"stream_id": stream_id})).one_or_none()
         if row is None:
             raise Refused(RefusalCode.CASE_NOT_FOUND)
-        return kind.state.model_validate_json(row.progress), await self._rules(conn, row.policy, row.newest)
+        return kind.state.model_validate_json(row.progress), await self.at_calendar(conn, row.policy, row.newest)
 
     async def replayed(
         self, conn: AsyncConnection, stream_id: str, command: c.Command, key: str, now: Any
@@ -427,15 +369,6 @@ def _audit_row(command: c.Command, stream_id: str, version: int) -> dict[str, An
         "version": version,
         "trace_id": TRACE.get(),
     }
-
-
-async def calendar_of(conn: AsyncConnection, version: int) -> Calendar:
-    """The calendar table as the domain knows it."""
-    until = select(tables.calendars.c.confirmed_until).where(tables.calendars.c.version == version)
-    confirmed_until = (await conn.execute(until)).scalar_one()
-    rows = await conn.execute(select(tables.calendar_days.c.day, tables.calendar_days.c.kind))
-    days = {row.day: DayKind(row.kind) for row in rows}
-    return Calendar(version=str(version), days=days, confirmed_until=confirmed_until)
 
 
 async def events_since(conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
