@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.intake import FamilyMember, ReportedChild, Reporter, Submission, child_row, facts_of, marked_as
+from app.db.intake import child_row, marked_as
 from app.db.ledger import Content
 from app.db.vault import Vault, vault_of
 from app.domain.arrangement import ArrangeCare
@@ -23,6 +23,7 @@ from app.domain.refusals import Refused
 from app.domain.sheet_columns import SheetColumn
 from app.domain.sheets import Fault, RowState, as_typed
 from app.domain.sight import divisions
+from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import ReporterClass
 from app.domain.unread import FAULTS, MARKED, NOT_READ
 from app.sheet_book import ENTERED, Tell, called, stamp, streets

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db import rotation, tables
 from app.db.entries import register_entries
-from app.db.intake import Submission, file
+from app.db.intake import file
 from app.db.ledger import Ledger
 from app.db.migrate import migrate
 from app.db.receipts import Receipts
@@ -42,6 +42,7 @@ from app.db.vault import (
 )
 from app.domain import commands as c
 from app.domain.access import Actor
+from app.domain.submission import Submission
 from app.master_keys import FileKeys, GivenKeys, make_key_file
 from app.policy.loader import load
 from app.seed import seed

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db import entries, tables, walls
 from app.db.alike import alike_files
-from app.db.intake import Submission, file
+from app.db.intake import file
 from app.db.ledger import Ledger
 from app.db.migrate import migrate
 from app.db.people import actor_by_token, deputy
@@ -23,6 +23,7 @@ from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE, NotWalled, require_wall
 from app.district import PEOPLE
 from app.domain.access import Actor, scope
 from app.domain.sight import divisions, keeps
+from app.domain.submission import Submission
 from app.domain.terms import Role
 from app.policy.loader import load
 from app.seed import seed

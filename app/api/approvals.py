@@ -12,11 +12,11 @@ from app.api.pages import Cursor, Limit, Page, in_words, numbered, page_of
 from app.api.strict import StrictRoute
 from app.db import approvals as two
 from app.db import tables
-from app.db.intake import LongText
 from app.db.vault import opened
 from app.domain.access import Actor
 from app.domain.approvals import Act, Reason
 from app.domain.terms import Agency
+from app.domain.typed import LongText
 
 router = APIRouter(prefix="/v1/approvals", tags=["two persons"], route_class=StrictRoute)
 Code = Annotated[str, Field(max_length=120)]

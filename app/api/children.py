@@ -16,7 +16,6 @@ from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import division_of, own_id, records_of
-from app.db.intake import FamilyMember, Form, LongText, Text
 from app.db.need import open_on
 from app.db.rules import Pack
 from app.db.walls import concerns, through_the_door
@@ -31,7 +30,9 @@ from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions, keeps
+from app.domain.submission import FamilyMember
 from app.domain.terms import Agency, Grade, Role
+from app.domain.typed import Form, LongText, Text
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
 

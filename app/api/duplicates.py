@@ -16,7 +16,6 @@ from app.api.work import IfMatch, Key
 from app.db import tables
 from app.db.alike import alike_files, known_of, marks_of_known, seldom, unsealed
 from app.db.child_records import division_of, each_once, records_of
-from app.db.intake import LongText
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.belonging import FindDifferent
 from app.domain.child_file import EnterChange, file_id
@@ -25,6 +24,7 @@ from app.domain.duplicates import compare
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Role
+from app.domain.typed import LongText
 from app.domain.watch import Watch
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)

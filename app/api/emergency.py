@@ -14,7 +14,6 @@ from app.api.pages import Cursor, Limit, Page, in_words, page_of
 from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.db.intake import LongText
 from app.db.need import tell
 from app.db.vault import opened, sealed_row
 from app.db.walls import open_door
@@ -32,6 +31,7 @@ from app.domain.masking import names_of, texts_without
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Stage
+from app.domain.typed import LongText
 
 router = APIRouter(prefix="/v1/emergency-reads", tags=["need to know"], route_class=StrictRoute)
 SUPERVISORS = (f"{Role.SUPERVISOR}:{Agency.CIVIL}", f"{Role.SUPERVISOR}:{Agency.CONF}")

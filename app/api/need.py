@@ -15,7 +15,6 @@ from app.api.pages import Cursor, Limit, Page, in_words, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import FULL_VIEW, before_reading
-from app.db.intake import LongText
 from app.db.need import open_view
 from app.db.vault import Keys, keys_in
 from app.domain.access import STAFF, Action, Actor
@@ -23,6 +22,7 @@ from app.domain.masking import Mask, Need
 from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.terms import Agency, Role
+from app.domain.typed import LongText
 
 router = APIRouter(prefix="/v1", tags=["need to know"], route_class=StrictRoute)
 

@@ -13,7 +13,6 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
-from app.db.intake import LongText
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.agreement import Differs
@@ -21,6 +20,7 @@ from app.domain.owed import BY_HAND, Matter, Settled, SettleOwed
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Rung
+from app.domain.typed import LongText
 
 router = APIRouter(prefix="/v1/owed", tags=["owed"], route_class=StrictRoute)
 owed = tables.owed.c

@@ -16,17 +16,7 @@ from app.api.work import Key
 from app.db import tables
 from app.db.alike import alike
 from app.db.child_records import records_of
-from app.db.intake import (
-    FamilyMember,
-    Form,
-    LongText,
-    ReportedChild,
-    Reporter,
-    Submission,
-    child_row,
-    facts_of,
-    marked_as,
-)  # fmt: skip
+from app.db.intake import child_row, marked_as
 from app.db.sounds import sound_keys
 from app.db.vault import sealed_row, vault_of
 from app.db.walls import open_door
@@ -42,7 +32,9 @@ from app.domain.masking import mask_birth_date
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions, may_register
+from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import Grade, ReporterClass
+from app.domain.typed import Form, LongText
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
 MEANS = ("on_minimum_living", "low_income", "on_destitute_support")

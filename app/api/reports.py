@@ -15,12 +15,13 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.guesses import guess, key_of
-from app.db.intake import Submission, file
+from app.db.intake import file
 from app.db.receipts import by_receipt
 from app.db.service import Service
 from app.domain.access import Action, scope
 from app.domain.disclosure import ForReporter
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.submission import Submission
 
 ANSWER = "answer_outcome"
 """The duty to answer the reporter, as a task."""

@@ -14,7 +14,6 @@ from app.db import tables
 from app.db.approvals import spend
 from app.db.audit import on_record
 from app.db.erasure import erase, owed
-from app.db.intake import LongText
 from app.db.retention import hold, in_state, lift_hold, listed, require_due, set_hold
 from app.db.vault import opened
 from app.db.walls import through_the_door
@@ -22,6 +21,7 @@ from app.domain.access import Actor
 from app.domain.approvals import Act
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.retention import Dossier, HoldReason, LiftReason, may_dispose, may_hold
+from app.domain.typed import LongText
 from app.policy.basis import Citation, cite
 from app.policy.retention import retention_rules
 

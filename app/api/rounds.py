@@ -17,7 +17,6 @@ from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import records_of
-from app.db.intake import Submission
 from app.db.rounds import begin_round, report_all
 from app.db.walls import open_door
 from app.domain.access import Actor
@@ -29,6 +28,7 @@ from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import ReturnRound, follows, organises
 from app.domain.sight import divisions
+from app.domain.submission import Submission
 from app.domain.terms import Agency
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)

@@ -13,7 +13,6 @@ from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.guesses import TooManyGuesses, count_wrong, require_patience
-from app.db.intake import Text
 from app.db.marks import marks_of
 from app.db.past import report_of
 from app.db.sounds import LETTERS
@@ -27,6 +26,7 @@ from app.domain.identity import known_name, mask_name
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Stage
+from app.domain.typed import Text
 
 router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 MOST = 50

@@ -16,14 +16,16 @@ from app.api.work import Key
 from app.db import signals, tables
 from app.db.alike import alike
 from app.db.audit import on_record
-from app.db.intake import LongText, Reporter, Submission, file
+from app.db.intake import file
 from app.db.signals import Signal, Taken
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.signals import SignalEnd, SignalState, sends
+from app.domain.submission import Reporter, Submission
 from app.domain.terms import Agency, ReporterClass, Role, Trigger
+from app.domain.typed import LongText
 from app.domain.visit import Outcome
 
 router = APIRouter(prefix="/v1/signals", tags=["signals"], route_class=StrictRoute)

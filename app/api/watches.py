@@ -14,7 +14,6 @@ from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import own_id, records_of
-from app.db.intake import Text
 from app.db.ledger import Recorded
 from app.db.visits import Seen, report_of_visit
 from app.db.walls import through_the_door
@@ -26,6 +25,7 @@ from app.domain.handover import TakeWatch
 from app.domain.ledgers import categories
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
+from app.domain.typed import Text
 from app.domain.visit import Finding, Outcome, VisitForm, counted_from
 from app.domain.watch import EndReason, Watch, child_of
 from app.domain.watch_work import EndWatch, RecordVisit, VerifyWarning

@@ -11,10 +11,10 @@ from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
-from app.db.intake import decide_suggestions
 from app.db.ledger import Recorded
 from app.db.past import report_of
 from app.db.people import actors_of, units_of
+from app.db.suggestions import decide_suggestions
 from app.domain import benefit_commands as bc
 from app.domain import commands as c
 from app.domain import referral_commands as rc

@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.intake import Filed, Submission, file
+from app.db.intake import Filed, file
 from app.db.ledger import Ledger, Recorded
 from app.db.receipts import Receipts
 from app.domain.access import Actor
@@ -15,6 +15,7 @@ from app.domain.facts import BEIJING
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import Asked, OpenRound, round_id
+from app.domain.submission import Submission
 
 
 async def begin_round(conn: AsyncConnection, ledger: Ledger, code: str, by: Actor, now: datetime) -> Recorded:

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.alike import Alike, alike, marks_of_known
 from app.db.columns import Id, Instant, keyed_by, marks, metadata, sealed
-from app.db.intake import Form, LongText, ReportedChild, Text
 from app.db.joining import watched_as
 from app.db.ledger import Ledger
 from app.db.owed import open_all, opening, settle
@@ -25,7 +24,9 @@ from app.domain.identity import clean_name, normal_id, normal_phones
 from app.domain.opening import desk_of
 from app.domain.owed import Matter, Settled, owed_id
 from app.domain.signals import SignalEnd, SignalSpec, SignalState, met
+from app.domain.submission import ReportedChild
 from app.domain.terms import Agency
+from app.domain.typed import Form, LongText, Text
 from app.domain.visit import RaiseWarning
 from app.domain.watch import Watch, watch_id
 

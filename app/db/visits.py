@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.child_records import own_id, records_of, registered
-from app.db.intake import FamilyMember, Filed, ReportedChild, Reporter, Submission, file
+from app.db.intake import Filed, file
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.vault import opened
@@ -17,6 +17,7 @@ from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.masking import names_of
+from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission
 from app.domain.terms import ReporterClass, Trigger
 from app.domain.watch import child_of
 

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from app.db.drafts import Said
-from app.db.intake import EARLIEST, Submission
 from app.domain.access import Actor
 from app.domain.facts import BEIJING, HarmBy, Known, Relation
+from app.domain.submission import EARLIEST, Submission
 from app.domain.terms import Agency, ReporterClass, Trigger
 from app.web.forms import Form
 from app.web.words import Pair

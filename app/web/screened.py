@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.db.intake import ReportedChild
+from app.domain.submission import ReportedChild
 from app.web.forms import Form
 
 MOST = 10

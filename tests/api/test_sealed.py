@@ -7,12 +7,13 @@ from sqlalchemy import select, true
 
 from app.db import approvals as two
 from app.db import tables
-from app.db.intake import Submission, file
+from app.db.intake import file
 from app.db.ledger import Ledger
 from app.db.past import past_reports, report_of
 from app.db.people import actors_of
 from app.domain.facts import Known
 from app.domain.sight import OPERATOR
+from app.domain.submission import Submission
 from app.policy.loader import HERE, load, texts
 from tests.api.test_audit import BROKEN, broken
 from tests.api.test_reports import is_problem

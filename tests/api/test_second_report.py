@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from app.db.intake import MOST_CANDIDATES
+from app.db.suggestions import MOST_CANDIDATES
 from tests.api.test_reports import is_problem
 
 FATHER_BEAT = {"residence_division": "110106101", "sex": "male"}

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import tables
 from app.db.alike import alike_files
-from app.db.intake import ReportedChild, child_row, marked_as
+from app.db.intake import child_row, marked_as
 from app.db.ledger import Ledger
 from app.db.session import engine_of
 from app.db.vault import sealed_rows
@@ -30,6 +30,7 @@ from app.domain.access import ENGINE
 from app.domain.child_file import EnterChange, PassChange, Registration, file_id
 from app.domain.child_terms import FileField, Found
 from app.domain.facts import Sex
+from app.domain.submission import ReportedChild
 from app.domain.terms import Grade
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch

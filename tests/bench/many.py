@@ -12,11 +12,12 @@ from typing import Any
 import asyncpg
 import psutil
 
-from app.db.intake import Submission, file
+from app.db.intake import file
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.session import engine_of
 from app.domain import commands as c
+from app.domain.submission import Submission
 from app.policy.examples import facts_of, submission_of
 from app.policy.loader import load
 from app.stack import Stack

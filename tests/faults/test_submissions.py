@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 
 from app.api.context import Service
-from app.db.intake import Receipts
 from app.db.ledger import Ledger
+from app.db.receipts import Receipts
 from app.main import create_app
 from app.policy.loader import load
 from tests.faults import times

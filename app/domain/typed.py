@@ -1,0 +1,23 @@
+"""What people type: text that can be kept, and forms in which a misspelt field is an error."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _can_be_kept(value: object) -> object:
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError("含有无法保存的空字符 · a NUL character cannot be kept")
+    if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("含有不完整的字符 · half a character cannot be kept")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_can_be_kept), Field(max_length=500)]
+LongText = Annotated[str, BeforeValidator(_can_be_kept), Field(max_length=20_000)]
+
+
+class Form(BaseModel):
+    """A form or a part of one; a misspelt field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
