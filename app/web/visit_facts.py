@@ -21,6 +21,10 @@ ASKED = {
 """What is asked with yes or no; who harms a child, or what an agency resolves, is no answer of a visit."""
 CARE: tuple[tuple[str, Pair], ...] = (
     ("able=yes", ("能够监护", "able to be a guardian")),
+    (
+        "able=yes gravely_ill=no gravely_disabled=no",
+        ("能够监护，现无重病、重残", "able, and neither gravely ill nor gravely disabled now"),
+    ),
     ("able=no gravely_ill=yes", ("重病，不能监护", "gravely ill, and not able")),
     ("able=no gravely_disabled=yes", ("重残，不能监护", "gravely disabled, and not able")),
     ("able=no", ("其他原因不能监护", "not able for another reason")),

@@ -3,11 +3,12 @@
 import pytest
 
 from app.domain.commands import FileAssessment
-from app.domain.facts import ChildFacts, GuardianFacts, Known, Relation, ReportFacts
+from app.domain.facts import ChildFacts, FactsSeen, GuardianFacts, Known, Relation, ReportFacts, Whereabouts
 from app.domain.sight import ENGINE
+from app.policy.family import family_of
 from app.web.facts_seen import facts, seen
 from app.web.forms import Form
-from app.web.visit_facts import changed
+from app.web.visit_facts import CHANGED, FACTS, PARENTS, changed
 
 TWO = ["ch-1", "ch-2"]
 FAMILY = (GuardianFacts(relation=Relation.MOTHER, able=Known.NO), GuardianFacts(relation=Relation.GRANDPARENT))
@@ -87,6 +88,22 @@ def test_of_an_only_child_nobody_need_be_named_and_no_line_says_nothing():
 def test_that_a_parent_is_able_says_nothing_of_an_illness_or_a_disability():
     said = Form({"facts.father.care": ["able=yes"], "facts.mother.care": ["able=no gravely_ill=yes"]})
     assert changed(said) == {"family": {"father": {"able": "yes"}, "mother": {"able": "no", "gravely_ill": "yes"}}}
+
+
+def test_a_parent_who_has_recovered_is_said_to_be_well_and_counts_no_more():
+    care, unsupporting = f"{FACTS}father.care", "parents_unsupporting"
+    report = ReportFacts(
+        children=(ChildFacts(child_id="ch-1"),),
+        guardians=tuple(
+            GuardianFacts(relation=one, able=Known.NO, gravely_ill=Known.YES, whereabouts=Whereabouts.HOME)
+            for one in PARENTS
+        ),
+    )
+    counts = list[bool | None]()
+    for answer, _ in next(one for one in CHANGED if one.name == care).options[:2]:
+        report = report.with_seen("ch-1", FactsSeen.model_validate(changed(Form({care: [answer]}))))
+        counts.append(family_of(report.guardians).answers[unsupporting])
+    assert counts == [True, False], "that he is able takes no illness back; that he is well does"
 
 
 @pytest.mark.parametrize(
