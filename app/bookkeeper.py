@@ -28,6 +28,7 @@ from app.db.people import actors_of
 from app.db.receipts import Receipts
 from app.db.session import engine_of
 from app.domain.access import Actor
+from app.domain.deputies import may_stand_in
 from app.domain.sheets import JobState, RowState, Step
 from app.master_keys import require_vault
 from app.policy.loader import load
@@ -136,7 +137,7 @@ async def _work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Ro
     tell = _telling(engine, ledger, job.id)
     async with engine.begin() as conn:
         rules = await ledger.pack(conn, (await ledger.current(conn, now)).version)
-        await _still_seated(conn, who, now)
+        await still_seated(conn, who, now)
         book = book_of(rules, who, job.book)
         if job.step == Step.EXPORT:
             counts = await sheet_export.export(conn, rules, who, book, job, now, path, tell)
@@ -160,18 +161,19 @@ async def _work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Ro
         await jobs.settle(conn, job.id, state, now, problem=problem, **found)
 
 
-async def _still_seated(conn: Any, who: Actor, now: Any) -> None:
-    """Whoever asked may have left the seat, or the deputyship may be over."""
+async def still_seated(conn: Any, who: Actor, now: Any) -> None:
+    """Whoever asked may have left the seat, or the deputyship may be over; Problem."""
     people = await actors_of(conn, who.persons)
     seat = people.get(who.acting_for or who.person_id)
     stays = len(people) == len(who.persons) and seat is not None and seat.desk == who.desk and seat.roles == who.roles
-    if stays and who.acting_for:
+    if stays and seat and who.acting_for:
         row = tables.deputies.c
         standing_in = select(func.count()).where(
             row.person_id == who.acting_for, row.deputy_id == who.person_id, row.from_at <= now, row.until_at > now,
             row.revoked_at.is_(None),
         )  # fmt: skip
-        stays = (await conn.execute(standing_in)).scalar_one() > 0
+        in_force = (await conn.execute(standing_in)).scalar_one() > 0
+        stays = in_force and may_stand_in(seat, people[who.person_id])
     if not stays:
         raise Problem(403, "not_allowed", "无权限 · You may not do this.")
 

@@ -1,12 +1,18 @@
 """Who sits where: three administrators share what one alone could misuse, and a person who leaves is out at the next request."""
 
+from contextlib import nullcontext
+from datetime import timedelta
+
 import pyotp
 import pytest
 from sqlalchemy import delete, select
 
+from app.api.problems import Problem
+from app.bookkeeper import still_seated
 from app.db import tables
 from app.db.account_tables import accounts, sessions
 from app.db.accounts import sign_in
+from app.db.people import actors_of
 from app.domain.refusals import Refused
 from app.domain.seats import require_fit
 from app.domain.terms import Agency, Role
@@ -95,6 +101,39 @@ async def test_whoever_changes_the_desk_leaves_the_roles_behind(api, newcomer):
     assert is_problem(await api.post(ADMIN, f"/v1/people/{NEW['id']}/seat", {"desk": "x"}), 404, "desk_not_found")
     assert (await api.post(SECURITY, f"/v1/people/{NEW['id']}/sign-out")).status_code == 204
     assert (await as_session(api, token, "/v1/me")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("desk", "roles", "of"),
+    [
+        ("CIVIL", ["officer"], "civil.officer.1"),
+        ("EDU", ["officer"], None),
+        ("CIVIL", ["auditor"], None),
+        ("CIVIL", [], None),
+    ],
+)
+async def test_a_lent_seat_is_given_back_by_whoever_leaves_the_office_or_works_there_no_more(
+    api, newcomer, desk, roles, of
+):
+    """The absence was entered while both worked there, and nobody has revoked it."""
+    path, now = f"/v1/people/{NEW['id']}", api.service.ledger.clock()
+    assert (await api.post(SECURITY, f"{path}/roles", {"roles": ["officer"]})).status_code == 204
+    times = {"from_at": (now - timedelta(hours=1)).isoformat(), "until_at": (now + timedelta(hours=1)).isoformat()}
+    lent = {"person_id": "civil.officer.1", "deputy_id": NEW["id"], **times}
+    row = (await api.post("civil.officer.1", "/v1/deputies", lent)).json()["id"]
+    token = await enters(api, newcomer)
+    assert (await api.post(ADMIN, f"{path}/seat", {"desk": desk})).status_code == 204
+    assert (await api.post(SECURITY, f"{path}/roles", {"roles": roles})).status_code == 204
+    seated = {"Cookie": f"__Host-session={token}", "X-Acting-For": "civil.officer.1"}
+    answer = await api.http.get("/v1/me", headers=seated)
+    assert answer.status_code == (200 if of else 403)
+    assert answer.json().get("acting_for") == of
+    async with api.service.engine.begin() as conn:
+        absent = (await actors_of(conn, ["civil.officer.1"]))["civil.officer.1"]
+        asked = absent.model_copy(update={"person_id": NEW["id"], "acting_for": absent.person_id})
+        with nullcontext() if of else pytest.raises(Problem, match="not_allowed"):
+            await still_seated(conn, asked, now)  # a job of the books that was asked for in the seat
+        await conn.execute(delete(tables.deputies).where(tables.deputies.c.id == row))
 
 
 async def test_nobody_changes_their_own_and_every_change_is_on_record(api, newcomer):
