@@ -106,10 +106,10 @@ class Signal(Form):
 
 
 class Taken(Form):
-    """What became of a signal; whether its child is watched is nobody's who sends."""
+    """What became of a signal. Whether its child is watched is nobody's who sends, nor whether somebody else has sent the same."""
 
     id: str
-    state: Annotated[str, Field(description="taken, repeated, or no_rule where no rule listens to it.")]
+    state: Annotated[str, Field(description="taken, also where it was before; or no_rule where no rule listens to it.")]
 
 
 async def take_all(
@@ -128,7 +128,7 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, who: Actor
     """Once: by its own id, and by its child and rule within the rule's time."""
     rules, unit = await ledger.current(conn, now), _unit_of(who)
     if await conn.scalar(select(row.id).where(row.unit == unit, row.sent_id == given.id)):
-        return Taken(id=given.id, state="repeated")
+        return Taken(id=given.id, state="taken")
     rule = met(rules.signals.values(), who.agency, given.text, given.count)
     if rule is None:
         return Taken(id=given.id, state="no_rule")
@@ -136,7 +136,7 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, who: Actor
     of = marks_of_known(conn, known)
     if same := await _same(conn, rule, [*of.number, *of.name_born], now):
         await conn.execute(update(signals).where(row.id == same).values(times=row.times + 1))
-        return Taken(id=given.id, state="repeated")
+        return Taken(id=given.id, state="taken")
     kept = {
         "id": f"signal-{uuid.uuid4().hex}", "unit": unit, "agency": who.agency.value, "sent_id": given.id, "rule": rule.code,
         "policy": rules.version, "happened_on": given.happened_on, "received_at": now, "marks": of.all,
