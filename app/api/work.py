@@ -13,7 +13,7 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db.ledger import Recorded
 from app.db.past import report_of
-from app.db.people import actors_of, units_of
+from app.db.people import actors_of, is_overseen, units_of
 from app.db.suggestions import decide_suggestions
 from app.domain import benefit_commands as bc
 from app.domain import commands as c
@@ -225,6 +225,7 @@ async def _recorded(
         command = command.model_copy(update={"proposed": await _by_the_scale(conn, shouhu, progress, command)})
     if isinstance(command, c.DeclareConflict):
         command = command.model_copy(update={"staff_of": await units_of(conn, command.about)})
+        await _require_overseen(conn, progress, command)
     recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
@@ -259,6 +260,13 @@ async def _require_colleague(conn: Conn, progress: Progress, command: rc.MoveTas
     colleague = (await actors_of(conn, {command.to})).get(command.to)
     if referral and not (colleague and colleague.desk == referral.desk and colleague.has(*DESK_STAFF)):
         raise Refused(RefusalCode.PERSON_NOT_AT_DESK, desk=referral.desk)
+
+
+async def _require_overseen(conn: Conn, progress: Progress, command: c.DeclareConflict) -> None:
+    """No declaration takes a case from everybody who oversees the district."""
+    after = (*progress.about, *command.about, *command.staff_of)
+    if await is_overseen(conn, progress.about) and not await is_overseen(conn, after):
+        raise Refused(RefusalCode.NOBODY_OVERSEES)
 
 
 def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:

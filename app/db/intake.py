@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.ledger import KeyReused, Ledger
 from app.db.marks import Marks, marks_of
-from app.db.people import units_of
+from app.db.people import kept_out
 from app.db.receipts import Receipts
 from app.db.suggestions import candidate_of, matching, suggestion_row
 from app.db.vault import Vault, vault_of
@@ -83,7 +83,7 @@ async def file(
         tables.suggestions: [suggestion_row(case_id, other, match) for other, match in matches.items()],
         tables.submissions: [submitted] if key else [],
     }
-    about = (*submission.about, *(await units_of(conn, submission.about) if submission.about else ()))
+    about = await kept_out(conn, submission.about) if submission.about else ()
     command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=about, files=submission.files)
     await ledger.file(conn, case_id, command, now=now, content=content, rules=rules)
     return Filed(case_id, code, findings + left_out)

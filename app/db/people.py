@@ -8,7 +8,8 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables, walls
-from app.domain.access import Actor
+from app.domain import sight
+from app.domain.access import OVERSIGHT, Actor
 from app.domain.sign_in import ABSOLUTE, IDLE
 from app.domain.terms import Agency, KeyScope, Role
 
@@ -78,6 +79,26 @@ async def units_of(conn: AsyncConnection, concerned: Collection[str]) -> tuple[s
     rows = await conn.execute(select(people.unit, people.desk, people.agency).where(people.id.in_(concerned)))
     units = (row.unit or (row.desk if Agency(row.agency).is_territorial else "") for row in rows)
     return tuple(sorted({unit for unit in units if unit}))
+
+
+async def is_overseen(conn: AsyncConnection, about: Collection[str]) -> bool:
+    """Whether somebody who oversees the district is left to see a case that is about these."""
+    people = tables.people
+    offices = [agency.value for agency in OVERSIGHT]
+    rows = await conn.execute(select(people).where(people.c.agency.in_(offices), people.c.is_active))
+    return sight.is_overseen(about, map(_actor, rows))
+
+
+async def kept_out(conn: AsyncConnection, named: Collection[str]) -> tuple[str, ...]:
+    """Whom a report is kept from that is about these: with the units of persons, and without the procuratorate where nobody who
+    oversees the district is left, so that no report is kept from everybody."""
+    about = (*named, *await units_of(conn, named))
+    if await is_overseen(conn, about):
+        return about
+    people = tables.people.c
+    procurators = await conn.execute(select(people.id).where(people.agency == Agency.PROC.value))
+    never = {Agency.PROC.value, *procurators.scalars()}
+    return tuple(one for one in about if one not in never)
 
 
 def machine_of(agency: Agency) -> Actor:

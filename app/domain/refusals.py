@@ -86,6 +86,11 @@ class RefusalCode(Term):
         "You may see this case; no emergency is needed.",
     )
     READ_NOT_FOUND = "read_not_found", "没有此紧急调阅", "There is no such emergency read."
+    NOBODY_OVERSEES = (
+        "nobody_oversees",
+        "申报后将无人监督本案，请只列确有利害关系的人员或单位",
+        "Nobody would oversee this case any more; name those alone whom it is about.",
+    )
     PERSON_NOT_FOUND = "person_not_found", "没有此人员", "There is nobody of that account."
     DESK_NOT_FOUND = "desk_not_found", "没有此科室", "There is no such desk."
     PERSON_EXISTS = "person_exists", "该账号已有人使用", "Somebody has this account already."

@@ -1,6 +1,6 @@
 """Who somebody is and which cases are in their sight: roles, desk, street, unit, and the same rule as data for the reads."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 from pydantic import BaseModel
@@ -150,6 +150,11 @@ class Scope(BaseModel, frozen=True):
     def is_concerned(self, subject: CaseSubject) -> bool:
         """利益冲突: the case is about the actor, the actor's unit, desk or agency."""
         return not set(self.marks).isdisjoint(subject.about)
+
+
+def is_overseen(about: Collection[str], people: Iterable[Actor]) -> bool:
+    """Whether one of these people oversees the district and may see a case that is about these."""
+    return any(one.oversees_district and set(one.marks).isdisjoint(about) for one in people)
 
 
 def scope(actor: Actor) -> Scope:

@@ -101,7 +101,8 @@ class Submission(Form):
     household: HouseholdFacts = HouseholdFacts()
     narrative: LongText = ""
     about: tuple[c.Concerned, ...] = Field(default=(), max_length=20)
-    """Codes of units, desks, agencies or persons whom the report is about, such as a teacher; neither they nor those persons' units see it."""
+    """Codes of units, desks, agencies or persons whom the report is about, such as a teacher; neither they nor those persons' units see it.
+    Where nobody who oversees the district would be left, the procuratorate is not kept out."""
     reported_at: datetime | None = None
     """When the reporter turned to the door, if that was before the entry; shown, never a start of a clock."""
     happened_on: date | None = None

@@ -106,3 +106,26 @@ async def test_declared_of_a_person_it_reaches_the_unit_and_not_a_whole_authorit
     assert not await found(api, "edu.officer.1", case)
     assert await found(api, "edu.chief.1", case)
     assert not await found(api, "village.colleague.1", case)
+
+
+async def test_nobody_takes_a_case_from_all_who_oversee_the_district(api):
+    """By one declaration, step by step, or person by person."""
+    case, people = await a_report(api), tables.people.c
+    path, overseers = f"/v1/cases/{case}/conflict", people.agency.in_(["CIVIL", "CONF"])
+    async with api.service.engine.connect() as conn:
+        persons = list((await conn.execute(select(people.id).where(overseers))).scalars())
+    for about in (["CIVIL", "CONF", "PROC"], persons):
+        is_problem(await api.post("police.officer.1", path, {"about": about}), 409, "nobody_oversees")
+    assert (await api.post("police.officer.1", path, {"about": ["CIVIL"]})).status_code == 200
+    is_problem(await api.post("police.officer.1", path, {"about": ["CONF"]}), 409, "nobody_oversees")
+    assert await found(api, "conf.supervisor.1", case)
+
+
+async def test_a_report_about_everybody_reaches_the_procuratorate_at_least(api):
+    everybody = ["CIVIL", "CONF", "PROC", "POLICE", "proc.procurator.1"]
+    for about, left in ((everybody, ()), (everybody[1:], ("PROC", "proc.procurator.1"))):
+        case = await a_report(api, about=about)
+        async with api.service.engine.connect() as conn:
+            stored = await conn.execute(select(tables.cases.c.about).where(tables.cases.c.id == case))
+            assert {"PROC", "proc.procurator.1"} & set(stored.scalar_one()) == set(left)
+        assert not await found(api, "police.officer.1", case)
