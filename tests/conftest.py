@@ -2,11 +2,14 @@
 
 import base64
 import os
+import secrets
+import stat
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from xdist.scheduler import LoadScopeScheduling
 
@@ -15,7 +18,7 @@ from app.db.session import engine_of
 from app.db.vault import Vault
 from app.db.walls import APP, WORKER, let_in
 from app.embedded import Postgres
-from app.master_keys import GivenKeys
+from app.master_keys import FileKeys, GivenKeys, make_key_file
 from app.seed import seed
 from app.temporal import data_converter
 from tests.faults import LONG
@@ -99,6 +102,39 @@ async def worker_engine(postgres, engine):
     ours = engine_of(postgres.url_as(WORKER), vault=VAULT)
     yield ours
     await ours.dispose()
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """A key file."""
+    path = tmp_path / "keys.json"
+    make_key_file(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return FileKeys(path)
+
+
+@pytest.fixture
+async def own_database(postgres, engine, keys):
+    """A database of its own with the keys of that file."""
+    name = f"sealed_{secrets.token_hex(4)}"
+    async with engine.connect() as conn:
+        await conn.execution_options(isolation_level="AUTOCOMMIT")
+        await conn.execute(text(f"create database {name}"))
+    ours = engine_of(postgres.url.rpartition("/")[0] + f"/{name}", pool=8, vault=Vault(FileKeys(keys.path)))
+    yield ours
+    await ours.dispose()
+    async with engine.connect() as conn:
+        await conn.execution_options(isolation_level="AUTOCOMMIT")
+        await conn.execute(text(f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+async def district(own_database):
+    """The same, migrated and seeded."""
+    await migrate(own_database)
+    async with own_database.begin() as conn:
+        await seed(conn, tokens={})
+    return own_database
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from app.domain.access import ENGINE
 from app.domain.retention import Dossier
 from app.master_keys import FileKeys
 from app.schedules import NIGHT, RETENTION, keep_retention
-from tests.test_seal import district, filed, keys, own, read  # noqa: F401
+from tests.canary import filed, read
 from tests.world import PATIENCE, World
 
 
@@ -26,7 +26,7 @@ def run(postgres, tool, *arguments):
     assert done.returncode == 0, done.stderr.replace(url, "")
 
 
-async def test_a_dump_of_before_opens_nothing_of_what_was_destroyed(district, keys, postgres, tmp_path):  # noqa: F811
+async def test_a_dump_of_before_opens_nothing_of_what_was_destroyed(district, keys, postgres, tmp_path):
     """pg_dump, destroy, renew the master key, pg_restore into a database of its own; the control is the same dump before that."""
     url = district.url.render_as_string(hide_password=False).replace("+asyncpg", "")
     async with district.begin() as conn:

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from app import bookkeeper
 from app.db import tables
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
@@ -144,3 +145,16 @@ async def api(engine, walled):
 @pytest.fixture
 def key():
     return uuid.uuid4().hex
+
+
+@pytest.fixture
+def run(api, worker_engine, tmp_path):
+    """Works on a job as the worker would, under the worker's role."""
+
+    async def work(answer):
+        assert answer.status_code == 202, answer.text
+        job = answer.json()["id"]
+        await bookkeeper.work_on(worker_engine, api.service.ledger, api.service.receipts, job, tmp_path)
+        return job
+
+    return work

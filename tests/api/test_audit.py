@@ -18,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import SEAL_KEY
 from tests.api.test_need import COMMITTEE, known_child
-from tests.api.test_sheets import payloads
+from tests.api.test_sheet_payloads import payloads
 
 BROKEN = {
     "the row is refused": "create function broken() returns trigger language plpgsql as"

@@ -12,7 +12,7 @@ from app.db.vault import opened, sealed_row, vault_of
 from tests.api.conftest import upload
 from tests.api.test_reports import is_problem
 from tests.api.test_watches import COMMITTEE, FOUND, begin, close
-from tests.test_seal import in_dump
+from tests.canary import in_dump
 
 ONE, TWO, OTHER = "civil.supervisor.1", "conf.supervisor.1", "police.head.1"
 LIST = "/v1/retention"

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from app.db import tables
 from app.db.session import engine_of
 from app.workbook import MEDIA_TYPE
-from tests.api.test_sheets import by_column, sheet
+from tests.api.workbooks import by_column, sheet
 from tests.bench.excel import HEADS, children, lines_of
 
 ROWS, DIVISION = 5_000, "110106015"

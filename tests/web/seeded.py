@@ -22,7 +22,7 @@ from app.main import create_app
 from app.policy.loader import load
 from app.settings import Settings
 from app.workbook import MEDIA_TYPE
-from tests.api.test_sheets import sheet
+from tests.api.workbooks import sheet
 
 DIVISION = "110106017"
 POLICE, CIVIL = "police.officer.1", "civil.officer.1"

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from app.db.sheet_jobs import sheet_jobs
 from app.workbook import MEDIA_TYPE
 from tests.api.test_ledgers import AWAY
-from tests.api.test_sheets import sheet
+from tests.api.workbooks import sheet
 
 DIVISION = "110106003"
 OFFICER, HEAD, COMMITTEE = f"street-{DIVISION}.officer.1", f"street-{DIVISION}.head.1", f"comm-{DIVISION}.officer.1"

@@ -1,173 +1,37 @@
-"""Books as Excel: what leaves is masked or for a stated purpose, harmless and on record; what comes in goes the path of every change."""
+"""What comes in as Excel goes the path of every change: previewed, entered as a whole or not at all, and said by column where it is not."""
 
 import io
-import os
-import subprocess
-import tempfile
 import zipfile
 from datetime import date
 
 import pytest
-import xlsxwriter
-from python_calamine import CalamineWorkbook
-from sqlalchemy import func, select, text, true, update
+from sqlalchemy import select
 
-from app import bookkeeper
 from app.api.edge import UPLOAD_LIMIT
-from app.db import sheet_jobs, tables
-from app.db.child_records import records_of
+from app.db import tables
 from app.db.vault import vault_of
-from app.domain.child_terms import FileField
 from app.domain.identity import check_digit
 from app.domain.ledgers import COLUMNS
 from app.domain.sheet_columns import KEY, layout
-from app.domain.sheets import DANGEROUS, JobState, as_typed, harmless, read_day
+from app.domain.sheets import read_day
 from app.domain.unread import WHY_NOT
 from app.workbook import LARGEST, MEDIA_TYPE
-from tests.api.test_ledgers import watched
 from tests.api.test_reports import is_problem
+from tests.api.workbooks import (
+    COMMITTEE,
+    DIVISION,
+    STREET,
+    WORK,
+    by_column,
+    child_here,
+    entered,
+    opened,
+    sheet,
+    state,
+    upload,
+)
 
-DIVISION, WORK = "110106014", "work"
-COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
 NEW = f"11010620180910004{check_digit('11010620180910004')}"
-POOR = {"household": {"on_minimum_living": "yes"}}
-
-
-async def child_here(api, name, born="2016-05-06", number="110106201605060024", **more):
-    """A watched child of this committee who is poor, and so stands in its books."""
-    said = {"residence_division": DIVISION, "name": name, "birth_date": born, "id_no": number, **more}
-    return await watched(api, **POOR, child=said, division=DIVISION)
-
-
-@pytest.fixture
-async def run(api, worker_engine, tmp_path):
-    """Works on a job as the worker would, under the worker's role."""
-
-    async def work(answer):
-        assert answer.status_code == 202, answer.text
-        job = answer.json()["id"]
-        await bookkeeper.work_on(worker_engine, api.service.ledger, api.service.receipts, job, tmp_path)
-        return job
-
-    return work
-
-
-async def upload(api, person, code, body, media_type=MEDIA_TYPE):
-    headers = api._headers(person, {"Content-Type": media_type})
-    return await api.http.post(f"/v1/sheets?book={code}", content=body, headers=headers)
-
-
-def sheet(heads, *lines, name="填报"):
-    """As a person would send it."""
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False})
-    page = book.add_worksheet(name)
-    for n, line in enumerate((heads, *lines)):
-        page.write_row(n, 0, line)
-    book.close()
-    return out.getvalue()
-
-
-async def opened(api, person, job):
-    answer = await api.get(person, f"/v1/sheets/{job}/workbook")
-    assert answer.status_code == 200, answer.text
-    book = CalamineWorkbook.from_filelike(io.BytesIO(answer.content))
-    return {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}, answer
-
-
-def by_column(page):
-    heads = [str(head).split("\n")[0] for head in page[0]]
-    return [dict(zip(heads, row, strict=True)) for row in page[1:]]
-
-
-async def state(api, person, job):
-    return (await api.get(person, f"/v1/sheets/{job}")).json()
-
-
-async def entered(api, child, field):
-    """The value that waits in a field; pages show it masked."""
-    async with api.service.engine.connect() as conn:
-        (record,) = await records_of(conn, [child], true())
-    return record.contents[record.waiting(FileField(field)).number]["value"]
-
-
-async def audited(api, action, person):
-    row = tables.audit.c
-    async with api.service.engine.connect() as conn:
-        query = select(row.why, row.children, row.fields).where(row.action == action, row.person_id == person)
-        return (await conn.execute(query.order_by(row.id))).all()
-
-
-async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why(api, run):
-    child = await child_here(api, "欧阳小满（化名）")
-    assert await audited(api, "export_ledger", COMMITTEE) == []
-    masked = await run(await api.post(COMMITTEE, "/v1/ledgers/information/exports", {}))
-    book, answer = await opened(api, COMMITTEE, masked)
-    assert (answer.headers["content-type"], "attachment" in answer.headers["content-disposition"]) == (MEDIA_TYPE, True)
-    (row,) = [one for one in by_column(book["信息台账"]) if one["编号"] == child]
-    assert (row["姓名"], row["身份证号"], row["低保"]) == ("欧阳*", "110106********0024", "")
-    whole = await run(await api.post(COMMITTEE, "/v1/ledgers/information/exports", {"use": "hand_in"}))
-    book, answer = await opened(api, COMMITTEE, whole)
-    (row,) = [one for one in by_column(book["信息台账"]) if one["编号"] == child]
-    assert (row["姓名"], row["身份证号"]) == ("欧阳小满（化名）", "110106201605060024")
-    said = dict(line[:2] for line in book["说明"])
-    assert said["导出人 exported by"] == f"宛平街道居（村）民委员会经办人（化名） {COMMITTEE}"
-    assert (said["单位 office"], said["用途 purpose"]) == ("宛平街道居（村）民委员会", "上报 to be handed in")
-    pages = zipfile.ZipFile(io.BytesIO(answer.content))
-    printed = [pages.read(name).decode() for name in pages.namelist() if "worksheets/sheet" in name]
-    assert all(f"<oddHeader>&amp;C{COMMITTEE}" in one and "上报" in one and "<oddFooter>" in one for one in printed)
-    asked = [(row.why, row.children, row.fields) for row in await audited(api, "ask_export", COMMITTEE)]
-    assert asked == [("office", [], ["information"]), ("hand_in", [], ["information"])], (
-        "also where no child stands in the book"
-    )
-    made, fetched = await audited(api, "export_ledger", COMMITTEE), await audited(api, "fetch_sheet", COMMITTEE)
-    assert [row.why for row in made] == ["office", "hand_in"]
-    assert all(child in row.children and "id_no" in row.fields for row in made)
-    assert len(fetched) == 2
-    is_problem(await api.get(STREET, f"/v1/sheets/{whole}"), 404, "sheet_not_found")
-    is_problem(await api.get("admin.1", f"/v1/sheets/{whole}/workbook"), 404, "sheet_not_found")
-    for desk, status in (("COMM-110106015", 404), (f"COMM-{DIVISION}", 200)):
-        async with api.service.engine.begin() as conn:
-            await conn.execute(update(tables.people).where(tables.people.c.id == COMMITTEE).values(desk=desk))
-        assert (await api.get(COMMITTEE, f"/v1/sheets/{whole}/workbook")).status_code == status, (
-            "a book of the desk left"
-        )
-    shown = await state(api, COMMITTEE, whole)
-    assert (shown["state"], shown["percent"], shown["counts"]["rows"]) == (
-        "done",
-        100,
-        len(by_column(book["信息台账"])),
-    )
-
-
-async def test_without_an_audit_row_nothing_is_written_and_nothing_leaves(api, run, engine):
-    await child_here(api, "无痕（化名）", number=None)
-    async with engine.begin() as conn:
-        await conn.execute(text("revoke insert on audit from shouhu_worker"))
-    try:
-        job = await run(await api.post(COMMITTEE, "/v1/ledgers/information/exports", {}))
-    finally:
-        async with engine.begin() as conn:
-            await conn.execute(text("grant insert on audit to shouhu_worker"))
-    shown = await state(api, COMMITTEE, job)
-    assert (shown["state"], shown["problem"]) == ("failed", "audit_unavailable")
-    is_problem(await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook"), 404, "sheet_not_found")
-
-
-async def test_the_template_names_its_columns_and_choices_and_is_an_empty_import(api, run):
-    answer = await api.get(COMMITTEE, "/v1/ledgers/information/template")
-    book = CalamineWorkbook.from_filelike(io.BytesIO(answer.content))
-    assert book.sheet_names == ["填报", "填表说明", "示例", "选项"]
-    heads = [str(head).split("\n")[0] for head in book.get_sheet_by_name("填报").to_python()[0]]
-    assert heads[:5] == ["编号", "姓名", "性别", "出生日期", "身份证号"]
-    assert {"监护人姓名", "低保", "户籍所在区划"} <= set(heads)
-    assert not {"困境与留守类别", "风险等级", "享受待遇"} & set(heads)
-    assert by_column(book.get_sheet_by_name("示例").to_python())[0]["姓名"] == "欧阳小满（化名）"
-    assert b"dataValidation" in zipfile.ZipFile(io.BytesIO(answer.content)).read("xl/worksheets/sheet1.xml")
-    job = await run(await upload(api, COMMITTEE, "information", answer.content))
-    shown = await state(api, COMMITTEE, job)
-    assert (shown["state"], sum(shown["counts"].values())) == ("ready", 0)
-    is_problem(await api.get("wf.officer.1", "/v1/ledgers/information/template"), 404, "ledger_not_found")
 
 
 async def test_an_import_is_previewed_then_entered_as_a_whole_and_a_second_time_changes_nothing(api, run):
@@ -365,34 +229,6 @@ async def test_what_changed_between_preview_and_confirmation_keeps_all_out(api, 
     assert "waiting" not in (await api.get(COMMITTEE, f"/v1/children/{first}")).json()["fields"].get("school", {})
 
 
-async def test_whole_names_of_more_than_fifty_children_need_a_second_person(api, run, monkeypatch):
-    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
-    monkeypatch.setattr("app.sheet_export.MOST_CHILDREN", 1)
-    for n in range(2):
-        await child_here(api, f"成群{n}（化名）", f"2010-01-0{n + 1}", None)
-    path, whole = "/v1/ledgers/information/exports", {"use": "hand_in"}
-    is_problem(await api.post(COMMITTEE, path, whole), 409, "second_person_needed")
-    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 50)
-    job = await run(await api.post(COMMITTEE, path, whole))
-    assert (await state(api, COMMITTEE, job))["problem"] == "second_person_needed", "the job counts all of them"
-    is_problem(await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook"), 404, "sheet_not_found")
-    masked = await run(await api.post(COMMITTEE, path, {}))
-    assert (await state(api, COMMITTEE, masked))["state"] == "done"
-    asked = {"act": "export", "parameters": {"ledger": "information", **whole}, "reason": "hand_in", "note": "季度上报"}
-    asked["parameters"]["month"] = "2026-10"
-    proposed = (await api.post(COMMITTEE, "/v1/approvals", asked)).json()["id"]
-    approved = await api.post(f"street-{DIVISION}.head.1", f"/v1/approvals/{proposed}/approve")
-    assert approved.status_code == 200, approved.text
-    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
-    for other in (whole, whole | {"month": "2026-11"}):
-        is_problem(await api.post(COMMITTEE, path, other), 409, "second_person_needed")
-    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 50)
-    job = await run(await api.post(COMMITTEE, path, whole | {"month": "2026-10"}))
-    assert (await state(api, COMMITTEE, job))["state"] == "done", "approved, however few were looked at first"
-    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
-    is_problem(await api.post(COMMITTEE, path, whole | {"month": "2026-10"}), 409, "second_person_needed")
-
-
 def packed(**parts):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
@@ -445,92 +281,8 @@ async def test_a_sheet_without_a_known_column_is_refused_in_words(api, run):
     )
 
 
-async def test_a_job_whose_process_died_is_taken_up_again_and_given_up_after_three_times(api, worker_engine):
-    answer = await api.post(COMMITTEE, "/v1/ledgers/information/exports", {})
-    job, now = answer.json()["id"], api.service.ledger.clock()
-    waiting = sheet_jobs.sheet_jobs
-    async with api.service.engine.begin() as conn:
-        await conn.execute(waiting.delete().where(waiting.c.id != job, waiting.c.state.in_(("waiting", "running"))))
-    for n in range(sheet_jobs.MOST_TRIES):
-        taken = await sheet_jobs.take(worker_engine, now + n * 2 * sheet_jobs.LEASE)
-        assert taken.id == job
-        assert await sheet_jobs.take(worker_engine, now + n * 2 * sheet_jobs.LEASE) is None, "somebody works on it"
-    assert await sheet_jobs.take(worker_engine, now + 9 * sheet_jobs.LEASE) is None
-    shown = await state(api, COMMITTEE, job)
-    assert (shown["state"], shown["problem"]) == (JobState.FAILED, "gave_up")
-
-
-async def test_workbooks_go_after_a_day_and_who_asked_for_them_stays(api, run, worker_engine):
-    job = await run(await api.post(COMMITTEE, "/v1/ledgers/personal/exports", {}))
-    assert (await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook")).status_code == 200
-    await sheet_jobs.forget(worker_engine, api.service.ledger.clock() + sheet_jobs.KEPT)
-    is_problem(await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook"), 404, "sheet_not_found")
-    assert (await state(api, COMMITTEE, job))["state"] == "done"
-    listed = (await api.get(COMMITTEE, "/v1/sheets?limit=200")).json()["items"]
-    assert job in {one["id"] for one in listed}
-    async with api.service.engine.connect() as conn:
-        left = select(func.count()).where(sheet_jobs.part.job_id == job)
-        assert (await conn.execute(left)).scalar_one() == 0
-
-
-def payloads():
-    """Two hundred things that a spreadsheet could take for a formula."""
-    starts = [*DANGEROUS, "=+", "=-", "@@", "+=", "-+"]
-    ends = ("cmd|' /C calc'!A0", "HYPERLINK(\"http://x\")", "1+1", "SUM(1;2)", "DDE(\"a\")", "IMPORTXML(1)", "A1", "x", "(1)",
-            "-1", "WEBSERVICE(1)", "'x", "\"x\"", "")  # fmt: skip
-    return [f"{start}{end}" for start in starts for end in ends][:200]
-
-
-async def test_two_hundred_payloads_are_text_in_an_export_and_come_back_as_they_were(api, run):
-    made = payloads()
-    assert len(set(made)) == 200
-    names = [{"name": one, "relation": one} for one in made[:40]]
-    child = await child_here(
-        api, "公式（化名）", "2009-12-31", None, school=made[50], residence=made[51], hukou=made[52]
-    )
-    contents = [("health", made[53]), ("guardians", names), ("household", made[54])]
-    for field, value in contents:
-        entered = await api.post(COMMITTEE, f"/v1/children/{child}/changes", {"field": field, "value": value})
-        assert entered.status_code == 200, entered.text
-        passed = await api.post(STREET, f"/v1/children/{child}/changes/{entered.json()['change']}/pass")
-        assert passed.status_code == 200, passed.text
-    for book in ("personal", "family"):
-        job = await run(await api.post(COMMITTEE, f"/v1/ledgers/{book}/exports", {"use": "verify"}))
-        answer = (await opened(api, COMMITTEE, job))[1]
-        pages = zipfile.ZipFile(io.BytesIO(answer.content))
-        xml = "".join(pages.read(name).decode() for name in pages.namelist() if name.startswith("xl/worksheets/sheet"))
-        assert "<f>" not in xml
-        book_pages = CalamineWorkbook.from_filelike(io.BytesIO(answer.content))
-        cells = [
-            str(cell)
-            for name in book_pages.sheet_names
-            for row in book_pages.get_sheet_by_name(name).to_python()
-            for cell in row
-        ]
-        assert [cell for cell in cells if cell.startswith(DANGEROUS)] == []
-
-
-@pytest.mark.parametrize("payload", payloads())
-def test_no_payload_begins_a_cell(payload):
-    assert not harmless(payload).startswith(DANGEROUS)
-    assert as_typed(harmless(payload)) == payload.strip() or payload != payload.strip()
-
-
 def test_a_date_may_be_typed_in_many_ways():
     today = date(2026, 11, 29)
     for typed in ("2016-05-06", "2016/5/6", "2016.05.06", "20160506", "2016年5月6日", date(2016, 5, 6)):
         assert read_day(typed, str(typed), today) == ("2016-05-06", None)
     assert read_day("六一", "六一", today)[1] == "bad_date"
-
-
-def test_what_a_killed_worker_has_left_of_a_book_is_taken_away(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    gone, ours, other = (tmp_path / f"{bookkeeper.PLACE}{pid}-x" for pid in (ended.pid, os.getpid(), "older"))
-    for place in (gone, ours, other):
-        place.mkdir()
-        (place / "made.xlsx").write_text("欧阳小满")
-    (tmp_path / "else").mkdir()
-    bookkeeper.sweep()
-    assert {place.name for place in tmp_path.iterdir()} == {ours.name, "else"}

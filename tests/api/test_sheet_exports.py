@@ -1,0 +1,112 @@
+"""What leaves as Excel is masked or for a stated purpose, harmless and on record."""
+
+import io
+import zipfile
+
+from python_calamine import CalamineWorkbook
+from sqlalchemy import text, update
+
+from app.db import tables
+from app.workbook import MEDIA_TYPE
+from tests.api.test_reports import is_problem
+from tests.api.workbooks import COMMITTEE, DIVISION, STREET, audited, by_column, child_here, opened, state, upload
+
+
+async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why(api, run):
+    child = await child_here(api, "欧阳小满（化名）")
+    assert await audited(api, "export_ledger", COMMITTEE) == []
+    masked = await run(await api.post(COMMITTEE, "/v1/ledgers/information/exports", {}))
+    book, answer = await opened(api, COMMITTEE, masked)
+    assert (answer.headers["content-type"], "attachment" in answer.headers["content-disposition"]) == (MEDIA_TYPE, True)
+    (row,) = [one for one in by_column(book["信息台账"]) if one["编号"] == child]
+    assert (row["姓名"], row["身份证号"], row["低保"]) == ("欧阳*", "110106********0024", "")
+    whole = await run(await api.post(COMMITTEE, "/v1/ledgers/information/exports", {"use": "hand_in"}))
+    book, answer = await opened(api, COMMITTEE, whole)
+    (row,) = [one for one in by_column(book["信息台账"]) if one["编号"] == child]
+    assert (row["姓名"], row["身份证号"]) == ("欧阳小满（化名）", "110106201605060024")
+    said = dict(line[:2] for line in book["说明"])
+    assert said["导出人 exported by"] == f"宛平街道居（村）民委员会经办人（化名） {COMMITTEE}"
+    assert (said["单位 office"], said["用途 purpose"]) == ("宛平街道居（村）民委员会", "上报 to be handed in")
+    pages = zipfile.ZipFile(io.BytesIO(answer.content))
+    printed = [pages.read(name).decode() for name in pages.namelist() if "worksheets/sheet" in name]
+    assert all(f"<oddHeader>&amp;C{COMMITTEE}" in one and "上报" in one and "<oddFooter>" in one for one in printed)
+    asked = [(row.why, row.children, row.fields) for row in await audited(api, "ask_export", COMMITTEE)]
+    assert asked == [("office", [], ["information"]), ("hand_in", [], ["information"])], (
+        "also where no child stands in the book"
+    )
+    made, fetched = await audited(api, "export_ledger", COMMITTEE), await audited(api, "fetch_sheet", COMMITTEE)
+    assert [row.why for row in made] == ["office", "hand_in"]
+    assert all(child in row.children and "id_no" in row.fields for row in made)
+    assert len(fetched) == 2
+    is_problem(await api.get(STREET, f"/v1/sheets/{whole}"), 404, "sheet_not_found")
+    is_problem(await api.get("admin.1", f"/v1/sheets/{whole}/workbook"), 404, "sheet_not_found")
+    for desk, status in (("COMM-110106015", 404), (f"COMM-{DIVISION}", 200)):
+        async with api.service.engine.begin() as conn:
+            await conn.execute(update(tables.people).where(tables.people.c.id == COMMITTEE).values(desk=desk))
+        assert (await api.get(COMMITTEE, f"/v1/sheets/{whole}/workbook")).status_code == status, (
+            "a book of the desk left"
+        )
+    shown = await state(api, COMMITTEE, whole)
+    assert (shown["state"], shown["percent"], shown["counts"]["rows"]) == (
+        "done",
+        100,
+        len(by_column(book["信息台账"])),
+    )
+
+
+async def test_without_an_audit_row_nothing_is_written_and_nothing_leaves(api, run, engine):
+    await child_here(api, "无痕（化名）", number=None)
+    async with engine.begin() as conn:
+        await conn.execute(text("revoke insert on audit from shouhu_worker"))
+    try:
+        job = await run(await api.post(COMMITTEE, "/v1/ledgers/information/exports", {}))
+    finally:
+        async with engine.begin() as conn:
+            await conn.execute(text("grant insert on audit to shouhu_worker"))
+    shown = await state(api, COMMITTEE, job)
+    assert (shown["state"], shown["problem"]) == ("failed", "audit_unavailable")
+    is_problem(await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook"), 404, "sheet_not_found")
+
+
+async def test_the_template_names_its_columns_and_choices_and_is_an_empty_import(api, run):
+    answer = await api.get(COMMITTEE, "/v1/ledgers/information/template")
+    book = CalamineWorkbook.from_filelike(io.BytesIO(answer.content))
+    assert book.sheet_names == ["填报", "填表说明", "示例", "选项"]
+    heads = [str(head).split("\n")[0] for head in book.get_sheet_by_name("填报").to_python()[0]]
+    assert heads[:5] == ["编号", "姓名", "性别", "出生日期", "身份证号"]
+    assert {"监护人姓名", "低保", "户籍所在区划"} <= set(heads)
+    assert not {"困境与留守类别", "风险等级", "享受待遇"} & set(heads)
+    assert by_column(book.get_sheet_by_name("示例").to_python())[0]["姓名"] == "欧阳小满（化名）"
+    assert b"dataValidation" in zipfile.ZipFile(io.BytesIO(answer.content)).read("xl/worksheets/sheet1.xml")
+    job = await run(await upload(api, COMMITTEE, "information", answer.content))
+    shown = await state(api, COMMITTEE, job)
+    assert (shown["state"], sum(shown["counts"].values())) == ("ready", 0)
+    is_problem(await api.get("wf.officer.1", "/v1/ledgers/information/template"), 404, "ledger_not_found")
+
+
+async def test_whole_names_of_more_than_fifty_children_need_a_second_person(api, run, monkeypatch):
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
+    monkeypatch.setattr("app.sheet_export.MOST_CHILDREN", 1)
+    for n in range(2):
+        await child_here(api, f"成群{n}（化名）", f"2010-01-0{n + 1}", None)
+    path, whole = "/v1/ledgers/information/exports", {"use": "hand_in"}
+    is_problem(await api.post(COMMITTEE, path, whole), 409, "second_person_needed")
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 50)
+    job = await run(await api.post(COMMITTEE, path, whole))
+    assert (await state(api, COMMITTEE, job))["problem"] == "second_person_needed", "the job counts all of them"
+    is_problem(await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook"), 404, "sheet_not_found")
+    masked = await run(await api.post(COMMITTEE, path, {}))
+    assert (await state(api, COMMITTEE, masked))["state"] == "done"
+    asked = {"act": "export", "parameters": {"ledger": "information", **whole}, "reason": "hand_in", "note": "季度上报"}
+    asked["parameters"]["month"] = "2026-10"
+    proposed = (await api.post(COMMITTEE, "/v1/approvals", asked)).json()["id"]
+    approved = await api.post(f"street-{DIVISION}.head.1", f"/v1/approvals/{proposed}/approve")
+    assert approved.status_code == 200, approved.text
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
+    for other in (whole, whole | {"month": "2026-11"}):
+        is_problem(await api.post(COMMITTEE, path, other), 409, "second_person_needed")
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 50)
+    job = await run(await api.post(COMMITTEE, path, whole | {"month": "2026-10"}))
+    assert (await state(api, COMMITTEE, job))["state"] == "done", "approved, however few were looked at first"
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
+    is_problem(await api.post(COMMITTEE, path, whole | {"month": "2026-10"}), 409, "second_person_needed")
