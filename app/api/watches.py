@@ -44,7 +44,8 @@ class Visit(BaseModel):
     finding: Finding
     visited_on: date | None = Field(None, description="The day of the visit in Beijing, where it was not today.")
     grade: Grade | None = Field(
-        None, description="From this visit on; where a newer one is on record, its grade stands."
+        None,
+        description="From this visit on; where one was decided after it, or may have been, that grade stands: `grade` of the answer.",
     )
     form: VisitForm | None = None
     situations: tuple[Trigger, ...] = Field((), description="What a child at risk is reported for.")
@@ -148,6 +149,7 @@ class Watched(BaseModel):
     version: int
     visit_due_at: datetime | None
     is_open: bool
+    grade: Grade
     replayed: bool
     warnings: list[OpenWarning] = []
     report: str | None = Field(default=None, description="The case that the visit's report of a child at risk became.")
@@ -338,6 +340,6 @@ async def _perform(
     response.headers["ETag"] = f'"{done.version}"'
     now = done.progress
     return Watched(
-        version=done.version, visit_due_at=now.visit.due_at, is_open=now.is_open, replayed=done.replayed,
+        version=done.version, visit_due_at=now.visit.due_at, is_open=now.is_open, grade=now.grade, replayed=done.replayed,
         warnings=_warnings(now),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from app.domain.child_file import file_id
 from app.domain.handover import OfferWatch
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
-from app.domain.terms import CloseReason, Grade
+from app.domain.terms import CloseReason
 from app.domain.watch import EndReason, Watch, child_of, looser, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, ResumeWatch, SuspendWatch
 
@@ -75,15 +75,15 @@ async def given_back(
 
 
 async def _begin(conn: AsyncConnection, child: str, case: Progress) -> BeginWatch:
-    """A watch that goes on stays where it is, and keeps its grade where nobody graded; else by the file, else by the case."""
+    """A watch that goes on stays where it is; else it is where the file says, else the case."""
     watch = await _watch(conn, child)
     if watch and watch.is_open:
-        division, grade = watch.division, watch.grade
+        division = watch.division
     else:
         file = tables.child_files.c
         known = (await conn.execute(select(file.division).where(file.child_id == child))).scalar_one_or_none()
-        division, grade = known if known and len(known) == STREET else case.division, Grade.MEDIUM
-    return BeginWatch(by=ENGINE, child_id=child, case_id=case.case_id, division=division, grade=case.grade or grade)
+        division = known if known and len(known) == STREET else case.division
+    return BeginWatch(by=ENGINE, child_id=child, case_id=case.case_id, division=division, grade=case.grade)
 
 
 async def watched_as(conn: AsyncConnection, child: str) -> str:

@@ -100,6 +100,17 @@ class Warned(Frozen):
     clock: Clock
 
 
+class Missed(Frozen):
+    """A visit that was not made by its day: from when on one counted for it, and by when it was due."""
+
+    started_at: datetime
+    due_at: datetime
+
+    def was_made(self, day: date, made: datetime) -> bool:
+        """Whether a visit of that day was this one, in time after all."""
+        return made > self.started_at and day <= day_of(self.due_at)
+
+
 class WatchFact(Frozen):
     """Common to all events of a watch."""
 
@@ -120,7 +131,8 @@ class VisitRecorded(WatchFact):
     """The child was seen; the next visit is planned. `categories` are those that the rules find on what is known now.
 
     `in_time_after_all`: it was sent when its day had passed and, as its visitor says, had been made by then, so what stands as missed was
-    not; whether figures take that back is up to `TAKEN_BACK_WITHIN`.
+    not; whether figures take that back is up to `TAKEN_BACK_WITHIN`. `missed` is what still stands as missed before the visit that is owed
+    now, for one made in time may come later than one made after. `graded_at`: this visit decides the grade, as of then.
     """
 
     kind: Literal["visit_recorded"] = "visit_recorded"
@@ -132,6 +144,8 @@ class VisitRecorded(WatchFact):
     categories: tuple[str, ...] = ()
     visited_on: date | None = None
     in_time_after_all: bool = False
+    missed: Missed | None = None
+    graded_at: datetime | None = None
 
     @property
     def day(self) -> date:

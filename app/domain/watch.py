@@ -1,6 +1,6 @@
 """The watch over a child, 监测预防: what happened in it, where it stands, when it rings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zlib import crc32
@@ -13,6 +13,7 @@ from app.domain.handover import Handover, WatchOffered, WatchTaken
 from app.domain.policy import Frozen
 from app.domain.terms import Grade, Rung, Term
 from app.domain.visit import (
+    Missed,
     VisitAttempted,
     VisitRecorded,
     Warned,
@@ -55,6 +56,10 @@ class WatchBegan(WatchFact):
     visit: Clock
     keeps_open: bool = False
     """It goes on with all that is open in it; where an event is silent, as those of former days are, what was open had been dropped."""
+    anew: Mapping[str, Clock] = {}
+    """By what they are about, the clocks that came due while the watch rested and start again with it."""
+    graded_at: datetime | None = None
+    """When a grade was decided for a watch that was running; silent where none was."""
 
 
 class VisitRecomputed(WatchFact):
@@ -122,9 +127,13 @@ class Watch(Frozen):
     case_id: str | None = None
     division: str
     grade: Grade
+    graded_at: datetime | None = None
+    """When the grade was decided, as far as events say so; a visit made before it changes it no more."""
     desk: str
     began_on: date | None = None
     visit: Clock
+    missed: Missed | None = None
+    """The last visit that stands as missed, before the one that is owed now."""
     visits: int = 0
     is_open: bool = True
     suspended_for: str | None = None
@@ -186,15 +195,24 @@ def _began(watch: Watch | None, event: WatchBegan) -> Watch:
     begun["began_on"] = (watch.began_on if watch and watch.is_open else None) or day_of(event.at)
     if watch is None or not event.keeps_open:
         return Watch(version=watch.version + 1 if watch else 1, **begun)
-    asked = watch.handover if watch.handover and watch.handover.desk != event.desk else None
-    going_on = {"version": watch.version + 1, "is_open": True, "suspended_for": None, "handover": asked}
+    asked = _asked(watch, event.anew.get(HANDOVER))
+    going_on = {
+        "version": watch.version + 1, "is_open": True, "suspended_for": None, "graded_at": event.graded_at or watch.graded_at,
+        "handover": asked if asked and asked.desk != event.desk else None,
+        "arrangement": _contacted(watch, event.anew.get(CONTACT), event.anew.get(BACK)),
+        "warnings": tuple(_on_clock(warning, event.anew) for warning in watch.warnings),
+    }  # fmt: skip
     return watch.model_copy(update=begun | going_on)
 
 
 def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
     match event:
         case VisitRecorded():
-            return {"visit": event.visit, "grade": event.grade, "visits": watch.visits + 1}
+            graded_at = event.graded_at or watch.graded_at
+            return {
+                "visit": event.visit, "grade": event.grade, "graded_at": graded_at, "missed": event.missed,
+                "visits": watch.visits + 1,
+            }  # fmt: skip
         case VisitRecomputed():
             clocks = event.warnings or tuple(warning.clock for warning in watch.warnings)
             moved = zip(watch.warnings, clocks, strict=True)
@@ -249,6 +267,11 @@ def _asked(watch: Watch, clock: Clock | None) -> Handover | None:
 def _contacted(watch: Watch, contact: Clock | None, back: Clock | None = None) -> Arrangement | None:
     moved = {name: clock for name, clock in (("contact", contact), ("back", back)) if clock}
     return watch.arrangement.model_copy(update=moved) if watch.arrangement and moved else watch.arrangement
+
+
+def _on_clock(warning: Warned, anew: Mapping[str, Clock]) -> Warned:
+    clock = anew.get(f"{WARNING}{warning.number}")
+    return warning.model_copy(update={"clock": clock}) if clock else warning
 
 
 def _rung(warning: Warned, about: str, rung: Rung) -> Warned:

@@ -1,6 +1,6 @@
 """What a desk and the engine do with a watch: visits and warnings by the rules of the pack, offers, rungs that fire, the end."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, ClassVar
 
 from app.domain.arrangement import (
@@ -22,6 +22,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Rung
 from app.domain.visit import (
     Finding,
+    Missed,
     Outcome,
     ParentContact,
     RaiseWarning,
@@ -53,16 +54,19 @@ from app.domain.watch import (
     watch_event_adapter,
     watch_id,
 )
-from app.domain.working_time import day_of
+from app.domain.working_time import local_instant
 
 
 class BeginWatch(Command):
-    """A closed case gives the child back to the watch, or its registration was verified: then there is no case."""
+    """A closed case gives the child back to the watch, or its registration was verified: then there is no case.
+
+    Where nobody graded the child, a watch that is running keeps its grade.
+    """
 
     child_id: str
     case_id: str | None = None
     division: str
-    grade: Grade
+    grade: Grade | None = None
 
 
 class RecordVisit(Command):
@@ -149,8 +153,14 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
 
 
 def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: datetime, head: dict[str, Any]) -> WatchBegan:
-    """The visits are planned anew, but one that was missed is still owed: nobody has seen the child meanwhile."""
-    missed = watch is not None and watch.is_open and watch.visit.due_at < now
+    """The visits are planned anew, but one that was missed is still owed: nobody has seen the child meanwhile.
+
+    What came due in a watch while another was kept instead starts again: nobody was asked for it, and its whole ladder would ring at once.
+    """
+    running = watch if watch and watch.is_open else None
+    missed = running is not None and running.visit.due_at < now
+    grade = command.grade or (running.grade if running else Grade.MEDIUM)
+    kept = watch.clocks() if watch and watch.suspended_for else ()
     return WatchBegan(
         **head,
         watch_id=watch_id(command.child_id),
@@ -158,10 +168,16 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
         case_id=command.case_id,
         division=command.division,
         policy=policy.version,
-        grade=command.grade,
+        grade=grade,
         desk=desk_of(Agency.COMM, command.division),
-        visit=watch.visit if watch and missed else _visit(policy, now, command.grade),
+        visit=running.visit if running and missed else _visit(policy, now, grade),
         keeps_open=watch is not None and not watch.has_ended,
+        anew={
+            about: Clock.start(clock.spec, now, policy.calendar)
+            for about, clock in kept
+            if about != VISIT and clock.due_rungs(now)
+        },
+        graded_at=now if running and command.grade else None,
     )
 
 
@@ -179,12 +195,12 @@ def _visited(
     if command.unclear:
         raise Refused(RefusalCode.WHICH_OF_FAMILY, relations=command.unclear)
     made = counted_from(day, now)
-    grade, visit = _planned(watch, policy, made, command.grade or watch.grade, now)
-    missed = Rung.DESK_HEAD in watch.visit.fired and made > watch.visit.started_at
+    grade, graded_at = _graded(watch, command.grade, day, made, now)
+    in_time, missed = _in_time_after_all(watch, day, made)
     events: list[WatchEvent] = [
         VisitRecorded(
-            **head, finding=command.finding, grade=grade, visit=visit, report=command.report, form=command.form, categories=command.categories,
-            visited_on=day, in_time_after_all=missed and day <= day_of(watch.visit.due_at),
+            **head, finding=command.finding, grade=grade, visit=_planned(watch, policy, made, grade, now), report=command.report,
+            form=command.form, categories=command.categories, visited_on=day, in_time_after_all=in_time, missed=missed, graded_at=graded_at,
         )
     ]  # fmt: skip
     arrangement = watch.arrangement
@@ -235,12 +251,34 @@ def _visit(policy: Policy, since: datetime, grade: Grade, known: datetime | None
     return Clock.start(policy.time(f"visit_{grade.value}", urgent=False), since, policy.calendar, known)
 
 
-def _planned(watch: Watch, policy: Policy, made: datetime, grade: Grade, now: datetime) -> tuple[Grade, Clock]:
-    """The grade and the next visit, by the newest that was made, whichever was sent first: one from before changes neither."""
+def _planned(watch: Watch, policy: Policy, made: datetime, grade: Grade, now: datetime) -> Clock:
+    """The next visit, by the newest that was made, whichever was sent first: one from before changes nothing."""
     counted = watch.visit.started_at
     if made < counted or (made == counted and grade is watch.grade):
-        return watch.grade, watch.visit
-    return grade, _visit(policy, made, grade, known=now)
+        return watch.visit
+    return _visit(policy, made, grade, known=now)
+
+
+def _graded(
+    watch: Watch, grade: Grade | None, day: date, made: datetime, now: datetime
+) -> tuple[Grade, datetime | None]:
+    """The grade, and since when where this visit decides it: by the newest visit, and by none that may have been before the last decision.
+
+    Of a day that is over nobody knows the hour.
+    """
+    since = now if made == now else local_instant(day, time())
+    if grade is None or made < watch.visit.started_at or (watch.graded_at and since < watch.graded_at):
+        return watch.grade, None
+    return grade, since
+
+
+def _in_time_after_all(watch: Watch, day: date, made: datetime) -> tuple[bool, Missed | None]:
+    """Whether a visit that stands as missed was made by its day, as is known now; and what stands as missed from now on."""
+    visit = watch.visit
+    is_late = made > visit.started_at and Rung.DESK_HEAD in visit.fired
+    missed = Missed(started_at=visit.started_at, due_at=visit.due_at) if is_late else watch.missed
+    in_time = missed is not None and missed.was_made(day, made)
+    return in_time, None if in_time else missed
 
 
 def _missed(watch: Watch, now: datetime) -> tuple[WatchEvent, ...]:

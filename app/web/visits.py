@@ -62,6 +62,10 @@ WORDS: dict[str, Pair] = {
     "wrong": ("未发送：", "Not sent: "),
     "left": ("次走访还没有送达服务器", "visits have not reached the server"),
     "next": ("下次走访", "next visit"),
+    "graded": (
+        "等级在这次走访当日或之后已另行确定，这次填的等级未采用",
+        "the grade was decided on the day of this visit or after it, so yours was left out",
+    ),
     "since": ("您填写期间：", "While you were writing: "),
     "and": ("；", "; "), "stop": ("。", ". "),
     "check": ("内容仍在，核对后如仍需登记，请再次提交。", "What you typed is still here; if it still has to be recorded, please send it again."),
@@ -92,7 +96,8 @@ ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, o
 
 @router.get(VISITS)
 async def due(
-    request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, done: bool = False
+    request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, done: bool = False,
+    left_out: bool = False,
 ) -> Response:  # fmt: skip
     """Whom the desk visits next, each with the form of the visit."""
     page = await visits.due_visits(conn, who, cursor=cursor, limit=A_ROUND)
@@ -104,6 +109,7 @@ async def due(
         "next": page.next,
         "first": cursor is None,
         "done": done,
+        "left_out": left_out,
         "offered": offered,
         "warned": warned,
     }
@@ -147,7 +153,8 @@ async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shou
     )
     if done is None:
         return await shown(request, conn, who, shouhu, row, form)
-    return RedirectResponse(f"{VISITS}?done=true", 303, headers=STRICT)
+    left_out = visit and visit.grade not in (None, done.grade)
+    return RedirectResponse(f"{VISITS}?done=true{'&left_out=true' if left_out else ''}", 303, headers=STRICT)
 
 
 async def _act(

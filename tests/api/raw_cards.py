@@ -146,7 +146,6 @@ class Raw:
         card = self.cards[self.division[stream]] if inside else None
         if row.kind == "watch_began":
             self._owes(stream, row.body)
-            self.late.pop(stream, None)
         if row.kind in ("report_filed", "plan_adopted"):
             self.lead[stream] = row.body["lead"]
         match row.kind:
@@ -173,16 +172,18 @@ class Raw:
                 self._visited(stream, row.body, row.at)
                 self.cards[self.division[stream]]["n"]["visits"] += int(inside)
             case "visit_rung_fired" if row.body["rung"] == "desk_head":
-                self.late[stream] = card, row.at
+                self.late[stream] = card, row.at, self.owed[stream]
                 self.cards[self.division[stream]]["n"]["visits_missed"] += int(inside)
 
     def _visited(self, stream, said, at):
-        """What was made by its day and sent within the days after takes back what counted as missed."""
+        """What was made by its day and sent within the days after takes back what counted as missed, whoever came or sent meanwhile."""
         on = when(said["visited_on"] + "T23:59:59").replace(tzinfo=BEIJING)
+        card, told, (began, due) = self.late.get(stream, (None, at, (on, on)))
+        if began < on <= due:
+            del self.late[stream]
+            if card is not None and at <= told + SOON_ENOUGH:
+                card["n"]["visits_missed"] -= 1
         if on > self.owed[stream][0]:
-            late, told = self.late.pop(stream, (None, at))
-            if late is not None and on <= self.owed[stream][1] and at <= told + SOON_ENOUGH:
-                late["n"]["visits_missed"] -= 1
             self._owes(stream, said)
 
     def _owes(self, stream, said):

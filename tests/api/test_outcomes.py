@@ -224,7 +224,8 @@ async def twins(api, lives):
 @pytest.fixture(scope="module")
 async def silences(api, twins):
     """A round that one of two committees answers; a report that nobody takes, and a visit that nobody sends: a fortnight from now, before
-    it is known that it was made in time. The next one is not; the two instants after which that is known."""
+    it is known that it was made in time, though another was made and sent first. The next one is not; the two instants after which that
+    is known."""
     ledger, at = api.service.ledger, api.service.ledger.clock() - timedelta(days=200)
     later, desks = ledger.clock() + timedelta(days=14), [f"COMM-{division}" for division in (TWINS, SILENT)]
     opened = OpenRound(
@@ -243,7 +244,7 @@ async def silences(api, twins):
         in_time = visit.model_copy(update={"visited_on": made})
         too_late = visit.model_copy(update={"visited_on": day_of(later + timedelta(days=45))})
         missed = RaiseDueVisit(by=ENGINE)
-        for days, command in ((1, in_time), (40, missed), (41, visit), (50, missed), (58, too_late)):
+        for days, command in ((0.5, visit), (1, in_time), (40, missed), (41, visit), (50, missed), (58, too_late)):
             await ledger.record(conn, twins[2], command, now=later + timedelta(days=days))
     return later, later + timedelta(days=1)
 

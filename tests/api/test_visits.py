@@ -182,6 +182,9 @@ async def test_a_visit_that_was_written_offline_counts_on_its_day_and_only_what_
     for on, code in ((1, "visit_ahead"), (-46, "visit_before_watch")):
         wrong = {"finding": "well", "visited_on": str(today + timedelta(days=on))}
         is_problem(await api.post(COMMITTEE, path, wrong), 409, code)
+    for grade in ("high", None):
+        older = await api.post(COMMITTEE, path, made | {"visited_on": str(today - timedelta(days=20)), "grade": grade})
+        assert (older.json()["grade"], older.json()["visit_due_at"]) == ("medium", done.json()["visit_due_at"])
     again = await api.post(COMMITTEE, path, {"finding": "well"}, written)
     is_problem(again, 409, "stale_version")
     assert "visit_recorded" in {one["kind"] for one in again.json()["since"]}

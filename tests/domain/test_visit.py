@@ -163,6 +163,66 @@ def test_a_visit_from_before_the_newest_changes_neither_its_grade_nor_its_runnin
         assert (newer.grade, day_of(newer.visit.started_at)) == (grade, day_of(watched.now) - timedelta(days=1))
 
 
+@pytest.mark.requirement("R054")
+def test_a_visit_that_may_be_older_than_what_a_case_decided_does_not_change_the_grade_that_it_gave():
+    watched = Watched(Grade.MEDIUM)
+    watched.now += timedelta(days=40)
+    watched.begin("case-2", grade=Grade.HIGH)
+    assert watched.state.visit.is_overdue(watched.now), (
+        "a visit is owed, so the clock began long before the case closed"
+    )
+    for _ in ("from the day before the case closed", "from that day, at an hour that nobody knows"):
+        watched.now += timedelta(days=1)
+        (visit,) = watched.visit(ago=2, grade=Grade.LOW)
+        assert (visit.grade, visit.graded_at, watched.state.grade) == (Grade.HIGH, None, Grade.HIGH)
+        assert watched.state.visit.spec.budget.amount == 7, "days, by the grade of the case"
+    (visit,) = watched.visit(ago=1, grade=Grade.LOW)
+    assert (visit.grade, watched.state.grade) == (Grade.LOW, Grade.LOW), "made on the day after"
+    watched.begin("case-3")
+    assert watched.state.grade is Grade.LOW, "nobody graded the child, so what the visit decided stands"
+    (visit,) = watched.visit(ago=0, grade=Grade.HIGH)
+    told = visit.model_dump(mode="json", exclude={"graded_at", "missed"})
+    before = watched.state.model_copy(update={"graded_at": None})
+    state = w.apply_watch(before, w.watch_event_adapter.validate_python(told))
+    assert (state.graded_at, state.missed) == (None, None), "an event of former days says nothing of either"
+
+
+@pytest.mark.requirement("R054", "R136")
+def test_a_visit_in_time_takes_the_miss_back_whichever_of_two_was_sent_first():
+    orders = []
+    for sent in ((3, 0), (0, 3)):
+        watched = Watched(Grade.HIGH)
+        watched.now += timedelta(days=9)
+        watched.do(work.RaiseDueVisit(by=ENGINE))
+        seen = [watched.visit(ago=ago)[0].in_time_after_all for ago in sent]
+        orders.append((sorted(seen), watched.state.visit.started_at, watched.state.missed))
+    assert orders == [([False, True], watched.now, None)] * 2
+    watched.now += timedelta(days=9)
+    watched.do(work.RaiseDueVisit(by=ENGINE))
+    watched.visit()
+    watched.visit(ago=0)
+    assert watched.state.missed, "it stands until somebody says that a visit was made by its day"
+    assert [watched.visit(ago=ago)[0].in_time_after_all for ago in (10, 1, 2, 3)] == [False, False, True, False]
+
+
+@pytest.mark.requirement("R055")
+def test_what_came_due_in_a_watch_that_rested_starts_again_with_it():
+    watched = Watched()
+    watched.visit(guardianship="nobody")
+    watched.arrange(returns_on=date(2026, 12, 31))
+    watched.do(OfferWatch(by=ENGINE, division="110106008"))
+    rested = watched.state
+    watched.do(work.SuspendWatch(by=ENGINE, instead="watch-ch-2"))
+    watched.now += timedelta(days=90)
+    watched.begin("case-2", grade=Grade.HIGH)
+    clocks = dict(watched.state.clocks())
+    assert clocks[w.BACK] == rested.arrangement.back, "that day is ahead"
+    assert {about: clock.started_at for about, clock in clocks.items() if about != w.BACK} == dict.fromkeys(
+        (w.VISIT, f"{w.WARNING}{rested.warnings[0].number}", w.CONTACT, w.HANDOVER), watched.now
+    )
+    assert watched.refused(lambda: watched.do(work.RaiseDueVisit(by=ENGINE))).code == "nothing_due"
+
+
 def test_of_whom_it_is_not_clear_nothing_is_recorded():
     watched = Watched()
     about = work.RecordVisit(by=at_desk(COMM), finding="well", unclear=(Relation.FATHER,))
@@ -272,7 +332,13 @@ def test_a_watch_that_a_closed_case_begins_again_goes_on_with_what_is_open_in_it
     watched.do(OfferWatch(by=ENGINE, division="110106008"))
     before, watched.now = watched.state, watched.now + timedelta(days=5)
     (begun,) = watched.begin("case-2", grade=Grade.HIGH)
-    again = {"version": before.version + 1, "case_id": "case-2", "grade": Grade.HIGH, "visit": begun.visit}
+    again = {
+        "version": before.version + 1,
+        "case_id": "case-2",
+        "grade": Grade.HIGH,
+        "graded_at": watched.now,
+        "visit": begun.visit,
+    }
     assert watched.state == before.model_copy(update=again)
     assert begun.visit.started_at == watched.now
     watched.begin("case-3", division="110106008")

@@ -100,6 +100,8 @@ async def test_an_answer_that_never_came_is_asked_for_again_and_the_visit_counts
         await route.fulfill(status=409, json={"code": "request_in_flight", "title": "正在处理 · In flight"})
 
     form = await fill(here, watch)
+    await form.get_by_text("帮扶需要和等级").click()
+    await form.locator("select[name$=grade]").select_option("low")
     await here.page.route("**/v1/watches/*/visits", in_flight, times=1)
     await form.locator(".btn.p").click()
     await form.locator("[data-state]").get_by_text("等待网络").wait_for()
@@ -111,13 +113,14 @@ async def test_an_answer_that_never_came_is_asked_for_again_and_the_visit_counts
 
     async def after_midnight(route):
         answer = await route.fetch()
-        await route.fulfill(json=await answer.json() | {"visit_due_at": "2026-12-03T17:00:00Z"})
+        await route.fulfill(json=await answer.json() | {"visit_due_at": "2026-12-03T17:00:00Z", "grade": "high"})
 
     await here.page.route("**/v1/watches/*/visits", after_midnight, times=1)
     await here.open("/visits")  # the page again, as after the telephone has put it away: it sends by itself
-    sent = here.page.locator(f"li[id='{watch}'] .note.g")
+    sent = here.page.locator(f"li[id='{watch}'] .note.a")
     await sent.wait_for()
     assert "2026-12-04" in await sent.inner_text(), "as the day is here"
+    assert "未采用" in await sent.inner_text(), "another grade than the one that was sent"
     assert len(await visits_of(people, watch)) == 1
     assert await stored(here) == "{}"
 

@@ -1,6 +1,11 @@
 """What a watch asks for besides the visit, from its page: a warning is verified, parents keep in touch and come back, the watch ends."""
 
+from datetime import UTC, datetime, timedelta
+
 from app.domain.watch import watch_id
+from app.domain.working_time import day_of
+from tests.web.seeded import DIVISION as SEEDED
+from tests.web.seeded import report, watch_of
 
 DIVISION = "110106009"
 COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
@@ -66,6 +71,18 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     )
     assert (await http.post(path, data=ended)).status_code == 303
     assert (await http.get(path)).status_code == 404
+
+
+async def test_whoever_sends_an_older_visit_is_told_that_its_grade_was_left_out(as_person, people, owner):
+    case = (await people.post("school.reporter.1", "/v1/reports", report("示例辛（化名）")))["case_id"]
+    path = f"/visits/{await watch_of(owner, people, case, ago=timedelta(days=3))}"
+    http, seen = await as_person(f"comm-{SEEDED}.officer.1"), {"seen_in_person": "yes", "finding": "well", "p": ""}
+    yesterday = str(day_of(datetime.now(UTC)) - timedelta(days=1))
+    for sent, told in ((seen | {"grade": "high"}, False), (seen | {"grade": "low", "visited_on": yesterday}, True)):
+        done = await http.post(path, data=sent)
+        assert done.status_code == 303, done.text
+        page = (await http.get(done.headers["location"])).text
+        assert page.count("未采用") == 1 + told, "once in what the script may say"
 
 
 async def warnings(people):

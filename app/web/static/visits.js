@@ -124,10 +124,13 @@
     if (answer.ok) {
       const done = await answer.json();
       forget(watch);
-      if (!form) return;
-      const line = document.createElement("p");
-      [line.className, line.textContent] = ["note g", `${says.sent} · ${says.next} ${done.visit_due_at ? day(done.visit_due_at) : ""}`];
+      const asked = body(said).grade, leftOut = asked && done.grade && asked !== done.grade;
+      if (!form && !leftOut) return;
+      const line = document.createElement("p"), words = [says.sent, `${says.next} ${done.visit_due_at ? day(done.visit_due_at) : ""}`];
+      line.className = leftOut ? "note a" : "note g";
+      line.textContent = [...(form ? [] : [whom || watch]), ...words, ...(leftOut ? [says.graded] : [])].join(" · ");
       line.setAttribute("role", "status");
+      if (!form) return root.append(line);
       forms.splice(forms.indexOf(form), 1);
       unfold(form);
       form.replaceWith(line);
