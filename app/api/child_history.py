@@ -63,7 +63,7 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
     record, lens = await record_of(conn, who, child_id, ["history"])
     pack = await rules_of(conn, shouhu)
     sections = pack.file.seen_by(who.agency)
-    told = await happenings(conn, record)
+    told = [one.told(who.agency) for one in await happenings(conn, record)]
     found = turns(
         record, told, _categories_at(pack, record, told), await shouhu.ledger.current(conn, shouhu.ledger.clock())
     )

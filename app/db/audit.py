@@ -34,6 +34,8 @@ WHY = """
          when :everything then 'oversight'
          when c.rung = :top then 'procuratorate' end
 """
+MAKES_REPORTS, BESIDE = ("RecordVisit", "VerifyWarning", "ReturnRound", "SettleOwed"), 100
+"""Commands of which a report may be made in the same transaction, and so many rows away its own row stands at most."""
 UNSEALED = """
     select extract(epoch from clock_timestamp() - a.at)::float from audit a
     where a.xid >= coalesce((select below from seals order by number desc limit 1), 0) order by a.xid, a.id limit 1
@@ -134,9 +136,13 @@ def shown() -> Select[*tuple[Any, ...]]:
 
 
 def hidden() -> ColumnElement[bool]:
-    """Who filed, who uploads before filing, and whoever of the reporter's unit tried the case in vain, for only they know its id."""
+    """Who filed, by a step that made the report too; who uploads before filing, and whoever of the reporter's unit tried the case in
+    vain, for only they know its id."""
+    filed = tables.audit.alias("filed").c
+    beside = filed.id.between(line.id - BESIDE, line.id + BESIDE) & (filed.trace_id == line.trace_id)
+    made = select(filed.id).where(beside, filed.action == FileReport.__name__).correlate(tables.audit).exists()
     tried = and_(line.outcome == REFUSED, func.shouhu_is_reporter(line.stream_id, line.person_id, type_=Boolean))
-    return or_(line.action.in_([FileReport.__name__, "add_file"]), tried)
+    return or_(line.action.in_([FileReport.__name__, "add_file"]), line.action.in_(MAKES_REPORTS) & made, tried)
 
 
 def erased() -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from app.domain.determination import Category
 from app.domain.facts import BEIJING
 from app.domain.policy import RECOGNISED, REFUSED, Courses, Frozen
 from app.domain.procedure import Kind, Outcome, Places, happening, step_of
-from app.domain.terms import CloseReason, Grade, Safety
+from app.domain.terms import Agency, CloseReason, Grade, Safety
 from app.domain.visit import VisitRecorded
 from app.domain.watch import WatchBegan, WatchEvent
 
@@ -36,6 +36,12 @@ class Happening(Frozen):
     stream_id: str
     version: int
     event: e.Event | WatchEvent
+
+    def told(self, agency: Agency) -> "Happening":
+        """As this body is told of it."""
+        if not isinstance(self.event, VisitRecorded):
+            return self
+        return self.model_copy(update={"event": self.event.told(agency)})
 
 
 class Turn(Frozen):

@@ -46,6 +46,11 @@ class Seen(Frozen):
         """By the day on which it was made, whichever was sent first."""
         return self.event.day, self.event.at
 
+    def told(self, agency: Agency) -> "Seen":
+        """As this body is told of it."""
+        hidden = {"event": self.event.told(agency), "visitor": ""}
+        return self if self.event.tells_who(agency) else self.model_copy(update=hidden)
+
 
 class _Part(BaseModel):
     """What is read of a stored fold, which holds much else."""
@@ -119,6 +124,9 @@ class ChildRecord(Frozen):
 
     def told(self, agency: Agency) -> "ChildRecord":
         """As this body may read it; of a child whose place is kept back, the visits without their words."""
+        return self.model_copy(update={"visits": tuple(seen.told(agency) for seen in self.visits)})._placed(agency)
+
+    def _placed(self, agency: Agency) -> "ChildRecord":
         if agency in compartment.TOLD_PLACE and agency in compartment.TOLD_HEALTH:
             return self
         whole = (self, *self.joined)

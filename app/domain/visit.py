@@ -9,7 +9,7 @@ from app.domain.commands import Command
 from app.domain.facts import FactsSeen
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Grade, Rung, Service, Term
+from app.domain.terms import Agency, Grade, Role, Rung, Service, Term
 from app.domain.working_time import LAST_SECOND, day_of, local_instant
 
 
@@ -151,6 +151,15 @@ class VisitRecorded(WatchFact):
     def day(self) -> date:
         """On which it was made; of those from before anybody was asked, on which it was recorded."""
         return self.visited_on or day_of(self.at)
+
+    def tells_who(self, agency: Agency) -> bool:
+        """Whether this body is told who made it: of one that made a report, the street and the committee alone, whose visits they are."""
+        return self.report is None or agency.is_territorial
+
+    def told(self, agency: Agency) -> "VisitRecorded":
+        """As this body is told of it."""
+        hidden = {"by": Role.REPORTER.value, "behalf": None}
+        return self if self.tells_who(agency) else self.model_copy(update=hidden)
 
 
 class WarningOpened(WatchFact):

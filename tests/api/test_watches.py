@@ -95,11 +95,24 @@ async def test_a_risk_that_a_visit_verified_is_a_report_with_a_police_leg_and_a_
     assert {name: kept[name] for name in ("name", *SAID)} == {"name": "华小满（化名）", **SAID}, "as it was once said"
     told = (await api.opened("civil.officer.1", f"/v1/cases/{done['report']}")).text
     assert ("常见其独自在家" in told, "赵守义" in told) == (True, False), "nor does this report tell who once reported"
+    await require_untold(api, watch, done["report"])
     # who may know that the committee reported this is not told who reported the case before
     known = (await api.opened("civil.supervisor.1", f"/v1/cases/{done['report']}")).json()
     assert (known["content"]["children"][0]["features"], "earlier" in known["reporter"]) == ("***常见其独自在家", False)
     async with api.service.engine.connect() as conn:
         assert "赵守义" not in str(await view_of(conn, done["report"], knows_reporter=True)), "intake, neither"
+
+
+async def require_untold(api, watch, case):
+    """Of a visit that made a report neither the file nor the audit tells who made it, but to the committee, and to who may know reporters."""
+    for person, is_told in ((COMMITTEE, True), ("civil.officer.1", False), ("conf.officer.1", False)):
+        child = (await api.get(person, f"/v1/children/{watch.removeprefix('watch-')}")).json()
+        assert [one["by"] == COMMITTEE for one in child["visits"] if one["report"] == case] == [is_told], person
+    for person, is_told in (("civil.supervisor.1", True), ("conf.supervisor.1", False), ("auditor.1", False)):
+        rows = (await api.get(person, f"/v1/audit?stream_id={watch}&action=RecordVisit")).json()["items"]
+        assert (rows[0]["person_id"] == COMMITTEE) == is_told, person
+        sought = await api.get(person, f"/v1/audit?stream_id={watch}&action=RecordVisit&person_id={COMMITTEE}")
+        assert bool(sought.json()["items"]) == is_told, person
 
 
 async def test_a_visit_at_risk_sent_twice_or_on_an_old_version_makes_no_second_report(api, watch, key):
