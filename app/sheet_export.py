@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.ledgers import held, within
@@ -29,6 +29,8 @@ from app.workbook import MOST_ROWS, Book
 
 PAGE = 500
 ABOUT, FIGURES = "说明", "统计"
+EXPORT, WITHIN = "export_ledger", timedelta(days=1)
+"""In the audit; and the time in which slices of books are one export; default."""
 
 
 class SecondPersonNeeded(Exception):
@@ -77,14 +79,17 @@ async def export(
     page = made.page(_name(ledger.zh), [width(column) for column in columns])
     page.head([heading(column) for column in columns])
     reach, findings, today = within(who, ledger), Findings(rules), now.astimezone(BEIJING).date()
+    alone = why is not None and APPROVED not in job.counts
+    taken, noted = await _taken_alone(conn, who, now) if alone else set[str](), [*codes, *([] if alone else [APPROVED])]
     async for ids, done, total in pages(conn, reach):
         found = await held(conn, who, book, findings, ids, today)
         found = [line for line in found if has_rows(ledger.rows_of, line, job.month)]
         counts["children"] += len(found)
-        if why and APPROVED not in job.counts and counts["children"] > MOST_CHILDREN:
-            raise SecondPersonNeeded
         children = [line.record.child_id for line in found]
-        await before_reading(conn, who, "export_ledger", f"ledger-{ledger.code}", codes, children=children, why=why)
+        taken.update(children)
+        if alone and len(taken) > MOST_CHILDREN:
+            raise SecondPersonNeeded
+        await before_reading(conn, who, EXPORT, f"ledger-{ledger.code}", noted, children=children, why=why)
         for line in found:
             figures.add(line)
             for one in lines(ledger.rows_of, line):
@@ -105,6 +110,17 @@ async def export(
     made.facts(ABOUT, _about(ledger, who, person, now, why, job.month, counts["rows"]))
     made.close()
     return {**job.counts, **counts}
+
+
+async def _taken_alone(conn: AsyncConnection, who: Actor, now: datetime) -> set[str]:
+    """The children whom this natural person has carried away in full since yesterday with no second person behind it: month by month
+    or book by book they are as many as at once."""
+    line, uses = tables.audit.c, [use.value for use in Use]
+    query = select(func.unnest(line.children)).where(
+        line.person_id.in_([who.person_id, *who.also]), line.action == EXPORT, line.why.in_(uses),
+        line.at > now - WITHIN, ~line.fields.contains([APPROVED]),
+    )  # fmt: skip
+    return set((await conn.execute(query)).scalars())
 
 
 async def pages(conn: AsyncConnection, reach: Any) -> AsyncIterator[tuple[list[str], int, int]]:

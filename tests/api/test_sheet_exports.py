@@ -4,7 +4,7 @@ import io
 import zipfile
 
 from python_calamine import CalamineWorkbook
-from sqlalchemy import text, update
+from sqlalchemy import insert, text, update
 
 from app.db import tables
 from app.workbook import MEDIA_TYPE
@@ -110,3 +110,22 @@ async def test_whole_names_of_more_than_fifty_children_need_a_second_person(api,
     assert (await state(api, COMMITTEE, job))["state"] == "done", "approved, however few were looked at first"
     monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
     is_problem(await api.post(COMMITTEE, path, whole | {"month": "2026-10"}), 409, "second_person_needed")
+
+
+async def test_slices_of_books_are_one_export_for_a_day_unless_a_second_person_stands_behind_them(api, run, engine):
+    """However few children are in each, month by month or book by book."""
+    await child_here(api, "切片（化名）", None, None)
+    path, whole = "/v1/ledgers/information/exports", {"use": "hand_in"}
+    row = {"person_id": COMMITTEE, "agency": "COMM", "action": "export_ledger", "stream_id": "ledger-visits", "why": "hand_in",
+           "children": [f"ch-elsewhere-{n}" for n in range(50)], "trace_id": "", "outcome": "done"}  # fmt: skip
+    for fields, why, said in (
+        (["name", "approved"], "hand_in", None),
+        (["name"], "office", None),
+        (["name"], "hand_in", True),
+    ):
+        async with engine.begin() as conn:
+            await conn.execute(insert(tables.audit), row | {"fields": fields, "why": why})
+        shown = await state(api, COMMITTEE, await run(await api.post(COMMITTEE, path, whole)))
+        assert shown["problem"] == ("second_person_needed" if said else None)
+    masked = await state(api, COMMITTEE, await run(await api.post(COMMITTEE, path, {})))
+    assert masked["state"] == "done"
