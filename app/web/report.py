@@ -157,11 +157,11 @@ async def answer(request: Request, shouhu: Shouhu, step: str) -> Response:
     taken = [one for sent in came if (one := await _taken(shouhu, sent, form, whose))]
     try:
         async with shouhu.engine.begin() as conn:
-            token = request.cookies.get(COOKIE, "")
-            draft = await drafts.draft_of(conn, token, now)
-            if draft is None:
+            here = await here_of(request, conn, shouhu)
+            if here is None:
                 form.wrong(OVERALL, *GONE)
                 return _door(request, form, None)
+            draft = here.draft
             if draft.case_id:
                 return _to(RECEIPT)
             said = said_on(asked, form)
@@ -173,6 +173,8 @@ async def answer(request: Request, shouhu: Shouhu, step: str) -> Response:
                 return await _file(request, conn, shouhu, form)
             examine(asked, form, now)
             await _take(conn, shouhu, draft, form, taken)
+            if here.by is None:  # kept, and shown once they have signed in again
+                return _to(f"/sign-in?then={REPORT_PATH}/{step}")
             if form.errors and form.one("to") != "back":
                 return await _asked(request, conn, draft, asked, form)
             return _to(_next(asked, form))

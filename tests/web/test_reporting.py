@@ -334,6 +334,10 @@ async def test_somebody_with_an_account_reports_and_an_expired_session_keeps_the
     await fill_in(here, told=told)
     cookies = await here.page.context.cookies()
     await here.page.context.clear_cookies(name="__Host-session")
+    said = {"narrative": told, "to": "next", "files": {"name": "x.exe", "mimeType": "x/x", "buffer": b"MZ"}}
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    wrong = await here.page.request.post(f"{stack.url}/report/seen", multipart=said, headers=headers, max_redirects=0)
+    assert (wrong.status, wrong.headers["location"]) == (303, "/sign-in?then=/report/seen"), "nothing of it is shown"
     async with here.page.expect_navigation():
         await here.page.locator("main .acts .btn.p").click()
     assert "/sign-in" in here.page.url
