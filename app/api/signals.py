@@ -235,8 +235,7 @@ async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSign
     await _held(conn, who, signal_id)
     lens = await look(conn, who, "read_signal", signal_id, ["said"])
     await open_door(conn)
-    signal = await signals.said_of(conn, signal_id)
-    assert signal is not None
+    signal = await signals.waiting(conn, signal_id)
     said = Signal.model_validate(signal["said"])
     likely = [
         Likely(
@@ -270,9 +269,7 @@ async def decide(
         raise Refused(RefusalCode.NOT_ALLOWED)
     child = await in_sight(conn, who, found.child_id or "") if found.outcome is SignalEnd.CHILD else None
     await open_door(conn)
-    now, signal = shouhu.ledger.clock(), await signals.waiting(conn, signal_id)
-    if signal is None:
-        raise Refused(RefusalCode.SIGNAL_NOT_FOUND)
+    now, signal = shouhu.ledger.clock(), await signals.waiting(conn, signal_id, to_decide=True)
     made: dict[str, Any] = {}
     answer = FoundAnswer(id=signal_id, outcome=found.outcome)
     if child:

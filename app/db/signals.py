@@ -1,12 +1,13 @@
 """Signals of other systems: taken once, matched to a watched child or held for a person, and counted by rule."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
+from zlib import crc32
 
 from pydantic import Field
-from sqlalchemy import Column, Date, Index, Integer, String, Table, UniqueConstraint, func, insert, select, text, update
+from sqlalchemy import Column, Date, Index, Integer, String, Table, UniqueConstraint, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -14,6 +15,7 @@ from app.db.alike import Alike, alike, marks_of_known
 from app.db.columns import Id, Instant, keyed_by, marks, metadata, sealed
 from app.db.joining import watched_as
 from app.db.ledger import Ledger
+from app.db.marks import Marks
 from app.db.owed import open_all, opening, settle
 from app.db.sounds import sound_keys
 from app.db.vault import Row, forget_keys, opened_one, sealed_row
@@ -23,6 +25,7 @@ from app.domain.facts import Sex
 from app.domain.identity import clean_name, normal_id, normal_phones
 from app.domain.opening import desk_of
 from app.domain.owed import Matter, Settled, owed_id
+from app.domain.refusals import RefusalCode, Refused
 from app.domain.signals import SignalEnd, SignalSpec, SignalState, met
 from app.domain.submission import ReportedChild
 from app.domain.terms import Agency
@@ -33,6 +36,8 @@ from app.domain.watch import Watch, watch_id
 CERTAIN = 0.98
 """So probable the only match has to be, by its number, before a warning is opened without a person, and ten times surer without one; default."""
 STREET_CODE, DISTRICT = 9, "110106"
+SHELVES = 64
+"""Locks over all children of whom signals are compared; one a child would be thousands for a few large batches."""
 
 signals = Table(
     "signals",
@@ -65,6 +70,9 @@ signals = Table(
     comment="What systems of schools, hospitals, the police and 12345 noticed; `said` is forgotten with a decision that needs it no more.",
 )
 row = signals.c
+ONE_AFTER_ANOTHER = text(
+    "select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(cast(:names as text[])) name"
+)
 
 
 class SignalChild(Form):
@@ -115,16 +123,30 @@ class Taken(Form):
 async def take_all(
     conn: AsyncConnection, ledger: Ledger, given: Sequence[Signal], who: Actor, now: datetime
 ) -> list[Taken]:
-    """Each once; what one unit sends at the same time is taken one batch after another, for whoever repeats a batch sees none of the first."""
-    await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"signals:{_unit_of(who)}", 0))))
-    return [await _take(conn, ledger, one, who, now) for one in given]
+    """Each once; what is the same by its sender's id or by its child is taken one batch after another, or none would see the first."""
+    marked = [(one, marks_of_known(conn, one.known())) for one in given]
+    await _in_turn(conn, _unit_of(who), (mark for _, of in marked for mark in _sure(of)))
+    return [await _take(conn, ledger, one, of, who, now) for one, of in marked]
+
+
+def _sure(of: Marks) -> list[str]:
+    """By its number, or by its name with its birthday."""
+    return [*of.number, *of.name_born]
+
+
+async def _in_turn(conn: AsyncConnection, unit: str, sure: Iterable[str]) -> None:
+    """Until this ends nobody else takes what this unit sends, nor what anybody says of a child with one of these marks. The locks have one
+    order for all, so no two batches wait for each other."""
+    shelves = sorted({crc32(mark.encode()) % SHELVES for mark in sure})
+    names = [f"signals:{unit}", *(f"signals-of:{shelf}" for shelf in shelves)]
+    await conn.execute(ONE_AFTER_ANOTHER, {"names": names})
 
 
 def _unit_of(who: Actor) -> str:
     return who.unit or who.desk
 
 
-async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, who: Actor, now: datetime) -> Taken:
+async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, of: Marks, who: Actor, now: datetime) -> Taken:
     """Once: by its own id, and by its child and rule within the rule's time."""
     rules, unit = await ledger.current(conn, now), _unit_of(who)
     if await conn.scalar(select(row.id).where(row.unit == unit, row.sent_id == given.id)):
@@ -132,9 +154,7 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, who: Actor
     rule = met(rules.signals.values(), who.agency, given.text, given.count)
     if rule is None:
         return Taken(id=given.id, state="no_rule")
-    known = given.known()
-    of = marks_of_known(conn, known)
-    if same := await _same(conn, rule, [*of.number, *of.name_born], now):
+    if same := await _same(conn, rule, _sure(of), now):
         await conn.execute(update(signals).where(row.id == same).values(times=row.times + 1))
         return Taken(id=given.id, state="taken")
     kept = {
@@ -142,7 +162,7 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, who: Actor
         "policy": rules.version, "happened_on": given.happened_on, "received_at": now, "marks": of.all,
         "said": given.model_dump(mode="json", exclude_none=True),
     }  # fmt: skip
-    watch = await _certainly(conn, known)
+    watch = await _certainly(conn, given.known())
     if watch is not None:
         kept |= await _warned(conn, ledger, rule, watch, now)
     else:
@@ -205,17 +225,15 @@ async def _held(
     return {"state": SignalState.HELD.value, "child_id": None, "warning": None, "division": division, "desk": desk}
 
 
-async def said_of(conn: AsyncConnection, signal_id: str) -> Row | None:
-    """A signal with what was said; nothing of whom it names once that was forgotten."""
-    found = (await conn.execute(select(signals).where(row.id == signal_id))).mappings().one_or_none()
-    return await opened_one(conn, found, signals)
-
-
-async def waiting(conn: AsyncConnection, signal_id: str) -> Row | None:
-    """The same of one that waits, for whoever is about to decide it; the next person finds it decided."""
-    query = select(signals).where(row.id == signal_id, row.state == SignalState.HELD.value).with_for_update()
-    found = (await conn.execute(query)).mappings().one_or_none()
-    return await opened_one(conn, found, signals)
+async def waiting(conn: AsyncConnection, signal_id: str, *, to_decide: bool = False) -> Row:
+    """One that waits, with what was said: nobody decides it, and nothing of it is forgotten, while it is read. Of several who are about
+    `to_decide` it the first does; to whoever comes after a decision there is none."""
+    query = select(signals).where(row.id == signal_id, row.state == SignalState.HELD.value)
+    found = (await conn.execute(query.with_for_update(read=not to_decide))).mappings().one_or_none()
+    signal = await opened_one(conn, found, signals)
+    if signal is None:
+        raise Refused(RefusalCode.SIGNAL_NOT_FOUND)
+    return signal
 
 
 async def end(

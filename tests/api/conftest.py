@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app import bookkeeper
 from app.db import tables
+from app.db.account_tables import api_keys
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.sealer import Sealer, SealKey
@@ -26,6 +27,7 @@ from tests.files.corpus import image
 
 UNHEEDED = Allowance(what="tests", most=1000)
 """Wrong codes; tests/api/test_limits.py has the real allowance."""
+UNIT = "unit-school-1"
 PHOTO = image()
 SEAL_KEY = base64.b64encode(b"a key of tests, 32 bytes long, k").decode()
 TOKENS = {person.id: f"token-of-{person.id}" for person in PEOPLE}
@@ -140,6 +142,36 @@ async def api(engine, walled):
         yield Api(http, service)
     sealing.cancel()
     await witness.require_all_on_record(engine)
+
+
+class Machine:
+    """Calls with a key."""
+
+    def __init__(self, api, made):
+        self.api, self.id, self.headers = api, made["id"], {"Authorization": f"Bearer {made['key']}"}
+
+    async def get(self, path):
+        return await self.api.http.get(path, headers=self.headers)
+
+    async def post(self, path, body, headers=None):
+        return await self.api.http.post(path, json=body, headers=self.headers | (headers or {}))
+
+    async def is_good(self):
+        return (await self.get("/v1/me")).status_code == 200
+
+
+@pytest.fixture
+async def give(api):
+    """Keys that the test gives; afterwards there are none."""
+
+    async def give(unit=UNIT, scopes=("report:create", "report:read-own"), by="admin.1"):
+        made = await api.post(by, "/v1/keys", {"unit": unit, "scopes": list(scopes), "label": "示例系统"})
+        assert made.status_code == 201, made.text
+        return Machine(api, made.json())
+
+    yield give
+    async with api.service.engine.begin() as conn:
+        await conn.execute(delete(api_keys))
 
 
 @pytest.fixture

@@ -22,45 +22,14 @@ from app.domain.keys import MOST_KEYS, OPEN_TO_ALL, OPENS, TASK_WORK
 from app.domain.terms import Agency, KeyScope, Role
 from app.embedded import EmbeddedError
 from app.settings import Settings
-from tests.api.conftest import TOKENS
+from tests.api.conftest import TOKENS, UNIT, Machine
 from tests.api.test_matrix import routes
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import later
 from tests.test_walls import as_context, context, parsed
 
 ADMIN, SECURITY, SCHOOL, POLICE_HEAD = "admin.1", "security.1", "school.reporter.1", "police.head.1"
-UNIT = "unit-school-1"
 TASKS = ["task:read", "task:work"]
-
-
-class Machine:
-    """Calls with a key."""
-
-    def __init__(self, api, made):
-        self.api, self.id, self.headers = api, made["id"], {"Authorization": f"Bearer {made['key']}"}
-
-    async def get(self, path):
-        return await self.api.http.get(path, headers=self.headers)
-
-    async def post(self, path, body, headers=None):
-        return await self.api.http.post(path, json=body, headers=self.headers | (headers or {}))
-
-    async def is_good(self):
-        return (await self.get("/v1/me")).status_code == 200
-
-
-@pytest.fixture
-async def give(api):
-    """Keys that the test gives; afterwards there are none."""
-
-    async def give(unit=UNIT, scopes=("report:create", "report:read-own"), by=ADMIN):
-        made = await api.post(by, "/v1/keys", {"unit": unit, "scopes": list(scopes), "label": "示例系统"})
-        assert made.status_code == 201, made.text
-        return Machine(api, made.json())
-
-    yield give
-    async with api.service.engine.begin() as conn:
-        await conn.execute(delete(api_keys))
 
 
 async def test_a_schools_system_reports_and_follows_its_reports_and_opens_nothing_else(api, give):

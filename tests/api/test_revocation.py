@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, update
 from app.api import context
 from app.db import tables
 from app.db.account_tables import api_keys
-from tests.api.test_keys import Machine
+from tests.api.conftest import Machine
 
 SESSION = context.SESSION
 AT_ONCE = 1.0

@@ -4,13 +4,14 @@ import asyncio
 import uuid
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 
 from app.db import signals, tables
-from app.domain.access import ENGINE
+from app.domain.access import ENGINE, Actor
+from app.domain.signals import SignalEnd
+from app.domain.terms import Agency, Role
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
-from tests.api.test_keys import give  # noqa: F401 (a fixture)
 from tests.api.test_registration import CHILD, register
 from tests.api.test_reports import is_problem
 from tests.api.test_same_child import decided_by_two
@@ -69,7 +70,7 @@ async def fares(api, rule):
 
 
 @pytest.mark.requirement("R055")
-async def test_a_schools_signal_about_a_watched_child_opens_one_warning_and_is_taken_once(api, give, watched):  # noqa: F811
+async def test_a_schools_signal_about_a_watched_child_opens_one_warning_and_is_taken_once(api, give, watched):
     school, before = await give(scopes=["signal:send"]), await fares(api, "s-absent")
     first = absent()
     assert await sent(school, first, absent(count=2), absent(text="昨日缺勤")) == ["taken", "no_rule", "taken"]
@@ -87,7 +88,7 @@ async def test_a_schools_signal_about_a_watched_child_opens_one_warning_and_is_t
 
 
 @pytest.mark.requirement("R055", "R113")
-async def test_a_signal_that_nobody_is_certain_of_waits_at_the_street_for_a_person(api, give, watched):  # noqa: F811
+async def test_a_signal_that_nobody_is_certain_of_waits_at_the_street_for_a_person(api, give, watched):
     hospital = await give("unit-hospital-1", ["signal:send"], "hospital.reporter.1")
     heard = {"name": "华晓信（化名）", "birth_date": "2017-03-05", "residence_division": DIVISION}
     assert await sent(hospital, absent(child=heard, family_phones=["13900005678"], text="手臂烫伤，家属说不清")) == [
@@ -115,7 +116,7 @@ async def test_a_signal_that_nobody_is_certain_of_waits_at_the_street_for_a_pers
 
 
 @pytest.mark.requirement("R055")
-async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothing_is_kept(api, give, watched, engine):  # noqa: F811
+async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothing_is_kept(api, give, watched, engine):
     hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
     stranger = {"name": "某某（化名）", "residence_division": DIVISION}
     assert (
@@ -141,7 +142,7 @@ async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothin
     assert kept[row["id"]].case_id == done["case_id"]
 
 
-async def test_of_two_officers_at_the_same_moment_one_decides_and_of_two_batches_one_is_taken(api, give, engine):  # noqa: F811
+async def test_of_two_officers_at_the_same_moment_one_decides_and_of_two_batches_one_is_taken(api, give, engine):
     hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
     told = absent(child={"name": "某乙（化名）", "residence_division": DIVISION}, text="听说没人管")
     answers = await asyncio.gather(*(sent(hotline, told, {**told, "id": f"{n}"}) for n in range(4)))
@@ -157,7 +158,59 @@ async def test_of_two_officers_at_the_same_moment_one_decides_and_of_two_batches
     assert await filed(engine) - before == 1
 
 
-async def test_a_false_alarm_is_counted_also_where_the_watch_goes_on_under_a_joined_file(api, give, watched):  # noqa: F811
+async def waits(engine, query, task):
+    """Until somebody waits for a lock; a task that ended without having waited is seen by what it answers."""
+    async with engine.connect() as conn:
+        while (
+            not task.done()
+            and not (await conn.execute(text(f"select 1 from pg_locks where not granted and {query}"))).first()
+        ):
+            await conn.rollback()
+            await asyncio.sleep(0.01)
+
+
+async def test_of_two_units_that_signal_one_child_in_the_same_instant_the_second_repeats_the_first(api, engine):
+    ledger, now, name = (
+        api.service.ledger,
+        api.service.ledger.clock(),
+        {"name": "华小同（化名）", "birth_date": "2015-01-02"},
+    )
+    systems = [
+        Actor(person_id=unit, unit=unit, agency=Agency.SCHOOL, desk="SCHOOL", roles=(Role.MACHINE,))
+        for unit in ("unit-school-1", "unit-kindergarten-1")
+    ]
+    told = [signals.Signal.model_validate(absent(child=name | {"residence_division": DIVISION}))]
+
+    async def take(conn, by):
+        return [one.state for one in await signals.take_all(conn, ledger, told, by, now)]
+
+    async with engine.connect() as first, engine.connect() as second:
+        assert await take(first, systems[0]) == ["taken"]
+        later = asyncio.create_task(take(second, systems[1]))
+        await waits(engine, "locktype = 'advisory'", later)
+        await first.commit()
+        assert await later == ["repeated"]
+        await second.commit()
+    (row,) = await held(api)
+    assert row["times"] == 2
+    assert (await api.post(STREET, f"/v1/signals/{row['id']}/decision", {"outcome": "unknown"})).status_code == 200
+
+
+async def test_a_signal_that_is_decided_while_somebody_opens_it_is_there_no_more(api, engine, give):
+    hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
+    told = absent(child={"name": "某戊（化名）", "residence_division": DIVISION}, text="听说没人管")
+    assert await sent(hotline, told) == ["taken"]
+    (row,) = await held(api)
+    async with engine.begin() as conn:
+        await conn.execute(text("lock table audit in share row exclusive mode"))  # whoever reads is on record first
+        opened = asyncio.create_task(api.get(STREET, f"/v1/signals/{row['id']}"))
+        await waits(engine, "relation = 'audit'::regclass", opened)
+        signal = await signals.waiting(conn, row["id"], to_decide=True)
+        await signals.end(conn, api.service.ledger, signal, SignalEnd.UNKNOWN, ENGINE, api.service.ledger.clock())
+    is_problem(await opened, 404, "signal_not_found")
+
+
+async def test_a_false_alarm_is_counted_also_where_the_watch_goes_on_under_a_joined_file(api, give, watched):
     ids = []
     for _ in range(2):
         case = (await api.report(children=[{"residence_division": DIVISION, "name": "华小并（化名）"}]))["case_id"]
@@ -179,7 +232,7 @@ async def test_a_false_alarm_is_counted_also_where_the_watch_goes_on_under_a_joi
     assert (await fares(api, "s-hotline"))["false_alarms"] - before["false_alarms"] == 1
 
 
-async def test_who_sends_needs_the_scope_and_a_rule_that_listens(api, give):  # noqa: F811
+async def test_who_sends_needs_the_scope_and_a_rule_that_listens(api, give):
     reports = await give()
     is_problem(await reports.post("/v1/signals", {"signals": [absent()]}), 403, "scope_missing")
     is_problem(await api.post("culture.officer.1", "/v1/signals", {"signals": [absent()]}), 403, "not_allowed")
