@@ -362,18 +362,25 @@ async def test_whoever_sees_the_district_reads_a_list_of_tasks_without_reading_i
 
 @pytest.fixture(scope="module")
 async def of_all(engine):
-    """A case of which every walled table holds a row that the police, or its committee, may see."""
+    """A case of which every walled table holds a row that the police, or its committee, may see; afterwards nothing of it but the report."""
     ledger, receipts = Ledger(load, "fengtai-2026.1"), Receipts(b"secret of the walls")
     hotline = Actor(
         person_id="hotline.reporter.1", agency="HOTLINE", desk="HOTLINE", roles=("reporter",), unit="unit-hotline-1"
     )
     child = {"name": "示例（化名）", "residence_division": "110106002"}
+    made = []
+
+    async def put(table, rows):
+        for row in rows if isinstance(rows, list) else [rows]:
+            key = await conn.execute(insert(table).returning(*table.primary_key), row)
+            made.append((table, key.one()))
+
     async with engine.begin() as conn:
         filed = await file(conn, ledger, receipts, Submission.model_validate({"children": [child]}), hotline, None)
         case = filed.case_id
-        await conn.execute(insert(tables.notes), {"stream_id": case, "version": 99, "kind": "k", "body": "x"})
+        await put(tables.notes, {"stream_id": case, "version": 99, "kind": "k", "body": "x"})
         other = {"case_id": case, "other_id": "case-none", "score": 1.0, "reasons": [], "state": "open"}
-        await conn.execute(insert(tables.suggestions), other)
+        await put(tables.suggestions, other)
         notice = {
             "person_id": "police.officer.1",
             "case_id": case,
@@ -382,13 +389,13 @@ async def of_all(engine):
             "subject": "s",
             "at": datetime.now(UTC),
         }
-        await conn.execute(insert(tables.notices), notice)
+        await put(tables.notices, notice)
         watch = {"id": f"watch-{case}", "version": 1, "policy": "p", "progress": {}, "is_open": True, "division": "110106002",
                  "child_id": f"ch-{case}", "case_id": case, "grade": "low", "desk": "POLICE"}  # fmt: skip
-        await conn.execute(insert(tables.watches), watch)
+        await put(tables.watches, watch)
         file_row = {name: watch[name] for name in ("version", "policy", "progress", "is_open", "division", "child_id")}
-        await conn.execute(insert(tables.child_files), file_row | {"id": f"file-{case}", "desks": ["POLICE", "CONF"]})
-        await conn.execute(insert(tables.contents), {"stream_id": f"file-{case}", "version": 1, "body": "x"})
+        await put(tables.child_files, file_row | {"id": f"file-{case}", "desks": ["POLICE", "CONF"]})
+        await put(tables.contents, {"stream_id": f"file-{case}", "version": 1, "body": "x"})
         key = {
             "agency": "POLICE",
             "scopes": [],
@@ -398,13 +405,13 @@ async def of_all(engine):
             "expires_at": notice["at"],
         }
         keys = [key | {"id": f"key-{desk}", "digest": desk, "unit": desk, "desk": desk} for desk in ("POLICE", "CONF")]
-        await conn.execute(insert(tables.api_keys), keys)
+        await put(tables.api_keys, keys)
         upload = {"id": f"upload-{case}", "owner": "x", "stream_id": case, "version": 1, "name": "x", "media_type": "image/png",
                   "size": 1, "content": b"x", "added_at": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(tables.files), upload)
+        await put(tables.files, upload)
         draft = {"id": f"draft-{case}", "token_hash": case, "said": "x", "case_id": case, "began_at": datetime.now(UTC),
                  "seen_at": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(tables.drafts), draft)
+        await put(tables.drafts, draft)
         for person in ("police.officer.1", "conf.officer.1"):
             typed = {
                 "person_id": person,
@@ -414,9 +421,9 @@ async def of_all(engine):
                 "version": 1,
                 "saved_at": datetime.now(UTC),
             }
-            await conn.execute(insert(tables.form_drafts), typed)
+            await put(tables.form_drafts, typed)
             kept = {"id": f"{case}|{person}", "person_id": person, "name": "x", "query": {}, "is_default": False}
-            await conn.execute(insert(tables.saved_views), kept | {"made_at": datetime.now(UTC)})
+            await put(tables.saved_views, kept | {"made_at": datetime.now(UTC)})
             job = {
                 "id": f"sheet-{person}",
                 "step": "export",
@@ -425,40 +432,45 @@ async def of_all(engine):
                 "actor": {},
                 "state": "done",
             }
-            await conn.execute(insert(sheet_jobs), job | {"at": datetime.now(UTC)})
-            await conn.execute(insert(sheet_parts), {"job_id": job["id"], "name": "made", "number": 0, "body": b"x"})
+            await put(sheet_jobs, job | {"at": datetime.now(UTC)})
+            await put(sheet_parts, {"job_id": job["id"], "name": "made", "number": 0, "body": b"x"})
         entry = {"id": f"entry-{case}", "version": 1, "book": case, "desk": "POLICE", "division": "110106", "kind": "added", "fields": {},
                  "private": "x", "at": datetime.now(UTC), "by": "x"}  # fmt: skip
-        await conn.execute(insert(entries.register_entries), entry)
+        await conn.execute(
+            insert(entries.register_entries), entry
+        )  # lines only come; this one is of a register that nobody has
         opened = {"id": f"view-{case}", "person_id": "civil.officer.1", "agency": "CIVIL", "desk": "CIVIL", "stream_id": case,
                   "case_id": case, "reason": "visit", "note": "x", "fields": [], "opened_at": datetime.now(UTC),
                   "until": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(tables.full_views), await sealed_row(conn, tables.full_views, opened))
+        await put(tables.full_views, await sealed_row(conn, tables.full_views, opened))
         asked = {"id": f"approval-{case}", "act": "export", "parameters": {}, "digest": "", "case_id": case, "reason": "verify",
                  "note": "x", "person_id": "police.officer.2", "proposed_by": ["police.officer.2"], "agency": "POLICE",
                  "desk": "POLICE", "proposed_at": datetime.now(UTC), "expires_at": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(tables.approvals), await sealed_row(conn, tables.approvals, asked))
+        await put(tables.approvals, await sealed_row(conn, tables.approvals, asked))
         owing = {name: watch[name] for name in ("version", "policy", "progress", "is_open", "division", "desk")}
         owing |= {"id": f"owed-{case}", "matter": "signal", "code": "x", "subject": case, "agency": "POLICE"}
-        await conn.execute(insert(tables.owed), owing | {"opened_at": datetime.now(UTC), "due_at": datetime.now(UTC)})
+        await put(tables.owed, owing | {"opened_at": datetime.now(UTC), "due_at": datetime.now(UTC)})
         heard = {"id": f"signal-{case}", "unit": "x", "agency": "POLICE", "sent_id": case, "rule": "x", "policy": "p", "state": "held",
                  "division": "110106", "desk": "POLICE", "case_id": case, "received_at": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(signals), heard)
+        await put(signals, heard)
         mine = (await conn.execute(select(tables.children.c.id).where(tables.children.c.case_id == case))).scalar_one()
         alike = {"one": mine, "other": mine, "score": 1.0, "found_at": datetime.now(UTC)}
-        await conn.execute(insert(alike_files), alike)
+        await put(alike_files, alike)
         glass = {"id": f"glass-{case}", "case_id": case, "person_id": "police.officer.1", "accounts": ["police.officer.1"], "agency": "POLICE",
                  "desk": "POLICE", "reason": "medical", "note": "x", "read_at": datetime.now(UTC), "review_by": datetime.now(UTC)}  # fmt: skip
-        await conn.execute(insert(tables.emergency_reads), await sealed_row(conn, tables.emergency_reads, glass))
+        await put(tables.emergency_reads, await sealed_row(conn, tables.emergency_reads, glass))
         due = {"subject_id": case, "kept": "case", "case_id": case, "rule": "x", "due_on": glass["read_at"].date(), "held": True,
                "listed_at": glass["read_at"]}  # fmt: skip
-        await conn.execute(insert(tables.disposals), due)
+        await put(tables.disposals, due)
         held = {"id": f"hold-{case}", "subject_id": case, "case_id": case, "reason": "audit", "note": "x", "set_by": "police.officer.1",
                 "set_at": glass["read_at"]}  # fmt: skip
-        await conn.execute(insert(tables.legal_holds), await sealed_row(conn, tables.legal_holds, held))
+        await put(tables.legal_holds, await sealed_row(conn, tables.legal_holds, held))
     yield case
     async with engine.begin() as conn:
-        await conn.execute(tables.api_keys.delete())
+        for table, key in reversed(made):
+            own = (column == value for column, value in zip(table.primary_key, key, strict=True))
+            gone = await conn.execute(table.delete().where(*own))
+            assert gone.rowcount == 1, table.name
 
 
 async def test_an_owner_who_is_no_superuser_migrates_and_the_wall_stands_before_everybody_else(engine, postgres):
