@@ -1,18 +1,18 @@
 """The registers: what the desks keep of budgets, staff, shelters and activities, with every change, and what is to be looked at again."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import Numeric, cast, func, select
+from sqlalchemy import ColumnElement, Numeric, Row, and_, cast, func, or_, select
 
 from app.api.answers import ETAG
 from app.api.children import sighted
-from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, visible
+from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, unconcerned, visible
 from app.api.need import Asked, Lens, Opened, look, open_view
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -393,7 +393,7 @@ async def _is_known(conn: Conn, who: Actor, rules: Policy, spec: FieldSpec, name
     child, case = tables.children.c, tables.cases.c
     match spec.type:
         case FieldType.CASE:
-            query = select(case.id).where(case.id == named, visible(who), is_kept())
+            query = select(case.id).where(case.id == named, nameable(who))
         case FieldType.CHILD:
             query = select(child.id).where(child.id == named, sighted(who))
         case FieldType.ENTRY:
@@ -404,6 +404,25 @@ async def _is_known(conn: Conn, who: Actor, rules: Policy, spec: FieldSpec, name
         case _:
             return True
     return (await conn.execute(query)).first() is not None
+
+
+def nameable(who: Actor) -> ColumnElement[bool]:
+    """Cases that an entry may name: those in sight, and those that the caller's own unit or desk has reported, whoever works on them."""
+    case = tables.cases.c
+    own = and_(case.reporter_unit == (who.unit or who.desk), unconcerned(who, case.id))
+    return and_(or_(visible(who), own), is_kept())
+
+
+async def called(
+    conn: Conn, who: Actor, *, number: int | None = None, ids: Sequence[str] = ()
+) -> Sequence[Row[Any, Any, Any]]:
+    """Those of a running number, or of these ids, with what they are called and nothing else of them."""
+    case = tables.cases.c
+    asked = case.id.in_(ids) if number is None else case.number == number
+    await open_door(conn)  # what a desk has reported may be behind its wall
+    rows = (await conn.execute(select(case.id, case.number, case.filed_at).where(asked, nameable(who)))).all()
+    await reaching(conn)
+    return rows
 
 
 def _entered(entry: Entry, response: Response, *, replayed: bool = False) -> Entered:

@@ -11,14 +11,14 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import cases, registers
+from app.api import registers
 from app.api.children import rules_of
 from app.api.context import Conn, Shouhu, numbers_of
 from app.api.need import Asked
 from app.db.service import Service
 from app.district import DESKS
 from app.domain.access import Actor
-from app.domain.case_no import means, number_in
+from app.domain.case_no import case_no, means, number_in
 from app.domain.facts import BEIJING
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import Refused
@@ -130,7 +130,7 @@ async def _case_called(form: Form, conn: AsyncConnection, who: Actor, field: str
             field, "请填写案件编号，例如 WB-2026-000123", "Please enter the number of the case, such as WB-2026-000123."
         )
         return ""
-    rows = (await cases.list_cases(conn, who, number=number, open_only=False)).items
+    rows = await registers.called(conn, who, number=number)
     found = next((row.id for row in rows if means(typed, row.number, row.filed_at)), "")
     if not found:
         form.wrong(
@@ -199,7 +199,11 @@ async def _facts(
 ) -> dict[str, Any]:
     """What lists and forms need of a register: its fields, what may be chosen in them, and what `rows` name."""
     named = [spec.code for spec in kind.fields if spec.type is FieldType.CASE]
-    numbers = await numbers_of(conn, [str(row.fields[name]) for row in rows for name in named if row.fields.get(name)])
+    ids = [str(row.fields[name]) for row in rows for name in named if row.fields.get(name)]
+    numbers = {
+        row.id: case_no(row.number, row.filed_at) for row in (await registers.called(conn, who, ids=ids) if ids else ())
+    }
+    opened = await numbers_of(conn, ids)
     books = {spec.code: await _called(conn, who, shouhu, spec.book) for spec in kind.fields if spec.book}
     rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
     subjects = [await _called(conn, who, shouhu, one.each) for one in rules.registers[kind.code].expects]
@@ -221,7 +225,7 @@ async def _facts(
 
     called = {name: one for found in [*books.values(), *subjects] for name, one in found.items()}
     return {
-        "path": REGISTERS, "kind": kind, "lists": lists, "said": said, "case_numbers": numbers,
+        "path": REGISTERS, "kind": kind, "lists": lists, "said": said, "case_numbers": numbers, "opened": opened,
         "types": {spec.code: KINDS.get(spec.type, "text") for spec in kind.fields},
         "desks": DESK_NAMES, "streets": {**STREETS, **DESK_NAMES, **called}, "today": shouhu.ledger.clock().date().isoformat(),
         "labels": {spec.code: (spec.zh, spec.en) for spec in kind.fields} | LABELS,

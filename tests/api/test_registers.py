@@ -180,6 +180,10 @@ async def test_an_entry_names_only_what_is_there_and_what_its_author_may_see(api
     unseen = await add(api, "culture.officer.1", "venues", {**venue, "case": known["case"]})
     said = is_problem(unseen, 422, "invalid_request")
     assert [(e["at"], e["code"]) for e in said["errors"]] == [("/fields/case", "unknown_reference")]
+    own = (await api.report("culture.officer.1", reporter={"class": "state_organ"}))["case_id"]
+    entry = await made(api, "culture.officer.1", "venues", {**venue, "case": own})
+    assert (await entries(api, "culture.officer.1", "venues"))[entry]["fields"]["case"] == own
+    is_problem(await api.get("culture.officer.1", f"/v1/cases/{own}"), 404, "case_not_found")
     pair = {"helper": "某企业", "child": known["child"], "form": "助学"}
     entry = await made(api, "civil.officer.1", "pairings", pair)
     assert (await entries(api, "civil.officer.1", "pairings"))[entry]["fields"]["child"] == known["child"]

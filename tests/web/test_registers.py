@@ -104,6 +104,29 @@ async def test_a_case_is_named_by_its_number_and_one_out_of_sight_is_told_like_n
         )
 
 
+async def test_an_inspection_names_the_case_that_its_own_agency_has_reported_and_may_not_see(as_person, people):
+    inspector, told = "culture.officer.1", {"children": [{"residence_division": DIVISION}], "situations": ["unguarded"]}
+    own = (await people.post(inspector, "/v1/reports", told | {"reporter": {"class": "state_organ"}}))["case_id"]
+    number = (await people.get(AUDITS, f"/v1/cases/{own}"))["case_no"]
+    keeper, day = await as_person(inspector), datetime.now(UTC).date().isoformat()
+    venue = {
+        "name": "某网吧",
+        "address": "某路5号",
+        "origin": "tip_off",
+        "inspected_on": day,
+        "content": "none",
+        "minors": "yes",
+    }
+    assert (await keeper.post("/registers/venues", data=venue | {"case": number})).status_code == 303
+    entry = re.search(r'href="(/registers/venues/[^"]+)"', (await keeper.get("/registers/venues")).text)[1]
+    page = (await keeper.get(entry)).text
+    assert (f"<dd>{number}</dd>" in page, f'value="{number}"' in page, f'href="/cases/{own}"' in page) == (
+        True,
+        True,
+        False,
+    )
+
+
 async def test_a_register_adds_up_by_street_now_and_as_it_stood(as_person, people):
     finance, line = await as_person("finance.officer.1"), {"title": "儿童保障", "year": "2026", "source": "district"}
     for division, yuan in (("110106008", "1200.50"), ("110106008", "800"), ("110106009", "500")):
