@@ -65,8 +65,11 @@ async def figures(
 async def invite(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """发放问卷: one-time links of a survey, shown this once; whoever hands them out keeps no list."""
     form = await Form.of(request)
-    asked = form.valid(surveys.Wanted, {"count": form.one("count")})
-    made = asked and await form.attempt(conn, lambda: surveys.invite(form.one("survey"), asked, conn, who, shouhu))
+    survey = form.one("survey")
+    count = f"{survey}-count"  # each questionnaire of the page has a form of its own
+    asked = form.valid(surveys.Wanted, {"count": form.one(count)})
+    made = asked and await form.attempt(conn, lambda: surveys.invite(survey, asked, conn, who, shouhu))
+    form.moved("count", count)
     return await _figures(request, conn, who, shouhu, form, made=made)
 
 

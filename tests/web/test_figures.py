@@ -10,9 +10,13 @@ SUPERVISOR, SURVEY = "civil.supervisor.1", "/v1/surveys"
 async def test_the_public_is_asked_and_what_it_answered_is_shown_without_what_few_have_said(as_person, stack):
     overseer = await as_person(SUPERVISOR)
     for wrong in ("", "0", "501", "x"):
-        answer = await overseer.post("/statistics", data={"survey": "satisfaction", "count": wrong})
-        assert (answer.status_code, 'id="count-error"' in answer.text) == (422, True), wrong
-    made = (await overseer.post("/statistics", data={"survey": "satisfaction", "count": "7"})).text
+        answer = await overseer.post("/statistics", data={"survey": "satisfaction", "satisfaction-count": wrong})
+        assert (answer.status_code, 'id="satisfaction-count-error"' in answer.text) == (422, True), wrong
+        ids = re.findall(r' id="([^"]+)"', re.search(r'id="survey-satisfaction".*?</section>', answer.text, re.S)[0])
+        assert [one for one in ids if "satisfaction" not in one] == [], (
+            "another questionnaire of the page has ids of its own"
+        )
+    made = (await overseer.post("/statistics", data={"survey": "satisfaction", "satisfaction-count": "7"})).text
     codes = re.findall(r"/survey/satisfaction#([0-9A-Z-]+)", made)
     assert len(codes) == 7
     async with httpx2.AsyncClient(base_url=stack.url) as public:
@@ -36,5 +40,5 @@ async def test_the_public_is_asked_and_what_it_answered_is_shown_without_what_fe
     head = await as_person("civil.head.1")
     shown = await head.get("/statistics")
     assert (shown.status_code, "survey-satisfaction" in shown.text) == (200, False)
-    refused = await head.post("/statistics", data={"survey": "satisfaction", "count": "1"})
+    refused = await head.post("/statistics", data={"survey": "satisfaction", "satisfaction-count": "1"})
     assert (refused.status_code, "/survey/satisfaction#" in refused.text) == (403, False)
