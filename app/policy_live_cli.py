@@ -85,6 +85,7 @@ def explain(case: str, data: Data = DATA, as_json: AsJson = False) -> None:
 def dry_run(before: Pack, after: Pack, data: Data = DATA, as_json: AsJson = False) -> None:
     """Which past cases the second version would have taken otherwise than the first; nothing is changed."""
     from app.policy.dry_run import dry_run as compare
+    from app.policy.otherwise_words import otherwise_in_words
 
     with refusals(as_json):
         packs = [pack_of(name) for name in (before, after)]
@@ -95,15 +96,27 @@ def dry_run(before: Pack, after: Pack, data: Data = DATA, as_json: AsJson = Fals
         return
     alike: dict[tuple[str, str, str], list[str]] = {}
     for one in found:
-        was, now = (escape(shown(to_jsonable_python(value))) for value in (one.before, one.after))
-        alike.setdefault((one.of_what, was, now), []).append(one.case_id)
-    numbers = asyncio.run(_numbers(data, [case for named in alike.values() for case in named[:NAMED]]))
-    for (what, was, now), named in sorted(alike.items(), key=lambda one: -len(one[1])):
-        more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
-        console.print(
-            f"[bold]{what}[/]  [red]{was}[/] → [green]{now}[/]\n    [dim]{', '.join(map(numbers.__getitem__, named[:NAMED]))}{more}[/]"
+        _, what, was, now = otherwise_in_words(one, packs[0].file, packs[1].file)
+        codes = " → ".join(_code(value) for value in (one.before, one.after))
+        said = (
+            f"[bold]{escape(what.zh)}[/]  {escape(what.en)}",
+            f"[red]{escape(was.zh)}[/] → [green]{escape(now.zh)}[/]",
         )
-    console.print(f"{len({one.case_id for one in found})} of {len(cases)} cases would have gone otherwise.")
+        alike.setdefault((*said, f"{one.of_what}  {codes}"), []).append(one.case_id)
+    numbers = asyncio.run(_numbers(data, [case for named in alike.values() for case in named[:NAMED]]))
+    for (what, turns, codes), named in sorted(alike.items(), key=lambda one: -len(one[1])):
+        more = f" 等 {len(named)} 件" if len(named) > NAMED else ""
+        console.print(f"{what}  [dim]{escape(codes)}[/]\n    {turns}")
+        console.print(f"    [dim]{len(named)}: {', '.join(map(numbers.__getitem__, named[:NAMED]))}{more}[/]")
+    differ = len({one.case_id for one in found})
+    console.print(
+        f"{len(cases)} 个案件中有 {differ} 个会有不同 · {differ} of {len(cases)} cases would have gone otherwise."
+    )
+
+
+def _code(value: Any) -> str:
+    """A value by its code; of a task, which has many, the words say what differs."""
+    return "…" if isinstance(value, Mapping) else shown(to_jsonable_python(value))
 
 
 @policy.command()
