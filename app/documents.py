@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -19,6 +20,12 @@ BODY = (
 """仿宋 for the text of official papers (GB/T 9704-2012), the first that this machine has (Fandol is in Debian's texlive-lang-chinese)."""
 TITLE = ("FZXiaoBiaoSong-B05S", "FZXiaoBiaoSong-B05")
 """小标宋 for their titles, likewise."""
+UNKNOWN = "〓"
+"""In printed Chinese, a character that no type has: paper for archives must not have empty boxes, and nobody's emoji stops a letter."""
+NOT_SHOWN, ESCAPED = re.compile(r'the text `"(.+?)"` could not be displayed'), re.compile(r"\\u\{([0-9a-f]+)\}")
+PASSES = 4
+"""One character after the other; if there are still more, only what every type has is left."""
+ANYWHERE = re.compile(r"[^\n\x20-\x7e·×—‘’“”…、。〈-】〓㎡一-龥！-～]")
 STANDARD = "a-2b"
 """PDF for archives: its fonts are inside, and the same facts make the same document."""
 
@@ -61,9 +68,30 @@ def render(template: str, facts: Mapping[str, Any], type_of: Mapping[str, str] |
     if not template.isidentifier() or not path.exists():
         raise KeyError(template)
     require_type()
+    inputs, said = type_of or _faces(), facts
+    for _ in range(PASSES):
+        try:
+            return _pressed(path, said, inputs)
+        except typst.TypstError as error:
+            if (named := NOT_SHOWN.search(str(error))) is None:
+                raise
+            missing = ESCAPED.sub(lambda code: chr(int(code[1], 16)), named[1])
+            said = _without(said, re.compile(f"[{re.escape(missing)}]"))
+    return _pressed(path, _without(said, ANYWHERE), inputs)
+
+
+def _pressed(path: Path, facts: Any, type_of: Mapping[str, str]) -> bytes:
     said = json.dumps(facts, ensure_ascii=False, default=str, sort_keys=True)
-    inputs = {"facts": said, **(type_of or _faces())}
+    inputs = {"facts": said, **type_of}
     return typst.compile(path, root=TEMPLATES, format="pdf", sys_inputs=inputs, pdf_standards=[STANDARD])
+
+
+def _without(said: Any, characters: re.Pattern[str]) -> Any:
+    if isinstance(said, str):
+        return characters.sub(UNKNOWN, said)
+    if isinstance(said, Mapping):
+        return {name: _without(one, characters) for name, one in said.items()}
+    return [_without(one, characters) for one in said] if isinstance(said, list | tuple) else said
 
 
 AT_ONCE, MOST = 2, 8

@@ -150,6 +150,22 @@ def test_the_same_facts_make_the_same_paper_and_its_type_is_inside():
         documents.render("../circular", facts)
 
 
+@pytest.mark.parametrize(
+    "typed", ["\a👨\u200d👩\u200d👧", "".join(map(chr, range(0x1F300, 0x1F340))) + "\x01﷽\ufffe"], ids=["one", "many"]
+)
+def test_no_character_that_somebody_types_stops_a_paper(typed):
+    facts = {
+        "title": f"通报{typed}",
+        "stamp": "内",
+        "date": [2026, 11, 5],
+        "period": "",
+        "lead": typed,
+        "note": "𠮷",
+        "tables": [],
+    }
+    assert documents.render("circular", facts).startswith(b"%PDF")
+
+
 def test_official_papers_are_set_in_fangsong_where_the_machine_has_it():
     assert documents.faces(["Noto Serif CJK SC", "FangSong", "FandolFang R"])["body"] == "FangSong"
     assert documents.faces(["Noto Serif CJK SC"]) == dict.fromkeys(("body", "title"), "Noto Serif CJK SC")
