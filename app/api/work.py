@@ -1,6 +1,6 @@
 """Commands of people: one way from a request to the ledger, whatever the command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -218,14 +218,15 @@ async def _recorded(
     owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
     require(who, action, subject_of(progress, referral_id, owed))
     if isinstance(command, c.LinkReport):
-        await progress_of(conn, who, command.primary)
+        other = await progress_of(conn, who, command.primary)
+        await _require_overseen(conn, progress.about, other.about)
     if isinstance(command, rc.MoveTask):
         await _require_colleague(conn, progress, command)
     if isinstance(command, c.Grading):
         command = command.model_copy(update={"proposed": await _by_the_scale(conn, shouhu, progress, command)})
     if isinstance(command, c.DeclareConflict):
         command = command.model_copy(update={"staff_of": await units_of(conn, command.about)})
-        await _require_overseen(conn, progress, command)
+        await _require_overseen(conn, progress.about, (*command.about, *command.staff_of))
     recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
@@ -262,10 +263,9 @@ async def _require_colleague(conn: Conn, progress: Progress, command: rc.MoveTas
         raise Refused(RefusalCode.PERSON_NOT_AT_DESK, desk=referral.desk)
 
 
-async def _require_overseen(conn: Conn, progress: Progress, command: c.DeclareConflict) -> None:
-    """No declaration takes a case from everybody who oversees the district."""
-    after = (*progress.about, *command.about, *command.staff_of)
-    if await is_overseen(conn, progress.about) and not await is_overseen(conn, after):
+async def _require_overseen(conn: Conn, about: Collection[str], more: Collection[str]) -> None:
+    """Neither a declaration nor a link takes a case from everybody who oversees the district."""
+    if await is_overseen(conn, about) and not await is_overseen(conn, (*about, *more)):
         raise Refused(RefusalCode.NOBODY_OVERSEES)
 
 

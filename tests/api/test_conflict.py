@@ -129,3 +129,23 @@ async def test_a_report_about_everybody_reaches_the_procuratorate_at_least(api):
             stored = await conn.execute(select(tables.cases.c.about).where(tables.cases.c.id == case))
             assert {"PROC", "proc.procurator.1"} & set(stored.scalar_one()) == set(left)
         assert not await found(api, "police.officer.1", case)
+
+
+@pytest.mark.parametrize("about_the_first", [True, False])
+async def test_whoever_one_of_two_linked_reports_is_about_finds_neither(api, about_the_first):
+    """The other would name it, and they would go on working on the same child; also where it is found out later."""
+    concerned, later = f"street-{STREET}.officer.1", f"comm-{STREET}.officer.1"
+    first = await a_report(api, **({"about": [concerned]} if about_the_first else {}))
+    second = await a_report(api, **({} if about_the_first else {"about": [concerned]}))
+    visible = second if about_the_first else first
+    assert await found(api, concerned, visible)
+    linked = await api.post("police.officer.1", f"/v1/cases/{second}/link", {"primary": first, "note": "同一事件"})
+    assert linked.status_code == 200, linked.text
+    for case in (first, second):
+        assert not await found(api, concerned, case)
+    assert await found(api, later, first)
+    path, more = f"/v1/cases/{second if about_the_first else first}/conflict", {"about": [later]}
+    assert (await api.post("police.officer.1", path, more)).status_code == 200
+    for case in (first, second):
+        assert not await found(api, later, case)
+        assert await found(api, "police.officer.1", case)
