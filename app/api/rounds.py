@@ -17,7 +17,7 @@ from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import records_of
-from app.db.rounds import begin_round, report_all
+from app.db.rounds import begin_round, due_then, report_all
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
@@ -52,7 +52,7 @@ class RoundRow(BaseModel):
     version: int
     asked: int
     returned: int
-    rate: float
+    rate: float | None = Field(description="Null while it runs and is not due: nobody is late yet.")
     screened: int
     found: int
 
@@ -82,15 +82,19 @@ class AskedRow(UnitRow):
 
 
 class RateRow(BaseModel):
-    """How one unit has answered all rounds of a kind; its data are as old as its last answer."""
+    """How one unit has answered the rounds of a kind that were due or over; its data are as old as its last answer."""
 
     unit: str
     desk: str
     asked: int
     returned: int
     on_time: int
-    rate: float
+    rate: float | None = Field(description="Null where none of them was due or over.")
     last_returned_at: datetime | None
+    running: bool | None = Field(
+        None,
+        description="Whether it has answered the round that runs and is not due yet, which is not counted; null where none runs.",
+    )
 
 
 class NewRound(BaseModel):
@@ -165,7 +169,8 @@ async def rounds(
     query = select(tables.rounds, figures).join(figures, figures.c.round_id == one.id)
     query = query.where(one.code.in_(specs if code is None else [c for c in specs if c == code]))
     page = await page_of(conn, query, _Counted, (one.opened_at, one.id), cursor=cursor, limit=limit, newest_first=True)
-    return Page(items=[row.named(specs[row.code]) for row in page.items], next=page.next)
+    now = shouhu.ledger.clock()
+    return Page(items=[row.named(specs[row.code], now) for row in page.items], next=page.next)
 
 
 class _Counted(BaseModel):
@@ -182,8 +187,9 @@ class _Counted(BaseModel):
     screened: int
     found: int
 
-    def named(self, spec: RoundSpec) -> RoundRow:
-        rate = round(self.returned / self.asked, 4)
+    def named(self, spec: RoundSpec, now: datetime) -> RoundRow:
+        counts = not self.is_open or self.due_at <= now
+        rate = round(self.returned / self.asked, 4) if counts else None
         return RoundRow(**self.model_dump(), zh=spec.zh, en=spec.en, basis=list(spec.basis), rate=rate)
 
 
@@ -216,24 +222,31 @@ def owed_by(who: Actor) -> ColumnElement[bool]:
 
 @router.get("/rates", operation_id="round_rates")
 async def rates(conn: Conn, who: Who, shouhu: Shouhu, code: str, as_of: AsOf = None) -> list[RateRow]:
-    """The return rate of each unit over all rounds of a kind that had begun, the most silent first."""
+    """The return rate of each unit over the rounds of a kind that were due or over by then, as the scorecard counts them, the most silent
+    first; one that was still running stands beside it."""
     if code not in await _followed(conn, shouhu, who):
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
     at = as_of or shouhu.ledger.clock()
-    back = unit.returned_at <= at
+    due, back = due_then(at), func.coalesce(unit.returned_at <= at, false())
+    over = func.coalesce(or_(due.c.at <= at, one.closed_at <= at), false())
+    asked, returned = func.count().filter(over), func.count().filter(over, back)
     query = (
         select(
-            unit.unit, unit.desk, func.count().label("asked"), func.count().filter(back).label("returned"),
-            func.count().filter(back, ~unit.late).label("on_time"),
-            func.max(unit.returned_at).filter(back).label("last_returned_at"),
+            unit.unit, unit.desk, asked.label("asked"), returned.label("returned"),
+            func.count().filter(over, back, ~unit.late).label("on_time"),
+            func.max(unit.returned_at).filter(back).label("last_returned_at"), func.bool_or(back).filter(~over).label("running"),
         )
         .join(tables.rounds, one.id == unit.round_id)
+        .join(due, due.c.id == one.id)
         .where(one.code == code, one.opened_at <= at)
         .group_by(unit.unit, unit.desk)
-        .order_by(cast(func.count().filter(back), Numeric) / func.count(), unit.unit)
+        .order_by((cast(returned, Numeric) / func.nullif(asked, 0)).nulls_last(), unit.unit)
     )  # fmt: skip
     rows = (await conn.execute(query)).mappings()
-    return [RateRow.model_validate({**row, "rate": round(row["returned"] / row["asked"], 4)}) for row in rows]
+    return [
+        RateRow.model_validate({**row, "rate": round(row["returned"] / row["asked"], 4) if row["asked"] else None})
+        for row in rows
+    ]
 
 
 @router.get("/{round_id}/units", operation_id="round_units")
@@ -268,7 +281,7 @@ async def open_round(given: NewRound, conn: Conn, who: Who, shouhu: Shouhu) -> R
         id=begun.round_id, code=begun.code, organiser=begun.organiser, opened_at=begun.opened_at,
         due_at=begun.clock.due_at, closed_at=None, is_open=True, version=begun.version, asked=len(begun.units),
         returned=0, screened=0, found=0,
-    ).named(spec)  # fmt: skip
+    ).named(spec, now)  # fmt: skip
 
 
 @router.post("/{round_id}/returns", operation_id="answer_round", responses={200: {"headers": ETAG}})

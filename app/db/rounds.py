@@ -3,7 +3,7 @@
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import or_, select
+from sqlalchemy import Subquery, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -16,6 +16,9 @@ from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import Asked, OpenRound, round_id
 from app.domain.submission import Submission
+
+SETS_CLOCK = ("round_opened", "round_recomputed")
+"""These say when a round is due; the newest counts."""
 
 
 async def begin_round(conn: AsyncConnection, ledger: Ledger, code: str, by: Actor, now: datetime) -> Recorded:
@@ -46,6 +49,20 @@ async def _units(conn: AsyncConnection, spec: RoundSpec, whole: str) -> tuple[As
         )
     rows = await conn.execute(query.distinct())
     return tuple(Asked(unit=unit, desk=at) for unit, at in sorted(rows.all()))
+
+
+def due_then(until: datetime) -> Subquery:
+    """Of every round `at`, when it was due as its clock stood at that instant; none of one that began later."""
+    one, said = tables.rounds.c, tables.events.alias("said").c
+    then = (
+        select(cast(said.body["clock"]["due_at"].astext, one.due_at.type))
+        .where(said.stream_id == one.id, said.kind.in_(SETS_CLOCK), said.at <= until)
+        .order_by(said.version.desc())
+        .limit(1)
+        .correlate(tables.rounds)
+        .scalar_subquery()
+    )
+    return select(one.id, then.label("at")).subquery("due")
 
 
 async def report_all(

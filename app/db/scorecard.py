@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, cast, false, func, not_, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true, union_all
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.rounds import due_then
 from app.domain.child_file import PREFIX
 from app.domain.facts import BEIJING
 from app.domain.outcomes import AGAIN_WITHIN
@@ -18,8 +19,6 @@ from app.domain.watch import watch_id
 
 KEPT_AT = ("watch_began", "watch_taken")
 """From these on a watch is kept at the division that they name."""
-SETS_CLOCK = ("round_opened", "round_recomputed")
-"""These say when a round is due; the newest counts."""
 ANSWERS = ("reporter_answered", "answer_waived")
 EVERY = "*"
 event, case = tables.events.c, tables.cases.c
@@ -178,17 +177,9 @@ def _screening(
 ) -> Select[*tuple[Any, ...]]:
     """Of the rounds that fell due in the period, the desks of streets and committees that were asked and those that had answered; a round
     was due when its clock said so at the period's end."""
-    unit, said = tables.round_units.c, tables.events.alias("said").c
+    unit = tables.round_units.c
     street = func.split_part(unit.desk, "-", 2)
-    then = (
-        select(cast(said.body["clock"]["due_at"].astext, unit.due_at.type))
-        .where(said.stream_id == tables.rounds.c.id, said.kind.in_(SETS_CLOCK), said.at <= until)
-        .order_by(said.version.desc())
-        .limit(1)
-        .correlate(tables.rounds)
-        .scalar_subquery()
-    )
-    due = select(tables.rounds.c.id, then.label("at")).subquery("due")
+    due = due_then(until)
     of_case = select(case.id).where(case.division == street, case.filed_at <= until, seen)
     shown = or_(_is_own(street, own), of_case.correlate(tables.round_units).exists())
     return (

@@ -193,7 +193,15 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     assert last.status_code == 200, last.text
     first = await answer(api, "school.reporter.1", rounds[0], school, {"screened": 900, "nothing_found": True})
     is_problem(first, 409, "round_closed")
-    rates = (await api.get("edu.officer.1", "/v1/rounds/rates?code=school_screening")).json()
+
+    async def rates_at(at):
+        path = f"/v1/rounds/rates?code=school_screening&as_of={at:%Y-%m-%dT%H:%M:%SZ}"
+        return (await api.get("edu.officer.1", path)).json()
+
+    def figures(rates):
+        return [(row["unit"], row["returned"], row["asked"], row["rate"], row["running"]) for row in rates]
+
+    rates = await rates_at(terms[2] + timedelta(days=365))
     assert {row["unit"] for row in rates} == {one["unit"] for one in schools}
     by_unit = {row["unit"]: row for row in rates}
     assert (by_unit[school]["asked"], by_unit[school]["returned"], by_unit[school]["rate"]) == (3, 1, 0.3333)
@@ -204,11 +212,11 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
         0.6667,
     )
     assert rates[0]["unit"] == school, "the most silent stand first, also among those who have answered at times"
-    past = f"{terms[1] + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
-    then = (await api.get("edu.officer.1", f"/v1/rounds/rates?code=school_screening&as_of={past}")).json()
-    assert [(row["unit"], row["asked"], row["returned"], bool(row["last_returned_at"])) for row in then] == [
-        (school, 2, 0, False), (NURSERY.unit, 2, 1, True),
-    ]  # fmt: skip
+    assert figures(rates) == [(school, 1, 3, 0.3333, None), (NURSERY.unit, 2, 3, 0.6667, None)], "all are due by then"
+    first_day, running = await rates_at(terms[0] + timedelta(days=1)), await rates_at(terms[1] + timedelta(days=3))
+    assert figures(first_day) == [(NURSERY.unit, 0, 0, None, False), (school, 0, 0, None, False)], "nobody is late yet"
+    assert figures(running) == [(school, 0, 1, 0.0, False), (NURSERY.unit, 1, 1, 1.0, True)], "what runs is not counted"
+    assert [bool(row["last_returned_at"]) for row in running] == [False, True]
     listed = (await api.get("edu.officer.1", "/v1/rounds?code=school_screening")).json()["items"]
     assert [(row["is_open"], row["returned"]) for row in listed] == [(True, 1), (False, 1), (False, 1)]
     pupil = {
