@@ -29,7 +29,7 @@ from app.db.receipts import Receipts
 from app.db.session import engine_of
 from app.domain.access import Actor
 from app.domain.deputies import may_stand_in
-from app.domain.sheets import JobState, RowState, Step
+from app.domain.sheets import JobState, RowState, Step, is_compared
 from app.master_keys import require_vault
 from app.policy.loader import load
 from app.process import begin
@@ -156,8 +156,11 @@ async def _work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Ro
                 pass
         found = await sheet_import.preview(sheet, conn, sent, path, tell)
         await jobs.keep(conn, job.id, jobs.MADE, await asyncio.to_thread(path.read_bytes))
-        wrong = found["counts"][RowState.WRONG.value]
-        state, problem = (JobState.REFUSED, "sheet_has_errors") if wrong else (JobState.READY, None)
+        if is_compared(book.ledger().rows_of):
+            state, problem = JobState.DONE, "sheet_only_compared"
+        else:
+            wrong = found["counts"][RowState.WRONG.value]
+            state, problem = (JobState.REFUSED, "sheet_has_errors") if wrong else (JobState.READY, None)
         await jobs.settle(conn, job.id, state, now, problem=problem, **found)
 
 

@@ -24,11 +24,11 @@ from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Use, categories,
 from app.domain.sheet_columns import KEY, layout
 from app.domain.sheets import cells, heading
 from app.domain.small_numbers import suppressed
-from app.sheet_book import Called, Tell, called, stamp, streets, width
+from app.sheet_book import ABOUT, Called, Tell, called, stamp, streets, width
 from app.workbook import MOST_ROWS, Book
 
 PAGE = 500
-ABOUT, FIGURES = "说明", "统计"
+FIGURES = "统计"
 EXPORT, WITHIN = "export_ledger", timedelta(days=1)
 """In the audit; and the time in which slices of books are one export; default."""
 

@@ -3,7 +3,7 @@
 Nothing is written past the ledger: a value that is new goes the path of every change, a child that is new is registered.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.intake import child_row, marked_as
-from app.db.ledger import Content
+from app.db.ledger import BEGINNING, Content
 from app.db.vault import Vault, vault_of
 from app.domain.arrangement import ArrangeCare
 from app.domain.child_file import EnterChange, file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.facts import HouseholdFacts, Relation
+from app.domain.ledgers import RowsOf, categories
 from app.domain.refusals import Refused
 from app.domain.sheet_columns import SheetColumn
-from app.domain.sheets import Fault, RowState, as_typed
+from app.domain.sheets import STATES, Fault, RowState, as_typed
 from app.domain.sight import divisions
 from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import ReporterClass
 from app.domain.unread import FAULTS, MARKED, NOT_READ
-from app.sheet_book import ENTERED, Tell, called, stamp, streets
+from app.domain.watch_work import RecordVisit
+from app.sheet_book import ABOUT, ENTERED, IMPORTS, Tell, called, stamp, streets
 from app.sheet_reader import Planned, Reader, Sheet
 from app.sheet_unread import OWN, reason
 from app.workbook import Book
@@ -71,9 +73,10 @@ async def preview(sheet: Sheet, conn: AsyncConnection, sent: bytes, path: Path, 
                 faults += [_told(one.number, fault) for fault in one.faults]
         done += len(some)
         await tell(done, max(done, reader.total))
+    made.facts(ABOUT, {"本表用途 what this sheet does": " ".join(IMPORTS[reader.rows_of])})
     made.close()
     return {
-        "counts": {state.value: counts[state] for state in RowState}, "faults": faults[:MOST_TOLD], "total": done,
+        "counts": {state.value: counts[state] for state in STATES[reader.rows_of]}, "faults": faults[:MOST_TOLD], "total": done,
         "unread": [_not_entered(column, cells) for column, cells in unread.items()],
     }  # fmt: skip
 
@@ -91,12 +94,13 @@ def _not_entered(column: SheetColumn, cells: int) -> dict[str, Any]:
 
 def _said(one: Planned, reader: Reader) -> str:
     """Every fault of a row in words, with its column; or which columns change. And what it says that is not entered."""
-    names = reader.names
+    names, recorded = reader.names, one.recorded
     parts = [
         f"{names.get(fault.column, fault.column)}：{fault.wrong.zh} {fault.wrong.en}" if fault.column
         else f"{fault.wrong.zh} {fault.wrong.en}"
         for fault in one.faults
     ]  # fmt: skip
+    parts += [f"系统中{names.get(column, column)}为：{said or '（空）'}" for column, said in recorded.items()]
     changed = [*(name.zh for name in one.values if one.child), *([CARED] if one.care else [])]
     said = "；".join(parts) or "、".join(changed)
     unread = f"{NOT_READ}{'、'.join(column.zh for column in one.unread)}" if one.unread else ""
@@ -106,6 +110,8 @@ def _said(one: Planned, reader: Reader) -> str:
 async def apply(sheet: Sheet, conn: AsyncConnection, sent: bytes, tell: Tell) -> dict[str, int]:
     """All of it in the caller's transaction; raises Changed where a row can no longer be taken."""
     reader = Reader(sheet, conn, await streets(conn))
+    if reader.rows_of is RowsOf.VISITS:  # of two that bring the same visit the second sees that of the first
+        await conn.execute(BEGINNING, {"name": f"visits {sheet.who.desk}"})
     await reader.learn()
     counts, total = Counter[str](), sum(sheet.job.counts.values())
     async for some in reader.batches(sent):
@@ -115,11 +121,12 @@ async def apply(sheet: Sheet, conn: AsyncConnection, sent: bytes, tell: Tell) ->
             await _register(sheet, conn, [one for one in some if one.state is RowState.NEW])
             await _enter(sheet, conn, [one for one in some if one.values and one.record])
             await _arrange(sheet, conn, [one for one in some if one.care])
+            await _visit(sheet, conn, reader, [one for one in some if one.visit])
         except Refused as refusal:
             raise Changed from refusal
         counts.update(one.state for one in some)
         await tell(counts.total(), total)
-    return {state.value: counts[state] for state in RowState}
+    return {state.value: counts[state] for state in STATES[reader.rows_of]}
 
 
 async def _register(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -> None:
@@ -182,6 +189,21 @@ async def _arrange(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned])
         if one.record and one.record.watch:
             command = _arrangement(sheet, one.record, one.care)
             await sheet.ledger.record(conn, one.record.watch.watch_id, command, now=sheet.now)
+
+
+async def _visit(sheet: Sheet, conn: AsyncConnection, reader: Reader, some: Sequence[Planned]) -> None:
+    """走访 that were made, each child's in their order: facts of the watch, as the committee would enter them on the page."""
+    asked: defaultdict[str, list[RecordVisit]] = defaultdict(list)
+    for one in sorted(some, key=lambda one: (one.visit and one.visit.day) or sheet.today):
+        if one.record and one.record.watch and (said := one.visit) and said.finding:
+            asked[one.record.watch.watch_id].append(
+                RecordVisit(
+                    by=sheet.who, visited_on=said.day, finding=said.finding, form=said.form, note=said.note, visitor=said.visitor,
+                    categories=categories(reader.findings.of(one.record)), from_book=True,
+                )
+            )  # fmt: skip
+    if asked:
+        await sheet.ledger.begin_all(conn, asked, now=sheet.now, pinned=True)
 
 
 def _arrangement(sheet: Sheet, record: ChildRecord, said: dict[str, Any]) -> ArrangeCare:

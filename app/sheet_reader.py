@@ -32,9 +32,11 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.facts import BEIJING
 from app.domain.identity import clean_name, normal_id
-from app.domain.ledgers import Findings
+from app.domain.ledgers import Findings, RowsOf
 from app.domain.sheet_care import arranges, is_watched_by, read_care
-from app.domain.sheet_columns import KEY, REGISTERING, SheetColumn, layout
+from app.domain.sheet_columns import FINDS, KEY, REGISTERING, SheetColumn, layout_of
+from app.domain.sheet_compared import MISSING, named
+from app.domain.sheet_visits import VisitSaid, read_visit
 from app.domain.sheets import Fault, RowState, Wrong, as_typed, matched, read_registration, read_row
 from app.domain.sight import divisions
 from app.sheet_book import ENTERED
@@ -101,6 +103,10 @@ class Planned:
     values: dict[FileField, Any] = field(default_factory=dict)
     care: dict[str, Any] = field(default_factory=dict)
     """An arrangement with a delegate, by its parts."""
+    visit: VisitSaid | None = None
+    """A visit that is not on record yet."""
+    recorded: dict[str, str] = field(default_factory=dict)
+    """What stands on record, masked, by the columns that say something else."""
     unread: list[SheetColumn] = field(default_factory=list)
     """Columns in which it says something that is not entered."""
 
@@ -130,7 +136,9 @@ class Reader:
         self._sheet, self._conn, self._divisions = sheet, conn, names
         seen = sheet.rules.file.seen_by(sheet.who.agency)
         codes = [column.code for column in sheet.book.ledger().for_sections(seen)]
-        self._layout = (*layout(codes, names, cares=arranges(sheet.who)), *REGISTERING)
+        self.rows_of = sheet.book.ledger().rows_of
+        known = layout_of(self.rows_of, codes, names, cares=arranges(sheet.who))
+        self._layout = (*known, *(REGISTERING if self.rows_of is RowsOf.CHILDREN else ()))
         self.names = {column.code: column.zh for column in self._layout}
         self._seen, self._met = set[str](), set[str]()
         self.known = Known()
@@ -141,6 +149,7 @@ class Reader:
         self.total = 0
         findings = Findings(sheet.rules)
         self._unread = Unread(sheet.who, sheet.book.ledger(), findings, names, sheet.today)
+        self.findings = findings
 
     @property
     def _mine(self) -> ColumnElement[bool]:
@@ -195,7 +204,7 @@ class Reader:
         height, lines = rows(sent, ENTERED)
         heads, self.total = next(lines, []), max(0, height - 1)
         self.columns = matched(heads, self._layout)
-        if not any(column.is_read and column.code != KEY for column in self.columns.values()):
+        if not any(column.is_used(self.rows_of) and column.code != KEY for column in self.columns.values()):
             raise Unreadable("workbook_has_other_columns")
         self.heads = [as_typed(head) for head in heads]
         self.others = own_columns(self.heads, self.columns)
@@ -228,14 +237,19 @@ class Reader:
             one.faults.append(child)
             return
         one.child = child
+        if self.rows_of is not RowsOf.CHILDREN:  # many rows are about one child, and none of them registers it
+            one.faults += [] if child else [Fault("", Wrong.NOT_ON_FILE)]
+            return
         if child is None:
             if not name or not (number or born):
                 one.faults.append(Fault("", Wrong.NOBODY))
             one.once = self._id(number or clean_name(name) + born)
-        whose = child or one.once
-        if whose in self._seen:
-            one.faults.append(Fault("", Wrong.TWICE))
-        self._seen.add(whose)
+        self._once(one, child or one.once)
+
+    def _once(self, one: Planned, what: str) -> None:
+        if what in self._seen:
+            one.faults.append(Fault("", Wrong.TWICE if self.rows_of is RowsOf.CHILDREN else Wrong.TWICE_MADE))
+        self._seen.add(what)
 
     def _cells(self, one: Planned) -> Iterable[tuple[SheetColumn, Any]]:
         return ((column, one.cells[n]) for n, column in self.columns.items() if n < len(one.cells))
@@ -263,6 +277,9 @@ class Reader:
     def _read(self, one: Planned) -> None:
         row = dict(self._cells(one))
         typed = row | {column: one.cells[n] for n, column in self.others.items() if n < len(one.cells)}
+        if self.rows_of is not RowsOf.CHILDREN:
+            self._read_of_child(one, row, typed)
+            return
         cares = is_watched_by(one.record, self._sheet.who.desk)
         one.unread = self._unread.of(typed, one.record, is_new=bool(one.once), cares=cares)
         if cares:
@@ -280,6 +297,49 @@ class Reader:
             one.registration = Registration(found=found, grade=grade) if found and grade else None
         new = RowState.NEW if one.once else RowState.CHANGED if one.values or one.care else RowState.SAME
         one.state = RowState.WRONG if one.faults else new
+
+    def _read_of_child(self, one: Planned, row: dict[SheetColumn, Any], typed: dict[SheetColumn, Any]) -> None:
+        """A visit, a case or a benefit of a child that is on file."""
+        if one.record is None:
+            one.state = RowState.WRONG
+            return
+        one.unread = self._unread.of(typed, one.record, is_new=False, cares=False)
+        if self.rows_of is RowsOf.VISITS:
+            self._read_visit(one, row, one.record)
+        else:
+            self._compare(one, row, one.record)
+
+    def _read_visit(self, one: Planned, row: dict[SheetColumn, Any], record: ChildRecord) -> None:
+        whose = {column: cell for column, cell in row.items() if column.code in FINDS}
+        self._differs(one, self._unread.differing(whose, record) or {})
+        said = read_visit(row, record, self._sheet.today)
+        one.faults += said.faults
+        if said.stands:
+            parts = {column: cell for column, cell in row.items() if column.visit}
+            asked = self._unread.differing(parts, record, lambda line: line.visit in said.stands)
+            one.unread += list(asked or ())
+        elif said.day:
+            self._once(one, f"{record.child_id} {said.day} {said.visitor}")
+            one.visit = said
+            one.faults += [] if is_watched_by(record, self._sheet.who.desk) else [Fault("", Wrong.NOT_WATCHED)]
+        one.state = RowState.WRONG if one.faults else RowState.VISIT if one.visit else RowState.SAME
+
+    def _compare(self, one: Planned, row: dict[SheetColumn, Any], record: ChildRecord) -> None:
+        which = named(self.rows_of, one.said)
+        if isinstance(which, Fault):
+            one.faults.append(which)
+            one.state = RowState.WRONG
+            return
+        others = self._unread.differing(row, record, which)
+        if others is None:
+            one.faults.append(MISSING[self.rows_of])
+        else:
+            self._differs(one, others)
+        one.state = RowState.DIFFERS if one.faults else RowState.AGREES
+
+    def _differs(self, one: Planned, others: dict[SheetColumn, str]) -> None:
+        one.faults += [Fault(column.code, Wrong.DIFFERS) for column in others]
+        one.recorded |= {column.code: said for column, said in others.items()}
 
     def _value(self, one: Planned, name: FileField, value: Any) -> None:
         """In the form in which it would be kept; one that waits already is not entered again."""

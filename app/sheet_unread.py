@@ -1,6 +1,6 @@
 """What a sheet says and an import does not enter: found cell by cell, so that nothing which somebody typed falls away unsaid."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -9,10 +9,11 @@ from xlsxwriter.utility import xl_col_to_name
 from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
-from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, lines, row
+from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, RowsOf, lines, row
 from app.domain.sheet_columns import WATCHED, WHY, SheetColumn
+from app.domain.sheet_compared import as_day
 from app.domain.sheets import as_typed, cells
-from app.domain.unread import ALREADY, NOT_READ, OURS, OWN_COLUMN, WHY_NOT
+from app.domain.unread import ALREADY, NOT_READ, OF_CHILD, OURS, OWN_COLUMN, STANDS, WHY_NOT
 
 OWN = "own."
 
@@ -29,6 +30,10 @@ def reason(column: SheetColumn) -> str:
     """Why what stands there is not entered."""
     if column in (WHY, WATCHED):
         return f"{NOT_READ}{ALREADY}"
+    if column.visit:
+        return f"{NOT_READ}{STANDS}"
+    if column.enters:
+        return f"{NOT_READ}{OF_CHILD}"
     return f"{NOT_READ}{WHY_NOT.get('delegate_name' if column.care else column.code, OWN_COLUMN)}"
 
 
@@ -46,23 +51,52 @@ class Unread:
     ) -> list[SheetColumn]:  # fmt: skip
         """The columns of this row whose cells say something that nobody will find in the child's file; `cares` where its care is the
         sender's to arrange."""
-        left = [column for column, cell in typed.items() if not _enters(column, is_new, cares) and as_typed(cell)]
-        shown = self._shown(left, record) if left and record else {}
+        rows_of = self._ledger.rows_of
+        left = [
+            column for column, cell in typed.items() if not _enters(column, rows_of, is_new, cares) and as_typed(cell)
+        ]
+        if not left or record is None:
+            return left
+        line = self._line(record)
+        ones = (line,) if rows_of is RowsOf.CHILDREN else (line, *lines(rows_of, line))
+        shown = self._shown(left, ones)
+        for column, said in zip((WHY, WATCHED), _registered(line), strict=True):
+            shown[column.code] = {said}
         return [column for column in left if as_typed(typed[column]) not in shown.get(column.code, ())]
 
-    def _shown(self, some: Sequence[SheetColumn], record: ChildRecord) -> dict[str, set[str]]:
-        """Every text that the book has for this child, by column."""
+    def differing(
+        self, typed: Mapping[SheetColumn, Any], record: ChildRecord, is_one: Callable[[Line], bool] | None = None
+    ) -> dict[SheetColumn, str] | None:  # fmt: skip
+        """The columns that say something else than the book does of those of this child that the row is about, or of the child itself,
+        with what it says, masked; None where there is none."""
+        line = self._line(record)
+        ones = tuple(one for one in lines(self._ledger.rows_of, line) if is_one(one)) if is_one else (line,)
+        if not ones:
+            return None
+        said = [column for column, cell in typed.items() if column.column and as_typed(cell)]
+        shown, masked = self._shown(said, ones), self._as_shown(said, ones[0], masked=True)
+        return {
+            column: masked[column.code] for column in said
+            if not shown[column.code] & {text := as_typed(typed[column]), text.upper(), as_day(text)}
+        }  # fmt: skip
+
+    def _line(self, record: ChildRecord) -> Line:
+        return Line(record.told(self._who.agency), self._findings.of(record), self._today)
+
+    def _shown(self, some: Sequence[SheetColumn], ones: Sequence[Line]) -> dict[str, set[str]]:
+        """Every text that the book has there, masked or in full, by column."""
         found = {column.code: set[str]() for column in some}
-        made_by_us = [column for column in some if column.code in WHY_NOT]
-        line = Line(record.told(self._who.agency), self._findings.of(record), self._today)
-        for one in lines(self._ledger.rows_of, line):
+        for one in ones:
             for masked in (True, False):
-                made = row([column.code for column in made_by_us], one, masked=masked)
-                for column, cell in zip(made_by_us, cells(made_by_us, made, self._divisions), strict=True):
-                    found[column.code].add(as_typed(cell))
-        for column, said in zip((WHY, WATCHED), _registered(line), strict=True):
-            found[column.code] = {said}
+                for code, text in self._as_shown(some, one, masked=masked).items():
+                    found[code].add(text)
         return found
+
+    def _as_shown(self, some: Sequence[SheetColumn], one: Line, *, masked: bool) -> dict[str, str]:
+        made_by_us = [column for column in some if column.column]
+        made = row([column.column for column in made_by_us], one, masked=masked)
+        shown = zip(made_by_us, cells(made_by_us, made, self._divisions), strict=True)
+        return {column.code: as_typed(cell) for column, cell in shown}
 
 
 def _registered(line: Line) -> tuple[str, str]:
@@ -73,5 +107,5 @@ def _registered(line: Line) -> tuple[str, str]:
     return "", str(COLUMNS["grade"].of(line) or "")
 
 
-def _enters(column: SheetColumn, is_new: bool, cares: bool) -> bool:
-    return cares if column.care else column.is_read or (is_new and column in (WHY, WATCHED))
+def _enters(column: SheetColumn, rows_of: RowsOf, is_new: bool, cares: bool) -> bool:
+    return cares if column.care else column.is_used(rows_of) or (is_new and column in (WHY, WATCHED))

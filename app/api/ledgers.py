@@ -26,6 +26,7 @@ from app.domain.facts import BEIJING
 from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, sees_every_office, share_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.sheets import is_compared
 from app.domain.sight import keeps
 from app.domain.terms import Agency
 
@@ -50,6 +51,9 @@ class LedgerKind(BaseModel):
     en: str
     basis: list[str]
     rows_of: str
+    is_entered: bool = Field(
+        description="Whether an import enters such rows; those of cases and benefits are only compared."
+    )
 
 
 class LedgerColumn(BaseModel):
@@ -130,7 +134,12 @@ async def ledgers(conn: Conn, who: Who, shouhu: Shouhu) -> list[LedgerKind]:
     """The books that the caller's body keeps."""
     rules = await rules_of(conn, shouhu)
     mine = [book.ledger() for book in rules.file.ledgers if is_keeper(who, book.ledger())]
-    return [LedgerKind(**book.model_dump(include={"code", "zh", "en", "basis", "rows_of"})) for book in mine]
+    return [_kind(book) for book in mine]
+
+
+def _kind(ledger: Ledger) -> LedgerKind:
+    entered = not is_compared(ledger.rows_of)
+    return LedgerKind(**ledger.model_dump(include={"code", "zh", "en", "basis", "rows_of"}), is_entered=entered)
 
 
 @router.get("/ledgers/due", operation_id="ledgers_due")
@@ -211,7 +220,7 @@ def _due(ledger: Ledger, tally: Tally, month: str, whole: bool, handed: list[Han
         for code, n in tally.missing.most_common()
     ]
     return LedgerDue(
-        **ledger.model_dump(include={"code", "zh", "en", "basis", "rows_of"}), month=month, children=tally.children, rows=tally.rows,
+        **_kind(ledger).model_dump(), month=month, children=tally.children, rows=tally.rows,
         unverified=tally.unverified, ours=tally.ours, late=tally.late, missing=missing, is_whole=whole, handed=handed,
     )  # fmt: skip
 

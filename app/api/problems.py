@@ -168,7 +168,7 @@ EXAMPLES = {
 OWN_CODES = {
     400: ("malformed_json",), 401: ("unauthenticated", "bad_signature"), 403: (),
     404: ("not_found", "ledger_not_found", "sheet_not_found", "circular_not_found", "no_such_view", "paper_not_found"),
-    409: ("stale_version", "request_in_flight", "sheet_has_errors", "sheet_not_ready", "content_destroyed",
+    409: ("stale_version", "request_in_flight", "sheet_has_errors", "sheet_only_compared", "sheet_not_ready", "content_destroyed",
           "too_many_views"),
     413: ("body_too_large",), 415: ("unsupported_media_type",),
     422: ("invalid_request", "invalid_value", "invalid_cursor", "invalid_if_match", "key_reused", "unknown_reason",

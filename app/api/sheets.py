@@ -54,6 +54,7 @@ TITLES = {
     "workbook_has_too_many_rows": "行数超过50,000，请分批 · There are more than 50,000 rows.",
     "workbook_has_other_columns": "没有可识别的列，请使用模板 · No column is known; use the template.",
     "sheet_has_errors": "有错误，整表未导入，请下载标红的表修改后重新上传 · Nothing was imported; the marked sheet says what to mend.",
+    "sheet_only_compared": "此表只与系统比对，未导入；不一致和没有的见标注的表 · It was only compared with the record.",
     "second_person_needed": "超过50名儿童的完整信息须另一人批准后导出 · More than 50 children in full need a second person.",
     "audit_unavailable": "访问无法留痕，未导出 · What cannot be put on record is not read.",
     "gave_up": "多次中断，已停止 · It was interrupted several times and was given up.",
@@ -86,7 +87,8 @@ class SheetJob(BaseModel):
     done: int
     total: int
     counts: dict[str, int] = Field(
-        description="Of an import, rows by what they would do; of an export, children and rows."
+        description="Of an import, rows by what they would do: of children `new`, `changed`, `same`; of visits `visit`, `same`; of cases and "
+        "benefits, which are compared and never entered, `agrees`, `differs`; of all `wrong`. Of an export, children and rows."
     )
     faults: list[dict[str, Any]]
     unread: list[dict[str, Any]] = Field(

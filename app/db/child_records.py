@@ -114,7 +114,7 @@ async def _singly(conn: AsyncConnection, ids: list[str], seen: ColumnElement[boo
             registered_by=_registrar(file), contents=contents[f"{PREFIX}{child}"], facts=_facts(row, first), later=later[child],
             cases=tuple(cases[child]),
             watch=(watch := _watch(watches, child)), entrusted=_entrusted(contents[watch_id(child)], watch),
-            visits=tuple(visits[watch_id(child)]),
+            visits=tuple(_visited_by(seen, contents[watch_id(child)]) for seen in visits[watch_id(child)]),
         )
         for child in ids if (row := reported.get(child))
     ]  # fmt: skip
@@ -131,6 +131,12 @@ def _watch(watches: Rows, child: str) -> Watch | None:
 def _entrusted(contents: Mapping[int, Any], watch: Watch | None) -> dict[str, Any]:
     arrangement = watch.arrangement if watch else None
     return contents.get(arrangement.number, {}) if arrangement else {}
+
+
+def _visited_by(seen: Seen, contents: Mapping[int, Any]) -> Seen:
+    """With who visited, where whoever recorded it says that it was somebody else."""
+    said = contents.get(seen.version, {}).get("visitor")
+    return seen.model_copy(update={"visitor": str(said)}) if said else seen
 
 
 def _division(row: Rows, file: ChildFile | None) -> str:

@@ -208,10 +208,11 @@ class Ledger(Rules):
 
     async def begin_all(
         self, conn: AsyncConnection, asked: Mapping[str, Sequence[c.Command]], *, now: datetime | None = None,
-        content: Mapping[str, Content] | None = None,
+        content: Mapping[str, Content] | None = None, pinned: bool = False,
     ) -> None:  # fmt: skip
         """What `begin` does, for many streams of one kind whose facts reach no other: a statement for all of them.
 
+        `pinned` streams are there already and go by the rules that they are pinned to, as with `record`.
         Raises Refused at the first that the rules refuse. Two who begin a stream at once are not told apart by a lock here:
         the second of them fails as a whole, and may be tried again.
         """
@@ -219,12 +220,14 @@ class Ledger(Rules):
         kind, rules, changes = kind_of(next(iter(asked))), await self.current(conn, now), Changes()
         stored = select(kind.table.c.id, cast(kind.table.c.progress, Text)).where(kind.table.c.id.in_(asked))
         rows = await conn.execute(stored.order_by(kind.table.c.id).with_for_update())
-        standing = {stream_id: kind.state.model_validate_json(progress) for stream_id, progress in rows}
+        standing: dict[str, Any] = {one: kind.state.model_validate_json(progress) for one, progress in rows}
+        own = {one.policy: await self.rules(conn, one.policy) for one in standing.values()} if pinned else {}
         keys = await _keys(conn, changes, asked)
         for stream_id, commands in asked.items():
             before = after = standing.get(stream_id)
+            by = own.get(before.policy, rules) if before else rules
             for command in commands:
-                events = kind.decide(after, command, rules, now)
+                events = kind.decide(after, command, by, now)
                 after = await self._collect(
                     changes, conn, kind, after, events, command, stream_id, now, None, keys[stream_id]
                 )
@@ -366,9 +369,21 @@ def _content(changes: Changes, conn: AsyncConnection, said: Content, key: DataKe
         changes.insert(table, vault_of(conn).sealed(table, rows, key) if table.info and key else rows)
 
 
+SILENT = ("files", "from_book", "visitor")
+"""Came to commands later, so where they say nothing the question is the one that it was before."""
+
+
 def _digest(command: c.Command) -> str:
     """What was asked, by whom and for whom; the same question has the same digest."""
-    left_out = {"by", "proposed", "categories", "unclear", "unfit", "staff_of", *(() if command.files else ("files",))}
+    left_out = {
+        "by",
+        "proposed",
+        "categories",
+        "unclear",
+        "unfit",
+        "staff_of",
+        *(name for name in SILENT if not getattr(command, name, None)),
+    }
     asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude=left_out)}"
     return hashlib.sha256(asked.encode()).hexdigest()
 

@@ -129,10 +129,12 @@ def _fired(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tu
 def _visits(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Visits that were recorded, and those whose day passed: the desk's head is told then. Each counts where the watch was kept that day.
 
-    One that was made in time and sent later is not missed in what is counted once it was known.
+    One that was made in time and sent later is not missed in what is counted once it was known. What an old book tells of the time before
+    the watch is nobody's work of this period.
     """
     watch, head_told = tables.watches.c, event.body["rung"].astext == Rung.DESK_HEAD.value
     missed = and_(event.kind == "visit_rung_fired", head_told, not_(_made_in_time(until)))
+    made = and_(event.kind == "visit_recorded", event.body["before_watch"].astext.is_distinct_from("true"))
     earlier = tables.events.alias("earlier").c
     then = (
         select(earlier.body["division"].astext)
@@ -144,7 +146,7 @@ def _visits(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bo
     )
     return (
         select(
-            then.label("division"), func.count().filter(event.kind == "visit_recorded").label("visits"),
+            then.label("division"), func.count().filter(made).label("visits"),
             func.count().filter(missed).label("visits_missed"),
         )
         .select_from(tables.watches)

@@ -105,7 +105,7 @@ def _categories(told: Iterable[Happening], categories_at: CategoriesAt) -> Itera
     resolved: list[str] = []
     for one in told:
         match one.event:
-            case VisitRecorded(form=form, categories=codes) if form is not None:
+            case VisitRecorded(form=form, categories=codes, before_watch=False) if form is not None:
                 found: tuple[str, ...] | None = codes
             case e.ReportFiled() | e.AssessmentFiled(facts=True) | e.GuardianSentenced():
                 found = categories_at(one.event.at, resolved)

@@ -1,13 +1,14 @@
 """The columns of a book's sheet: how each is called, what may be picked, what to write, and what of it an import enters."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from app.domain.child_terms import WHOLE, FileField, Found, HukouPlace
 from app.domain.facts import Known, Relation, Sex
-from app.domain.ledgers import COLUMNS
-from app.domain.terms import Grade
+from app.domain.ledgers import COLUMNS, RowsOf
+from app.domain.terms import Grade, Service
 from app.domain.unread import NOT_READ, WHY_NOT
+from app.domain.visit import Acknowledgement, Finding, Guardianship, ParentContact, Supervision
 
 KEY = "child_id"
 JOINED = "、"
@@ -28,11 +29,23 @@ class SheetColumn:
     example: str = ""
     care: str = ""
     """Which part of an arrangement with a delegate it is (app/domain/sheet_care.py)."""
+    visit: str = ""
+    """Which part of a visit it is (app/domain/sheet_visits.py)."""
 
     @property
     def is_read(self) -> bool:
-        """Whether an import reads it in every row."""
+        """Whether an import of children reads it in every row."""
         return self.enters is not None or bool(self.care) or self.code == KEY
+
+    def is_used(self, rows_of: RowsOf) -> bool:
+        """Whether an import of such rows does something with it: a visit finds its child and is entered, cases and benefits are compared."""
+        match rows_of:
+            case RowsOf.CHILDREN:
+                return self.is_read
+            case RowsOf.VISITS:
+                return bool(self.visit) or self.code in (KEY, *FINDS)
+            case _:
+                return bool(self.column) or self.code == KEY
 
 
 MEANS = (
@@ -50,6 +63,19 @@ NOTES = {
     FileField.HEALTH: ("疾病、残疾、用药", "良好"), FileField.HOUSEHOLD: ("同住人员与住房", "祖孙三代同住，租房"),
 }  # fmt: skip
 """What to write, and an example that is nobody."""
+
+
+def layout_of(
+    rows_of: RowsOf, codes: Collection[str], divisions: Mapping[str, str], *, cares: bool = False
+) -> tuple[SheetColumn, ...]:  # fmt: skip
+    """The columns that an import of such rows knows. A row of a visit, a case or a benefit names its child also by number or birthday."""
+    if rows_of is RowsOf.CHILDREN:
+        return layout(codes, divisions, cares=cares)
+    wanted = [*(code for code in FINDS if code not in codes), *codes]
+    made = (replace(column, note=NUMBERED) if column.code == KEY else column for column in layout(wanted, divisions))
+    if rows_of is not RowsOf.VISITS:
+        return tuple(made)
+    return (*(VISIT.get(column.code, column) for column in made), SEEN)
 
 
 def layout(codes: Iterable[str], divisions: Mapping[str, str], *, cares: bool = False) -> tuple[SheetColumn, ...]:
@@ -114,6 +140,31 @@ CARE = {
     )
 }  # fmt: skip
 """Columns of an arrangement, which the committee that watches the child enters."""
+YES_NO = (Known.YES.zh, Known.NO.zh)
+SEEN = SheetColumn(
+    "visit.seen", "见到儿童本人", "child seen in person", "", visit="seen_in_person", picks=YES_NO, example=Known.YES.zh,
+    note="必填；未见到儿童本人的不是走访，不登记",
+)  # fmt: skip
+VISIT = {
+    code: SheetColumn(code, COLUMNS[code].zh, COLUMNS[code].en, code, visit=part, picks=picks, note=note, example=example)
+    for code, part, picks, note, example in (
+        ("visited_on", "day", (), "必填，如2026-05-06；可早于纳入监测之日", "2025-03-06"),
+        ("visitor", "visitor", (), "必填，实际走访人的姓名", "示例走访人（化名）"),
+        ("finding", "finding", tuple(one.zh for one in Finding if one is not Finding.AT_RISK),
+         "必填；存在风险的不在此导入，在走访页登记，同时形成报告", Finding.WELL.zh),
+        ("visit_note", "note", (), "", "孩子在家，情况良好"),
+        ("guardian_met", "guardian_met", YES_NO, "", Known.YES.zh),
+        ("guardianship", "guardianship", tuple(one.zh for one in Guardianship), "", Guardianship.PARENTS.zh),
+        ("supervision", "supervision", tuple(one.zh for one in Supervision), "", Supervision.FULFILLED.zh),
+        ("acknowledged", "acknowledged", tuple(one.zh for one in Acknowledgement), "", Acknowledgement.SIGNED.zh),
+        ("parent_contact", "parent_contact", tuple(one.zh for one in ParentContact), "", ParentContact.AT_HOME.zh),
+        ("needs", "needs", (), f"{JOINED.join(one.zh for one in Service)}；多项以“{JOINED}”分隔", ""),
+    )
+}  # fmt: skip
+"""Columns of a visit that was made, which the committee that watches the child enters."""
+FINDS = (FileField.NAME.value, FileField.BIRTH_DATE.value, FileField.ID_NO.value)
+"""By what a row finds its child besides the number."""
+NUMBERED = "系统编号；没有编号的填姓名和出生日期，或身份证号"
 REGISTERING = (WHY, WATCHED)
 """What a row says besides of a child whom nobody has reported."""
 DIVISIONS = (FileField.RESIDENCE_DIVISION, FileField.HUKOU_DIVISION)

@@ -11,7 +11,7 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField, Found
 from app.domain.facts import Known, Sex
 from app.domain.identity import id_findings, mask_name, mask_phone, normal_id, phone_findings
-from app.domain.ledgers import MASKS
+from app.domain.ledgers import MASKS, RowsOf
 from app.domain.sheet_columns import DIVISIONS, JOINED, WATCHED, WHY, SheetColumn, places
 from app.domain.terms import Grade, Term
 
@@ -49,6 +49,9 @@ class RowState(Term):
 
     NEW = "new", "新增（建档，进入核实）", "new: registered, goes to be verified"
     CHANGED = "changed", "变更（进入核实）", "changed: goes to be verified"
+    VISIT = "visit", "登记走访", "a visit is entered"
+    AGREES = "agrees", "一致（只比对，未导入）", "agrees with the record; compared and not entered"
+    DIFFERS = "differs", "不一致（只比对，未导入）", "differs from the record; compared and not entered"
     SAME = "same", "无变化", "nothing new"
     WRONG = "wrong", "有错误", "has errors"
 
@@ -73,6 +76,7 @@ class Wrong(Term):
     NO_CHILD = "no_child", "本台账中没有此编号的儿童", "there is no child with this number in your book"
     SEVERAL = "several", "有多名儿童同名同生日，请填写编号或身份证号", "several children fit; give the number"
     TWICE = "twice", "与本表另一行是同一儿童", "another row is about the same child"
+    TWICE_MADE = "twice_made", "与本表另一行是同一次走访", "another row is about the same visit"
     NOBODY = (
         "nobody",
         "新增儿童须有姓名，并有身份证号或出生日期",
@@ -81,6 +85,52 @@ class Wrong(Term):
     WAITS = "waits", "此项已有另一变更等待核实", "another change of this waits to be verified"
     UNFIT = "unfit", "受委托人不符合条件，不得委托", "this person must not be entrusted"
     ELSEWHERE = "elsewhere", "新增儿童由居住地的村（居）委会或街乡建档", "a new child is registered where it lives"
+    NOT_ON_FILE = (
+        "not_on_file",
+        "没有此儿童的档案，请先用信息台账建档",
+        "there is no such child in your books; register it with the information ledger",
+    )
+    NOT_WATCHED = (
+        "not_watched",
+        "走访由走访该儿童的村（居）委会登记，且须已核实建档",
+        "visits are entered by the committee that watches the child",
+    )
+    UNSEEN = (
+        "unseen",
+        "未见到儿童本人的不是走访，请删除此行",
+        "nobody saw the child, so it was no visit; leave the row out",
+    )
+    AT_RISK = (
+        "at_risk",
+        "存在风险的请在走访页登记，同时形成报告",
+        "a child at risk is reported with its visit, on the page of visits",
+    )
+    BEFORE_BIRTH = "before_birth", "早于出生日期", "is before the child was born"
+    NO_CASE = (
+        "no_case",
+        "系统中没有该儿童的此个案；仍需帮助的请上报，已了结的留存原档案",
+        "the child has no such case here; report it if help is still needed",
+    )
+    NO_BENEFIT = (
+        "no_benefit",
+        "系统中没有该儿童的此项待遇；由个案中的待遇决定产生，不从表格导入",
+        "the child has no such benefit here; it comes of a decision in a case",
+    )
+    DIFFERS = "differs", "与系统不一致", "differs from the record"
+
+
+STATES: Mapping[RowsOf, tuple[RowState, ...]] = {
+    RowsOf.CHILDREN: (RowState.NEW, RowState.CHANGED, RowState.SAME, RowState.WRONG),
+    RowsOf.VISITS: (RowState.VISIT, RowState.SAME, RowState.WRONG),
+    RowsOf.CASES: (RowState.AGREES, RowState.DIFFERS, RowState.WRONG),
+    RowsOf.BENEFITS: (RowState.AGREES, RowState.DIFFERS, RowState.WRONG),
+}
+"""What rows of an import can come to; by these counts a reader knows which kind of sheet it was."""
+
+
+def is_compared(rows_of: RowsOf) -> bool:
+    """Whether nothing of such rows is entered: a case begins with a report and a benefit with a decision, never with a sheet."""
+    return RowState.AGREES in STATES[rows_of]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 NOT_READ = "不导入："
 _DERIVED, _RULES = "由出生日期算出", "由系统按规则判定"
 _GRADE = "新增儿童填“建档风险等级”，此后由评估和走访改变"
-_VISIT = "走访由走访人在走访页逐次登记并填写走访日期，由此确定下次期限，不从旧台账导入"
+_VISIT = "走访逐次登记：在走访页，或用以走访为一行的台账导入"
 _ANSWER = "是走访表的答复，随下一次走访登记"
 _CASE, _BENEFIT = "来自个案办理", "来自待遇决定"
 _CARE = "委托照护由走访该儿童的村（居）委会登记，在核实建档、纳入走访之后，且须先核实受委托人的照护能力"
@@ -27,6 +27,8 @@ WHY_NOT: Mapping[str, str] = {
 }  # fmt: skip
 """By the codes of the columns (app/domain/ledgers.py)."""
 OWN_COLUMN = "不是本台账的列"
+OF_CHILD = "是儿童的信息，用以儿童为一行的台账变更"
+STANDS = "此次走访已登记，登记后不改；更正请另作一次登记"
 ALREADY = "只用于新增儿童，已有儿童不读取"
 MARKED, FAULTS = "导入结果 result", "错误 errors"
 OURS = (MARKED, FAULTS)

@@ -132,7 +132,8 @@ class VisitRecorded(WatchFact):
 
     `in_time_after_all`: it was sent when its day had passed and, as its visitor says, had been made by then, so what stands as missed was
     not; whether figures take that back is up to `TAKEN_BACK_WITHIN`. `missed` is what still stands as missed before the visit that is owed
-    now, for one made in time may come later than one made after. `graded_at`: this visit decides the grade, as of then.
+    now, for one made in time may come later than one made after. `graded_at`: this visit decides the grade, as of then. `before_watch`: it
+    comes from an old book and from before this watch began, so it opens no warning and counts in no scorecard.
     """
 
     kind: Literal["visit_recorded"] = "visit_recorded"
@@ -146,6 +147,7 @@ class VisitRecorded(WatchFact):
     in_time_after_all: bool = False
     missed: Missed | None = None
     graded_at: datetime | None = None
+    before_watch: bool = False
 
     @property
     def day(self) -> date:

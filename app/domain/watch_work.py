@@ -3,6 +3,8 @@
 from datetime import date, datetime, time
 from typing import Any, ClassVar
 
+from pydantic import JsonValue
+
 from app.domain.arrangement import (
     ArrangeCare,
     ContactRecorded,
@@ -84,6 +86,15 @@ class RecordVisit(Command):
     categories: tuple[str, ...] = ()
     unclear: tuple[Relation, ...] = ()
     """Of whom it says something by a relation that several of the family have."""
+    from_book: bool = False
+    """It stands in a book that was kept before; only then may it be older than the watch."""
+    visitor: str = ""
+    """The name of whoever visited, where that is not who records it: content."""
+
+    @property
+    def kept(self) -> dict[str, JsonValue]:
+        """Who visited, where it is said."""
+        return {"visitor": self.visitor} if self.visitor else {}
 
 
 class VerifyWarning(Command):
@@ -187,7 +198,8 @@ def _visited(
     """The next visit is planned by the grade; a risk is never noted without its report; what meets a warning is verified."""
     if (command.finding is Finding.AT_RISK) != (command.report is not None):
         raise Refused(RefusalCode.RISK_NOT_REPORTED)
-    form, day = command.form or VisitForm(), made_on(command.visited_on, watch.began_on, now)
+    form, began_on = command.form or VisitForm(), None if command.from_book else watch.began_on
+    day = made_on(command.visited_on, began_on, now)
     if not form.seen_in_person:
         if command.finding is Finding.AT_RISK:
             raise Refused(RefusalCode.CHILD_NOT_SEEN)
@@ -197,16 +209,18 @@ def _visited(
     made = counted_from(day, now)
     grade, graded_at = _graded(watch, command.grade, day, made, now)
     in_time, missed = _in_time_after_all(watch, day, made)
+    before_watch = watch.began_on is not None and day < watch.began_on
     events: list[WatchEvent] = [
         VisitRecorded(
             **head, finding=command.finding, grade=grade, visit=_planned(watch, policy, made, grade, now), report=command.report,
             form=command.form, categories=command.categories, visited_on=day, in_time_after_all=in_time, missed=missed, graded_at=graded_at,
+            before_watch=before_watch,
         )
     ]  # fmt: skip
     arrangement = watch.arrangement
     if arrangement and form.parent_contact is ParentContact.WEEKLY and made >= arrangement.contact.started_at:
         events.append(ContactRecorded(**head, contact=contact_clock(policy, made, known=now)))
-    if command.form and not command.report:
+    if command.form and not command.report and not before_watch:
         left_behind = watch.arrangement is not None or Category.LB.value in command.categories
         open_rules = tuple(warning.rule for warning in watch.warnings)
         events += warned(command.finding, form, left_behind, open_rules, policy, now)

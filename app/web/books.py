@@ -21,11 +21,11 @@ from app.domain.approvals import MOST_CHILDREN, Act
 from app.domain.handing_in import MONTH, month_of, sees_every_office
 from app.domain.ledgers import COLUMNS, RowsOf, Use
 from app.domain.refusals import RefusalCode
-from app.domain.sheet_columns import REGISTERING, layout
-from app.domain.sheets import JobState, RowState, Step, as_typed, cells
+from app.domain.sheet_columns import REGISTERING, SEEN, layout
+from app.domain.sheets import JobState, RowState, Step, as_typed, cells, is_compared
 from app.domain.sight import HEADS
 from app.domain.terms import Agency
-from app.sheet_book import streets
+from app.sheet_book import IMPORTS, streets
 from app.web.forms import Form
 from app.web.frame import STRICT, page
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, person, show, works
@@ -56,7 +56,7 @@ COUNTS: Mapping[str, Pair] = {
     "rows": ("行", "rows"),
 }
 NAMES: Mapping[str, Pair] = {
-    column.code: (column.zh, column.en) for column in (*layout(COLUMNS, {}, cares=True), *REGISTERING)
+    column.code: (column.zh, column.en) for column in (*layout(COLUMNS, {}, cares=True), *REGISTERING, SEEN)
 }
 """What columns of sheets are called, by their codes."""
 
@@ -244,7 +244,8 @@ async def _book(
     back = months(month_of(shouhu.ledger.clock()))
     chosen = [*([f"month={month}"] if month else ()), *(["unfinished=true"] if unfinished else ())]
     facts = {
-        "path": BOOKS, "book": found, "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
+        "path": BOOKS, "book": found, "imports": IMPORTS[ledger.rows_of], "compares": is_compared(ledger.rows_of),
+        "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
         "enters": who.has(*DESK_STAFF), "month": month, "unfinished": unfinished, "chosen": "&".join(chosen),
         "months": back if ledger.rows_of is RowsOf.VISITS else [], "opens": not ledger.reach.is_wide,
         "months_of": [(one, (one, one)) for one in back],
@@ -283,7 +284,10 @@ async def _sheet(
 
 async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, sheet_id: str, form: Form) -> dict[str, object]:
     job = await sheets.read_sheet(sheet_id, conn, who)
-    return {"job": job, "form": form, "path": BOOKS, "columns": NAMES, **await jobs_of(conn, who, shouhu)}
+    books = {one.id: one.ledger().rows_of for one in (await rules_of(conn, shouhu)).file.ledgers}
+    imports = IMPORTS.get(books.get(job.book, RowsOf.CHILDREN)) if job.step is not Step.EXPORT else None
+    facts = {"job": job, "form": form, "path": BOOKS, "columns": NAMES, "imports": imports}
+    return {**facts, **await jobs_of(conn, who, shouhu)}
 
 
 @router.get(SHEETS + "/{sheet_id}/workbook")

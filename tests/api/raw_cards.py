@@ -170,7 +170,7 @@ class Raw:
                 self.holder[stream, row.body["code"]] = row.body["holder"]
             case "visit_recorded":
                 self._visited(stream, row.body, row.at)
-                self.cards[self.division[stream]]["n"]["visits"] += int(inside)
+                self.cards[self.division[stream]]["n"]["visits"] += int(inside and not row.body.get("before_watch"))
             case "visit_rung_fired" if row.body["rung"] == "desk_head":
                 self.late[stream] = card, row.at, self.owed[stream]
                 self.cards[self.division[stream]]["n"]["visits_missed"] += int(inside)

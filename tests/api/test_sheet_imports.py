@@ -5,10 +5,12 @@ import zipfile
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select, true
 
 from app.api.edge import UPLOAD_LIMIT
 from app.db import tables
+from app.db.child_records import records_of
 from app.db.vault import vault_of
 from app.domain.identity import check_digit
 from app.domain.ledgers import COLUMNS
@@ -173,6 +175,119 @@ async def test_whom_the_parents_have_entrusted_is_entered_by_the_committee_that_
     )
     for name in (line[2], row["delegate_name"]):
         assert (await sent(COMMITTEE, *line[:2], name, *line[3:], "是"))[1]["counts"]["same"] == 1
+
+
+VISITS = ("编号", "姓名", "走访日期", "走访人", "见到儿童本人", "走访结果", "家庭监护情况", "走访记录", "监护人姓名")
+
+
+async def test_past_visits_are_entered_once_and_move_neither_clock_nor_grade(api, run):
+    book, child = "guardianship_supervision", await child_here(api, "子同学（化名）", "2014-05-07", None)
+    other, unverified = await child_here(api, "丑同学（化名）", "2014-05-08", None), "寅同学（化名）"
+    old = [child, "子同学（化名）", "2024/03/05", "前任（化名）", "是", "情况良好", "无人监护", "孩子在祖母家", ""]
+    own = ["", "丑同学（化名）", "2025-04-06", "前任（化名）", "是", "需要帮扶", "", "", "丑父（化名）"]
+    heads = [*VISITS, "出生日期"]
+
+    async def sent(person, *rows):
+        job = await run(await upload(api, person, book, sheet(heads, *rows)))
+        return job, await state(api, person, job)
+
+    async def due(child):
+        watches = (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]
+        return next((one["visit_due_at"], one["grade"], one["warnings"]) for one in watches if one["child_id"] == child)
+
+    template = await api.get(COMMITTEE, f"/v1/ledgers/{book}/template")
+    pages = CalamineWorkbook.from_filelike(io.BytesIO(template.content))
+    filled = [str(head).split("\n")[0] for head in pages.get_sheet_by_name("填报").to_python()[0]]
+    assert {"编号", "出生日期", "走访日期", "见到儿童本人"} <= set(filled)
+    assert not {"监护人姓名", "建档原因"} & set(filled)
+    assert "One row a visit" in str(pages.get_sheet_by_name("填表说明").to_python())
+
+    wrong = [
+        [child, "别人（化名）", "2024-03-04", "前任（化名）", "是", "情况良好", "", "", "", ""],
+        [child, "", "2013-03-05", "前任（化名）", "是", "情况良好", "", "", "", ""],
+        [child, "", "2024-03-06", "", "否", "存在风险", "", "", "", ""],
+        [child, "", "2024-03-07", "前任（化名）", "否", "存在风险", "不知", "", "", ""],
+        [*old, ""], [*old, ""],
+        ["", unverified, "2024-03-05", "前任（化名）", "是", "情况良好", "", "", "", "2014-05-09"],
+    ]  # fmt: skip
+    job, shown = await sent(COMMITTEE, *wrong)
+    assert {(one["row"], one["column"], one["code"]) for one in shown["faults"]} == {
+        (2, "name", "differs"), (3, "visited_on", "before_birth"), (4, "visitor", "required"), (5, "visit.seen", "unseen"),
+        (5, "finding", "at_risk"), (5, "guardianship", "no_choice"), (7, "", "twice_made"), (8, "", "not_on_file"),
+    }  # fmt: skip
+    assert (shown["state"], shown["counts"]) == ("refused", {"visit": 1, "same": 0, "wrong": 6})
+    marked = by_column((await opened(api, COMMITTEE, job))[0]["填报"])
+    assert "系统中姓名为：子*" in marked[0]["错误 errors"]
+
+    street = (await sent(STREET, [*old, ""]))[1]
+    assert [one["code"] for one in street["faults"]] == ["not_watched"], "it is the committee that visits"
+
+    async def counted():
+        asked = "/v1/statistics/scorecard?since=2020-01-01T00:00:00Z&until=2099-01-01T00:00:00Z"
+        return {one["division"]: one["visits"] for one in (await api.get("civil.supervisor.1", asked)).json()}
+
+    before, cards = [await due(one) for one in (child, other)], await counted()
+    job, shown = await sent(COMMITTEE, [*old, ""], [*own, "2014-05-08"])
+    assert (shown["state"], shown["counts"]) == ("ready", {"visit": 2, "same": 0, "wrong": 0})
+    assert [(one["column"], one["cells"]) for one in shown["unread"]] == [("guardian_names", 1)]
+    await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    shown = await state(api, COMMITTEE, job)
+    assert (shown["state"], shown["counts"]["visit"]) == ("done", 2)
+    assert [await due(one) for one in (child, other)] == before, "nor is anything to be verified of so long ago"
+    async with api.service.engine.connect() as conn:
+        (record,) = await records_of(conn, [child], true())
+    (seen,) = record.visits
+    said = (seen.event.day.isoformat(), seen.visitor, seen.event.by, seen.note, seen.event.before_watch)
+    assert said == ("2024-03-05", "前任（化名）", COMMITTEE, "孩子在祖母家", True)
+    assert "前任" not in seen.event.model_dump_json(), "who visited is content"
+    assert await counted() == cards, "what was done before the watch is no work of this period"
+    history = (await api.get(COMMITTEE, f"/v1/children/{child}/history")).text
+    assert "2024-03-05" not in history, "what the rules find today was not found then"
+
+    exported = await run(await api.post(COMMITTEE, f"/v1/ledgers/{book}/exports", {}))
+    heads, *lines = (await opened(api, COMMITTEE, exported))[0]["贫困家庭监护监督服务档案"]
+    heads = [str(head).split("\n")[0] for head in heads]
+    assert "2024-03-05" in [line[heads.index("走访日期")] for line in lines if line[0] == child]
+    again = (await sent(COMMITTEE, *lines))[1]
+    assert (again["state"], again["counts"]["same"], again["unread"]) == ("ready", len(lines), []), "as it was exported"
+    mine = next(line for line in lines if line[0] == child)
+    mine[heads.index("走访结果")] = "需要帮扶"
+    again = (await sent(COMMITTEE, mine))[1]
+    assert (again["counts"]["same"], [one["column"] for one in again["unread"]]) == (1, ["finding"])
+    assert again["unread"][0]["why"].startswith("不导入：此次走访已登记"), "what was said of a visit stands"
+
+
+async def test_rows_of_cases_and_benefits_are_compared_and_never_entered(api, run):
+    child = await child_here(api, "卯同学（化名）", "2014-06-07", None)
+    job = await run(await api.post(COMMITTEE, "/v1/ledgers/case_service/exports", {}))
+    heads, *lines = (await opened(api, COMMITTEE, job))[0]["个案服务档案"]
+    heads = [str(head).split("\n")[0] for head in heads]
+    mine = next(line for line in lines if line[0] == child)
+    wrong, unknown = [*mine], [*mine]
+    wrong[heads.index("个案阶段")] = "已办结"
+    unknown[heads.index("个案编号")] = 987654
+    job = await run(await upload(api, COMMITTEE, "case_service", sheet(heads, mine, wrong, unknown)))
+    shown = await state(api, COMMITTEE, job)
+    assert (shown["state"], shown["problem"]) == ("done", "sheet_only_compared")
+    assert shown["counts"] == {"agrees": 1, "differs": 2, "wrong": 0}
+    assert [(one["row"], one["column"], one["code"]) for one in shown["faults"]] == [
+        (3, "case_stage", "differs"), (4, "case_number", "no_case"),
+    ]  # fmt: skip
+    book = (await opened(api, COMMITTEE, job))[0]
+    marked = by_column(book["填报"])
+    assert "只比对" in marked[0]["导入结果 result"]
+    assert f"系统中个案阶段为：{mine[heads.index('个案阶段')]}" in marked[1]["错误 errors"]
+    assert "请上报" in marked[2]["错误 errors"]
+    assert "只与系统中的个案比对，不导入" in book["说明"][0][1]
+    is_problem(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"), 409, "sheet_only_compared")
+    aid = sheet(["编号", "待遇名称", "低保"], [child, "临时救助", "是"], [child, "", "是"])
+    shown = await state(api, COMMITTEE, await run(await upload(api, COMMITTEE, "aid", aid)))
+    assert (shown["problem"], shown["counts"]) == ("sheet_only_compared", {"agrees": 0, "differs": 1, "wrong": 1})
+    assert [(one["column"], one["code"]) for one in shown["faults"]] == [
+        ("benefit", "no_benefit"), ("benefit", "required"),
+    ]  # fmt: skip
+    kinds = (await api.get(COMMITTEE, "/v1/ledgers")).json()
+    assert {one["code"] for one in kinds if not one["is_entered"]} == {"case_service", "aid"}
 
 
 def test_every_column_that_is_not_entered_has_its_reason():

@@ -223,6 +223,26 @@ def test_what_came_due_in_a_watch_that_rested_starts_again_with_it():
     assert watched.refused(lambda: watched.do(work.RaiseDueVisit(by=ENGINE))).code == "nothing_due"
 
 
+def test_a_visit_of_an_old_book_may_be_older_than_the_watch_and_then_warns_of_nothing():
+    watched = Watched(Grade.MEDIUM)
+    watched.now += timedelta(days=3)
+    alone = v.VisitForm(guardianship="nobody")
+    old = {
+        "by": at_desk(COMM),
+        "finding": "well",
+        "form": alone,
+        "visited_on": day_of(watched.now) - timedelta(days=700),
+    }
+    assert watched.refused(lambda: watched.do(work.RecordVisit(**old))).code == "visit_before_watch"
+    before = watched.state
+    made = work.RecordVisit(**old, from_book=True, visitor="示例走访人（化名）")
+    (seen,) = watched.do(made)
+    assert (seen.before_watch, seen.visit, seen.grade, watched.state.warnings) == (True, before.visit, before.grade, ())
+    assert (made.kept, "示例走访人" in seen.model_dump_json()) == ({"visitor": "示例走访人（化名）"}, False)
+    seen, *more = watched.do(made.model_copy(update={"visited_on": day_of(watched.now)}))
+    assert (seen.before_watch, [one.rule for one in more]) == (False, ["a-nobody"]), "that one is the newest there is"
+
+
 def test_of_whom_it_is_not_clear_nothing_is_recorded():
     watched = Watched()
     about = work.RecordVisit(by=at_desk(COMM), finding="well", unclear=(Relation.FATHER,))

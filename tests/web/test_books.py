@@ -50,6 +50,12 @@ async def test_a_book_is_sent_confirmed_verified_and_handed_in(as_person):
     assert (await committee.post(path, data={})).status_code == 303
     assert "已进入核实" in await ended(committee, path)
     assert (await street.get(path)).status_code == 404, "a sheet is its sender's"
+    path = await sent(committee, "case_service", child)
+    compared = await ended(committee, path)
+    assert all(said in compared for said in ("此表只与系统比对", "个案由报告产生", "不一致和没有的"))
+    assert "确认导入" not in compared
+    visits = (await committee.get("/books/guardianship_supervision")).text
+    assert "一行一次走访" in visits
     listed = (await street.get("/changes")).text
     (ticked,) = re.findall(r'name="file" value="(ch-[0-9a-f]+:[0-9 ]+)"', listed)
     assert ("华*" in listed, "小禾" in listed) == (True, False)

@@ -1,0 +1,30 @@
+"""A case or a benefit in a row of a sheet: which of the child's it is. It is compared with what stands there and never entered."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from app.domain.ledgers import COLUMNS, Line, RowsOf
+from app.domain.sheets import Fault, Wrong, as_typed, read_day
+
+NAMED_BY: Mapping[RowsOf, tuple[str, ...]] = {
+    RowsOf.CASES: ("case_number", "filed_on"),
+    RowsOf.BENEFITS: ("benefit", "benefit_since", "case_number"),
+}
+"""By what a row names the case or the benefit; each that is filled in has to fit, and the first may be missing where another is there."""
+MISSING: Mapping[RowsOf, Fault] = {
+    RowsOf.CASES: Fault("case_number", Wrong.NO_CASE),
+    RowsOf.BENEFITS: Fault("benefit", Wrong.NO_BENEFIT),
+}
+
+
+def as_day(text: str) -> str:
+    """A day as it stands in a book, in whichever way it was typed; any other text as it is."""
+    return read_day(text, text, date.max)[0] or text
+
+
+def named(rows_of: RowsOf, said: Mapping[str, str]) -> Callable[[Line], bool] | Fault:
+    """Which lines of the child the row is about; a fault where it names none."""
+    names = {code: as_day(said[code]) for code in NAMED_BY[rows_of] if said.get(code)}
+    if not names or (rows_of is RowsOf.BENEFITS and "benefit" not in names):
+        return Fault(NAMED_BY[rows_of][0], Wrong.REQUIRED)
+    return lambda line: all(as_typed(COLUMNS[code].of(line)) == text for code, text in names.items())
