@@ -3,11 +3,12 @@
 import asyncio
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import typst
 
@@ -22,6 +23,17 @@ TITLE = ("FZXiaoBiaoSong-B05S", "FZXiaoBiaoSong-B05")
 """小标宋 for their titles, likewise."""
 UNKNOWN = "〓"
 """In printed Chinese, a character that no type has: paper for archives must not have empty boxes, and nobody's emoji stops a letter."""
+INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]+")
+"""Nobody reads these, and some turn the direction of what stands around them."""
+MARKS = re.compile("([\u0300-\u036f\u302a-\u302f\u3099\u309a]{2})[\u0300-\u036f\u302a-\u302f\u3099\u309a]+")
+"""More on one letter than any language has."""
+NOT_SET = re.compile(
+    "[^\n\x20-\x7e\u00a0-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u27bf\u3000-\u9fff\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uffee"
+    "\U00020000-\U0003134f]"
+)
+"""Scripts that no official paper is set in, of which a long run can hold the press up for minutes or break it; and controls."""
+UNBROKEN = re.compile("([!-~]{500})(?=[!-~])")
+"""Letters without a blank, of which a PDF takes so many in one piece."""
 NOT_SHOWN, ESCAPED = re.compile(r'the text `"(.+?)"` could not be displayed'), re.compile(r"\\u\{([0-9a-f]+)\}")
 PASSES = 4
 """One character after the other; if there are still more, only what every type has is left."""
@@ -68,7 +80,7 @@ def render(template: str, facts: Mapping[str, Any], type_of: Mapping[str, str] |
     if not template.isidentifier() or not path.exists():
         raise KeyError(template)
     require_type()
-    inputs, said = type_of or _faces(), facts
+    inputs, said = type_of or _faces(), _each(settable, facts)
     for _ in range(PASSES):
         try:
             return _pressed(path, said, inputs)
@@ -76,8 +88,8 @@ def render(template: str, facts: Mapping[str, Any], type_of: Mapping[str, str] |
             if (named := NOT_SHOWN.search(str(error))) is None:
                 raise
             missing = ESCAPED.sub(lambda code: chr(int(code[1], 16)), named[1])
-            said = _without(said, re.compile(f"[{re.escape(missing)}]"))
-    return _pressed(path, _without(said, ANYWHERE), inputs)
+            said = _each(partial(re.compile(f"[{re.escape(missing)}]").sub, UNKNOWN), said)
+    return _pressed(path, _each(partial(ANYWHERE.sub, UNKNOWN), said), inputs)
 
 
 def _pressed(path: Path, facts: Any, type_of: Mapping[str, str]) -> bytes:
@@ -86,12 +98,18 @@ def _pressed(path: Path, facts: Any, type_of: Mapping[str, str]) -> bytes:
     return typst.compile(path, root=TEMPLATES, format="pdf", sys_inputs=inputs, pdf_standards=[STANDARD])
 
 
-def _without(said: Any, characters: re.Pattern[str]) -> Any:
+def settable(text: str) -> str:
+    """As it can be printed: what nobody sees is left out, and what no paper is set in stands as 〓."""
+    text = UNBROKEN.sub(r"\1 ", INVISIBLE.sub("", normalize("NFC", text)))
+    return NOT_SET.sub(UNKNOWN, MARKS.sub(r"\1", text))
+
+
+def _each(change: Callable[[str], str], said: Any) -> Any:
     if isinstance(said, str):
-        return characters.sub(UNKNOWN, said)
+        return change(said)
     if isinstance(said, Mapping):
-        return {name: _without(one, characters) for name, one in said.items()}
-    return [_without(one, characters) for one in said] if isinstance(said, list | tuple) else said
+        return {name: _each(change, one) for name, one in said.items()}
+    return [_each(change, one) for one in said] if isinstance(said, list | tuple) else said
 
 
 AT_ONCE, MOST = 2, 8

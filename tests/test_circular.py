@@ -150,20 +150,28 @@ def test_the_same_facts_make_the_same_paper_and_its_type_is_inside():
         documents.render("../circular", facts)
 
 
-@pytest.mark.parametrize(
-    "typed", ["\a👨\u200d👩\u200d👧", "".join(map(chr, range(0x1F300, 0x1F340))) + "\x01﷽\ufffe"], ids=["one", "many"]
-)
-def test_no_character_that_somebody_types_stops_a_paper(typed):
+ODD = {
+    "emoji": "\a👨\u200d👩\u200d👧", "many": "".join(map(chr, range(0x1F300, 0x1F340))) + "\x01﷽\ufffe", "marks": "a" + "\u0301" * 20_000,
+    "virama": "\u0915\u094d" * 5_000, "word": "a" * 20_000, "turned": "\u202e" * 20_000,
+}  # fmt: skip
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("typed", ODD.values(), ids=ODD)
+def test_nothing_that_somebody_types_stops_a_paper_or_holds_the_press_up(typed):
+    """Some of it took minutes, and some broke the press."""
     facts = {
-        "title": f"通报{typed}",
+        "title": f"通报{typed[:9]}",
         "stamp": "内",
         "date": [2026, 11, 5],
         "period": "",
         "lead": typed,
-        "note": "𠮷",
+        "note": "𠮷é",
         "tables": [],
     }
     assert documents.render("circular", facts).startswith(b"%PDF")
+    assert documents.settable(f"𠮷·é　①℃{typed}").startswith("𠮷·é　①℃")
+    assert "\u202e" not in documents.settable(typed)
 
 
 def test_official_papers_are_set_in_fangsong_where_the_machine_has_it():
