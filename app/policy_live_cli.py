@@ -138,7 +138,7 @@ def publish(
     from app.db.people import actor_by_token
     from app.domain.refusals import Refused
     from app.policy.loader import load
-    from app.publishing import approve, compared, files_of, propose, replaced_by
+    from app.publishing import approve, compared, files_of, neighbours, propose
 
     with refusals(as_json):
         written = texts_of(pack) if Path(pack).is_dir() else {}
@@ -155,15 +155,10 @@ def publish(
             if read:
                 return await approve(conn, ledger, who, pack, now, read=read)
             draft = load(pack, await files_of(conn, pack))
-            before = await replaced_by(conn, ledger, draft, now)
-            changes, digest = compared(before, draft)
-            return {
-                "version": pack,
-                "against": before.version,
-                "digest": digest,
-                "changes": changes,
-                "after": draft.file,
-            }
+            before, later = beside = await neighbours(conn, ledger, draft, now)
+            told = {"version": pack, "against": before.version, "later": later.version if later else None}
+            files = {"after": draft.file, "later_file": later.file if later else None}
+            return {**told, **files, **compared(draft, beside)._asdict()}
 
     with refusals(as_json):
         try:
@@ -185,10 +180,13 @@ def publish(
 def _ask_to_approve(row: Mapping[str, Any], as_json: bool) -> None:
     """Nothing is approved yet, so the exit code is 1."""
     if as_json:
-        said = {name: row[name] for name in ("version", "against", "digest")}
-        print_json(said | {"changes": [change._asdict() for change in row["changes"]]})
+        said = {name: row[name] for name in ("version", "against", "later", "digest")}
+        print_json(said | {name: [change._asdict() for change in row[name]] for name in ("changes", "undone")})
     else:
         show_changes(row["changes"], row["after"])
+        if row["later"]:
+            console.print(f"[yellow]{row['later']}[/] is approved for a later day. This is what it changes then:")
+            show_changes(row["undone"], row["later_file"])
         console.print(
             f"[yellow]not approved[/]  This is what it changes against {row['against']}. To approve it: "
             f"shouhu policy publish {row['version']} --read {row['digest']}"

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, time
-from typing import Any, cast
+from datetime import date, datetime, time
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.audit import on_record
 from app.db.ledger import Ledger
-from app.db.versions import keep, seal, version_row, written
+from app.db.versions import day_after, keep, seal, version_row, written
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.facts import BEIJING
 from app.domain.refusals import RefusalCode, Refused
@@ -43,7 +43,7 @@ async def approve(
 ) -> Mapping[str, Any]:  # fmt: skip
     """The second person's step; from its day on new cases follow this version, running ones stay on theirs.
 
-    `read` is the digest of the comparison with the version that it will replace, which the person has read; COMPARISON_STALE if it is
+    `read` is the digest of the comparison with the versions before and after it, which the person has read; COMPARISON_STALE if it is
     another.
     """
     _require(who)
@@ -56,26 +56,54 @@ async def approve(
     files = await files_of(conn, version)
     _require_future(files, now)
     draft = await asyncio.to_thread(load, version, files)
-    before = await replaced_by(conn, ledger, draft, now)
-    if read != (await asyncio.to_thread(compared, before, draft))[1]:
-        raise Refused(RefusalCode.COMPARISON_STALE, against=before.version)
+    beside = await neighbours(conn, ledger, draft, now)
+    if read != (await asyncio.to_thread(compared, draft, beside)).digest:
+        raise Refused(RefusalCode.COMPARISON_STALE, against=beside.before.version)
     await seal(conn, version, who, now)
     await on_record(conn, who, "approve_policy", None, [version[:40], read], children=[])
     return await _row(conn, version)
 
 
-async def replaced_by(conn: AsyncConnection, ledger: Ledger, draft: Pack, now: datetime) -> Pack:
+class Neighbours(NamedTuple):
+    """The version that one will replace, and the one that is approved to replace it: what it undoes has been compared with neither else."""
+
+    before: Pack
+    later: Pack | None = None
+
+
+class Compared(NamedTuple):
+    """What a version says differently from the one before it, what the later one says differently from it, and the digest by which it
+    is approved."""
+
+    changes: tuple[Change, ...]
+    undone: tuple[Change, ...]
+    digest: str
+
+
+async def neighbours(conn: AsyncConnection, ledger: Ledger, draft: Pack, now: datetime) -> Neighbours:
     """The version that new cases would follow on the day of this one, which may be approved and not yet in force; of one that holds by
-    then itself, the version in force now."""
-    its_day = datetime.combine(draft.file.effective_from, time(), BEIJING)
-    before = await ledger.current(conn, max(now, its_day))
-    return cast("Pack", before if before.version != draft.version else await ledger.current(conn, now))
+    then itself, the version in force now. And the one that is approved for the next day after."""
+    its_day = draft.file.effective_from
+    before = await _on(conn, ledger, its_day, now)
+    if before.version == draft.version:
+        before = cast("Pack", await ledger.current(conn, now))
+    next_day = await day_after(conn, its_day)
+    return Neighbours(before, await _on(conn, ledger, next_day, now) if next_day else None)
 
 
-def compared(before: Pack, after: Pack) -> tuple[tuple[Change, ...], str]:
-    """What the second version says differently, and the digest of it by which it is approved."""
-    changes = diff(before.file, after.file)
-    return changes, digest_of(before.version, after.version, changes)
+async def _on(conn: AsyncConnection, ledger: Ledger, day: date, now: datetime) -> Pack:
+    return cast("Pack", await ledger.current(conn, max(now, datetime.combine(day, time(), BEIJING))))
+
+
+def compared(draft: Pack, beside: Neighbours) -> Compared:
+    """A version with those before and after it."""
+    before, later = beside
+    changes = diff(before.file, draft.file)
+    said = [(before.version, draft.version, changes)]
+    undone = diff(draft.file, later.file) if later else ()
+    if later:
+        said.append((draft.version, later.version, undone))
+    return Compared(changes, undone, digest_of(*said))
 
 
 async def files_of(conn: AsyncConnection, version: str) -> Mapping[str, str]:

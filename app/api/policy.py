@@ -1,7 +1,7 @@
 """The rules by version: proposed by one officer, approved by another; compared and tried on past cases before they hold."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Annotated, Any, cast
@@ -22,7 +22,7 @@ from app.domain.policy import Policy
 from app.domain.terms import Agency
 from app.policy.case_file import WrittenCase, facts_of_file
 from app.policy.coverage import covered
-from app.policy.diff import sentence
+from app.policy.diff import Change, sentence
 from app.policy.dry_run import Otherwise, dry_run
 from app.policy.examples import with_facts
 from app.policy.explanation import Explained, in_full
@@ -32,7 +32,7 @@ from app.policy.pack import Pack
 from app.policy.rehearsal import Course, NoSuchOutcome, rehearse
 from app.policy.simulation import simulate
 from app.policy.words import Words
-from app.publishing import approve, compared, files_of, propose, replaced_by
+from app.publishing import Neighbours, approve, compared, files_of, neighbours, propose
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=StrictRoute)
 OTHER = Query(description="The version to compare with.", max_length=60)
@@ -82,10 +82,15 @@ class ComparedVersions(BaseModel):
     version: str
     against: str
     digest: str = Field(
-        description="Names this comparison; an approval names the one with the version that it will replace.",
+        description="Names this comparison; an approval names the one with the version that it will replace, and with `later`.",
         examples=["9f0c2f4be1d07a5d3c6e8a1b2f4d6c8e0a1b3c5d"],
     )
     changes: list[ChangeRow]
+    later: str | None = Field(
+        None,
+        description="The version that is approved to replace this one on a later day, where it is compared as for an approval.",
+    )
+    undone: list[ChangeRow] = Field([], description="What `later` says differently from this one.")
 
 
 class Approval(BaseModel):
@@ -229,7 +234,8 @@ async def propose_policy(body: Proposal, conn: Conn, who: Who, shouhu: Shouhu) -
 @router.post("/versions/{version}/approval", operation_id="approve_policy")
 async def approve_policy(version: str, body: Approval, conn: Conn, who: Who, shouhu: Shouhu) -> VersionRow:
     """The second person's step: from its day on new cases follow it. Names the comparison that the person has read, with the
-    version that it will replace: the last that is approved for its day; 409 `comparison_stale` where that is another by now."""
+    version that it will replace, the last that is approved for its day, and with the next that is approved for a day after; 409
+    `comparison_stale` where either is another by now."""
     now = shouhu.ledger.clock()
     return VersionRow.model_validate(await approve(conn, shouhu.ledger, who, version, now, read=body.comparison))
 
@@ -258,22 +264,28 @@ async def policy_coverage(version: str, conn: Conn, who: Who) -> list[CoverRow]:
 async def policy_changes(
     version: str, conn: Conn, who: Who, shouhu: Shouhu, against: Annotated[str | None, OTHER] = None
 ) -> ComparedVersions:  # fmt: skip
-    """What this version says differently from another, row by row; without one, from the version that it will replace, as an approval asks."""
+    """What this version says differently from another, row by row; without one, from the version that it will replace, as an approval
+    asks: then also what a version that is approved for a later day says differently from this one."""
     new = await _pack(conn, version)
-    old = await _pack(conn, against) if against else await _replaced(conn, shouhu, new)
-    changes, digest = await asyncio.to_thread(compared, old, new)
-    said = [(change, sentence(change, new.file) or Words("", "")) for change in changes]
-    rows = [ChangeRow(**change._asdict(), said_zh=words.zh, said_en=words.en) for change, words in said]
-    return ComparedVersions(version=version, against=old.version, digest=digest, changes=rows)
+    beside = await neighbours(conn, shouhu.ledger, new, shouhu.ledger.clock())
+    if against and against != beside.before.version:
+        beside = Neighbours(await _pack(conn, against))
+    changes, undone, digest = await asyncio.to_thread(compared, new, beside)
+    later = beside.later
+    return ComparedVersions(
+        version=version, against=beside.before.version, digest=digest, changes=_rows(changes, new),
+        later=later.version if later else None, undone=_rows(undone, later) if later else [],
+    )  # fmt: skip
+
+
+def _rows(changes: Iterable[Change], after: Pack) -> list[ChangeRow]:
+    said = [(change, sentence(change, after.file) or Words("", "")) for change in changes]
+    return [ChangeRow(**change._asdict(), said_zh=words.zh, said_en=words.en) for change, words in said]
 
 
 async def to_replace(version: str, conn: AsyncConnection, shouhu: Service) -> str:
     """The version that this one will replace."""
-    return (await _replaced(conn, shouhu, await _pack(conn, version))).version
-
-
-async def _replaced(conn: AsyncConnection, shouhu: Service, draft: Pack) -> Pack:
-    return await replaced_by(conn, shouhu.ledger, draft, shouhu.ledger.clock())
+    return (await neighbours(conn, shouhu.ledger, await _pack(conn, version), shouhu.ledger.clock())).before.version
 
 
 @router.get("/versions/{version}/dry-run", operation_id="dry_run_policy")

@@ -64,6 +64,12 @@ async def version_rows(conn: AsyncConnection) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
+async def day_after(conn: AsyncConnection, day: date) -> date | None:
+    """The next day from which an approved version holds."""
+    approved = version.approved_by.is_not(None) & (version.effective_from > day)
+    return (await conn.execute(select(func.min(version.effective_from)).where(approved))).scalar()
+
+
 async def keep(
     conn: AsyncConnection,
     name: str,

@@ -193,8 +193,9 @@ class RefusalCode(Term):
     POLICY_EXISTS = "policy_exists", "已有同名政策版本", "A version of this name exists; versions never change."
     COMPARISON_STALE = (
         "comparison_stale",
-        "请先看与将被取代的版本的不同：所依据的比较不是当前的比较",
-        "Read what it changes against the version that it will replace: this is the digest of another comparison.",
+        "请先看与将被取代的版本（及已批准、其后施行的版本）的不同：所依据的比较不是当前的比较",
+        "Read what it changes against the version that it will replace, and what one approved for later changes: this is the digest of "
+        "another comparison.",
     )
     POLICY_UNFIT = (
         "policy_unfit",

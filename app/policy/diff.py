@@ -37,9 +37,9 @@ def diff(before: PackFile, after: PackFile) -> tuple[Change, ...]:
     return (*map(_told, sorted(told, key=lambda one: not one.is_more)), *rows)
 
 
-def digest_of(before: str, after: str, changes: Iterable[Change]) -> str:
-    """Of a comparison of two versions, in 40 hexadecimal digits: whoever approves names what they have read."""
-    said = [before, after, [change._asdict() for change in changes]]
+def digest_of(*compared: tuple[str, str, Iterable[Change]]) -> str:
+    """Of comparisons of two versions each, in 40 hexadecimal digits: whoever approves names what they have read."""
+    said = [[before, after, [change._asdict() for change in changes]] for before, after, changes in compared]
     return blake2b(json.dumps(said, default=str).encode(), digest_size=20).hexdigest()
 
 

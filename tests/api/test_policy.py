@@ -50,7 +50,7 @@ async def name(api):
     name = f"fengtai-test.{uuid.uuid4().hex[:8]}"
     yield name
     async with api.service.engine.begin() as conn:
-        row = update(policy_versions).where(policy_versions.c.version == name)
+        row = update(policy_versions).where(policy_versions.c.version.startswith(name))
         await conn.execute(row.values(effective_from=date(9999, 1, 1)))
 
 
@@ -326,6 +326,35 @@ async def test_whoever_approves_sees_what_changes_against_the_version_that_it_wi
     async with api.service.engine.connect() as conn:
         row = select(policy_versions.c.approved_by).where(policy_versions.c.version == draft)
         assert (await conn.execute(row)).scalar_one() is None
+
+
+async def test_rules_for_a_day_before_others_that_are_approved_are_read_beside_those_as_well(api, name):
+    """The later ones were compared with what stood then, and would undo the earlier ones unseen."""
+    draft, changed = f"{name}e", ("triage.yaml", "lead: CIVIL", "lead: STREET")
+    async with api.service.engine.begin() as conn:
+        files = pack(draft, changed, effective=days(10))["files"]
+        await keep(conn, draft, "draft", days(10), files, at_desk("CIVIL", "1"), datetime.now(UTC))
+    alone = await read(api, draft)
+    async with api.service.engine.begin() as conn:
+        files = pack(name, effective=days(20))["files"]
+        await keep(conn, name, "later", days(20), files, at_desk("CIVIL", "1"), datetime.now(UTC))
+        await seal(conn, name, at_desk("CONF", "2"), datetime.now(UTC))
+        token = await begin_session(conn, SECOND, api.service.ledger.clock())
+    is_problem(await api.post(SECOND, f"/v1/policy/versions/{draft}/approval", alone), 409, "comparison_stale")
+    told = (await api.get(OFFICER, f"/v1/policy/versions/{draft}/changes")).json()
+    assert (told["against"], told["later"]) == ("fengtai-2026.1", name)
+    assert [[(one["before"], one["after"]) for one in told[part] if one["field"] == "lead"] for part in ("changes", "undone")] == [
+        [("CIVIL", "STREET")], [("STREET", "CIVIL")]
+    ]  # fmt: skip
+    transport = httpx2.ASGITransport(create_app(Settings(), given=api.service), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="https://shouhu.test", cookies={SESSION: token}
+    ) as http:
+        page = (await http.get(f"/rules/{draft}")).text
+    assert f"{name} 已批准于其后施行" in page
+    assert f'name="comparison" value="{told["digest"]}"' in page
+    assert page.count("<code>l-civil</code>") == 2
+    assert (await approval(api, draft)).json()["approved_by"] == SECOND
 
 
 async def test_a_case_is_not_moved_to_rules_that_lack_what_it_waits_for(api, name):
