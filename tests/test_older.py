@@ -1,5 +1,6 @@
 """A version that was published before a table existed is read as it was written, and its silence has a meaning; `older` holds a real one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,18 @@ def test_a_field_of_the_file_that_came_later_is_changed_as_the_release_has_it():
     pack = load("fengtai-2025.10", written | {"ledgers.yaml": written["ledgers.yaml"].replace(f"{row}\n", "")})
     assert pack.silent_about == ("changes.w-registration",)
     assert pack.change_path("registration") == load(RELEASE).change_path("registration")
+
+
+def test_which_outcomes_place_a_child_is_that_of_the_release_where_a_version_says_it_of_none():
+    written = texts(HERE / RELEASE)
+    silent = re.sub(r"places: (?:begins|ends), ", "", written["procedures.yaml"])
+    pack = load("fengtai-2025.11", written | {"procedures.yaml": silent})
+    assert pack.file.procedures == load(RELEASE).file.procedures
+    assert "procedures.temporary_guardianship" in pack.silent_about
+    one = written["procedures.yaml"].replace("{code: taken_over, places: begins, ", "{code: taken_over, ")
+    assert load("fengtai-2025.12", written | {"procedures.yaml": one}).silent_about == (), (
+        "what it left out on purpose stays out"
+    )
 
 
 def test_a_proposal_is_never_completed_and_names_that_are_gone_are_refused_with_their_row():

@@ -4,6 +4,7 @@ What a version says is its own: which legs and duties a report opens, by whom an
 numbers that it lacks and somebody asks for by name, are read from the version of this release, until the district publishes one that has
 them. So is the compartment of a child after an offence, for a release that knows of it must not file such a report as an open case.
 And what agencies are told, which stood in the code of the service then; its lists for tasks that the version has no leg for fall away.
+And which outcomes of its steps place a child or bring it home, where it says that of none.
 
 A proposal is never completed: it is whole, or it is refused. A name that a condition may ask is never taken away; a version that asks for
 one that is gone cannot be read, and is refused with the row that asks.
@@ -23,9 +24,10 @@ def completed(own: Table, release: Table) -> tuple[dict[str, Any], tuple[str, ..
     whole = {**own, **{name: release[name] for name in silent}}
     if "disclosures" in silent:
         whole["disclosures"] = list(_told(release["disclosures"], whole["routes"]))
-    rows: list[str] = []
+    placing, rows = _placing(own, release)
+    whole |= placing
     for table, more in _rows(own, release):
-        known = own[table]
+        known = whole[table]
         whole[table] = {**known, **more} if isinstance(known, dict) else [*more, *known]
         rows += [f"{table}.{_name(row)}" for row in more]
     return whole, (*silent, *rows)
@@ -43,6 +45,29 @@ def _rows(own: Table, release: Table) -> Iterator[tuple[str, Any]]:
         left = ({**row, "fields": [name for name in row["fields"] if name not in known]} for row in release["changes"])
         yield "changes", [row for row in left if row["fields"]]
     yield from _compartment(own, release)
+
+
+def _placing(own: Table, release: Table) -> tuple[dict[str, Any], list[str]]:
+    """The procedures of a version of which no outcome says what it does to a placement, with what the release says of the same outcomes."""
+    if not isinstance(rows := own.get("procedures"), list) or any("places" in one for _, one in _outcomes(rows)):
+        return {}, []
+    known = {place: {"places": one["places"]} for place, one in _outcomes(release["procedures"]) if "places" in one}
+    names = dict.fromkeys(f"procedures.{place[0]}" for place, _ in _outcomes(rows) if place in known)
+    return {"procedures": [_placed(row, known) for row in rows]}, list(names)
+
+
+def _outcomes(rows: Iterable[Table]) -> Iterator[tuple[tuple[str, str, str], Table]]:
+    """Each with the codes of its procedure, its step and its own."""
+    for row in rows:
+        for step in row["steps"]:
+            yield from (((row["code"], step["id"], one["code"]), one) for one in step["outcomes"])
+
+
+def _placed(row: Table, known: Mapping[tuple[str, str, str], Table]) -> Table:
+    def ends(step: Table) -> list[Table]:
+        return [{**one, **known.get((row["code"], step["id"], one["code"]), {})} for one in step["outcomes"]]
+
+    return {**row, "steps": [{**step, "outcomes": ends(step)} for step in row["steps"]]}
 
 
 def _told(lists: Iterable[Mapping[str, Any]], routes: Any) -> Iterator[Mapping[str, Any]]:
