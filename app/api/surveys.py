@@ -127,12 +127,14 @@ async def _keep(conn: AsyncConnection, shouhu: Service, survey: str, given: Fill
 async def results(
     survey: str, conn: Conn, who: Who, shouhu: Shouhu, first: date | None = None, last: date | None = None
 ) -> Results:
-    """For those who oversee the district and whom they show it to. By whole quarters, those in which the two days lie: of two
-    answers that differ by a month, the difference would tell the few who answered in it."""
+    """For those who oversee the district and whom they show it to. By whole quarters that are over, those in which the two days lie and
+    all between; one in which few have answered is told with the next: the difference between two results would tell of these few else."""
     _require(who)
     spec, smallest = await _survey(conn, shouhu, survey), (await _rules(conn, shouhu)).figures.smallest_shown
-    answers = await surveys.answers_of(conn, survey, first, last)
-    return Results(survey=survey, smallest_shown=smallest, questions=list(results_of(spec, answers, smallest)))
+    quarters = await surveys.answers_of(conn, survey, shouhu.ledger.clock().astimezone(BEIJING).date())
+    since, until = (day and surveys.quarter_of(day) for day in (first, last))
+    told = results_of(spec, quarters, smallest, since or date.min, until or date.max)
+    return Results(survey=survey, smallest_shown=smallest, questions=list(told))
 
 
 def _require(who: Actor) -> None:

@@ -50,14 +50,15 @@ async def keep(conn: AsyncConnection, survey: str, marks: dict[str, int], day: d
     await conn.execute(insert(survey_answers), row)
 
 
-def quarter_of(day: date, month: int = 0) -> date:
-    """The first day of its quarter, or of the second (1) or last month (2) of it."""
-    return date(day.year, (day.month - 1) // 3 * 3 + 1 + month, 1)
+def quarter_of(day: date) -> date:
+    """The first day of its quarter."""
+    return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
 
 
-async def answers_of(conn: AsyncConnection, survey: str, first: date | None, last: date | None) -> list[dict[str, int]]:
-    """All answers of the quarters between these days, both whole."""
-    query = select(answer.marks).where(answer.survey == survey)
-    query = query if first is None else query.where(answer.month >= quarter_of(first))
-    query = query if last is None else query.where(answer.month <= quarter_of(last, 2))
-    return list((await conn.execute(query)).scalars())
+async def answers_of(conn: AsyncConnection, survey: str, today: date) -> dict[date, list[dict[str, int]]]:
+    """All answers of the quarters that are over, by the first day of each."""
+    query = select(answer.month, answer.marks).where(answer.survey == survey, answer.month < quarter_of(today))
+    found = dict[date, list[dict[str, int]]]()
+    for month, marks in await conn.execute(query):
+        found.setdefault(quarter_of(month), []).append(marks)
+    return found

@@ -16,6 +16,7 @@ from app.db.service import Service
 from app.db.surveys import quarter_of
 from app.domain.access import Actor
 from app.domain.charts import Chart, ChartTable
+from app.domain.facts import BEIJING
 from app.domain.refusals import Refused
 from app.domain.surveys import MARKS
 from app.web.forms import Form
@@ -98,9 +99,11 @@ async def _figures(
 async def _answered(
     conn: AsyncConnection, who: Actor, shouhu: Service, months: Sequence[str], since: str, until: str
 ) -> dict[str, Any]:
-    """How the public answered each questionnaire from one quarter to another, each by its first month, for whoever oversees the
-    district; what is none asks for all."""
-    quarters = list(dict.fromkeys(f"{one[:5]}{quarter_of(date.fromisoformat(f'{one}-01')):%m}" for one in months))
+    """How the public answered each questionnaire from one quarter to another that is over, each by its first month, for whoever oversees
+    the district; what is none asks for all."""
+    running = quarter_of(shouhu.ledger.clock().astimezone(BEIJING).date())
+    begun = dict.fromkeys(quarter_of(date.fromisoformat(f"{one}-01")) for one in months)
+    quarters = [f"{one:%Y-%m}" for one in begun if one < running]
     first, last = (date.fromisoformat(f"{one}-01") if one in quarters else None for one in (since, until))
     told: list[tuple[surveys.Questionnaire, surveys.Results]] = []
     with suppress(Refused):
