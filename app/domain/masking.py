@@ -87,8 +87,10 @@ HERE = frozenset(re.sub("(?:街道|镇)$", "", street) for _, street in STREETS)
 """Entered as a person's name, these may be one (方庄, 王佐), and are where the child lives or learns more often."""
 LATIN = "A-Za-zÀ-ɏ"
 """Letters that make words which only blanks part: a reporter called Li is not in police."""
+DOES = "路过|路经|路遇|路见|一路[跟陪送追走跑]|区别|区分|里面|里头|里边|街坊|营救"
+"""Words that begin like the end of an address and are none: 王佐路过 is somebody."""
 NO_PLACE = (
-    r"(?!\s*[东南西北中一二三四五六七八九十\d]{0,2}(?:小区|社区|街道|大街|胡同|家园|花园|公寓|大厦|嘉园|路|街|里|园|苑|村|庄|镇|乡|桥|巷|屯|营|区"
+    rf"(?!(?!\s*(?:{DOES}))\s*[东南西北中一二三四五六七八九十\d]{{0,2}}(?:小区|社区|街道|大街|胡同|家园|花园|公寓|大厦|嘉园|路|街|里|园|苑|村|庄|镇|乡|桥|巷|屯|营|区"
     r"|学校|小学|中学|幼儿园)|\s*\d+\s*(?:号|栋|幢|弄|单元|组|队))"
 )
 """What comes after a word that is part of an address, and not the name of somebody."""

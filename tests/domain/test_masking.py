@@ -153,6 +153,7 @@ def test_every_free_text_of_a_case_loses_the_reporter_and_the_childs_own_facts_s
         ("马家堡社区", "马家堡社区12号楼3单元", None), ("方庄", "丰台区方庄芳城园三区2号楼", None), ("马家堡", "马家堡角门2号", None),
         ("丰台区新村街道", "新村街道示例路1号", None), ("李园", "李园小区5号", None), ("李园", "李园西里5号", None),
         ("李园", "李园3号楼", None), ("槐树岭村", "槐树岭村12号", None), ("李园", "李园家隔壁", "***家隔壁"),
+        ("李园", "李园路三里东区街坊院", None), ("方庄", "方庄一路5号", None),
         ("马家堡", "找马家堡问", None), ("赫连守信", "赫连守信家南屋", "***家南屋"), ("John Smith", "c/o JOHN SMITH", "c/o ***"),
     ],
 )  # fmt: skip
@@ -167,6 +168,8 @@ def test_a_place_that_was_entered_as_the_reporters_name_leaves_the_childs_addres
     ("name", "told", "shown"),
     [
         ("方庄", "方庄说，方庄街道已知情", "***说，方庄街道已知情"), ("马家堡", "找马家堡问，家在马家堡东里", "找***问，家在马家堡东里"),
+        ("王佐", "王佐路过时，王佐一路跟到王佐路", "***路过时，***一路跟到王佐路"),
+        ("王佐", "王佐区别对待，王佐镇王佐村里", "***区别对待，王佐镇王佐村里"),
         ("Li", "Li told the police: all is well, LI.", "*** told the police: all is well, ***."),
         ("An", "An报告，an old man", "***报告，*** old man"),
         ("An", "Anna and an2", "Anna and ***2"), ("José", "Joséphine, JOSÉ", "Joséphine, ***"),
