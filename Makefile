@@ -15,7 +15,7 @@ soak: install
 	@$(BIN)/python -m tests.faults.soak
 # The tests of faults and of guarding at the length that was promised (200 kills, 300 cases, 200 children, 10,000 keys and guesses): some hours.
 LONG := tests/faults tests/test_audit.py tests/test_rotation.py tests/api/test_limits.py tests/web/test_with_every_account.py \
-	tests/web/test_inert.py tests/web/test_reporting.py
+	tests/web/test_inert.py tests/web/test_reporting_kept.py
 faults: install browser
 	@SHOUHU_LONG=1 $(BIN)/python -m pytest $(LONG) $(TEST_ARGS)
 # Every page at desk and phone width, in the folder screenshots.

@@ -4,11 +4,12 @@ import asyncio
 import base64
 import uuid
 from dataclasses import replace
+from datetime import date
 from urllib.parse import quote
 
 import httpx2
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from app import bookkeeper
 from app.db import tables
@@ -17,6 +18,7 @@ from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.sealer import Sealer, SealKey
 from app.db.service import Service
+from app.db.versions import policy_versions
 from app.district import PEOPLE
 from app.domain.guessing import Allowance
 from app.main import create_app
@@ -190,3 +192,13 @@ def run(api, worker_engine, tmp_path):
         return job
 
     return work
+
+
+@pytest.fixture
+async def version(api):
+    """The name of a version of its own, which afterwards waits for a day that no test reaches: published rules hold for every later test."""
+    name = f"fengtai-test.{uuid.uuid4().hex[:8]}"
+    yield name
+    async with api.service.engine.begin() as conn:
+        row = update(policy_versions).where(policy_versions.c.version.startswith(name))
+        await conn.execute(row.values(effective_from=date(9999, 1, 1)))

@@ -5,65 +5,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, insert, select, text, update
 
-from activities.retention import RetentionActivities
 from app.db import tables
 from app.db.entries import entries_of, line, register_entries
 from app.db.vault import opened, sealed_row, vault_of
 from tests.api.conftest import upload
+from tests.api.due import LIST, ONE, OTHER, TELEPHONE, TWO, WORDS, in_the_past, lines, listed, told
 from tests.api.test_reports import is_problem
-from tests.api.test_watches import COMMITTEE, FOUND, begin, close
+from tests.api.test_watches import begin, close
 from tests.canary import in_dump
-
-ONE, TWO, OTHER = "civil.supervisor.1", "conf.supervisor.1", "police.head.1"
-LIST = "/v1/retention"
-WORDS = (
-    "濮阳小禾",
-    "13900000772",
-    "虚构路七十二号",
-    "濮阳报告",
-    "走访所见七十二",
-    "销毁前查看七十二",
-    "附件七十二",
-    "志愿者七十二",
-)
-TELEPHONE = WORDS[1]
-
-
-async def told(api, **changes):
-    child = {
-        "name": WORDS[0], "phone": TELEPHONE, "residence": WORDS[2], "birth_date": "2004-03-04", "residence_division": "110106007",
-    }  # fmt: skip
-    reporter = {"class": "committee", "name": WORDS[3], "phone": "13900000773"}
-    return await api.report(children=[child], reporter=reporter, narrative=WORDS[2], **changes)
-
-
-async def in_the_past(api, case, years=15):
-    """As if it had all happened then; what waits for people is not asked by the rules."""
-    async with api.service.engine.begin() as conn:
-        children = (
-            (await conn.execute(select(tables.children.c.id).where(tables.children.c.case_id == case))).scalars().all()
-        )
-        streams = [case, *(f"{prefix}-{child}" for child in children for prefix in ("watch", "file"))]
-        back = text(f"interval '{years} years'")
-        await conn.execute(
-            update(tables.events).where(tables.events.c.stream_id.in_(streams)).values(at=tables.events.c.at - back)
-        )
-        ours = tables.cases.c
-        await conn.execute(
-            update(tables.cases)
-            .where(ours.id == case)
-            .values(closed_at=ours.closed_at - back, filed_at=ours.filed_at - back)
-        )
-    return children
-
-
-async def listed(api):
-    return await RetentionActivities(api.service.engine, api.service.ledger.clock).list_due()
-
-
-async def lines(api, state="due"):
-    page = (await api.get(ONE, f"{LIST}?state={state}&limit=200")).json()
-    return {row["subject_id"]: row for row in page["items"]}
 
 
 @pytest.fixture(scope="module")
@@ -306,97 +255,3 @@ async def test_a_report_that_is_sent_again_after_it_was_destroyed_is_answered(ap
     assert (await api.post(TWO, f"{LIST}/{first['case_id']}/erase")).status_code == 200
     again = await api.post("village.reporter.1", "/v1/reports", form, sent)
     assert (again.status_code, again.json()["receipt"]) == (201, first["receipt"]), again.text
-
-
-async def test_what_a_visit_reported_is_destroyed_first_for_it_holds_who_reported_the_case_before(api):
-    """Both are due on one day; were the first destroyed alone, its reporter would stand readable with the second."""
-    first = (await told(api))["case_id"]
-    await close(api, first, "no_risk_found")
-    watch = await begin(api, first)
-    second = (await api.post(COMMITTEE, f"/v1/watches/{watch}/visits", FOUND)).json()["report"]
-    await close(api, second, "no_risk_found")
-    ended = await api.post(COMMITTEE, f"/v1/watches/{watch}/end", {"reason": "moved_and_handed_over"})
-    assert ended.status_code == 200, ended.text
-    for case in (first, second):
-        await in_the_past(api, case)
-    for case in (second, first):
-        await listed(api)
-        assert {first, second} & (await lines(api)).keys() == {case}
-        await api.approved(ONE, TWO, "delete", case=case)
-        done = await api.post(ONE, f"{LIST}/{case}/erase")
-        assert done.status_code == 200, done.text
-    async with api.service.engine.connect() as conn:
-        assert await vault_of(conn).keys(conn, [first, second]) == {first: None, second: None}
-
-
-async def test_joined_files_fall_due_together_and_one_hold_keeps_both(api):
-    """The case of one is in use, so nothing of the other is due."""
-    cases = [(await told(api))["case_id"] for _ in range(2)]
-    children = []
-    for case in cases:
-        await close(api, case, "no_risk_found")
-        children += await in_the_past(api, case)
-    async with api.service.engine.begin() as conn:
-        progress = {
-            "child_id": children[1],
-            "version": 1,
-            "policy": "p",
-            "division": "110106007",
-            "merged_into": children[0],
-        }
-        row = {
-            "id": f"file-{children[1]}", "version": 1, "policy": "p", "progress": progress, "is_open": False, "division": "110106007",
-            "child_id": children[1], "desks": [], "merged_into": children[0],
-        }  # fmt: skip
-        await conn.execute(insert(tables.child_files), row)
-    await listed(api)
-    assert set(cases) <= (await lines(api)).keys()
-    held = await api.post(ONE, f"{LIST}/{cases[0]}/holds", {"reason": "audit", "note": "核对"})
-    assert set(cases) <= (await lines(api, "held")).keys()
-    await api.approved(ONE, TWO, "delete", case=cases[1])
-    is_problem(await api.post(ONE, f"{LIST}/{cases[1]}/erase"), 409, "on_hold")
-    await api.approved(ONE, TWO, "hold", hold=held.json()["id"])
-    await api.post(ONE, f"{LIST}/holds/{held.json()['id']}/lift", {"reason": "mistake"})
-    async with api.service.engine.begin() as conn:
-        await conn.execute(update(tables.cases).where(tables.cases.c.id == cases[0]).values(is_open=True))
-    await listed(api)
-    assert not set(cases) & (await lines(api)).keys()
-    async with api.service.engine.begin() as conn:
-        await conn.execute(update(tables.cases).where(tables.cases.c.id == cases[0]).values(is_open=False))
-
-
-async def test_a_child_who_was_registered_without_a_report_is_destroyed_the_same_way(api):
-    person = "comm-110106007.officer.1"
-    body = {
-        "child": {"name": WORDS[0], "birth_date": "2004-03-04", "phone": TELEPHONE, "residence_division": "110106007"},
-        "found": "left_behind", "grade": "low",
-    }  # fmt: skip
-    made = await api.post(person, "/v1/children", body)
-    assert made.status_code in (200, 201), made.text
-    child = made.json()["child_id"]
-    opened_ = await api.post(person, f"/v1/children/{child}/full-view", {"need": "visit", "note": WORDS[5]})
-    assert opened_.status_code == 201, opened_.text
-    async with api.service.engine.begin() as conn:
-        back = text("interval '15 years'")
-        ours = tables.events.c
-        await conn.execute(update(tables.events).where(ours.stream_id == f"file-{child}").values(at=ours.at - back))
-        await conn.execute(
-            update(tables.children)
-            .where(tables.children.c.id == child)
-            .values(filed_at=tables.children.c.filed_at - back)
-        )
-        await conn.execute(
-            update(tables.child_files).where(tables.child_files.c.child_id == child).values(is_open=False)
-        )
-    await listed(api)
-    assert (await lines(api))[child]["kept"] == "child"
-    is_problem(await api.post("civil.head.1", f"{LIST}/{child}/erase"), 403, "not_allowed")
-    await api.approved(ONE, TWO, "delete", child=child)
-    done = await api.post(ONE, f"{LIST}/{child}/erase")
-    assert done.status_code == 200, done.text
-    assert (await api.get(person, f"/v1/children/{child}")).status_code == 404
-    async with api.service.engine.connect() as conn:
-        views = select(tables.full_views).where(tables.full_views.c.stream_id == f"file-{child}")
-        (view,) = await opened(conn, (await conn.execute(views)).mappings(), tables.full_views)
-        assert view["note"] in ("", None), "said under the installation's own key"
-        assert (await vault_of(conn).keys(conn, [f"file-{child}"])) == {f"file-{child}": None}

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.db import tables
 from app.demo import Play
 from tests.web.conftest import DESK, PHONE, browser, visitor  # noqa: F401
-from tests.web.test_reporting import UNIT, enter, go_on, tick
+from tests.web.reporting import UNIT, enter, go_on, tick
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 PATIENCE = 60

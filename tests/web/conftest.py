@@ -23,6 +23,7 @@ from app.demo_people import People
 from app.stack import Stack
 from app.web.frame import LANGUAGE, NAMES
 from tests.api.conftest import api  # noqa: F401
+from tests.web.reporting import UNIT
 from tests.web.seeded import seed_cases
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -72,6 +73,12 @@ async def owner(stack):
 async def seeded(stack, people, owner):
     """Cases in several states, by name; tests that change one make their own."""
     return await seed_cases(stack, people, owner)
+
+
+@pytest.fixture(scope="module")
+async def link(people):
+    """By which a school reports without an account."""
+    return await people.post("security.1", "/v1/entry-links", UNIT)
 
 
 @pytest.fixture(scope="package")
