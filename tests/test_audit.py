@@ -2,102 +2,28 @@
 
 import asyncio
 import base64
-import contextlib
 import json
-import os
 import random
-import subprocess
-import sys
-import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
 
 from app.db import tables
-from app.db.migrate import migrate
-from app.db.sealer import LAST, ROWS, Sealer, SealKey, head, leaf, root, trail, written
-from app.db.session import engine_of
-from app.timestamps import Authority, NotStamped
-from deploy.tsa import Authority as Tsa
-from deploy.tsa import server_of
-from tests.conftest import VAULT
+from app.db.sealer import LAST, Sealer, SealKey, head, leaf, root, trail, written
 from tests.faults import times
-
-VERIFIER = Path(__file__).parents[1] / "deploy" / "verify_audit.py"
-KEY = SealKey.of(base64.b64encode(bytes(range(32))).decode())
-OWNER = "set local session_replication_role = replica"
-"""What the owner of the database can do, and nobody else: write without the trigger that lets rows only come."""
-ROW = {"person_id": "police.officer.1", "agency": "POLICE", "action": "read_content", "stream_id": "case-1"}
+from tests.trail import KEY, ROW, VERIFIER, as_owner, drawn_anew, sealed_trail, verdict, verdict_now, write
 
 
 @pytest.fixture(scope="module")
 async def own(postgres, place):
-    """A database of these tests alone, with three seals over thirty rows and the heads that another organisation holds.
-
-    What an attacker does is rolled back once it was found; what the service does stays.
-    """
-    name = f"sealed_{os.urandom(4).hex()}"
-    await _database(postgres, f"create database {name}")
-    engine = engine_of(_url(postgres, name), pool=8, vault=VAULT)
-    await migrate(engine)
-    sealer = Sealer(engine, KEY, place / "anchors")
-    for _ in range(3):
-        await _write(engine, 10)
-        await sealer.seal()
-    await sealer.anchor_head()
-    yield sealer
-    await engine.dispose()
-
-
-@contextlib.asynccontextmanager
-async def _owner(sealer, *statements):
-    """As whoever owns the database, for as long as this lasts."""
-    async with sealer.engine.connect() as conn:
-        await conn.execute(text(OWNER))
-        for statement in statements:
-            assert (await conn.execute(text(statement))).rowcount
-        yield conn
-        await conn.rollback()
-
-
-def _url(postgres, name):
-    return postgres.url.rpartition("/")[0] + f"/{name}"
-
-
-async def _database(postgres, statement):
-    engine = engine_of(postgres.url, pool=1)
-    async with engine.connect() as conn:
-        await (await conn.execution_options(isolation_level="AUTOCOMMIT")).execute(text(statement))
-    await engine.dispose()
-
-
-async def _write(engine, rows):
-    for _ in range(rows):
-        async with engine.begin() as conn:
-            await conn.execute(insert(tables.audit), ROW)
-
-
-async def _verdict(conn, place, *anchors, roots=None):
-    file = place / f"trail-{os.urandom(4).hex()}.jsonl"
-    file.write_text("\n".join([line async for line in trail(conn)]))
-    more = [part for anchor in anchors for part in ("--anchors", str(anchor))]
-    more += ["--tsa-roots", str(roots)] if roots else []
-    command = [sys.executable, "-I", str(VERIFIER), str(file), "--key", KEY.public.hex(), *more]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode, done.stdout
-
-
-async def _now(sealer, place):
-    async with sealer.engine.connect() as conn:
-        return await _verdict(conn, place, sealer.anchor)
+    async with sealed_trail(postgres, place) as sealer:
+        yield sealer
 
 
 async def test_what_nobody_touched_is_whole(own, place):
-    await _write(own.engine, 3)
-    code, said = await _now(own, place)
+    await write(own.engine, 3)
+    code, said = await verdict_now(own, place)
     assert code == 0, said
     assert "3 seals over 30 rows, 3 rows wait" in said
     assert "1 anchors hold" in said
@@ -130,8 +56,8 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_an_attack_by_the_owner_of_the_database_is_found(own, place, attack):
-    async with _owner(own, *ATTACKS[attack]) as conn:
-        code, said = await _verdict(conn, place, own.anchor)
+    async with as_owner(own, *ATTACKS[attack]) as conn:
+        code, said = await verdict(conn, place, own.anchor)
     assert code == 1, said
     assert "FAULT" in said
 
@@ -176,7 +102,7 @@ async def test_each_attack_is_found_wherever_it_is_made_and_nothing_where_none_w
     anchors, chance, missed = [(one["number"], one["head"]) for one in said], random.Random(5), []
     for _ in range(RUNS):
         statements = somewhere(attack, chance) if attack else []
-        async with _owner(own, *statements) as conn:
+        async with as_owner(own, *statements) as conn:
             lines = [line async for line in trail(conn)]
         if bool(judge(lines, anchors)) is not bool(attack):
             missed.append(statements)
@@ -185,8 +111,8 @@ async def test_each_attack_is_found_wherever_it_is_made_and_nothing_where_none_w
 
 async def test_control_a_row_that_is_in_no_seal_yet_can_be_changed_unseen(own, judge):
     """Said in SECURITY.md: so the test can see an attack that is not found."""
-    await _write(own.engine, 1)
-    async with _owner(own, "update audit set why = 'x' where id = (select max(id) from audit)") as conn:
+    await write(own.engine, 1)
+    async with as_owner(own, "update audit set why = 'x' where id = (select max(id) from audit)") as conn:
         assert judge([line async for line in trail(conn)], []) == []
     await own.seal()
 
@@ -194,146 +120,28 @@ async def test_control_a_row_that_is_in_no_seal_yet_can_be_changed_unseen(own, j
 async def test_a_row_that_is_laid_into_the_past_is_found_though_its_seal_is_new(own, place):
     async with own.engine.connect() as conn:
         await conn.execute(insert(tables.audit), {**ROW, "at": datetime.now(UTC) - timedelta(hours=3)})
-        code, said = await _verdict(conn, place, own.anchor)
+        code, said = await verdict(conn, place, own.anchor)
         await conn.rollback()
     assert code == 1
     assert "back-dated" in said
 
 
-async def _drawn_anew(conn, key, ago=timedelta()):
-    """One seal over everything, made by whoever holds this key, as if it had been drawn so long ago."""
-    await conn.execute(text("delete from seals"))
-    rows = (await conn.execute(ROWS)).all()
-    below, at = max(row.xid for row in rows) + 1, datetime.now(UTC) - ago
-    tree = root(leaf(written(row)) for row in rows)
-    made = head(bytes(32), 1, at, below, len(rows), tree)
-    seal = {"number": 1, "at": at, "below": below, "rows": len(rows), "root": tree, "head": made, "key_id": key.id,
-            "signature": key.private.sign(made)}  # fmt: skip
-    await conn.execute(insert(tables.seals), seal)
-    return json.dumps({"number": 1, "head": made.hex()})
-
-
 async def test_the_whole_chain_drawn_anew_with_the_key_is_seen_by_the_anchor_alone(own, place):
-    async with _owner(own, "delete from audit where id = 14") as conn:
-        new_head = await _drawn_anew(conn, KEY)
-        code, said = await _verdict(conn, place)
+    async with as_owner(own, "delete from audit where id = 14") as conn:
+        new_head = await drawn_anew(conn, KEY)
+        code, said = await verdict(conn, place)
         assert (code, "a recomputed chain would not be seen" in said) == (0, True)
-        assert (await _verdict(conn, place, own.anchor))[0] == 1
+        assert (await verdict(conn, place, own.anchor))[0] == 1
         both = place / "both"
         both.write_text(json.dumps({"number": 1, "head": "00" * 32}) + "\n" + new_head)
-        code, said = await _verdict(conn, place, both)  # a new head beside the old one hides nothing
+        code, said = await verdict(conn, place, both)  # a new head beside the old one hides nothing
         assert (code, "another than the one that was anchored" in said) == (1, True)
 
 
-@pytest.fixture(scope="module")
-def authority(place):
-    """A time-stamp authority that nobody here holds the keys of, and the file of its root."""
-    made = Tsa()
-    (place / "root.pem").write_bytes(made.pem)
-    with server_of(made) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield made, Authority.of(f"http://127.0.0.1:{server.server_port}/", place / "root.pem"), place / "root.pem"
-        server.shutdown()
-
-
-async def _stamped(own, authority, place, name):
-    """An anchor file with a time stamp over the newest head."""
-    sealer = Sealer(own.engine, KEY, place / name, authority.stamp)
-    await _write(own.engine, 1)
-    await sealer.seal()
-    await sealer.anchor_head()
-    return sealer.anchor
-
-
-async def test_a_stamped_head_holds_and_a_chain_drawn_anew_is_seen_though_the_anchors_were_drawn_anew_as_well(
-    own, place, authority
-):
-    """The attacker owns the database, the private key and the file of the anchors; the authority alone is not theirs."""
-    _, asked, roots = authority
-    anchor = await _stamped(own, asked, place, "stamped")
-    async with own.engine.connect() as conn:
-        code, said = await _verdict(conn, place, anchor, roots=roots)
-    assert (code, "1 anchors hold, 1 of them time-stamped" in said) == (0, True), said
-    kept = json.loads(anchor.read_text())
-    async with _owner(own, "delete from audit where id = 14") as conn:
-        drawn = json.loads(await _drawn_anew(conn, KEY)) | {"at": kept["at"]}
-        forged = place / "forged"
-        for stamp, found in (
-            (kept["stamp"], "not valid for this head"),
-            (await asked.stamp(bytes.fromhex(drawn["head"])), ""),
-        ):
-            forged.write_text(json.dumps(drawn | {"stamp": stamp}))
-            code, said = await _verdict(conn, place, forged, roots=roots)
-            assert (code, found in said) == ((1, True) if found else (0, True)), said
-            assert "LATE" not in said
-        for written_in_file in (datetime.now(UTC), datetime.now(UTC) - timedelta(days=2)):
-            # the seal says when it was drawn, whatever the file of the heads says
-            drawn = json.loads(await _drawn_anew(conn, KEY, timedelta(days=2)))
-            stamp = await asked.stamp(bytes.fromhex(drawn["head"]))
-            forged.write_text(json.dumps(drawn | {"at": written_in_file.isoformat(), "stamp": stamp}))
-            code, said = await _verdict(conn, place, forged, roots=roots)
-            assert (code, "48 hours after it claims to have been drawn" in said) == (1, True), said
-
-
-async def test_what_was_sealed_or_stamped_long_after_it_was_is_told(own, place, authority):
-    """Whoever draws a chain anew today and says so, or lays one stamp of today over seals that claim to be old, is seen by that."""
-    _, asked, roots = authority
-    async with _owner(own, "update audit set at = at - interval '3 hours'") as conn:
-        await _drawn_anew(conn, KEY)
-        code, said = await _verdict(conn, place)
-    assert (code, "LATE   seal 1: a row waited 3.0 hours for it" in said) == (0, True), said
-    space: dict = {"__name__": "verifier"}
-    exec(compile(VERIFIER.read_text(), str(VERIFIER), "exec"), space)
-    now = datetime.now(UTC)
-    seals = {number: now - timedelta(hours=30 * (5 - number)) for number in range(1, 6)}
-    head_of = {number: f"{number:064x}" for number in seals}
-
-    async def stamped(*numbers):
-        lines = [
-            {"number": one, "head": head_of[one], "stamp": await asked.stamp(bytes.fromhex(head_of[one]))}
-            for one in numbers
-        ]
-        return space["stamps_of"](lines, roots.read_bytes(), seals)
-
-    assert await stamped(5) == ([], ["seals 1 to 4: no time stamp within a day of them"], 1)
-    wrong, odd, good = await stamped(1, 5)
-    assert (odd, good) == (["seals 1 to 1: no time stamp within a day of them"], 2)
-    assert wrong == [
-        "anchor 1: stamped 120 hours after it claims to have been drawn",
-        "seals 2 to 4: no time stamp within a day of them",
-    ]
-    assert space["stamps_of"]([], roots.read_bytes(), seals) == (
-        [],
-        ["seals 1 to 4: no time stamp within a day of them"],
-        0,
-    )
-
-
-async def test_an_authority_that_lies_is_another_or_is_away_leaves_the_head_anchored_without_a_stamp(
-    own, place, authority
-):
-    made, asked, roots = authority
-    made.lies = True
-    try:
-        assert "stamp" not in json.loads((await _stamped(own, asked, place, "lied")).read_text())
-    finally:
-        made.lies = False
-    for name, other in (
-        ("another", Authority(asked.url, (Tsa().root,))),
-        ("away", Authority("http://127.0.0.1:9/", asked.roots)),
-    ):
-        with pytest.raises(NotStamped):
-            await other.stamp(bytes(32))
-        assert json.loads((await _stamped(own, other, place, name)).read_text())["head"]
-    async with own.engine.connect() as conn:
-        code, said = await _verdict(conn, place, place / "away", roots=roots)
-    assert (code, "1 anchors hold, 0 of them time-stamped" in said) == (0, True)
-
-
 async def test_a_chain_signed_with_another_key_is_not_ours(own, place):
-    async with _owner(own) as conn:
-        await _drawn_anew(conn, SealKey.of(base64.b64encode(bytes(32)).decode()))
-        code, said = await _verdict(conn, place)
+    async with as_owner(own) as conn:
+        await drawn_anew(conn, SealKey.of(base64.b64encode(bytes(32)).decode()))
+        code, said = await verdict(conn, place)
     assert code == 1
     assert "unknown key" in said
 
@@ -377,7 +185,7 @@ async def test_rows_of_slow_transactions_are_all_sealed(own, place):
     sealing.cancel()
     await asyncio.gather(sealing, return_exceptions=True)
     await own.seal()
-    code, said = await _now(own, place)
+    code, said = await verdict_now(own, place)
     assert code == 0, said
     assert "0 rows wait" in said
 
@@ -385,18 +193,18 @@ async def test_rows_of_slow_transactions_are_all_sealed(own, place):
 async def test_two_sealers_draw_one_chain(own, place):
     other = Sealer(own.engine, KEY)
     for _ in range(5):
-        await _write(own.engine, 2)
+        await write(own.engine, 2)
         await asyncio.gather(own.seal(), other.seal())
-    code, said = await _now(own, place)
+    code, said = await verdict_now(own, place)
     assert code == 0, said
 
 
 async def test_a_large_backlog_is_sealed_in_parts_that_hold(own, place, monkeypatch):
     monkeypatch.setattr("app.db.sealer.MOST", 7)
-    await _write(own.engine, 20)
+    await write(own.engine, 20)
     while await own.seal():
         pass
-    code, said = await _now(own, place)
+    code, said = await verdict_now(own, place)
     assert code == 0, said
     assert "0 rows wait" in said
 
