@@ -8,8 +8,8 @@ from typing import Any
 
 from app.demo_people import People, Refusal
 from app.domain.benefits import Benefit
-from app.domain.facts import BEIJING
 from app.domain.terms import Agency
+from app.domain.working_time import BEIJING, day_of
 from app.policy.benefit_answers import invented_amounts
 from app.policy.loader import DEMO, HERE, texts
 
@@ -60,7 +60,7 @@ async def raise_and_cut(people: People, case_id: str, example: Mapping[str, Any]
         unheard = ""
     except Refusal as refusal:
         unheard = refusal.args[0]
-    today = datetime.now(UTC).astimezone(BEIJING).date().isoformat()
+    today = day_of(datetime.now(UTC)).isoformat()
     await people.post(CIVIL, f"{path}/benefit-hearing", {**held, "heard_on": today, "note": "已听取意见（演示）"})
     await people.post(CIVIL, f"{path}/benefit", cut)
     return {"raised": received["move"] == "raise", "heard_first": unheard == "hearing_needed"}
@@ -72,7 +72,7 @@ def _raised(shipped: str, example: Mapping[str, Any]) -> dict[str, str]:
     amounts = [
         row.model_copy(update={"yuan": row.yuan + 100}).model_dump(mode="json") for row in invented_amounts(example)
     ]
-    tomorrow = datetime.now(UTC).astimezone(BEIJING).date() + timedelta(days=1)
+    tomorrow = day_of(datetime.now(UTC)) + timedelta(days=1)
     head = re.sub(r"(?m)^name: .*$", f"name: {RAISED}", written["triage.yaml"])
     head = re.sub(r"(?m)^effective_from: .*$", f"effective_from: {tomorrow}", head)
     tables = re.sub(r"(?m)^amounts: .*$", lambda _: f"amounts: {json.dumps(amounts)}", written["entitlements.yaml"])

@@ -20,8 +20,8 @@ from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.db.vault import KeyMissing, NoVault, Vault
 from app.db.versions import version
 from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE, WORKER
-from app.domain.facts import BEIJING
 from app.domain.health import CONFIRMED_AHEAD, TOLD_WITHIN
+from app.domain.working_time import BEIJING
 from app.master_keys import vault_for
 from app.policy.loader import RELEASE, BadPack, load
 from app.settings import Settings

@@ -14,8 +14,8 @@ from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.markup import escape
 
-from app.domain.facts import BEIJING
 from app.domain.terms import Agency
+from app.domain.working_time import BEIJING
 from app.embedded import EmbeddedError
 from app.settings import DATA
 

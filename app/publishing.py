@@ -12,8 +12,8 @@ from app.db.audit import on_record
 from app.db.ledger import Ledger
 from app.db.versions import day_after, keep, seal, version_row, written
 from app.domain.access import Action, Actor, Deny, may
-from app.domain.facts import BEIJING
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.working_time import BEIJING, day_of
 from app.policy.check import check, too_early
 from app.policy.diff import Change, diff, digest_of
 from app.policy.loader import DEMO, BadPack, load, parse, shipped, tables_of, texts
@@ -122,7 +122,7 @@ def _require(who: Actor) -> None:
 
 
 def _require_future(files: Mapping[str, str], now: datetime) -> None:
-    if faults := too_early(parse(files), tables_of(files), now.astimezone(BEIJING).date()):
+    if faults := too_early(parse(files), tables_of(files), day_of(now)):
         raise BadPack(*faults)
 
 

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from app.connect import database
-from app.domain.facts import BEIJING
 from app.domain.sight import OPERATOR
+from app.domain.working_time import BEIJING
 from app.embedded import EmbeddedError
 from app.settings import DATA, Settings, settings_of
 

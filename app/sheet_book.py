@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.domain.access import Actor
 from app.domain.child_terms import Section
-from app.domain.facts import BEIJING
 from app.domain.ledgers import Ledger, RowsOf, Use
 from app.domain.sheet_columns import FINDS, JOINED, KEY, REGISTERING, SheetColumn, layout_of
 from app.domain.sheets import heading, is_compared
 from app.domain.unread import NOT_READ, OF_CHILD
+from app.domain.working_time import BEIJING
 from app.workbook import PICKS, Book
 
 ENTERED, NOTES_SHEET, EXAMPLE, ABOUT = "填报", "填表说明", "示例", "说明"

@@ -18,12 +18,12 @@ from app.db.sheet_jobs import APPROVED
 from app.domain.access import Actor
 from app.domain.approvals import MOST_CHILDREN
 from app.domain.determination import Category
-from app.domain.facts import BEIJING
 from app.domain.handing_in import has_rows, is_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Use, categories, lines, row
 from app.domain.sheet_columns import KEY, layout
 from app.domain.sheets import cells, heading
 from app.domain.small_numbers import suppressed
+from app.domain.working_time import BEIJING, day_of
 from app.sheet_book import ABOUT, Called, Tell, called, stamp, streets, width
 from app.workbook import MOST_ROWS, Book
 
@@ -78,7 +78,7 @@ async def export(
     made, counts, figures = Book(path, stamp(who, person, now, why)), Counter[str](), Figures()
     page = made.page(_name(ledger.zh), [width(column) for column in columns])
     page.head([heading(column) for column in columns])
-    reach, findings, today = within(who, ledger), Findings(rules), now.astimezone(BEIJING).date()
+    reach, findings, today = within(who, ledger), Findings(rules), day_of(now)
     alone = why is not None and APPROVED not in job.counts
     taken, noted = await _taken_alone(conn, who, now) if alone else set[str](), [*codes, *([] if alone else [APPROVED])]
     async for ids, done, total in pages(conn, reach):

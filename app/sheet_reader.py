@@ -30,7 +30,6 @@ from app.domain.access import Actor
 from app.domain.child_file import Registration
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
-from app.domain.facts import BEIJING
 from app.domain.identity import clean_name, normal_id
 from app.domain.ledgers import Findings, RowsOf
 from app.domain.sheet_care import arranges, is_watched_by, read_care
@@ -39,6 +38,7 @@ from app.domain.sheet_compared import MISSING, named
 from app.domain.sheet_visits import VisitSaid, read_visit
 from app.domain.sheets import Fault, RowState, Wrong, as_typed, matched, read_registration, read_row
 from app.domain.sight import divisions
+from app.domain.working_time import day_of
 from app.sheet_book import ENTERED
 from app.sheet_unread import Unread, own_columns
 from app.workbook import Unreadable, rows
@@ -126,7 +126,7 @@ class Sheet:
     @property
     def today(self) -> date:
         """In local time."""
-        return self.now.astimezone(BEIJING).date()
+        return day_of(self.now)
 
 
 class Reader:

@@ -14,8 +14,8 @@ from app.db.circulars import circulars, facts_of, keep, span
 from app.db.scorecard import KEPT
 from app.district import DIVISIONS
 from app.domain import referral_commands as rc
-from app.domain.facts import BEIJING
 from app.domain.terms import Agency
+from app.domain.working_time import day_of
 from app.schedules import CIRCULAR, keep_circular
 from tests.api.raw_cards import Raw
 from tests.domain.test_compartment import OFFENCE
@@ -98,7 +98,7 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
         other, rc.ReturnReferral(by=at_desk(leg.desk), referral_id=leg.id, reason="missing_contact"), tell=False
     )
     await world.report(facts=OFFENCE.model_copy(update={"division": "110106022"}), by=at_desk("PROC"), tell=False)
-    month = world.now.astimezone(BEIJING).date().replace(day=1)
+    month = day_of(world.now).replace(day=1)
     async with world.engine.begin() as conn:
         facts = await facts_of(conn, world.ledger, month)
         await conn.execute(circulars.delete())

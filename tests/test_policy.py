@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain.clock import Clock
-from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HouseholdFacts, Known, ReportFacts
+from app.domain.facts import ChildFacts, GuardianFacts, HouseholdFacts, Known, ReportFacts
 from app.domain.policy import Gate
 from app.domain.terms import Rung, Trigger
+from app.domain.working_time import day_of
 from app.policy import loader
 from app.policy.calendars import seed
 from app.policy.examples import examples, facts_of
@@ -332,7 +333,7 @@ NIGHTS = {
 @pytest.mark.parametrize("case_id", sorted(examples()))
 def test_in_the_demonstration_no_clock_waits_for_working_time(case_id, now):
     calendar, pack = seed().calendar(), load("fengtai-2026.1+demo")
-    assert not calendar.is_working(now.astimezone(BEIJING).date())
+    assert not calendar.is_working(day_of(now))
     triage = pack.triage(facts_of(case_id))
     urgent = triage.urgency.around_the_clock
     by_act = [pack.obligation(duty.code, urgent=urgent) for duty in pack.file.duties if duty.gate is None]

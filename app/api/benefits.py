@@ -14,8 +14,8 @@ from app.db import tables
 from app.domain.access import Action
 from app.domain.benefits import Benefit, Yuan
 from app.domain.entitlement import BenefitRules, Comparison, Move, look_again
-from app.domain.facts import BEIJING
 from app.domain.progress import Progress
+from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["benefits"], route_class=StrictRoute)
 
@@ -83,7 +83,7 @@ async def touched_benefits(
 
 
 def _today(shouhu: Shouhu) -> date:
-    return shouhu.ledger.clock().astimezone(BEIJING).date()
+    return day_of(shouhu.ledger.clock())
 
 
 def _received(progress: Progress, rules: BenefitRules, today: date) -> Iterator[Received]:

@@ -18,10 +18,10 @@ from app.db.scorecard import kept_on_time
 from app.db.service import Service
 from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
-from app.domain.facts import BEIJING
 from app.domain.procedure_work import allowed
 from app.domain.terms import Cause, Stage, Urgency
 from app.domain.titles import TITLES
+from app.domain.working_time import BEIJING, day_of
 from app.policy.pack import Pack
 from app.policy.task_names import task_names
 from app.policy.words import Words
@@ -155,7 +155,7 @@ def _due(due: Due | None, now: datetime, at: ColumnElement[datetime] = task.due_
         return []
     if due == "overdue":
         return [at <= now]
-    midnight = datetime.combine(now.astimezone(BEIJING).date() + timedelta(days=1), time(), BEIJING)
+    midnight = datetime.combine(day_of(now) + timedelta(days=1), time(), BEIJING)
     until = {"soon": now + DUE_SOON, "today": midnight, "week": now + timedelta(days=7)}[due]
     return [at > now, at <= until]
 

@@ -14,8 +14,8 @@ from app.db.vault import opened
 from app.db.walls import reaching
 from app.domain.access import Action
 from app.domain.catalogue import Born, Due, due_of
-from app.domain.facts import BEIJING
 from app.domain.registers import Kind
+from app.domain.working_time import day_of
 from app.policy.checklist import checklist
 
 router = APIRouter(prefix="/v1", tags=["services"], route_class=StrictRoute)
@@ -49,8 +49,8 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
     births = await conn.execute(select(child.id, child.case_id, child.birth_date, own).where(child.case_id == case_id))
     known = {row["id"]: row for row in await opened(conn, births.mappings(), tables.children, lenient=True)}
     born = {name: row["birth_date"] for name, row in known.items()}
-    today = shouhu.ledger.clock().astimezone(BEIJING).date()
-    seen_on = progress.filed_at.astimezone(BEIJING).date()
+    today = day_of(shouhu.ledger.clock())
+    seen_on = day_of(progress.filed_at)
     given = await _given(conn, [one.child_id for one in facts.children])
     fits, sees = checklist(pack.file, pack.since(facts, progress.happened)), await told(conn, who, shouhu, progress)
     by_facts = {row.id for row in pack.file.catalogue if row.when != "true"}

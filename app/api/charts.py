@@ -17,9 +17,9 @@ from app.db.service import Service
 from app.domain.access import Action, Actor
 from app.domain.charts import Cell, Chart, ChartTable, Row, shown
 from app.domain.determination import Category
-from app.domain.facts import BEIJING
 from app.domain.small_numbers import shown_of_agencies, suppressed
 from app.domain.terms import Grade, Rung
+from app.domain.working_time import BEIJING
 from app.policy.said import STREETS
 from app.workbook import MEDIA_TYPE, Book
 

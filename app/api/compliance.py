@@ -26,11 +26,11 @@ from app.documents import render
 from app.domain.access import Action, Relation
 from app.domain.approvals import Act
 from app.domain.emergency import Emergency
-from app.domain.facts import BEIJING
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.retention import HoldReason
 from app.domain.sign_in import ABSOLUTE, IDLE
 from app.domain.terms import Agency, Role, Term
+from app.domain.working_time import BEIJING
 from app.policy.basis import cite
 from app.policy.disclosure_words import told_in_words, whose
 from app.policy.pack import Pack

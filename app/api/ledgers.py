@@ -22,13 +22,13 @@ from app.db.rules import Pack
 from app.db.walls import reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
-from app.domain.facts import BEIJING
 from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, sees_every_office, share_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import is_compared
 from app.domain.sight import keeps
 from app.domain.terms import Agency
+from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["ledgers"], route_class=StrictRoute)
 PAGE = 200
@@ -151,7 +151,7 @@ async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list
     books = {book.ledger(): book for book in rules.file.ledgers if is_keeper(who, book.ledger())}
     codes = {one: [column.code for column in one.for_sections(rules.file.seen_by(who.agency))] for one in books}
     tallies, whole = {one: Tally() for one in books}, dict[Reach, bool]()
-    findings, today = Findings(rules), now.astimezone(BEIJING).date()
+    findings, today = Findings(rules), day_of(now)
     of = (id(shouhu.engine), rules.version, who.agency)
     for reach in dict.fromkeys(one.reach for one in books):
         same = {one: book for one, book in books.items() if one.reach is reach}
@@ -277,7 +277,7 @@ async def read_ledger(
     await reaching(conn, district=ledger.reach.is_wide)
     codes, why, rows = [column.code for column in columns], use.value if use else None, list[dict[str, Any]]()
     now, findings, looked = shouhu.ledger.clock(), Findings(rules), 0
-    today = now.astimezone(BEIJING).date()
+    today = day_of(now)
     while not rows and looked < LOOKED_AT:
         chosen = await chosen_by_columns(conn, who, ledger, cursor, limit)
         ids = await those_within(conn, who, ledger, chosen)

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.disclosure import ForReporter
-from app.domain.facts import BEIJING
 from app.domain.opening import desk_of
 from app.domain.papers import Paper, paper_no
 from app.domain.policy import Policy
 from app.domain.progress import Duty, Progress, Referral
 from app.domain.terms import Agency, Rung, Safety, Stage
+from app.domain.working_time import BEIJING
 from app.policy.basis import NOTICE, on_paper
 from app.policy.said import STATES, STREETS, fact_name, fact_value
 

@@ -28,13 +28,13 @@ from app.db.receipts import answer_to, grouped, plain
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may, scope
 from app.domain.disclosure import ForReporter, Told, View, as_known, packet, whom
-from app.domain.facts import BEIJING
 from app.domain.masking import Need, names_of, texts_without, without
 from app.domain.opening import SUPERVISED
 from app.domain.papers import Paper, Possible, ReporterPaper, paper_no, possible
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Safety
+from app.domain.working_time import BEIJING
 
 router = APIRouter(prefix="/v1", tags=["papers"], route_class=StrictRoute)
 PDF = "application/pdf"

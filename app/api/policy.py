@@ -17,9 +17,9 @@ from app.db.past import past_reports
 from app.db.service import Service
 from app.db.versions import version_rows
 from app.domain.access import Action
-from app.domain.facts import BEIJING
 from app.domain.policy import Policy
 from app.domain.terms import Agency
+from app.domain.working_time import BEIJING
 from app.policy.case_file import WrittenCase, facts_of_file
 from app.policy.coverage import covered
 from app.policy.diff import Change, sentence

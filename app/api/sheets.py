@@ -26,13 +26,13 @@ from app.db.audit import before_reading, on_record
 from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
-from app.domain.facts import BEIJING
 from app.domain.handing_in import MONTH, has_rows
 from app.domain.ledgers import Findings, Use
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheet_care import arranges
 from app.domain.sheets import JobState, Step
 from app.domain.sight import divisions
+from app.domain.working_time import BEIJING, day_of
 from app.sheet_book import streets, template
 from app.workbook import MEDIA_TYPE, Unreadable, check
 
@@ -157,7 +157,7 @@ async def _is_approved(conn: Conn, who: Actor, asked: dict[str, str | int], now:
 async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any, month: str | None) -> bool:
     """Whether so many of the first children have rows in the book that one person alone may not have them in full."""
     await reaching(conn, district=book.ledger().reach.is_wide)
-    today = shouhu.ledger.clock().astimezone(BEIJING).date()
+    today = day_of(shouhu.ledger.clock())
     chosen = await chosen_by_columns(conn, who, book.ledger(), None, LOOKED_AT)
     ids = await those_within(conn, who, book.ledger(), chosen)
     if len(ids) <= MOST_CHILDREN:

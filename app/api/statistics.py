@@ -18,11 +18,11 @@ from app.db.outcomes import cases_then, children_of, registered_then, watches_th
 from app.db.scorecard import EVERY
 from app.db.scorecard import scorecard as counted
 from app.domain.access import Action, Actor
-from app.domain.facts import BEIJING
 from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.small_numbers import suppressed
 from app.domain.terms import Agency
+from app.domain.working_time import BEIJING
 
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
 PDF = "application/pdf"

@@ -16,11 +16,11 @@ from app.db.audit import on_record
 from app.db.guesses import guess, key_of
 from app.db.service import SURVEY_PATH, Service
 from app.domain.access import Actor
-from app.domain.facts import BEIJING
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.surveys import Result, SurveySpec, results_of
 from app.domain.terms import Role
+from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1/surveys", tags=["surveys"], route_class=StrictRoute)
 
@@ -89,7 +89,7 @@ async def invite(survey: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shou
     _require(who)
     spec = await _survey(conn, shouhu, survey)
     codes = [shouhu.receipts.code(f"survey-{secrets.token_hex(16)}") for _ in range(wanted.count)]
-    today = shouhu.ledger.clock().astimezone(BEIJING).date()
+    today = day_of(shouhu.ledger.clock())
     await on_record(conn, who, "invite_to_survey", None, [spec.code[:40]], children=[])
     await surveys.issue(conn, spec.code, [shouhu.receipts.hash(code) for code in codes], who.person_id, today)
     page = f"{shouhu.public_url.rstrip('/')}{SURVEY_PATH}/{spec.code}"
@@ -119,7 +119,7 @@ async def _keep(conn: AsyncConnection, shouhu: Service, survey: str, given: Fill
     except ValidationError as wrong:
         faults = [{**fault, "loc": ("body", "marks", *fault["loc"])} for fault in wrong.errors()]
         raise RequestValidationError(faults) from None
-    await surveys.keep(conn, survey, marks, shouhu.ledger.clock().astimezone(BEIJING).date())
+    await surveys.keep(conn, survey, marks, day_of(shouhu.ledger.clock()))
     return Thanks()
 
 
@@ -131,7 +131,7 @@ async def results(
     all between; one in which few have answered is told with the next: the difference between two results would tell of these few else."""
     _require(who)
     spec, smallest = await _survey(conn, shouhu, survey), (await _rules(conn, shouhu)).figures.smallest_shown
-    quarters = await surveys.answers_of(conn, survey, shouhu.ledger.clock().astimezone(BEIJING).date())
+    quarters = await surveys.answers_of(conn, survey, day_of(shouhu.ledger.clock()))
     since, until = (day and surveys.quarter_of(day) for day in (first, last))
     told = results_of(spec, quarters, smallest, since or date.min, until or date.max)
     return Results(survey=survey, smallest_shown=smallest, questions=list(told))

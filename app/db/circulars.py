@@ -13,9 +13,9 @@ from app.db import tables
 from app.db.columns import Instant, metadata
 from app.db.ledger import Ledger
 from app.db.scorecard import EVERY, KEPT, scorecard
-from app.domain.facts import BEIJING
 from app.domain.small_numbers import shown_of_agencies
 from app.domain.terms import Agency, Rung
+from app.domain.working_time import BEIJING, day_of
 
 circulars = Table(
     "circulars",
@@ -51,7 +51,7 @@ EVERYBODY = "合计"
 
 def month_before(now: datetime) -> date:
     """The first day of the month that has ended."""
-    return (now.astimezone(BEIJING).date().replace(day=1) - timedelta(days=1)).replace(day=1)
+    return (day_of(now).replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def span(month: date) -> tuple[datetime, datetime]:

@@ -13,13 +13,13 @@ from app.db.child_records import each_once, one_of, records_of
 from app.db.ledger import Ledger
 from app.domain.access import ENGINE, Actor
 from app.domain.agreement import differences
-from app.domain.facts import BEIJING
 from app.domain.ledgers import Findings
 from app.domain.opening import desk_of
 from app.domain.owed import Matter, OpenOwed, Settled, SettleOwed, owed_id
 from app.domain.refusals import Refused
 from app.domain.registers import Entry, Register, post_of
 from app.domain.terms import Agency
+from app.domain.working_time import day_of
 
 PAGE = 500
 owed = tables.owed.c
@@ -106,7 +106,7 @@ async def compare_books(engine: AsyncEngine, ledger: Ledger, now: datetime) -> A
         rules = await ledger.pack(conn, (await ledger.current(conn, now)).version)
     case = tables.cases.c
     open_to_books = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0) == 0
-    findings, today, wanted, last, looked = Findings(rules), now.astimezone(BEIJING).date(), set[str](), None, 0
+    findings, today, wanted, last, looked = Findings(rules), day_of(now), set[str](), None, 0
     while True:
         async with engine.begin() as conn:
             found = (await conn.execute(_page(last))).all()

@@ -17,10 +17,10 @@ from app.db.vault import KeyMissing, sealed_row
 from app.domain.access import Actor
 from app.domain.child_file import file_id
 from app.domain.child_terms import FileField
-from app.domain.facts import BEIJING
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.retention import Dossier, HoldReason, Life, LiftReason, RetentionRule, due_on, rule_for, years_after
 from app.domain.watch import watch_id
+from app.domain.working_time import BEIJING, day_of
 
 log = structlog.get_logger()
 MOST = 500
@@ -74,12 +74,12 @@ async def life_of(conn: AsyncConnection, group: Group) -> Life:
     event = tables.events.c
     last = (await conn.execute(select(func.max(event.at)).where(event.stream_id.in_(group.streams)))).scalar()
     filed = select(child.id, child.filed_at).where(child.id.in_(group.children))
-    first = {row.id: row.filed_at.astimezone(BEIJING).date() for row in await conn.execute(filed)}
+    first = {row.id: day_of(row.filed_at) for row in await conn.execute(filed)}
     held = select(hold.id).where(hold.subject_id.in_(group.subjects), hold.lifted_at.is_(None)).limit(1)
     known = await _born(conn, group)
     born = tuple(known.get(one) or day for one, day in first.items())
     return Life(
-        last_on=last.astimezone(BEIJING).date() if last else max(first.values(), default=date.max),
+        last_on=day_of(last) if last else max(first.values(), default=date.max),
         in_use=await _in_use(conn, group), born=born, held=(await conn.execute(held)).first() is not None,
     )  # fmt: skip
 
@@ -117,7 +117,7 @@ async def _born(conn: AsyncConnection, group: Group) -> dict[str, date]:
 
 async def list_due(conn: AsyncConnection, rules: Rules, now: datetime) -> int:
     """Put on the list what is due and not on it, take off what is not due any more; how many wait there."""
-    today, fresh = now.astimezone(BEIJING).date(), 0
+    today, fresh = day_of(now), 0
     waiting = select(listed.subject_id, listed.kept).where(listed.erased_at.is_(None))
     for row in (await conn.execute(waiting)).all():
         await _enter(conn, row.subject_id, Dossier(row.kept), rules, now)
@@ -145,7 +145,7 @@ async def _candidates(conn: AsyncConnection, kept: Dossier, rule: RetentionRule,
 
 async def _enter(conn: AsyncConnection, subject_id: str, kept: Dossier, rules: Rules, now: datetime) -> bool:
     """Its line as it stands today; False where it is not due and has none."""
-    today = now.astimezone(BEIJING).date()
+    today = day_of(now)
     rule, life = rule_for(rules, kept, today), await _life(conn, subject_id, kept)
     if rule is None or life is None or life.in_use or due_on(rule, life) > today:
         await conn.execute(delete(disposals).where(listed.subject_id == subject_id, listed.erased_at.is_(None)))
@@ -183,7 +183,7 @@ async def require_due(conn: AsyncConnection, subject_id: str, rules: Rules, now:
         raise Refused(RefusalCode.NOT_LISTED)
     if row.erased_at is not None:
         raise Refused(RefusalCode.ALREADY_DONE)
-    kept, today = Dossier(row.kept), now.astimezone(BEIJING).date()
+    kept, today = Dossier(row.kept), day_of(now)
     rule, life = rule_for(rules, kept, today), await _life_by_itself(conn, subject_id, kept)
     if life.held:
         raise Refused(RefusalCode.ON_HOLD)

@@ -11,11 +11,11 @@ from app.db.intake import Filed, file
 from app.db.ledger import Ledger, Recorded
 from app.db.receipts import Receipts
 from app.domain.access import Actor
-from app.domain.facts import BEIJING
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import Asked, OpenRound, round_id
 from app.domain.submission import Submission
+from app.domain.working_time import BEIJING
 
 SETS_CLOCK = ("round_opened", "round_recomputed")
 """These say when a round is due; the newest counts."""

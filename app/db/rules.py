@@ -14,9 +14,10 @@ from app.db.versions import IN_FORCE, written
 from app.domain.clock import Calendar, DayKind
 from app.domain.determination import ChildFound
 from app.domain.disclosure_lists import Lists
-from app.domain.facts import BEIJING, ReportFacts
+from app.domain.facts import ReportFacts
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.working_time import day_of
 
 
 class Pack(Protocol):
@@ -50,7 +51,7 @@ class Rules:
 
     async def current(self, conn: AsyncConnection, now: datetime) -> Policy:
         """The rules for what begins now."""
-        row = (await conn.execute(IN_FORCE, {"today": now.astimezone(BEIJING).date()})).one()
+        row = (await conn.execute(IN_FORCE, {"today": day_of(now)})).one()
         return await self.at_calendar(conn, row.version or self.policy, row.newest)
 
     async def pack(self, conn: AsyncConnection, version: str) -> Pack:

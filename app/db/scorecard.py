@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.rounds import due_then
 from app.domain.child_file import PREFIX
-from app.domain.facts import BEIJING
 from app.domain.outcomes import AGAIN_WITHIN
 from app.domain.terms import Rung
 from app.domain.visit import TAKEN_BACK_WITHIN
 from app.domain.watch import watch_id
+from app.domain.working_time import day_of
 
 KEPT_AT = ("watch_began", "watch_taken")
 """From these on a watch is kept at the division that they name."""
@@ -56,7 +56,7 @@ def _add_agency(street: dict[str, Any], row: Mapping[Any, Any]) -> None:
 
 
 async def _streets(conn: AsyncConnection, own: str | None, until: datetime) -> list[str]:
-    division, day = tables.divisions.c, until.astimezone(BEIJING).date()
+    division, day = tables.divisions.c, day_of(until)
     query = select(division.code).where(division.kind != "district", _is_own(division.code, own))
     there = query.where(division.valid_from <= day, or_(division.valid_to.is_(None), division.valid_to > day))
     return list((await conn.execute(there)).scalars())

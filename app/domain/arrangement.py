@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 from app.domain.clock import Clock
 from app.domain.commands import Command, ContentCommand
-from app.domain.facts import BEIJING, Relation
+from app.domain.facts import Relation
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Term
 from app.domain.visit import WatchFact
-from app.domain.working_time import LAST_SECOND, local_instant
+from app.domain.working_time import LAST_SECOND, day_of, local_instant
 
 
 class Ground(Term):
@@ -106,7 +106,7 @@ def _arranged(command: ArrangeCare, policy: Policy, now: datetime, head: dict[st
     if command.returns_on and command.returns_on < command.leaves_on:
         raise Refused(RefusalCode.RETURN_BEFORE_LEAVING)
     given = command.model_dump(include={"relation", "leaves_on", "returns_on", "told_school"})
-    late = command.leaves_on < now.astimezone(BEIJING).date()
+    late = command.leaves_on < day_of(now)
     back = _back_clock(policy, command.returns_on, now) if command.returns_on else None
     return CareArranged(**head, **given, late=late, contact=contact_clock(policy, now), back=back)
 

@@ -7,7 +7,7 @@ from app.domain import benefit_commands as bc
 from app.domain import events as e
 from app.domain.benefits import Benefit, Result, Verdict, parts_of
 from app.domain.entitlement import BenefitRules, Comparison, Line, Part, change_amount, choose, compare
-from app.domain.facts import BEIJING, Known
+from app.domain.facts import Known
 from app.domain.fold import fold
 from app.domain.medical_costs import Bill
 from app.domain.policy import Policy
@@ -16,13 +16,14 @@ from app.domain.procedure_work import begin, follow
 from app.domain.progress import Progress
 from app.domain.referral import Events, signed
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.working_time import day_of
 
 COSTS = "medical_costs"
 """The procedure that a bill goes through."""
 
 
 def _today(now: datetime) -> date:
-    return now.astimezone(BEIJING).date()
+    return day_of(now)
 
 
 def _require_child(progress: Progress, child_id: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 
-from app.domain.facts import BEIJING
+from app.domain.working_time import BEIJING
 
 SPOKEN = re.compile(r"(?:WB[-\s]?)?(?:(\d{4})[-\s])?0*(\d{1,9})", re.IGNORECASE)
 

@@ -11,12 +11,12 @@ from app.domain.benefits import Benefit, Verdict
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField, Section
 from app.domain.determination import Category
-from app.domain.facts import BEIJING
 from app.domain.policy import RECOGNISED, REFUSED, Courses, Frozen
 from app.domain.procedure import Kind, Outcome, Places, happening, step_of
 from app.domain.terms import Agency, CloseReason, Grade, Safety
 from app.domain.visit import VisitRecorded
 from app.domain.watch import WatchBegan, WatchEvent
+from app.domain.working_time import day_of
 
 TOLD = (
     e.ReportFiled, e.SafetyConfirmed, e.OutcomeRecorded, e.GuardianSentenced, e.AssessmentFiled, e.GradeReviewed, e.PostAssessmentFiled,
@@ -78,7 +78,7 @@ def turns(
 def _turn(section: Section, one: Happening, value: JsonValue, zh: str, en: str, **more: Any) -> Turn:
     event = one.event
     place: dict[str, Any] = {"kind": event.kind, "stream_id": one.stream_id, "version": one.version, "at": event.at}
-    if isinstance(event, VisitRecorded) and event.day != event.at.astimezone(BEIJING).date():
+    if isinstance(event, VisitRecorded) and event.day != day_of(event.at):
         place["since"] = event.day
     return Turn.model_validate({"section": section, **place, "value": value, "zh": zh, "en": en, **more})
 
@@ -189,7 +189,7 @@ class _Placing(NamedTuple):
 
 
 def _placement(record: ChildRecord, one: Happening, rules: Courses) -> _Placing | None:
-    event, day = one.event, one.event.at.astimezone(BEIJING).date()
+    event, day = one.event, day_of(one.event.at)
     match event:
         case e.SafetyConfirmed(child_id=child, safety=safety) if child in _called(record, one):
             turn = _turn(Section.PLACEMENT, one, safety.value, safety.zh, safety.en)

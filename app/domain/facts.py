@@ -1,15 +1,14 @@
 """What a reporter ticks about the event, the children, the guardians and the household; *unknown* is an answer everywhere."""
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.terms import ReporterClass, ReportKind, Term, Trigger
+from app.domain.working_time import BEIJING
 
-BEIJING = timezone(timedelta(hours=8))
-"""Local time of the district; China has had no daylight saving since 1991."""
 _T = TypeVar("_T")
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from app.domain.child_record import Seen
-from app.domain.facts import BEIJING
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines
 from app.domain.sight import ADMINS, STAFF, Actor
 from app.domain.terms import Agency
+from app.domain.working_time import BEIJING
 
 MONTH = r"^20\d\d-(0[1-9]|1[0-2])$"
 EXPECTED = (

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from app.domain.facts import BEIJING
 from app.domain.policy import Frozen
 from app.domain.terms import Fault, Term
+from app.domain.working_time import day_of
 
 TOLD_WITHIN = timedelta(seconds=30)  # default
 HEARD_WITHIN = timedelta(seconds=90)  # default
@@ -78,7 +78,7 @@ class Sign(Frozen):
 
 def judge(seen: Measured, now: datetime) -> tuple[Sign, ...]:
     """Every vital, whether well or not."""
-    today = now.astimezone(BEIJING).date()
+    today = day_of(now)
     return (
         _heard(seen, now), _engine(seen, now), _relay(seen, now), _reconciler(seen, now), _findings(seen), _deliveries(seen), _seals(seen),
         _keys(seen), _calendar(seen, today), _archive(seen, now), _restore(seen, today),

@@ -9,12 +9,13 @@ from app.domain.child_record import CaseSeen, ChildRecord, Seen, held_by
 from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.determination import Category, ChildFound, Standing
 from app.domain.entitlement import Held
-from app.domain.facts import BEIJING, Known, ReportFacts
+from app.domain.facts import Known, ReportFacts
 from app.domain.identity import mask_id, mask_name, mask_phone
 from app.domain.masking import HIDDEN, Mask, mask_address, mask_birth_date
 from app.domain.policy import TURNS, Frozen
 from app.domain.progress import State
 from app.domain.terms import Agency, Term
+from app.domain.working_time import day_of
 
 SETTLED = (Standing.CONFIRMED, Standing.PROPOSE, Standing.PENDING)
 
@@ -162,7 +163,7 @@ def _next_visit(line: Line) -> str | None:
 
 
 def _day(at: Any) -> str:
-    return at.astimezone(BEIJING).date().isoformat()
+    return day_of(at).isoformat()
 
 
 def _open_cases(line: Line) -> list[int]:

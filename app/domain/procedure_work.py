@@ -8,7 +8,6 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain import referral_commands as rc
 from app.domain.access import Actor
-from app.domain.facts import BEIJING
 from app.domain.opening import open_duty
 from app.domain.policy import Courses, Policy
 from app.domain.procedure import ELAPSED, About, Allowed, Outcome, Recorded, Step, is_step, step_of
@@ -16,6 +15,7 @@ from app.domain.progress import Progress, Referral
 from app.domain.referral import Events, in_work, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
+from app.domain.working_time import day_of
 
 
 def begin(progress: Progress, policy: Policy, now: datetime, code: str, about: str = "") -> e.DutyOpened:
@@ -171,7 +171,7 @@ def _ended(progress: Progress, step: Step, command: rc.CompleteReferral | c.Reco
         raise Refused(RefusalCode.CHILDREN_NOT_REPORTED)
     if ended not in step.by_person:
         raise Refused(RefusalCode.DUTY_MET_BY_ACT, code_of_duty=step.name)
-    if unfit := ended.unfit(command.record, now.astimezone(BEIJING).date()):
+    if unfit := ended.unfit(command.record, day_of(now)):
         raise Refused(RefusalCode.RECORD_UNFIT, step=step.name, fields=unfit)
     if ended.reasons and not command.note.strip():
         raise Refused(RefusalCode.REASONS_NEEDED)
@@ -233,7 +233,7 @@ def usual(
     progress: Progress, policy: Courses, now: datetime, step: Step, instead: Outcome | None = None
 ) -> dict[str, Any]:
     """The usual outcome, or another, with all that it needs, as an example and for whoever plays a case through."""
-    ended, today = instead or step.usual, now.astimezone(BEIJING).date()
+    ended, today = instead or step.usual, day_of(now)
     kinds = dict.fromkeys(_named_with(policy, step.name, ended))
     about = {About.CHILD: tuple(child.id for child in progress.children[:1]), About.AGENCY: (progress.lead.value,)}
     return {

@@ -6,10 +6,11 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from app.domain import commands as c
-from app.domain.facts import BEIJING, ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
+from app.domain.facts import ChildFacts, GuardianFacts, HarmBy, HouseholdFacts, Known, ReportFacts
 from app.domain.identity import known_name
 from app.domain.terms import ReporterClass, ReportKind, Trigger
 from app.domain.typed import Form, LongText, Text
+from app.domain.working_time import BEIJING, day_of
 
 EARLIEST, LATEST = 1900, 9999
 CHILD_CONTENT = (
@@ -170,6 +171,6 @@ def facts_of(
 def _age(child: ReportedChild, now: datetime) -> int | None:
     if child.age_years is not None or child.birth_date is None:
         return child.age_years
-    born, today = child.birth_date, now.astimezone(BEIJING).date()
+    born, today = child.birth_date, day_of(now)
     age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     return age if age < 18 else None

@@ -9,7 +9,8 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")
+BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""Local time of the district; China has had no daylight saving since 1991."""
 OPENS = time(9)
 LAST_SECOND = time(23, 59, 59)
 LONGEST = timedelta(days=20 * 366)
@@ -32,12 +33,12 @@ def utc(at: datetime) -> datetime:
 
 def day_of(at: datetime) -> date:
     """The local day of an instant."""
-    return at.astimezone(LOCAL).date()
+    return day_of(at)
 
 
 def local_instant(day: date, clock_time: time) -> datetime:
     """The instant of a local wall-clock time, in UTC."""
-    return datetime.combine(day, clock_time, LOCAL).astimezone(UTC)
+    return datetime.combine(day, clock_time, BEIJING).astimezone(UTC)
 
 
 Instant = AwareDatetime
@@ -164,7 +165,7 @@ class Remaining(Value):
         else:
             for _ in range(self.amount):
                 day = calendar.previous_working_day(day)
-        return local_instant(day, end.astimezone(LOCAL).time() if around_the_clock else OPENS)
+        return local_instant(day, end.astimezone(BEIJING).time() if around_the_clock else OPENS)
 
     def left_at(self, now: datetime, start: datetime, calendar: Calendar) -> "Remaining":
         """What is left at `now` of a count begun at `start`: whole seconds, rounded up, or the days after today.

@@ -9,7 +9,7 @@ from app.domain.clock import Budget, Calendar, RungSpec, TimeSpec, Unit
 from app.domain.determination import ChildFound
 from app.domain.disclosure_lists import Lists
 from app.domain.entitlement import BenefitRules
-from app.domain.facts import BEIJING, Known, ReportFacts
+from app.domain.facts import Known, ReportFacts
 from app.domain.policy import (
     RECOGNISED,
     REFUSED,
@@ -22,6 +22,7 @@ from app.domain.policy import (
 )
 from app.domain.procedure import Procedure, Step, step_of
 from app.domain.terms import Agency, Branch, Rung, Service, Stage, Trigger
+from app.domain.working_time import day_of
 from app.policy.asked import Asked
 from app.policy.books import Shelf
 from app.policy.conditions import compiled, view
@@ -183,7 +184,7 @@ class Pack(Shelf, Cabinet):
 
     def determine(self, facts: ReportFacts, triage: Triage) -> tuple[ChildFound, ...]:
         """What the tables find of each child of the report, in its order."""
-        day = facts.reported_at.astimezone(BEIJING).date() if facts.reported_at else self.file.effective_from
+        day = day_of(facts.reported_at) if facts.reported_at else self.file.effective_from
         return determine(self.file, facts, triage, self.file.left_behind_max_age, day)
 
     def found(self, facts: ReportFacts, happened: Collection[str] = ()) -> tuple[ChildFound, ...]:

@@ -11,8 +11,8 @@ from app.api.context import Conn, Shouhu, numbers_of
 from app.db.service import Service
 from app.domain.access import Action, Actor, may
 from app.domain.case_no import number_in
-from app.domain.facts import BEIJING
 from app.domain.ledgers import COLUMNS
+from app.domain.working_time import BEIJING
 from app.web.accesses import OUTCOMES, act, ground, seen, whole
 from app.web.acts import ACTS
 from app.web.forms import Form

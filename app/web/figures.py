@@ -16,9 +16,9 @@ from app.db.service import Service
 from app.db.surveys import quarter_of
 from app.domain.access import Actor
 from app.domain.charts import Chart, ChartTable
-from app.domain.facts import BEIJING
 from app.domain.refusals import Refused
 from app.domain.surveys import MARKS
+from app.domain.working_time import day_of
 from app.web.forms import Form
 from app.web.oversight import oversees
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
@@ -101,7 +101,7 @@ async def _answered(
 ) -> dict[str, Any]:
     """How the public answered each questionnaire from one quarter to another that is over, each by its first month, for whoever oversees
     the district; what is none asks for all."""
-    running = quarter_of(shouhu.ledger.clock().astimezone(BEIJING).date())
+    running = quarter_of(day_of(shouhu.ledger.clock()))
     begun = dict.fromkeys(quarter_of(date.fromisoformat(f"{one}-01")) for one in months)
     quarters = [f"{one:%Y-%m}" for one in begun if one < running]
     first, last = (date.fromisoformat(f"{one}-01") if one in quarters else None for one in (since, until))

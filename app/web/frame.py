@@ -14,7 +14,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from app.api.limits import path_of
-from app.domain.facts import BEIJING
+from app.domain.working_time import BEIJING
 from app.web.said import by, cited, quoted, short
 from app.web.words import left, lights, speech
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.context import Conn, Shouhu
 from app.api.flow import Flow, NamedLane, case_flow
-from app.domain.facts import BEIJING
 from app.domain.flow import Lane
 from app.domain.terms import Rung, Stage
+from app.domain.working_time import BEIJING
 from app.web.case import facts_of, opened
 from app.web.staff import Signed, show
 from app.web.words import Pair, span

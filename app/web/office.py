@@ -18,9 +18,9 @@ from app.db.service import Service
 from app.db.sounds import LETTERS
 from app.domain.access import Actor
 from app.domain.case_no import case_no, number_in
-from app.domain.facts import BEIJING
 from app.domain.identity import normal_id
 from app.domain.terms import Agency
+from app.domain.working_time import BEIJING
 from app.policy.task_names import task_names
 from app.policy.words import Words
 from app.web.forms import Form

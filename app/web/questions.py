@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from app.db.drafts import Said
 from app.domain.access import Actor
-from app.domain.facts import BEIJING, HarmBy, Known, Relation
+from app.domain.facts import HarmBy, Known, Relation
 from app.domain.submission import EARLIEST, Submission
 from app.domain.terms import Agency, ReporterClass, Trigger
+from app.domain.working_time import day_of
 from app.web.forms import Form
 from app.web.words import Pair
 
@@ -131,7 +132,7 @@ def examine(step: Step, form: Form, now: datetime) -> None:
     except ValueError:
         form.wrong("happened_on", *NO_DAY)
         return
-    if given.year < EARLIEST or given > now.astimezone(BEIJING).date():
+    if given.year < EARLIEST or given > day_of(now):
         form.wrong("happened_on", *NEVER)
 
 

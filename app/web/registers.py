@@ -19,10 +19,10 @@ from app.db.service import Service
 from app.district import DESKS
 from app.domain.access import Actor
 from app.domain.case_no import case_no, means, number_in
-from app.domain.facts import BEIJING
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import Refused
 from app.domain.registers import EndOfEntry, FieldSpec, FieldType, Kind
+from app.domain.working_time import BEIJING
 from app.web.forms import OVERALL, Form, in_words
 from app.web.frame import STRICT
 from app.web.said import STREETS, short

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from app.api import district, policy
 from app.api.context import Conn, Shouhu
 from app.domain.access import Action, Deny, may
-from app.domain.facts import BEIJING
+from app.domain.working_time import BEIJING
 from app.policy.explanation import LISTS, TABLES
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT

@@ -17,13 +17,14 @@ from app.db.past import report_of
 from app.db.service import Service
 from app.domain import commands as c
 from app.domain.access import Action
-from app.domain.facts import BEIJING, Known, ReportFacts
+from app.domain.facts import Known, ReportFacts
 from app.domain.procedure import Kind, is_step, step_of
 from app.domain.progress import State
 from app.domain.refusals import RefusalCode
 from app.domain.terms import Agency
 from app.domain.terms import Service as Help
 from app.domain.titles import TITLES
+from app.domain.working_time import day_of
 from app.web import choices, facts_seen, outcomes
 from app.web.asks import ON_DUTY as DUTY_ASKS
 from app.web.asks import ON_LEG as LEG_ASKS
@@ -240,7 +241,7 @@ def _title(case: Opened, subject: str) -> tuple[str, str]:
 
 
 def _today(shouhu: Service) -> date:
-    return shouhu.ledger.clock().astimezone(BEIJING).date()
+    return day_of(shouhu.ledger.clock())
 
 
 def _built(doing: Doing, form: Form, today: date) -> c.Command | None:

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from app.domain.facts import BEIJING
+from app.domain.working_time import day_of
 from app.policy.loader import HERE, texts
 
 SUPERVISOR, SECOND, OFFICER = "civil.supervisor.1", "conf.supervisor.1", "police.officer.1"
 
 
 def days(count):
-    return (datetime.now(UTC) + timedelta(days=count)).astimezone(BEIJING).date()
+    return day_of(datetime.now(UTC) + timedelta(days=count))
 
 
 def pack(version, *changes, effective=None):

@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from app.db import tables
 from app.db.vault import sealed_row
-from app.domain.facts import BEIJING
+from app.domain.working_time import day_of
 from tests.api.test_reports import is_problem
 
 SECRET = "whsec_c2hvdWh1LXRlc3RzLWtleS1vZi10aGUtYWdlbmN5ISE="
@@ -89,7 +89,7 @@ async def test_two_children_of_whom_no_name_is_known_are_two_children(api):
 
 
 async def test_a_child_born_today_in_beijing_is_no_child_of_the_future(api):
-    today = datetime.now(UTC).astimezone(BEIJING).date()
+    today = day_of(datetime.now(UTC))
     await api.report(children=[{"birth_date": today.isoformat()}])
     form = {"children": [{"birth_date": (today + timedelta(days=1)).isoformat()}]}
     is_problem(await api.post("school.reporter.1", "/v1/reports", form), 422, "invalid_request")

@@ -9,7 +9,7 @@ import pytest
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import Service
-from app.domain.facts import BEIJING
+from app.domain.working_time import BEIJING
 from app.main import create_app
 from app.policy.entitlement_rows import AmountRow
 from app.policy.loader import load

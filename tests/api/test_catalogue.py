@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.domain.facts import BEIJING
+from app.domain.working_time import BEIJING
 from tests.api.test_reports import is_problem
 
 TODAY = datetime.now(BEIJING).date()

@@ -12,8 +12,8 @@ from app.db import compliance as kept
 from app.db import tables
 from app.db.columns import metadata
 from app.db.walls import APP, DOOR, WALLED, WORKER
-from app.domain.facts import BEIJING
 from app.domain.terms import Role
+from app.domain.working_time import BEIJING
 from app.schedules import COMPLIANCE, COMPLIANCE_DAY, keep_compliance
 from tests.api.test_reports import is_problem
 from tests.world import PATIENCE, World

@@ -17,7 +17,7 @@ from app.domain.access import ENGINE
 from app.domain.commands import AdoptPlan, EnterStage, FileAssessment, RaiseDue, RecomputeDeadlines, ReviewGrade
 from app.domain.determination import Category
 from app.domain.events import event_adapter
-from app.domain.facts import BEIJING, ReportFacts
+from app.domain.facts import ReportFacts
 from app.domain.fold import fold
 from app.domain.referral_commands import AcceptReferral, ReturnReferral
 from app.domain.refusals import Refused
@@ -25,7 +25,7 @@ from app.domain.rounds import Asked, CloseRound, OpenRound, ReturnRound, round_i
 from app.domain.terms import Agency, Grade, Stage
 from app.domain.watch import apply_watch, watch_event_adapter, watch_id
 from app.domain.watch_work import BeginWatch, RaiseDueVisit, RecordVisit
-from app.domain.working_time import day_of
+from app.domain.working_time import BEIJING, day_of
 from app.policy.loader import load
 from tests.api.raw_cards import COUNTS, Raw, by_agency
 from tests.api.test_reports import is_problem
@@ -358,7 +358,7 @@ async def test_the_card_of_a_past_day_stays_as_it_was_when_the_calendar_changes_
         told = {"reason": "调整", "set_by": CIVIL, "at": api.service.ledger.clock()}
         await conn.execute(insert(tables.calendars), {"version": version, "confirmed_until": until, **told})
         holiday = {
-            "day": due.astimezone(BEIJING).date(),
+            "day": day_of(due),
             "kind": "holiday",
             "name": "调整",
             "source": "x",

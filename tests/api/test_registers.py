@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import func, select
 
 from app.db import tables
-from app.domain.facts import BEIJING
+from app.domain.working_time import day_of
 from app.policy.loader import load
 from tests.api.test_reports import is_problem
 
-TODAY = datetime.now(UTC).astimezone(BEIJING).date()
+TODAY = day_of(datetime.now(UTC))
 DAY, LATER = TODAY.isoformat(), (TODAY + timedelta(days=90)).isoformat()
 STREET, COMM, OTHER = "street-110106012.officer.1", "comm-110106012.officer.1", "street-110106013.officer.1"
 STREET_HEAD = "street-110106012.head.1"

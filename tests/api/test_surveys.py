@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db.surveys import quarter_of, survey_answers, survey_invitations
-from app.domain.facts import BEIJING
+from app.domain.working_time import day_of
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import later
 
@@ -40,7 +40,7 @@ async def test_a_code_answers_once_without_an_account_and_results_name_nobody(ap
         assert (await answer(api, typed, overall=5 if n < 5 else 1, help=4)).status_code == 201
     now = (await api.get(CIVIL, f"{SURVEY}/results")).json()
     assert now == before, "the quarter is not over: two looks would differ by the few who answered in between"
-    day = api.service.ledger.clock().astimezone(BEIJING).date()
+    day = day_of(api.service.ledger.clock())
     with later(api, datetime.now(UTC) + timedelta(days=92)):
         few = await told(api)
         assert few["help"]["marks"] == {"1": 0, "2": 0, "3": 0, "4": 9, "5": 0}

@@ -7,7 +7,7 @@ import httpx2
 from sqlalchemy import update
 
 from app.db.surveys import quarter_of, survey_answers
-from app.domain.facts import BEIJING
+from app.domain.working_time import BEIJING
 
 SUPERVISOR, SURVEY = "civil.supervisor.1", "/v1/surveys"
 
