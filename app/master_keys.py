@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db.vault import Algorithm, KeyMissing, Vault, seal, unseal, written
-from app.settings import Settings
+from app.settings import Settings, keys_by_id
 
 KEY_FILE = "keys.json"
 PRIVATE = 0o600
@@ -145,12 +145,6 @@ def make_key_file(path: Path) -> None:
         write_private(path, json.dumps({"master": {new_id(): _new()}, "marks": _new()}, indent=1))
 
 
-def parsed(text: str) -> dict[str, bytes]:
-    """`id:base64,id:base64` as keys by id, in order."""
-    pairs = (part.strip().partition(":") for part in text.split(",") if part.strip())
-    return {key_id: base64.b64decode(encoded, validate=True) for key_id, _, encoded in pairs}
-
-
 def require_vault(settings: Settings) -> Vault:
     """For a process that cannot do without; ValueError where the settings name no key."""
     vault = vault_for(settings)
@@ -164,7 +158,7 @@ def vault_for(settings: Settings) -> Vault | None:
     algorithm = Algorithm(settings.cipher)
     if settings.key_file is not None:
         return Vault(FileKeys(settings.key_file, algorithm), algorithm)
-    master = parsed(settings.master_keys.get_secret_value())
+    master = keys_by_id(settings.master_keys)
     if not master:
         return None
     marks = base64.b64decode(settings.mark_key.get_secret_value(), validate=True)

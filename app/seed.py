@@ -1,6 +1,5 @@
 """Enter the district into the database: divisions, agencies, desks, people with their tokens, and the calendar."""
 
-import hashlib
 import json
 import os
 import secrets
@@ -16,13 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.district import ALIASES, DESKS, DIVISIONS, PEOPLE
+from app.domain.sign_in import token_hash
 from app.domain.terms import Agency, Role
 from app.policy import calendars
-
-
-def token_hash(token: str) -> str:
-    """What is stored of a bearer token."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def tokens_for(path: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The settings, read only by the processes; every one can stand in the environment with the prefix SHOUHU_."""
 
+import base64
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -82,3 +83,9 @@ def settings_of(data_dir: Path) -> Settings:
     found = Settings()
     left = data_dir / SETTINGS_FILE
     return found if found.database_url.get_secret_value() or not left.exists() else Settings(_env_file=left)  # pyright: ignore[reportCallIssue]  (an argument of every settings class)
+
+
+def keys_by_id(setting: SecretStr) -> dict[str, bytes]:
+    """What is written as `id:base64,id:base64`, in order."""
+    pairs = (part.strip().partition(":") for part in setting.get_secret_value().split(",") if part.strip())
+    return {key_id: base64.b64decode(encoded, validate=True) for key_id, _, encoded in pairs}

@@ -1,6 +1,5 @@
 """The connection to Temporal: payloads compressed and encrypted, failures encoded, workers deployed by version."""
 
-import base64
 import dataclasses
 import hashlib
 import os
@@ -21,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
 from temporalio.service import RPCError, RPCStatusCode
 
-from app.settings import Settings
+from app.settings import Settings, keys_by_id
 
 ENCODING = b"binary/shouhu-aesgcm-zlib"
 NONCE = 12
@@ -71,18 +70,12 @@ def data_converter(keys: Mapping[str, bytes]) -> DataConverter:
     )
 
 
-def parse_keys(text: str) -> dict[str, bytes]:
-    """`id:base64,id:base64` as keys by id, in order."""
-    pairs = (part.strip().partition(":") for part in text.split(",") if part.strip())
-    return {key_id: base64.b64decode(encoded, validate=True) for key_id, _, encoded in pairs}
-
-
 async def connect(settings: Settings) -> Client:
     """A client of the namespace, sealed."""
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
-        data_converter=data_converter(parse_keys(settings.payload_keys.get_secret_value())),
+        data_converter=data_converter(keys_by_id(settings.payload_keys)),
     )
 
 

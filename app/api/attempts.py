@@ -16,11 +16,11 @@ from starlette.background import BackgroundTask
 
 from app.db import tables
 from app.db.audit import REFUSED, AuditUnavailable, on_record
-from app.db.keys import digest_of
 from app.db.service import Service
 from app.db.session import DATABASE_ERRORS
 from app.db.walls import open_door
 from app.domain.access import Actor
+from app.domain.sign_in import token_hash
 from app.domain.terms import Agency
 
 ON_RECORD, TOLD = RateLimitItemPerHour(20), RateLimitItemPerHour(1)  # default
@@ -81,7 +81,7 @@ async def _note(request: Request, status: int, code: str) -> None:
 async def _shut_out(conn: AsyncConnection, request: Request, shouhu: Service) -> tuple[Actor | None, str]:
     """Whose token, key or session it was before it ended; a word that nobody ever had is nobody's."""
     said = getattr(request.state, "said", None)
-    found = said and await conn.execute(SHUT_OUT, {"digest": digest_of(said), "at": shouhu.ledger.clock()})
+    found = said and await conn.execute(SHUT_OUT, {"digest": token_hash(said), "at": shouhu.ledger.clock()})
     row = found.first() if found else None
     if row is None:
         return None, ""

@@ -60,7 +60,7 @@ async def read_benefits(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> l
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CASE, subject_of(progress))
     pack = await shouhu.ledger.pack(conn, progress.policy)
-    return list(_received(progress, pack.file.benefits, _today(shouhu)))
+    return list(_received(progress, pack.file.benefits, day_of(shouhu.ledger.clock())))
 
 
 @router.get("/benefits/touched", operation_id="touched_benefits")
@@ -76,14 +76,14 @@ async def touched_benefits(
     found = []
     for one in page.items:
         pack = await shouhu.ledger.pack(conn, one.policy)
-        touched = [r for r in _received(one.progress, pack.file.benefits, _today(shouhu)) if r.move is not Move.STAY]
+        touched = [
+            r
+            for r in _received(one.progress, pack.file.benefits, day_of(shouhu.ledger.clock()))
+            if r.move is not Move.STAY
+        ]
         if touched:
             found.append(TouchedCase(id=one.id, number=one.number, touched=touched))
     return Page(items=found, next=page.next)
-
-
-def _today(shouhu: Shouhu) -> date:
-    return day_of(shouhu.ledger.clock())
 
 
 def _received(progress: Progress, rules: BenefitRules, today: date) -> Iterator[Received]:

@@ -1,7 +1,6 @@
 """Accounts and sessions: passwords as argon2 hashes, one-time codes that count once, sessions that live on the server and end there."""
 
 import asyncio
-import hashlib
 import secrets
 import unicodedata
 from datetime import datetime, timedelta
@@ -24,7 +23,7 @@ from app.db.people import actor_by_session
 from app.db.vault import opened_one, sealed_row
 from app.db.walls import open_door
 from app.domain.sight import Actor
-from app.domain.sign_in import ABSOLUTE, IDLE, Guarded, steps_at
+from app.domain.sign_in import ABSOLUTE, IDLE, Guarded, steps_at, token_hash
 from app.domain.terms import Agency
 
 ISSUER = "Shouhu 守护"
@@ -110,7 +109,7 @@ async def _stranger(conn: AsyncConnection, alias: str, now: datetime) -> Guarded
 async def begin_session(conn: AsyncConnection, person_id: str, now: datetime) -> str:
     """The token of a new session for somebody who has proved who they are; empty for whoever was shut out."""
     token = secrets.token_urlsafe(32)
-    row = {"token_hash": _digest(token), "person_id": person_id, "began_at": now, "seen_at": now}
+    row = {"token_hash": token_hash(token), "person_id": person_id, "began_at": now, "seen_at": now}
     await conn.execute(sessions.insert(), row)
     who = await actor_by_session(conn, token, now)
     if who is None:
@@ -131,7 +130,7 @@ async def _refused(conn: AsyncConnection, person_id: str) -> None:
 
 async def end_session(conn: AsyncConnection, token: str, now: datetime) -> None:
     """It is not good any more, here and everywhere."""
-    mine = update(sessions).where(sessions.c.token_hash == _digest(token), sessions.c.ended_at.is_(None))
+    mine = update(sessions).where(sessions.c.token_hash == token_hash(token), sessions.c.ended_at.is_(None))
     await conn.execute(mine.values(ended_at=now))
 
 
@@ -142,10 +141,6 @@ async def end_sessions(conn: AsyncConnection, person_id: str, now: datetime) -> 
         sessions.c.began_at > now - ABSOLUTE,
     )  # fmt: skip
     return (await conn.execute(mine.values(ended_at=now))).rowcount
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _is_right(stored: str, password: str) -> bool:

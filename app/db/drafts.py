@@ -1,6 +1,5 @@
 """A report while it is written: on the server alone, found by a secret of the browser's, gone a day after it was last touched."""
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from app.db.receipts import ALPHABET, plain
 from app.db.vault import forget_keys, opened_one, sealed_row
 from app.db.walls import open_door
 from app.domain.access import Actor
+from app.domain.sign_in import token_hash
 from app.domain.terms import Agency, ReporterClass, Role
 from app.files.kinds import BadFile, FileFault
 
@@ -47,7 +47,7 @@ async def make_link(
 ) -> tuple[str, str]:
     """Its id and its code, which is shown once; `of` has agency, desk, division, reporter_class and, where it is known, name."""
     code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-    row = {"id": f"link-{uuid.uuid4().hex}", "code_hash": _digest(code), "unit": unit, **of, "made_by": made_by}
+    row = {"id": f"link-{uuid.uuid4().hex}", "code_hash": token_hash(code), "unit": unit, **of, "made_by": made_by}
     await conn.execute(entry_links.insert(), {**row, "made_at": now})
     return str(row["id"]), "-".join(code[at : at + 4] for at in range(0, CODE_LENGTH, 4))
 
@@ -60,7 +60,7 @@ async def end_link(conn: AsyncConnection, link_id: str, now: datetime) -> bool:
 
 async def link_by_code(conn: AsyncConnection, code: str) -> str | None:
     """The id of the link that is in use under this code."""
-    mine = entry_links.c.code_hash == _digest(plain(code))
+    mine = entry_links.c.code_hash == token_hash(plain(code))
     return (
         await conn.execute(select(entry_links.c.id).where(mine, entry_links.c.ended_at.is_(None)))
     ).scalar_one_or_none()
@@ -72,7 +72,7 @@ async def begin(
     """The secret of a new draft; its hash alone is kept."""
     token = secrets.token_urlsafe(32)
     row = {
-        "id": f"draft-{uuid.uuid4().hex}", "token_hash": _digest(token), "link_id": link_id, "person_id": person_id,
+        "id": f"draft-{uuid.uuid4().hex}", "token_hash": token_hash(token), "link_id": link_id, "person_id": person_id,
         "said": said, "began_at": now, "seen_at": now,
     }  # fmt: skip
     await open_door(conn)
@@ -95,7 +95,7 @@ async def draft_of(conn: AsyncConnection, token: str, now: datetime) -> Draft | 
     query = (
         select(drafts, link.unit, link.agency, link.desk, link.division, link.reporter_class, link.name)
         .outerjoin(entry_links, link.id == drafts.c.link_id)
-        .where(drafts.c.token_hash == _digest(token), drafts.c.seen_at > now - files.WAITS)
+        .where(drafts.c.token_hash == token_hash(token), drafts.c.seen_at > now - files.WAITS)
         .with_for_update(of=drafts)
     )
     await open_door(conn)
@@ -133,7 +133,7 @@ async def filed(conn: AsyncConnection, draft_id: str, case_id: str, now: datetim
 async def drop(conn: AsyncConnection, token: str) -> None:
     """Whoever wrote it wants it gone, with its files; one that was filed stays, for its receipt."""
     await open_door(conn)
-    mine = (drafts.c.token_hash == _digest(token), drafts.c.case_id.is_(None))
+    mine = (drafts.c.token_hash == token_hash(token), drafts.c.case_id.is_(None))
     gone = (await conn.execute(delete(drafts).where(*mine).returning(drafts.c.id))).scalar_one_or_none()
     if gone:
         await forget_keys(conn, [gone])
@@ -145,7 +145,3 @@ async def forget(conn: AsyncConnection, now: datetime) -> int:
     """Drafts that nobody went on with, and files that no case took; how many."""
     old = delete(drafts).where(drafts.c.seen_at < now - files.WAITS).returning(drafts.c.id)
     return await forget_keys(conn, (await conn.execute(old)).scalars()) + await files.forget(conn, now)
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,6 +1,5 @@
 """Keys of machines: shown once, kept as a hash, bound to a unit and scopes, good until they expire or are revoked."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from app.db import tables
 from app.db.account_tables import api_keys
 from app.domain.keys import Bound, overlap_ends, refusal_of
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.sign_in import token_hash
 from app.domain.terms import KeyScope
 
 PREFIX = "shk_"
@@ -68,7 +68,7 @@ async def issue(
         raise Refused(refusal)
     made = NewKey(f"key-{secrets.token_hex(8)}", PREFIX + secrets.token_urlsafe(32))
     row = {
-        **bound.model_dump(), "id": made.id, "digest": digest_of(made.secret), "scopes": sorted(set(scopes)), "label": label,
+        **bound.model_dump(), "id": made.id, "digest": token_hash(made.secret), "scopes": sorted(set(scopes)), "label": label,
         "made_by": by, "made_at": now, "expires_at": expires_at,
     }  # fmt: skip
     await conn.execute(insert(api_keys), row)
@@ -89,8 +89,3 @@ async def rotate(
 async def revoke(conn: AsyncConnection, key_id: str, now: datetime) -> None:
     """At the next request it is worth nothing; once more changes nothing."""
     await conn.execute(update(api_keys).where(key.id == key_id, key.revoked_at.is_(None)).values(revoked_at=now))
-
-
-def digest_of(secret: str) -> str:
-    """256 bits of chance need no slow hash."""
-    return hashlib.sha256(secret.encode()).hexdigest()

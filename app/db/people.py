@@ -1,6 +1,5 @@
 """Who asks: the person behind a token, or the deputy of somebody who is away."""
 
-import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
@@ -10,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables, walls
 from app.domain import sight
 from app.domain.access import OVERSIGHT, Actor
-from app.domain.sign_in import ABSOLUTE, IDLE
+from app.domain.sign_in import ABSOLUTE, IDLE, token_hash
 from app.domain.terms import Agency, KeyScope, Role
 
 FRESH = timedelta(minutes=1)
@@ -19,7 +18,7 @@ FRESH = timedelta(minutes=1)
 
 async def actor_by_token(conn: AsyncConnection, token: str) -> Actor | None:
     """The active person with this token; the transaction sees from now on what that person may see."""
-    row = await walls.entered(conn, hashlib.sha256(token.encode()).hexdigest())
+    row = await walls.entered(conn, token_hash(token))
     return _actor(row) if row else None
 
 
@@ -33,7 +32,7 @@ async def names(conn: AsyncConnection, accounts: Collection[str] | None = None) 
 
 async def actor_by_key(conn: AsyncConnection, secret: str, now: datetime) -> Actor | None:
     """The system with this key, while it is good; it has one name through all its keys, so that it can repeat what it sent."""
-    row = await walls.entered_by_key(conn, hashlib.sha256(secret.encode()).hexdigest(), now)
+    row = await walls.entered_by_key(conn, token_hash(secret), now)
     if row is None:
         return None
     return Actor(
@@ -44,7 +43,7 @@ async def actor_by_key(conn: AsyncConnection, secret: str, now: datetime) -> Act
 
 async def actor_by_session(conn: AsyncConnection, token: str, now: datetime, *, is_seen: bool = True) -> Actor | None:
     """The active person whose session this is; their sight likewise. It is seen again, unless nobody did anything."""
-    digest = hashlib.sha256(token.encode()).hexdigest()
+    digest = token_hash(token)
     row = await walls.resumed(conn, {"digest": digest, "seen_after": now - IDLE, "began_after": now - ABSOLUTE})
     if row is None:
         return None

@@ -152,7 +152,7 @@ def _may_manage_calendar(actor: Actor) -> bool:
 
 def _supervises(actor: Actor) -> bool:
     """Of civil affairs or the joint conference office, and no administrator beside it."""
-    return actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR) and not actor.has(*ADMINS)
+    return actor.supervises and not actor.has(*ADMINS)
 
 
 def _may_manage_policy(actor: Actor) -> bool:
@@ -171,7 +171,7 @@ def _may_read_audit(actor: Actor) -> bool:
 
 def _may_manage_accounts(actor: Actor) -> bool:
     """Who has an account, and whether it is in use; not what it may do."""
-    return actor.has(Role.ADMIN) and not actor.has(Role.SECURITY_ADMIN, Role.AUDITOR)
+    return actor.runs_the_system
 
 
 def _may_manage_rights(actor: Actor) -> bool:
@@ -251,7 +251,7 @@ def _move_task(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
 
 
 def _district_supervisor(actor: Actor, subject: CaseSubject) -> RefusalCode | None:
-    return None if actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR) else RefusalCode.NOT_ALLOWED
+    return None if actor.supervises else RefusalCode.NOT_ALLOWED
 
 
 def _urge(actor: Actor, subject: CaseSubject) -> RefusalCode | None:

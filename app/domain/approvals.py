@@ -13,7 +13,7 @@ from typing import Any
 from app.domain.compartment import may_open
 from app.domain.policy import Frozen
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import ADMINS, HEADS, OVERSIGHT, STAFF, Actor, keeps
+from app.domain.sight import ADMINS, HEADS, STAFF, Actor, keeps
 from app.domain.terms import Agency, Role, Term
 
 MOST_CHILDREN = 50
@@ -77,7 +77,7 @@ def may_propose(actor: Actor, act: Act) -> bool:
         return False
     if act is Act.UNSEAL:
         return may_open(actor)
-    return act not in (Act.DELETE, Act.HOLD) or _supervises(actor)
+    return act not in (Act.DELETE, Act.HOLD) or actor.supervises
 
 
 def require_second(actor: Actor, proposal: Proposal, now: datetime) -> None:
@@ -95,11 +95,7 @@ def require_second(actor: Actor, proposal: Proposal, now: datetime) -> None:
 def _may_approve(actor: Actor, proposal: Proposal) -> bool:
     if not may_propose(actor, proposal.act) or not actor.has(*HEADS, Role.PROCURATOR):
         return False
-    if proposal.act in (Act.DELETE, Act.HOLD, Act.UNSEAL) or _supervises(actor):
+    if proposal.act in (Act.DELETE, Act.HOLD, Act.UNSEAL) or actor.supervises:
         return True
     own = proposal.desk in (actor.desk, *keeps(actor))
     return own or (actor.agency is proposal.agency and not actor.agency.is_territorial)
-
-
-def _supervises(actor: Actor) -> bool:
-    return actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR)

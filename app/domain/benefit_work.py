@@ -22,17 +22,13 @@ COSTS = "medical_costs"
 """The procedure that a bill goes through."""
 
 
-def _today(now: datetime) -> date:
-    return day_of(now)
-
-
 def _require_child(progress: Progress, child_id: str) -> None:
     if child_id not in {child.id for child in progress.children}:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
 
 
 def _require_past(day: date, now: datetime) -> None:
-    if day > _today(now):
+    if day > day_of(now):
         raise Refused(RefusalCode.DATE_IN_FUTURE, date=day.isoformat())
 
 
@@ -45,15 +41,15 @@ def _decide_benefit(progress: Progress, command: bc.DecideBenefit, policy: Polic
         yuan = Decimal(0) if command.verdict is Verdict.STOP else command.yuan
         if yuan is None:
             raise Refused(RefusalCode.AMOUNT_NEEDED)
-        change_amount(held, yuan, _today(now))
+        change_amount(held, yuan, day_of(now))
     else:
-        yuan = _first_amount(progress, command, policy.benefits, _today(now))
+        yuan = _first_amount(progress, command, policy.benefits, day_of(now))
     takes_away = command.verdict is Verdict.REFUSE or (held and yuan is not None and held.is_less(yuan))
     if takes_away and not command.note.strip():
         raise Refused(RefusalCode.REASONS_NEEDED)
     decided = e.BenefitDecided(
         **signed(command.by, now), child_id=command.child_id, benefit=command.benefit, verdict=command.verdict,
-        yuan=yuan, since=_today(now), other_policy=command.other_policy,
+        yuan=yuan, since=day_of(now), other_policy=command.other_policy,
     )  # fmt: skip
     return (decided,)
 
@@ -87,7 +83,7 @@ def _choose_highest(progress: Progress, command: bc.ChooseHighest, policy: Polic
     """The family's signature under the comparison; a switch to less than before needs that it was heard."""
     _require_child(progress, command.child_id)
     _require_past(command.signed_on, now)
-    rules, today = policy.benefits, _today(now)
+    rules, today = policy.benefits, day_of(now)
     comparison = _comparison(command, rules, today)
     if not comparison.is_due:
         raise Refused(RefusalCode.NOTHING_TO_CHOOSE, met=tuple(line.benefit.value for line in comparison.met))

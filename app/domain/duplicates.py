@@ -7,8 +7,8 @@ the latter, and twins the birth date as well.
 from datetime import date, timedelta
 from math import log2
 
-from app.domain.identity import id_findings, known_name, normal_id
-from app.domain.matching import DOCUMENT, Match, Reason, school_key
+from app.domain.identity import id_findings, is_document, known_name, normal_id
+from app.domain.matching import Match, Reason, school_key
 from app.domain.policy import Frozen
 from app.domain.surnames import surname_of
 
@@ -94,7 +94,7 @@ def _other_child(name: Reason | None, birth: Reason | None, reasons: tuple[Reaso
 
 def _id(a: Known, b: Known) -> Reason | None:
     one, other = normal_id(a.id_no), normal_id(b.id_no)
-    if not (_is_document(one) and _is_document(other)):
+    if not (is_document(one) and is_document(other)):
         return None
     if one == other:
         return SAME_ID
@@ -102,10 +102,6 @@ def _id(a: Known, b: Known) -> Reason | None:
     if all(sound):
         return IDS_DIFFER
     return ID_MISTYPED if any(sound) and _is_slip(one, other) else None
-
-
-def _is_document(number: str) -> bool:
-    return DOCUMENT.fullmatch(number) is not None and len(set(number)) > 1
 
 
 def _is_slip(one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from app.domain.policy import Frozen
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import ADMINS, OVERSIGHT, STAFF, Actor
+from app.domain.sight import ADMINS, STAFF, Actor
 from app.domain.terms import Role, Term
 
 REVIEWED_WITHIN = timedelta(hours=24)
@@ -43,7 +43,7 @@ def may_break_glass(actor: Actor) -> bool:
 
 def may_review(actor: Actor) -> bool:
     """The supervisors of civil affairs and of the joint conference office."""
-    return actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR) and not actor.has(*ADMINS)
+    return actor.supervises and not actor.has(*ADMINS)
 
 
 def require_reviewer(actor: Actor, read: Read) -> None:

@@ -15,6 +15,7 @@ LAST = 64
 """Names of which it is remembered how they are compared: whoever goes through many children asks it several times of each."""
 BLANKS = re.compile(r"[\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 """White space, and the invisible marks that come along when text is pasted from a chat."""
+DOCUMENT = re.compile(r"[0-9A-Z]{8,}")
 DASHES = re.compile(r"[-\u2010-\u2015\u2212]")
 
 REMARK = re.compile(r"[（(【\[][^（()）【】\[\]]*(?:[）)】\]]|$)")
@@ -34,6 +35,11 @@ SERVICE = re.compile(r"1[0-9]{2}|12[0-9]{3}|9[56][0-9]{3,4}|[48]00[0-9]{7}")
 def normal_id(text: str) -> str:
     """Half-width, no blanks or dashes, capital X."""
     return DASHES.sub("", BLANKS.sub("", unicodedata.normalize("NFKC", text))).upper()
+
+
+def is_document(number: str) -> bool:
+    """Not 不详, 0 or 111111111111111111; a passport's number counts."""
+    return DOCUMENT.fullmatch(number) is not None and len(set(number)) > 1
 
 
 def id_findings(id_no: str, birth_date: date | None = None, sex: str | None = None) -> tuple[str, ...]:

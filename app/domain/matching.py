@@ -4,7 +4,7 @@ import re
 import unicodedata
 from datetime import date, datetime, timedelta
 
-from app.domain.identity import LENGTH, id_findings, known_name, normal_id
+from app.domain.identity import LENGTH, id_findings, is_document, known_name, normal_id
 from app.domain.policy import Frozen
 
 SUGGESTS_AT = 0.55
@@ -12,7 +12,6 @@ SAME_INCIDENT = timedelta(days=3)
 ONE_DAY = timedelta(days=1)
 STREET_CODE = 9
 LONG_NAME = 3
-DOCUMENT = re.compile(r"[0-9A-Z]{8,}")
 
 NO_SCHOOL = re.compile(r"^(?:未|无|不|没)")
 SCHOOL_NOISE = re.compile(r"[\s第校区市]|北京|丰台")
@@ -88,18 +87,13 @@ def score(a: Candidate, b: Candidate) -> Match:
 
 def _id(a: Candidate, b: Candidate) -> Reason | None:
     one, other = normal_id(a.id_no or ""), normal_id(b.id_no or "")
-    if not (_is_document(one) and _is_document(other)):
+    if not (is_document(one) and is_document(other)):
         return None
     if one == other:
         return SAME_ID
     if len(one) == len(other) == LENGTH and sum(x != y for x, y in zip(one, other, strict=True)) == 1:
         return ID_ONE_OFF
     return IDS_DIFFER if _is_own_number(a) and _is_own_number(b) else None
-
-
-def _is_document(number: str) -> bool:
-    """Not 不详, 0 or 111111111111111111; a passport's number counts."""
-    return DOCUMENT.fullmatch(number) is not None and len(set(number)) > 1
 
 
 def _is_own_number(child: Candidate) -> bool:

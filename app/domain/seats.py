@@ -12,8 +12,7 @@ GIVEN = tuple(role for role in Role if role not in (Role.MACHINE, Role.ENGINE))
 
 def may_see_seats(actor: Actor) -> bool:
     """The three administrators, the supervisors, and the heads of an office."""
-    supervises = actor.agency in OVERSIGHT and actor.has(Role.SUPERVISOR)
-    return actor.has(*ADMINS, Role.DESK_HEAD, Role.AGENCY_HEAD) or supervises
+    return actor.has(*ADMINS, Role.DESK_HEAD, Role.AGENCY_HEAD) or actor.supervises
 
 
 def sees_every_seat(actor: Actor) -> bool:

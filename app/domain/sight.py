@@ -69,6 +69,16 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
         return self.scopes is None or (self.unit is None and any(scope in of_cases for scope in self.scopes))
 
     @property
+    def supervises(self) -> bool:
+        """A supervisor of civil affairs or of the joint conference office."""
+        return self.agency in OVERSIGHT and self.has(Role.SUPERVISOR)
+
+    @property
+    def runs_the_system(self) -> bool:
+        """The system administrator, and no other of the three beside it."""
+        return self.has(Role.ADMIN) and not self.has(Role.SECURITY_ADMIN, Role.AUDITOR)
+
+    @property
     def oversees_district(self) -> bool:
         """The supervisors of civil affairs, and everybody who works in the joint conference office; no administrator."""
         if self.has(*ADMINS):

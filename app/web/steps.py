@@ -165,7 +165,7 @@ async def _answer(request: Request, conn: AsyncConnection, shouhu: Service, doin
     kept = await _keep(conn, shouhu, case, place, form)
     if form.one("keep"):
         return Response(status_code=204 if kept else 409, headers=STRICT)
-    asked = _built(doing, form, _today(shouhu))
+    asked = _built(doing, form, day_of(shouhu.ledger.clock()))
     if form.one("go") != "yes" and asked is not None:
         return await _page(request, conn, shouhu, doing, form, await _tried(conn, shouhu, doing, form, asked))
     done = await form.perform(
@@ -211,7 +211,7 @@ async def _tried(
 ) -> dict[str, Any] | None:
     """What the rules make of it, in words; None with the refusal in the form."""
     case = doing.case
-    asked = asked or _built(doing, form, _today(shouhu))
+    asked = asked or _built(doing, form, day_of(shouhu.ledger.clock()))
     if asked is None:
         return None
     done = await form.attempt(
@@ -238,10 +238,6 @@ def _title(case: Opened, subject: str) -> tuple[str, str]:
     if case.progress.referral(subject) or case.progress.duty(subject):
         return case.title_of(subject)
     return ("接办单位的新任务", "the new task of the agency that takes it")
-
-
-def _today(shouhu: Service) -> date:
-    return day_of(shouhu.ledger.clock())
 
 
 def _built(doing: Doing, form: Form, today: date) -> c.Command | None:
@@ -297,7 +293,7 @@ async def _page(
         },
         "doing": doing, "ends": LEG_ASKS["complete"],
         "form": form, "tried": tried, "subject": doing.case.title_of(subject) if subject else None, "overall": OVERALL,
-        "agencies": tuple(Agency), "services": tuple(Help), "lines": ITEMS, "kinds": Kind, "ways": ways, "today": _today(shouhu),
+        "agencies": tuple(Agency), "services": tuple(Help), "lines": ITEMS, "kinds": Kind, "ways": ways, "today": day_of(shouhu.ledger.clock()),
         "child_options": named, "choices": offered, **(_may_be_found(doing, named) if doing.known else {}),
     }  # fmt: skip
     return await show(request, conn, doing.case.who, "step.html", {**facts, **more}, status=form.status)
