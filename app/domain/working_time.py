@@ -33,7 +33,7 @@ def utc(at: datetime) -> datetime:
 
 def day_of(at: datetime) -> date:
     """The local day of an instant."""
-    return day_of(at)
+    return at.astimezone(BEIJING).date()
 
 
 def local_instant(day: date, clock_time: time) -> datetime:
