@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, select
 
 from app.api.context import Conn, Shouhu, Who, is_kept, numbers_of, visible
-from app.api.pages import Cursor, Limit, Page, in_words, numbered, page_of
+from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, page_of
 from app.api.strict import StrictRoute
 from app.db import approvals as two
 from app.db import tables
@@ -117,4 +117,6 @@ async def reject(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Appr
 async def _shown(conn: Conn, row: Row) -> ApprovalRow:
     (found,) = await opened(conn, [row._mapping], tables.approvals)
     number = (await numbers_of(conn, [found["case_id"]])).get(found["case_id"]) if found["case_id"] else None
-    return ApprovalRow.model_validate({**found, "case_no": number})
+    about = {found["case_id"]} - {None}
+    said = (await hiding(conn, about))(about, {"note": found["note"]})
+    return ApprovalRow.model_validate({**found, **said, "case_no": number})

@@ -1,7 +1,7 @@
 """Lists in pages: the one way from a query and what it is sorted by to one page and the cursor of the next."""
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from app.db.vault import opened, sealing
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.child_file import PREFIX
+from app.domain.masking import Mask, names_of, without
 
 T = TypeVar("T", bound=BaseModel)
 Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
@@ -56,19 +57,47 @@ async def in_words(conn: AsyncConnection, who: Actor, action: str, page: Page[T]
     sealed = [*sealing(of).columns]
     told = [one for one in page.items if any(getattr(one, name) is not None for name in sealed)]
     if told:
-        child, ids = tables.children.c, {str(of).removeprefix(PREFIX) for one in told for of in _subjects(one)}
+        child, ids = tables.children.c, {about for one in told for about in _about(one)}
         children = select(child.id).where(or_(child.case_id.in_(ids), child.id.in_(ids))).order_by(child.id)
         named = list((await conn.execute(children)).scalars())
         await before_reading(conn, who, action, None, sealed, children=named)
     rows = await opened(conn, [one.model_dump() for one in page.items], of)
-    said = [{name: row[name] for name in sealing(of).columns} for row in rows]
+    hide = await hiding(conn, {about for one in page.items for about in _about(one)})
+    said = [
+        hide(_about(one), {name: row[name] for name in sealing(of).columns})
+        for one, row in zip(page.items, rows, strict=True)
+    ]
     items = [one.model_copy(update=words) for one, words in zip(page.items, said, strict=True)]
     return Page(items=items, next=page.next)
 
 
-def _subjects(row: BaseModel) -> list[str]:
-    """What a row is about, by the ids that it has."""
-    return [said for name in ("case_id", "subject_id", "stream_id") if (said := getattr(row, name, None))]
+def _about(row: BaseModel) -> set[str]:
+    """The cases or children that a row is about, by the ids that it has."""
+    named = (getattr(row, name, None) for name in ("case_id", "subject_id", "stream_id"))
+    return {str(said).removeprefix(PREFIX) for said in named if said}
+
+
+Hide = Callable[[Collection[str], Mapping[str, Any]], dict[str, Any]]
+
+
+async def hiding(conn: AsyncConnection, about: Collection[str]) -> Hide:
+    """For words that somebody gave as a reason, told to others than the case is: without those whom these cases or children name, and
+    without who reported them."""
+    child, report = tables.children, tables.reports
+    of = select(child).where(or_(child.c.case_id.in_(about), child.c.id.in_(about)))
+    children = await opened(conn, (await conn.execute(of)).mappings(), child, lenient=True)
+    cases = {*about, *(one["case_id"] for one in children if one["case_id"])}
+    asked = select(report.c.case_id, report.c.family, report.c.reporter).where(report.c.case_id.in_(cases))
+    reports = await opened(conn, (await conn.execute(asked)).mappings(), report, lenient=True)
+
+    def hide(about: Collection[str], said: Mapping[str, Any]) -> dict[str, Any]:
+        own = [one for one in children if one["id"] in about or one["case_id"] in about]
+        cases = {*about, *(one["case_id"] for one in own if one["case_id"])}
+        told = [one for one in reports if one["case_id"] in cases]
+        traces = [trace for one in told for trace in names_of(one["reporter"] or {})]
+        return Mask([*own, *told])({name: text and without(text, traces) for name, text in said.items()})
+
+    return hide
 
 
 async def numbered(conn: AsyncConnection, page: Page[T], name: str) -> Page[T]:

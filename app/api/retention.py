@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from app.api.context import Conn, Shouhu, Who, numbers_of, progress_of
-from app.api.pages import Cursor, Limit, Page, in_words, numbered, page_of
+from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
@@ -179,7 +179,9 @@ async def _shown(conn: Conn, hold_id: str) -> HoldRow:
     rows = (await conn.execute(select(tables.legal_holds).where(hold.id == hold_id))).mappings()
     (found,) = await opened(conn, rows, tables.legal_holds)
     number = (await numbers_of(conn, [found["subject_id"]])).get(found["subject_id"])
-    return HoldRow.model_validate({**found, "case_no": number})
+    about = {found["subject_id"]}
+    said = (await hiding(conn, about))(about, {"note": found["note"]})
+    return HoldRow.model_validate({**found, **said, "case_no": number})
 
 
 def _require(allowed: bool) -> None:

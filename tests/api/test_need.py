@@ -118,7 +118,8 @@ async def test_a_full_view_is_one_step_ends_by_itself_and_is_on_record_and_told_
     case, own = await known_child(api)
     path = f"/v1/cases/{case}"
     assert (await api.post("police.officer.1", f"{path}/full-view", {"need": "visit", "note": ""})).status_code == 422
-    opened = (await api.post("police.officer.1", f"{path}/full-view", WHY)).json()
+    named = f"{WHY['note']}：{NAME}，{REPORTER}告知，{KIN_PHONE}"
+    opened = (await api.post("police.officer.1", f"{path}/full-view", {**WHY, "note": named})).json()
     content = (await api.get("police.officer.1", path)).json()["content"]
     assert (content["children"][0]["name"], content["children"][0]["residence"]) == (NAME, HOME)
     assert NAME not in (await api.get("civil.officer.1", path)).text, "open for its person alone"
@@ -134,8 +135,15 @@ async def test_a_full_view_is_one_step_ends_by_itself_and_is_on_record_and_told_
     assert (told[0]["kind"], told[0]["subject"], told[0]["case_id"]) == ("full_view", opened["id"], case)
     listed = (await api.get(f"{lead}.head.1", "/v1/full-views")).json()["items"]
     assert [(one["person_id"], one["reason"], one["note"]) for one in listed if one["case_id"] == case] == [
-        ("police.officer.1", "visit", WHY["note"])
-    ]
+        ("police.officer.1", "visit", f"{WHY['note']}：欧阳*，***告知，139****0001")
+    ], "a reason names nobody to those who have given none"
+    proposed = {"act": "export", "parameters": {"case": case}, "reason": "verify", "note": named}
+    shown = [await api.post("civil.head.1", "/v1/approvals", proposed), await api.get("civil.head.1", "/v1/approvals")]
+    held = await api.post("civil.supervisor.1", f"/v1/retention/{case}/holds", {"reason": "litigation", "note": named})
+    shown += [held, await api.get("conf.supervisor.1", "/v1/retention/holds")]
+    assert [(case in one.text, "欧阳*" in one.text, NAME in one.text, REPORTER in one.text) for one in shown] == [
+        (True, True, False, False)
+    ] * 4
     assert case not in (await api.get("edu.officer.1", "/v1/full-views")).text
     await shut(api)
     assert NAME not in (await api.get("police.officer.1", path)).text
