@@ -1,6 +1,7 @@
 """The visits that a desk owes: the children whom it watches, the next visit first, with who they are and where they live."""
 
 from fastapi import APIRouter
+from pydantic import Field
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +17,7 @@ from app.db.need import open_on
 from app.domain.child_file import file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
+from app.domain.facts import Relation
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.watch import child_of
 
@@ -29,6 +31,10 @@ class DueVisit(WatchRow):
     name: str
     residence: str
     is_full: bool = False
+    several: list[Relation] = Field(
+        default=[],
+        description="What more than one of the family is to the child: `family` of a visit can say nothing of them, `guardians` can.",
+    )
 
 
 @router.get("/visits", operation_id="due_visits")
@@ -75,4 +81,6 @@ async def _record(conn: AsyncConnection, own: str) -> ChildRecord:
 
 def _named(row: Stored, record: ChildRecord, lens: Lens) -> DueVisit:
     said = {field.value: entry.value if (entry := record.entry(field)) else "" for field in SHOWN}
-    return DueVisit.model_validate({**row_of(row).model_dump(), **lens(said, record.named), "is_full": lens.full})
+    return DueVisit.model_validate(
+        {**row_of(row).model_dump(), **lens(said, record.named), "is_full": lens.full, "several": record.several}
+    )

@@ -1,6 +1,8 @@
 """The watch over children, 监测预防: visits that are due at a desk, what they found, and the end of the watch."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,7 +28,7 @@ from app.domain.ledgers import categories
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
 from app.domain.typed import Text
-from app.domain.visit import Finding, Outcome, VisitForm, counted_from
+from app.domain.visit import Finding, Outcome, VisitForm, VisitRecorded, counted_from
 from app.domain.watch import EndReason, Watch, child_of
 from app.domain.watch_work import EndWatch, RecordVisit, VerifyWarning
 from app.domain.working_time import day_of
@@ -152,6 +154,10 @@ class Watched(BaseModel):
     grade: Grade
     replayed: bool
     warnings: list[OpenWarning] = []
+    left_out: list[Relation] = Field(
+        default=[],
+        description="Of whom what was seen is not kept: several of the family are that, and a child at risk is not refused for it.",
+    )
     report: str | None = Field(default=None, description="The case that the visit's report of a child at risk became.")
     receipt: str | None = None
 
@@ -341,5 +347,11 @@ async def _perform(
     now = done.progress
     return Watched(
         version=done.version, visit_due_at=now.visit.due_at, is_open=now.is_open, grade=now.grade, replayed=done.replayed,
-        warnings=_warnings(now),
+        warnings=_warnings(now), left_out=_left_out(command, done.events),
     )  # fmt: skip
+
+
+def _left_out(command: Command, events: Iterable[Any]) -> list[Relation]:
+    said = command.form.facts.family if isinstance(command, RecordVisit) and command.form else {}
+    kept = next((one.form.facts.family for one in events if isinstance(one, VisitRecorded) and one.form), said)
+    return [one for one in said if one not in kept]

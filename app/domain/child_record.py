@@ -13,7 +13,7 @@ from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
 from app.domain.compartment import PLACE, kept_back
 from app.domain.determination import ChildFound
 from app.domain.entitlement import Held
-from app.domain.facts import ChildSeen, FactsSeen, ReportFacts
+from app.domain.facts import ChildSeen, FactsSeen, Relation, ReportFacts
 from app.domain.policy import SENTENCED, Frozen
 from app.domain.progress import Child, State
 from app.domain.terms import Agency, CloseReason, Grade, Safety, Stage
@@ -188,6 +188,12 @@ class ChildRecord(Frozen):
         visits = ((seen.event, seen.event.form.facts) for seen in self.visits if seen.event.form)
         seen = [(counted_from(visit.day, visit.at), facts) for visit, facts in visits if facts != NOTHING_SEEN]
         return self.folded(sorted((*self.later, *seen, *more), key=itemgetter(0)))
+
+    @property
+    def several(self) -> tuple[Relation, ...]:
+        """What more than one of the family is to the child: of these nobody can say by that word alone whom they saw."""
+        family = [one.relation for one in facts.guardians] if (facts := self.facts_with()) else []
+        return tuple(one for one in dict.fromkeys(family) if family.count(one) > 1)
 
     def folded(self, later: Iterable[tuple[datetime, FactsSeen | ReportFacts | None]]) -> ReportFacts | None:
         """What was reported first, with these in their order."""

@@ -1,12 +1,12 @@
 """The visit to a child, 走访探视: what the form asks, what it finds, and the warnings that must be verified within their time."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 
 from app.domain.clock import Clock
 from app.domain.commands import Command
-from app.domain.facts import FactsSeen
+from app.domain.facts import FactsSeen, Relation
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Role, Rung, Service, Term
@@ -69,6 +69,11 @@ class VisitForm(Frozen):
     acknowledged: Acknowledgement | None = None
     needs: tuple[Service, ...] = ()
     facts: FactsSeen = FactsSeen()
+
+    def without(self, relations: Collection[Relation]) -> Self:
+        """The same without what was seen of these of the family."""
+        family = {one: said for one, said in self.facts.family.items() if one not in relations}
+        return self.model_copy(update={"facts": self.facts.model_copy(update={"family": family})})
 
 
 TAKEN_BACK_WITHIN = timedelta(days=7)

@@ -195,7 +195,8 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
 def _visited(
     watch: Watch, command: RecordVisit, policy: Policy, now: datetime, head: dict[str, Any]
 ) -> tuple[WatchEvent, ...]:
-    """The next visit is planned by the grade; a risk is never noted without its report; what meets a warning is verified."""
+    """The next visit is planned by the grade; a risk is never noted without its report, nor does it wait until
+    somebody says which of the family was meant; what meets a warning is verified."""
     if (command.finding is Finding.AT_RISK) != (command.report is not None):
         raise Refused(RefusalCode.RISK_NOT_REPORTED)
     form, began_on = command.form or VisitForm(), None if command.from_book else watch.began_on
@@ -204,8 +205,9 @@ def _visited(
         if command.finding is Finding.AT_RISK:
             raise Refused(RefusalCode.CHILD_NOT_SEEN)
         return (VisitAttempted(**head, form=form, visited_on=day),)
-    if command.unclear:
+    if command.unclear and command.finding is not Finding.AT_RISK:
         raise Refused(RefusalCode.WHICH_OF_FAMILY, relations=command.unclear)
+    kept = command.form and command.form.without(command.unclear)
     made = counted_from(day, now)
     grade, graded_at = _graded(watch, command.grade, day, made, now)
     in_time, missed = _in_time_after_all(watch, day, made)
@@ -213,7 +215,7 @@ def _visited(
     events: list[WatchEvent] = [
         VisitRecorded(
             **head, finding=command.finding, grade=grade, visit=_planned(watch, policy, made, grade, now), report=command.report,
-            form=command.form, categories=command.categories, visited_on=day, in_time_after_all=in_time, missed=missed, graded_at=graded_at,
+            form=kept, categories=command.categories, visited_on=day, in_time_after_all=in_time, missed=missed, graded_at=graded_at,
             before_watch=before_watch,
         )
     ]  # fmt: skip

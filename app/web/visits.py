@@ -33,7 +33,7 @@ from app.domain.working_time import day_of
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
-from app.web.visit_facts import CHANGED, changed
+from app.web.visit_facts import CHANGED, PARENTS, changed
 from app.web.watch import BESIDE as OF_WATCH
 from app.web.watch import STEPS
 from app.web.words import Pair
@@ -66,6 +66,10 @@ WORDS: dict[str, Pair] = {
         "等级在这次走访当日或之后已另行确定，这次填的等级未采用",
         "the grade was decided on the day of this visit or after it, so yours was left out",
     ),
+    "unclear": (
+        "档案中有不止一位父亲或母亲，这次填的该项变化没有记入，请另行写明是哪一位",
+        "the file has more than one father or mother, so what you chose of that parent was left out; please write down which of them it is",
+    ),
     "since": ("您填写期间：", "While you were writing: "),
     "and": ("；", "; "), "stop": ("。", ". "),
     "check": ("内容仍在，核对后如仍需登记，请再次提交。", "What you typed is still here; if it still has to be recorded, please send it again."),
@@ -97,7 +101,7 @@ ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, o
 @router.get(VISITS)
 async def due(
     request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, done: bool = False,
-    left_out: bool = False,
+    left_out: bool = False, unclear: bool = False,
 ) -> Response:  # fmt: skip
     """Whom the desk visits next, each with the form of the visit."""
     page = await visits.due_visits(conn, who, cursor=cursor, limit=A_ROUND)
@@ -109,7 +113,7 @@ async def due(
         "next": page.next,
         "first": cursor is None,
         "done": done,
-        "left_out": left_out,
+        "left_out": [*([WORDS["graded"]] if left_out else ()), *([WORDS["unclear"]] if unclear else ())],
         "offered": offered,
         "warned": warned,
     }
@@ -154,7 +158,8 @@ async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shou
     if done is None:
         return await shown(request, conn, who, shouhu, row, form)
     left_out = visit and visit.grade not in (None, done.grade)
-    return RedirectResponse(f"{VISITS}?done=true{'&left_out=true' if left_out else ''}", 303, headers=STRICT)
+    more = f"{'&left_out=true' if left_out else ''}{'&unclear=true' if done.left_out else ''}"
+    return RedirectResponse(f"{VISITS}?done=true{more}", 303, headers=STRICT)
 
 
 async def _act(
@@ -223,6 +228,6 @@ def _facts(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, Any]
     return {
         "path": VISITS, "take": TAKE, "findings": tuple(Finding), "grades": tuple(Grade), "one_of": ONE_OF,
         "services": tuple(Help), "triggers": tuple(Trigger), "says": WORDS, "seal": base64.b64encode(key).decode(),
-        "whose": name.hex()[:12], "visits_itself": who.has(*DESK_STAFF), "changed": CHANGED,
+        "whose": name.hex()[:12], "visits_itself": who.has(*DESK_STAFF), "changed": CHANGED, "parents": PARENTS,
         "today": day_of(shouhu.ledger.clock()).isoformat(),
     }  # fmt: skip

@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
+from app.db import tables
 from app.domain.access import ENGINE
 from app.domain.visit import RaiseWarning
 from app.domain.watch import watch_id
@@ -97,6 +99,19 @@ async def test_what_is_said_of_a_father_of_whom_there_are_two_is_refused_and_onc
     assert unclear.json()["relations"] == ["father"]
     assert (await api.post(COMMITTEE, path, home, once)).json()["replayed"]
     assert (await api.post(COMMITTEE, path, seen(0, family={"mother": {"whereabouts": "home"}}))).status_code == 200
+    assert (await api.get(COMMITTEE, f"/v1/visits/{watch_id(child)}")).json()["several"] == ["father"]
+    both = {"father": {"whereabouts": "home"}, "mother": {"whereabouts": "away_for_work"}}
+    risk = seen(0, family=both) | {"finding": "at_risk", "situations": ["unguarded"], "note": "独自在家"}
+    for again in (False, True):
+        done = (await api.post(COMMITTEE, path, risk, {"Idempotency-Key": f"{key}-risk"})).json()
+        assert (done["left_out"], bool(done["report"]), done["replayed"]) == (["father"], True, again), (
+            "a risk waits for nobody"
+        )
+    async with api.service.engine.connect() as conn:
+        event = tables.events.c
+        query = select(event.body).where(event.stream_id == watch_id(child), event.kind == "visit_recorded")
+        (*_, kept) = (await conn.execute(query.order_by(event.version))).scalars()
+    assert list(kept["form"]["facts"]["family"]) == ["mother"]
 
 
 @pytest.mark.requirement("R055")

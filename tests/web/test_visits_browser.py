@@ -173,8 +173,13 @@ async def test_whoever_is_signed_out_meanwhile_signs_in_and_sends_what_is_still_
     assert [one["note"] for one in await visits_of(people, watch)] == [SEEN]
 
 
-async def test_another_person_on_the_same_telephone_reads_nothing_of_it(phone_page, watch):
+async def test_another_person_on_the_same_telephone_reads_nothing_of_it(phone_page, people, watch):
+    two = {"facts": {"guardians": [{"relation": "father"}, {"relation": "father"}]}}
+    await people.post(COMMITTEE, f"/v1/watches/{watch}/visits", {"finding": "well", "form": two})
     here = await (await phone_page(COMMITTEE)).open("/visits")
+    asked = here.page.locator(f"form[data-visit='{watch}']")
+    parents = [await asked.locator(f"select[name*='facts.{one}.']").count() for one in ("father", "mother")]
+    assert parents == [0, 2], "which of two fathers it was can only be written down"
     date = here.page.locator(f"form[data-visit='{watch}'] input[type=date]")
     await date.evaluate("one => { one.disabled = true; }")  # as a form from before the day was asked for
     form = await fill(here, watch)

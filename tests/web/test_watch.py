@@ -64,6 +64,23 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     place = f"w{second}-"
     risk = {f"{place}number": second, f"{place}outcome": "risk", f"{place}situations": "unguarded", f"{place}note": "x"}
     assert (await http.post(path, data=risk | {"verb": "warning", "place": place})).status_code == 303
+    two = {"guardians": [{"relation": "father"}, {"relation": "father"}]}
+    await people.post(
+        COMMITTEE, f"/v1/watches{path.removeprefix('/visits')}/visits", {"finding": "well", "form": {"facts": two}}
+    )
+    page = (await http.get(path)).text
+    assert ("facts.father." in page, "facts.mother." in page, "不止一位父亲：" in page) == (False, True, True)
+    old = {
+        "seen_in_person": "yes",
+        "finding": "at_risk",
+        "situations": "unguarded",
+        "facts.father.place": "whereabouts=home",
+        "p": "",
+    }
+    sent = await http.post(path, data=old)  # a page that was opened before
+    assert sent.headers["location"] == "/visits?done=true&unclear=true"
+    told = (await http.get(sent.headers["location"])).text
+    assert told.count("没有记入") == 2, "once in what the script may say"
     assert (await http.post(path, data={"verb": "end", "place": "e-", "e-reason": "risk_ended"})).status_code == 422
     ended = {"verb": "end", "place": "e-", "e-reason": "risk_ended", "e-sure": "yes"}
     assert (await (await as_person(STREET)).post(path, data=ended)).status_code == 404, (

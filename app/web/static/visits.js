@@ -124,11 +124,12 @@
     if (answer.ok) {
       const done = await answer.json();
       forget(watch);
-      const asked = body(said).grade, leftOut = asked && done.grade && asked !== done.grade;
-      if (!form && !leftOut) return;
+      const asked = body(said).grade;
+      const leftOut = [...(asked && done.grade && asked !== done.grade ? [says.graded] : []), ...(done.left_out?.length ? [says.unclear] : [])];
+      if (!form && !leftOut.length) return;
       const line = document.createElement("p"), words = [says.sent, `${says.next} ${done.visit_due_at ? day(done.visit_due_at) : ""}`];
-      line.className = leftOut ? "note a" : "note g";
-      line.textContent = [...(form ? [] : [whom || watch]), ...words, ...(leftOut ? [says.graded] : [])].join(" · ");
+      line.className = leftOut.length ? "note a" : "note g";
+      line.textContent = [...(form ? [] : [whom || watch]), ...words, ...leftOut].join(" · ");
       line.setAttribute("role", "status");
       if (!form) return root.append(line);
       forms.splice(forms.indexOf(form), 1);
@@ -167,6 +168,9 @@
     const here = form.querySelector("[data-changed]"), part = here && common.content.cloneNode(true);
     for (const field of part?.querySelectorAll("[id], [for]") ?? []) {
       for (const name of ["id", "for", "name"]) if (field.hasAttribute(name)) field.setAttribute(name, prefix(form) + field.getAttribute(name));
+    }
+    for (const relation of form.dataset.several.split(" ").filter(Boolean)) {
+      for (const field of part?.querySelectorAll(`[name*="facts.${relation}."]`) ?? []) field.closest(".field").remove();
     }
     here?.replaceWith(part);
     const on = form.elements[prefix(form) + "visited_on"];
