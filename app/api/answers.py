@@ -6,11 +6,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.determination import ChildFound
+from app.domain.entitlement import Held
 from app.domain.events import PlannedStep
 from app.domain.matching import Reason
-from app.domain.procedure import Allowed
-from app.domain.progress import Progress
-from app.domain.terms import Agency, Branch, Cause, Fault, Rung, Stage, Urgency
+from app.domain.medical_costs import Bill
+from app.domain.own_part import Beside
+from app.domain.procedure import Allowed, Ended
+from app.domain.progress import Duty, Progress, Referral
+from app.domain.terms import Agency, Branch, Cause, Fault, Grade, Rung, Safety, Stage, Urgency
 from app.policy.basis import Citation
 
 ETAG = {"ETag": {"description": "The version, for If-Match.", "schema": {"type": "string", "examples": ['"12"']}}}
@@ -47,10 +50,51 @@ class ReportRow(BaseModel):
     answer_due_at: datetime | None = Field(description="While an answer is owed to the unit.")
 
 
-class WhereItStands(Progress):
-    """Where a case stands."""
+class ChildSeen(BaseModel):
+    """A child of the case, by opaque id."""
 
+    id: str
+    safety: Safety | None = Field(None, description="Before those who may know that a child was placed.")
+
+
+class WhereItStands(Progress):
+    """Where a case stands, before those who are shown all of it."""
+
+    whole: Literal[True]
     referrals_open: int
+
+
+class OwnPart(BaseModel):
+    """The same before every other desk: the common header, its own referrals, duties, steps and outcomes, and who else takes part."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    whole: Literal[False]
+    case_id: str
+    version: int
+    policy: str
+    filed_at: datetime
+    division: str
+    stage: Stage
+    urgency: Urgency
+    lead: Agency
+    branch: Branch | None = Field(None, description="Where the disclosure list tells it.")
+    grade: Grade | None
+    plan_adopted: bool
+    linked_to: str | None
+    closed_at: datetime | None
+    children: list[ChildSeen]
+    referrals: list[Referral]
+    referrals_open: int = Field(description="Of these.")
+    duties: list[Duty]
+    steps: list[PlannedStep]
+    benefits: list[Held]
+    bills: list[Bill] = Field(description="Before those who pay, insure or treat.")
+    outcomes: list[Ended]
+    rung: Rung | None = Field(description="The highest of its own ladders.")
+    beside: list[Beside] = Field(
+        description="Other agencies that take part, where that tells nothing that a compartment keeps."
+    )
 
 
 class CaseFile(BaseModel):
@@ -61,8 +105,8 @@ class CaseFile(BaseModel):
     id: str
     case_no: str = Field(examples=["WB-2026-000123"], description="The number as people say it.")
     version: int = Field(description="Also the ETag.")
-    progress: WhereItStands = Field(
-        description="The fold of the events: referrals, duties, children by id, link, closure."
+    progress: WhereItStands | OwnPart = Field(
+        description="The fold of the events: referrals, duties, children by id, link, closure; `whole` says whether it is all of it."
     )
     planned: list[PlannedStep]
     closing_obstacles: list[str]

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
-from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of, visible
+from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -56,11 +56,13 @@ class _Stored(BaseModel):
 
 @router.get("/cases/{case_id}/benefits", operation_id="read_benefits")
 async def read_benefits(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[Received]:
-    """What the children of a case receive, each against the amounts of today."""
+    """What the children of a case receive, each against the amounts of today; nothing to whoever is not shown all of the case."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CASE, subject_of(progress))
     pack = await shouhu.ledger.pack(conn, progress.policy)
-    return list(_received(progress, pack.file.benefits, day_of(shouhu.ledger.clock())))
+    shown = (await part(conn, who, shouhu, progress)).progress(progress)
+    await audit_read(conn, who, "read_benefits", case_id, ["benefits"])
+    return list(_received(shown, pack.file.benefits, day_of(shouhu.ledger.clock())))
 
 
 @router.get("/benefits/touched", operation_id="touched_benefits")
@@ -76,13 +78,15 @@ async def touched_benefits(
     found = []
     for one in page.items:
         pack = await shouhu.ledger.pack(conn, one.policy)
+        shown = (await part(conn, who, shouhu, one.progress)).progress(one.progress)
         touched = [
-            r
-            for r in _received(one.progress, pack.file.benefits, day_of(shouhu.ledger.clock()))
-            if r.move is not Move.STAY
+            r for r in _received(shown, pack.file.benefits, day_of(shouhu.ledger.clock())) if r.move is not Move.STAY
         ]
         if touched:
             found.append(TouchedCase(id=one.id, number=one.number, touched=touched))
+    children = [one.child_id for case in found for one in case.touched]
+    if children:
+        await audit_read(conn, who, "touched_benefits", None, ["benefits"], children=children)
     return Page(items=found, next=page.next)
 
 

@@ -3,7 +3,8 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, false, select, true
+from sqlalchemy import case as sql_case
 
 from app.api.answers import ETAG, CaseFile, CaseRow, Suggestion, TimelineEntry
 from app.api.context import (
@@ -21,7 +22,8 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.reading import reading
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.domain.access import Action
+from app.domain.access import OVERSIGHT, Action, Actor
+from app.domain.disclosure_lists import Lists
 from app.domain.terms import Agency, Stage, Urgency
 from app.policy.explanation import Explained
 
@@ -33,21 +35,23 @@ Named = Annotated[
 
 @router.get("/cases", operation_id="list_cases")
 async def list_cases(
-    conn: Conn, who: Who, stage: Stage | None = None, urgency: Urgency | None = None, agency: Agency | None = None,
+    conn: Conn, who: Who, shouhu: Shouhu, stage: Stage | None = None, urgency: Urgency | None = None, agency: Agency | None = None,
     number: int | None = None, ids: Named = None, open_only: bool = True, cursor: Cursor = None, limit: Limit = 50,
 ) -> Page[CaseRow]:  # fmt: skip
-    """Visible cases, newest first."""
-    case = tables.cases.c
+    """Visible cases, newest first; of one that the caller does not lead or oversee, the header alone, and by no other agency than the
+    caller's is it found."""
+    case, sees = tables.cases.c, whole_for(who, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).lists)
     query = select(
-        case.id, case.number, case.version, case.stage, case.urgency, case.branch, case.lead, case.division, case.rung,
-        case.filed_at, case.closed_at, case.next_deadline_at, case.linked_to,
+        case.id, case.number, case.version, case.stage, case.urgency, case.lead, case.division, case.filed_at, case.closed_at,
+        case.linked_to, *(sql_case((sees, case[name])).label(name) for name in ("branch", "rung", "next_deadline_at")),
     ).where(visible(who), is_kept())  # fmt: skip
     for column, wanted in ((case.stage, stage), (case.urgency, urgency)):
         query = query.where(column == wanted.value) if wanted else query
     query = query.where(case.is_open) if open_only else query
     query = query.where(case.number == number) if number else query
     query = query.where(case.id.in_(ids)) if ids else query
-    query = query.where(case.agencies.contains([agency.value])) if agency else query
+    if agency:
+        query = query.where(case.agencies.contains([agency.value]), true() if agency is who.agency else sees)
     by = (case.filed_at, case.id)
     return await page_of(conn, query, CaseRow, by, cursor=cursor, limit=limit, newest_first=True)
 
@@ -62,6 +66,17 @@ async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response
     answer = await found.file()
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer
+
+
+def whole_for(who: Actor, lists: Lists) -> ColumnElement[bool]:
+    """Whether somebody is shown all of a case, as a condition on `cases`, as far as that hangs on their office and not on a leg."""
+    case = tables.cases.c
+    if who.oversees_district or who.agency in (*lists.see_all, *OVERSIGHT):
+        return true()
+    led = case.lead == who.agency.value
+    if not who.agency.is_territorial:
+        return led
+    return and_(led, who.agency.value + "-" + case.division == who.desk) if who.desk else false()
 
 
 async def number_of(conn: Conn, case_id: str) -> str:

@@ -19,13 +19,14 @@ from app.db.keys import PREFIX
 from app.db.people import actor_by_key, actor_by_session, actor_by_token, deputy
 from app.db.service import Service
 from app.db.walls import concerns, of_one_thing, through_the_door
-from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, Leg, may, scope
+from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, may, scope
 from app.domain.case_no import case_no
 from app.domain.disclosure import Told, told_to
 from app.domain.keys import opens
+from app.domain.own_part import Part, part_of
+from app.domain.own_part import subject_of as subject_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import INTAKE_DESK
 from app.domain.terms import Rung
 
 BEARER = HTTPBearer(
@@ -169,23 +170,14 @@ async def numbers_of(conn: AsyncConnection, case_ids: Iterable[str]) -> dict[str
     return {row.id: case_no(row.number, row.filed_at) for row in found}
 
 
-def subject_of(progress: Progress, referral_id: str | None = None, duty: str | None = None) -> CaseSubject:
-    """What access depends on in this case, and in the leg that the action is about."""
-    leg = None
-    if referral_id and (referral := progress.referral(referral_id)):
-        leg = Leg(agency=referral.agency, desk=referral.desk, holder=referral.holder)
-    if duty and (owed := progress.duty(duty)):
-        leg = Leg(agency=owed.holder, desk=owed.desk)
-    return CaseSubject(
-        case_id=progress.case_id, lead=progress.lead, agencies=progress.agencies, desks=progress.desks, about=progress.about,
-        division=progress.division, reporter_unit=progress.reporter_unit, at_procuratorate=progress.rung is Rung.PROCURATORATE,
-        leg=leg, closure_proposed_by=progress.proposed_by, intake_desk=INTAKE_DESK,
-    )  # fmt: skip
-
-
 async def told(conn: AsyncConnection, who: Actor, shouhu: Service, progress: Progress) -> Told:
     """What a person is told of those whom the case is about, by the disclosure lists of the version that the case follows."""
     return told_to(who, progress, (await shouhu.ledger.pack(conn, progress.policy)).lists)
+
+
+async def part(conn: AsyncConnection, who: Actor, shouhu: Service, progress: Progress) -> Part:
+    """How much of a case a person is shown: all of it, or the header and what they owe themselves."""
+    return part_of(who, progress, await told(conn, who, shouhu, progress))
 
 
 def require(who: Actor, action: Action, subject: CaseSubject | None = None) -> None:

@@ -62,7 +62,7 @@ def examples() -> dict[str, Any]:
     begun = fold([begin(now, policy, ACCEPTED, "guardian_admonition")], now)
     columns = {**case_columns(now), "id": CASE, "number": 1024, "version": now.version}
     tasks = task_rows(now)
-    seen = {**now.model_dump(mode="json"), "referrals_open": len(now.open_referrals)}
+    seen = {"whole": True, **now.model_dump(mode="json"), "referrals_open": len(now.open_referrals)}
     stalled = {**tasks["a-street-1"], "cause": "not_accepted", "age": 7_260.0}
     event, (zh, en) = accepted[0], TITLES["referral_accepted"]
     received = {"child_id": "ch-0d0f4b1e", "benefit": "TEMP_LIVING", "title_zh": Benefit.TEMP_LIVING.zh,

@@ -13,10 +13,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import BEARER, Conn, Shouhu, Who, actor, audit_read, progress_of, require, subject_of, told
+from app.api.context import BEARER, Conn, Shouhu, Who, actor, audit_read, part, progress_of, require, subject_of
 from app.api.need import look
 from app.api.reading import content_of as content_of_case
-from app.api.reading import of_own_hand
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import on_record
@@ -141,8 +140,8 @@ def _with_facts(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
 async def _told(
     conn: AsyncConnection, who: Actor, shouhu: Service, progress: Progress
 ) -> Callable[[dict[str, Any] | None], bool]:
-    whole, ours = (await told(conn, who, shouhu, progress)).whole, of_own_hand(who, progress)
-    return lambda fact: whole or (fact is not None and ours(fact))
+    shown = await part(conn, who, shouhu, progress)
+    return lambda fact: shown.told.whole or (fact is not None and shown.wrote(fact))
 
 
 def _knows_reporter(who: Actor, progress: Progress) -> bool:

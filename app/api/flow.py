@@ -6,7 +6,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
+from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of
 from app.api.strict import StrictRoute
 from app.db.ledger import events_since
 from app.domain.access import Action
@@ -33,6 +33,7 @@ class NamedLane(Lane):
 class Ahead(BaseModel):
     """A leg that the rules foresee and that nobody has been asked for."""
 
+    route_id: str
     stage: Stage
     agency: Agency
     title_zh: str
@@ -50,11 +51,19 @@ class Flow(BaseModel):
 
 @router.get("/cases/{case_id}/flow", operation_id="case_flow")
 async def case_flow(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Flow:
-    """Waiting and working apart, with every rung that was reached; codes and instants alone, of nobody."""
+    """Waiting and working apart, with every rung that was reached; codes and instants alone, of nobody. Whoever is not shown all of the
+    case has the lanes of their own tasks."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CASE, subject_of(progress))
+    await audit_read(conn, who, "case_flow", case_id, ["timeline"])
     events = [event_adapter.validate_python(body) for body in await events_since(conn, case_id, 0)]
-    return flow_of(progress, events, await shouhu.ledger.rules(conn, progress.policy), shouhu.ledger.clock())
+    flow = flow_of(progress, events, await shouhu.ledger.rules(conn, progress.policy), shouhu.ledger.clock())
+    shown = await part(conn, who, shouhu, progress)
+    if shown.whole:
+        return flow
+    own = {step.route_id for step in shown.progress(progress).steps}
+    lanes = [lane for lane in flow.lanes if lane.subject in shown.legs | shown.duties]
+    return flow.model_copy(update={"lanes": lanes, "ahead": [one for one in flow.ahead if one.route_id in own]})
 
 
 def flow_of(progress: Progress, events: Sequence[Event], rules: Policy, now: datetime) -> Flow:
@@ -62,7 +71,10 @@ def flow_of(progress: Progress, events: Sequence[Event], rules: Policy, now: dat
     ahead = [(step, rules.route(step.route_id, urgent=False)) for step in never_begun(progress)]
     return Flow(
         at=now, stages=list(stage_spans(progress, events)), lanes=[_named(lane, progress, rules, now) for lane in lanes(progress, events)],
-        ahead=[Ahead(stage=step.gate.stage, agency=step.agency, title_zh=row.title_zh, title_en=row.title_en) for step, row in ahead],
+        ahead=[
+            Ahead(route_id=step.route_id, stage=step.gate.stage, agency=step.agency, title_zh=row.title_zh, title_en=row.title_en)
+            for step, row in ahead
+        ],
     )  # fmt: skip
 
 

@@ -24,6 +24,8 @@ CHILD = (
 """In the order of official forms; what else is known of a child is in no paper."""
 ALWAYS = ("name", "sex", "birth_date")
 SECRECY = "L99"
+OF_THE_REPORT = ("报告人类别", "报告类型", "处置分支", "答复报告人")
+"""Of a summary, what a desk is not told that is shown its own part of the case alone."""
 CAREFUL = "以上信息仅限办理本事项使用，请依法保护未成年人隐私和个人信息。"
 AFTER_HANDOVER = ("R068", "R085")
 ANSWERED, ANSWER_BASIS = "关于上报事项处理结果的反馈函", ("L02", "L06")
@@ -43,6 +45,8 @@ class Sheet:
     """Names of the staff by account."""
     at: datetime
     stamp: str
+    whole: bool = True
+    """Whether it is made for somebody who is shown all of the case."""
 
     def office(self, desk: str) -> str:
         """As it signs: the offices of the district bear its name."""
@@ -216,6 +220,7 @@ def summary(sheet: Sheet, content: Mapping[str, Any], timeline: Sequence[Mapping
         ("街道乡镇", STREETS.get(now.division, now.division)), ("办理阶段", now.stage.zh), ("风险等级", now.grade.zh if now.grade else "未评定"),
         ("答复报告人", "已答复" if now.answered else "未答复"), ("办结时间", zh_time(now.closed_at) if now.closed_at else ""),
     ]  # fmt: skip
+    stands = [one for one in stands if sheet.whole or one[0] not in OF_THE_REPORT]
     legs = [
         [sheet.task(leg), sheet.office(leg.desk), STATES[leg.state][0], _brief(leg.opened_at), _due(leg)] for leg in now.referrals
     ]  # fmt: skip
@@ -229,7 +234,7 @@ def summary(sheet: Sheet, content: Mapping[str, Any], timeline: Sequence[Mapping
         {"title": "案件", "pairs": stands, "across": 2},
         *_people(content),
         {
-            "title": "各单位任务",
+            "title": "各单位任务" if sheet.whole else "本单位任务",
             "columns": ["任务", "责任单位", "状态", "开始", "时限"],
             "rows": legs + owed,
             "widths": [4.2, 3.6, 1.9, 3.4, 3.4],

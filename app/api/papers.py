@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import documents
 from app.api import cases, paper_facts
-from app.api.context import Conn, Shouhu, Who, numbers_of, progress_of, require, subject_of, told
+from app.api.context import Conn, Shouhu, Who, numbers_of, part, progress_of, require, subject_of
 from app.api.files import AS_ATTACHMENT
 from app.api.limits import address_of
 from app.api.need import look
@@ -27,9 +27,10 @@ from app.db.past import report_of
 from app.db.receipts import answer_to, grouped, plain
 from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may, scope
-from app.domain.disclosure import ForReporter, Told, View, as_known, packet, whom
+from app.domain.disclosure import ForReporter, View, as_known, packet, whom
 from app.domain.masking import Need, names_of, texts_without, without
 from app.domain.opening import SUPERVISED
+from app.domain.own_part import Part
 from app.domain.papers import Paper, Possible, ReporterPaper, paper_no, possible
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -72,14 +73,14 @@ async def case_papers(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> lis
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
     offices, number = await _offices(conn), (await numbers_of(conn, [case_id]))[case_id]
-    sees = await told(conn, who, shouhu, progress)
+    shown = await part(conn, who, shouhu, progress)
     return [
         PaperRow(
             paper=one.paper, title_zh=one.paper.zh, title_en=one.paper.en, number=paper_no(number, one.paper, progress, one.leg),
             referral_id=one.leg.id if one.leg else None, about=offices.get(one.leg.desk, one.leg.desk) if one.leg else "",
         )
         for one in await _possible(conn, progress)
-        if _may_have(who, progress, one, sees)
+        if _may_have(who, progress, one, shown)
     ]  # fmt: skip
 
 
@@ -95,7 +96,7 @@ async def read_paper(
     ]  # fmt: skip
     if not found:
         raise Problem(404, "paper_not_found", NOT_THERE)
-    if not _may_have(who, progress, found[0], await told(conn, who, shouhu, progress)):
+    if not _may_have(who, progress, found[0], await part(conn, who, shouhu, progress)):
         raise Refused(RefusalCode.NOT_ALLOWED)
     facts = await _made(conn, who, shouhu, progress, found[0])
     return await _pdf(TEMPLATES.get(paper, "form"), facts, f"{paper.zh}-{facts['number']}")
@@ -133,11 +134,14 @@ async def _possible(conn: AsyncConnection, progress: Progress) -> list[Possible]
     return list(possible(progress, was_placed=was_placed))
 
 
-def _may_have(who: Actor, progress: Progress, one: Possible, sees: Told) -> bool:
-    """What goes to a desk is made by that desk and by those who see the whole case; the answer, by those who may give it."""
+def _may_have(who: Actor, progress: Progress, one: Possible, shown: Part) -> bool:
+    """What goes to a desk is made by that desk and by those who see the whole case; the answer, by those who may give it; where a child
+    was placed, by those whose part is shown that it was."""
     if one.paper is Paper.FEEDBACK:
         return not isinstance(may(who, Action.ANSWER_REPORTER, subject_of(progress, duty="answer_outcome")), Deny)
-    if one.leg is None or sees.whole:
+    if one.paper is Paper.PLACEMENT:
+        return shown.whole or shown.places
+    if one.leg is None or shown.told.whole:
         return True
     return one.leg.desk in (who.desk, *scope(who).desks) or one.leg.agency in scope(who).agencies
 
@@ -146,7 +150,8 @@ async def _made(
     conn: AsyncConnection, who: Actor, shouhu: Service, progress: Progress, one: Possible
 ) -> dict[str, Any]:
     """The facts of a paper; reading what they say of people is on record under the paper's name."""
-    sees = await told(conn, who, shouhu, progress)
+    ours = await part(conn, who, shouhu, progress)
+    sees = ours.told
     rules = await shouhu.ledger.rules(conn, progress.policy)
     sent = rules.lists.of(one.leg.agency, one.leg.task) if one.leg and one.paper in LETTERS else None
     more = [part for part in sent.parts if part in BY_PACKET] if sent else []
@@ -163,7 +168,8 @@ async def _made(
     timeline = await cases.read_timeline(progress.case_id, conn, who, shouhu) if one.paper in OF_EVENTS else []
     timeline = [entry | {"note": without(entry["note"] or "", hidden)} for entry in timeline]
     people = await _people(conn, {entry["by"] for entry in timeline})
-    sheet = paper_facts.Sheet(progress, number, rules, await _offices(conn), people, now, stamp)
+    stands = ours.progress(progress) if one.paper is Paper.SUMMARY else progress
+    sheet = paper_facts.Sheet(stands, number, rules, await _offices(conn), people, now, stamp, ours.whole)
     match one:
         case Possible(_, leg) if leg and sent:
             shown = sees.of({**content, "family": whom(sent, content["family"])})

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of
+from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of
 from app.api.strict import StrictRoute
 from app.domain.access import Action
 from app.domain.clock import Clock
@@ -56,11 +56,14 @@ class Procedures(BaseModel):
 
 @router.get("/cases/{case_id}/procedures", operation_id="read_procedures")
 async def read_procedures(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Procedures:
-    """Open steps with their outcomes, ended ones with their records, and what the caller may begin."""
+    """Open steps with their outcomes, ended ones with their records, and what the caller may begin; of others' steps nothing to whoever
+    is not shown all of the case."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CASE, subject_of(progress))
     pack = Pack(progress.policy, (await shouhu.ledger.pack(conn, progress.policy)).file)
-    return procedures_of(progress, pack, who.agency, shouhu.ledger.clock())
+    shown = (await part(conn, who, shouhu, progress)).progress(progress)
+    await audit_read(conn, who, "read_procedures", case_id, ["procedures"])
+    return procedures_of(shown, pack, who.agency, shouhu.ledger.clock())
 
 
 def procedures_of(progress: Progress, pack: Pack, agency: Agency, now: datetime) -> Procedures:

@@ -19,13 +19,14 @@ from app.domain.disclosure import Told, as_known
 from app.domain.events import event_adapter
 from app.domain.facts import ReportFacts
 from app.domain.masking import EARLIER, hidden_from, texts_without, without
+from app.domain.own_part import Part, part_of
 from app.domain.policy import Policy
 from app.domain.progress import Progress
 from app.domain.stages import closing_obstacles
 from app.domain.terms import CloseReason
 from app.domain.titles import TITLES
 from app.policy.basis import cite
-from app.policy.explanation import Explained, explain, versions_of
+from app.policy.explanation import Explained, as_told, explain, versions_of
 
 NOT_NAMED = REPORTER
 """Instead of the account and the unit of whoever filed the report."""
@@ -33,18 +34,11 @@ HIDDEN = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
 """Parts of events that are no news to a person."""
 NOTES = "notes"
 """The field of the audit for the texts that came with events."""
+PROGRESS, TIMELINE = "progress", "timeline"
+"""Those for whoever sees no content, and reads of a child all the same what its case has come to."""
 EXPLANATION = "explanation"
 """That for why the case runs as it does."""
 NoteOf = Callable[[dict[str, Any], str | None], str | None]
-
-
-def of_own_hand(who: Actor, progress: Progress) -> Callable[[dict[str, Any]], bool]:
-    """Whether an event is of a leg or duty of the actor's desk or agency, or was recorded by the actor."""
-    own = {leg.id for leg in progress.referrals if leg.agency is who.agency or leg.desk == who.desk}
-    own |= {duty.code for duty in progress.duties if duty.desk == who.desk}
-    return lambda event: bool(
-        {event.get("referral_id"), event.get("subject"), event.get("code")} & own or event["by"] in who.persons
-    )
 
 
 async def content_of(
@@ -74,6 +68,7 @@ class Reading:
         self.progress, self.case_no = one
         self._on_record, self._lens = set[str](), Lens(full=False)
         self._rules: Policy | None = None
+        self._part: Part | None = None
         self._content: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._facts: tuple[ReportFacts | None, ...] = ()
         self._events: Sequence[RowMapping] | None = None
@@ -97,24 +92,32 @@ class Reading:
         """What the person is told of those whom the case is about."""
         return await told(self.conn, self.who, self.shouhu, self.progress)
 
+    async def part(self) -> Part:
+        """How much of the case they are shown."""
+        if self._part is None:
+            self._part = part_of(self.who, self.progress, await self.sees())
+        return self._part
+
+    async def shown(self) -> Progress:
+        """Where it stands, as far as they are shown it. Rules are asked of `progress`, pages and answers made of this."""
+        return (await self.part()).progress(self.progress)
+
     async def file(self, *beside: str, reporter: bool = True) -> dict[str, Any]:
         """Where the case stands and what the person may know of it, and with `reporter` also who reported. `beside` are fields that
         will be read after it, so that one row of the audit says all."""
-        progress, rules = self.progress, await self.rules()
+        progress, rules, part = self.progress, await self.rules(), await self.part()
         knows_reporter = self.may(Action.READ_REPORTER)
         answer: dict[str, Any] = {
             "id": progress.case_id,
             "case_no": self.case_no,
             "version": progress.version,
-            "progress": {
-                **progress.model_dump(mode="json"),
-                **({} if knows_reporter else {"reporter_unit": ""}),
-                "referrals_open": len(progress.open_referrals),
-            },
-            "planned": [step.model_dump(mode="json") for step in progress.steps],
-            "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules),
+            "progress": part.header(progress) | ({"reporter_unit": ""} if part.whole and not knows_reporter else {}),
+            "planned": [step.model_dump(mode="json") for step in part.progress(progress).steps],
+            "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules) if part.whole else [],
         }
-        if self.may(Action.READ_CONTENT):
+        if not self.may(Action.READ_CONTENT):
+            await self._note("read_case", PROGRESS)
+        else:
             decides, sees = self.may(Action.ADOPT_PLAN), await self.sees()
             fields = [*sees.fields, *(["found"] if decides else []), *beside]
             named = reporter and knows_reporter
@@ -131,26 +134,34 @@ class Reading:
 
     async def timeline(self) -> list[dict[str, Any]]:
         """Who did what, when, by which clause; every rung with its planned instant and its recipients."""
-        knows_reporter, rows = self.may(Action.READ_REPORTER), []
+        knows_reporter, rows, part = self.may(Action.READ_REPORTER), [], await self.part()
         note_of, events = await self._notes(knows_reporter), await self._happened()
-        for body, note in events:
+        for whole, note in events:
+            body = part.event(whole)
+            if body is None:
+                continue
             said = {name: value for name, value in body.items() if name not in HIDDEN or isinstance(value, str)}
             if said["kind"] == "report_filed" and not knows_reporter:
-                said |= {"by": NOT_NAMED, "reporter_unit": NOT_NAMED, "behalf": None}
+                said |= {"by": NOT_NAMED, "behalf": None} | ({"reporter_unit": NOT_NAMED} if part.whole else {})
             clocks = (body.get(name) for name in ("finish", "accept", "clock"))
             due = next((clock["due_at"] for clock in clocks if isinstance(clock, dict)), None)
             zh, en = TITLES[body["kind"]]
-            rows.append({"title_zh": zh, "title_en": en, **said, "due_at": due, "note": note_of(body, note)})
+            rows.append({"title_zh": zh, "title_en": en, **said, "due_at": due, "note": note_of(whole, note)})
         return rows
 
     async def explanation(self) -> list[Explained]:
-        """Every decision of the case, by the versions of the rules that made them; what they rest on says much of the child, so on record."""
-        if EXPLANATION not in self._on_record:
-            await before_reading(self.conn, self.who, "explain_case", self.progress.case_id, [EXPLANATION])
-            self._on_record.add(EXPLANATION)
+        """Every decision that the person is shown, by the versions of the rules that made them; what they rest on says much of the child,
+        so on record."""
+        await self._note("explain_case", EXPLANATION)
         events = [event_adapter.validate_python(row["body"]) for row in await self._recorded()]
         packs = {version: await self.shouhu.ledger.pack(self.conn, version) for version in versions_of(events)}
-        return explain({version: pack.file for version, pack in packs.items()}, events)
+        return as_told(explain({version: pack.file for version, pack in packs.items()}, events), await self.part())
+
+    async def _note(self, action: str, field: str) -> None:
+        """On record, unless it is already, where nothing is looked at through the lens."""
+        if field not in self._on_record:
+            await before_reading(self.conn, self.who, action, self.progress.case_id, [field])
+            self._on_record.add(field)
 
     async def _look(self, fields: Sequence[str], also: Mapping[str, Sequence[str]] | None = None) -> Lens:
         """On record, unless it is already."""
@@ -194,14 +205,15 @@ class Reading:
     async def _notes(self, knows_reporter: bool) -> NoteOf:
         """The texts that came with the events: all for those who see all of the case, else those of the own legs and hand."""
         if not self.may(Action.READ_CONTENT):
+            await self._note("read_timeline", TIMELINE)
             return lambda event, note: None
         sees, lens = await self.sees(), await self._look([NOTES])
         known = await self._told()
         see, hidden = lens.over(known), hidden_from(known[1], knows=knows_reporter)
-        ours = of_own_hand(self.who, self.progress)
+        part = await self.part()
 
         def note_of(event: dict[str, Any], note: str | None) -> str | None:
-            return see(without(note, hidden)) if note and (sees.whole or ours(event)) else None
+            return see(without(note, hidden)) if note and (sees.whole or part.wrote(event)) else None
 
         return note_of
 

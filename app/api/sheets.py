@@ -22,7 +22,7 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import sheet_jobs as jobs
 from app.db.approvals import spend
-from app.db.audit import before_reading, on_record
+from app.db.audit import REFUSED, before_reading, on_record
 from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
@@ -130,7 +130,14 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
     book = book_of(rules, who, code)
     now, why = shouhu.ledger.clock(), wanted.use.value if wanted.use else None
     is_needed = bool(why) and await _is_for_two(conn, who, shouhu, rules, book, wanted.month)
-    approved = bool(why) and await _is_approved(conn, who, parameters(code, str(why), wanted.month), now, is_needed)
+    try:
+        approved = bool(why) and await _is_approved(conn, who, parameters(code, str(why), wanted.month), now, is_needed)
+    except Refused as refusal:
+        async with shouhu.engine.begin() as apart:  # the request's own transaction takes its rows along
+            await open_door(apart)
+            why = refusal.code.value
+            await on_record(apart, who, "ask_export", f"ledger-{code}", [code], children=[], why=why, outcome=REFUSED)
+        raise
     asked = await jobs.ask(conn, Step.EXPORT, code, who, now, why=why, approved=approved, month=wanted.month)
     await on_record(conn, who, "ask_export", asked, [code], children=[], why=why)
     return await _job(conn, asked)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of
+from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db.ledger import Recorded
@@ -170,7 +170,8 @@ async def foresee(
     if_match: str | None = None, referral_id: str | None = None, duty: str | None = None,
 ) -> Done:  # fmt: skip
     """The same as `perform`, undone before it answers; the same refusals."""
-    before = _clocks(await progress_of(conn, who, case_id))
+    stands = await progress_of(conn, who, case_id)
+    shown, before = await part(conn, who, shouhu, stands), _clocks(stands)
     if isinstance(
         command, c.Grading
     ):  # the scale is asked of what was reported; what is undone takes its own row along
@@ -186,10 +187,12 @@ async def foresee(
     moved = [
         Moved(subject=subject, clock=clock, before=before.get((subject, clock)), after=after.get((subject, clock)))
         for subject, clock in dict.fromkeys([*after, *before])
-        if before.get((subject, clock)) != after.get((subject, clock))
+        if before.get((subject, clock)) != after.get((subject, clock)) and shown.owes(subject)
     ]
     told = dict.fromkeys(whom for event in recorded.events for whom in getattr(event, "recipients", ()))
-    return _done(recorded).model_copy(update={"foreseen": Foreseen(deadlines=moved, told=list(told))})
+    return _done(recorded).model_copy(
+        update={"foreseen": Foreseen(deadlines=moved, told=[whom for whom in told if shown.hears_of(whom)])}
+    )
 
 
 def _clocks(progress: Progress) -> dict[tuple[str, ClockName], datetime]:

@@ -24,6 +24,8 @@ from app.domain.access import ENGINE, Actor
 from app.domain.case import file_report
 from app.domain.child_file import ChangePassed
 from app.domain.child_terms import FileField
+from app.domain.disclosure import told_to
+from app.domain.own_part import Part, part_of
 from app.domain.policy import Policy
 from app.domain.progress import Answer, Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -34,6 +36,8 @@ from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
 
 CHANNEL = "ledger"
+MOST_SINCE = 500
+"""Events that are looked through for what is new to somebody."""
 Content = Mapping[Table, Sequence[Mapping[str, Any]]]
 LATER = (
     select(tables.events.c.body)
@@ -90,7 +94,8 @@ class Ledger(Rules):
         if key and (replay := await self.replayed(conn, stream_id, command, key, before)):
             return replay
         if expected is not None and await self._stands_against(conn, before, expected, stream_id, command):
-            raise StaleVersion(before.version, await self.since(conn, stream_id, expected))
+            shown = await self._shown(conn, before, command.by) if kind is CASE else None
+            raise StaleVersion(before.version, await self.since(conn, stream_id, expected, shown))
         held = policy
         if isinstance(command, c.MovePolicy):
             policy = await self.published(conn, command.version)
@@ -170,16 +175,27 @@ class Ledger(Rules):
         events = tuple(kind.adapter.validate_python(body) for body in bodies.scalars())
         return Recorded(stream_id, row.to_version, events, now, replayed=True)
 
-    async def since(self, conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:
-        """Kinds, authors and times of the events after that version, the first fifty; never who reported, or an old version would tell."""
+    async def _shown(self, conn: AsyncConnection, progress: Progress, who: Actor) -> Part:
+        lists = (await self.pack(conn, progress.policy)).lists
+        return part_of(who, progress, told_to(who, progress, lists))
+
+    async def since(
+        self, conn: AsyncConnection, stream_id: str, version: int, shown: Part | None = None
+    ) -> list[dict[str, Any]]:
+        """Kinds, authors and times of the events after that version, the first fifty; never who reported, or an old version would tell.
+        Of a case, those alone that are shown."""
         ledger = tables.events.c
         by = sql_case((ledger.kind == "report_filed", REPORTER), else_=ledger.by).label("by")
         field = ledger.body["field"].astext.label("field")
-        query = select(ledger.version, ledger.kind, ledger.at, by, field).where(
+        about = [ledger.body[name].astext.label(name) for name in ("referral_id", "subject", "code")]
+        query = select(ledger.version, ledger.kind, ledger.at, by, field, *about).where(
             ledger.stream_id == stream_id, ledger.version > version
         )
-        rows = (await conn.execute(query.order_by(ledger.version).limit(50))).mappings()
-        return [{str(name): value for name, value in row.items() if value is not None} for row in rows]
+        rows = (await conn.execute(query.order_by(ledger.version).limit(MOST_SINCE))).mappings()
+        found = [{str(name): value for name, value in row.items()} for row in rows]
+        news = [row for row in found if shown is None or shown.event(row) is not None][:50]
+        told = ("version", "kind", "at", "by", "field")
+        return [{name: row[name] for name in told if row[name] is not None} for row in news]
 
     async def _stands_against(
         self, conn: AsyncConnection, now: Any, expected: int, stream_id: str, command: c.Command

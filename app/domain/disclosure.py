@@ -86,6 +86,11 @@ class Told(Frozen):
     unsuspected: tuple[str, ...] = ()
     """Further fields, of those whom nobody suspects."""
     narrative: bool = True
+    facts: tuple[str, ...] | None = None
+    """Of health, school and household, as conditions of the rules name them; of what a list tells of the children, their sex and age too."""
+    branch: bool = True
+    lists: tuple[str, ...] = ()
+    """The lists that say so, by id."""
 
     @property
     def whole(self) -> bool:
@@ -146,6 +151,9 @@ def told_to(actor: Actor, progress: Progress, lists: Lists) -> Told:
         kin=_together(row.people for row in rows if not row.without_suspects),
         unsuspected=_together(row.people for row in rows if row.without_suspects),
         narrative=any(row.narrative for row in rows),
+        facts=_together((*row.conditions, *row.household) for row in rows),
+        branch=any(row.branch for row in rows),
+        lists=tuple(dict.fromkeys(row.id for row in rows)),
     )
 
 

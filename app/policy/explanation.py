@@ -1,16 +1,17 @@
 """Why a case runs as it does: each decision with the row that made it, its condition in words, and the text that it rests on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel
 
 from app.domain import events as e
 from app.domain.disclosure_lists import DisclosureList, WholeSight
+from app.domain.own_part import Part
 from app.domain.procedure import is_step, step_of
 from app.domain.referral_events import ReferralOpened
 from app.domain.terms import Agency
@@ -18,7 +19,7 @@ from app.policy.basis import Citation, cite
 from app.policy.disclosure_words import told_in_words, whose
 from app.policy.loader import SafeLoader
 from app.policy.pack_file import PackFile
-from app.policy.words import Words, in_words
+from app.policy.words import Words, in_words, names_in
 
 TABLES = {
     "triggers": ("情形", "situation"),
@@ -34,6 +35,14 @@ LISTS = {"disclosures": ("告知清单", "disclosure list"), "whole_sights": ("�
 """What agencies are told; no condition decides about it."""
 
 
+NOT_TOLD = Words("不向本单位告知的条件", "a condition that is not told to this desk")
+
+UNSAID = {
+    "condition": None, "condition_zh": NOT_TOLD.zh, "condition_en": NOT_TOLD.en, "interpretation": "", "interpretation_zh": "",
+    "withheld": "condition_not_told",
+}  # fmt: skip
+
+
 class Explained(BaseModel):
     """One decision. Law that was not verified is never among `basis`; status A and B say how law was."""
 
@@ -45,6 +54,8 @@ class Explained(BaseModel):
     condition: str | None = None
     condition_zh: str | None = None
     condition_en: str | None = None
+    withheld: Literal["condition_not_told"] | None = None
+    """Why a row that has a condition does not say it: the desk's disclosure list does not tell all that it rests on."""
     interpretation: str = ""
     """How the row reads the notice where that leaves room, as it stands in the row."""
     interpretation_zh: str = ""
@@ -78,6 +89,13 @@ def explain(files: Mapping[str, PackFile], events: Sequence[Any]) -> list[Explai
             case _:
                 pass
     return explained
+
+
+def as_told(decisions: Iterable[Explained], part: Part) -> list[Explained]:
+    """Those that somebody is shown: whoever is not shown all of the case, what they owe themselves, and a condition only where their
+    disclosure list tells all that it names; a reading of the notice speaks of the same and goes with it."""
+    shown = (one for one in decisions if part.decided(one.table, one.row))
+    return [one if part.knows(names_in(one.condition or "")) else one.model_copy(update=UNSAID) for one in shown]
 
 
 def versions_of(events: Sequence[Any]) -> tuple[str, ...]:

@@ -27,6 +27,11 @@ HOLDS = re.compile(r"('[^']*'|\b\w+\b) in (\w+)")
 ANY = re.compile(r"(\[[^\]]*\])\.exists\((\w+), \2 in (\w+)\)")
 """And so with a list of codes of which it has one."""
 BOUND = re.compile(r"\.(?:exists|all)\(\s*(\w+)\s*,")
+NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
+MACROS = ("exists", "exists_one", "all", "filter", "map")
+NO_NAMES = ("in", "size", "true", "false", "null")
+OF_PEOPLE = re.compile(r"(\w+)\.(?:exists|exists_one|all|filter|map)\(\s*(\w+)\s*,")
+WRITTEN = re.compile(r"'[^']*'|\"[^\"]*\"")
 ALL = Words("所有报告", "every report")
 OPERATORS = {
     "&&": Words("且", "and"), "||": Words("或", "or"), "!": Words("非", "not"), "==": Words("为", "is"),
@@ -98,6 +103,16 @@ def in_words(condition: str) -> Words:
     zh = "".join(one.zh for one in said).translate(str.maketrans("()[]", "（）〔〕"))
     en = " ".join(one.en for one in said)
     return Words(zh, re.sub(r" ([),\]])|([(\[]) ", r"\1\2", en))
+
+
+@cache
+def names_in(condition: str) -> frozenset[str]:
+    """What it asks of the report: names, and of its people each field by list and name, as `children.injured`."""
+    plain = WRITTEN.sub("", condition)
+    of = {variable: many for many, variable in OF_PEOPLE.findall(plain)}
+    said = (token.split(".") for token in NAME.findall(plain))
+    dotted = ([of.get(head, head), *(one for one in more if one not in MACROS)] for head, *more in said)
+    return frozenset(".".join(name) for name in dotted if name[0] not in NO_NAMES)
 
 
 IT = Words("其", "it")

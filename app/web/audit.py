@@ -49,7 +49,7 @@ async def search(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> R
 async def _audit(request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, form: Form) -> Response:
     given = {name: form.one(name) for name in ("person_id", "child_id", "stream_id", "action", "outcome")}
     if who.oversees_district and (number := number_in(given["stream_id"])) is not None:
-        known = (await cases.list_cases(conn, who, number=number, open_only=False)).items
+        known = (await cases.list_cases(conn, who, shouhu, number=number, open_only=False)).items
         given["stream_id"] = known[0].id if known else given["stream_id"]
     given |= {"since": _day(form, "since"), "until": _day(form, "until", after=1)}
     asked = form.valid(access_record.Sought, given)

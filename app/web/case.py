@@ -18,6 +18,7 @@ from app.domain.access import Action, Actor, Deny, may
 from app.domain.clock import Clock
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.opening import REPLY, SUPERVISED
+from app.domain.own_part import Part
 from app.domain.policy import Policy
 from app.domain.procedure import is_step, step_of
 from app.domain.progress import Duty, Progress, Referral, State
@@ -73,9 +74,11 @@ class Opened(NamedTuple):
 
     id: str
     progress: Progress
+    """As far as the person is shown it; what they may do is asked of the whole case, `reading.progress`."""
     policy: Policy
     who: Actor
     reading: Reading
+    part: Part
 
     @property
     def path(self) -> str:
@@ -149,9 +152,14 @@ class Opened(NamedTuple):
         rows = self.policy.file.procedures if isinstance(self.policy, Pack) else ()
         return tuple(row for row in rows if self.who.agency in row.started_by)
 
+    def beside(self) -> list[Agency]:
+        """Who takes part beside the lead, as far as the person is shown it."""
+        others = [] if self.part.whole else [one.agency for one in self.part.beside(self.reading.progress)]
+        return [one for one in dict.fromkeys((*self.progress.agencies, *others)) if one is not self.progress.lead]
+
     def allows(self, action: Action, *, leg: str | None = None, duty: str | None = None) -> bool:
         """Whether the person may do it here."""
-        return not isinstance(may(self.who, action, subject_of(self.progress, leg, duty)), Deny)
+        return not isinstance(may(self.who, action, subject_of(self.reading.progress, leg, duty)), Deny)
 
     def offers(self) -> Iterator[tuple[str, asks.Ask]]:
         """What the person may do with the case as it stands, each with its address."""
@@ -159,14 +167,18 @@ class Opened(NamedTuple):
             if verb == "procedure" and not self.startable:
                 continue
             duty = "answer_outcome" if ON_CASE[verb][1] is Action.ANSWER_REPORTER else None
-            if ask.fits(self.progress, None) and self.allows(ON_CASE[verb][1], duty=duty):
+            if ask.fits(self.reading.progress, None) and self.allows(ON_CASE[verb][1], duty=duty):
                 yield f"{self.path}/do/{verb}", ask
 
     def offers_on(self, leg: Referral) -> Iterator[tuple[str, asks.Ask]]:
         """The same for a leg."""
         first = self.policy.route(leg.route_id, urgent=leg.urgent).procedure
         for verb, ask in asks.ON_LEG.items():
-            if ask.fits(self.progress, leg) and self.allows(ON_REFERRAL[verb][1], leg=leg.id) and self.progress.is_open:
+            if (
+                ask.fits(self.reading.progress, leg)
+                and self.allows(ON_REFERRAL[verb][1], leg=leg.id)
+                and self.progress.is_open
+            ):
                 yield f"{self.path}/legs/{leg.id}/{'outcome' if first and verb == 'complete' else verb}", ask
 
     def offers_on_duty(self, duty: Duty) -> Iterator[tuple[str, asks.Ask]]:
@@ -205,7 +217,7 @@ class Opened(NamedTuple):
 async def opened(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str) -> Opened:
     """A case that may be seen; CASE_NOT_FOUND for all others."""
     found = await reading(conn, who, shouhu, case_id)
-    return Opened(case_id, found.progress, await found.rules(), who, found)
+    return Opened(case_id, await found.shown(), await found.rules(), who, found, await found.part())
 
 
 async def facts_of(case: Opened, tab: str, *beside: str) -> dict[str, Any]:
@@ -217,6 +229,7 @@ async def facts_of(case: Opened, tab: str, *beside: str) -> dict[str, Any]:
     return {
         "fact_name": fact_name, "fact_value": fact_value, "code_of": code_of, "obstacle": obstacle, "moment": moment, "coded": coded,
         "title_of": case.called,
+        "beside": case.beside(),
         "case": case, "progress": case.progress, "file": file, "full": full, "owed": owed, "mine": mine, "tab": tab,
         "offers": [(href, ask) for href, ask in case.offers()], "stages": tuple(Stage), "at": tuple(Stage).index(case.progress.stage),
         "may_see_access": not isinstance(may(case.who, Action.READ_AUDIT), Deny),
@@ -250,7 +263,9 @@ async def fresh(
     if case.progress.version <= seen:
         return Response(status_code=204, headers=STRICT)
     form = Form()
-    form.show(await shouhu.ledger.since(conn, case_id, seen))
+    form.show(await shouhu.ledger.since(conn, case_id, seen, case.part))
+    if not form.since:
+        return Response(status_code=204, headers=STRICT)
     facts = {
         "case": case,
         "by": await speaker(request, conn, who),

@@ -160,7 +160,7 @@ async def find(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Res
             "Enter a case number, an id number, a phone, a name or initials.",
         )
     elif (number := number_in(said)) is not None:
-        rows = (await cases.list_cases(conn, who, number=number, open_only=False)).items
+        rows = (await cases.list_cases(conn, who, shouhu, number=number, open_only=False)).items
         found = [
             {"case_id": row.id, "case_no": case_no(row.number, row.filed_at), "stage": row.stage, "name": None}
             for row in rows

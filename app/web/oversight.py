@@ -127,7 +127,7 @@ async def _foreseen(
     """What the rules would make of each, tried and undone; or why it is refused."""
     rows: list[Mapping[str, Any]] = []
     ids = [one.partition("/")[0] for one in ticked]
-    known = (await cases.list_cases(conn, who, ids=ids, open_only=False, limit=MOST)).items
+    known = (await cases.list_cases(conn, who, shouhu, ids=ids, open_only=False, limit=MOST)).items
     numbers = {row.id: case_no(row.number, row.filed_at) for row in known}
     for one in ticked:
         case_id, leg, each, asked = _asked(one, form, who, verb, fields)

@@ -193,7 +193,7 @@ async def _begun(
     form = Form(waits.said, version=case.progress.version)
     form.saved_at = waits.saved_at
     if waits.version < case.progress.version:
-        form.show(await shouhu.ledger.since(conn, case.id, waits.version))
+        form.show(await shouhu.ledger.since(conn, case.id, waits.version, case.part))
     return form
 
 

@@ -4,7 +4,7 @@ import io
 import zipfile
 
 from python_calamine import CalamineWorkbook
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, select, text, update
 
 from app.db import tables
 from app.workbook import MEDIA_TYPE
@@ -90,7 +90,14 @@ async def test_whole_names_of_more_than_fifty_children_need_a_second_person(api,
     for n in range(2):
         await child_here(api, f"成群{n}（化名）", f"2010-01-0{n + 1}", None)
     path, whole = "/v1/ledgers/information/exports", {"use": "hand_in"}
-    is_problem(await api.post(COMMITTEE, path, whole), 409, "second_person_needed")
+    alone = await api.post(COMMITTEE, path, whole)
+    is_problem(alone, 409, "second_person_needed")
+    row = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        tried = await conn.execute(
+            select(row.action, row.outcome, row.why).where(row.trace_id == alone.headers["X-Trace-Id"])
+        )
+    assert tried.all() == [("ask_export", "refused", "second_person_needed")]
     monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 50)
     job = await run(await api.post(COMMITTEE, path, whole))
     assert (await state(api, COMMITTEE, job))["problem"] == "second_person_needed", "the job counts all of them"

@@ -1,0 +1,187 @@
+"""Need to know on every way out of a case: a desk that is not told all of it comes across no word of what others do there and why."""
+
+import json
+import re
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+from sqlalchemy import select
+
+from app import documents
+from app.api.context import SESSION
+from app.db import tables
+from app.db.accounts import begin_session
+from tests.api.test_need import routes
+from tests.api.test_reports import is_problem
+
+HURT = {"residence_division": "110106101", "age_years": 9, "injured": "yes", "harmed": "yes", "school_stage": "primary"}
+FAMILY = [{"relation": "父", "facts": {"relation": "father", "suspected_of_harm": "yes"}}]
+POLICE, CIVIL, WHOLE = "police.officer.1", "civil.officer.1", "civil.supervisor.1"
+DESKS = {"EDU": "edu.officer.1", "HOSPITAL": "hospital.officer.1", "WF": "wf.officer.1"}
+CODES = (
+    "stop_violence", "notify_without_suspect", "temporary_protection", "prosecut", "c-police", "c-civil", "guardian_sentenced",
+    "suspected_dv", "own-school", "reporter_class", "TEMP_LIVING", "TEMP_ASSIST", "possible_duplicate", '"placed"', "PROC", '"C"',
+)  # fmt: skip
+WORDS = (
+    "到场制止",
+    "排除加害嫌疑人",
+    "临时保护床位",
+    "审查逮捕",
+    "监护人被判刑",
+    "疑似遭受家庭暴力",
+    "检察院",
+    "已临时安置",
+    "待遇决定",
+    "家庭暴力",
+)
+"""As codes and on pages: what others do, of the suspect, the proceedings, the placement, the money and who reported."""
+TABS = ("", "/people", "/report", "/history", "/flow", "/papers", "/files")
+
+
+def leg(progress, agency):
+    return next(one["id"] for one in progress["referrals"] if one["agency"] == agency)
+
+
+@pytest.fixture(scope="module")
+async def case(api):
+    """A pupil beaten at home and by a schoolmate, placed by the police, with a guardian sentenced, a prosecution and a benefit."""
+    report = {"class": "school", "name": "不可说"}
+    said = {"situations": ["suspected_dv"], "harm_by": ["family", "schoolmate"], "family": FAMILY, "children": [HURT]}
+    made = (await api.report("school.reporter.1", reporter=report, **said))["case_id"]
+    path, now = f"/v1/cases/{made}", await api.progress(made)
+    child, first = now["children"][0]["id"], f"{path}/referrals/{leg(now, 'POLICE')}"
+    steps = (
+        (POLICE, f"{first}/accept", None),
+        (POLICE, f"{path}/safety", {"child_id": child, "safety": "placed"}),
+        (POLICE, f"{path}/sentence", None),
+        (POLICE, f"{first}/complete", None),
+        (
+            CIVIL,
+            f"{path}/benefit",
+            {"child_id": child, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00"},
+        ),
+        (POLICE, f"{path}/procedure", {"procedure": "legal_aid", "about": child}),
+    )
+    for person, where, body in steps:
+        done = await api.post(person, where, body)
+        assert done.status_code == 200, (where, done.text)
+    return made, child
+
+
+async def said_by_api(api, person, case):
+    """All that the answers about this case say, and the lists in which it stands."""
+    of_case = [route.format(case_id=case) for route in routes() if re.findall(r"{(\w+)}", route) == ["case_id"]]
+    assert len(of_case) > 8
+    ways = [*of_case, "/v1/cases", "/v1/tasks", "/v1/notices", "/v1/benefits/touched", "/v1/cases?agency=PROC"]
+    return [(way, (await api.get(person, way)).text) for way in ways if not way.endswith("/services")]
+
+
+async def pages(api, person, case, progress):
+    async with api.service.engine.begin() as conn:
+        own = {"Cookie": f"{SESSION}={await begin_session(conn, person, datetime.now(UTC))}"}
+    ways = [
+        *TABS,
+        *(f"/legs/{one['id']}" for one in progress["referrals"]),
+        *(f"/duties/{one['code']}" for one in progress["duties"]),
+    ]
+    found = [(way, await api.http.get(f"/cases/{case}{way}", headers=own)) for way in ways]
+    assert [(way, page.status_code) for way, page in found if page.status_code != 200] == []
+    return [(way, re.sub(r"<blockquote>.*?</blockquote>", "", page.text, flags=re.S)) for way, page in found]
+
+
+@pytest.mark.parametrize("agency", ["EDU", "HOSPITAL", "WF"])
+async def test_no_answer_page_or_paper_tells_a_desk_what_its_list_does_not(api, case, agency, monkeypatch):
+    person = DESKS[agency]
+    made, _ = case
+    file = (await api.get(person, f"/v1/cases/{made}")).json()
+    now = file["progress"]
+    assert now["whole"] is False
+    assert {one["agency"] for one in now["referrals"]} == {agency}
+    assert ("safety" in now["children"][0], now["benefits"], now["rung"]) == (False, [], None)
+    codes = [
+        (route, word) for route, said in await said_by_api(api, person, made) for word in CODES if word in _own(said)
+    ]
+    assert codes == []
+    words = [(way, word) for way, page in await pages(api, person, made, now) for word in WORDS if word in page]
+    assert words == []
+    facts = []
+    monkeypatch.setattr(documents, "printed", partial(_set, facts))
+    assert (await api.get(person, f"/v1/cases/{made}/papers/summary")).status_code == 200
+    assert [word for word in (*WORDS, "报告人类别") if word in str(facts)] == []
+    assert (await api.get(person, f"/v1/cases/{made}/papers/placement")).status_code == 403
+    row = next(one for one in (await api.get(person, "/v1/cases?limit=200")).json()["items"] if one["id"] == made)
+    assert (row["branch"], row["rung"], row["next_deadline_at"]) == (None, None, None)
+    why = (await api.get(person, f"/v1/cases/{made}/explanation")).json()
+    assert [one["condition_zh"] for one in why if one["withheld"]] == ["不向本单位告知的条件"]
+    assert all(one["basis"] for one in why)
+
+
+async def _set(facts, template, shown):
+    """What would be set in type; of sources, their ids alone."""
+    facts.append({name: one for name, one in shown.items() if name != "basis"})
+    return b"%PDF-"
+
+
+def _own(said):
+    """Without the texts of clauses, which speak of every child."""
+    try:
+        body = json.loads(said)
+    except ValueError:
+        return said
+    return json.dumps(_without_clauses(body), ensure_ascii=False)
+
+
+def _without_clauses(body):
+    if isinstance(body, dict):
+        return {name: _without_clauses(one) for name, one in body.items() if name not in ("basis", "due_basis")}
+    return [_without_clauses(one) for one in body] if isinstance(body, list) else body
+
+
+async def test_the_walk_finds_every_word_before_whoever_sees_the_whole_case(api, case):
+    said = "".join(_own(one) for _, one in await said_by_api(api, WHOLE, case[0]))
+    assert [word for word in CODES if word not in said and word not in ("suspected_dv", "TEMP_ASSIST")] == []
+    shown = "".join(page for _, page in await pages(api, WHOLE, case[0], await api.progress(case[0])))
+    assert [word for word in WORDS if word not in shown] == []
+
+
+async def test_a_desk_works_on_its_own_leg_and_another_leg_is_not_there(api, case):
+    made, _ = case
+    person, path = DESKS["EDU"], f"/v1/cases/{made}"
+    now = (await api.get(person, path)).json()["progress"]
+    whole = await api.progress(made)
+    async with api.service.engine.begin() as conn:
+        own = {"Cookie": f"{SESSION}={await begin_session(conn, person, datetime.now(UTC))}"}
+    other = await api.http.get(f"/cases/{made}/legs/{leg(whole, 'WF')}", headers=own)
+    assert other.status_code == 404
+    mine = f"{path}/referrals/{leg(now, 'EDU')}"
+    tried = await api.post(person, f"{mine}/accept?dry_run=true")
+    assert {one["subject"] for one in tried.json()["foreseen"]["deadlines"]} == {leg(now, "EDU")}
+    for verb in ("accept", "complete"):
+        form = await api.http.get(f"/cases/{made}/legs/{leg(now, 'EDU')}/{verb}", headers=own)
+        assert (form.status_code, "c-police" in form.text) == (200, False)
+        assert (await api.post(person, f"{mine}/{verb}")).status_code == 200
+    after = (await api.get(person, path)).json()["progress"]
+    assert [one["state"] for one in after["referrals"]] == ["completed"]
+    stale = await api.post(person, f"{path}/notes", {"note": "在校情况"}, headers={"If-Match": '"1"'})
+    is_problem(stale, 409, "stale_version")
+    since = {one["kind"] for one in stale.json()["since"]}
+    assert since & {"guardian_sentenced", "safety_confirmed", "benefit_decided", "duty_opened"} == set()
+    assert {"referral_accepted", "referral_completed"} <= since
+    fresh = await api.http.get(f"/cases/{made}/fresh?seen=1", headers=own)
+    assert [word for word in WORDS if word in fresh.text] == []
+
+
+async def test_what_a_system_reads_of_a_case_without_its_content_is_on_record(api, case):
+    key = await api.post("edu.head.1", "/v1/keys", {"unit": "EDU", "scopes": ["task:read"], "label": "示例系统"})
+    assert key.status_code == 201, key.text
+    own = {"Authorization": f"Bearer {key.json()['key']}"}
+    for way in ("", "/timeline"):
+        assert (await api.http.get(f"/v1/cases/{case[0]}{way}", headers=own)).status_code == 200
+    row = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        query = select(row.action, row.fields).where(
+            row.stream_id == case[0], row.action.in_(["read_case", "read_timeline"])
+        )
+        rows = (await conn.execute(query.order_by(row.id))).all()
+    assert [tuple(one) for one in rows] == [("read_case", ["progress"]), ("read_timeline", ["timeline"])]
