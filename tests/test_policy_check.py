@@ -10,7 +10,7 @@ from app.cli import app
 from app.policy import loader
 from app.policy.check import check, too_early
 from app.policy.diff import diff
-from app.policy.loader import BadPack, parse, tables_of, texts
+from app.policy.loader import RELEASE, BadPack, parse, shipped, tables_of, texts
 from app.policy.made import made
 
 WRITTEN = texts(loader.HERE / "fengtai-2026.1")
@@ -222,3 +222,9 @@ def test_what_is_badly_written_is_refused_with_its_place(change, said):
     with pytest.raises(BadPack) as refusal:
         parse(changed(change))
     assert any(str(fault).startswith(said) for fault in refusal.value.faults), refusal.value.faults
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "v" * 300, "a\0b", "../policy/" + RELEASE])
+def test_a_name_that_no_version_has_is_no_way_into_folders(name):
+    assert shipped(name) is None
+    assert shipped(RELEASE) is not None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, text, true, update
+from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.answers import CauseCount, FindingRow, NamedTask, Notice, Rate, StalledRow, TaskCounts, TaskRow
@@ -105,7 +105,8 @@ def _left(who: Actor, view: View, chosen: Mapping[str, str | None], now: datetim
     }
     columns = [func.count().label("looked"), func.count().filter(row.due_at <= now).label("late")]
     for name, codes in FILTERS.items():
-        others = [fits[other][value] for other, value in chosen.items() if other != name and value]
+        # no task is of a closed case, but whoever asks for them is answered
+        others = [fits[other].get(value, false()) for other, value in chosen.items() if other != name and value]
         columns += [func.count().filter(fits[name][code], *others).label(f"{name}.{code}") for code in codes]
     return columns
 

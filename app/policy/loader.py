@@ -84,8 +84,7 @@ def load(version: str, written: Mapping[str, str] | None = None) -> Pack:
 
 def shipped(version: str) -> Path | None:
     """The folder of a version that ships with the product."""
-    folder = HERE / version
-    return folder if version and folder.parent == HERE and (folder / FILES[0]).exists() else None
+    return next((one for one in HERE.iterdir() if one.name == version and (one / FILES[0]).exists()), None)
 
 
 @cache

@@ -71,6 +71,8 @@ async def test_each_filter_says_how_many_tasks_it_leaves_beside_the_others(api):
         others = "" if name == "urgency" else f"&urgency={urgent}"
         assert left[name] == {code: await listed(f"&{name}={code}{others}") for code in codes}
     assert sum(left["urgency"].values()) == await listed("") > 0
+    of_closed = (await api.get(person, "/v1/tasks/counts?view=desk&stage=closed")).json()["left"]
+    assert not any([*of_closed["urgency"].values(), *of_closed["due"].values()])
 
 
 async def test_staff_know_the_names_of_staff_and_nobody_those_of_who_reports(api):
