@@ -88,7 +88,7 @@ def render(template: str, facts: Mapping[str, Any], type_of: Mapping[str, str] |
             if (named := NOT_SHOWN.search(str(error))) is None:
                 raise
             missing = ESCAPED.sub(lambda code: chr(int(code[1], 16)), named[1])
-            said = _each(partial(re.compile(f"[{re.escape(missing)}]").sub, UNKNOWN), said)
+            said = _each(partial(re.compile(f"[{re.escape(missing)}]").sub, _numbered), said)
     return _pressed(path, _each(partial(ANYWHERE.sub, UNKNOWN), said), inputs)
 
 
@@ -96,6 +96,11 @@ def _pressed(path: Path, facts: Any, type_of: Mapping[str, str]) -> bytes:
     said = json.dumps(facts, ensure_ascii=False, default=str, sort_keys=True)
     inputs = {"facts": said, **type_of}
     return typst.compile(path, root=TEMPLATES, format="pdf", sys_inputs=inputs, pdf_standards=[STANDARD])
+
+
+def _numbered(found: re.Match[str]) -> str:
+    """A rare character of a name can be looked up by its number."""
+    return f"{UNKNOWN}（U+{ord(found[0]):04X}）"
 
 
 def settable(text: str) -> str:

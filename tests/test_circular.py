@@ -174,6 +174,24 @@ def test_nothing_that_somebody_types_stops_a_paper_or_holds_the_press_up(typed):
     assert "\u202e" not in documents.settable(typed)
 
 
+def test_a_rare_character_of_a_name_stands_as_its_number(monkeypatch):
+    told, real = [], typst.compile
+    monkeypatch.setattr(
+        typst, "compile", lambda *given, **named: told.append(named["sys_inputs"]) or real(*given, **named)
+    )
+    facts = {
+        "title": "通报",
+        "stamp": "内",
+        "date": [2026, 11, 5],
+        "period": "",
+        "lead": "示例\U00030000",
+        "note": "",
+        "tables": [],
+    }
+    assert documents.render("circular", facts).startswith(b"%PDF")
+    assert "示例〓（U+30000）" in told[-1]["facts"]
+
+
 def test_official_papers_are_set_in_fangsong_where_the_machine_has_it():
     assert documents.faces(["Noto Serif CJK SC", "FangSong", "FandolFang R"])["body"] == "FangSong"
     assert documents.faces(["Noto Serif CJK SC"]) == dict.fromkeys(("body", "title"), "Noto Serif CJK SC")
