@@ -296,7 +296,7 @@ OWN_RULES = {
     "decide_duplicate": "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
     **dict.fromkeys(
         ("register_child", "alike_children"),
-        "staff of a committee or street, in their own street (app/api/registration.py)",
+        "staff of a committee or street, in their own street; of a school, its pupils (app/api/registration.py)",
     ),
     **dict.fromkeys(
         ("ledgers", "ledgers_due", "read_ledger", "ledger_template", "export_ledger", "import_ledger"),

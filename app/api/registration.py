@@ -3,10 +3,11 @@
 import hashlib
 import uuid
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field
-from sqlalchemy import false, insert
+from sqlalchemy import false, insert, select
 
 from app.api.answers import ETAG
 from app.api.children import Means, found_of, perform, rules_of, sighted
@@ -31,10 +32,10 @@ from app.domain.identity import clean_name, mask_name, normal_phones
 from app.domain.masking import mask_birth_date
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import divisions, may_register
+from app.domain.sight import divisions, may_register, registers_pupils
 from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import Grade, ReporterClass
-from app.domain.typed import Form, LongText
+from app.domain.typed import Form, LongText, Text
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
 MEANS = ("on_minimum_living", "low_income", "on_destitute_support")
@@ -58,6 +59,7 @@ class NewChild(Form):
     grade: Grade = Field(
         description="By which it will be watched; the answer says what the scale of the rules proposes."
     )
+    school_class: Text = Field("", description="Entered beside the registration, as a change of its own.")
     evidence: LongText = ""
     note: LongText = ""
 
@@ -81,11 +83,14 @@ class Registered(Form):
 async def register_child(
     given: NewChild, conn: Conn, who: Who, shouhu: Shouhu, response: Response, idempotency_key: Key = None
 ) -> Registered:
-    """建档登记: entered by the committee or the street, verified by the street; the means of the family go on to the district."""
+    """建档登记: entered by the committee or the street, verified by the street; the means of the family go on to the district.
+
+    A school enters a pupil whom its screening has found, with `residence_division`; the street where the child lives verifies it.
+    """
     if not may_register(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
-    now, (division,) = shouhu.ledger.clock(), divisions(who)
+    now, division = shouhu.ledger.clock(), await _street(conn, who, given.child)
     child = given.child.model_copy(update={"child_id": _id_for(who, idempotency_key), "residence_division": division})
     facts = facts_of(_as_submission(given, child), [child], now)
     facts = facts.model_copy(update={"reported_at": None, "children": tuple(map(without_offence, facts.children))})
@@ -102,17 +107,18 @@ async def register_child(
         of = marked_as(vault_of(conn), child, [member.phone for member in given.family])
         row = await sealed_row(conn, tables.children, child_row(None, child, now, division, of))
         await conn.execute(insert(tables.children), row)
-    if (known := _means(given.household)) != Means():
-        once = f"{idempotency_key}/means" if idempotency_key else None
-        means = EnterChange(
-            by=who, child_id=child.child_id, division=division, field=FileField.MEANS,
-            content={"value": known.model_dump(mode="json", exclude_defaults=True), "evidence": given.evidence},
+    means = None
+    for field, value in _beside(given).items():
+        once = f"{idempotency_key}/{field.value}" if idempotency_key else None
+        entered = EnterChange(
+            by=who, child_id=child.child_id, division=division, field=field, content={"value": value, "evidence": given.evidence}
         )  # fmt: skip
-        last = await perform(conn, shouhu, means, child.child_id, None, response, once, None)
+        last = await perform(conn, shouhu, entered, child.child_id, None, response, once, None)
+        means = last.change if field is FileField.MEANS else means
     (record,) = await records_of(conn, [child.child_id], false())
     found = found_of(await rules_of(conn, shouhu), record)
     return Registered(
-        **done.model_dump(exclude={"version"}), version=last.version, means_change=last.change if last is not done else None,
+        **done.model_dump(exclude={"version"}), version=last.version, means_change=means,
         proposed=found.grade.grade if found else None,
     )  # fmt: skip
 
@@ -136,6 +142,10 @@ async def alike_children(
     With the key under which it will be registered, what that has registered already is no double."""
     if not may_register(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
+    if registers_pupils(
+        who
+    ):  # whether somebody has a file is not a school's to learn; the street compares before it verifies
+        return []
     await open_door(conn)
     found = await alike(
         conn, _sought(given, divisions(who)[0], _id_for(who, idempotency_key)), among=sighted(who), unverified=True
@@ -168,8 +178,25 @@ def _sought(given: NewChild, division: str, child_id: str) -> Sought:
     )  # fmt: skip
 
 
-def _means(household: HouseholdFacts) -> Means:
-    return Means.model_validate({name: getattr(household, name) for name in MEANS})
+async def _street(conn: Conn, who: Actor, child: ReportedChild) -> str:
+    """Where the child is registered: in the caller's street, and by a school where the child lives. Raises Refused."""
+    if not registers_pupils(who):
+        return divisions(who)[0]
+    division = tables.divisions.c
+    known = select(division.code).where(division.code == child.residence_division, division.kind != "district")
+    if (street := await conn.scalar(known.where(division.valid_to.is_(None)))) is None:
+        raise Refused(RefusalCode.STREET_NEEDED)
+    return street
+
+
+def _beside(given: NewChild) -> dict[FileField, Any]:
+    """What a registration has no place for, as changes of their own."""
+    means = Means.model_validate({name: getattr(given.household, name) for name in MEANS})
+    said = {
+        FileField.MEANS: means.model_dump(mode="json", exclude_defaults=True),
+        FileField.SCHOOL_CLASS: given.school_class,
+    }
+    return {field: value for field, value in said.items() if value}
 
 
 def _id_for(who: Actor, key: str | None) -> str:

@@ -1,7 +1,7 @@
 """Screening rounds: what a unit is asked and answers, and how many have answered, unit by unit."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -20,6 +20,7 @@ from app.db.child_records import records_of
 from app.db.rounds import begin_round, due_then, report_all
 from app.db.walls import open_door
 from app.domain.access import Actor
+from app.domain.child_file import PREFIX
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.identity import mask_name
@@ -27,7 +28,7 @@ from app.domain.masking import mask_birth_date
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import ReturnRound, follows, organises
-from app.domain.sight import divisions
+from app.domain.sight import divisions, registers_pupils
 from app.domain.submission import Submission
 from app.domain.terms import Agency
 
@@ -316,9 +317,10 @@ async def registered(
     round_id: str, conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RegisteredChild]:
     """Whom an answer may name as found beside those whom it reports: the children whom nobody has reported, registered in the caller's
-    street, and named in no answer to a round of this kind. The last to be registered first."""
+    street or, of a school, by itself within a year, and named in no answer to a round of this kind. The last to be registered first."""
     if not await conn.scalar(select(unit.unit).where(unit.round_id == round_id, _own(who))):
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    await _behind_the_door(conn, who)
     query = select(child.id, child.filed_at).where(_on_file(who), child.id.not_in(await _named(conn, round_id)))
     page = await page_of(
         conn, query, _OnFile, (child.filed_at, child.id), cursor=cursor, limit=limit, newest_first=True
@@ -351,7 +353,25 @@ def _on_file(who: Actor) -> ColumnElement[bool]:
     waits = exists().where(file.child_id == child.id, file.is_open)
     joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
     stands = or_(waits, exists().where(watch.child_id == child.id))
-    return and_(child.case_id.is_(None), child.division.in_(divisions(who)), stands, ~joined, sighted(who))
+    here = _by_school(who) if registers_pupils(who) else and_(child.division.in_(divisions(who)), sighted(who))
+    return and_(child.case_id.is_(None), here, stands, ~joined)
+
+
+def _by_school(who: Actor) -> ColumnElement[bool]:
+    """Registered by somebody of the caller's school, within a year."""
+    event, person = tables.events.c, tables.people.c
+    colleagues = select(person.id).where(person.unit == who.unit, person.agency == who.agency.value)
+    entered = exists().where(
+        event.stream_id == func.concat(PREFIX, child.id), event.kind == "change_entered", event.by.in_(colleagues),
+        event.body["field"].astext == FileField.REGISTRATION.value,
+    )  # fmt: skip
+    return and_(child.filed_at > func.now() - timedelta(days=366), entered)
+
+
+async def _behind_the_door(conn: Conn, who: Actor) -> None:
+    """A school sees no files; what it has registered itself it may name."""
+    if registers_pupils(who):
+        await open_door(conn)
 
 
 async def _named(conn: Conn, round_id: str, *, by_others: bool = False) -> list[str]:
@@ -367,6 +387,7 @@ async def _unfit(conn: Conn, who: Actor, round_id: str, children: Sequence[str])
     """Each has to be in the caller's sight, and is found once; what this very round knows the ledger asks."""
     if not children:
         return None
+    await _behind_the_door(conn, who)
     seen = set((await conn.execute(select(child.id).where(child.id.in_(children), _on_file(who)))).scalars())
     if not seen.issuperset(children):
         return RefusalCode.CHILD_NOT_REGISTERED

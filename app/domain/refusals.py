@@ -250,6 +250,11 @@ class RefusalCode(Term):
         "未见到儿童本人；发现危险请直接报告",
         "The child was not seen; a danger is reported at the one door.",
     )
+    STREET_NEEDED = (
+        "street_needed",
+        "请选择现居住的街乡（镇）",
+        "Say in which street or town of the district the child lives.",
+    )
     VISIT_AHEAD = "visit_ahead", "走访日期不能晚于今天", "A visit cannot lie ahead."
     VISIT_BEFORE_WATCH = (
         "visit_before_watch",

@@ -3,21 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from enum import Enum
 from typing import Any
 
 from app.domain.child_record import ChildRecord, Seen
 from app.domain.child_terms import FileField
 from app.domain.facts import Known
 from app.domain.sheet_columns import SEEN, VISIT, SheetColumn
-from app.domain.sheets import LONGEST, SPLIT, Fault, Wrong, as_typed, now_of, read_day
-from app.domain.terms import Service
+from app.domain.sheets import LONGEST, SPLIT, Fault, Wrong, as_typed, choice, now_of, read_day
+from app.domain.terms import Service, Term
 from app.domain.visit import Acknowledgement, Finding, Guardianship, ParentContact, Supervision, VisitForm
 
 CODES = {column.visit: column.code for column in (*VISIT.values(), SEEN)}
 MADE_BY = ("day", "visitor")
 NEEDED = ("seen_in_person", "finding")
-ANSWERS: Mapping[str, type[Enum]] = {
+ANSWERS: Mapping[str, type[Term]] = {
     "guardianship": Guardianship, "supervision": Supervision, "acknowledged": Acknowledgement, "parent_contact": ParentContact,
     "finding": Finding,
 }  # fmt: skip
@@ -81,22 +80,18 @@ def _value(part: str, text: str) -> tuple[Any, Wrong | None]:
     if "*" in text:
         return None, Wrong.MASKED
     if part in ANSWERS:
-        found = _choice(ANSWERS[part], text)
+        found = choice(ANSWERS[part], text)
         return found, Wrong.AT_RISK if found is Finding.AT_RISK else None if found else Wrong.NO_CHOICE
     match part:
         case "seen_in_person" | "guardian_met":
-            known = _choice(Known, text)
+            known = choice(Known, text)
             if known not in (Known.YES, Known.NO):
                 return None, Wrong.NO_CHOICE
             return known is Known.YES, Wrong.UNSEEN if part == "seen_in_person" and known is Known.NO else None
         case "needs":
-            found = tuple(_choice(Service, one.strip()) for one in SPLIT.split(text) if one.strip())
+            found = tuple(choice(Service, one.strip()) for one in SPLIT.split(text) if one.strip())
             return found, None if all(found) else Wrong.NO_CHOICE
         case "note":
             return text, Wrong.TOO_LONG if len(text) > LONGEST_NOTE else None
         case _:
             return text, Wrong.TOO_LONG if len(text) > LONGEST else None
-
-
-def _choice(among: type[Enum], text: str) -> Any:
-    return next((one for one in among if text in (getattr(one, "zh", ""), one.value)), None)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField, Found
@@ -22,6 +23,7 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes a formula of a cell, in Excel or in what it is copied or saved to; the wide forms are folded by some programs."""
 DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日")
 Cell = str | int | float | None
+One = TypeVar("One", bound=Term)
 
 
 class Step(StrEnum):
@@ -233,6 +235,17 @@ def read_row(
     return said
 
 
+@cache
+def _choices(among: type[Term]) -> Mapping[str, Any]:
+    """Looked up for each row, so made once."""
+    return {text: one for one in among for text in (one.zh, one.value)}
+
+
+def choice(among: type[One], text: str) -> One | None:
+    """Which of them was typed, by its official name or its code."""
+    return _choices(among).get(text)
+
+
 def now_of(record: ChildRecord | None, name: FileField) -> Any:
     """What counts for a field now."""
     entry = record.entry(name) if record else None
@@ -253,7 +266,7 @@ def _read_field(
     value: Any = text
     wrong: Wrong | None = None
     if name is FileField.SEX:
-        value = next((sex.value for sex in Sex if text in (sex.zh, sex.value)), None)
+        value = found.value if (found := choice(Sex, text)) else None
         wrong = None if value else Wrong.NO_CHOICE
     elif name in DIVISIONS:
         value = next((code for code, zh in places(name, divisions).items() if text in (code, zh)), None)
@@ -367,8 +380,7 @@ def _read_means(said: Said, means: Mapping[str, tuple[str, str]], record: ChildR
 
 def read_registration(row: Mapping[SheetColumn, Any]) -> tuple[Found | None, Grade | None, list[Fault]]:
     """Why a new child is registered and by which grade it will be watched; nobody guesses either."""
-    found = next((one for one in Found if as_typed(row.get(WHY)) in (one.zh, one.value)), None)
-    grade = next((one for one in Grade if as_typed(row.get(WATCHED)) in (one.zh, one.value)), None)
+    found, grade = choice(Found, as_typed(row.get(WHY))), choice(Grade, as_typed(row.get(WATCHED)))
     faults = [
         Fault(column.code, Wrong.NO_CHOICE if as_typed(row.get(column)) else Wrong.REQUIRED)
         for column, said in ((WHY, found), (WATCHED, grade)) if said is None

@@ -208,9 +208,16 @@ def divisions(actor: Actor) -> tuple[str, ...]:
     return (actor.division,) if actor.agency.is_territorial and actor.division and keeps(actor) else ()
 
 
+def registers_pupils(actor: Actor) -> bool:
+    """Whether the actor enters the pupils whom the screening of a school or kindergarten has found (R048, R049)."""
+    is_school = actor.agency is Agency.SCHOOL and actor.unit is not None
+    return is_school and actor.scopes is None and actor.has(Role.REPORTER) and not actor.has(*ADMINS)
+
+
 def may_register(actor: Actor) -> bool:
-    """Whether the actor registers children whom nobody has reported: staff of a committee or street, in their own street."""
-    return bool(divisions(actor)) and actor.has(*DESK_STAFF)
+    """Whether the actor registers children whom nobody has reported: staff of a committee or street, in their own street, and schools
+    their pupils, whom the street where they live verifies."""
+    return registers_pupils(actor) or (bool(divisions(actor)) and actor.has(*DESK_STAFF))
 
 
 def _desks(actor: Actor) -> tuple[str, ...]:

@@ -1,14 +1,17 @@
 """What people type: text that can be kept, and forms in which a misspelt field is an error."""
 
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+HALF = re.compile("[\ud800-\udfff]")
 
 
 def _can_be_kept(value: object) -> object:
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("含有无法保存的空字符 · a NUL character cannot be kept")
-    if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+    if isinstance(value, str) and HALF.search(value):
         raise ValueError("含有不完整的字符 · half a character cannot be kept")
     return value
 

@@ -17,7 +17,7 @@ from app.domain.child_terms import FileField, Found, HukouPlace
 from app.domain.facts import Known, Relation, SchoolStage, Sex, Whereabouts
 from app.domain.identity import id_findings
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import may_register
+from app.domain.sight import may_register, registers_pupils
 from app.domain.terms import Grade
 from app.web import kin
 from app.web.forms import Form, Unfit, in_words
@@ -27,8 +27,13 @@ from app.web.staff import Signed, show
 from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
-CHILDREN, NEW = "/children", "/children/new"
+CHILDREN, NEW, ROUNDS = "/children", "/children/new", "/rounds"
+STREET_ASKED = (
+    "residence_division", "请选择现居住的街乡（镇），由其核实", "Please choose where the child lives; that street verifies it.",
+)  # fmt: skip
 TEXTS = ("name", "birth_date", "birth_text", "id_no", "phone", "residence", "hukou", "school")
+STREET = FileField.RESIDENCE_DIVISION.value
+"""Asked of schools alone: whoever else registers a child does so in their own street."""
 STATES: Mapping[str, Pair] = {
     "disabled": ("残疾", "disabled"),
     "gravely_ill": ("重病", "gravely ill"),
@@ -41,10 +46,14 @@ MEANS: Mapping[str, Pair] = {
     "low_income": ("低收入家庭", "low-income household"),
     "on_destitute_support": ("享受特困供养", "on support for extreme hardship"),
 }
-LATER = (FileField.SCHOOL_CLASS, FileField.HEALTH)
+LATER = (FileField.HEALTH,)
 """What the registration does not hold is entered with it as changes of their own."""
 LABELS: Mapping[str, Pair] = {
-    **{one: (FileField(one).zh, FileField(one).en) for one in (*TEXTS, *LATER) if one != "birth_text"},
+    **{
+        one: (FileField(one).zh, FileField(one).en)
+        for one in (*TEXTS, *LATER, STREET, "school_class")
+        if one != "birth_text"
+    },
     "birth_text": ("大约年龄", "Age, roughly"),
     "found": ("建档原因", "Why"),
     "grade": ("风险等级", "Grade"),
@@ -71,7 +80,7 @@ async def fresh(request: Request, conn: Conn, who: Signed) -> Response:
 async def register(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """登记建档, unless somebody has to look at a possible double first; then the child's page says what happens next."""
     form = await Form.of(request)
-    given = _given(form)
+    given = _given(form, who)
     alike: list[registration.AlikeFile] = []
     if given is not None:
         alike = await registration.alike_children(given, conn, who, form.key)
@@ -80,7 +89,8 @@ async def register(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) ->
     done = given and await form.attempt(conn, lambda: _register(form, given, conn, who, shouhu))
     if done is None:
         return await _asked(request, conn, who, form, alike)
-    return RedirectResponse(f"{CHILDREN}/{done.child_id}?done=registered", 303, headers=STRICT)
+    home = f"{ROUNDS}?done=registered" if registers_pupils(who) else f"{CHILDREN}/{done.child_id}?done=registered"
+    return RedirectResponse(home, 303, headers=STRICT)
 
 
 async def _register(
@@ -88,6 +98,8 @@ async def _register(
 ) -> registration.Registered:
     """The registration and what it does not hold, at once or not at all."""
     done = await registration.register_child(given, conn, who, shouhu, Response(), form.key)
+    if registers_pupils(who):
+        return done
     later = {field: form.one(field.value) for field in LATER if form.one(field.value)}
     hukou = form.one("hukou_division")
     later |= {FileField.HUKOU_DIVISION: hukou} if hukou in dict(hukous()) else {}
@@ -104,7 +116,7 @@ async def _register(
     return done
 
 
-def _given(form: Form) -> registration.NewChild | None:
+def _given(form: Form, who: Actor) -> registration.NewChild | None:
     """The body of the command, with an error beside each field that it lacks."""
     for name, zh, en in (
         ("name", "请填写姓名", "Please enter the name."),
@@ -113,6 +125,7 @@ def _given(form: Form) -> registration.NewChild | None:
         ("found", "请选择建档原因", "Please choose why."),
         ("grade", "请选择风险等级", "Please choose a grade."),
         ("evidence", "请写明依据，例如入户排查、家庭申请", "Please say what it rests on, such as a visit to the home."),
+        *((STREET_ASKED,) if registers_pupils(who) else ()),
     ):
         if not (form.one(name) or (name == "birth_date" and form.one("birth_text"))):
             form.wrong(name, zh, en)
@@ -120,10 +133,11 @@ def _given(form: Form) -> registration.NewChild | None:
     child = {name: form.one(name) for name in TEXTS if form.one(name)}
     child |= {state: Known.YES.value for state in form.many("states") if state in STATES}
     child |= {name: form.one(name) for name in ("sex", "school_stage", "attending") if form.one(name)}
+    child |= {STREET: form.one(STREET)} if registers_pupils(who) and form.one(STREET) else {}
     child |= _hukou(form)
     household = {name: form.one(name) for name in (*MEANS, "rural") if form.one(name)}
     fields = {"child": child, "family": family, "household": household} | {
-        name: form.one(name) for name in ("found", "grade", "evidence", "note")
+        name: form.one(name) for name in ("found", "grade", "school_class", "evidence", "note")
     }
     given = _valid(form, fields)
     if given:
@@ -157,11 +171,14 @@ async def _asked(
 ) -> Response:
     if not may_register(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
+    pupils = registers_pupils(who)
     facts = {
         "path": NEW, "form": form, "alike": alike, "labels": LABELS, "sexes": tuple(Sex), "stages": tuple(SchoolStage), "known": tuple(Known),
         "relations": tuple(one for one in Relation if one is not Relation.UNKNOWN), "where": tuple(Whereabouts), "founds": tuple(Found),
         "grades": tuple(Grade), "states": list(STATES.items()), "means": list(MEANS.items()), "lines": kin.LINES, "hukous": hukous(),
         "own": STREETS.get(who.division or "", ""), "open_lines": [line for line in kin.LINES if kin.is_typed(form, line)],
+        "pupils": pupils, "streets": [(code, (name, name)) for code, name in STREETS.items() if code != DISTRICT],
+        "home": (ROUNDS, ("排查", "Screening")) if pupils else ("/books", ("台账", "Books")),
     }  # fmt: skip
     return await show(request, conn, who, "enrolment.html", facts, status=form.status)
 

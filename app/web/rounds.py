@@ -16,7 +16,7 @@ from app.domain.access import Actor
 from app.domain.facts import Sex
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import organises
-from app.domain.sight import may_register
+from app.domain.sight import may_register, registers_pupils
 from app.domain.terms import Agency, ReporterClass, Role, Trigger
 from app.web import screened
 from app.web.forms import Form
@@ -79,6 +79,7 @@ async def _listed(
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds.values()
     facts = {
         "path": ROUNDS, "owed": owed.items, "answered": answered.items, "held": held.items, "next": held.next, "form": form,
+        "done": request.query_params.get("done") == "registered",
         "opens": [(spec.code, (spec.zh, spec.en)) for spec in specs if organises(who, spec)],
     }  # fmt: skip
     return await show(request, conn, who, "rounds.html", facts, status=form.status)
@@ -167,6 +168,7 @@ async def _one(
         "spec": spec, "name": (spec.zh, spec.en) if spec else (code, code), "joined": spec.joined if spec else (), "desks": DESK_NAMES,
         "sexes": tuple(Sex), "triggers": tuple(Trigger), "own": who.division or "",
         "founds": [one for one in FOUND if on_file or one[0] != ON_FILE], "on_file": on_file, "offered": offered,
+        "pupils": registers_pupils(who),
         "blocks": screened.blocks(form), "most": screened.MOST,
     }  # fmt: skip
     return await show(request, conn, who, "round.html", facts, status=form.status)

@@ -162,7 +162,37 @@ async def test_a_round_is_opened_by_its_organiser_once_a_day_and_seen_by_no_stra
         is_problem(await api.get(person, "/v1/rounds/rates?code=community_survey"), 404, "round_not_found")
 
 
-@pytest.mark.requirement("R049")
+async def pupil_of(api, round_id, school):
+    """A pupil whom a school enters itself: verified where the child lives, then watched there; the school sees no file of it."""
+    given = {
+        "child": {"name": "单小苗（化名）", "birth_date": "2016-07-08", "residence": "示例路8号"}, "family": AWAY,
+        "found": "left_behind", "grade": "low", "school_class": "三年级", "evidence": "学期排查",
+    }  # fmt: skip
+    is_problem(await api.post("hospital.reporter.1", "/v1/children", given), 403, "not_allowed")
+    is_problem(await api.post("school.reporter.1", "/v1/children", given), 409, "street_needed")
+    given["child"]["residence_division"] = "110106009"
+    assert (await api.post("school.reporter.1", "/v1/children/alike", given)).json() == [], (
+        "whose file there is, is no school's to learn"
+    )
+    made = await api.post("school.reporter.1", "/v1/children", given)
+    assert made.status_code == 201, made.text
+    pupil, street = made.json()["child_id"], "street-110106009.officer.1"
+    file = f"/v1/children/{pupil}"
+    is_problem(await api.get("school.reporter.1", file), 404, "child_not_found")
+    shown = (await api.get(street, file)).json()["fields"]
+    assert shown["registration"]["waiting"]["by"] == "school.reporter.1"
+    for field in ("registration", "school_class"):
+        change = shown[field]["waiting"]["change"]
+        assert (await api.post(street, f"{file}/changes/{change}/pass")).status_code == 200
+    watches = (await api.get("comm-110106009.officer.1", "/v1/watches?limit=200")).json()["items"]
+    assert next(one["grade"] for one in watches if one["child_id"] == pupil) == "low"
+    for person, names in (("school.reporter.1", [pupil]), (NURSERY.person_id, [])):
+        offered = (await api.get(person, f"/v1/rounds/{round_id}/registered")).json()["items"]
+        assert [one["child_id"] for one in offered] == names
+    return pupil
+
+
+@pytest.mark.requirement("R048", "R049")
 async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_who_does_not(api):
     """Three terms that lie behind; each round ends when the next begins, with the silent on record."""
     named = await registered_by(
@@ -189,7 +219,10 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
                 told = ReturnRound(by=NURSERY, unit=NURSERY.unit, screened=90, registered=on_file)
                 await ledger.record(conn, rounds[-1], told, now=at + timedelta(days=2))
     school = "unit-school-1"
-    last = await answer(api, "school.reporter.1", rounds[-1], school, {"screened": 900, "nothing_found": True})
+    pupil = await pupil_of(api, rounds[-1], school)
+    found = {"screened": 900, "registered": [pupil]}
+    is_problem(await answer(api, NURSERY.person_id, rounds[-1], NURSERY.unit, found), 409, "child_not_registered")
+    last = await answer(api, "school.reporter.1", rounds[-1], school, found)
     assert last.status_code == 200, last.text
     first = await answer(api, "school.reporter.1", rounds[0], school, {"screened": 900, "nothing_found": True})
     is_problem(first, 409, "round_closed")

@@ -78,3 +78,14 @@ async def test_a_community_names_whom_it_found_and_registered(as_person, people,
     assert (await committee.post(path, data=sent | {"found": "registered", "registered": [made]})).status_code == 303
     rows = (await people.get(SUPERVISOR, f"/v1{path}/units"))["items"]
     assert {row["unit"]: row["found"] for row in rows if row["returned_at"]}["COMM-110106016"] == 1
+    school, pupil = await as_person("school.reporter.1"), {**given["child"], "name": "华小苗（化名）"}
+    page = (await school.get("/children/new")).text
+    assert ('name="residence_division"' in page, 'name="health"' in page, "/books" in page) == (True, False, False)
+    said = (
+        pupil | {name: given[name] for name in ("found", "grade")} | {"evidence": "学期排查", "school_class": "一年级"}
+    )
+    asked = await school.post("/children/new", data=said)
+    assert (asked.status_code, 'id="residence_division-error"' in asked.text) == (422, True)
+    done = await school.post("/children/new", data=said | {"residence_division": "110106016"})
+    assert (done.status_code, done.headers["location"]) == (303, "/rounds?done=registered")
+    assert "由孩子居住地的街道（乡镇）核实" in (await school.get("/rounds?done=registered")).text
