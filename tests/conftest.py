@@ -9,14 +9,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from xdist.scheduler import LoadScopeScheduling
 
+from app.db import tables
 from app.db.migrate import migrate
 from app.db.session import engine_of
 from app.db.vault import Vault
 from app.db.walls import APP, WORKER, let_in
+from app.district import PEOPLE
 from app.embedded import Postgres
 from app.master_keys import FileKeys, GivenKeys, make_key_file
 from app.seed import seed
@@ -28,6 +30,7 @@ PARTS = {"web": "pages", "e2e": "processes", "workflows": "processes", "faults":
 """Which of the three processes that share a whole run a room belongs to; each has servers of its own. One of them mostly waits."""
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
+TOKENS = {person.id: f"wall-{person.id}" for person in PEOPLE}
 MASTER, MARKS = b"a master key of tests, 32 bytes!", b"a key of marks of tests, 32 byte"
 VAULT = Vault(GivenKeys({"m-test": MASTER}, MARKS))
 KEY_SETTINGS = {
@@ -102,6 +105,19 @@ async def worker_engine(postgres, engine):
     ours = engine_of(postgres.url_as(WORKER), vault=VAULT)
     yield ours
     await ours.dispose()
+
+
+@pytest.fixture(scope="module")
+async def tokens(engine):
+    """Everybody of the district has a token, by account; afterwards they have what they had."""
+    async with engine.begin() as conn:
+        rows = await conn.execute(select(tables.people.c.id, tables.people.c.token_hash))
+        before = {row.id: row.token_hash for row in rows}
+        await seed(conn, tokens=TOKENS)
+    yield TOKENS
+    async with engine.begin() as conn:
+        for person, digest in before.items():
+            await conn.execute(tables.people.update().where(tables.people.c.id == person).values(token_hash=digest))
 
 
 @pytest.fixture

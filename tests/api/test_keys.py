@@ -26,7 +26,7 @@ from tests.api.conftest import TOKENS, UNIT, Machine
 from tests.api.test_matrix import routes
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import later
-from tests.test_walls import as_context, context, parsed
+from tests.sights import as_context, context, parsed
 
 ADMIN, SECURITY, SCHOOL, POLICE_HEAD = "admin.1", "security.1", "school.reporter.1", "police.head.1"
 TASKS = ["task:read", "task:work"]
