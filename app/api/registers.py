@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
@@ -112,20 +112,6 @@ class Entered(BaseModel):
     replayed: bool
 
 
-class DueRow(BaseModel):
-    """A review that is due, or a post without the entry that is expected."""
-
-    what: Literal["review", "vacancy"]
-    book: str = Field(description="The code of the register.")
-    zh: str
-    en: str
-    desk: str
-    division: str
-    subject: str = Field(description="The entry to be reviewed, or the street, desk or entry that lacks one.")
-    since: datetime | None
-    basis: list[str]
-
-
 class TotalRow(BaseModel):
     """How many entries stand in a street, and the sums of their numbers."""
 
@@ -141,55 +127,6 @@ async def registers(conn: Conn, who: Who, shouhu: Shouhu) -> list[RegisterKind]:
     return [
         RegisterKind(**{name: getattr(one, name) for name in RegisterKind.model_fields if name != "keeps"}, keeps=keeps(who, one))
         for one in rules.registers.values() if not sight(who, one).nothing
-    ]  # fmt: skip
-
-
-@router.get("/due", operation_id="registers_due")
-async def due(
-    conn: Conn, who: Who, shouhu: Shouhu,
-    by: Annotated[AwareDatetime | None, Query(description="What will be due by then; now where it is left out.")] = None,
-) -> list[DueRow]:  # fmt: skip
-    """Reviews that are due and posts that stand empty, for the desk that keeps the register and those who oversee it."""
-    at = by or shouhu.ledger.clock()
-    rows: list[DueRow] = []
-    for register in (await shouhu.ledger.current(conn, at)).registers.values():
-        seen = sight(who, register)
-        if seen.nothing:
-            continue
-        await reaching(conn, books=[register.code, *(one.each for one in register.expects)])
-        if register.expects and register.private:
-            await audit_read(conn, who, "read_register", f"register-{register.code}", list(register.private))
-        rows += [
-            row for row in [*await _reviews(conn, register, at), *await _empty(conn, register)]
-            if seen.shows_private(row.desk)
-        ]  # fmt: skip
-    return rows
-
-
-async def _reviews(conn: Conn, register: Register, at: datetime) -> list[DueRow]:
-    if register.review is None:
-        return []
-    query = kept.newest(line.book == register.code, line.review_at <= at).order_by(line.review_at)
-    return [
-        DueRow(
-            what="review", book=register.code, zh=register.zh, en=register.en, desk=row.desk, division=row.division,
-            subject=row.id, since=row.review_at, basis=list(register.review.basis),
-        )
-        for row in await conn.execute(query)
-    ]  # fmt: skip
-
-
-async def _empty(conn: Conn, register: Register) -> list[DueRow]:
-    if not register.expects:
-        return []
-    entries = await kept.entries_of(conn, kept.newest(line.book == register.code))
-    found = [empty for expected in register.expects for empty in await kept.empty(conn, register, expected, entries)]
-    return [
-        DueRow(
-            what="vacancy", book=register.code, zh=one.expected.zh, en=one.expected.en, desk=one.post.desk,
-            division=one.post.division, subject=one.post.id, since=one.since, basis=list(one.expected.basis),
-        )
-        for one in found
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import registers
+from app.api import registers, registers_due
 from app.api.children import rules_of
 from app.api.context import Conn, Shouhu, numbers_of
 from app.api.need import Asked
@@ -52,7 +52,7 @@ ENTRIES.append(Entry(REGISTERS, "登记册", "Registers", MY_WORK, works, place=
 @router.get(REGISTERS)
 async def listed(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """The registers that the desk keeps or reads, with what stands empty and what is to be looked at again."""
-    kinds, due = await registers.registers(conn, who, shouhu), await registers.due(conn, who, shouhu)
+    kinds, due = await registers.registers(conn, who, shouhu), await registers_due.due(conn, who, shouhu)
     empty = {one.code: [row for row in due if row.book == one.code and row.what == "vacancy"] for one in kinds}
     again = {one.code: sum(row.book == one.code and row.what == "review" for row in due) for one in kinds}
     rows = sorted(kinds, key=lambda one: (not empty[one.code], not one.keeps))
@@ -146,7 +146,7 @@ async def _one(
     ended: bool = False, cursor: str | None = None,
 ) -> Response:  # fmt: skip
     page = await registers.entries(kind.code, conn, who, shouhu, ended=ended, division=None, cursor=cursor, limit=50)
-    due = [row for row in await registers.due(conn, who, shouhu) if row.book == kind.code]
+    due = [row for row in await registers_due.due(conn, who, shouhu) if row.book == kind.code]
     facts = {
         **await _totals(conn, who, shouhu, kind, form), **await _facts(conn, who, shouhu, kind, page.items), "form": form,
         "rows": page.items, "next": page.next, "ended": ended,
