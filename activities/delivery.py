@@ -16,6 +16,7 @@ from app.db.audit import on_record
 from app.db.ledger import Ledger
 from app.db.past import report_of
 from app.db.people import machine_of
+from app.db.streams import progress_of
 from app.db.vault import opened, opened_one
 from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
@@ -79,8 +80,7 @@ class Delivery:
     async def _load(self, conn: AsyncConnection, order: Order) -> tuple[AgencyEndpoint, dict[str, Any]] | None:
         query = select(tables.endpoints).where(tables.endpoints.c.agency == order.agency.value)
         row = await opened_one(conn, (await conn.execute(query)).mappings().one_or_none(), tables.endpoints)
-        stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == order.stream_id))
-        progress = Progress.model_validate(stored.scalar_one())
+        progress = await progress_of(conn, order.stream_id)
         referral = progress.referral(order.referral_id)
         if row is None or referral is None:
             return None

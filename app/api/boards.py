@@ -6,7 +6,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+<<<<<<< HEAD
 from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, true, update
+=======
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select, text, true, update
+>>>>>>> ff73457 (Where a case stands, whose children some cases have, the district's code and unread notices are asked for in one place each)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.answers import CauseCount, FindingRow, NamedTask, Notice, Rate, StalledRow, TaskCounts, TaskRow
@@ -66,19 +70,25 @@ async def tasks(
     return Page(items=[NamedTask(**row.named(packs[row.rules])) for row in page.items], next=page.next)
 
 
+def unread_notices(who: Actor) -> Select[Any]:
+    """What the person was told and has not read, of cases that are not about them."""
+    notice = tables.notices.c
+    mine = select(notice.id).where(notice.person_id == who.person_id, notice.read_at.is_(None))
+    return mine.where(unconcerned(who, notice.case_id))
+
+
 @router.get("/tasks/counts", operation_id="task_counts")
 async def task_counts(
     conn: Conn, who: Who, shouhu: Shouhu, view: View = "desk", stage: Stage | None = None, urgency: Urgency | None = None,
     due: Due | None = None,
 ) -> TaskCounts:  # fmt: skip
     """What stands beside the views; and of one view how many tasks each filter would leave, beside the others that are set."""
-    notice, now = tables.notices.c, shouhu.ledger.clock()
-    unread = select(notice.id).where(notice.person_id == who.person_id, notice.read_at.is_(None))
+    now = shouhu.ledger.clock()
     found_by_left = {view, "overdue"} if view == "desk" else {view}
     counted = {
         **{name: select(task.case_id).where(in_view(who, name)) for name in ("mine", "claimable", "desk")},
         "overdue": select(task.case_id).where(in_view(who, "desk"), task.due_at <= now),
-        "notices": unread.where(unconcerned(who, notice.case_id)),
+        "notices": unread_notices(who),
     }
     columns = [
         select(func.count()).select_from(query.limit(MOST_COUNTED).subquery()).scalar_subquery().label(name)

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Column, Select, Table, or_, select, tuple_
+from sqlalchemy import Column, Select, Table, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import numbers_of
 from app.api.problems import Problem
-from app.db import tables
 from app.db.audit import before_reading
+from app.db.child_records import children_behind
 from app.db.vault import opened, sealing
 from app.db.walls import open_door
 from app.domain.access import Actor
@@ -57,9 +57,7 @@ async def in_words(conn: AsyncConnection, who: Actor, action: str, page: Page[T]
     sealed = [*sealing(of).columns]
     told = [one for one in page.items if any(getattr(one, name) is not None for name in sealed)]
     if told:
-        child, ids = tables.children.c, {about for one in told for about in _about(one)}
-        children = select(child.id).where(or_(child.case_id.in_(ids), child.id.in_(ids))).order_by(child.id)
-        named = list((await conn.execute(children)).scalars())
+        named = await children_behind(conn, {about for one in told for about in _about(one)})
         await before_reading(conn, who, action, None, sealed, children=named)
     rows = await opened(conn, [one.model_dump() for one in page.items], of)
     hide = await hiding(conn, {about for one in page.items for about in _about(one)})

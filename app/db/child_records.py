@@ -48,6 +48,13 @@ def each_once() -> ColumnElement[bool]:
     return or_(reported, verified) & ~joined
 
 
+async def children_behind(conn: AsyncConnection, ids: Collection[str]) -> list[str]:
+    """The children whose case is among these ids, or who are themselves, in their order."""
+    child = tables.children.c
+    found = select(child.id).where(or_(child.case_id.in_(ids), child.id.in_(ids))).order_by(child.id)
+    return list((await conn.execute(found)).scalars())
+
+
 async def division_of(conn: AsyncConnection, child_id: str) -> str:
     """Where the child was reported to live; from the first change on the file says so."""
     return (await conn.execute(select(tables.children.c.division).where(tables.children.c.id == child_id))).scalar_one()

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.child_records import division_of
 from app.domain.access import ENGINE
 from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.belonging import Belong
@@ -98,8 +99,7 @@ async def watched_as(conn: AsyncConnection, child: str) -> str:
 
 
 async def _belong(ledger: "Ledger", conn: AsyncConnection, child: str, primary: str | None, now: datetime) -> None:
-    division = select(tables.children.c.division).where(tables.children.c.id == child)
-    command = Belong(by=ENGINE, child_id=child, division=(await conn.execute(division)).scalar_one(), primary=primary)
+    command = Belong(by=ENGINE, child_id=child, division=await division_of(conn, child), primary=primary)
     await ledger.begin(conn, file_id(child), command, now=now)
 
 

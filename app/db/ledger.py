@@ -16,7 +16,7 @@ from app.db.changes import Changes
 from app.db.files import bring
 from app.db.joining import given_back, join, moved, part
 from app.db.rules import Rules
-from app.db.streams import CASE, ROUND, Kind, kind_of, stream_row
+from app.db.streams import CASE, ROUND, Kind, kind_of, progress_of, stream_row
 from app.db.vault import DataKey, Destroyed, vault_of
 from app.domain import commands as c
 from app.domain import events as e
@@ -281,13 +281,13 @@ class Ledger(Rules):
                     await self._keep_out(conn, after.case_id, added.progress.about, now)
                     await self._follow(conn, after.case_id, added.progress, now)
                 case e.ReportUnlinked(primary=primary):
-                    if (await self._progress_of(conn, primary)).is_open:
+                    if (await progress_of(conn, primary)).is_open:
                         await self.record(conn, primary, c.RemoveFollower(by=ENGINE, case_id=after.case_id), now=now)
                 case e.ConflictDeclared(about=about):
                     for other in (after.linked_to, *after.followers):
                         await self._keep_out(conn, other, about, now)
                 case e.ReporterAnswered() | e.AnswerWaived() if after.linked_to and after.is_open:
-                    await self._follow(conn, after.case_id, await self._progress_of(conn, after.linked_to), now)
+                    await self._follow(conn, after.case_id, await progress_of(conn, after.linked_to), now)
                 case e.ReporterAnswered():
                     for follower in after.followers:
                         await self._follow(conn, follower, after, now)
@@ -308,17 +308,13 @@ class Ledger(Rules):
                 case _:
                     pass
 
-    async def _progress_of(self, conn: AsyncConnection, case_id: str) -> Progress:
-        stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == case_id))
-        return Progress.model_validate(stored.scalar_one())
-
     async def _keep_out(
         self, conn: AsyncConnection, case_id: str | None, about: tuple[str, ...], now: datetime
     ) -> None:
         """Of cases that are linked none reaches whom another is about: it would name the other to them, and they would work on it."""
         if not (case_id and about):
             return
-        state = await self._progress_of(conn, case_id)
+        state = await progress_of(conn, case_id)
         if state.is_open and (new := tuple(one for one in about if one not in state.about)):
             await self.record(conn, case_id, c.DeclareConflict(by=ENGINE, about=new[:1], staff_of=new), now=now)
 

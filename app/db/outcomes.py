@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.audit import before_reading
+from app.db.child_records import children_behind
 from app.db.columns import Id, metadata
 from app.db.ledger import Ledger
 from app.db.past import assessed_of, with_assessed
@@ -149,9 +150,7 @@ async def children_of(
     known = {(row.case_id, row.policy, row.since): row.children for row in rows}
     unread = sorted(wanted - known.keys())[:most]
     if unread:
-        child, ids = tables.children.c, {case_id for case_id, _, _ in unread}
-        of_them = select(child.id).where(or_(child.case_id.in_(ids), child.id.in_(ids))).order_by(child.id)
-        children = list((await conn.execute(of_them)).scalars())
+        children = await children_behind(conn, {case_id for case_id, _, _ in unread})
         await before_reading(conn, who, "outcomes", None, ["facts"], children=children)
     fresh = await _found(conn, ledger, unread)
     return {

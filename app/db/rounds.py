@@ -7,6 +7,7 @@ from sqlalchemy import Subquery, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.entries import district_of
 from app.db.intake import Filed, file
 from app.db.ledger import Ledger, Recorded
 from app.db.receipts import Receipts
@@ -26,8 +27,7 @@ async def begin_round(conn: AsyncConnection, ledger: Ledger, code: str, by: Acto
     spec = (await ledger.current(conn, now)).rounds.get(code)
     if spec is None:
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
-    division = tables.divisions.c
-    whole = (await conn.execute(select(division.code).where(division.kind == "district"))).scalar_one()
+    whole = await district_of(conn)
     opened = OpenRound(
         by=by, round_id=round_id(code, f"{now.astimezone(BEIJING):%Y-%m-%d}"), code=code, division=whole,
         units=await _units(conn, spec, whole),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Select, Table, Text, bindparam, cast, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
 from app.domain import events as e
@@ -83,6 +84,12 @@ BY_PREFIX = {"watch": WATCH, "round": ROUND, "file": FILE, "owed": OWED}
 def kind_of(stream_id: str) -> Kind:
     """By the prefix of the id."""
     return BY_PREFIX.get(stream_id.partition("-")[0], CASE)
+
+
+async def progress_of(conn: AsyncConnection, case_id: str) -> Progress:
+    """Where a case stands, which has to be there."""
+    stored = select(tables.cases.c.progress).where(tables.cases.c.id == case_id)
+    return Progress.model_validate((await conn.execute(stored)).scalar_one())
 
 
 STREAMS = (CASE.table, WATCH.table, ROUND.table, FILE.table, OWED.table)

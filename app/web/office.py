@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import boards, cases, deputies
 from app.api import search as finding
-from app.api.context import Conn, Shouhu, unconcerned
+from app.api.context import Conn, Shouhu
 from app.db import tables
 from app.db.people import deputy
 from app.db.service import Service
@@ -32,14 +32,8 @@ router = APIRouter(include_in_schema=False)
 NOTICES, ABSENCES, SEAT_PATH, SEARCH = "/notices", "/absences", "/absences/seat", "/search"
 
 
-def _unread(who: Actor) -> Select[Any]:
-    notice = tables.notices.c
-    mine = select(notice.id).where(notice.person_id == who.person_id, notice.read_at.is_(None))
-    return mine.where(unconcerned(who, notice.case_id))
-
-
 ENTRIES += [
-    Entry(NOTICES, "通知", "Notices", MY_WORK, works, count=_unread, on_phone=3, place=7),
+    Entry(NOTICES, "通知", "Notices", MY_WORK, works, count=boards.unread_notices, on_phone=3, place=7),
     Entry(SEARCH, "检索", "Search", MY_WORK, works, on_phone=5, place=8),
     Entry(ABSENCES, "外出与代理", "Absences", MY_WORK, works, place=9),
 ]

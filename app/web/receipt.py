@@ -3,17 +3,15 @@
 import segno
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Shouhu
 from app.api.papers import reporters_paper
-from app.db import tables
 from app.db.receipts import asked_by_receipt
 from app.db.service import PROGRESS_PATH, REPORT_PATH, Service
+from app.db.streams import progress_of
 from app.domain.disclosure import ForReporter, for_reporter
 from app.domain.papers import ReporterPaper
-from app.domain.progress import Progress
 from app.web.frame import STRICT, language, page
 from app.web.report import COOKIE, KEPT, LEAVE, RECEIPT, here_of
 
@@ -50,8 +48,7 @@ async def paper(request: Request, shouhu: Shouhu) -> Response:
 
 async def _standing(conn: AsyncConnection, case_id: str, action: str) -> ForReporter:
     """On record as by its receipt, which is what the page shows; the answer is asked for by the code alone."""
-    stored = await conn.execute(select(tables.cases.c.progress).where(tables.cases.c.id == case_id))
-    progress = Progress.model_validate(stored.scalar_one())
+    progress = await progress_of(conn, case_id)
     await asked_by_receipt(conn, progress, action, ["progress"])
     return for_reporter(progress, None)
 
