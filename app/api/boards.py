@@ -6,11 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-<<<<<<< HEAD
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select, text, true, update
-=======
-from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select, text, true, update
->>>>>>> ff73457 (Where a case stands, whose children some cases have, the district's code and unread notices are asked for in one place each)
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, not_, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.answers import CauseCount, FindingRow, NamedTask, Notice, Rate, StalledRow, TaskCounts, TaskRow
