@@ -17,9 +17,10 @@ from app.domain import referral_commands as rc
 from app.domain.terms import Agency
 from app.domain.working_time import day_of
 from app.schedules import CIRCULAR, keep_circular
+from tests.actors import at_desk
 from tests.api.raw_cards import Raw
 from tests.domain.test_compartment import OFFENCE
-from tests.world import PATIENCE, World, at_desk
+from tests.world import PATIENCE, World
 
 FEW = 5
 KEPT_NAMES = tuple(KEPT)

@@ -24,7 +24,7 @@ from app.policy.loader import HERE, RELEASE, BadPack, load, parse, texts
 from app.policy.otherwise_words import otherwise_in_words
 from app.policy.pack import Pack
 from tests.activities.test_packets import AUNT, CHILD, SUSPECT
-from tests.domain.test_case import MORNING, Case
+from tests.domain.in_memory import MORNING, Case
 from tests.test_explanation import filed
 from tests.test_older import FILES, OLD
 

@@ -14,9 +14,10 @@ from app.db.versions import keep, seal
 from app.doctor import calendar_check, examine, walls_check
 from app.seed import seed
 from app.settings import Settings
+from tests.actors import at_desk
 from tests.conftest import KEYS, VAULT
 from tests.test_older import FILES
-from tests.world import World, at_desk
+from tests.world import World
 
 
 async def verdicts(url, address="127.0.0.1:1", **settings):

@@ -18,7 +18,7 @@ from app.policy.loader import load, parse, texts
 from app.policy.pack import Pack
 from app.policy.pack_file import CONDITIONED
 from app.policy.words import NAMES, in_words
-from tests.world import REPORTER
+from tests.actors import REPORTER
 
 PACK = load("fengtai-2026.1")
 CALENDAR = seed().calendar()

@@ -15,8 +15,8 @@ from app.policy.diff import diff
 from app.policy.dry_run import dry_run
 from app.policy.examples import examples, with_facts
 from app.policy.loader import HERE, RELEASE, BadPack, load, parse, tables_of, texts
-from tests.domain.test_case import MORNING, POLICY, REPORTER
-from tests.world import at_desk
+from tests.actors import REPORTER, at_desk
+from tests.domain.in_memory import MORNING, POLICY
 
 OLDER = Path(__file__).parent / "older"
 FILES = {path.name: path.read_text("utf-8") for path in sorted(OLDER.glob("*.yaml"))}

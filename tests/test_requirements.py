@@ -10,7 +10,7 @@ from app.domain.facts import ReportFacts
 from app.domain.terms import Grade, Safety, Stage
 from app.policy.examples import examples, facts_of
 from app.policy.loader import load
-from tests.domain.test_case import at_desk
+from tests.actors import at_desk
 from tests.domain.test_stages import Told
 
 CHILD = {"child_id": "ch-1", "age_years": 9}

@@ -15,13 +15,11 @@ from app.db.ledger import Ledger, events_since
 from app.db.refold import BATCH
 from app.domain import commands as c
 from app.domain import referral_commands as rc
-from app.domain.access import Actor
 from app.domain.events import event_adapter
 from app.domain.fold import fold
 from app.domain.procedure import is_step, step_of
 from app.domain.procedure_work import usual, usual_end
 from app.domain.progress import Progress
-from app.domain.terms import Agency, Role
 from app.policy.examples import facts_of
 from app.policy.loader import load
 from app.reconciler import Reconciler
@@ -29,20 +27,9 @@ from app.relay import Relay
 from app.settings import Settings
 from app.temporal import ensure_deployment, version_of
 from app.worker import worker_of
+from tests.actors import REPORTER, at_desk
 
 PATIENCE = 30
-
-
-def at_desk(desk, person="officer", *roles):
-    return Actor(
-        person_id=f"{desk.lower()}.{person}",
-        agency=Agency(desk.partition("-")[0]),
-        desk=desk,
-        roles=roles or (Role.OFFICER,),
-    )
-
-
-REPORTER = Actor(person_id="reporter", agency=Agency.COMM, desk="COMM-110106101", roles=(Role.REPORTER,), unit="unit-1")
 
 
 class World:

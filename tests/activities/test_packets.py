@@ -9,7 +9,7 @@ from activities.gateway import Gateway, open_client
 from app.domain import disclosure as d
 from app.domain.terms import Agency
 from app.policy.loader import load
-from tests.domain.test_case import Case
+from tests.domain.in_memory import Case
 from tests.world import World
 from workflows.case import FOR_TASK, OTHERS, VERBS, verb_of
 

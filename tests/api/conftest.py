@@ -182,6 +182,12 @@ def key():
 
 
 @pytest.fixture
+async def case(api):
+    """A report of its own."""
+    return (await api.report())["case_id"]
+
+
+@pytest.fixture
 def run(api, worker_engine, tmp_path):
     """Works on a job as the worker would, under the worker's role."""
 

@@ -16,11 +16,6 @@ from tests.api.test_reports import is_problem
 SECRET = "whsec_c2hvdWh1LXRlc3RzLWtleS1vZi10aGUtYWdlbmN5ISE="
 
 
-@pytest.fixture
-async def case(api):
-    return (await api.report())["case_id"]
-
-
 async def test_a_nul_character_is_told_wherever_it_stands(api, case):
     is_problem(await api.post("police.officer.1", f"/v1/cases/{case}/notes", {"note": "a\x00b"}), 422, "invalid_value")
     is_problem(await api.get("police.officer.1", "/v1/cases/a%00b"), 422, "invalid_value")

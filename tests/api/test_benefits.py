@@ -38,11 +38,6 @@ def invented(raised):
 
 
 @pytest.fixture
-async def case(api):
-    return (await api.report())["case_id"]
-
-
-@pytest.fixture
 async def decide(api, case):
     child = (await api.progress(case))["children"][0]["id"]
 

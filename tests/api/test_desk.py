@@ -10,11 +10,6 @@ from tests.api.test_reports import is_problem
 
 
 @pytest.fixture
-async def case(api):
-    return (await api.report())["case_id"]
-
-
-@pytest.fixture
 async def leg(api, case):
     return f"/v1/cases/{case}/referrals/{await api.leg(case, 'POLICE')}"
 

@@ -12,11 +12,6 @@ from app.domain.watch import SPREAD
 from tests.api.test_reports import is_problem
 
 
-@pytest.fixture
-async def case(api):
-    return (await api.report())["case_id"]
-
-
 async def looked(engine, case, *, at=None):
     """One look at the database, as the reconciler takes it; the faults of this case."""
     now = at or datetime.now(UTC)

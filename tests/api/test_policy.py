@@ -16,12 +16,12 @@ from app.db.versions import keep, policy_versions, seal
 from app.main import create_app
 from app.policy.examples import examples
 from app.settings import Settings
+from tests.actors import at_desk
 from tests.api.conftest import TOKENS
 from tests.api.drafts import OFFICER, SECOND, SUPERVISOR, approval, days, pack, published, read
 from tests.api.test_explanation import shouhu
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import later
-from tests.world import at_desk
 
 
 async def test_a_version_needs_two_persons_and_then_holds_for_new_cases_from_its_day(api, version):

@@ -6,10 +6,10 @@ from sqlalchemy import update
 
 from app.db.versions import keep, policy_versions, seal
 from app.policy.loader import HERE, texts
+from tests.actors import at_desk
 from tests.api.drafts import OFFICER, SUPERVISOR, pack, published
 from tests.api.test_reports import is_problem
 from tests.test_older import FILES
-from tests.world import at_desk
 
 STREET = "110106014"
 

@@ -15,9 +15,9 @@ from app.domain.facts import Known
 from app.domain.sight import OPERATOR
 from app.domain.submission import Submission
 from app.policy.loader import HERE, load, texts
+from tests.actors import at_desk
 from tests.api.test_audit import BROKEN, broken
 from tests.api.test_reports import is_problem
-from tests.world import at_desk
 
 OFFENCE = {
     "kind": "juvenile",

@@ -16,11 +16,6 @@ SUPERVISOR = "civil.supervisor.1"
 STREET = "street-110106101.officer.1"
 
 
-@pytest.fixture
-async def case(api):
-    return (await api.report())["case_id"]
-
-
 @contextmanager
 def later(api, at):
     """The service's clock shows that instant."""

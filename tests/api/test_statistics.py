@@ -20,7 +20,7 @@ from app.domain.refusals import Refused
 from app.domain.terms import Agency, CloseReason, ExtendReason, Role, Safety
 from app.policy.examples import facts_of
 from app.policy.loader import load
-from tests.world import REPORTER, at_desk
+from tests.actors import REPORTER, at_desk
 
 BEGIN = datetime(2025, 3, 3, 1, tzinfo=UTC)
 SUPERVISOR = Actor(person_id="civil.supervisor.1", agency=Agency.CIVIL, desk="CIVIL", roles=(Role.SUPERVISOR,))

@@ -2,15 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import rows_of as stalled
-
-
-@pytest.fixture
-async def case(api):
-    return (await api.report())["case_id"]
 
 
 async def test_what_one_may_not_see_does_not_exist(api, case):

@@ -8,7 +8,8 @@ from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.progress import Answer, next_deadline
 from app.domain.terms import CloseReason, DeclineReason, Role, WaiveReason
-from tests.domain.test_case import Case, at_desk
+from tests.actors import at_desk
+from tests.domain.in_memory import Case
 
 POLICE = at_desk("POLICE")
 SUPERVISOR = at_desk("CIVIL", "supervisor", Role.SUPERVISOR)

@@ -19,7 +19,8 @@ from app.domain.terms import CloseReason, Role
 from app.policy.calendars import seed
 from app.policy.entitlement_rows import AmountRow
 from app.policy.loader import load
-from tests.domain.test_case import Case, at_desk
+from tests.actors import at_desk
+from tests.domain.in_memory import Case
 
 DIFF, DIS2, TK, DB = Benefit.B_DIFF, Benefit.B_DIS2, Benefit.B_TK, Benefit.B_DB
 LIVING, NURSING = Benefit.B_DIS_LIVING, Benefit.B_DIS_NURSING

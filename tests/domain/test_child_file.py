@@ -9,7 +9,8 @@ from app.domain.access import ENGINE
 from app.domain.child_terms import FileField, NotTaken
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, Role, Rung
-from tests.domain.test_case import MORNING, POLICY, at_desk
+from tests.actors import at_desk
+from tests.domain.in_memory import MORNING, POLICY
 
 STREET, COMM = "STREET-110106007", "COMM-110106007"
 

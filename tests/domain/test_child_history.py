@@ -13,11 +13,11 @@ from app.domain.facts import ChildSeen, FactsSeen, Known, ReportFacts
 from app.domain.terms import Grade
 from app.domain.watch import watch_id
 from app.policy.loader import load
+from tests.actors import at_desk
 from tests.domain.test_benefit_work import DB, DIFF, LIVING, NURSING, Family
 from tests.domain.test_guardian_procedures import TAKEN
 from tests.domain.test_procedures import ALONE, Run
 from tests.domain.test_visit import Watched
-from tests.world import at_desk
 
 PACK = load("fengtai-2026.1")
 

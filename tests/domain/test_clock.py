@@ -1,22 +1,15 @@
 """Clocks and their ladders: pauses, extensions and new calendars, by example and by the bugs of others."""
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
 
 from app.domain.clock import Budget, Calendar, Clock, ClockError, DayKind, Remaining, RungSpec, TimeSpec, Unit
 from app.domain.terms import Rung
-from app.policy.calendars import seed
+from tests.domain.days import CALENDAR, CHINA, china
 
-CHINA = timezone(timedelta(hours=8))
-SEED = seed()
-CALENDAR = SEED.calendar()
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
-
-
-def china(written: str) -> datetime:
-    return datetime.fromisoformat(written).replace(tzinfo=CHINA)
 
 
 def local(at: datetime) -> str:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
@@ -13,34 +13,21 @@ from pydantic import ValidationError
 from app.domain.clock import Budget, Clock, ClockError, DayKind, RungPlan, RungSpec, TimeSpec, Unit
 from app.domain.ladder import faults_of
 from app.domain.terms import Rung
-from app.policy.calendars import seed
+from tests.domain.days import CALENDAR, CHINA, china, works
 
-CHINA = timezone(timedelta(hours=8))
-SEED = seed()
-CALENDAR = SEED.calendar()
 OTHER = CALENDAR.model_copy(
     update={
         "version": "another",
         "days": {day: kind for day, kind in CALENDAR.days.items() if day.day % 3} | {date(2026, 3, 3): DayKind.HOLIDAY},
     }
 )
-OFF = {row.day for row in SEED.rows if row.kind == "holiday"}
-MADE_UP = {row.day for row in SEED.rows if row.kind == "make_up"}
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 Pauses = list[tuple[datetime, datetime]]
 
 
-def works(day: date) -> bool:
-    return day in MADE_UP or (day not in OFF and day.isoweekday() <= 5)
-
-
 def may_ring(at: datetime) -> bool:
     return works(at.astimezone(CHINA).date()) and at.astimezone(CHINA).hour >= 9
-
-
-def china(written: str) -> datetime:
-    return datetime.fromisoformat(written).replace(tzinfo=CHINA)
 
 
 def budgets() -> st.SearchStrategy[Budget]:

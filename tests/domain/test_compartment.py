@@ -10,9 +10,9 @@ from app.domain.facts import ReportFacts
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, ReportKind, Stage
 from app.policy.loader import HERE, load, texts
-from tests.domain.test_case import MORNING, POLICY
+from tests.actors import at_desk
+from tests.domain.in_memory import MORNING, POLICY
 from tests.domain.test_procedures import DAY, Run
-from tests.world import at_desk
 
 OFFENCE = ReportFacts.model_validate(
     {

@@ -10,9 +10,9 @@ from app.domain.facts import ReportFacts
 from app.domain.procedure_work import begin
 from app.domain.terms import Rung
 from app.policy.loader import load
-from tests.domain.test_case import POLICY
+from tests.actors import at_desk
+from tests.domain.in_memory import POLICY
 from tests.domain.test_procedures import ALONE, BEATEN, DAY, Run
-from tests.world import at_desk
 
 WITNESS = ReportFacts.model_validate(
     {

@@ -8,8 +8,8 @@ from app.domain import commands as c
 from app.domain import referral_commands as rc
 from app.domain.facts import ReportFacts
 from app.domain.terms import CloseReason
+from tests.actors import at_desk
 from tests.domain.test_procedures import ALONE, DAY, DETAINED, FILE, Run
-from tests.world import at_desk
 
 POLICE = at_desk("POLICE")
 

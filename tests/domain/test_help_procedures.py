@@ -9,9 +9,9 @@ from app.domain.case import decide
 from app.domain.refusals import Refused
 from app.domain.stages import closing_obstacles
 from app.domain.terms import CloseReason, Rung
-from tests.domain.test_case import POLICY
+from tests.actors import at_desk
+from tests.domain.in_memory import POLICY
 from tests.domain.test_procedures import ALONE, APPLICATION, DAY, DROPOUT, Run
-from tests.world import at_desk
 
 POLICE = at_desk("POLICE")
 

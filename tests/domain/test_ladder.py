@@ -12,7 +12,8 @@ from app.domain.access import ENGINE
 from app.domain.clock import Calendar, Clock
 from app.domain.terms import Agency, Rung
 from app.policy.loader import load
-from tests.domain.test_case import Case, at_desk
+from tests.actors import at_desk
+from tests.domain.in_memory import Case
 
 STREET = "STREET-110106101"
 NOW = datetime(2026, 4, 8, 2, tzinfo=UTC)

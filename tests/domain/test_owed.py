@@ -14,7 +14,7 @@ from app.domain.refusals import Refused
 from app.domain.terms import Agency, Grade, Rung
 from app.domain.visit import VisitRecorded
 from app.domain.watch import Watch, watch_id
-from tests.domain.test_case import POLICY
+from tests.domain.in_memory import POLICY
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
 NAME = owed_id(Matter.VACANCY, "staff:division-supervisor", "110106007")

@@ -15,9 +15,9 @@ from app.domain.procedure import is_step
 from app.domain.procedure_work import begin
 from app.domain.terms import CloseReason, Rung
 from app.policy.loader import HERE, load, texts
-from tests.domain.test_case import POLICY
+from tests.actors import at_desk
+from tests.domain.in_memory import POLICY
 from tests.domain.test_stages import Told, reviewed
-from tests.world import at_desk
 
 ALONE = ReportFacts.model_validate({"children": [{"child_id": "ch-1", "age_years": 9}, {"child_id": "ch-2"}]})
 DROPOUT = ReportFacts.model_validate(

@@ -11,7 +11,8 @@ from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.progress import State
 from app.domain.terms import Agency, CloseReason, DeclineReason, Role, Rung, Safety, Stage
-from tests.domain.test_case import POLICY, Case, at_desk
+from tests.actors import at_desk
+from tests.domain.in_memory import POLICY, Case
 
 STREET = "STREET-110106101"
 SUPERVISOR = at_desk("CIVIL", "supervisor", Role.SUPERVISOR)

@@ -14,7 +14,8 @@ from app.domain.procedure import is_step, step_of
 from app.domain.procedure_work import usual, usual_end
 from app.domain.stages import closing_obstacles
 from app.domain.terms import Agency, CloseReason, DeclineReason, Grade, Role, Rung, Safety, Stage
-from tests.domain.test_case import POLICY, REPORTER, Case, at_desk
+from tests.actors import REPORTER, at_desk
+from tests.domain.in_memory import POLICY, Case
 
 LOOKED_AGAIN = c.FilePostAssessment(by=at_desk("SW"), grade=Grade.LOW)
 

@@ -15,7 +15,7 @@ from app.domain.referral import signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import Actor
 from app.domain.terms import Agency, CloseReason, Role
-from tests.domain.test_case import MORNING, POLICY, Case
+from tests.domain.in_memory import MORNING, POLICY, Case
 from tests.domain.test_child_file import STREET, File
 
 

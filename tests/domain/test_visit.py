@@ -15,7 +15,8 @@ from app.domain.refusals import Refused
 from app.domain.terms import Grade, Rung
 from app.domain.working_time import day_of
 from app.policy.loader import load
-from tests.domain.test_case import MORNING, POLICY, at_desk
+from tests.actors import at_desk
+from tests.domain.in_memory import MORNING, POLICY
 
 COMM = "COMM-110106007"
 LEAVES = date(2026, 5, 1)

@@ -9,21 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain.clock import Budget, Calendar, ClockError, DayKind, Remaining, Unit
-from app.policy.calendars import seed
+from tests.domain.days import CALENDAR, CHINA, MADE_UP, china, works
 
-CHINA = timezone(timedelta(hours=8))
-SEED = seed()
-CALENDAR = SEED.calendar()
-OFF = {row.day for row in SEED.rows if row.kind == "holiday"}
-MADE_UP = {row.day for row in SEED.rows if row.kind == "make_up"}
 DAY_CLOCK_TIMES = (time(0), time(8, 59, 59), time(9), time(12, 30), time(23, 59, 59), time(23, 59, 59, 999999))
 
 Case = tuple[datetime, Budget, bool]
 Ends = Callable[[datetime, Budget, bool], datetime]
-
-
-def works(day: date) -> bool:
-    return day in MADE_UP or (day not in OFF and day.isoweekday() <= 5)
 
 
 def walked(start: datetime, budget: Budget, around_the_clock: bool) -> datetime:
@@ -74,10 +65,6 @@ def differences(ends: Ends) -> list[Case]:
 
 def local(at: datetime) -> str:
     return at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def china(written: str) -> datetime:
-    return datetime.fromisoformat(written).replace(tzinfo=CHINA)
 
 
 def ends(start: str, budget: str, *, around_the_clock: bool = False) -> str:

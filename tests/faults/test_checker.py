@@ -14,9 +14,9 @@ from app.domain.fold import fold
 from app.policy.calendars import seed
 from app.policy.examples import facts_of
 from app.policy.loader import load
+from tests.actors import REPORTER, at_desk
 from tests.faults.checker import Seen, complaints
 from tests.faults.traffic import Ack
-from tests.world import REPORTER, at_desk
 
 CASE = "case-1"
 POLICY = load("fengtai-2026.1").with_calendar(seed().calendar())

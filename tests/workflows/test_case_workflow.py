@@ -21,7 +21,8 @@ from app.domain import referral_commands as rc
 from app.domain.access import ENGINE
 from app.domain.progress import Progress
 from app.domain.terms import Role, Rung, Stage
-from tests.world import PATIENCE, World, at_desk
+from tests.actors import at_desk
+from tests.world import PATIENCE, World
 from workflows.conductor import ASKED
 
 

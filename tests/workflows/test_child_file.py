@@ -8,13 +8,8 @@ import pytest
 from app.db.ledger import events_since
 from app.domain.child_file import ChildFile, EnterChange, PassChange, file_id
 from app.domain.terms import Rung
-from tests.world import PATIENCE, World, at_desk
-
-
-@pytest.fixture
-async def world(engine, temporal):
-    async with World(engine, temporal).open() as world:
-        yield world
+from tests.actors import at_desk
+from tests.world import PATIENCE
 
 
 @pytest.mark.requirement("R051")

@@ -10,15 +10,9 @@ from app.domain.refusals import Refused
 from app.domain.terms import Rung
 from app.domain.watch import VisitRungFired, watch_event_adapter, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, RecordVisit
-from tests.world import World, at_desk
+from tests.actors import at_desk
 
 COMMITTEE = "COMM-110106101"
-
-
-@pytest.fixture
-async def world(engine, temporal):
-    async with World(engine, temporal).open() as world:
-        yield world
 
 
 async def begin(world, grade="high"):

@@ -20,17 +20,11 @@ from app.domain.progress import State
 from app.domain.refusals import Refused
 from app.policy.examples import examples
 from app.policy.loader import load
+from tests.actors import at_desk
 from tests.workflows.archive import keep
-from tests.world import World, at_desk
 
 LIVES = 200 if os.environ.get("SHOUHU_RECORD") else 7
 ACTS, AT_ONCE = 12, 8
-
-
-@pytest.fixture
-async def world(engine, temporal):
-    async with World(engine, temporal).open() as world:
-        yield world
 
 
 PACK = load("fengtai-2026.1")

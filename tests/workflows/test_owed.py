@@ -20,7 +20,8 @@ from app.domain.terms import Rung
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
 from app.schedules import check_id, keep_checks
-from tests.world import PATIENCE, World, at_desk
+from tests.actors import at_desk
+from tests.world import PATIENCE, World
 
 HISTORIES = Path(__file__).parent / "histories"
 STREET = "110106101"

@@ -12,7 +12,7 @@ from app.domain import referral_commands as rc
 from app.domain.facts import ReportFacts
 from app.domain.terms import Branch, Role, Stage
 from app.policy.examples import facts_of
-from tests.world import World, at_desk
+from tests.actors import at_desk
 
 DROPOUT = ReportFacts.model_validate(
     {"kind": "dropout", "reporter_class": "school", "division": "110106007",
@@ -28,12 +28,6 @@ COURSE = (
     "closure_proposed",
     "case_closed",
 )
-
-
-@pytest.fixture
-async def world(engine, temporal):
-    async with World(engine, temporal).open() as world:
-        yield world
 
 
 async def play(world, facts, *, grade="medium", after_report=None):

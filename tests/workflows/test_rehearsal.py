@@ -2,21 +2,11 @@
 
 from datetime import timedelta
 
-import pytest
-
 from app.domain.terms import Agency
 from app.policy.calendars import seed
 from app.policy.examples import facts_of
 from app.policy.loader import load
 from app.policy.rehearsal import rehearse
-from tests.world import World
-
-
-@pytest.fixture
-async def world(engine, temporal):
-    async with World(engine, temporal).open() as world:
-        yield world
-
 
 NEAR = timedelta(minutes=1)
 """Where time is skipped, the engine takes the moments that it takes; in rehearsal it takes none."""

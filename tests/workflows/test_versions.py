@@ -16,7 +16,7 @@ from app.db import tables
 from app.domain import commands as c
 from app.domain.terms import Role, Stage
 from app.reconciler import LISTED_WITHIN
-from tests.world import World, at_desk
+from tests.actors import at_desk
 from workflows.case import CaseWorkflow
 from workflows.child_watch import ChildWatchWorkflow
 
@@ -33,12 +33,6 @@ class CaseOfTomorrow(CaseWorkflow):
     async def run(self, start: Conducting) -> None:
         await workflow.sleep(0.5)
         await super().run(start)
-
-
-@pytest.fixture
-async def world(engine, temporal):
-    async with World(engine, temporal).open() as world:
-        yield world
 
 
 async def version_of_case(world, case):
