@@ -7,11 +7,12 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Column, Select, Table, tuple_
+from sqlalchemy import Column, Select, Table, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import numbers_of
 from app.api.problems import Problem
+from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import children_behind
 from app.db.vault import opened, sealing
