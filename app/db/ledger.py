@@ -95,7 +95,9 @@ class Ledger(Rules):
             return replay
         if expected is not None and await self._stands_against(conn, before, expected, stream_id, command):
             shown = await self._shown(conn, before, command.by) if kind is CASE else None
-            raise StaleVersion(before.version, await self.since(conn, stream_id, expected, shown))
+            since = await self.since(conn, stream_id, expected, shown)
+            if since or not _is_apart(shown, before.version - expected):
+                raise StaleVersion(before.version, since)
         held = policy
         if isinstance(command, c.MovePolicy):
             policy = await self.published(conn, command.version)
@@ -187,7 +189,7 @@ class Ledger(Rules):
         ledger = tables.events.c
         by = sql_case((ledger.kind == "report_filed", REPORTER), else_=ledger.by).label("by")
         field = ledger.body["field"].astext.label("field")
-        about = [ledger.body[name].astext.label(name) for name in ("referral_id", "subject", "code")]
+        about = [ledger.body[name].astext.label(name) for name in ("referral_id", "subject", "code", "office")]
         query = select(ledger.version, ledger.kind, ledger.at, by, field, *about).where(
             ledger.stream_id == stream_id, ledger.version > version
         )
@@ -383,6 +385,11 @@ def _content(changes: Changes, conn: AsyncConnection, said: Content, key: DataKe
 
 SILENT = ("files", "from_book", "visitor")
 """Came to commands later, so where they say nothing the question is the one that it was before."""
+
+
+def _is_apart(shown: Part | None, passed: int) -> bool:
+    """Whether whoever is shown none of that many events has decided on what they are shown: all of it stands as it was read."""
+    return shown is not None and not shown.whole and 0 < passed < MOST_SINCE
 
 
 def _digest(command: c.Command) -> str:

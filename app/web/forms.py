@@ -31,6 +31,9 @@ PLAIN: Mapping[str, Pair] = {
     "decimal_parsing": ("请填写金额，例如 1200 或 1200.50", "Please enter an amount, such as 1200 or 1200.50."),
 }
 """What programs are told in their own terms."""
+CHANGED = ("在您填写期间，案件已有更新。您填写的内容仍在，请核对后再次提交。",
+           "The case has changed while you were writing. What you typed is still here; please check it and send it again.")  # fmt: skip
+"""Of a change that cannot be told."""
 Beside = Mapping[RefusalCode, str]
 
 
@@ -55,6 +58,8 @@ class Form:
         self.typed = dict(typed or {})
         self.errors: dict[str, Pair] = {}
         self.since: list[Mapping[str, Any]] = []
+        self.is_stale = False
+        """It was sent on an older version than stands."""
         self.saved_at: datetime | None = None
         """When what it holds was typed, where that was before this page."""
         self.key = self.one(KEY) or uuid.uuid4().hex
@@ -92,7 +97,7 @@ class Form:
         for words in other.errors.values():
             self.wrong(name, *words)
         self.since += other.since
-        self.version = other.version if other.since else self.version
+        self.version = other.version if other.is_stale else self.version
         self.status = self.status if other.status == 200 else other.status
 
     def built(self, build: Callable[..., c.Command], **fields: Any) -> c.Command | None:
@@ -170,4 +175,7 @@ class Form:
     def _stale(self, stale: StaleVersion) -> None:
         """What was typed stays; sent again it is decided on what is shown now."""
         self.show(stale.since)
+        self.is_stale = True
+        if not stale.since:
+            self.wrong(OVERALL, *CHANGED)
         self.version, self.key, self.status = stale.current, uuid.uuid4().hex, 409

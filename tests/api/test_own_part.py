@@ -181,6 +181,19 @@ async def test_a_desk_works_on_its_own_leg_and_another_leg_is_not_there(api, cas
     since = {one["kind"] for one in stale.json()["since"]}
     assert since & {"guardian_sentenced", "safety_confirmed", "benefit_decided", "duty_opened"} == set()
     assert {"referral_accepted", "referral_completed"} <= since
+    seen, away = (await api.get(person, path)).json()["version"], await api.progress(made)
+    assert (await api.post(DESKS["WF"], f"/v1/cases/{made}/referrals/{leg(away, 'WF')}/accept")).status_code == 200
+    between = await api.post(person, f"{path}/notes", {"note": "已到校"}, headers={"If-Match": f'"{seen}"'})
+    assert between.status_code == 200, (
+        "what another desk did meanwhile, and this one is not shown, stands against nothing"
+    )
+    behind = await api.post(WHOLE, f"{path}/notes", {"note": "已核对"}, headers={"If-Match": f'"{seen}"'})
+    assert {"referral_accepted", "note_added"} <= {
+        one["kind"] for one in is_problem(behind, 409, "stale_version")["since"]
+    }
+    ahead = await api.http.post(f"/cases/{made}/do/notes", headers=own | {"Origin": str(api.http.base_url).rstrip("/")},
+                                data={"version": "999", "note": "家长已来校", "go": "yes"})  # fmt: skip
+    assert (ahead.status_code, "您填写的内容仍在" in ahead.text, "家长已来校" in ahead.text) == (409, True, True)
     fresh = await api.http.get(f"/cases/{made}/fresh?seen=1", headers=own)
     assert [word for word in WORDS if word in fresh.text] == []
 
