@@ -18,6 +18,7 @@ from app.domain.procedure_work import PROCEDURE_WORK, elapsed, handed_over, lost
 from app.domain.progress import Answer, Progress, State
 from app.domain.referral import DESK_WORK, signed
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.sight import office_of
 from app.domain.stages import STAGE_WORK
 from app.domain.supervision import SUPERVISION_WORK
 from app.domain.terms import OWN_AGENCY, Role
@@ -143,7 +144,8 @@ def _duties_settled(state: Progress, now: datetime) -> tuple[e.Event, ...]:
 def _confirm_safety(progress: Progress, command: c.ConfirmSafety, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if command.child_id not in {child.id for child in progress.children}:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
-    return (e.SafetyConfirmed(**signed(command.by, now), child_id=command.child_id, safety=command.safety),)
+    said = {"child_id": command.child_id, "safety": command.safety, "office": office_of(command.by)}
+    return (e.SafetyConfirmed(**signed(command.by, now), **said),)
 
 
 def _record_sentence(
@@ -175,7 +177,7 @@ def _waive_answer(progress: Progress, command: c.WaiveAnswer, policy: Policy, no
 
 
 def _add_note(progress: Progress, command: c.AddNote, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
-    return (e.NoteAdded(**signed(command.by, now)),)
+    return (e.NoteAdded(**signed(command.by, now), office=office_of(command.by)),)
 
 
 def _declare_conflict(

@@ -159,6 +159,8 @@ class SafetyConfirmed(Fact):
     kind: Literal["safety_confirmed"] = "safety_confirmed"
     child_id: str
     safety: Safety
+    office: str = ""
+    """The unit, else the desk, of whoever confirmed it, for the colleagues there; empty in events from before it was kept."""
 
 
 class GuardianSentenced(Fact):
@@ -284,6 +286,8 @@ class NoteAdded(Fact):
     """A note; its text is content."""
 
     kind: Literal["note_added"] = "note_added"
+    office: str = ""
+    """The author's, as with safety; empty where the author is no desk's staff, such as a reporter."""
 
 
 class ConflictDeclared(Fact):

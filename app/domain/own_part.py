@@ -14,7 +14,7 @@ from app.domain.opening import desk_of
 from app.domain.policy import Frozen
 from app.domain.procedure import is_step, step_of
 from app.domain.progress import LEFT, Child, Duty, Progress, Referral
-from app.domain.sight import INTAKE_DESK, Actor, CaseSubject, Leg, scope
+from app.domain.sight import INTAKE_DESK, Actor, CaseSubject, Leg, office_of, scope
 from app.domain.terms import Agency, Role, Rung
 
 APART: Mapping[Agency, tuple[Agency, ...]] = {
@@ -43,6 +43,8 @@ COMMON: Mapping[str, tuple[str, ...]] = {
 }
 """By kind of event, what every desk is told of it beside who and when."""
 EVERY = ("kind", "at", "by", "behalf", "version")
+OF_COMING = ("referral_passed_on", "referral_reassigned", "referral_declined", "referral_left_silent")
+"""How another desk's leg came to be the own one."""
 OF_PAYING = ("bill_opened", "payer_answered")
 HEADER = (
     "case_id", "version", "policy", "filed_at", "division", "stage", "urgency", "lead", "grade", "plan_adopted", "linked_to", "closed_at",
@@ -76,6 +78,9 @@ class Part(Frozen):
     told: Told = Told()
     agency: Agency = Agency.CONF
     persons: tuple[str, ...] = ()
+    office: str = ""
+    came: frozenset[str] = frozenset()
+    """Legs of others in whose place the own ones are, as far as it is told who takes part."""
     settles: bool = False
     """It pays, insures or treats, and answers bills."""
     places: bool = False
@@ -121,19 +126,29 @@ class Part(Frozen):
         """What happened, as far as it is shown; None of what is not."""
         if self.whole:
             return dict(body)
-        if body["kind"] in COMMON:
+        if body["kind"] in COMMON and not self.is_own(body):
             kept = (*EVERY, *COMMON[body["kind"]])
             return {name: value for name, value in body.items() if name in kept}
-        is_shown = self.is_own(body) if self._subjects(body) else body["by"] in self.persons
-        return dict(body) if is_shown or (self.settles and body["kind"] in OF_PAYING) else None
+        is_shown = self.is_own(body) if self._subjects(body) else self._by_own_hand(body)
+        return dict(body) if is_shown or self._is_news(body) else None
+
+    def _is_news(self, body: Mapping[str, Any]) -> bool:
+        """What is not of an own leg and bears on the own work."""
+        kind = body["kind"]
+        came = kind in OF_COMING and body["referral_id"] in self.came
+        return came or (self.settles and kind in OF_PAYING) or (self.places and kind == "safety_confirmed")
+
+    def _by_own_hand(self, body: Mapping[str, Any]) -> bool:
+        """Whether the person did it, or a colleague at the desk where both sit."""
+        return body["by"] in self.persons or bool(self.office and body.get("office") == self.office)
 
     def is_own(self, body: Mapping[str, Any]) -> bool:
         """Whether an event is of an own leg or duty."""
         return not (self.legs | self.duties).isdisjoint(self._subjects(body))
 
     def wrote(self, body: Mapping[str, Any]) -> bool:
-        """Whether what came with an event, a text or a file, is of an own leg or duty or of the own hand."""
-        return self.is_own(body) or body["by"] in self.persons
+        """Whether what came with an event, a text or a file, is of an own leg or duty or of the own desk's hand."""
+        return self.is_own(body) or self._by_own_hand(body)
 
     @staticmethod
     def _subjects(body: Mapping[str, Any]) -> set[str]:
@@ -161,6 +176,11 @@ class Part(Frozen):
         rests = (name.partition(".")[2],) if "." in name else RESTS_ON.get(name)
         known = (*(self.told.facts or ()), *(self.told.child or ()))
         return rests is not None and all(field in known for field in rests)
+
+    def came_from(self, whole: Progress) -> frozenset[str]:
+        """The legs in whose place the own ones are, of those agencies of which it is told that they take part."""
+        before = (whole.referral(leg.instead_of) for leg in whole.referrals if leg.id in self.legs and leg.instead_of)
+        return frozenset(leg.id for leg in before if leg and self._is_told_of(leg))
 
     def _is_told_of(self, leg: Referral) -> bool:
         if leg.id in self.legs:
@@ -198,7 +218,7 @@ def part_of(actor: Actor, progress: Progress, told: Told) -> Part:
     duties = [duty for duty in progress.duties if duty.desk in desks or duty.holder in agencies]
     steps = [one for one in progress.steps if one.agency in agencies or desk_of(one.agency, progress.division) in desks]
     names = [step_of(duty.code) if is_step(duty.code) else duty.code.partition(":")[0] for duty in duties]
-    return Part(
+    part = Part(
         whole=told.whole or decides or actor.has(Role.ENGINE),
         legs=frozenset(leg.id for leg in legs),
         duties=frozenset(duty.code for duty in duties),
@@ -206,9 +226,11 @@ def part_of(actor: Actor, progress: Progress, told: Told) -> Part:
         told=told,
         agency=actor.agency,
         persons=actor.persons,
+        office=office_of(actor),
         settles=not isinstance(may(actor, Action.SETTLE_BILL, subject), Deny),
         places=actor.agency in TOLD_PLACE,
     )
+    return part.model_copy(update={"came": part.came_from(progress)})
 
 
 def _highest(legs: Iterable[Referral], duties: Iterable[Duty]) -> Rung | None:

@@ -220,6 +220,12 @@ def may_register(actor: Actor) -> bool:
     return registers_pupils(actor) or (bool(divisions(actor)) and actor.has(*DESK_STAFF))
 
 
+def office_of(actor: Actor) -> str:
+    """Whose colleagues are shown what the actor does in a case beside any leg: the unit, else the desk; of no desk's staff, such as a
+    reporter, nobody."""
+    return (actor.unit or actor.desk) if actor.has(*DESK_STAFF) else ""
+
+
 def _desks(actor: Actor) -> tuple[str, ...]:
     if not actor.has(*STAFF, Role.MACHINE) or not actor.sees_cases:
         return ()

@@ -18,7 +18,7 @@ from app.domain.access import Action, Actor, Deny, may
 from app.domain.clock import Clock
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.opening import REPLY, SUPERVISED
-from app.domain.own_part import Part
+from app.domain.own_part import OF_COMING, Part
 from app.domain.policy import Policy
 from app.domain.procedure import is_step, step_of
 from app.domain.progress import Duty, Progress, Referral, State
@@ -131,9 +131,10 @@ class Opened(NamedTuple):
         return outcomes.told(self.policy, entry)
 
     def called(self, subject: str) -> Pair:
-        """The same; the code itself of something that is neither."""
+        """The same; of a leg that is not shown, what stands in its place; the code itself of something that is none of these."""
         known = self.progress.referral(subject) or self.progress.duty(subject)
-        return self.title_of(subject) if known else (subject, subject)
+        came = next((leg.id for leg in self.progress.referrals if leg.instead_of == subject), "")
+        return self.title_of(subject if known else came) if known or came else (subject, subject)
 
     def because_of(self, entry: Mapping[str, Any], why: Iterable[Explained]) -> list[Explained]:
         """The rows that made a decision: what the rules found in the report, what opened a task, whose ladder was climbed."""
@@ -360,7 +361,9 @@ async def _owed_page(
     mine = case.progress.referral(subject)
     name = mine.route_id if mine else subject.partition(":")[0]
     timeline = await case.reading.timeline()
-    of_it = [e for e in timeline if subject in (e.get("referral_id"), e.get("code"), e.get("subject"))]
+    of_it = [
+        e for e in timeline if subject in (e.get("referral_id"), e.get("code"), e.get("subject")) or _brought(e, mine)
+    ]
     more = {
         "done": done, "row": row, "does": offers, "hint": case.hint_on(subject), "why": [one for one in why if one.row == name],
         "timeline": of_it[::-1],
@@ -368,6 +371,11 @@ async def _owed_page(
         "rungs": [(rung, rung in row.clock.fired, _planned(row.clock, rung)) for rung in _ladder(row.clock)] if row.clock else [],
     }  # fmt: skip
     return await show(request, conn, case.who, "case_leg.html", {**facts, **more})
+
+
+def _brought(entry: Mapping[str, Any], leg: Referral | None) -> bool:
+    """Whether by this the leg came from another desk."""
+    return bool(leg and leg.instead_of and entry["kind"] in OF_COMING and entry["referral_id"] == leg.instead_of)
 
 
 async def _papers_of(conn: AsyncConnection, case: Opened, subject: str) -> list[papers.PaperRow]:

@@ -129,6 +129,38 @@ def test_an_event_that_a_person_recorded_of_anothers_leg_is_not_their_own(lived)
     assert [one["kind"] for one in shown_to(events, Agency.EDU)[1][1]][-2:] == ["referral_opened", "note_added"]
 
 
+def test_what_a_desk_needs_of_others_for_its_work_is_shown(lived):
+    """Who sent the own leg on and why, what colleagues did, how the child was found for whoever places it, the own assessment after."""
+    passed = [e.ReferralPassedOn(at=lived[-1].at, by="wf.officer.1", referral_id="leg-2", to=Agency.EDU, reason="not_competent"),
+              e.ReferralPassedOn(at=lived[-1].at, by="x", referral_id="leg-3", to=Agency.EDU, reason="not_competent")]  # fmt: skip
+    came = [*with_leg(lived, Agency.WF, referral_id="leg-2"), *passed]
+    came = with_leg(came, Agency.EDU, instead_of="leg-2")
+    shown = shown_to(came, Agency.EDU)[1][1]
+    assert [(one["by"], one["reason"]) for one in shown if one["kind"] == "referral_passed_on"] == [
+        ("wf.officer.1", "not_competent")
+    ]
+    kept = with_leg([*with_leg(lived, Agency.JUSTICE, referral_id="leg-2"), *passed], Agency.EDU, instead_of="leg-2")
+    assert "referral_passed_on" not in [one["kind"] for one in shown_to(kept, Agency.EDU)[1][1]], (
+        "not of whom a compartment keeps"
+    )
+    colleague, other = (at_desk(desk).model_copy(update={"person_id": "colleague"}) for desk in ("HOSPITAL", "EDU"))
+    case = Run(VIOLENCE)
+    case.events = with_leg(case.events, Agency.HOSPITAL)
+    for by in (colleague, other):
+        case.do(c.AddNote(by=by))
+    case.do(c.ConfirmSafety(by=colleague, child_id="ch-1", safety=Safety.SAFE))
+    part, (_, events, _), _ = shown_to(case.events, Agency.HOSPITAL)
+    assert [one["kind"] for one in events if one["by"] == "colleague"] == ["note_added", "safety_confirmed"]
+    assert [part.wrote(one) for one in events if one["by"] == "colleague"] == [True, True]
+    part, (_, events, _), _ = shown_to(with_leg(lived, Agency.RESCUE), Agency.RESCUE)
+    assert [(one["safety"], part.wrote(one)) for one in events if one["kind"] == "safety_confirmed"] == [
+        ("placed", False)
+    ]
+    after = e.PostAssessmentFiled(at=lived[-1].at, by="x", code="own-duty", grade="low").model_dump(mode="json")
+    mine = part.model_copy(update={"duties": frozenset({"own-duty"})})
+    assert [one.event(after).get("code") for one in (part, mine)] == [None, "own-duty"]
+
+
 def test_a_condition_is_told_where_the_list_tells_all_that_it_names_and_else_it_says_so():
     """Whatever the rows: on whichever facts a decision rests, none that is told by no list of the reader is named."""
     progress = fold(with_leg(Run(VIOLENCE).events, Agency.HEALTH, task="rehabilitation"))
