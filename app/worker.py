@@ -31,6 +31,7 @@ from app.db import form_drafts
 from app.db.beats import beat
 from app.db.drafts import forget
 from app.db.ledger import Ledger
+from app.db.linked import keep_all_apart
 from app.db.sealer import Sealer, SealKey
 from app.db.session import DATABASE_ERRORS, engine_of, is_away, require_durable
 from app.domain.policy import RoundSpec
@@ -124,7 +125,7 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
         reconciler = Reconciler(engine, client, version_of(settings))
         tasks = [
             asyncio.create_task(Relay(engine, client, settings.task_queue).run()),
-            asyncio.create_task(_reconcile(reconciler)),
+            asyncio.create_task(_reconcile(reconciler, engine, ledger)),
             asyncio.create_task(_forget(engine, ledger)),
             asyncio.create_task(_beat(client, engine, settings, reconciler)),
             asyncio.create_task(_keep_rounds(client, engine, ledger, settings.task_queue)),
@@ -138,11 +139,12 @@ async def serve(settings: Settings, ready: asyncio.Event | None = None, *, clien
         await asyncio.gather(*tasks)
 
 
-async def _reconcile(reconciler: Reconciler) -> None:
+async def _reconcile(reconciler: Reconciler, engine: AsyncEngine, ledger: Ledger) -> None:
     while True:
         began = time.monotonic()
         try:
             moved = await reconciler.bring_home()
+            await keep_all_apart(engine, ledger)
             findings = await reconciler.run_once()
             if moved or findings:
                 log.info("reconciled", brought_home=len(moved), findings=len(findings))

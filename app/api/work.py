@@ -1,6 +1,6 @@
 """Commands of people: one way from a request to the ledger, whatever the command."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db.ledger import Recorded
 from app.db.past import report_of
-from app.db.people import actors_of, is_overseen, units_of
+from app.db.people import actors_of, units_of
 from app.db.suggestions import decide_suggestions
 from app.domain import benefit_commands as bc
 from app.domain import commands as c
@@ -221,15 +221,13 @@ async def _recorded(
     owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
     require(who, action, subject_of(progress, referral_id, owed))
     if isinstance(command, c.LinkReport):
-        other = await progress_of(conn, who, command.primary)
-        await _require_overseen(conn, progress.about, other.about)
+        await progress_of(conn, who, command.primary)
     if isinstance(command, rc.MoveTask):
         await _require_colleague(conn, progress, command)
     if isinstance(command, c.Grading):
         command = command.model_copy(update={"proposed": await _by_the_scale(conn, shouhu, progress, command)})
     if isinstance(command, c.DeclareConflict):
         command = command.model_copy(update={"staff_of": await units_of(conn, command.about)})
-        await _require_overseen(conn, progress.about, (*command.about, *command.staff_of))
     recorded = await shouhu.ledger.record(conn, case_id, command, key=key, expected=version_of(if_match))
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
@@ -264,12 +262,6 @@ async def _require_colleague(conn: Conn, progress: Progress, command: rc.MoveTas
     colleague = (await actors_of(conn, {command.to})).get(command.to)
     if referral and not (colleague and colleague.desk == referral.desk and colleague.has(*DESK_STAFF)):
         raise Refused(RefusalCode.PERSON_NOT_AT_DESK, desk=referral.desk)
-
-
-async def _require_overseen(conn: Conn, about: Collection[str], more: Collection[str]) -> None:
-    """Neither a declaration nor a link takes a case from everybody who oversees the district."""
-    if await is_overseen(conn, about) and not await is_overseen(conn, (*about, *more)):
-        raise Refused(RefusalCode.NOBODY_OVERSEES)
 
 
 def _body_of(command: type[c.Command], *set_by_path: str) -> type[BaseModel]:

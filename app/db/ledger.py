@@ -15,6 +15,7 @@ from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
 from app.db.joining import given_back, join, moved, part
+from app.db.linked import REACHES_OTHERS, keep_apart, lock_together, require_overseen
 from app.db.rules import Rules
 from app.db.streams import CASE, ROUND, Kind, kind_of, progress_of, stream_row
 from app.db.vault import DataKey, Destroyed, vault_of
@@ -46,8 +47,6 @@ LATER = (
 )
 BEGINNING = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 """Two who begin a stream at once go one after the other."""
-REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.ApproveClosure)
-"""Commands whose facts may change another case in the same transaction."""
 REPORTER = "reporter"
 """Instead of the account of whoever filed the report."""
 
@@ -89,7 +88,7 @@ class Ledger(Rules):
         """Lock, decide, append, project, audit. Raises Refused, StaleVersion or KeyReused and leaves nothing behind."""
         now, kind = now or self.clock(), kind_of(stream_id)
         if isinstance(command, REACHES_OTHERS):
-            await _lock_together(conn, stream_id, command)
+            await lock_together(conn, stream_id, command)
         before, policy = await self._locked(conn, kind, stream_id)
         if key and (replay := await self.replayed(conn, stream_id, command, key, before)):
             return replay
@@ -104,6 +103,8 @@ class Ledger(Rules):
         events = kind.decide(before, command, policy, now)
         if held is not policy and kind is CASE:
             require_no_wider(before, held, policy)
+        if isinstance(command, c.DeclareConflict):
+            await require_overseen(conn, before.about, kind.fold(events, before).about)
         if not events:
             return Recorded(stream_id, before.version, (), before)
         return await self._append(conn, kind, before, events, command, stream_id, now, key)
@@ -279,15 +280,15 @@ class Ledger(Rules):
                 case e.ReportLinked(primary=primary, procedures=owed):
                     follow = c.AddFollower(by=ENGINE, case_id=after.case_id, procedures=owed)
                     added = await self.record(conn, primary, follow, now=now)
-                    await self._keep_out(conn, primary, after.about, now)
-                    await self._keep_out(conn, after.case_id, added.progress.about, now)
+                    await keep_apart(self, conn, primary, now)
                     await self._follow(conn, after.case_id, added.progress, now)
                 case e.ReportUnlinked(primary=primary):
                     if (await progress_of(conn, primary)).is_open:
                         await self.record(conn, primary, c.RemoveFollower(by=ENGINE, case_id=after.case_id), now=now)
-                case e.ConflictDeclared(about=about):
-                    for other in (after.linked_to, *after.followers):
-                        await self._keep_out(conn, other, about, now)
+                    for parted in (primary, after.case_id):
+                        await keep_apart(self, conn, parted, now)
+                case e.ConflictDeclared():
+                    await keep_apart(self, conn, after.case_id, now)
                 case e.ReporterAnswered() | e.AnswerWaived() if after.linked_to and after.is_open:
                     await self._follow(conn, after.case_id, await progress_of(conn, after.linked_to), now)
                 case e.ReporterAnswered():
@@ -310,31 +311,11 @@ class Ledger(Rules):
                 case _:
                     pass
 
-    async def _keep_out(
-        self, conn: AsyncConnection, case_id: str | None, about: tuple[str, ...], now: datetime
-    ) -> None:
-        """Of cases that are linked none reaches whom another is about: it would name the other to them, and they would work on it."""
-        if not (case_id and about):
-            return
-        state = await progress_of(conn, case_id)
-        if state.is_open and (new := tuple(one for one in about if one not in state.about)):
-            await self.record(conn, case_id, c.DeclareConflict(by=ENGINE, about=new[:1], staff_of=new), now=now)
-
     async def _follow(self, conn: AsyncConnection, follower: str, primary: Progress, now: datetime) -> None:
         """One reporter's answer reaches the other; that one waived theirs takes nothing from the other."""
         answered = primary.answer in (Answer.GIVEN, Answer.FOLLOWED)
         follow = c.FollowPrimary(by=ENGINE, answered=answered, closed=primary.closed_reason)
         await self.record(conn, follower, follow, now=now)
-
-
-async def _lock_together(conn: AsyncConnection, stream_id: str, command: c.Command) -> None:
-    """A case and all that it is or will be linked to, in the order of their ids, so that no two commands wait for each other."""
-    case = tables.cases.c
-    linked = select(case.linked_to, case.progress["followers"].label("followers")).where(case.id == stream_id)
-    family = {stream_id, *((command.primary,) if isinstance(command, c.LinkReport) else ())}
-    for row in await conn.execute(linked):
-        family |= {other for other in (row.linked_to, *row.followers) if other}
-    await conn.execute(select(case.id).where(case.id.in_(family)).order_by(case.id).with_for_update())
 
 
 def _stream(changes: Changes, kind: Kind, before: Any, after: Any, stream_id: str) -> None:

@@ -40,8 +40,8 @@ BY_ACT: dict[str, Callable[[Progress], bool]] = {
 """Duties that the act itself fulfils; nobody can tick them off."""
 
 WHILE_LINKED = (
-    c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.AddNote, c.DeclareConflict, c.FollowPrimary, c.RaiseDue, c.RecomputeDeadlines,
-    rc.RecordDelivery,
+    c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.AddNote, c.DeclareConflict, c.KeepOut, c.FollowPrimary, c.RaiseDue,
+    c.RecomputeDeadlines, rc.RecordDelivery,
 )  # fmt: skip
 
 
@@ -71,6 +71,8 @@ def _goes_on(progress: Progress, command: c.Command) -> bool:
             return bool(progress.benefits_of(command.child_id))
         case c.MovePolicy():
             return bool(progress.benefits)
+        case c.KeepOut():
+            return True  # it can still be read
         case _:
             return False
 
@@ -183,10 +185,14 @@ def _add_note(progress: Progress, command: c.AddNote, policy: Policy, now: datet
 def _declare_conflict(
     progress: Progress, command: c.DeclareConflict, policy: Policy, now: datetime
 ) -> tuple[e.Event, ...]:
-    new = tuple(one for one in dict.fromkeys((*command.about, *command.staff_of)) if one not in progress.about)
+    new = tuple(one for one in dict.fromkeys((*command.about, *command.staff_of)) if one not in progress.own_about)
     if not new:
         raise Refused(RefusalCode.ALREADY_DONE)
     return (e.ConflictDeclared(**signed(command.by, now), about=new),)
+
+
+def _keep_out(progress: Progress, command: c.KeepOut, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
+    return (e.KeptOutByLink(**signed(command.by, now), about=command.about),)
 
 
 def _link(progress: Progress, command: c.LinkReport, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
@@ -271,6 +277,7 @@ DECISIONS: dict[type[c.Command], Decision] = {
     c.WaiveAnswer: _waive_answer,
     c.AddNote: _add_note,
     c.DeclareConflict: _declare_conflict,
+    c.KeepOut: _keep_out,
     c.LinkReport: _link,
     c.UnlinkReport: _unlink,
     c.AddFollower: _add_follower,

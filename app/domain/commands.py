@@ -208,6 +208,12 @@ class DeclareConflict(Command):
     """Set by the service: the units of the persons among them."""
 
 
+class KeepOut(Command):
+    """Whom the cases are about that this one is linked to, by now: all of them, beside its own."""
+
+    about: tuple[str, ...] = ()
+
+
 class ProposeClosure(Command):
     """提请办结."""
 

@@ -297,6 +297,13 @@ class ConflictDeclared(Fact):
     about: tuple[str, ...]
 
 
+class KeptOutByLink(Fact):
+    """并案期间回避: whom linked cases are about, beside its own; all of them by now, none once the link is taken back."""
+
+    kind: Literal["kept_out_by_link"] = "kept_out_by_link"
+    about: tuple[str, ...]
+
+
 class ClosureProposed(Fact):
     """办结 proposed by the first person."""
 
@@ -381,6 +388,7 @@ Event = Annotated[
     | ReferralUrged
     | NoteAdded
     | ConflictDeclared
+    | KeptOutByLink
     | ClosureProposed
     | ClosureRejected
     | CaseClosed

@@ -179,13 +179,24 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
             return {"proposed_by": tuple(p for p in (event.by, event.behalf) if p), "proposed_reason": reason}
         case e.ClosureRejected():
             return {"proposed_by": (), "proposed_reason": None}
-        case e.ConflictDeclared(about=about):
-            return {"about": (*progress.about, *about)}
+        case e.ConflictDeclared():
+            return _concerned(progress, event)
+        case e.KeptOutByLink(about=about):
+            return {"about": (*progress.own_about, *about), "about_by_link": about}
         case e.CaseClosed(reason=reason):
             about = (*progress.about, *(agency.value for agency in progress.sealed_for))
             return {"stage": Stage.CLOSED, "closed_reason": reason, "closed_at": event.at, "about": about}
         case _:
             return _of_link(progress, event) or _of_benefit(progress, event)
+
+
+def _concerned(progress: Progress, event: e.ConflictDeclared) -> Change:
+    """What the service declared itself stems from a link; so it did before such facts had a kind of their own."""
+    about = tuple(dict.fromkeys((*progress.about, *event.about)))
+    if event.by == ENGINE.person_id:
+        new = (one for one in event.about if one not in progress.own_about)
+        return {"about": about, "about_by_link": tuple(dict.fromkeys((*progress.about_by_link, *new)))}
+    return {"about": about, "about_by_link": tuple(one for one in progress.about_by_link if one not in event.about)}
 
 
 def _of_link(progress: Progress, event: e.Event) -> Change:

@@ -153,6 +153,8 @@ class Progress(Frozen):
     watch: str | None = None
     about: tuple[str, ...] = ()
     """Units, desks, agencies and persons whom the case is about, and those outside of a sealed case."""
+    about_by_link: tuple[str, ...] = ()
+    """Those of them whom only another case is about that this one is linked to, for as long as it is."""
     sealed_for: tuple[Agency, ...] = ()
     proposed_by: tuple[str, ...] = ()
     proposed_reason: CloseReason | None = None
@@ -162,6 +164,11 @@ class Progress(Frozen):
     benefits: tuple[Held, ...] = ()
     bills: tuple[Bill, ...] = ()
     outcomes: tuple[Ended, ...] = ()
+
+    @property
+    def own_about(self) -> tuple[str, ...]:
+        """Whom the case itself is about, linked or not."""
+        return tuple(one for one in self.about if one not in self.about_by_link)
 
     @property
     def is_open(self) -> bool:

@@ -5,6 +5,10 @@ TITLES: dict[str, tuple[str, str]] = {
         "认定利益冲突，有关单位和人员回避",
         "conflict of interest: those concerned no longer see the case",
     ),
+    "kept_out_by_link": (
+        "并案案件的回避范围有变，本案随之更新",
+        "whom linked cases are about changed, and who does not see this one with it",
+    ),
     "policy_moved": ("改用另一政策版本", "moved to another version of the rules"),
     "report_filed": ("收到报告", "report received"),
     "referral_opened": ("转介", "referred"),

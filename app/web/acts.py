@@ -139,6 +139,7 @@ FURTHER: dict[str, Pair] = {
     "MovePolicy": ("改按新版规则", "moved to another version"),
     "RecomputeDeadlines": ("重算时限", "counted deadlines again"),
     "AddFollower": ("并入另一报告", "linked a report"),
+    "KeepOut": ("并案案件的回避范围有变", "whom linked cases are about changed"),
     "RemoveFollower": ("拆出另一报告", "parted a report"),
     "FollowPrimary": ("并入主案", "linked to another case"),
     "duty_outcome": ("登记程序结果", "recorded an outcome"),

@@ -1,11 +1,13 @@
 """利益冲突: whoever a report is about finds it nowhere, in no page, list, count or system, whatever the role."""
 
+import asyncio
 import hashlib
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, text, update
 
 from app.db import tables
+from app.db.linked import keep_all_apart
 from tests.api.test_reports import is_problem
 
 STREET = "110106024"
@@ -149,3 +151,79 @@ async def test_whoever_one_of_two_linked_reports_is_about_finds_neither(api, abo
     for case in (first, second):
         assert not await found(api, later, case)
         assert await found(api, "police.officer.1", case)
+
+
+async def link(api, case_id, primary):
+    done = await api.post("police.officer.1", f"/v1/cases/{case_id}/link", {"primary": primary, "note": "同一事件"})
+    assert done.status_code == 200, done.text
+
+
+async def test_a_link_taken_back_gives_each_case_back_to_whom_only_another_was_about(api):
+    """Also what a third case brought along goes with it; what a case is about itself stays."""
+    of_one, of_two, both = f"street-{STREET}.officer.1", "edu.officer.1", f"comm-{STREET}.officer.1"
+    primary, one = await a_report(api, about=[both]), await a_report(api, about=[of_one, both])
+    two = await a_report(api, about=[of_two])
+    for case in (one, two):
+        await link(api, case, primary)
+    concerned = (of_one, of_two, both)
+    for case in (primary, one, two):
+        assert [await found(api, person, case) for person in concerned] == [set()] * 3
+    assert (await api.post("police.officer.1", f"/v1/cases/{one}/unlink", {"note": "有误"})).status_code == 200
+    seen = {
+        case: [bool(await found(api, person, case)) for person in concerned]
+        for case in (primary, one, two)
+    }  # fmt: skip
+    assert seen == {primary: [True, False, False], one: [False, True, False], two: [True, False, False]}
+
+
+async def test_links_of_before_are_kept_apart_as_well(api):
+    concerned = f"street-{STREET}.officer.1"
+    primary, follower = await a_report(api, about=[concerned]), await a_report(api)
+    case, events = tables.cases.c, tables.events.c
+    await link(api, follower, primary)
+    async with api.service.engine.begin() as conn:  # as if nothing had been said of it when the link was made
+        last = (
+            await conn.execute(
+                select(events.kind).where(events.stream_id == follower, events.kind == "kept_out_by_link")
+            )
+        ).all()
+        assert len(last) == 1
+        stored = (await conn.execute(select(case.progress).where(case.id == follower))).scalar_one()
+        row = {"about": [], "progress": {**stored, "about": [], "about_by_link": []}}
+        await conn.execute(update(tables.cases).where(case.id == follower).values(**row))
+    assert await found(api, concerned, follower)
+    await keep_all_apart(api.service.engine, api.service.ledger)
+    assert not await found(api, concerned, follower)
+
+
+async def waiting(conn, number):
+    """Until so many wait for a lock of others."""
+    for _ in range(500):
+        held = text(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        if (await conn.execute(held)).scalar_one() >= number:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+async def test_a_declaration_locks_linked_cases_in_order_and_two_at_once_leave_somebody_who_oversees(api):
+    one, other = await a_report(api), await a_report(api)
+    await link(api, one, other)
+    low, high = sorted((one, other))
+    case, engine = tables.cases.c, api.service.engine
+    async with engine.connect() as conn, engine.connect() as watch:
+        watch = await watch.execution_options(isolation_level="AUTOCOMMIT")
+        await conn.execute(select(case.id).where(case.id == low).with_for_update())
+        asked = [
+            asyncio.create_task(api.post("police.officer.1", f"/v1/cases/{case_id}/conflict", {"about": [about]}))
+            for case_id, about in ((high, "CIVIL"), (low, "CONF"))
+        ]
+        await waiting(watch, 2)
+        await conn.execute(select(case.id).where(case.id == high).with_for_update(nowait=True))
+        await conn.rollback()
+    answers = await asyncio.gather(*asked)
+    assert sorted(answer.status_code for answer in answers) == [200, 409], [answer.text for answer in answers]
+    for case_id in (low, high):
+        assert await found(api, "civil.supervisor.1", case_id) or await found(api, "conf.supervisor.1", case_id)

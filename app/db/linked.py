@@ -1,0 +1,69 @@
+"""Cases that are linked: locked together, and none of them reaches whom another is about, for as long as the link stands."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db import tables
+from app.db.people import is_overseen
+from app.domain import commands as c
+from app.domain.access import ENGINE
+from app.domain.progress import Progress
+from app.domain.refusals import RefusalCode, Refused
+
+if TYPE_CHECKING:
+    from app.db.ledger import Ledger
+
+REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.ApproveClosure, c.DeclareConflict)
+"""Commands whose facts may change another case in the same transaction."""
+case = tables.cases.c
+
+
+async def lock_together(conn: AsyncConnection, case_id: str, command: c.Command) -> None:
+    """A case and all that it is or will be linked to, in the order of their ids, so that no two commands wait for each other."""
+    named = [case_id, *((command.primary,) if isinstance(command, c.LinkReport) else ())]
+    to = select(func.coalesce(case.linked_to, case.id)).where(case.id.in_(named))
+    heads = {*named, *(await conn.execute(to)).scalars()}
+    family = select(case.id).where(or_(case.id.in_(heads), case.linked_to.in_(heads)))
+    await conn.execute(family.order_by(case.id).with_for_update())
+
+
+async def keep_apart(ledger: "Ledger", conn: AsyncConnection, case_id: str, now: datetime) -> None:
+    """Each of the cases that this one is linked to, and itself, are kept from whom the others are about, and from nobody else besides
+    its own: a case would name the other to them, and they would work on it. Raises Refused."""
+    head = select(func.coalesce(case.linked_to, case.id)).where(case.id == case_id).scalar_subquery()
+    stored = select(case.progress).where(or_(case.id == head, case.linked_to == head)).order_by(case.id)
+    family = [Progress.model_validate(one) for one in (await conn.execute(stored)).scalars()]
+    for one in family:
+        others = {whom for other in family if other is not one for whom in other.own_about}
+        if (wanted := tuple(sorted(others.difference(one.own_about)))) != one.about_by_link:
+            await require_overseen(conn, one.about, (*one.own_about, *wanted))
+            await ledger.record(conn, one.case_id, c.KeepOut(by=ENGINE, about=wanted), now=now)
+
+
+async def require_overseen(conn: AsyncConnection, before: Collection[str], after: Collection[str]) -> None:
+    """Neither a declaration nor a link takes a case from everybody who oversees the district."""
+    if await is_overseen(conn, before) and not await is_overseen(conn, after):
+        raise Refused(RefusalCode.NOBODY_OVERSEES)
+
+
+async def keep_all_apart(engine: AsyncEngine, ledger: "Ledger") -> None:
+    """The same for links that were made, or taken back, before this rule was there; one that it would take from everybody stays."""
+    other, by_link = tables.cases.alias(), case.progress["about_by_link"]
+    differs = ~(case.about.contains(other.c.about) & other.c.about.contains(case.about))
+    linked = select(case.id).join(other, other.c.id == case.linked_to).where(differs)
+    unlinked = select(case.id).where(
+        case.linked_to.is_(None), func.jsonb_array_length(by_link) > 0,
+        ~select(other.c.id).where(other.c.linked_to == case.id).exists(),
+    )  # fmt: skip
+    async with engine.connect() as conn:
+        found = list((await conn.execute(linked.union(unlinked))).scalars())
+    for case_id in found:
+        with suppress(Refused):
+            async with engine.begin() as conn:
+                await lock_together(conn, case_id, c.KeepOut(by=ENGINE))
+                await keep_apart(ledger, conn, case_id, ledger.clock())
