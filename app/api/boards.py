@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, not_, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.answers import CauseCount, FindingRow, NamedTask, Notice, Rate, StalledRow, TaskCounts, TaskRow
+from app.api.cases import owed_shown, tasks_shown
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -187,7 +188,8 @@ def _causes(now: datetime) -> dict[Cause, ColumnElement[bool]]:
 async def stalled(
     conn: Conn, who: Who, shouhu: Shouhu, cause: Cause | None = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[StalledRow]:
-    """Where a child waits: by age in step, with the cause, the holder, the rung reached and the next."""
+    """Where a child waits: by age in step, with the cause, the holder, the rung reached and the next; of a case that is not shown whole,
+    the own tasks."""
     require(who, Action.READ_STATISTICS)
     now = shouhu.ledger.clock()
     causes = _causes(now)
@@ -200,7 +202,7 @@ async def stalled(
             func.extract("epoch", now - task.opened_at).label("age"),
         )
         .join(tables.cases, tables.cases.c.id == task.case_id)
-        .where(text(tables.WAITING), visible(who), asked)
+        .where(text(tables.WAITING), await tasks_shown(conn, who, shouhu), asked)
     )  # fmt: skip
     by = (task.opened_at, task.case_id, task.subject)
     page = await page_of(conn, query, _Stalling, by, cursor=cursor, limit=limit)
@@ -216,13 +218,13 @@ def _because_of(causes: Mapping[Cause, ColumnElement[bool]], cause: Cause) -> Co
 
 @router.get("/stalled/counts", operation_id="stalled_counts")
 async def stalled_counts(conn: Conn, who: Who, shouhu: Shouhu) -> list[CauseCount]:
-    """How many tasks stall because of each cause, of those in sight; in one statement that counts no further than 100 of each."""
+    """How many tasks stall because of each cause, of those that are shown; in one statement that counts no further than 100 of each."""
     require(who, Action.READ_STATISTICS)
-    causes = _causes(shouhu.ledger.clock())
+    causes, shown = _causes(shouhu.ledger.clock()), await tasks_shown(conn, who, shouhu)
     some = {
         cause: select(task.case_id)
         .join(tables.cases, tables.cases.c.id == task.case_id)
-        .where(text(tables.WAITING), visible(who), _because_of(causes, cause))
+        .where(text(tables.WAITING), shown, _because_of(causes, cause))
         .limit(MOST_COUNTED)
         .subquery()
         for cause in causes
@@ -241,11 +243,13 @@ async def on_time(
 ) -> list[Rate]:  # fmt: skip
     """Deadlines that fell due by then, and how many were met in time.
 
-    One that was moved before it fell due counts at its new instant alone; one that was moved too late was missed.
+    One that was moved before it fell due counts at its new instant alone; one that was moved too late was missed. Of a case that is
+    not shown whole, the own ones.
     """
     require(who, Action.READ_STATISTICS)
     at = as_of or shouhu.ledger.clock()
-    query = kept_on_time(by, at).where(visible(who))
+    line, owed = tables.deadlines.c, await owed_shown(conn, who, shouhu)
+    query = kept_on_time(by, at).where(visible(who), owed(line.case_id, line.subject))
     rows = (await conn.execute(query)).mappings()
     return [Rate.model_validate({**row, "rate": round(row["on_time"] / row["due"], 4)}) for row in rows]
 

@@ -1,9 +1,10 @@
 """Cases as those see them who may: where they stand, what happened, who is in them."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy import ColumnElement, and_, false, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 from sqlalchemy import case as sql_case
 
 from app.api.answers import ETAG, CaseFile, CaseRow, Suggestion, TimelineEntry
@@ -24,6 +25,7 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.domain.access import OVERSIGHT, Action, Actor
 from app.domain.disclosure_lists import Lists
+from app.domain.own_part import owing
 from app.domain.terms import Agency, Stage, Urgency
 from app.policy.explanation import Explained
 
@@ -77,6 +79,27 @@ def whole_for(who: Actor, lists: Lists) -> ColumnElement[bool]:
     if not who.agency.is_territorial:
         return led
     return and_(led, who.agency.value + "-" + case.division == who.desk) if who.desk else false()
+
+
+async def tasks_shown(conn: Conn, who: Actor, shouhu: Shouhu) -> ColumnElement[bool]:
+    """Whether a task is shown, as a condition on `tasks` joined to `cases`: in a case that is shown whole every task, else the own ones."""
+    whole = whole_for(who, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).lists)
+    return and_(visible(who), or_(whole, _is_own(who)))
+
+
+async def owed_shown(
+    conn: Conn, who: Actor, shouhu: Shouhu
+) -> Callable[[ColumnElement[str], ColumnElement[str]], ColumnElement[bool]]:
+    """The same of a case that is joined and the subject of a deadline or rung in it."""
+    task, whole = tables.tasks.c, whole_for(who, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).lists)
+    return lambda case_id, subject: or_(
+        whole, exists().where(task.case_id == case_id, task.subject == subject, _is_own(who))
+    )
+
+
+def _is_own(who: Actor) -> ColumnElement[bool]:
+    desks, agencies = owing(who)
+    return or_(tables.tasks.c.desk.in_(sorted(desks)), tables.tasks.c.agency.in_(sorted(agencies)))
 
 
 async def number_of(conn: Conn, case_id: str) -> str:

@@ -62,7 +62,7 @@ async def figures(conn: AsyncConnection, who: Actor, shouhu: Service, month: str
     since = datetime.fromisoformat(f"{chosen}-01T00:00:00+08:00")
     until = min((since + timedelta(days=32)).replace(day=1), now)
     outcomes = await statistics.outcomes(conn, who, shouhu, as_of=None, before=None, division=None)
-    cards = await statistics.scorecard(conn, who, since, max(until, since))
+    cards = await statistics.scorecard(conn, who, shouhu, since, max(until, since))
     rates = await boards.on_time(conn, who, shouhu, by="agency", as_of=None)
     smallest = (await shouhu.ledger.current(conn, now)).figures.smallest_shown
     climbed = {rung: sum(card.rungs.get(rung.value, 0) for card in cards) for rung in Rung}

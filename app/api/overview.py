@@ -11,11 +11,13 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.boards import DUE_SOON, on_time
+from app.api.cases import tasks_shown
 from app.api.context import Conn, Shouhu, Who, require, visible
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.service import Service
 from app.domain.access import Action, Actor, scope
+from app.domain.own_part import owing
 from app.domain.terms import Agency, Stage
 
 router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
@@ -41,7 +43,7 @@ class Cell(BaseModel):
 
 
 class Overview(BaseModel):
-    """As it stood at `at`, no older than a minute; of the cases in the caller's sight."""
+    """As it stood at `at`, no older than a minute; of the cases in the caller's sight, and of each case the tasks that are shown."""
 
     at: datetime
     open_cases: int
@@ -60,7 +62,9 @@ _counting: dict[str, asyncio.Lock] = {}
 async def overview(conn: Conn, who: Who, shouhu: Shouhu) -> Overview:
     """Counted for the caller's sight, at most once a minute."""
     require(who, Action.READ_STATISTICS)
-    sight = f"{id(shouhu.engine)}:{scope(who).model_dump_json()}"
+    desks, agencies = owing(who)
+    own = (*sorted(desks), *sorted(agencies), who.agency.value, who.oversees_district)
+    sight = f"{id(shouhu.engine)}:{scope(who).model_dump_json()}:{own}"
     async with _counting.setdefault(sight, asyncio.Lock()):
         kept = _kept.get(sight)
         if kept is None or time.monotonic() - kept[0] > FRESH:
@@ -72,16 +76,16 @@ async def overview(conn: Conn, who: Who, shouhu: Shouhu) -> Overview:
 
 async def counted(conn: AsyncConnection, who: Actor, shouhu: Service) -> Overview:
     """The figures as they stand now."""
-    now = shouhu.ledger.clock()
-    cells = await _open_cells(conn, who, now)
-    for row in await _times(conn, who, now):
+    now, shown = shouhu.ledger.clock(), await tasks_shown(conn, who, shouhu)
+    cells = await _open_cells(conn, shown, now)
+    for row in await _times(conn, shown, now):
         cells.setdefault((row["agency"], row["stage"]), {"open": 0, "overdue": 0}).update(row)
     late = and_(task.is_open, task.due_at <= now)
     conditions = {
         "overdue": late, "not_accepted": and_(late, task.state == "sent"),
         "due_soon": and_(task.is_open, task.due_at > now, task.due_at <= now + DUE_SOON),
     }  # fmt: skip
-    counts = {name: await _count(conn, who, condition) for name, condition in conditions.items()}
+    counts = {name: await _count(conn, and_(condition, shown)) for name, condition in conditions.items()}
     rates = await on_time(conn, who, shouhu, by="agency", as_of=None)
     due, met = sum(rate.due for rate in rates), sum(rate.on_time for rate in rates)
     open_cases = select(func.count()).select_from(tables.cases).where(case.is_open, visible(who))
@@ -91,12 +95,14 @@ async def counted(conn: AsyncConnection, who: Actor, shouhu: Service) -> Overvie
     )  # fmt: skip
 
 
-async def _count(conn: AsyncConnection, who: Actor, condition: ColumnElement[bool]) -> int:
+async def _count(conn: AsyncConnection, condition: ColumnElement[bool]) -> int:
     query = select(func.count()).select_from(tables.tasks).join(tables.cases, case.id == task.case_id)
-    return (await conn.execute(query.where(condition, visible(who)))).scalar_one()
+    return (await conn.execute(query.where(condition))).scalar_one()
 
 
-async def _open_cells(conn: AsyncConnection, who: Actor, now: datetime) -> dict[tuple[str, str], dict[str, Any]]:
+async def _open_cells(
+    conn: AsyncConnection, shown: ColumnElement[bool], now: datetime
+) -> dict[tuple[str, str], dict[str, Any]]:
     query = (
         select(
             task.agency,
@@ -105,14 +111,14 @@ async def _open_cells(conn: AsyncConnection, who: Actor, now: datetime) -> dict[
             func.count().filter(task.due_at <= now).label("overdue"),
         )
         .join(tables.cases, case.id == task.case_id)
-        .where(task.is_open, visible(who))
+        .where(task.is_open, shown)
         .group_by(task.agency, task.stage)
     )
     nothing = {"waiting_hours": None, "working_hours": None, "ended": 0}
     return {(row["agency"], row["stage"]): {**nothing, **row} for row in (await conn.execute(query)).mappings()}
 
 
-async def _times(conn: AsyncConnection, who: Actor, now: datetime) -> list[dict[str, Any]]:
+async def _times(conn: AsyncConnection, shown: ColumnElement[bool], now: datetime) -> list[dict[str, Any]]:
     def hours(span: ColumnElement[Any], name: str) -> ColumnElement[Any]:
         median = func.percentile_cont(0.5).within_group(func.extract("epoch", span))
         return (median / 3600.0).label(name)
@@ -123,7 +129,7 @@ async def _times(conn: AsyncConnection, who: Actor, now: datetime) -> list[dict[
             hours(task.ended_at - task.accepted_at, "working_hours"),
         )
         .join(tables.cases, case.id == task.case_id)
-        .where(task.kind == "referral", task.accepted_at.is_not(None), task.ended_at > now - BACK, visible(who))
+        .where(task.kind == "referral", task.accepted_at.is_not(None), task.ended_at > now - BACK, shown)
         .group_by(task.agency, task.stage)
     )  # fmt: skip
     return [dict(row) for row in (await conn.execute(query)).mappings()]

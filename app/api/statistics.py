@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, func, select, true
 
+from app.api.cases import owed_shown
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
@@ -129,12 +130,13 @@ class Card(Kept):
 
 @router.get("/scorecard", operation_id="scorecard")
 async def scorecard(
-    conn: Conn, who: Who, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
-) -> list[Card]:
-    """督查考核, street by street, of any period as it stood at its end; for the district every street, also one that was silent."""
+    conn: Conn, who: Who, shouhu: Shouhu, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
+) -> list[Card]:  # fmt: skip
+    """督查考核, street by street, of any period as it stood at its end; for the district every street, also one that was silent.
+    Of a case that is not shown whole, the own deadlines and rungs."""
     require(who, Action.READ_STATISTICS)
     own = EVERY if who.oversees_district else who.division
-    found = await counted(conn, since, until, visible(who), _kept(who), own)
+    found = await counted(conn, since, until, visible(who), _kept(who), own, await owed_shown(conn, who, shouhu))
     return [_card(division, found[division]) for division in sorted(found)]
 
 

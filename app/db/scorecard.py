@@ -1,6 +1,6 @@
 """The scorecard of 督查考核, street by street, counted from the ledger alone for any period, as it stood at the period's end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,18 +22,21 @@ KEPT_AT = ("watch_began", "watch_taken")
 ANSWERS = ("reporter_answered", "answer_waived")
 EVERY = "*"
 event, case = tables.events.c, tables.cases.c
+Owed = Callable[[ColumnElement[str], ColumnElement[str]], ColumnElement[bool]]
 
 
 async def scorecard(
-    conn: AsyncConnection, since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None
+    conn: AsyncConnection, since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None,
+    owed: Owed | None = None,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """By street, every indicator that is not nought; what happened after the period is not known to it.
 
     `seen` is the access rule over cases, `kept` that over watches, which counts where no case began one. `own` is a street that
-    stands here even where nothing has happened; EVERY are all, for a street that was silent is what 督查 looks for.
+    stands here even where nothing has happened; EVERY are all, for a street that was silent is what 督查 looks for. `owed` says of a
+    case and one of its tasks whether its deadlines and rungs count; None counts all.
     """
     found: dict[str, dict[str, Any]] = {street: {"rungs": {}} for street in await _streets(conn, own, until)}
-    for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen, kept, own):
+    for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen, kept, own, owed or _every):
         for row in (await conn.execute(query)).mappings():
             street = found.setdefault(row["division"], {"rungs": {}})
             if "agency" in row:
@@ -67,14 +70,19 @@ def _is_own(street: ColumnElement[str], own: str | None) -> ColumnElement[bool]:
 
 
 def _queries(
-    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None
+    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None,
+    owed: Owed,
 ) -> Iterator[Select[*tuple[Any, ...]]]:  # fmt: skip
     yield _reports(within, until, seen)
-    yield _fired(within, seen)
+    yield _fired(within, and_(seen, owed(event.stream_id, event.body["subject"].astext)))
     yield _visits(within, until, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
     yield _screening(since, until, seen, own)
     yield _again(within, since, until, seen)
-    yield _kept(since, until, seen)
+    yield _kept(since, until, and_(seen, owed(line.case_id, line.subject)))
+
+
+def _every(_case_id: ColumnElement[str], _subject: ColumnElement[str]) -> ColumnElement[bool]:
+    return true()
 
 
 def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:

@@ -208,13 +208,18 @@ def subject_of(progress: Progress, referral_id: str | None = None, duty: str | N
     )  # fmt: skip
 
 
+def owing(actor: Actor) -> tuple[frozenset[str], frozenset[Agency]]:
+    """The desks and agencies whose legs and duties are the person's own in every case; of streets and committees the desks alone."""
+    sight = scope(actor)
+    own = () if actor.agency.is_territorial else (actor.agency,)
+    return frozenset((actor.desk, *sight.desks)), frozenset((*sight.agencies, *own))
+
+
 def part_of(actor: Actor, progress: Progress, told: Told) -> Part:
     """By what the person is told of those whom the case is about; whoever adopts its plan decides on all legs, and so sees them."""
     subject = subject_of(progress)
     decides = not isinstance(may(actor, Action.ADOPT_PLAN, subject), Deny)
-    sight = scope(actor)
-    desks, agencies = {actor.desk, *sight.desks}, set(sight.agencies)
-    agencies |= set() if actor.agency.is_territorial else {actor.agency}
+    desks, agencies = owing(actor)
     legs = [leg for leg in progress.referrals if leg.desk in desks or leg.agency in agencies]
     duties = [duty for duty in progress.duties if duty.desk in desks or duty.holder in agencies]
     steps = [one for one in progress.steps if one.agency in agencies or desk_of(one.agency, progress.division) in desks]

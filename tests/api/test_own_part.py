@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app import documents
+from app.api import overview
 from app.api.context import SESSION
 from app.db import tables
 from app.db.accounts import begin_session
@@ -196,6 +197,45 @@ async def test_a_desk_works_on_its_own_leg_and_another_leg_is_not_there(api, cas
     assert (ahead.status_code, "您填写的内容仍在" in ahead.text, "家长已来校" in ahead.text) == (409, True, True)
     fresh = await api.http.get(f"/cases/{made}/fresh?seen=1", headers=own)
     assert [word for word in WORDS if word in fresh.text] == []
+
+
+HEADS = {"EDU": "edu.head.1", "WF": "wf.head.1"}
+MONTHS = "since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z"
+
+
+async def stalling(api, person, case):
+    """Whose tasks of this case stand in the list of what stalls."""
+    found, at = [], "/v1/stalled?limit=200"
+    while at:
+        page = (await api.get(person, at)).json()
+        found += [one["agency"] for one in page["items"] if one["case_id"] == case]
+        at = page["next"] and f"/v1/stalled?limit=200&cursor={page['next']}"
+    return set(found)
+
+
+@pytest.mark.parametrize("agency", ["EDU", "WF"])
+async def test_boards_and_figures_tell_a_head_of_a_case_what_the_desk_itself_owes(api, case, agency):
+    head, made = HEADS[agency], case[0]
+    assert (await stalling(api, head, made)) <= {agency}
+    overview._kept.clear()
+    counts = (await api.get(head, "/v1/overview")).json()
+    assert {one["agency"] for one in counts["cells"]} <= {agency}
+    rates = (await api.get(head, "/v1/statistics/on-time")).json()
+    cards = (await api.get(head, f"/v1/statistics/scorecard?{MONTHS}")).json()
+    assert {one["agency"] for one in (*rates, *(row for card in cards for row in card["agencies"]))} <= {agency}
+    assert sum(one["tasks"] for one in (await api.get(head, "/v1/stalled/counts")).json()) <= len(
+        (await api.get(head, "/v1/tasks?limit=200")).json()["items"]
+    )
+    async with api.service.engine.begin() as conn:
+        own = {"Cookie": f"{SESSION}={await begin_session(conn, head, datetime.now(UTC))}"}
+    shown = (await api.http.get("/oversight", headers=own)).text
+    links = set(re.findall(rf"/cases/{made}/(?:legs|duties)/[^\"?#]+", shown))
+    assert [way for way in links if (await api.http.get(way, headers=own)).status_code != 200] == []
+
+
+async def test_whoever_oversees_the_district_finds_on_the_board_what_others_owe(api, case):
+    others = {"POLICE", "CIVIL", "PROC", "JUSTICE", "RESCUE"}
+    assert (await stalling(api, WHOLE, case[0])) & others
 
 
 async def test_what_a_system_reads_of_a_case_without_its_content_is_on_record(api, case):
