@@ -109,7 +109,9 @@ class CaseFile(BaseModel):
         description="The fold of the events: referrals, duties, children by id, link, closure; `whole` says whether it is all of it."
     )
     planned: list[PlannedStep]
-    closing_obstacles: list[str]
+    closing_obstacles: list[str] | None = Field(
+        description="What stands against closing it; null where it is not told."
+    )
     content: dict[str, Any] | None = None
     found: list[ChildFound] | None = Field(
         None, description="What the rules propose for each child, before those who adopt the plan."

@@ -113,7 +113,7 @@ class Reading:
             "version": progress.version,
             "progress": part.header(progress) | ({"reporter_unit": ""} if part.whole and not knows_reporter else {}),
             "planned": [step.model_dump(mode="json") for step in part.progress(progress).steps],
-            "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules) if part.whole else [],
+            "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules) if part.whole else None,
         }
         if not self.may(Action.READ_CONTENT):
             await self._note("read_case", PROGRESS)

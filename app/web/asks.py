@@ -113,8 +113,8 @@ ON_LEG: dict[str, Ask] = {
     "complete": Ask(
         ("完成", "Complete"),
         (
-            "本单位的任务办结，时限停止；其他单位会看到已完成，看不到您写的情况。",
-            "Your agency's task is done and its clock stops. Other agencies see that it is done, not what you write.",
+            "本单位的任务办结，时限停止；可查看全案的单位看得到，其他协办单位至多知道本单位已无待办。",
+            "Your agency's task is done, its clock stops. Who sees the whole case sees this; others at most that you owe no more.",
         ),
         lambda progress, leg: _running(progress, leg) and leg is not None and not leg.assessment,
         needs_note=("办理情况", "What was done and found"),

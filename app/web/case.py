@@ -42,6 +42,8 @@ LIGHTS = {
 }  # fmt: skip
 """States that want a look, or are in order; all others are neither."""
 
+SAID_TO_ALL = ("closure-proposal", "closure-approval", "closure-rejection")
+"""What may be done by what every desk is told, though it stands in no part of the case."""
 SHOWN = 3
 """Titles of what is new."""
 OPENS, CLIMBS = ("referral_opened", "duty_opened"), ("rung_fired",)
@@ -163,23 +165,20 @@ class Opened(NamedTuple):
         return not isinstance(may(self.who, action, subject_of(self.reading.progress, leg, duty)), Deny)
 
     def offers(self) -> Iterator[tuple[str, asks.Ask]]:
-        """What the person may do with the case as it stands, each with its address."""
+        """What the person may do with the case as it is shown to them, each with its address: a button tells what it rests on."""
         for verb, ask in asks_case.ON_CASE.items():
             if verb == "procedure" and not self.startable:
                 continue
             duty = "answer_outcome" if ON_CASE[verb][1] is Action.ANSWER_REPORTER else None
-            if ask.fits(self.reading.progress, None) and self.allows(ON_CASE[verb][1], duty=duty):
+            stands = self.reading.progress if verb in SAID_TO_ALL else self.progress
+            if ask.fits(stands, None) and self.allows(ON_CASE[verb][1], duty=duty):
                 yield f"{self.path}/do/{verb}", ask
 
     def offers_on(self, leg: Referral) -> Iterator[tuple[str, asks.Ask]]:
         """The same for a leg."""
         first = self.policy.route(leg.route_id, urgent=leg.urgent).procedure
         for verb, ask in asks.ON_LEG.items():
-            if (
-                ask.fits(self.reading.progress, leg)
-                and self.allows(ON_REFERRAL[verb][1], leg=leg.id)
-                and self.progress.is_open
-            ):
+            if ask.fits(self.progress, leg) and self.allows(ON_REFERRAL[verb][1], leg=leg.id) and self.progress.is_open:
                 yield f"{self.path}/legs/{leg.id}/{'outcome' if first and verb == 'complete' else verb}", ask
 
     def offers_on_duty(self, duty: Duty) -> Iterator[tuple[str, asks.Ask]]:
@@ -233,6 +232,7 @@ async def facts_of(case: Opened, tab: str, *beside: str) -> dict[str, Any]:
         "beside": case.beside(),
         "case": case, "progress": case.progress, "file": file, "full": full, "owed": owed, "mine": mine, "tab": tab,
         "offers": [(href, ask) for href, ask in case.offers()], "stages": tuple(Stage), "at": tuple(Stage).index(case.progress.stage),
+        "may_compare": case.allows(Action.LINK_REPORT),
         "may_see_access": not isinstance(may(case.who, Action.READ_AUDIT), Deny),
         "next": mine or next((row for row in owed if row.is_open and row.clock), None),
     }  # fmt: skip

@@ -238,6 +238,25 @@ async def test_whoever_oversees_the_district_finds_on_the_board_what_others_owe(
     assert (await stalling(api, WHOLE, case[0])) & others
 
 
+async def test_no_button_tells_a_desk_that_a_parent_is_detained_and_whether_there_is_a_judgment(api):
+    asked = {"kind": "detention_inquiry", "reporter": {"class": "police"}, "situations": []}
+    children = [{"residence_division": "110106101"}]
+    made = (await api.report("police.reporter.1", **{**asked, "children": children}))["case_id"]
+    street = next(one["desk"] for one in (await api.progress(made))["referrals"] if one["agency"] == "STREET")
+    seen = {}
+    for person in (f"{street.lower()}.officer.1", POLICE):
+        async with api.service.engine.begin() as conn:
+            own = {"Cookie": f"{SESSION}={await begin_session(conn, person, datetime.now(UTC))}"}
+        page = await api.http.get(f"/cases/{made}", headers=own)
+        seen[person] = (page.status_code, f"{made}/do/safety" in page.text, f"{made}/do/sentence" in page.text)
+    assert list(seen.values()) == [(200, True, False), (200, True, True)]
+
+
+async def test_what_stands_against_the_closing_is_not_said_to_be_nothing_where_it_is_not_told(api, case):
+    found = [(await api.get(person, f"/v1/cases/{case[0]}")).json() for person in (DESKS["EDU"], WHOLE)]
+    assert (found[0]["closing_obstacles"], bool(found[1]["closing_obstacles"])) == (None, True)
+
+
 async def test_what_a_system_reads_of_a_case_without_its_content_is_on_record(api, case):
     key = await api.post("edu.head.1", "/v1/keys", {"unit": "EDU", "scopes": ["task:read"], "label": "示例系统"})
     assert key.status_code == 201, key.text
