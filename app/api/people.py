@@ -22,6 +22,8 @@ from app.domain.terms import Agency, Role
 router = APIRouter(prefix="/v1", tags=["people"], route_class=StrictRoute)
 WHO: dict[str, JsonValue] = {"id": "civil.officer.3", "name": "示例丙（化名）", "desk": "CIVIL"}
 DeskId = Annotated[str, Field(min_length=1, max_length=40)]
+SYSTEM = ".machine"
+"""How the accounts of systems end (`app/db/people.py`): of a person with such a name nobody could tell who did what."""
 UnitId = Annotated[str | None, Field(max_length=80, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 
 
@@ -125,6 +127,8 @@ async def people(
 async def add(new: NewPerson, conn: Conn, who: Who, shouhu: Shouhu) -> Credentials:
     """Somebody new, with an account that lets them in and shows nothing before they have a role."""
     require(who, Action.MANAGE_ACCOUNTS)
+    if new.id.endswith(SYSTEM):
+        raise Refused(RefusalCode.SYSTEMS_NAME)
     await open_door(conn)
     at = await _desk(conn, new.desk)
     if await seats.person(conn, new.id) is not None:

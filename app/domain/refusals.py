@@ -93,6 +93,11 @@ class RefusalCode(Term):
     )
     PERSON_NOT_FOUND = "person_not_found", "没有此人员", "There is nobody of that account."
     DESK_NOT_FOUND = "desk_not_found", "没有此科室", "There is no such desk."
+    SYSTEMS_NAME = (
+        "systems_name",
+        "以 .machine 结尾的账号留给单位系统",
+        "An account that ends in .machine is that of an agency's system.",
+    )
     PERSON_EXISTS = "person_exists", "该账号已有人使用", "Somebody has this account already."
     ROLES_UNFIT = (
         "roles_unfit",

@@ -25,7 +25,7 @@ from app.web.words import Pair
 router = APIRouter(include_in_schema=False)
 PEOPLE = "/people"
 BESIDE = {
-    RefusalCode.PERSON_EXISTS: "id", RefusalCode.DESK_NOT_FOUND: "desk", RefusalCode.ROLES_UNFIT: "roles",
+    RefusalCode.PERSON_EXISTS: "id", RefusalCode.SYSTEMS_NAME: "id", RefusalCode.DESK_NOT_FOUND: "desk", RefusalCode.ROLES_UNFIT: "roles",
     RefusalCode.SECOND_PERSON_NEEDED: "",
 }  # fmt: skip
 DONE: dict[str, Pair] = {

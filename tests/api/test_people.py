@@ -171,6 +171,8 @@ async def test_heads_see_their_own_agency_and_desks_say_how_many_sit_there(api):
 async def test_an_account_is_one_persons(api, newcomer):
     assert is_problem(await api.post(ADMIN, "/v1/people", NEW), 409, "person_exists")
     assert is_problem(await api.post(ADMIN, "/v1/people", {**NEW, "id": "NO SPACES"}), 422, "invalid_request")
+    unit = {**NEW, "id": "unit-school-1.machine"}
+    assert is_problem(await api.post(ADMIN, "/v1/people", unit), 409, "systems_name"), "nobody could tell them apart"
     assert is_problem(await api.post("conf.supervisor.1", "/v1/people", NEW), 403, "not_allowed")
 
 
