@@ -11,14 +11,15 @@ from app.api.answers import ETAG
 from app.api.children import FileAnswer, in_sight, perform, sighted
 from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.registration import AlikeFile, masked_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key
 from app.db import tables
-from app.db.alike import alike_files, known_of, marks_of_known, seldom, unsealed
-from app.db.child_records import division_of, each_once, records_of
+from app.db.alike import alike, alike_files, known_of, marks_of_known, on_file, seldom, unsealed, waits_to_be_verified
+from app.db.child_records import division_of, records_of
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.belonging import FindDifferent
-from app.domain.child_file import EnterChange, file_id
+from app.domain.child_file import ChildFile, EnterChange, file_id
 from app.domain.child_terms import FileField
 from app.domain.duplicates import compare
 from app.domain.matching import Reason
@@ -79,14 +80,33 @@ class DuplicateAnswer(FileAnswer):
 
 @router.get("/duplicates", operation_id="duplicates")
 async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[FilesAlike]:
-    """疑似重复档案: pairs of which the caller sees both children, the likeliest first; what somebody found different is not among them."""
+    """疑似重复档案: pairs of which the caller sees both children, the likeliest first, with those whose registration waits to be verified;
+    what somebody found different is not among them."""
     _require_may(who)
     pair, child = alike_files.c, tables.children.c
-    mine = select(child.id).where(sighted(who), each_once(), unsealed())
+    mine = select(child.id).where(sighted(who), on_file(), unsealed())
     query = select(alike_files).where(pair.one.in_(mine), pair.other.in_(mine))
     return await page_of(
         conn, query, FilesAlike, (pair.score, pair.one, pair.other), cursor=cursor, limit=limit, newest_first=True
     )
+
+
+@router.get("/children/{child_id}/duplicates", operation_id="files_like")
+async def files_like(child_id: str, conn: Conn, who: Who) -> list[AlikeFile]:
+    """核实前查重: files in the caller's sight that may be about this very child as they stand now, masked; on record, for it says what
+    they have in common."""
+    _require_may(who)
+    one = await in_sight(conn, who, child_id, to_act=True)
+    (record,) = await records_of(conn, [one], true())
+    different = record.file.different if record.file else ()
+    found = [
+        other for other in await alike(conn, known_of(record), among=sighted(who), unverified=True)
+        if other.child_id not in different
+    ]  # fmt: skip
+    ids = [other.child_id for other in found]
+    fields = ["name", "birth_date", "id_no", "family"]
+    await audit_read(conn, who, "compare_children", f"file-{one}", fields, children=[one, *ids])
+    return await masked_of(conn, found)
 
 
 @router.get("/children/{child_id}/duplicates/{other}", operation_id="compare_children")
@@ -106,6 +126,14 @@ async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> F
         known_of(records[second]),
     )
     return FilesCompared(one=one, other=second, score=found.score, suggested=found.suggest, reasons=list(found.reasons))
+
+
+async def registers(conn: Conn, who: Actor, child_id: str, change: int) -> bool:
+    """Whether the change is a registration that waits for the caller's desk."""
+    file = tables.child_files.c
+    stored = await conn.scalar(select(file.progress).where(file.child_id == child_id, file.desks.contains([who.desk])))
+    waiting = ChildFile.model_validate(stored).change(change) if stored else None
+    return waiting is not None and waiting.field is FileField.REGISTRATION
 
 
 def _require_may(who: Actor) -> None:
@@ -160,16 +188,18 @@ async def _different(
 
 
 async def _in_order(conn: Conn, one: str, other: str) -> tuple[str, str]:
-    """The file that is kept, then the one that joins it: the stricter watch first, then any watch, then the older child."""
+    """The file that is kept, then the one that joins it: the stricter watch first, then any watch, then whoever was verified, then the
+    older child."""
     child, watch = tables.children.c, tables.watches
-    query = select(child.id, child.filed_at, watch.c.progress).outerjoin(watch, watch.c.child_id == child.id)
+    of = (child.id, child.filed_at, watch.c.progress, waits_to_be_verified().label("waits"))
+    query = select(*of).outerjoin(watch, watch.c.child_id == child.id)
     rows = (await conn.execute(query.where(child.id.in_((one, other))))).all()
     if len(rows) != 2:
         raise Refused(RefusalCode.SAME_CHILD)
     grades = {None: len(Grade), **{grade: n for n, grade in enumerate(Grade)}}
     watches = {row.id: Watch.model_validate(row.progress) if row.progress else None for row in rows}
     open_grade = {child: found.grade if found and found.is_open else None for child, found in watches.items()}
-    first, second = sorted(rows, key=lambda row: (grades[open_grade[row.id]], row.filed_at, row.id))
+    first, second = sorted(rows, key=lambda row: (grades[open_grade[row.id]], row.waits, row.filed_at, row.id))
     return first.id, second.id
 
 

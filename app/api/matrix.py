@@ -290,7 +290,7 @@ OWN_RULES = {
     "ledgers_handed_in": "civil affairs and those who oversee the district (app/domain/handing_in.py)",
     "search_children": "staff, among the cases in their sight that they may read, by what their disclosure list tells (app/api/search.py)",
     **dict.fromkeys(
-        ("duplicates", "compare_children"),
+        ("duplicates", "files_like", "compare_children"),
         "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
     ),
     "decide_duplicate": "staff who see both children, and those who oversee the district (app/api/duplicates.py)",

@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.strict import StrictRoute
 from app.api.work import Key
 from app.db import tables
-from app.db.alike import alike
+from app.db.alike import Alike, alike
 from app.db.child_records import records_of
 from app.db.intake import child_row, marked_as
 from app.db.sounds import sound_keys
@@ -144,7 +145,7 @@ async def alike_children(
         raise Refused(RefusalCode.NOT_ALLOWED)
     if registers_pupils(
         who
-    ):  # whether somebody has a file is not a school's to learn; the street compares before it verifies
+    ):  # whether somebody has a file is not a school's to learn; the street is told as it verifies
         return []
     await open_door(conn)
     found = await alike(
@@ -152,7 +153,12 @@ async def alike_children(
     )
     ids = [one.child_id for one in found]
     await audit_read(conn, who, "alike_children", None, ["name", "birth_date", "id_no", "family"], children=ids)
-    records = {record.child_id: record for record in await records_of(conn, ids, false())}
+    return await masked_of(conn, found)
+
+
+async def masked_of(conn: Conn, found: Sequence[Alike]) -> list[AlikeFile]:
+    """As they are told to whoever compares."""
+    records = {record.child_id: record for record in await records_of(conn, [one.child_id for one in found], false())}
     return [
         AlikeFile(
             child_id=one.child_id, score=one.match.score, reasons=list(one.match.reasons),

@@ -353,16 +353,19 @@ def _on_file(who: Actor) -> ColumnElement[bool]:
     waits = exists().where(file.child_id == child.id, file.is_open)
     joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
     stands = or_(waits, exists().where(watch.child_id == child.id))
-    here = _by_school(who) if registers_pupils(who) else and_(child.division.in_(divisions(who)), sighted(who))
-    return and_(child.case_id.is_(None), here, stands, ~joined)
+    if registers_pupils(who):  # that a pupil's file was joined to another would say that there is one
+        return and_(child.case_id.is_(None), _by_school(who), or_(stands, joined))
+    return and_(child.case_id.is_(None), child.division.in_(divisions(who)), sighted(who), stands, ~joined)
 
 
 def _by_school(who: Actor) -> ColumnElement[bool]:
-    """Registered by somebody of the caller's school, within a year."""
+    """Registered for the caller's school within a year; of before it was written for which, by somebody who works there now."""
     event, person = tables.events.c, tables.people.c
     colleagues = select(person.id).where(person.unit == who.unit, person.agency == who.agency.value)
+    unit = event.body["unit"].astext
     entered = exists().where(
-        event.stream_id == func.concat(PREFIX, child.id), event.kind == "change_entered", event.by.in_(colleagues),
+        event.stream_id == func.concat(PREFIX, child.id), event.kind == "change_entered",
+        or_(unit == who.unit, and_(unit.is_(None), event.by.in_(colleagues))),
         event.body["field"].astext == FileField.REGISTRATION.value,
     )  # fmt: skip
     return and_(child.filed_at > func.now() - timedelta(days=366), entered)

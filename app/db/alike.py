@@ -69,8 +69,13 @@ def unsealed() -> ColumnElement[bool]:
 def waits_to_be_verified() -> ColumnElement[bool]:
     """Children whose registration nobody has verified or returned yet."""
     child, file, watch = tables.children.c, tables.child_files.c, tables.watches.c
-    waits = exists().where(file.child_id == child.id, file.is_open)
-    return child.case_id.is_(None) & waits & ~exists().where(watch.child_id == child.id)
+    waits = exists().where(file.child_id == child.id, file.is_open).correlate(tables.children)
+    return child.case_id.is_(None) & waits & ~exists().where(watch.child_id == child.id).correlate(tables.children)
+
+
+def on_file() -> ColumnElement[bool]:
+    """Each child once, and whoever was registered and waits to be verified: a double is found before a second watch begins."""
+    return or_(each_once(), waits_to_be_verified())
 
 
 def known_of(record: ChildRecord, seldom: float | None = None) -> Known:
@@ -131,7 +136,7 @@ async def alike(
     child = tables.children.c
     shared = _shared(child.marks, wanted)
     query = select(child.id).where(child.marks.overlap(wanted), child.id != known.child_id, unsealed())
-    query = query.where(or_(each_once(), waits_to_be_verified()) if unverified else each_once())
+    query = query.where(on_file() if unverified else each_once())
     query = query.where(among) if among is not None else query
     ids = list((await conn.execute(query.order_by(shared.desc()).limit(MOST))).scalars())
     own = known.model_copy(update={"rarity": await seldom(conn, marks.sounds)})
@@ -154,7 +159,7 @@ async def suggest(conn: AsyncConnection, children: Collection[str], now: datetim
     }
     for record in await records_of(conn, list(stored), true()):
         different = record.file.different if record.file else ()
-        for found in await alike(conn, known_of(record), stored=stored[record.child_id]):
+        for found in await alike(conn, known_of(record), stored=stored[record.child_id], unverified=True):
             if found.child_id not in different:
                 one, other = sorted((record.child_id, found.child_id))
                 pairs[one, other] = found.match.score
@@ -169,7 +174,7 @@ async def suggest(conn: AsyncConnection, children: Collection[str], now: datetim
 async def look_for_doubles(engine: AsyncEngine, since: datetime | None, now: datetime) -> AsyncIterator[int]:
     """Every child that was filed or whose file was changed after `since`, or all; how many were looked at, page by page."""
     child, event, last, looked = tables.children.c, tables.events.c, "", 0
-    query = select(child.id).where(each_once(), unsealed()).order_by(child.id).limit(PAGE)
+    query = select(child.id).where(on_file(), unsealed()).order_by(child.id).limit(PAGE)
     if since is not None:
         streams = select(event.stream_id).where(event.at > since, event.stream_id.startswith(PREFIX))
         query = query.where(or_(child.filed_at > since, func.concat(PREFIX, child.id).in_(streams)))

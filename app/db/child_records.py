@@ -159,7 +159,8 @@ def _registrar(file: ChildFile | None) -> str | None:
     if file is None:
         return None
     field = FileField.REGISTRATION
-    counts, waiting = file.counts.get(field), file.waiting_for(field)
+    counts = file.counts.get(field)
+    waiting = file.waiting_for(field) or next(iter(file.set_aside), None)
     return counts.by if counts else waiting.persons[0] if waiting else None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
+from app.domain.child_terms import FileField
 from app.domain.commands import Command
 from app.domain.policy import Frozen
 from app.domain.refusals import RefusalCode, Refused
@@ -53,6 +54,13 @@ class FoundDifferent(FileFact):
     other: str
 
 
+class Waits(Protocol):
+    """A change that waits for a step."""
+
+    @property
+    def field(self) -> FileField: ...
+
+
 class Belonging(Protocol):
     """Of a file, what decides whether it may join or part."""
 
@@ -63,7 +71,7 @@ class Belonging(Protocol):
     def absorbed(self) -> tuple[str, ...]: ...
 
     @property
-    def waiting(self) -> Sequence[object]: ...
+    def waiting(self) -> Sequence[Waits]: ...
 
 
 def require_may_join(file: Belonging | None, child_id: str, other: str) -> None:
@@ -81,10 +89,11 @@ def require_may_part(file: Belonging | None, other: str) -> None:
 
 
 def require_may_belong(file: Belonging | None, primary: str | None) -> None:
-    """No chains, and no change is left waiting in a file that nobody opens any more."""
+    """No chains, and no change is left waiting in a file that nobody opens any more; whether a child is to have a file of its own is
+    what joining answers."""
     if file is None:
         return
     if primary and (file.merged_into or file.absorbed):
         raise Refused(RefusalCode.ALREADY_MERGED)
-    if primary and file.waiting:
+    if primary and any(change.field is not FileField.REGISTRATION for change in file.waiting):
         raise Refused(RefusalCode.CHANGE_WAITS)

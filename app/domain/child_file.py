@@ -83,6 +83,8 @@ class ChangeEntered(FileFact):
     moves_to: str | None = None
     registration: Registration | None = None
     other: str | None = None
+    unit: str | None = None
+    """The school or other unit for which it was entered; none of an office, or of an event from before."""
 
 
 class ChangePassed(FileFact):
@@ -175,6 +177,8 @@ class ChildFile(Frozen):
     absorbed: tuple[str, ...] = ()
     """Children whose files are read with this one."""
     merged_into: str | None = None
+    set_aside: tuple[Change, ...] = ()
+    """The registration that waited when the file was joined to another: it waits again once they are parted."""
     different: tuple[str, ...] = ()
     """Children of whom a person said that they are others."""
 
@@ -240,7 +244,9 @@ def _linked(file: ChildFile, event: FileBelongs | FoundDifferent) -> ChildFile:
     update: dict[str, Any] = {"version": file.version + 1}
     if isinstance(event, FileBelongs):
         different = tuple(child for child in file.different if child != event.primary)
-        return file.model_copy(update={**update, "merged_into": event.primary, "different": different})
+        rests, waits = (file.waiting, ()) if event.primary else ((), (*file.set_aside, *file.waiting))
+        update |= {"set_aside": rests, "waiting": waits, "different": different}
+        return file.model_copy(update={**update, "merged_into": event.primary})
     return file.model_copy(update={**update, "different": tuple(dict.fromkeys((*file.different, event.other)))})
 
 
@@ -316,7 +322,7 @@ def _entered(
     return ChangeEntered(
         **head, child_id=command.child_id, division=division, policy=policy.version, field=field, path=path.id,
         basis=path.basis, steps=path.steps, desk=desk_of(path.steps[0], division), moves_to=command.moves_to,
-        registration=command.registration, other=command.other,
+        registration=command.registration, other=command.other, unit=command.by.unit,
         clock=Clock.start(policy.time(TIMES[0], urgent=False), now, policy.calendar),
     )  # fmt: skip
 

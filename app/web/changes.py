@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import child_history, children
+from app.api import child_history, children, duplicates
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked
 from app.db import tables
@@ -27,6 +27,10 @@ router = APIRouter(include_in_schema=False)
 CHANGES = "/changes"
 VERIFY = (Agency.STREET, Agency.CIVIL)
 """Whose step a change waits for by the rules of the release."""
+LOOK_FIRST = (
+    "所选建档中有疑似重复的，请打开档案比对后逐份核实",
+    "Of a registration there may be another file already; please open it, compare and verify it by itself.",
+)
 
 
 def _verifies(who: Actor) -> bool:
@@ -58,7 +62,10 @@ async def pass_some(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -
         (one.partition(":")[0], number) for one in ticked for number in one.partition(":")[2].split()
     ):
         each = Form()
-        if await _step(each, conn, who, shouhu, child, change, form.one("note"), None):
+        if await _undecided(each, conn, who, child, change):
+            each.wrong(OVERALL, *LOOK_FIRST)
+            form.take(each, OVERALL)
+        elif await _step(each, conn, who, shouhu, child, change, form.one("note"), None):
             passed += 1
         else:
             form.take(each, OVERALL)
@@ -99,11 +106,20 @@ async def decide(child_id: str, request: Request, conn: Conn, who: Signed, shouh
         form.wrong("reason", "请选择退回原因", "Choose why it is returned.")
     for change in () if form.errors else ticked:
         each, reason = Form(), form.one("reason") if rejects else None
-        if not await _step(each, conn, who, shouhu, child_id, change, form.one("note"), reason):
+        if not rejects and await _undecided(form, conn, who, child_id, change):
+            form.wrong("alike", "请先比对疑似重复的档案", "Please compare the files that may be doubles first.")
+        elif not await _step(each, conn, who, shouhu, child_id, change, form.one("note"), reason):
             form.take(each, OVERALL)
     if form.errors:
         return await _file(request, conn, who, shouhu, child_id, form)
     return RedirectResponse(CHANGES, 303, headers=STRICT)
+
+
+async def _undecided(form: Form, conn: AsyncConnection, who: Actor, child: str, change: str) -> bool:
+    """Whether the change is a registration and a file is like it that nobody has ticked as another child's."""
+    if not change.isdecimal() or not await duplicates.registers(conn, who, child, int(change)):
+        return False
+    return not {one.child_id for one in await duplicates.files_like(child, conn, who)} <= set(form.many("alike"))
 
 
 async def _step(
@@ -132,6 +148,7 @@ async def _file(
         if row.kind == "change_entered"
     }
     facts = {
+        "alike": await duplicates.files_like(shown["id"], conn, who) if FileField.REGISTRATION in waiting else [],
         "path": CHANGES, "child": shown, "fields": fields, "waiting": waiting, "told": told, "form": form, "reasons": tuple(NotTaken),
         "needs": tuple(Need), "fact_value": fact_value, "moment": moment,
         "found": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from app.db import tables
+from app.db.alike import look_for_doubles
 from app.db.rounds import begin_round
 from app.domain.access import ENGINE, Actor
 from app.domain.determination import Category
@@ -162,12 +163,15 @@ async def test_a_round_is_opened_by_its_organiser_once_a_day_and_seen_by_no_stra
         is_problem(await api.get(person, "/v1/rounds/rates?code=community_survey"), 404, "round_not_found")
 
 
+PUPIL = {
+    "child": {"name": "单小苗（化名）", "birth_date": "2016-07-08", "residence": "示例路8号"}, "family": AWAY,
+    "found": "left_behind", "grade": "low", "school_class": "三年级", "evidence": "学期排查",
+}  # fmt: skip
+
+
 async def pupil_of(api, round_id, school):
     """A pupil whom a school enters itself: verified where the child lives, then watched there; the school sees no file of it."""
-    given = {
-        "child": {"name": "单小苗（化名）", "birth_date": "2016-07-08", "residence": "示例路8号"}, "family": AWAY,
-        "found": "left_behind", "grade": "low", "school_class": "三年级", "evidence": "学期排查",
-    }  # fmt: skip
+    given = {**PUPIL, "child": {**PUPIL["child"]}}
     is_problem(await api.post("hospital.reporter.1", "/v1/children", given), 403, "not_allowed")
     is_problem(await api.post("school.reporter.1", "/v1/children", given), 409, "street_needed")
     given["child"]["residence_division"] = "110106009"
@@ -190,6 +194,54 @@ async def pupil_of(api, round_id, school):
         offered = (await api.get(person, f"/v1/rounds/{round_id}/registered")).json()["items"]
         assert [one["child_id"] for one in offered] == names
     return pupil
+
+
+async def joined_pupil_of(api, round_id, pupil):
+    """The school enters the pupil once more; the street is told before anybody is watched twice, and the school learns nothing of it."""
+    street, head = "street-110106009.officer.1", "street-110106009.head.1"
+    given = {**PUPIL, "child": {**PUPIL["child"], "residence_division": "110106009"}}
+    again = (await api.post("school.reporter.1", "/v1/children", given)).json()["child_id"]
+    file, kept = f"/v1/children/{again}", f"/v1/children/{pupil}/changes"
+    is_problem(await api.get("school.reporter.1", f"{file}/duplicates"), 403, "not_allowed")
+    told = next(one for one in (await api.get(street, f"{file}/duplicates")).json() if one["child_id"] == pupil)
+    assert (told["name"], told["verified"]) == ("单*", True)
+    async for _ in look_for_doubles(api.service.engine, None, api.service.ledger.clock()):
+        pass
+    pairs = (await api.get(street, "/v1/duplicates?limit=200")).json()["items"]
+    assert {pupil, again} in [{one["one"], one["other"]} for one in pairs]
+    asked = (await api.post(street, f"{file}/duplicates", {"other": pupil, "decision": "same"})).json()
+    assert asked["child_id"] == pupil, "the file that is watched is kept"
+    fields = (await api.get(street, file)).json()["fields"]
+    is_problem(await api.post(head, f"{kept}/{asked['change']}/pass"), 409, "change_waits")
+    assert (
+        await api.post(street, f"{file}/changes/{fields['school_class']['waiting']['change']}/pass")
+    ).status_code == 200
+    assert (await api.post(head, f"{kept}/{asked['change']}/pass")).status_code == 200
+    assert not await _waits(api, street, again), "joining has answered what waited"
+    watches = (await api.get("comm-110106009.officer.1", "/v1/watches?limit=200")).json()["items"]
+    assert [one["child_id"] for one in watches if one["child_id"] in (pupil, again)] == [pupil]
+    assert await offered(api, "school.reporter.1", round_id) == {pupil, again}
+    apart = (await api.post(street, f"/v1/children/{pupil}/duplicates", {"other": again, "decision": "apart"})).json()
+    assert (await api.post(head, f"{kept}/{apart['change']}/pass")).status_code == 200
+    assert await _waits(api, street, again), "parted again, it has to be verified after all"
+    return again
+
+
+async def _waits(api, person, child):
+    return child in {one["child_id"] for one in (await api.get(person, "/v1/changes?limit=200")).json()["items"]}
+
+
+async def offered(api, person, round_id):
+    return {one["child_id"] for one in (await api.get(person, f"/v1/rounds/{round_id}/registered")).json()["items"]}
+
+
+async def a_teacher_moves(api, round_id):
+    """To the kindergarten, without the pupils of the school."""
+    person = tables.people
+    for unit in (NURSERY.unit, "unit-school-1"):
+        async with api.service.engine.begin() as conn:
+            await conn.execute(update(person).where(person.c.id == "school.reporter.1").values(unit=unit))
+        assert bool(await offered(api, "school.reporter.1", round_id)) is (unit == "unit-school-1")
 
 
 @pytest.mark.requirement("R048", "R049")
@@ -220,7 +272,9 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
                 await ledger.record(conn, rounds[-1], told, now=at + timedelta(days=2))
     school = "unit-school-1"
     pupil = await pupil_of(api, rounds[-1], school)
-    found = {"screened": 900, "registered": [pupil]}
+    again = await joined_pupil_of(api, rounds[-1], pupil)
+    await a_teacher_moves(api, rounds[-1])
+    found = {"screened": 900, "registered": [pupil, again]}
     is_problem(await answer(api, NURSERY.person_id, rounds[-1], NURSERY.unit, found), 409, "child_not_registered")
     last = await answer(api, "school.reporter.1", rounds[-1], school, found)
     assert last.status_code == 200, last.text

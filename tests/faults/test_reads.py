@@ -48,7 +48,8 @@ ROW = {
     "child_services": "read_services", "read_child": "read_child", "read_child_history": "read_child",
     "due_visits": "due_visits", "due_visit": "read_child", "access_record": "read_access_record", "read_ledger": "read_ledger",
     "export_access_record": "read_access_record", "search_audit": "search_audit", "search_children": "search_children",
-    "entries": "read_register", "entry_history": "read_register", "read_signal": "read_signal", "compare_children": "compare_children",
+    "entries": "read_register", "entry_history": "read_register", "read_signal": "read_signal",
+    "compare_children": "compare_children", "files_like": "compare_children",
     "open_case_in_full": "open_full_view", "open_child_in_full": "open_full_view", "compare_cases": "compare_cases",
     "fetch_sheet": "fetch_sheet", "break_glass": "emergency_read", "open_sealed": "open_sealed",
 }  # fmt: skip

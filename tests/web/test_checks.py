@@ -1,5 +1,7 @@
 """What a person tells by page: two files that were joined are parted again, by two persons as they were joined."""
 
+import re
+
 DIVISION = "110106004"
 COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
 
@@ -46,3 +48,24 @@ async def test_files_that_were_joined_are_parted_again_by_page(as_person, people
     await verified(people, kept)
     assert (await people.get(STREET, f"/v1/children/{joined}"))["id"] == joined
     assert "已合并的档案" not in (await committee.get(f"/children/{kept}")).text
+
+
+async def test_a_registration_that_may_be_a_double_is_compared_before_it_is_verified(as_person, people):
+    stands = await registered(people, "华小苗（化名）")
+    given = {
+        "child": {"name": "华小苗（化名）", "sex": "female", "birth_date": "2017-08-09", "residence_division": DIVISION},
+        "found": "left_behind", "grade": "high", "evidence": "学期排查",
+    }  # fmt: skip
+    made = await people.post("school.reporter.1", "/v1/children", given)
+    child, change, street = made["child_id"], str(made["change"]), await as_person(STREET)
+    several = await street.post("/changes", data={"file": f"{child}:{change}"})
+    assert (several.status_code, "请打开档案比对后逐份核实" in several.text) == (422, True)
+    path, passes = f"/changes/{child}", {"verb": "pass", "change": change}
+    page = (await street.get(path)).text
+    assert f'href="/duplicates/{child}/{stands}"' in page
+    ticks = re.findall(r'name="alike" value="([^"]+)"', page)
+    assert "认定" in (await street.get(f"/duplicates/{child}/{stands}")).text
+    unseen = await street.post(path, data=passes)
+    assert (unseen.status_code, 'id="alike-error"' in unseen.text) == (422, True)
+    assert (await street.post(path, data=passes | {"alike": ticks})).status_code == 303
+    assert (await people.get(STREET, f"/v1/children/{child}"))["watch"]["grade"] == "high"
