@@ -59,7 +59,7 @@ class WatchBegan(WatchFact):
     anew: Mapping[str, Clock] = {}
     """By what they are about, the clocks that came due while the watch rested and start again with it."""
     graded_at: datetime | None = None
-    """When a grade was decided for a watch that was running; silent where none was."""
+    """When a grade was decided with it; silent where none was, and in events of former days that began a watch which was not running."""
 
 
 class VisitRecomputed(WatchFact):
@@ -194,7 +194,9 @@ def _began(watch: Watch | None, event: WatchBegan) -> Watch:
     begun: dict[str, Any] = {name: getattr(event, name) for name in BEGINS}
     begun["began_on"] = (watch.began_on if watch and watch.is_open else None) or day_of(event.at)
     if watch is None or not event.keeps_open:
-        return Watch(version=watch.version + 1 if watch else 1, **begun)
+        is_of_former_days = watch is not None and watch.is_open
+        graded_at = None if is_of_former_days else event.graded_at
+        return Watch(version=watch.version + 1 if watch else 1, graded_at=graded_at, **begun)
     asked = _asked(watch, event.anew.get(HANDOVER))
     going_on = {
         "version": watch.version + 1, "is_open": True, "suspended_for": None, "graded_at": event.graded_at or watch.graded_at,

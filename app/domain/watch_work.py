@@ -56,7 +56,7 @@ from app.domain.watch import (
     watch_event_adapter,
     watch_id,
 )
-from app.domain.working_time import local_instant
+from app.domain.working_time import day_of, local_instant
 
 
 class BeginWatch(Command):
@@ -188,7 +188,7 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
             for about, clock in kept
             if about != VISIT and clock.due_rungs(now)
         },
-        graded_at=now if running and command.grade else None,
+        graded_at=now if command.grade else None,
     )
 
 
@@ -209,7 +209,7 @@ def _visited(
         raise Refused(RefusalCode.WHICH_OF_FAMILY, relations=command.unclear)
     kept = command.form and command.form.without(command.unclear)
     made = counted_from(day, now)
-    grade, graded_at = _graded(watch, command.grade, day, made, now)
+    grade, graded_at = _graded(watch, command.grade, day, made)
     in_time, missed = _in_time_after_all(watch, day, made)
     before_watch = watch.began_on is not None and day < watch.began_on
     events: list[WatchEvent] = [
@@ -275,16 +275,20 @@ def _planned(watch: Watch, policy: Policy, made: datetime, grade: Grade, now: da
     return _visit(policy, made, grade, known=now)
 
 
-def _graded(
-    watch: Watch, grade: Grade | None, day: date, made: datetime, now: datetime
-) -> tuple[Grade, datetime | None]:
-    """The grade, and since when where this visit decides it: by the newest visit, and by none that may have been before the last decision.
+def _graded(watch: Watch, grade: Grade | None, day: date, made: datetime) -> tuple[Grade, datetime | None]:
+    """The grade, and since when where this visit decides it: by the newest visit, and by none from before the day of the last decision.
 
-    Of a day that is over nobody knows the hour.
+    At what hour of its day a visit was made nobody knows, for one sent today may have been written hours ago without a network: of two
+    grades of that day the stricter stands.
     """
-    since = now if made == now else local_instant(day, time())
-    if grade is None or made < watch.visit.started_at or (watch.graded_at and since < watch.graded_at):
+    since = local_instant(day, time())
+    if grade is None or made < watch.visit.started_at:
         return watch.grade, None
+    if watch.graded_at and since < watch.graded_at:
+        by_strictness = tuple(Grade).index
+        if day < day_of(watch.graded_at) or by_strictness(grade) > by_strictness(watch.grade):
+            return watch.grade, None
+        return grade, watch.graded_at
     return grade, since
 
 

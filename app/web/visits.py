@@ -63,8 +63,8 @@ WORDS: dict[str, Pair] = {
     "left": ("次走访还没有送达服务器", "visits have not reached the server"),
     "next": ("下次走访", "next visit"),
     "graded": (
-        "等级在这次走访当日或之后已另行确定，这次填的等级未采用",
-        "the grade was decided on the day of this visit or after it, so yours was left out",
+        "等级在这次走访当日或之后已另行确定，这次填的等级未采用（当日的从严）",
+        "the grade was decided on the day of this visit or after it, so yours was left out (of one day the stricter stands)",
     ),
     "unclear": (
         "档案中有不止一位父亲或母亲，这次填的该项变化没有记入，请另行写明是哪一位",

@@ -183,12 +183,12 @@ async def test_what_a_second_case_and_a_joined_file_say_of_a_child_stands_in_its
         belongs = Belong(by=ENGINE, child_id=other, division=DIVISION, primary=child)
         await api.service.ledger.begin(conn, file_id(other), belongs)
     assert await codes() == (["家庭贫困儿童", "重病、残疾或身心失常儿童"], {"D1", "D3"})
-    await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "well", "grade": "low", "form": {}})
+    await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "well", "grade": "high", "form": {}})
     told = (await api.get(COMMITTEE, f"/v1/children/{child}/history")).json()
     rows = [(row["section"], row["kind"], row["value"], row["by"]) for row in told]
     assert [row for row in rows if row[0] == "grade"] == [
         ("grade", "watch_began", "medium", "engine"), ("grade", "assessment_filed", "high", ""),
-        ("grade", "visit_recorded", "low", COMMITTEE),
+        ("grade", "visit_recorded", "high", COMMITTEE),
     ]  # fmt: skip
     found = [row for row in rows if row[0] == "categories"]
     assert ("categories", "assessment_filed", ["D1"], "") in found

@@ -188,6 +188,42 @@ def test_a_visit_that_may_be_older_than_what_a_case_decided_does_not_change_the_
     assert (state.graded_at, state.missed) == (None, None), "an event of former days says nothing of either"
 
 
+@pytest.mark.requirement("R054")
+@pytest.mark.parametrize("sent", ["the same day", "a day later"])
+@pytest.mark.parametrize("before", ["none", "rested", "ended", "running"])
+def test_a_visit_of_the_day_on_which_a_case_gave_the_grade_raises_it_and_never_lowers_it(before, sent):
+    watched = Watched(Grade.LOW)
+    if before == "none":
+        watched.state = None
+    elif before == "rested":
+        watched.do(work.SuspendWatch(by=ENGINE, instead="watch-ch-2"))
+    elif before == "ended":
+        watched.do(work.EndWatch(by=ENGINE, reason="risk_ended"))
+    watched.begin("case-2", grade=Grade.MEDIUM)
+    day, later = day_of(watched.now), timedelta(hours=4) if sent == "the same day" else timedelta(days=1)
+    watched.now += later
+    for grade, stands in (("low", "medium"), ("high", "high"), ("low", "high")):
+        (visit,) = watched.do(work.RecordVisit(by=at_desk(COMM), finding="well", visited_on=day, grade=grade))
+        assert (visit.grade.value, watched.state.grade.value) == (stands, stands)
+        assert watched.state.visit.spec == POLICY.time(f"visit_{stands}", urgent=False)
+    watched.now += timedelta(days=1)
+    (visit,) = watched.visit(ago=0, grade=Grade.LOW)
+    assert visit.grade is Grade.LOW, "of the day after it is known that it came later"
+    (visit,) = watched.visit(ago=0, grade=Grade.MEDIUM)
+    (visit,) = watched.visit(ago=0, grade=Grade.LOW)
+    assert visit.grade is Grade.LOW, "of two visits of a day the one sent last, for nobody else gave a grade on it"
+
+
+def test_a_watch_that_began_before_its_grade_had_a_time_is_read_as_it_was():
+    watched = Watched(Grade.MEDIUM)
+    (begun,) = watched.events
+    told = begun.model_dump(mode="json", exclude={"graded_at"})
+    state = w.apply_watch(None, w.watch_event_adapter.validate_python(told))
+    assert state == watched.state.model_copy(update={"graded_at": None})
+    dropped = w.watch_event_adapter.validate_python(told | {"graded_at": begun.visit.started_at})
+    assert w.apply_watch(state, dropped).graded_at is None, "one of a running watch that did not say that it goes on"
+
+
 @pytest.mark.requirement("R054", "R136")
 def test_a_visit_in_time_takes_the_miss_back_whichever_of_two_was_sent_first():
     orders = []

@@ -1,6 +1,7 @@
 """The watch over a child: a visit that is missed climbs the ladder, a visit that is made plans the next."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
@@ -46,7 +47,7 @@ async def test_a_visit_plans_the_next_by_the_grade_and_no_rung_fires(world):
     await world.env.fast_forward(world.handle(watch), 3 * 86400)
     visit = RecordVisit(by=at_desk(COMMITTEE), finding="well", grade="low")
     async with world.engine.begin() as conn:
-        recorded = await world.ledger.record(conn, watch, visit)
+        recorded = await world.ledger.record(conn, watch, visit, now=world.now + timedelta(days=3))
     assert (recorded.progress.visit.due_at - recorded.progress.visit.started_at).days >= 89
     await world.relay.tell(watch)
     await world.env.fast_forward(world.handle(watch), 30 * 86400)
