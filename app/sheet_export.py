@@ -1,5 +1,6 @@
 """A book as a workbook: read page by page in the sight of who asked, on record as it is read, stamped with who, when and why."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ PAGE = 500
 FIGURES = "统计"
 EXPORT, WITHIN = "export_ledger", timedelta(days=1)
 """In the audit; and the time in which slices of books are one export; default."""
+LOOKS_AGAIN = 0.5
+"""Seconds."""
 
 
 class SecondPersonNeeded(Exception):
@@ -80,6 +83,8 @@ async def export(
     page.head([heading(column) for column in columns])
     reach, findings, today = within(who, ledger), Findings(rules), day_of(now)
     alone = why is not None and APPROVED not in job.counts
+    if alone:
+        await _after_other_books(conn, who, tell)
     taken, noted = await _taken_alone(conn, who, now) if alone else set[str](), [*codes, *([] if alone else [APPROVED])]
     async for ids, done, total in pages(conn, reach):
         found = await held(conn, who, book, findings, ids, today)
@@ -110,6 +115,16 @@ async def export(
     made.facts(ABOUT, _about(ledger, who, person, now, why, job.month, counts["rows"]))
     made.close()
     return {**job.counts, **counts}
+
+
+async def _after_other_books(conn: AsyncConnection, who: Actor, tell: Tell) -> None:
+    """One book in full at a time for a natural person, or two that are made at once would not count each other; told while it waits,
+    so that nobody else takes the job up."""
+    for account in sorted({who.person_id, *who.also}):
+        mine = select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{EXPORT}:{account}", 0)))
+        while not (await conn.execute(mine)).scalar_one():
+            await tell(0, 0)
+            await asyncio.sleep(LOOKS_AGAIN)
 
 
 async def _taken_alone(conn: AsyncConnection, who: Actor, now: datetime) -> set[str]:

@@ -1,5 +1,7 @@
 """What leaves as Excel is masked or for a stated purpose, harmless and on record."""
 
+import asyncio
+import contextlib
 import io
 import zipfile
 
@@ -8,8 +10,9 @@ from sqlalchemy import insert, select, text, update
 
 from app.db import tables
 from app.workbook import MEDIA_TYPE
+from tests.api.test_ledgers import watched
 from tests.api.test_reports import is_problem
-from tests.api.workbooks import COMMITTEE, DIVISION, STREET, audited, by_column, child_here, opened, state, upload
+from tests.api.workbooks import COMMITTEE, DIVISION, POOR, STREET, audited, by_column, child_here, opened, state, upload
 
 
 async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why(api, run):
@@ -136,3 +139,29 @@ async def test_slices_of_books_are_one_export_for_a_day_unless_a_second_person_s
         assert shown["problem"] == ("second_person_needed" if said else None)
     masked = await state(api, COMMITTEE, await run(await api.post(COMMITTEE, path, {})))
     assert masked["state"] == "done"
+
+
+async def test_slices_that_are_made_at_once_are_counted_together(api, run, monkeypatch):
+    """By two workers, for one person: each of the jobs has begun before the other has ended."""
+    other, division = "comm-110106015.officer.1", "110106015"
+    slices = []
+    for n in range(2):
+        said = {"residence_division": division, "name": f"同时{n}（化名）", "birth_date": f"2011-01-0{n + 1}"}
+        slices.append(await watched(api, **POOR, child=said, division=division))
+    both = asyncio.Barrier(2)
+
+    async def one_slice(conn, reach):
+        mine = slices.pop()
+        with contextlib.suppress(TimeoutError, asyncio.BrokenBarrierError):
+            async with asyncio.timeout(0.3):
+                await both.wait()
+        yield [mine], 1, 1
+
+    monkeypatch.setattr("app.sheet_export.MOST_CHILDREN", 1)
+    monkeypatch.setattr("app.sheet_export.LOOKS_AGAIN", 0.05)
+    monkeypatch.setattr("app.sheet_export.pages", one_slice)
+    path, whole = "/v1/ledgers/information/exports", {"use": "hand_in"}
+    asked = [await api.post(other, path, whole) for _ in range(2)]
+    jobs = await asyncio.gather(*map(run, asked))
+    states = [await state(api, other, job) for job in jobs]
+    assert sorted(str(one["problem"]) for one in states) == ["None", "second_person_needed"], states
