@@ -21,12 +21,12 @@ from app.domain.child_terms import FileField
 from app.domain.facts import HouseholdFacts, Relation
 from app.domain.ledgers import RowsOf, categories
 from app.domain.refusals import Refused
-from app.domain.sheet_columns import SheetColumn
+from app.domain.sheet_columns import VISITOR, SheetColumn
 from app.domain.sheets import STATES, Fault, RowState, as_typed
 from app.domain.sight import divisions
 from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import ReporterClass
-from app.domain.unread import FAULTS, MARKED, NOT_READ
+from app.domain.unread import FAULTS, MARKED, NOT_READ, SAME_VISIT
 from app.domain.watch_work import RecordVisit
 from app.sheet_book import ABOUT, ENTERED, IMPORTS, Tell, called, stamp, streets
 from app.sheet_reader import Planned, Reader, Sheet
@@ -104,7 +104,8 @@ def _said(one: Planned, reader: Reader) -> str:
     changed = [*(name.zh for name in one.values if one.child), *([CARED] if one.care else [])]
     said = "；".join(parts) or "、".join(changed)
     unread = f"{NOT_READ}{'、'.join(column.zh for column in one.unread)}" if one.unread else ""
-    return "；".join(part for part in (said, unread) if part)
+    same = SAME_VISIT if any(column.visit == VISITOR for column in one.unread) else ""
+    return "；".join(part for part in (said, unread, same) if part)
 
 
 async def apply(sheet: Sheet, conn: AsyncConnection, sent: bytes, tell: Tell) -> dict[str, int]:

@@ -10,10 +10,10 @@ from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, RowsOf, lines, row
-from app.domain.sheet_columns import WATCHED, WHY, SheetColumn
+from app.domain.sheet_columns import VISITOR, WATCHED, WHY, SheetColumn
 from app.domain.sheet_compared import as_day
 from app.domain.sheets import as_typed, cells
-from app.domain.unread import ALREADY, NOT_READ, OF_CHILD, OURS, OWN_COLUMN, STANDS, WHY_NOT
+from app.domain.unread import ALREADY, NOT_READ, OF_CHILD, OURS, OWN_COLUMN, SAME_VISIT, STANDS, WHY_NOT
 
 OWN = "own."
 
@@ -30,6 +30,8 @@ def reason(column: SheetColumn) -> str:
     """Why what stands there is not entered."""
     if column in (WHY, WATCHED):
         return f"{NOT_READ}{ALREADY}"
+    if column.visit == VISITOR:
+        return f"{NOT_READ}{SAME_VISIT}"
     if column.visit:
         return f"{NOT_READ}{STANDS}"
     if column.enters:

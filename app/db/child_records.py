@@ -143,7 +143,7 @@ def _entrusted(contents: Mapping[int, Any], watch: Watch | None) -> dict[str, An
 def _visited_by(seen: Seen, contents: Mapping[int, Any]) -> Seen:
     """With who visited, where whoever recorded it says that it was somebody else."""
     said = contents.get(seen.version, {}).get("visitor")
-    return seen.model_copy(update={"visitor": str(said)}) if said else seen
+    return seen.model_copy(update={"visitor": str(said), "is_said": True}) if said else seen
 
 
 def _division(row: Rows, file: ChildFile | None) -> str:

@@ -40,6 +40,8 @@ class Seen(Frozen):
     note: str = ""
     visitor: str = ""
     """The name of whoever visited, where it is known."""
+    is_said: bool = False
+    """Whether somebody wrote that name down with the visit; else it is that of whoever recorded it."""
 
     @property
     def order(self) -> tuple[date, datetime]:

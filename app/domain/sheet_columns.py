@@ -144,6 +144,7 @@ CARE = {
     )
 }  # fmt: skip
 """Columns of an arrangement, which the committee that watches the child enters."""
+VISITOR = "visitor"
 YES_NO = (Known.YES.zh, Known.NO.zh)
 SEEN = SheetColumn(
     "visit.seen", "见到儿童本人", "child seen in person", "", visit="seen_in_person", picks=YES_NO, example=Known.YES.zh,
@@ -153,7 +154,7 @@ VISIT = {
     code: SheetColumn(code, COLUMNS[code].zh, COLUMNS[code].en, code, visit=part, picks=picks, note=note, example=example)
     for code, part, picks, note, example in (
         ("visited_on", "day", (), "必填，如2026-05-06；可早于纳入监测之日", "2025-03-06"),
-        ("visitor", "visitor", (), "必填，实际走访人的姓名", "示例走访人（化名）"),
+        ("visitor", VISITOR, (), "必填，实际走访人的姓名", "示例走访人（化名）"),
         ("finding", "finding", tuple(one.zh for one in Finding if one is not Finding.AT_RISK),
          "必填；存在风险的不在此导入，在走访页登记，同时形成报告", Finding.WELL.zh),
         ("visit_note", "note", (), "", "孩子在家，情况良好"),

@@ -1,4 +1,8 @@
-"""走访 in a row of a sheet: a visit that was made, by whom and when; the same child, day and visitor are the same visit."""
+"""走访 in a row of a sheet: a visit that was made, by whom and when; the same child, day and visitor are the same visit.
+
+Of a visit entered on the page only the account is known, which need not bear the name that a committee's own book has: it is the same as
+any row of its day, unless another visit of that day bears the name of the row.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +12,14 @@ from typing import Any
 from app.domain.child_record import ChildRecord, Seen
 from app.domain.child_terms import FileField
 from app.domain.facts import Known
-from app.domain.sheet_columns import SEEN, VISIT, SheetColumn
+from app.domain.identity import clean_name
+from app.domain.sheet_columns import SEEN, VISIT, VISITOR, SheetColumn
 from app.domain.sheets import LONGEST, SPLIT, Fault, Wrong, as_typed, choice, now_of, read_day
 from app.domain.terms import Service, Term
 from app.domain.visit import Acknowledgement, Finding, Guardianship, ParentContact, Supervision, VisitForm
 
 CODES = {column.visit: column.code for column in (*VISIT.values(), SEEN)}
-MADE_BY = ("day", "visitor")
+MADE_BY = ("day", VISITOR)
 NEEDED = ("seen_in_person", "finding")
 ANSWERS: Mapping[str, type[Term]] = {
     "guardianship": Guardianship, "supervision": Supervision, "acknowledged": Acknowledgement, "parent_contact": ParentContact,
@@ -44,20 +49,22 @@ def read_visit(row: Mapping[SheetColumn, Any], record: ChildRecord, today: date)
     if said.faults:
         return said
     day, wrong = read_day(typed["day"][1], typed["day"][0], today)
-    said.visitor = typed["visitor"][0]
+    said.visitor = typed[VISITOR][0]
     if day is None or wrong:
         said.faults.append(Fault(CODES["day"], wrong or Wrong.BAD_DATE))
         return said
     said.day = date.fromisoformat(day)
-    said.stands = tuple(seen for seen in record.visits if is_visit(seen, said.day, said.visitor))
+    said.stands = standing(record, said.day, said.visitor)
     if not said.stands:
         _read_new(said, {part: text for part, (text, _) in typed.items()}, record)
     return said
 
 
-def is_visit(seen: Seen, day: date, visitor: str) -> bool:
-    """Whether that is this visit."""
-    return seen.event.day == day and visitor == (seen.visitor or seen.event.by)
+def standing(record: ChildRecord, day: date, visitor: str) -> tuple[Seen, ...]:
+    """The visits on record that are this one: those of that name, else those of which nobody wrote down who visited."""
+    of_day = [seen for seen in record.visits if seen.event.day == day]
+    mine = tuple(seen for seen in of_day if clean_name(visitor) == clean_name(seen.visitor or seen.event.by))
+    return mine or tuple(seen for seen in of_day if not seen.is_said)
 
 
 def _read_new(said: VisitSaid, typed: Mapping[str, str], record: ChildRecord) -> None:

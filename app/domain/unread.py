@@ -29,6 +29,7 @@ WHY_NOT: Mapping[str, str] = {
 OWN_COLUMN = "不是本台账的列"
 OF_CHILD = "是儿童的信息，用以儿童为一行的台账变更"
 STANDS = "此次走访已登记，登记后不改；更正请另作一次登记"
+SAME_VISIT = "该儿童当日已登记走访，按同一次走访处理，不重复登记；确为另一次走访的，请在走访页登记"
 ALREADY = "只用于新增儿童，已有儿童不读取"
 MARKED, FAULTS = "导入结果 result", "错误 errors"
 OURS = (MARKED, FAULTS)

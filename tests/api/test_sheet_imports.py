@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -17,6 +17,7 @@ from app.domain.ledgers import COLUMNS
 from app.domain.sheet_columns import KEY, layout
 from app.domain.sheets import read_day
 from app.domain.unread import WHY_NOT
+from app.domain.watch import watch_id
 from app.workbook import LARGEST, MEDIA_TYPE
 from tests.api.test_reports import is_problem
 from tests.api.workbooks import (
@@ -255,6 +256,40 @@ async def test_past_visits_are_entered_once_and_move_neither_clock_nor_grade(api
     again = (await sent(COMMITTEE, mine))[1]
     assert (again["counts"]["same"], [one["column"] for one in again["unread"]]) == (1, ["finding"])
     assert again["unread"][0]["why"].startswith("不导入：此次走访已登记"), "what was said of a visit stands"
+
+
+async def test_a_visit_that_was_entered_on_the_page_is_not_entered_again_by_the_name_in_the_committees_own_book(
+    api, run
+):
+    book, child = "guardianship_supervision", await child_here(api, "巳同学（化名）", "2014-05-10", None)
+    form = {"finding": "well", "form": {"guardian_met": True}}
+    assert (await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", form)).is_success
+    async with api.service.engine.connect() as conn:
+        (by_page,) = (await records_of(conn, [child], true()))[0].visits
+    today, heads = by_page.event.day.isoformat(), VISITS[:6]
+
+    async def sent(*visitors):
+        rows = [[child, "", today, visitor, "是", "情况良好"] for visitor in visitors]
+        job = await run(await upload(api, COMMITTEE, book, sheet(heads, *rows)))
+        return job, await state(api, COMMITTEE, job)
+
+    job, shown = await sent("张三（化名）")
+    assert (shown["counts"], [one["column"] for one in shown["unread"]]) == (
+        {"visit": 0, "same": 1, "wrong": 0},
+        ["visitor"],
+    )
+    assert "按同一次走访处理" in shown["unread"][0]["why"]
+    (marked,) = by_column((await opened(api, COMMITTEE, job))[0]["填报"])
+    assert "当日已登记走访，按同一次走访处理" in marked["错误 errors"]
+    assert ((await sent(by_page.visitor))[1])["unread"] == [], "the account bears that name"
+
+    yesterday = (by_page.event.day - timedelta(days=1)).isoformat()
+    today = yesterday
+    job, shown = await sent("张三（化名）", "李四（化名）")
+    assert shown["counts"]["visit"] == 2, "two names that somebody wrote down are two visits"
+    await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    shown = (await sent("张 三", "李四（化名）", "王五（化名）"))[1]
+    assert (shown["counts"]["same"], shown["counts"]["visit"]) == (2, 1), "a name with a blank is that name"
 
 
 async def test_rows_of_cases_and_benefits_are_compared_and_never_entered(api, run):
