@@ -66,6 +66,7 @@ class Reading:
     def __init__(self, conn: AsyncConnection, who: Actor, shouhu: Service, one: Found) -> None:
         self.conn, self.who, self.shouhu = conn, who, shouhu
         self.progress, self.case_no = one
+        self.subject = subject_of(self.progress)
         self._on_record, self._lens = set[str](), Lens(full=False)
         self._rules: Policy | None = None
         self._part: Part | None = None
@@ -75,7 +76,7 @@ class Reading:
 
     def may(self, action: Action) -> bool:
         """In this case as it stands."""
-        return not isinstance(may(self.who, action, subject_of(self.progress)), Deny)
+        return not isinstance(may(self.who, action, self.subject), Deny)
 
     @property
     def is_full(self) -> bool:
@@ -95,7 +96,7 @@ class Reading:
     async def part(self) -> Part:
         """How much of the case they are shown."""
         if self._part is None:
-            self._part = part_of(self.who, self.progress, await self.sees())
+            self._part = part_of(self.who, self.progress, await self.sees(), self.subject)
         return self._part
 
     async def shown(self) -> Progress:
@@ -106,13 +107,13 @@ class Reading:
         """Where the case stands and what the person may know of it, and with `reporter` also who reported. `beside` are fields that
         will be read after it, so that one row of the audit says all."""
         progress, rules, part = self.progress, await self.rules(), await self.part()
-        knows_reporter = self.may(Action.READ_REPORTER)
+        knows_reporter, header = self.may(Action.READ_REPORTER), part.header(progress)
         answer: dict[str, Any] = {
             "id": progress.case_id,
             "case_no": self.case_no,
             "version": progress.version,
-            "progress": part.header(progress) | ({"reporter_unit": ""} if part.whole and not knows_reporter else {}),
-            "planned": [step.model_dump(mode="json") for step in part.progress(progress).steps],
+            "progress": header | ({"reporter_unit": ""} if part.whole and not knows_reporter else {}),
+            "planned": header["steps"],
             "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules) if part.whole else None,
         }
         if not self.may(Action.READ_CONTENT):
@@ -235,6 +236,6 @@ class Reading:
 
 async def reading(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str) -> Reading:
     """Of a case that the person may see; CASE_NOT_FOUND for all others."""
-    one = await found(conn, who, case_id)
-    require(who, Action.READ_CASE, subject_of(one.progress))
-    return Reading(conn, who, shouhu, one)
+    one = Reading(conn, who, shouhu, await found(conn, who, case_id))
+    require(who, Action.READ_CASE, one.subject)
+    return one

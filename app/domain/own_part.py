@@ -215,9 +215,9 @@ def owing(actor: Actor) -> tuple[frozenset[str], frozenset[Agency]]:
     return frozenset((actor.desk, *sight.desks)), frozenset((*sight.agencies, *own))
 
 
-def part_of(actor: Actor, progress: Progress, told: Told) -> Part:
+def part_of(actor: Actor, progress: Progress, told: Told, subject: CaseSubject | None = None) -> Part:
     """By what the person is told of those whom the case is about; whoever adopts its plan decides on all legs, and so sees them."""
-    subject = subject_of(progress)
+    subject = subject or subject_of(progress)
     decides = not isinstance(may(actor, Action.ADOPT_PLAN, subject), Deny)
     desks, agencies = owing(actor)
     legs = [leg for leg in progress.referrals if leg.desk in desks or leg.agency in agencies]
