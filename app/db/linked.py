@@ -57,7 +57,7 @@ async def keep_all_apart(engine: AsyncEngine, ledger: "Ledger") -> None:
     differs = ~(case.about.contains(other.c.about) & other.c.about.contains(case.about))
     linked = select(case.id).join(other, other.c.id == case.linked_to).where(differs)
     unlinked = select(case.id).where(
-        case.linked_to.is_(None), func.jsonb_array_length(by_link) > 0,
+        case.linked_to.is_(None), func.cardinality(case.about) > 0, func.jsonb_array_length(by_link) > 0,
         ~select(other.c.id).where(other.c.linked_to == case.id).exists(),
     )  # fmt: skip
     async with engine.connect() as conn:
