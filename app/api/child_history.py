@@ -1,6 +1,6 @@
 """The history of a child: its file's fields with their steps, and how its grade, categories, benefits and placement have changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -25,6 +25,8 @@ from app.domain.ledgers import categories
 from app.domain.titles import TITLES
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+IN_A_CASE = "found_in_a_case"
+"""Of what was done in a case, before a body that is not told of its cases."""
 STEPS = ("change_entered", "change_passed", "change_rejected")
 
 
@@ -68,7 +70,7 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
         record, told, _categories_at(pack, record, told), await shouhu.ledger.current(conn, shouhu.ledger.clock())
     )
     entered = await _entered(conn, record, lens, sections)
-    rows = [*entered, *(_turned(one, sections) for one in found if one.section in sections)]
+    rows = [*entered, *(_turned(one, sections) for one in _seen(found, sections))]
     return sorted(rows, key=lambda row: row.at)
 
 
@@ -108,8 +110,23 @@ def _history_row(record: ChildRecord, row: Any) -> HistoryRow:
     )  # fmt: skip
 
 
+def _seen(found: Sequence[Turn], sections: Sequence[Section]) -> Iterator[Turn]:
+    """The turns that a body sees. Of its cases it is told neither what changed the categories nor of a look that changed nothing: that
+    would name a judgment and its day."""
+    before: JsonValue = None
+    for one in found:
+        if one.section not in sections:
+            continue
+        if one.section is Section.CATEGORIES and Section.CASES not in sections:
+            changed, before = one.value != before, one.value
+            if not changed:
+                continue
+            one = one if one.stream_id.startswith("watch-") else one.model_copy(update={"kind": IN_A_CASE})
+        yield one
+
+
 def _turned(turn: Turn, sections: Sequence[Section]) -> HistoryRow:
-    zh, en = TITLES[turn.kind]
+    zh, en = TITLES.get(turn.kind, ("在个案中认定", "found in a case"))
     of_case = Section.CASES in sections and not turn.stream_id.startswith("watch-")
     return HistoryRow(
         **turn.model_dump(include={"section", "version", "kind", "by", "at", "value", "since", "until"}),

@@ -123,8 +123,8 @@ ON_CASE: dict[str, Ask] = {
     "notes": Ask(
         ("添加记录", "Add a note"),
         (
-            "记入案件，您本人以及牵头、督查等可查看全案的单位可见，其他协办单位看不到。",
-            "Goes into the file. You see it, and whoever sees the whole case, as its lead; other desks do not.",
+            "记入案件，本单位以及牵头、督查等可查看全案的单位可见，其他协办单位看不到。",
+            "Goes into the file. Your office sees it, and whoever sees the whole case, as its lead; other desks do not.",
         ),
         lambda progress, _: progress.is_open,
         needs_note=("记录", "The note"),

@@ -257,6 +257,18 @@ async def test_what_stands_against_the_closing_is_not_said_to_be_nothing_where_i
     assert (found[0]["closing_obstacles"], bool(found[1]["closing_obstacles"])) == (None, True)
 
 
+@pytest.mark.parametrize("agency", ["EDU", "WF"])
+async def test_the_childs_file_tells_categories_and_not_what_in_a_case_changed_them(api, case, agency):
+    file = f"/v1/children/{case[1]}"
+    shown = (await api.get(DESKS[agency], file)).json()
+    assert {"grade", "benefits", "placement", "cases", "visits"} & set(shown) == set()
+    assert [one["code"] for one in shown["categories"]] == ["D2"]
+    turns = (await api.get(DESKS[agency], f"{file}/history")).json()
+    assert [(one["kind"], one["value"], one["case_id"]) for one in turns] == [("found_in_a_case", ["D2"], None)]
+    whole = (await api.get(WHOLE, f"{file}/history")).json()
+    assert "guardian_sentenced" in {one["kind"] for one in whole}
+
+
 async def test_what_a_system_reads_of_a_case_without_its_content_is_on_record(api, case):
     key = await api.post("edu.head.1", "/v1/keys", {"unit": "EDU", "scopes": ["task:read"], "label": "示例系统"})
     assert key.status_code == 201, key.text
