@@ -143,17 +143,17 @@ async def alike_children(
     With the key under which it will be registered, what that has registered already is no double."""
     if not may_register(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
-    if registers_pupils(
-        who
-    ):  # whether somebody has a file is not a school's to learn; the street is told as it verifies
-        return []
-    await open_door(conn)
-    found = await alike(
-        conn, _sought(given, divisions(who)[0], _id_for(who, idempotency_key)), among=sighted(who), unverified=True
-    )
+    found = () if registers_pupils(who) else await _alike_to(conn, who, given, idempotency_key)
     ids = [one.child_id for one in found]
     await audit_read(conn, who, "alike_children", None, ["name", "birth_date", "id_no", "family"], children=ids)
     return await masked_of(conn, found)
+
+
+async def _alike_to(conn: Conn, who: Who, given: NewChild, key: str | None) -> Sequence[Alike]:
+    """Not for a school, for whether somebody has a file is not its to learn: the street is told as it verifies."""
+    await open_door(conn)
+    sought = _sought(given, divisions(who)[0], _id_for(who, key))
+    return await alike(conn, sought, among=sighted(who), unverified=True)
 
 
 async def masked_of(conn: Conn, found: Sequence[Alike]) -> list[AlikeFile]:

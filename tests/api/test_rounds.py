@@ -203,6 +203,7 @@ async def joined_pupil_of(api, round_id, pupil):
     again = (await api.post("school.reporter.1", "/v1/children", given)).json()["child_id"]
     file, kept = f"/v1/children/{again}", f"/v1/children/{pupil}/changes"
     is_problem(await api.get("school.reporter.1", f"{file}/duplicates"), 403, "not_allowed")
+    is_problem(await api.get("street-110106007.officer.1", f"{file}/duplicates"), 404, "child_not_found")
     told = next(one for one in (await api.get(street, f"{file}/duplicates")).json() if one["child_id"] == pupil)
     assert (told["name"], told["verified"]) == ("单*", True)
     async for _ in look_for_doubles(api.service.engine, None, api.service.ledger.clock()):

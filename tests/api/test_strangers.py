@@ -93,6 +93,7 @@ OF_NO_CASE = {
 """Routes that tell nobody anything of a case."""
 WITH_ROWS_OF_THEIR_OWN = {
     "/v1/cases/{case_id}/suggestions/{other_id}": "test_desk_views",
+    "/v1/children/{child_id}/duplicates": "test_rounds",
     "/v1/children/{child_id}/duplicates/{other}": "test_alike",
     "/v1/duplicates": "test_alike",
     "/v1/ledgers/due": "test_ledgers",
