@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from enum import StrEnum
-from functools import lru_cache
 
 from pydantic import BaseModel
 
@@ -168,9 +167,8 @@ def is_overseen(about: Collection[str], people: Iterable[Actor]) -> bool:
     return any(one.oversees_district and set(one.marks).isdisjoint(about) for one in people)
 
 
-@lru_cache(maxsize=1024)
 def scope(actor: Actor) -> Scope:
-    """The cases that the actor may see; an administrator sees none, whatever else they are. A page asks for it ten times."""
+    """The cases that the actor may see; an administrator sees none, whatever else they are."""
     if actor.has(*ADMINS):
         return Scope()
     unit = actor.unit if actor.has(Role.REPORTER, Role.MACHINE) else None

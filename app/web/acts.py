@@ -37,6 +37,7 @@ ACTS: dict[str, Pair] = {
     "compare_children": ("比对两份儿童档案", "compared two files"),
     "ledgers_due": ("查看本月台账", "looked at the books of the month"),
     "ledgers_handed_in": ("查看各单位上报", "looked at which offices have handed in"),
+    "files_like": ("核实前查重", "looked for double files of a registration"),
     "alike_children": ("建档前查重", "looked for double files"),
     "read_access_record": ("查看访问记录", "read an access record"),
     "search_audit": ("检索审计", "searched the audit"),

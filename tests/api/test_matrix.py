@@ -95,10 +95,8 @@ def test_a_rule_that_is_taken_away_changes_the_table(rules, action, monkeypatch)
     assert table.written() != table.TABLE.read_text("utf-8") or before != what_signing_systems_may()
 
 
-def test_the_desks_of_the_sight_taken_away_change_the_table(request, monkeypatch):
-    request.addfinalizer(sight.scope.cache_clear)
+def test_the_desks_of_the_sight_taken_away_change_the_table(monkeypatch):
     monkeypatch.setattr(sight, "_desks", lambda actor: ())
-    sight.scope.cache_clear()
     assert table.written() != table.TABLE.read_text("utf-8")
 
 

@@ -9,6 +9,9 @@ from python_calamine import CalamineWorkbook
 from app.domain.sheets import DANGEROUS, as_typed, harmless
 from tests.api.workbooks import COMMITTEE, STREET, child_here, opened
 
+HEAD = COMMITTEE.replace("officer", "head")
+"""Who has exported nobody else on this day: more than 50 children take two persons."""
+
 
 def payloads():
     """Two hundred things that a spreadsheet could take for a formula."""
@@ -32,8 +35,8 @@ async def test_two_hundred_payloads_are_text_in_an_export_and_come_back_as_they_
         passed = await api.post(STREET, f"/v1/children/{child}/changes/{entered.json()['change']}/pass")
         assert passed.status_code == 200, passed.text
     for book in ("personal", "family"):
-        job = await run(await api.post(COMMITTEE, f"/v1/ledgers/{book}/exports", {"use": "verify"}))
-        answer = (await opened(api, COMMITTEE, job))[1]
+        job = await run(await api.post(HEAD, f"/v1/ledgers/{book}/exports", {"use": "verify"}))
+        answer = (await opened(api, HEAD, job))[1]
         pages = zipfile.ZipFile(io.BytesIO(answer.content))
         xml = "".join(pages.read(name).decode() for name in pages.namelist() if name.startswith("xl/worksheets/sheet"))
         assert "<f>" not in xml
