@@ -44,6 +44,7 @@ SHOWS = re.compile("欧阳|宛平城|340104|138(1234|\\*{4})1234")
 """What answers say of the child and its family, in full or masked; nobody else here has such a name, number or home."""
 ROW = {
     "read_case": "read_content", "read_timeline": "read_content", "explain_case": "explain_case",
+    "case_flow": "case_flow", "read_procedures": "read_procedures", "read_benefits": "read_benefits",
     "case_files": "read_content", "read_file": "read_file", "read_paper": "paper_summary",
     "child_services": "read_services", "read_child": "read_child", "read_child_history": "read_child",
     "due_visits": "due_visits", "due_visit": "read_child", "access_record": "read_access_record", "read_ledger": "read_ledger",
@@ -56,7 +57,9 @@ ROW = {
 """The reading routes, and the action under which a read of each stands on record: once, or once for each of two cases."""
 UNSEALS = {"ground": "case_handling", "request": "（2026）京0106刑初90号"}
 TWO = ("proc.head.1", "proc.procurator.1")
-LISTS = ("ledgers_due", "approvals", "full_views", "emergency_reads", "legal_holds")
+LISTS = (
+    "ledgers_due", "approvals", "full_views", "emergency_reads", "legal_holds", "touched_benefits", "waiting_changes", "round_registered",
+)  # fmt: skip
 WITH = {
     "read_case": {"read_reporter"}, "read_paper": {"read_content"}, "registers_due": {"read_register"}, "outcomes": {"outcomes"},
     "anonymised": {"outcomes"}, "figures_workbook": {"outcomes"}, **{name: {name} for name in LISTS},
