@@ -27,7 +27,7 @@ owed = tables.owed.c
 
 
 class OwedRow(BaseModel):
-    """One thing that is owed, in words; `subject` is a street, a community, a child or a signal by its id."""
+    """One thing that is owed, in words; `subject` is a street, a community, a child, a signal or a case by its id."""
 
     id: str = Field(examples=["owed-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"])
     version: int
@@ -48,13 +48,13 @@ class OwedRow(BaseModel):
 
 
 class HowSettled(BaseModel):
-    """Why the books are right as they stand."""
+    """Why the books are right as they stand, or who was asked to designate another body."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"how": "explained", "note": "已迁出本区，移交手续办理中"}}
     )
 
-    how: Settled = Settled.EXPLAINED
+    how: Settled | None = Field(None, description="As the matter ends by hand, unless said.")
     note: LongText = Field(min_length=1)
 
 
@@ -94,6 +94,8 @@ class _Stored(BaseModel):
         if self.matter is Matter.SIGNAL:
             rule = rules.signals.get(self.code)
             return (rule.zh, rule.en, rule.basis) if rule else (self.matter.zh, self.matter.en, ("default",))
+        if self.matter is Matter.RECUSAL:
+            return self.matter.zh, self.matter.en, ("default",)
         book, _, code = self.code.partition(":")
         register = rules.registers.get(book)
         expected = next((one for one in register.expects if one.code == code), None) if register else None
@@ -139,14 +141,16 @@ async def settle(
     owed_id: str, given: HowSettled, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> OwedAnswer:  # fmt: skip
-    """说明: somebody of the desk looked into it and says why the books are right. A post is filled in its register, a signal decided there."""
+    """说明: somebody of the desk looked into it and says why the books are right, or which superior organ was asked to designate who
+    handles a case. A post is filled in its register, a signal decided there."""
     row = (await conn.execute(select(owed.matter, owed.desk).where(owed.id == owed_id, seen_by(who)))).one_or_none()
     if row is None:
         raise Refused(RefusalCode.OWED_NOT_FOUND)
-    if row.matter != Matter.BOOKS or given.how not in BY_HAND or not who.has(*DESK_STAFF, Role.AGENCY_HEAD):
+    how = BY_HAND.get(Matter(row.matter))
+    if how is None or given.how not in (None, how) or not who.has(*DESK_STAFF, Role.AGENCY_HEAD):
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
-    command = SettleOwed(by=who, how=given.how, note=given.note)
+    command = SettleOwed(by=who, how=how, note=given.note)
     done = await shouhu.ledger.record(conn, owed_id, command, key=idempotency_key, expected=version_of(if_match))
     response.headers["ETag"] = f'"{done.version}"'
-    return OwedAnswer(id=owed_id, version=done.version, how=given.how, replayed=done.replayed)
+    return OwedAnswer(id=owed_id, version=done.version, how=how, replayed=done.replayed)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.ledger import KeyReused, Ledger
 from app.db.marks import Marks, marks_of
+from app.db.owed import designation, open_all
 from app.db.people import kept_out
 from app.db.receipts import Receipts
 from app.db.suggestions import candidate_of, matching, suggestion_row
@@ -60,7 +61,8 @@ async def file(
     candidates = [candidate_of(case_id, child, of, now) for child, of in zip(children, marked, strict=True)]
     rules, facts, findings = await ledger.current(conn, now), facts_of(submission, children, now), _findings(children)
     left_out = list[dict[str, Any]]()
-    if not rules.sealed_for(facts):
+    sealed = bool(rules.sealed_for(facts))
+    if not sealed:
         left_out = _offence_left_out(facts.children)
         matches = await matching(conn, candidates, marked, now)
         kept = tuple(map(without_offence, facts.children))
@@ -83,9 +85,11 @@ async def file(
         tables.suggestions: [suggestion_row(case_id, other, match) for other, match in matches.items()],
         tables.submissions: [submitted] if key else [],
     }
-    about = await kept_out(conn, submission.about) if submission.about else ()
+    about = await kept_out(conn, submission.about, sealed=sealed) if submission.about else ()
     command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=about, files=submission.files)
     await ledger.file(conn, case_id, command, now=now, content=content, rules=rules)
+    if sealed and not set(submission.about).issubset(about):
+        await open_all(conn, ledger, [designation(case_id)], now)
     return Filed(case_id, code, findings + left_out)
 
 

@@ -104,7 +104,8 @@ class Ledger(Rules):
         if held is not policy and kind is CASE:
             require_no_wider(before, held, policy)
         if isinstance(command, c.DeclareConflict):
-            await require_overseen(conn, before.about, kind.fold(events, before).about)
+            after = kind.fold(events, before).about
+            await require_overseen(conn, before.about, after, sealed=bool(before.sealed_for))
         if not events:
             return Recorded(stream_id, before.version, (), before)
         return await self._append(conn, kind, before, events, command, stream_id, now, key)

@@ -45,9 +45,11 @@ async def keep_apart(ledger: "Ledger", conn: AsyncConnection, case_id: str, now:
             await ledger.record(conn, one.case_id, c.KeepOut(by=ENGINE, about=wanted), now=now)
 
 
-async def require_overseen(conn: AsyncConnection, before: Collection[str], after: Collection[str]) -> None:
-    """Neither a declaration nor a link takes a case from everybody who oversees the district."""
-    if await is_overseen(conn, before) and not await is_overseen(conn, after):
+async def require_overseen(
+    conn: AsyncConnection, before: Collection[str], after: Collection[str], *, sealed: bool = False
+) -> None:
+    """Neither a declaration nor a link takes a case from everybody who oversees it."""
+    if await is_overseen(conn, before, sealed=sealed) and not await is_overseen(conn, after, sealed=sealed):
         raise Refused(RefusalCode.NOBODY_OVERSEES)
 
 

@@ -21,7 +21,7 @@ from app.domain.registers import Entry, Register, post_of
 from app.domain.terms import Agency
 from app.domain.working_time import day_of
 
-PAGE = 500
+PAGE, DISTRICT = 500, "110106"
 owed = tables.owed.c
 
 
@@ -33,6 +33,11 @@ def opening(
         by=ENGINE, owed_id=owed_id(matter, code, subject), matter=matter, code=code, subject=subject, desk=desk,
         agency=Agency(desk.partition("-")[0]), division=division, time=time, urgent=urgent,
     )  # fmt: skip
+
+
+def designation(case_id: str) -> OpenOwed:
+    """Of a sealed case that is about all who oversee it the office outside is told that there is one, and nothing of what it is about."""
+    return opening(Matter.RECUSAL, "designation", case_id, Agency.CONF.value, DISTRICT, "signal_check")
 
 
 async def keep_posts(conn: AsyncConnection, ledger: Ledger, now: datetime) -> int:

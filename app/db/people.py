@@ -80,20 +80,23 @@ async def units_of(conn: AsyncConnection, concerned: Collection[str]) -> tuple[s
     return tuple(sorted({unit for unit in units if unit}))
 
 
-async def is_overseen(conn: AsyncConnection, about: Collection[str]) -> bool:
-    """Whether somebody who oversees the district is left to see a case that is about these."""
+async def is_overseen(conn: AsyncConnection, about: Collection[str], *, sealed: bool = False) -> bool:
+    """Whether somebody who oversees the district, or a sealed case, is left to see a case that is about these."""
     people = tables.people
-    offices = [agency.value for agency in OVERSIGHT]
+    offices = [agency.value for agency in ((Agency.PROC,) if sealed else OVERSIGHT)]
     rows = await conn.execute(select(people).where(people.c.agency.in_(offices), people.c.is_active))
-    return sight.is_overseen(about, map(_actor, rows))
+    return sight.is_overseen(about, map(_actor, rows), sealed=sealed)
 
 
-async def kept_out(conn: AsyncConnection, named: Collection[str]) -> tuple[str, ...]:
+async def kept_out(conn: AsyncConnection, named: Collection[str], *, sealed: bool = False) -> tuple[str, ...]:
     """Whom a report is kept from that is about these: with the units of persons, and without the procuratorate where nobody who
-    oversees the district is left, so that no report is kept from everybody."""
+    oversees it is left, so that no report is kept from everybody. Of a sealed one the persons named stay out where others are left."""
     about = (*named, *await units_of(conn, named))
-    if await is_overseen(conn, about):
+    if await is_overseen(conn, about, sealed=sealed):
         return about
+    persons = tuple(one for one in about if one != Agency.PROC.value)
+    if sealed and await is_overseen(conn, persons, sealed=True):
+        return persons
     people = tables.people.c
     procurators = await conn.execute(select(people.id).where(people.agency == Agency.PROC.value))
     never = {Agency.PROC.value, *procurators.scalars()}

@@ -16,7 +16,7 @@ from app.db.columns import Id, Instant, keyed_by, marks, metadata, sealed
 from app.db.joining import watched_as
 from app.db.ledger import Ledger
 from app.db.marks import Marks
-from app.db.owed import open_all, opening, settle
+from app.db.owed import DISTRICT, open_all, opening, settle
 from app.db.sounds import sound_keys
 from app.db.vault import Row, forget_keys, opened_one, sealed_row
 from app.domain.access import ENGINE, Actor
@@ -35,7 +35,7 @@ from app.domain.watch import Watch, watch_id
 
 CERTAIN = 0.98
 """So probable the only match has to be, by its number, before a warning is opened without a person, and ten times surer without one; default."""
-STREET_CODE, DISTRICT = 9, "110106"
+STREET_CODE = 9
 SHELVES = 64
 """Locks over all children of whom signals are compared; one a child would be thousands for a few large batches."""
 

@@ -1,5 +1,7 @@
-"""What a desk owes outside of a case: an empty post to fill, books to set right, a signal to look at. One clock, one ladder, one end."""
+"""What a desk owes outside of a case: an empty post to fill, books to set right, a signal to look at, a case that nobody here may
+handle. One clock, one ladder, one end."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -20,6 +22,11 @@ class Matter(Term):
     VACANCY = "vacancy", "岗位空缺", "an empty post"
     BOOKS = "books", "账实不符", "the books do not agree"
     SIGNAL = "signal", "信号待核对", "a signal that waits for a person"
+    RECUSAL = (
+        "recusal",
+        "区内应办单位须回避，待上级机关指定办理",
+        "whoever may handle a case is concerned: a superior organ designates another",
+    )
 
 
 class Settled(Term):
@@ -29,9 +36,10 @@ class Settled(Term):
     AGREES = "agrees", "核对一致", "the books agree"
     EXPLAINED = "explained", "核实无误，已说明", "looked into and explained"
     DECIDED = "decided", "已处理", "somebody decided"
+    DESIGNATED = "designated", "已报请上级机关指定办理", "a superior organ was asked to designate"
 
 
-BY_HAND = (Settled.EXPLAINED,)
+BY_HAND: Mapping[Matter, Settled] = {Matter.BOOKS: Settled.EXPLAINED, Matter.RECUSAL: Settled.DESIGNATED}
 """The others follow from what was done, such as the entry of a new director."""
 
 

@@ -162,9 +162,14 @@ class Scope(BaseModel, frozen=True):
         return not set(self.marks).isdisjoint(subject.about)
 
 
-def is_overseen(about: Collection[str], people: Iterable[Actor]) -> bool:
-    """Whether one of these people oversees the district and may see a case that is about these."""
-    return any(one.oversees_district and set(one.marks).isdisjoint(about) for one in people)
+def is_overseen(about: Collection[str], people: Iterable[Actor], *, sealed: bool = False) -> bool:
+    """Whether one of these people oversees the district and may see a case that is about these; a sealed one is overseen by those alone
+    who see every case of the procuratorate."""
+    return any(_oversees(one, sealed) and set(one.marks).isdisjoint(about) for one in people)
+
+
+def _oversees(actor: Actor, sealed: bool) -> bool:
+    return Agency.PROC in scope(actor).agencies if sealed else actor.oversees_district
 
 
 def scope(actor: Actor) -> Scope:

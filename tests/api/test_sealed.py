@@ -193,6 +193,42 @@ async def test_a_sealed_case_exists_for_those_inside_and_once_closed_on_a_ground
         assert (await conn.execute(watched)).all() == [], "nothing of an offence reaches a committee"
 
 
+async def test_a_sealed_report_about_all_four_inside_stays_with_the_procuratorate_and_is_told_outside_without_content(
+    api,
+):
+    """Else nobody in the district would know of it, and its silence climbed to people who may not see it."""
+    four = ["POLICE", "PROC", "COURT", "JUSTICE"]
+    about = [*four, "proc.procurator.1"]
+    case = (await api.report("police.officer.1", **OFFENCE, about=about))["case_id"]
+    assert await found_by(api, "proc.chief.1", case)
+    for person in (*OUTSIDE, "police.officer.1", "court.chief.1", "justice.chief.1", "proc.procurator.1"):
+        one = await api.get(person, f"/v1/cases/{case}")
+        is_problem(one, 404, "case_not_found")
+    rows = (await api.get("conf.officer.1", "/v1/owed?matter=recusal&limit=200")).json()["items"]
+    (owed,) = [row for row in rows if row["subject"] == case]
+    assert (owed["desk"], owed["division"], owed["code"], owed["basis"]) == (
+        "CONF", "110106", "designation", ["default"],
+    )  # fmt: skip
+    told = [
+        row for row in (await api.get("conf.officer.1", "/v1/notices")).json()["items"] if row["case_id"] == owed["id"]
+    ]
+    assert [row["kind"] for row in told] == ["owed_opened"]
+    path = f"/v1/owed/{owed['id']}/settle"
+    is_problem(await api.post("civil.officer.1", path, {"note": "x"}), 404, "owed_not_found")
+    is_problem(await api.post("conf.officer.1", path, {"note": "x", "how": "explained"}), 403, "not_allowed")
+    done = await api.post("conf.officer.1", path, {"note": "已函请市检察院指定办理"})
+    assert (done.status_code, done.json()["how"]) == (200, "designated"), done.text
+    one_left = (await api.report("police.officer.1", **OFFENCE, about=["POLICE", "COURT", "JUSTICE"]))["case_id"]
+    rows = (await api.get("conf.officer.1", "/v1/owed?matter=recusal&limit=200")).json()["items"]
+    assert not [row for row in rows if row["subject"] in (case, one_left)], (
+        "nobody has to be asked where somebody is left"
+    )
+    conflict = f"/v1/cases/{one_left}/conflict"
+    is_problem(await api.post("proc.head.1", conflict, {"about": ["PROC"]}), 409, "nobody_oversees")
+    assert (await api.post("proc.head.1", conflict, {"about": ["proc.procurator.1"]})).status_code == 200
+    is_problem(await api.post("proc.head.1", conflict, {"about": ["proc.chief.1"]}), 409, "nobody_oversees")
+
+
 async def test_nobody_opens_a_compartment_from_outside(api):
     answer = await api.post("school.reporter.1", "/v1/reports", OFFENCE)
     is_problem(answer, 409, "case_sealed")
