@@ -53,7 +53,7 @@ TOLD = {
     "tell-civil": WHO | {"SUSPECT", "AUNT", "P1", "P2", "N1", "N2", "NOTE", "OTHER"},
     "tell-civil-means": WHO | {"HUKOU", "SUSPECT", "AUNT", "N1", "N2", "LOW"},
     "tell-education": {"NAME", "SCHOOL"},
-    "tell-education-dropout": {"NAME", "SCHOOL", "HOME", "SUSPECT", "AUNT", "P1", "P2"},
+    "tell-education-dropout": {"NAME", "SCHOOL", "HOME", "AUNT", "P2"},
     "tell-health": {"NAME", "ABOUT", "NUMBER", "INJURED"},
     "tell-health-rehabilitation": {"NAME", "ABOUT", "NUMBER", "DISABLED"},
 }  # fmt: skip
