@@ -1,11 +1,12 @@
 """Two persons: what was proposed and waits for another, by whoever may approve it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, or_, select
 
 from app.api.context import Conn, Shouhu, Who, is_kept, numbers_of, visible
 from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, page_of
@@ -13,6 +14,7 @@ from app.api.strict import StrictRoute
 from app.db import approvals as two
 from app.db import tables
 from app.db.vault import opened
+from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.approvals import Act, Reason
 from app.domain.terms import Agency
@@ -20,6 +22,9 @@ from app.domain.typed import LongText
 
 router = APIRouter(prefix="/v1/approvals", tags=["two persons"], route_class=StrictRoute)
 Code = Annotated[str, Field(max_length=120)]
+NAMES = {Act.HOLD: "hold", Act.DELETE: "child"}
+"""The parameter by which an act is about a child without a case."""
+hold = tables.legal_holds.c
 
 
 class Proposed(BaseModel):
@@ -66,11 +71,19 @@ class ApprovalRow(BaseModel):
 @router.post("", status_code=201, operation_id="propose_act")
 async def propose(asked: Proposed, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
     """The first person's step; nothing is done by it."""
-    named = asked.parameters.get("case") if asked.act is not Act.UNSEAL else None  # a sealed case is in nobody's sight
-    case_id = await _in_sight(conn, who, None if named is None else str(named))
+    case_id = await _in_sight(conn, who, await _case_of(conn, asked))
     now = shouhu.ledger.clock()
     made = await two.propose(conn, who, asked.act, asked.parameters, asked.reason, asked.note, now, case_id=case_id)
     return await _shown(conn, made)
+
+
+async def _case_of(conn: Conn, asked: Proposed) -> str | None:
+    """As the act names it, or as the hold does that it would lift; a sealed case is in nobody's sight."""
+    if asked.act is Act.HOLD:
+        query = select(hold.subject_id).where(hold.id == str(asked.parameters.get("hold", "")))
+        return (await conn.execute(query)).scalar_one_or_none()
+    named = asked.parameters.get("case") if asked.act is not Act.UNSEAL else None
+    return None if named is None else str(named)
 
 
 async def _in_sight(conn: Conn, who: Actor, case_id: str | None) -> str | None:
@@ -97,7 +110,9 @@ async def approvals(
     page = await page_of(
         conn, query, ApprovalRow, (row.proposed_at, row.id), cursor=cursor, limit=limit, newest_first=True
     )
-    return await in_words(conn, who, "approvals", await numbered(conn, page, "case_id"), tables.approvals)
+    beside = await _children_of(conn, page.items)
+    page = await numbered(conn, page, "case_id")
+    return await in_words(conn, who, "approvals", page, tables.approvals, beside=lambda one: beside.get(one.id, set()))
 
 
 @router.post("/{approval_id}/approve", operation_id="approve_act")
@@ -114,9 +129,27 @@ async def reject(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Appr
     return await _shown(conn, done)
 
 
+async def _children_of(conn: Conn, rows: Sequence[ApprovalRow]) -> dict[str, set[str]]:
+    """By proposal: the child that was registered without a case, whose file is to be destroyed or no longer held."""
+    wanted = {
+        row.id: str(row.parameters.get(NAMES[row.act], "")) for row in rows if row.act in NAMES and row.case_id is None
+    }
+    if not wanted:
+        return {}
+    await open_door(conn)
+    child, names = tables.children.c, [*wanted.values()]
+    query = select(func.coalesce(hold.id, child.id), child.id).select_from(tables.children)
+    query = query.outerjoin(tables.legal_holds, hold.subject_id == child.id)
+    named = query.where(child.case_id.is_(None), or_(child.id.in_(names), hold.id.in_(names)))
+    found: dict[str, set[str]] = {}
+    for by_hold, one in await conn.execute(named):
+        found |= {made: {one} for made, name in wanted.items() if name in (by_hold, one)}
+    return found
+
+
 async def _shown(conn: Conn, row: Row) -> ApprovalRow:
     (found,) = await opened(conn, [row._mapping], tables.approvals)
     number = (await numbers_of(conn, [found["case_id"]])).get(found["case_id"]) if found["case_id"] else None
-    about = {found["case_id"]} - {None}
-    said = (await hiding(conn, about))(about, {"note": found["note"]})
-    return ApprovalRow.model_validate({**found, **said, "case_no": number})
+    made = ApprovalRow.model_validate({**found, "case_no": number})
+    about = ({found["case_id"]} - {None}) | (await _children_of(conn, [made])).get(made.id, set())
+    return made.model_copy(update=(await hiding(conn, about))(about, {"note": found["note"]}))

@@ -51,19 +51,25 @@ async def page_of(
     return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
 
 
-async def in_words(conn: AsyncConnection, who: Actor, action: str, page: Page[T], of: Table) -> Page[T]:
+async def in_words(
+    conn: AsyncConnection, who: Actor, action: str, page: Page[T], of: Table, *, beside: Callable[[T], set[str]] | None = None
+) -> Page[T]:  # fmt: skip
     """The same page opened by the service: whoever was shown a row reads what was said in it, though the case has other walls. On record
-    before, with the children of whose cases or files something was said."""
+    before, with the children of whose cases or files something was said; `beside` are cases or children that the row does not name."""
+
+    def whom(one: T) -> set[str]:
+        return _about(one) | (beside(one) if beside else set())
+
     await open_door(conn)
     sealed = [*sealing(of).columns]
     told = [one for one in page.items if any(getattr(one, name) is not None for name in sealed)]
     if told:
-        named = await children_behind(conn, {about for one in told for about in _about(one)})
+        named = await children_behind(conn, {about for one in told for about in whom(one)})
         await before_reading(conn, who, action, None, sealed, children=named)
     rows = await opened(conn, [one.model_dump() for one in page.items], of)
-    hide = await hiding(conn, {about for one in page.items for about in _about(one)})
+    hide = await hiding(conn, {about for one in page.items for about in whom(one)})
     said = [
-        hide(_about(one), {name: row[name] for name in sealing(of).columns})
+        hide(whom(one), {name: row[name] for name in sealing(of).columns})
         for one, row in zip(page.items, rows, strict=True)
     ]
     items = [one.model_copy(update=words) for one, words in zip(page.items, said, strict=True)]

@@ -109,6 +109,13 @@ async def test_a_hold_stops_it_whatever_was_approved_and_is_lifted_by_two(api, o
     is_problem(await api.post(*lifting), 409, "second_person_needed")
     own = await api.post(ONE, "/v1/approvals", {**asked(case), "act": "hold", "parameters": {"hold": hold}})
     is_problem(await api.post(ONE, f"/v1/approvals/{own.json()['id']}/approve"), 409, "second_person_needed")
+    lifted = {"act": "hold", "parameters": {"hold": hold}, "reason": "by_law", "note": f"{WORDS[0]}的诉讼已结"}
+    said = (await api.post(ONE, "/v1/approvals", lifted)).json()
+    waits = {one["id"]: one for one in (await api.get(TWO, "/v1/approvals?limit=200")).json()["items"]}
+    for row in (said, waits[said["id"]]):
+        assert row["case_id"] == case
+        assert WORDS[0] not in row["note"]
+        assert "的诉讼已结" in row["note"]
     await api.approved(ONE, TWO, "hold", hold=hold)
     assert (await api.post(*lifting)).status_code == 200
     is_problem(await api.post(ONE, f"{LIST}/holds/hold-none/lift", {"reason": "ended"}), 404, "hold_not_found")

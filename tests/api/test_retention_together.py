@@ -92,6 +92,16 @@ async def test_a_child_who_was_registered_without_a_report_is_destroyed_the_same
     await listed(api)
     assert (await lines(api))[child]["kept"] == "child"
     is_problem(await api.post("civil.head.1", f"{LIST}/{child}/erase"), 403, "not_allowed")
+    hold = (await api.post(ONE, f"{LIST}/{child}/holds", {"reason": "litigation", "note": "诉讼"})).json()["id"]
+    for act, parameters in (("hold", {"hold": hold}), ("delete", {"child": child})):
+        asked = {"act": act, "parameters": parameters, "reason": "by_law", "note": f"{WORDS[0]}一案已结"}
+        said = (await api.post(ONE, "/v1/approvals", asked)).json()
+        waits = {one["id"]: one for one in (await api.get(TWO, "/v1/approvals?limit=200")).json()["items"]}
+        for row in (said, waits[said["id"]]):
+            assert WORDS[0] not in row["note"]
+            assert "一案已结" in row["note"]
+    await api.approved(ONE, TWO, "hold", hold=hold)
+    assert (await api.post(ONE, f"{LIST}/holds/{hold}/lift", {"reason": "ended"})).status_code == 200
     await api.approved(ONE, TWO, "delete", child=child)
     done = await api.post(ONE, f"{LIST}/{child}/erase")
     assert done.status_code == 200, done.text
