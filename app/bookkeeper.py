@@ -22,7 +22,7 @@ from app.api.ledgers import book_of
 from app.api.problems import Problem
 from app.db import sheet_jobs as jobs
 from app.db import tables
-from app.db.audit import AuditUnavailable
+from app.db.audit import REFUSED, AuditUnavailable, on_record
 from app.db.ledger import Ledger
 from app.db.people import actors_of
 from app.db.receipts import Receipts
@@ -115,8 +115,9 @@ async def work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row
         return
     except Unreadable as wrong:
         state, problem = JobState.REFUSED, wrong.code
-    except sheet_export.SecondPersonNeeded:
+    except sheet_export.SecondPersonNeeded as refusal:
         state, problem = JobState.REFUSED, "second_person_needed"
+        await _tried(engine, job, problem, refusal.children)
     except sheet_export.TooManyRows:
         state, problem = JobState.REFUSED, "workbook_has_too_many_rows"
     except Problem as refusal:
@@ -130,6 +131,15 @@ async def work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row
         state, problem = JobState.FAILED, "internal_error"
     async with engine.begin() as conn:
         await jobs.settle(conn, job.id, state, ledger.clock(), problem=problem)
+
+
+async def _tried(engine: AsyncEngine, job: Row[Any], why: str, children: list[str]) -> None:
+    """What was counted until it was refused is on record as an attempt, for the job's own transaction takes its rows along."""
+    async with engine.begin() as conn:
+        who = Actor.model_validate(job.actor)
+        await on_record(
+            conn, who, jobs.EXPORT, f"ledger-{job.book}", [job.book], children=children, why=why, outcome=REFUSED
+        )
 
 
 async def _work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row[Any], place: Path) -> None:

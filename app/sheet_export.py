@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from app.api.ledgers import held, within
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.rules import Pack
-from app.db.sheet_jobs import APPROVED
+from app.db.sheet_jobs import APPROVED, EXPORT, taken_alone
 from app.domain.access import Actor
 from app.domain.approvals import MOST_CHILDREN
 from app.domain.determination import Category
@@ -30,14 +30,16 @@ from app.workbook import MOST_ROWS, Book
 
 PAGE = 500
 FIGURES = "统计"
-EXPORT, WITHIN = "export_ledger", timedelta(days=1)
-"""In the audit; and the time in which slices of books are one export; default."""
 LOOKS_AGAIN = 0.5
 """Seconds."""
 
 
 class SecondPersonNeeded(Exception):
-    """So many children in full are not for one person to carry away."""
+    """So many children in full are not for one person to carry away; `children` are those that were counted."""
+
+    def __init__(self, children: list[str]) -> None:
+        super().__init__()
+        self.children = children
 
 
 class TooManyRows(Exception):
@@ -85,7 +87,7 @@ async def export(
     alone = why is not None and APPROVED not in job.counts
     if alone:
         await _after_other_books(conn, who, tell)
-    taken, noted = await _taken_alone(conn, who, now) if alone else set[str](), [*codes, *([] if alone else [APPROVED])]
+    taken, noted = await taken_alone(conn, who, now) if alone else set[str](), [*codes, *([] if alone else [APPROVED])]
     async for ids, done, total in pages(conn, reach):
         found = await held(conn, who, book, findings, ids, today)
         found = [line for line in found if has_rows(ledger.rows_of, line, job.month)]
@@ -93,7 +95,7 @@ async def export(
         children = [line.record.child_id for line in found]
         taken.update(children)
         if alone and len(taken) > MOST_CHILDREN:
-            raise SecondPersonNeeded
+            raise SecondPersonNeeded(sorted(taken))
         await before_reading(conn, who, EXPORT, f"ledger-{ledger.code}", noted, children=children, why=why)
         for line in found:
             figures.add(line)
@@ -125,17 +127,6 @@ async def _after_other_books(conn: AsyncConnection, who: Actor, tell: Tell) -> N
         while not (await conn.execute(mine)).scalar_one():
             await tell(0, 0)
             await asyncio.sleep(LOOKS_AGAIN)
-
-
-async def _taken_alone(conn: AsyncConnection, who: Actor, now: datetime) -> set[str]:
-    """The children whom this natural person has carried away in full since yesterday with no second person behind it: month by month
-    or book by book they are as many as at once."""
-    line, uses = tables.audit.c, [use.value for use in Use]
-    query = select(func.unnest(line.children)).where(
-        line.person_id.in_([who.person_id, *who.also]), line.action == EXPORT, line.why.in_(uses),
-        line.at > now - WITHIN, ~line.fields.contains([APPROVED]),
-    )  # fmt: skip
-    return set((await conn.execute(query)).scalars())
 
 
 async def pages(conn: AsyncConnection, reach: Any) -> AsyncIterator[tuple[list[str], int, int]]:

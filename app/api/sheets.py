@@ -129,14 +129,18 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
     rules = await rules_of(conn, shouhu)
     book = book_of(rules, who, code)
     now, why = shouhu.ledger.clock(), wanted.use.value if wanted.use else None
-    is_needed = bool(why) and await _is_for_two(conn, who, shouhu, rules, book, wanted.month)
+    counted = await _counted(conn, who, shouhu, rules, book, wanted.month) if why else set[str]()
+    is_needed = len(counted) > MOST_CHILDREN
     try:
         approved = bool(why) and await _is_approved(conn, who, parameters(code, str(why), wanted.month), now, is_needed)
     except Refused as refusal:
         async with shouhu.engine.begin() as apart:  # the request's own transaction takes its rows along
             await open_door(apart)
             why = refusal.code.value
-            await on_record(apart, who, "ask_export", f"ledger-{code}", [code], children=[], why=why, outcome=REFUSED)
+            known = sorted(counted)
+            await on_record(
+                apart, who, "ask_export", f"ledger-{code}", [code], children=known, why=why, outcome=REFUSED
+            )
         raise
     asked = await jobs.ask(conn, Step.EXPORT, code, who, now, why=why, approved=approved, month=wanted.month)
     await on_record(conn, who, "ask_export", asked, [code], children=[], why=why)
@@ -161,17 +165,18 @@ async def _is_approved(conn: Conn, who: Actor, asked: dict[str, str | int], now:
     return True
 
 
-async def _is_for_two(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any, month: str | None) -> bool:
-    """Whether so many of the first children have rows in the book that one person alone may not have them in full."""
+async def _counted(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any, month: str | None) -> set[str]:
+    """The first children who have rows in the book, with those whom this person has carried away alone since yesterday; none where
+    there cannot be so many that it takes two."""
     await reaching(conn, district=book.ledger().reach.is_wide)
-    today = day_of(shouhu.ledger.clock())
+    now = shouhu.ledger.clock()
     chosen = await chosen_by_columns(conn, who, book.ledger(), None, LOOKED_AT)
-    ids = await those_within(conn, who, book.ledger(), chosen)
-    if len(ids) <= MOST_CHILDREN:
-        return False
-    await before_reading(conn, who, "export_ledger", f"ledger-{book.id}", [book.id], children=ids)
-    lines = await held(conn, who, book, Findings(rules), ids, today)
-    return sum(has_rows(book.ledger().rows_of, line, month) for line in lines) > MOST_CHILDREN
+    ids, taken = await those_within(conn, who, book.ledger(), chosen), await jobs.taken_alone(conn, who, now)
+    if len(taken.union(ids)) <= MOST_CHILDREN:
+        return set()
+    await before_reading(conn, who, jobs.EXPORT, f"ledger-{book.id}", [book.id], children=ids)
+    lines = await held(conn, who, book, Findings(rules), ids, day_of(now))
+    return taken.union(line.record.child_id for line in lines if has_rows(book.ledger().rows_of, line, month))
 
 
 @router.post(

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -24,9 +25,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.db import tables
 from app.db.columns import Id, Instant, keyed_by, metadata, sealed
 from app.db.vault import forget_keys, opened, sealed_row
 from app.domain.access import Actor
+from app.domain.ledgers import Use
 from app.domain.sheets import JobState, Step
 
 LEASE = timedelta(seconds=60)
@@ -93,6 +96,21 @@ async def ask(
     if sent:
         await keep(conn, job_id, GIVEN, sent)
     return job_id
+
+
+EXPORT, WITHIN = "export_ledger", timedelta(days=1)
+"""In the audit; and the time in which slices of books are one export; default."""
+
+
+async def taken_alone(conn: AsyncConnection, who: Actor, now: datetime) -> set[str]:
+    """The children whom this natural person has carried away in full since yesterday with no second person behind it: month by month
+    or book by book they are as many as at once."""
+    line, uses = tables.audit.c, [use.value for use in Use]
+    query = select(func.unnest(line.children)).where(
+        line.person_id.in_([who.person_id, *who.also]), line.action == EXPORT, line.why.in_(uses),
+        line.at > now - WITHIN, ~line.fields.contains([APPROVED]),
+    )  # fmt: skip
+    return set((await conn.execute(query)).scalars())
 
 
 async def keep(conn: AsyncConnection, job_id: str, name: str, whole: bytes) -> None:
