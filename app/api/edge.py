@@ -37,7 +37,12 @@ class Refusal(NamedTuple):
 
 
 Says = Callable[[Refusal], ASGIApp]
+TWO_LENGTHS = Refusal(
+    400, "two_lengths", "请求同时声明了两种长度 · The request says in two ways how long it is (RFC 9112, 6.1)."
+)
+"""A proxy may believe the other of the two, so what follows on the connection is nobody's request, and it is closed."""
 WRONG = {
+    400: TWO_LENGTHS,
     413: Refusal(413, "body_too_large", "请求过大，上限1 MiB · The body is larger than 1 MiB."),
     415: Refusal(415, *EXAMPLES[415]),
     500: Refusal(500, "internal_error", "系统内部错误 · Something went wrong inside."),
@@ -89,6 +94,7 @@ class Edge:
         says, limit = form or _problem, UPLOAD_LIMIT if files else BODY_LIMIT
         fits = _is_form(files=files) if form else _is_any if files else _is_json
         if refusal := self._refusal(scope, fits, limit):
+            answer.is_last = refusal is TWO_LENGTHS
             await says(refusal)(scope, receive, answer)
             return
         self._limits.inside += 1
@@ -122,6 +128,8 @@ class _Answer:
         self._send = send
         self._headers = [*HEADERS, (b"x-trace-id", trace.encode())]
         self.status: int | None = None
+        self.is_last = False
+        """The connection is closed after it."""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -129,7 +137,8 @@ class _Answer:
             given = list(message.get("headers", ()))
             said = {name.lower(): value for name, value in given}
             closed = NO_PAGE if said.get(b"content-type", b"").startswith(b"application/") else ()
-            more = [pair for pair in (*self._headers, *closed) if pair[0] not in said]
+            ends = ((b"connection", b"close"),) if self.is_last else ()
+            more = [pair for pair in (*self._headers, *closed, *ends) if pair[0] not in said]
             message = {**message, "headers": [*given, *more]}
         await self._send(message)
 
@@ -142,6 +151,8 @@ def _trace(headers: dict[bytes, bytes]) -> str:
 
 def _refused(headers: dict[bytes, bytes], fits: Callable[[str], bool], limit: int) -> int | None:
     """The status of what can be refused before a byte of the body is read."""
+    if b"content-length" in headers and b"transfer-encoding" in headers:
+        return 400
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length) > limit:
         return 413

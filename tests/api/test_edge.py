@@ -1,13 +1,19 @@
 """The edge: one line a request that names nobody, and errors that keep what they were about to themselves."""
 
 import asyncio
+import json
+from contextlib import asynccontextmanager
 
 import httpx2
+import pytest
+import uvicorn
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from app.api.edge import Edge
 from app.db.session import engine_of
+from app.main import serving
+from app.settings import Settings
 from tests.api.test_reports import is_problem
 from tests.conftest import VAULT
 
@@ -58,3 +64,47 @@ async def test_a_connection_that_the_server_closed_is_replaced_before_a_request_
                 assert (await conn.execute(text("select pg_backend_pid()"))).scalar_one() not in backends
     finally:
         await pooled.dispose()
+
+
+@asynccontextmanager
+async def served(app):
+    """By the server of the API itself; its address."""
+    server = uvicorn.Server(serving(Settings(api_port=0), app))
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()
+    server.should_exit = True
+    await running
+
+
+@pytest.mark.parametrize(
+    "lengths", ["Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4"]
+)
+async def test_a_request_of_two_lengths_is_refused_and_nothing_that_follows_it_is_read(lengths):
+    """What a proxy before this takes for the rest of the body would be a request of somebody else's making here."""
+    reached = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            reached.append(scope["path"])
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    hidden = "0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: shouhu\r\n\r\n"
+    async with served(Edge(app)) as (host, port):
+        for said, answered in ((lengths, b"HTTP/1.1 400"), ("Transfer-Encoding: chunked", b"HTTP/1.1 204")):
+            reader, writer = await asyncio.open_connection(host, port)
+            head = f"POST /v1/reports HTTP/1.1\r\nHost: shouhu\r\nContent-Type: application/json\r\n{said}\r\n\r\n"
+            writer.write((head + hidden).encode())
+            async with asyncio.timeout(10):
+                answer = await (reader.read() if said == lengths else reader.readuntil(b"\r\n\r\n"))
+                if said != lengths:
+                    await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            assert answer.startswith(answered)
+            if said == lengths:
+                assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "two_lengths"
+                assert reached == []
+    assert reached == ["/v1/reports", "/hidden"], "with one length it is a request like any other"
