@@ -95,7 +95,8 @@ class Ledger(Rules):
         if expected is not None and await self._stands_against(conn, before, expected, stream_id, command):
             shown = await self._shown(conn, before, command.by) if kind is CASE else None
             since = await self.since(conn, stream_id, expected, shown)
-            if since or not _is_apart(shown, before.version - expected):
+            apart = _is_apart(shown, before.version - expected)
+            if since or not apart or await self._overwrites(conn, stream_id, expected, command):
                 raise StaleVersion(before.version, since)
         held = policy
         if isinstance(command, c.MovePolicy):
@@ -210,6 +211,13 @@ class Ledger(Rules):
         ledger = tables.events.c
         after = select(ledger.version).where(ledger.stream_id == stream_id, ledger.version > expected)
         return (await conn.execute(after.where(ledger.kind.in_(command.minds)).limit(1))).scalar() is not None
+
+    async def _overwrites(self, conn: AsyncConnection, stream_id: str, expected: int, command: c.Command) -> bool:
+        """Whether somebody has found since what the command would replace by what it found."""
+        ledger = tables.events.c
+        later = select(ledger.version).where(ledger.stream_id == stream_id, ledger.version > expected)
+        found = later.where(ledger.body.contains(command.overwrites)).limit(1)
+        return bool(command.overwrites) and (await conn.execute(found)).scalar() is not None
 
     async def _append(
         self, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...], command: c.Command,

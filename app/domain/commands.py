@@ -34,6 +34,12 @@ class Command(Frozen):
         """What it brings along beside the note: stored as content, and never in an event."""
         return {}
 
+    @property
+    def overwrites(self) -> dict[str, str]:
+        """What the events say whose finding this one puts another in the place of: one since the version that it was decided on stands
+        against it, also where it is not shown. Empty where there are none."""
+        return {}
+
 
 class ContentCommand(Command):
     """One that brings names, numbers or texts along; they are stored as content and never enter an event."""
@@ -82,6 +88,11 @@ class ConfirmSafety(Command):
 
     child_id: str
     safety: Safety
+
+    @property
+    def overwrites(self) -> dict[str, str]:
+        """How the same child was found."""
+        return {"kind": "safety_confirmed", "child_id": self.child_id}
 
 
 class RecordSentence(Command):

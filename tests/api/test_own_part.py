@@ -18,6 +18,7 @@ from tests.api.test_reports import is_problem
 
 HURT = {"residence_division": "110106101", "age_years": 9, "injured": "yes", "harmed": "yes", "school_stage": "primary"}
 FAMILY = [{"relation": "父", "facts": {"relation": "father", "suspected_of_harm": "yes"}}]
+VIOLENCE = {"situations": ["suspected_dv"], "harm_by": ["family", "schoolmate"], "family": FAMILY}
 POLICE, CIVIL, WHOLE = "police.officer.1", "civil.officer.1", "civil.supervisor.1"
 DESKS = {"EDU": "edu.officer.1", "WF": "wf.officer.1"}
 CODES = (
@@ -48,8 +49,7 @@ def leg(progress, agency):
 async def case(api):
     """A pupil beaten at home and by a schoolmate, placed by the police, with a guardian sentenced, a prosecution and a benefit."""
     report = {"class": "school", "name": "不可说"}
-    said = {"situations": ["suspected_dv"], "harm_by": ["family", "schoolmate"], "family": FAMILY, "children": [HURT]}
-    made = (await api.report("school.reporter.1", reporter=report, **said))["case_id"]
+    made = (await api.report("school.reporter.1", reporter=report, children=[HURT], **VIOLENCE))["case_id"]
     path, now = f"/v1/cases/{made}", await api.progress(made)
     child, first = now["children"][0]["id"], f"{path}/referrals/{leg(now, 'POLICE')}"
     steps = (
@@ -197,6 +197,24 @@ async def test_a_desk_works_on_its_own_leg_and_another_leg_is_not_there(api, cas
     assert (ahead.status_code, "您填写的内容仍在" in ahead.text, "家长已来校" in ahead.text) == (409, True, True)
     fresh = await api.http.get(f"/cases/{made}/fresh?seen=1", headers=own)
     assert [word for word in WORDS if word in fresh.text] == []
+
+
+async def test_a_finding_of_others_is_not_replaced_on_an_older_version_though_it_is_not_shown(api):
+    report = {"reporter": {"class": "school"}, "children": [HURT, HURT], **VIOLENCE}
+    made = (await api.report("school.reporter.1", **report))["case_id"]
+    path = f"/v1/cases/{made}"
+    seen = (await api.get(DESKS["EDU"], path)).json()
+    found, other = (child["id"] for child in seen["progress"]["children"])
+    told = await api.post(POLICE, f"{path}/safety", {"child_id": found, "safety": "placed"})
+    assert told.status_code == 200, told.text
+    since = {"If-Match": f'"{seen["version"]}"'}
+    stale = await api.post(DESKS["EDU"], f"{path}/safety", {"child_id": found, "safety": "safe"}, headers=since)
+    assert is_problem(stale, 409, "stale_version")["since"] == []
+    beside = await api.post(DESKS["EDU"], f"{path}/safety", {"child_id": other, "safety": "safe"}, headers=since)
+    assert beside.status_code == 200, "of another child"
+    assert [one["safety"] for one in (await api.progress(made))["children"]] == ["placed", "safe"]
+    again = await api.post(DESKS["EDU"], f"{path}/safety", {"child_id": found, "safety": "safe"})
+    assert again.status_code == 200
 
 
 HEADS = {"EDU": "edu.head.1"}
