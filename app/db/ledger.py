@@ -198,9 +198,9 @@ class Ledger(Rules):
         )
         rows = (await conn.execute(query.order_by(ledger.version).limit(MOST_SINCE))).mappings()
         found = [{str(name): value for name, value in row.items()} for row in rows]
-        news = [row for row in found if shown is None or shown.event(row) is not None][:50]
+        news = [said for row in found if (said := row if shown is None else shown.event(row)) is not None][:50]
         told = ("version", "kind", "at", "by", "field")
-        return [{name: row[name] for name in told if row[name] is not None} for row in news]
+        return [{name: row[name] for name in told if row.get(name) is not None} for row in news]
 
     async def _stands_against(
         self, conn: AsyncConnection, now: Any, expected: int, stream_id: str, command: c.Command

@@ -45,6 +45,10 @@ COMMON: Mapping[str, tuple[str, ...]] = {
 EVERY = ("kind", "at", "by", "behalf", "version")
 OF_COMING = ("referral_passed_on", "referral_reassigned", "referral_declined", "referral_left_silent")
 """How another desk's leg came to be the own one."""
+OF_SAFETY = ("kind", "at", "version", "child_id", "safety")
+"""How a child was found."""
+UNNAMED = "another"
+"""Instead of the account of somebody of an agency of which it is not told that it takes part."""
 OF_PAYING = ("bill_opened", "payer_answered")
 HEADER = (
     "case_id", "version", "policy", "filed_at", "division", "stage", "urgency", "lead", "grade", "plan_adopted", "linked_to", "closed_at",
@@ -131,13 +135,22 @@ class Part(Frozen):
             kept = (*EVERY, *COMMON[body["kind"]])
             return {name: value for name, value in body.items() if name in kept}
         is_shown = self.is_own(body) if self._subjects(body) else self._by_own_hand(body)
+        if not is_shown and self.places and body["kind"] == "safety_confirmed":
+            return self._found(body)
         return dict(body) if is_shown or self._is_news(body) else None
+
+    def _found(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """How others found a child; by whom only where it is told that they take part. A unit's code does not say of which agency it is."""
+        office = body.get("office") or ""
+        if self._knows_of(office) and not office.startswith(Agency.SW):
+            return dict(body)
+        return {name: value for name, value in body.items() if name in OF_SAFETY} | {"by": UNNAMED, "behalf": None}
 
     def _is_news(self, body: Mapping[str, Any]) -> bool:
         """What is not of an own leg and bears on the own work."""
         kind = body["kind"]
         came = kind in OF_COMING and body["referral_id"] in self.came
-        return came or (self.settles and kind in OF_PAYING) or (self.places and kind == "safety_confirmed")
+        return came or (self.settles and kind in OF_PAYING)
 
     def _by_own_hand(self, body: Mapping[str, Any]) -> bool:
         """Whether the person did it, or a colleague at the desk where both sit."""
@@ -161,9 +174,12 @@ class Part(Frozen):
 
     def hears_of(self, recipient: str) -> bool:
         """Whether it is shown that somebody is told, such as `desk:PROC`; of whoever is told by name, only their own people."""
-        agency = recipient.partition(":")[2].partition("-")[0]
-        known = agency in Agency._value2member_map_ and (agency == self.agency or self._is_told(Agency(agency)))
-        return self.whole or known or recipient in self.persons
+        return self.whole or self._knows_of(recipient.partition(":")[2]) or recipient in self.persons
+
+    def _knows_of(self, desk: str) -> bool:
+        """Whether it is told that the agency of this desk takes part."""
+        agency = desk.partition("-")[0]
+        return agency in Agency._value2member_map_ and (agency == self.agency or self._is_told(Agency(agency)))
 
     def decided(self, table: str, row: str) -> bool:
         """Whether a decision by this row of the rules is shown."""

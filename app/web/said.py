@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from app.domain.own_part import UNNAMED
 from app.domain.terms import (
     CloseReason,
     DeclineReason,
@@ -82,6 +83,7 @@ def by(account: str) -> Pair:
 
 SERVICE: dict[str, Pair] = {
     "engine": ("系统", "the service"), "reporter": ("报告人", "the reporter"), "receipt": ("持回执编号者", "whoever holds the receipt"),
+    UNNAMED: ("其他单位", "another agency"),
 }  # fmt: skip
 """Accounts that are nobody's."""
 

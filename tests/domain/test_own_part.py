@@ -9,7 +9,7 @@ from app.domain import events as e
 from app.domain.disclosure import Told, told_to
 from app.domain.facts import ReportFacts
 from app.domain.fold import fold
-from app.domain.own_part import APART, part_of
+from app.domain.own_part import APART, UNNAMED, part_of
 from app.domain.referral_events import ReferralOpened
 from app.domain.terms import Agency, Safety
 from app.policy.explanation import NOT_TOLD, as_told, explain, in_full
@@ -156,6 +156,20 @@ def test_what_a_desk_needs_of_others_for_its_work_is_shown(lived):
     assert [(one["safety"], part.wrote(one)) for one in events if one["kind"] == "safety_confirmed"] == [
         ("placed", False)
     ]
+    case.do(c.ConfirmSafety(by=at_desk("POLICE"), child_id="ch-1", safety=Safety.NOT_FOUND))
+    case.do(
+        c.ConfirmSafety(
+            by=at_desk("HOSPITAL").model_copy(update={"unit": "unit-hospital-1"}), child_id="ch-1", safety=Safety.SAFE
+        )
+    )
+    found = [
+        one
+        for one in shown_to(with_leg(case.events, Agency.STREET), Agency.STREET)[1][1]
+        if one["kind"] == "safety_confirmed"
+    ]
+    assert [(one["safety"], one["by"], one.get("office")) for one in found] == [
+        ("safe", UNNAMED, None), ("not_found", at_desk("POLICE").person_id, "POLICE"), ("safe", UNNAMED, None),
+    ], "how it was found, and by whom unless that tells of a hospital"  # fmt: skip
     after = e.PostAssessmentFiled(at=lived[-1].at, by="x", code="own-duty", grade="low").model_dump(mode="json")
     mine = part.model_copy(update={"duties": frozenset({"own-duty"})})
     assert [one.event(after).get("code") for one in (part, mine)] == [None, "own-duty"]
