@@ -144,8 +144,8 @@ async def _reconcile(reconciler: Reconciler, engine: AsyncEngine, ledger: Ledger
         began = time.monotonic()
         try:
             moved = await reconciler.bring_home()
-            await keep_all_apart(engine, ledger)
             findings = await reconciler.run_once()
+            await keep_all_apart(engine, ledger)
             if moved or findings:
                 log.info("reconciled", brought_home=len(moved), findings=len(findings))
         except Exception as failure:  # tried again next time; a failing check must not end the worker

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, text, update
 
 from app.db import tables
 from app.db.linked import keep_all_apart
+from app.db.refold import mend
 from tests.api.test_reports import is_problem
 
 STREET = "110106024"
@@ -181,7 +182,10 @@ async def test_links_of_before_are_kept_apart_as_well(api):
     primary, follower = await a_report(api, about=[concerned]), await a_report(api)
     case, events = tables.cases.c, tables.events.c
     await link(api, follower, primary)
-    async with api.service.engine.begin() as conn:  # as if nothing had been said of it when the link was made
+    unreadable = await a_report(api)
+    await link(api, unreadable, await a_report(api, about=[concerned]))
+    engine = api.service.engine
+    async with engine.begin() as conn:  # as if nothing had been said of it when the link was made
         last = (
             await conn.execute(
                 select(events.kind).where(events.stream_id == follower, events.kind == "kept_out_by_link")
@@ -189,11 +193,15 @@ async def test_links_of_before_are_kept_apart_as_well(api):
         ).all()
         assert len(last) == 1
         stored = (await conn.execute(select(case.progress).where(case.id == follower))).scalar_one()
-        row = {"about": [], "progress": {**stored, "about": [], "about_by_link": []}}
-        await conn.execute(update(tables.cases).where(case.id == follower).values(**row))
+        for one, progress in ((follower, stored), (unreadable, {"stage": "nowhere"})):
+            row = {"about": [], "progress": {**progress, "about": [], "about_by_link": []}}
+            await conn.execute(update(tables.cases).where(case.id == one).values(**row))
     assert await found(api, concerned, follower)
-    await keep_all_apart(api.service.engine, api.service.ledger)
-    assert not await found(api, concerned, follower)
+    await keep_all_apart(engine, api.service.ledger)
+    assert not await found(api, concerned, follower), "another one that cannot be read holds nothing up"
+    async with engine.begin() as conn:
+        assert (await mend(conn, unreadable)).repaired
+    assert not await found(api, concerned, unreadable)
 
 
 async def waiting(conn, number):
