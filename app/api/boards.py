@@ -20,7 +20,7 @@ from app.db.service import Service
 from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
 from app.domain.procedure_work import allowed
-from app.domain.terms import Cause, Stage, Urgency
+from app.domain.terms import Cause, Fault, Stage, Urgency
 from app.domain.titles import TITLES
 from app.domain.working_time import BEIJING, day_of
 from app.policy.pack import Pack
@@ -258,12 +258,16 @@ async def on_time(
 async def findings(
     conn: Conn, who: Who, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[FindingRow]:
-    """What the reconciler finds wrong: an open case without owner, deadline or live workflow; the oldest first."""
+    """What the reconciler finds wrong: an open case without owner, deadline or live workflow; the oldest first. Of a link that keeps
+    nobody out those are told who oversee the district."""
     require(who, Action.READ_STATISTICS)
     found, watch, case = tables.findings, tables.watches.c, tables.cases.c
     file, child = tables.child_files.c, tables.children.c
     of_case = func.coalesce(watch.case_id, child.case_id, found.c.stream_id)
-    of_no_case = and_(case.id.is_(None), true() if who.oversees_district else at_desk_of(who, watch.desk))
+    stream, kept_back = found.c.stream_id, and_(watch.id.is_(None), file.id.is_(None))
+    is_walled = and_(or_(stream.startswith("watch-"), stream.startswith("file-")), kept_back)
+    is_free = not_(or_(of_case.startswith("case-"), is_walled))
+    of_no_case = and_(is_free, true() if who.oversees_district else at_desk_of(who, watch.desk))
     query = (
         select(found, of_case.label("case_id"))
         .outerjoin(tables.watches, watch.id == found.c.stream_id)
@@ -271,6 +275,7 @@ async def findings(
         .outerjoin(tables.children, child.id == file.child_id)
         .outerjoin(tables.cases, case.id == of_case)
         .where(or_(visible(who), of_no_case), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
+        .where(true() if who.oversees_district else found.c.problem != Fault.LINK_STANDS_OPEN.value)
     )
     return await page_of(conn, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)
 

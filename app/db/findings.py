@@ -67,6 +67,9 @@ _QUERIES: dict[Fault, str] = {
         group by id""",
     Fault.EMERGENCY_UNREVIEWED: """
         select distinct case_id from emergency_reads where reviewed_at is null and review_by < :now""",
+    Fault.LINK_STANDS_OPEN: """
+        select distinct unnest(array[f.id, p.id]) from cases f join cases p on p.id = f.linked_to
+        where not (f.about @> p.about and p.about @> f.about)""",
 }
 
 

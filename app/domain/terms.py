@@ -333,6 +333,11 @@ class Fault(Term):
     FOLD_DIFFERS = "fold_differs", "案件现状与案件记录不一致", "where it stands differs from its ledger"
     EMERGENCY_UNREVIEWED = "emergency_unreviewed", "紧急调阅逾期未复核", "an emergency read was not reviewed in time"
     LEDGER_UNREADABLE = "ledger_unreadable", "案件记录无法读取", "its ledger cannot be read"
+    LINK_STANDS_OPEN = (
+        "link_stands_open",
+        "关联无法落实回避：须解除关联",
+        "its link cannot keep those concerned out, as nobody would oversee it: take the link back",
+    )
 
 
 STREETS = (

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 
 from app.db import tables
+from app.db.findings import find, keep
 from app.db.linked import keep_all_apart
 from app.db.refold import mend
 from tests.api.test_reports import is_problem
@@ -202,6 +203,33 @@ async def test_links_of_before_are_kept_apart_as_well(api):
     async with engine.begin() as conn:
         assert (await mend(conn, unreadable)).repaired
     assert not await found(api, concerned, unreadable)
+
+
+async def test_a_link_that_nobody_could_oversee_is_shown_to_those_who_can_take_it_back(api):
+    one, other = await a_report(api), await a_report(api)
+    await link(api, one, other)
+    case, engine = tables.cases.c, api.service.engine
+    async with engine.begin() as conn:  # of before the rule
+        for case_id, about in ((one, ["CIVIL"]), (other, ["CONF"])):
+            stored = (await conn.execute(select(case.progress).where(case.id == case_id))).scalar_one()
+            row = {"about": about, "progress": {**stored, "about": about}}
+            await conn.execute(update(tables.cases).where(case.id == case_id).values(**row))
+    shown = {}
+    for step in ("stands", "gone"):
+        await keep_all_apart(engine, api.service.ledger)
+        async with engine.begin() as conn:
+            await keep(conn, await find(conn, api.service.ledger.clock()), api.service.ledger.clock())
+        for person in ("conf.supervisor.1", "civil.supervisor.1", "police.chief.1"):
+            rows = (await api.get(person, "/v1/findings?limit=200")).json()["items"]
+            shown[step, person] = {row["case_id"] for row in rows if row["problem"] == "link_stands_open"} & {one, other}
+        if step == "stands":
+            done = await api.post("police.officer.1", f"/v1/cases/{one}/unlink", {"note": "有误"})
+            assert done.status_code == 200, done.text
+    nobody = {key: set() for key in shown}
+    assert shown == nobody | {("stands", "conf.supervisor.1"): {one}, ("stands", "civil.supervisor.1"): {other}}
+    async with engine.begin() as conn:
+        for case_id in (one, other):
+            await mend(conn, case_id)
 
 
 async def waiting(conn, number):
