@@ -1,7 +1,7 @@
 """Cases that are linked: locked together, and none of them reaches whom another is about, for as long as the link stands."""
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,19 @@ if TYPE_CHECKING:
 REACHES_OTHERS = (c.LinkReport, c.UnlinkReport, c.AnswerReporter, c.WaiveAnswer, c.ApproveClosure, c.DeclareConflict)
 """Commands whose facts may change another case in the same transaction."""
 MOST = 200
-"""Cases that one look sets right."""
+"""Families that one look sets right."""
 log = structlog.get_logger()
 case = tables.cases.c
+
+
+def kept_out(own: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:
+    """By what each of a family is about itself: whom the others are about and it is not."""
+    return {
+        one: tuple(
+            sorted({whom for other, about in own.items() if other != one for whom in about}.difference(own[one]))
+        )
+        for one in own
+    }
 
 
 async def lock_together(conn: AsyncConnection, case_id: str, command: c.Command) -> None:
@@ -42,9 +52,9 @@ async def keep_apart(ledger: "Ledger", conn: AsyncConnection, case_id: str, now:
     head = select(func.coalesce(case.linked_to, case.id)).where(case.id == case_id).scalar_subquery()
     stored = select(case.progress).where(or_(case.id == head, case.linked_to == head)).order_by(case.id)
     family = [Progress.model_validate(one) for one in (await conn.execute(stored)).scalars()]
+    out = kept_out({one.case_id: one.own_about for one in family})
     for one in family:
-        others = {whom for other in family if other is not one for whom in other.own_about}
-        if (wanted := tuple(sorted(others.difference(one.own_about)))) != one.about_by_link:
+        if (wanted := out[one.case_id]) != one.about_by_link:
             await require_overseen(conn, one.about, (*one.own_about, *wanted))
             await ledger.record(conn, one.case_id, c.KeepOut(by=ENGINE, about=wanted), now=now)
 
@@ -60,15 +70,8 @@ async def require_overseen(
 async def keep_all_apart(engine: AsyncEngine, ledger: "Ledger") -> None:
     """The same for links that were made, or taken back, before this rule was there. One that cannot be kept so, as nobody would oversee
     it any more or it cannot be read, holds up no other."""
-    other, by_link = tables.cases.alias(), case.progress["about_by_link"]
-    differs = ~(case.about.contains(other.c.about) & other.c.about.contains(case.about))
-    linked = select(case.id).join(other, other.c.id == case.linked_to).where(differs)
-    unlinked = select(case.id).where(
-        case.linked_to.is_(None), func.cardinality(case.about) > 0, func.jsonb_array_length(by_link) > 0,
-        ~select(other.c.id).where(other.c.linked_to == case.id).exists(),
-    )  # fmt: skip
     async with engine.connect() as conn:
-        found = list((await conn.execute(linked.union(unlinked))).scalars())
+        found = await _unlike(conn)
     for case_id in random.sample(found, min(len(found), MOST)):
         try:
             async with engine.begin() as conn:
@@ -76,3 +79,19 @@ async def keep_all_apart(engine: AsyncEngine, ledger: "Ledger") -> None:
                 await keep_apart(ledger, conn, case_id, ledger.clock())
         except Exception as failure:  # the board shows what is left, and the next look tries again
             log.warning("not_kept_apart", case_id=case_id, cause=type(failure).__name__)
+
+
+async def _unlike(conn: AsyncConnection) -> list[str]:
+    """One case of each family in which somebody is shut out, or is not, otherwise than the links say."""
+    head = func.coalesce(case.linked_to, case.id)
+    concerned = select(head).where(func.cardinality(case.about) > 0)
+    query = select(head, case.id, case.about, case.progress["about_by_link"]).where(head.in_(concerned))
+    families: dict[str, dict[str, tuple[set[str], set[str]]]] = {}
+    for of, case_id, about, by_link in await conn.execute(query):
+        families.setdefault(of, {})[case_id] = (set(about).difference(by_link or ()), set(by_link or ()))
+    return [of for of, family in families.items() if _differs(family)]
+
+
+def _differs(family: Mapping[str, tuple[set[str], set[str]]]) -> bool:
+    out = kept_out({one: own for one, (own, _) in family.items()})
+    return any(set(out[one]) != by_link for one, (_, by_link) in family.items())

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from importlib import import_module
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
@@ -9,7 +10,11 @@ from sqlalchemy import delete, insert, select, text, update
 from app.db import tables
 from app.db.findings import find, keep
 from app.db.linked import keep_all_apart
-from app.db.refold import mend
+from app.db.projections import event_rows
+from app.db.refold import look, mend
+from app.domain import events as e
+from app.domain.fold import fold
+from app.domain.progress import Progress
 from tests.api.test_reports import is_problem
 
 STREET = "110106024"
@@ -205,6 +210,42 @@ async def test_links_of_before_are_kept_apart_as_well(api):
     assert not await found(api, concerned, unreadable)
 
 
+async def declared_for_a_link(conn, case_id, about):
+    """As the service said it, and kept it, before what a link brings stood apart."""
+    case = tables.cases.c
+    before = Progress.model_validate((await conn.execute(select(case.progress).where(case.id == case_id))).scalar_one())
+    event = e.ConflictDeclared(at=before.filed_at, by="engine", about=(about,))
+    after = fold([event], before)
+    (line,) = event_rows(case_id, after.version, [event])
+    await conn.execute(insert(tables.events), {**line, "body": event.model_dump(mode="json")})
+    row = {
+        "about": [about],
+        "progress": after.model_dump(mode="json", exclude={"about_by_link"}),
+        "version": after.version,
+    }
+    await conn.execute(update(tables.cases).where(case.id == case_id).values(**row))
+
+
+async def test_what_a_link_of_before_brought_is_given_back_though_the_family_goes_on(api):
+    """The one that it brought was taken back before the rule; another of the family stands, and a third is alone."""
+    concerned, engine = f"street-{STREET}.officer.1", api.service.engine
+    primary, follower, alone = [await a_report(api) for _ in range(3)]
+    await link(api, follower, primary)
+    by_link = import_module("app.db.migrations.versions.0068_kept_out_before").BY_LINK
+    family = (primary, follower, alone)
+    async with engine.begin() as conn:
+        for case_id in family:
+            await declared_for_a_link(conn, case_id, concerned)
+    seen = {}
+    for step in ("as it stood", "once it was found"):
+        await keep_all_apart(engine, api.service.ledger)
+        seen[step] = [bool(await found(api, concerned, case_id)) for case_id in family]
+        async with engine.begin() as conn:
+            await conn.execute(text(by_link))
+            assert await look(conn, family) == []
+    assert seen == {"as it stood": [False] * 3, "once it was found": [True] * 3}
+
+
 async def test_a_link_that_nobody_could_oversee_is_shown_to_those_who_can_take_it_back(api):
     one, other = await a_report(api), await a_report(api)
     await link(api, one, other)
@@ -221,7 +262,10 @@ async def test_a_link_that_nobody_could_oversee_is_shown_to_those_who_can_take_i
             await keep(conn, await find(conn, api.service.ledger.clock()), api.service.ledger.clock())
         for person in ("conf.supervisor.1", "civil.supervisor.1", "police.chief.1"):
             rows = (await api.get(person, "/v1/findings?limit=200")).json()["items"]
-            shown[step, person] = {row["case_id"] for row in rows if row["problem"] == "link_stands_open"} & {one, other}
+            shown[step, person] = {row["case_id"] for row in rows if row["problem"] == "link_stands_open"} & {
+                one,
+                other,
+            }
         if step == "stands":
             done = await api.post("police.officer.1", f"/v1/cases/{one}/unlink", {"note": "有误"})
             assert done.status_code == 200, done.text
