@@ -3,11 +3,12 @@ children who may stand in two files."""
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.messages import CheckOrder
 from app.db.alike import look_for_doubles
+from app.db.doubles import tell_of_waiting
 from app.db.ledger import Ledger
 from app.db.owed import compare_books, keep_posts
 
@@ -30,5 +31,9 @@ class OwedActivities:
             async for looked in compare_books(self.engine, self.ledger, now):
                 activity.heartbeat(looked)
         else:
-            async for looked in look_for_doubles(self.engine, order.since, now):
+
+            async def tell(conn: AsyncConnection, ids: list[str]) -> None:
+                await tell_of_waiting(conn, self.ledger, ids, now)
+
+            async for looked in look_for_doubles(self.engine, order.since, now, tell):
                 activity.heartbeat(looked)

@@ -1,6 +1,7 @@
 """The file of a child: what is known, who entered and who passed it, and the changes that wait for a desk."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
@@ -16,6 +17,7 @@ from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import division_of, own_id, records_of
+from app.db.doubles import compared, doubles_of, find_different, tell_district
 from app.db.need import open_on
 from app.db.rules import Pack
 from app.db.walls import concerns, through_the_door
@@ -76,12 +78,31 @@ class EnteredValue(BaseModel):
     note: LongText = ""
 
 
+class Comparison(StrEnum):
+    """What a comparison of a registration with another file found."""
+
+    DIFFERENT = "different"
+    UNCLEAR = "unclear"
+
+
+class Compared(Form):
+    """A file that was compared with the one that is verified; `unclear` leaves the pair among the possible doubles."""
+
+    child_id: str
+    found: Comparison
+
+
 class Taken(BaseModel):
     """A step done."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"note": "已入户核实"}})
 
     note: LongText = ""
+    compared: list[Compared] = Field(
+        default=[],
+        max_length=200,
+        description="Of a registration, each file of `GET …/duplicates`, which is compared before it.",
+    )
 
 
 class Returned(BaseModel):
@@ -104,6 +125,15 @@ class FileAnswer(BaseModel):
     )
     due_at: datetime | None
     replayed: bool
+
+
+class Passed(FileAnswer):
+    """The file after a step."""
+
+    district_compares: bool = Field(
+        default=False,
+        description="There may be a file of this child in another street: the district was told and compares them.",
+    )
 
 
 class ChildWatch(BaseModel):
@@ -247,11 +277,38 @@ def _valid(entered: EnteredValue) -> JsonValue:
 async def pass_change(
     child_id: str, change: int, taken: Taken, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
     idempotency_key: Key = None, if_match: IfMatch = None,
-) -> FileAnswer:  # fmt: skip
-    """核实 by the street, 审批 by the district where the path has it; never by a person who had a part in it before."""
+) -> Passed:  # fmt: skip
+    """核实 by the street, 审批 by the district where the path has it; never by a person who had a part in it before.
+
+    Before a registration counts, whoever verifies it says of each file that may be the same child's what comparing them has found, and
+    the district is told of those in other streets.
+    """
     own = await in_sight(conn, who, child_id, to_act=True)
     command = cf.PassChange(by=who, change=change, note=taken.note)
-    return await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+    if not await _registers(conn, who, own, change):
+        done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+        return Passed(**done.model_dump())
+    doubles = await doubles_of(conn, own, sighted(who))
+    found = {one.child_id: one.found for one in taken.compared}
+    left = [one.child_id for one in doubles.here if one.child_id not in found]
+    if left:
+        raise Refused(RefusalCode.DOUBLES_NOT_COMPARED, children=tuple(left))
+    others, ledger = [one.child_id for one in doubles.elsewhere], shouhu.ledger
+    await tell_district(conn, ledger, own, await division_of(conn, own), others, ledger.clock())
+    done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+    for other in (one.child_id for one in doubles.here if found[one.child_id] is Comparison.DIFFERENT):
+        made = (await find_different(conn, ledger, who, own, other))[own]
+        done.version = made.version
+        response.headers["ETag"] = f'"{made.version}"'
+    return Passed(**done.model_dump(), district_compares=bool(others))
+
+
+async def _registers(conn: Conn, who: Actor, child_id: str, change: int) -> bool:
+    """Whether the change is a registration that waits for the caller's desk."""
+    file = tables.child_files.c
+    stored = await conn.scalar(select(file.progress).where(file.child_id == child_id, file.desks.contains([who.desk])))
+    waiting = cf.ChildFile.model_validate(stored).change(change) if stored else None
+    return waiting is not None and waiting.field is FileField.REGISTRATION
 
 
 @router.post(
@@ -264,6 +321,8 @@ async def reject_change(
     """退回: the value is not taken, for a reason."""
     own = await in_sight(conn, who, child_id, to_act=True)
     command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
+    if await _registers(conn, who, own, change):
+        await compared(conn, shouhu.ledger, own, who)
     return await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import delete, func, select, true
+from sqlalchemy import func, select, true
 
 from app.api.answers import ETAG
 from app.api.children import FileAnswer, in_sight, perform, sighted
@@ -15,11 +15,11 @@ from app.api.registration import AlikeFile, masked_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key
 from app.db import tables
-from app.db.alike import alike, alike_files, known_of, marks_of_known, on_file, seldom, unsealed, waits_to_be_verified
+from app.db.alike import alike_files, known_of, marks_of_known, on_file, seldom, unsealed, waits_to_be_verified
 from app.db.child_records import division_of, records_of
+from app.db.doubles import compared, doubles_of, find_different
 from app.domain.access import DESK_STAFF, Actor
-from app.domain.belonging import FindDifferent
-from app.domain.child_file import ChildFile, EnterChange, file_id
+from app.domain.child_file import EnterChange
 from app.domain.child_terms import FileField
 from app.domain.duplicates import compare
 from app.domain.matching import Reason
@@ -62,6 +62,15 @@ class FilesAlike(BaseModel):
     found_at: datetime
 
 
+class FilesLike(BaseModel):
+    """Files that may be about one child."""
+
+    files: list[AlikeFile]
+    district_compares: bool = Field(
+        description="There may be another in a street that the caller does not see: the district compares them."
+    )
+
+
 class FilesCompared(BaseModel):
     """Why two files may be about one child, as both stand now."""
 
@@ -92,21 +101,16 @@ async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
 
 
 @router.get("/children/{child_id}/duplicates", operation_id="files_like")
-async def files_like(child_id: str, conn: Conn, who: Who) -> list[AlikeFile]:
+async def files_like(child_id: str, conn: Conn, who: Who) -> FilesLike:
     """核实前查重: files in the caller's sight that may be about this very child as they stand now, masked; on record, for it says what
     they have in common."""
     _require_may(who)
     one = await in_sight(conn, who, child_id, to_act=True)
-    (record,) = await records_of(conn, [one], true())
-    different = record.file.different if record.file else ()
-    found = [
-        other for other in await alike(conn, known_of(record), among=sighted(who), unverified=True)
-        if other.child_id not in different
-    ]  # fmt: skip
-    ids = [other.child_id for other in found]
+    found = await doubles_of(conn, one, sighted(who))
+    ids = [other.child_id for other in found.here]
     fields = ["name", "birth_date", "id_no", "family"]
     await audit_read(conn, who, "compare_children", f"file-{one}", fields, children=[one, *ids])
-    return await masked_of(conn, found)
+    return FilesLike(files=await masked_of(conn, found.here), district_compares=bool(found.elsewhere))
 
 
 @router.get("/children/{child_id}/duplicates/{other}", operation_id="compare_children")
@@ -128,14 +132,6 @@ async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> F
     return FilesCompared(one=one, other=second, score=found.score, suggested=found.suggest, reasons=list(found.reasons))
 
 
-async def registers(conn: Conn, who: Actor, child_id: str, change: int) -> bool:
-    """Whether the change is a registration that waits for the caller's desk."""
-    file = tables.child_files.c
-    stored = await conn.scalar(select(file.progress).where(file.child_id == child_id, file.desks.contains([who.desk])))
-    waiting = ChildFile.model_validate(stored).change(change) if stored else None
-    return waiting is not None and waiting.field is FileField.REGISTRATION
-
-
 def _require_may(who: Actor) -> None:
     if not (who.has(*DESK_STAFF) or who.oversees_district) or who.has(Role.ADMIN):
         raise Refused(RefusalCode.NOT_ALLOWED)
@@ -155,6 +151,8 @@ async def decide_duplicate(
     if decided.decision is Decision.DIFFERENT:
         return await _different(conn, shouhu, who, one, other, decided, response, idempotency_key)
     kept, joined = (one, other) if apart else await _in_order(conn, one, other)
+    if not apart:
+        await compared(conn, shouhu.ledger, one, who, other)
     field = FileField.PARTED if apart else FileField.SAME_AS
     command = EnterChange(
         by=who, child_id=kept, division=await division_of(conn, kept), field=field, other=joined, note=decided.note,
@@ -170,16 +168,7 @@ async def _different(
     """Written in both files, so that neither suggests the other."""
     if one == other:
         raise Refused(RefusalCode.SAME_CHILD)
-    answers = {}
-    for child, not_this in sorted(((one, other), (other, one))):
-        command = FindDifferent(
-            by=who, child_id=child, division=await division_of(conn, child), other=not_this, note=decided.note
-        )
-        answers[child] = await shouhu.ledger.begin(conn, file_id(child), command, key=key)
-    await conn.execute(
-        delete(alike_files).where(alike_files.c.one == min(one, other), alike_files.c.other == max(one, other))
-    )
-    done = answers[one]
+    done = (await find_different(conn, shouhu.ledger, who, one, other, decided.note, key))[one]
     response.headers["ETag"] = f'"{done.version}"'
     return DuplicateAnswer(
         child_id=one, version=done.version, change=done.version, waits_for=None, due_at=None, replayed=done.replayed,

@@ -248,6 +248,8 @@ def examples() -> dict[str, Any]:
                        "is_open": True, "name": "示*"},
         "FileAnswer": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101",
                        "due_at": FILED + timedelta(days=7), "replayed": False},
+        "Passed": {"child_id": CHILD, "version": 2, "change": 1, "waits_for": None, "due_at": None, "replayed": False,
+                   "district_compares": False},
         "Registered": {"child_id": CHILD, "version": 1, "change": 1, "waits_for": "STREET-110106101", "proposed": "low",
                        "due_at": FILED + timedelta(days=7), "means_change": None, "replayed": False},
         "DuplicateAnswer": {"child_id": CHILD, "version": 2, "change": 2, "waits_for": "STREET-110106101", "replayed": False,
@@ -276,8 +278,9 @@ def examples() -> dict[str, Any]:
                     "received": 21, "repeated": 6, "warned": 12, "held": 2, "reported": 3, "false_alarms": 9, "unknown": 1, "risks": 5,
                     "false_alarm_rate": 0.5},
         "FilesAlike": {"one": CHILD, "other": "ch-9a8b7c6d", "score": 0.97, "found_at": FILED},
-        "AlikeFile": {"child_id": CHILD, "score": 0.97, "name": "示*", "birth_date": "2016-**-**", "verified": True, "reasons": [
-            {"code": "same_name", "zh": "姓名相同", "en": "same name", "weight": 8}]},
+        "AlikeFile": (like := {"child_id": CHILD, "score": 0.97, "name": "示*", "birth_date": "2016-**-**", "verified": True, "reasons": [
+            {"code": "same_name", "zh": "姓名相同", "en": "same name", "weight": 8}]}),
+        "FilesLike": {"files": [like], "district_compares": True},
         "FilesCompared": {"one": CHILD, "other": "ch-9a8b7c6d", "score": 0.97, "suggested": True, "reasons": [
             {"code": "same_birth_date", "zh": "出生日期相同", "en": "same birth date", "weight": 10}]},
         "Thanks": {"says": "已收到，谢谢。您的回答不与任何个人信息关联。"},

@@ -290,9 +290,10 @@ OWN_RULES = {
     "ledgers_handed_in": "civil affairs and those who oversee the district (app/domain/handing_in.py)",
     "search_children": "staff, among the cases in their sight that they may read, by what their disclosure list tells (app/api/search.py)",
     **dict.fromkeys(
-        ("duplicates", "files_like", "compare_children"),
+        ("duplicates", "compare_children"),
         "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
     ),
+    "files_like": "staff who see the child, of those others that they see (app/api/duplicates.py)",
     "decide_duplicate": "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
     **dict.fromkeys(
         ("register_child", "alike_children"),

@@ -27,7 +27,8 @@ owed = tables.owed.c
 
 
 class OwedRow(BaseModel):
-    """One thing that is owed, in words; `subject` is a street, a community, a child, a signal or a case by its id."""
+    """One thing that is owed, in words; `subject` is a street, a community, a child, a signal or a case by its id;
+    where two files may be one child's, `code` is the other's."""
 
     id: str = Field(examples=["owed-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"])
     version: int
@@ -91,6 +92,12 @@ class _Stored(BaseModel):
     def _said(self, rules: Policy) -> tuple[str, str, tuple[str, ...]]:
         if self.matter is Matter.BOOKS:
             return Differs(self.code).zh, Differs(self.code).en, ("R015", "default")
+        if self.matter is Matter.DOUBLE:
+            return (
+                "待核实的建档与另一街乡镇的档案可能是同一儿童",
+                "a registration may be the same child's as a file in another street",
+                ("R051", "default"),
+            )
         if self.matter is Matter.SIGNAL:
             rule = rules.signals.get(self.code)
             return (rule.zh, rule.en, rule.basis) if rule else (self.matter.zh, self.matter.en, ("default",))
@@ -121,9 +128,9 @@ async def all_owed(
 def seen_by(who: Actor) -> ColumnElement[bool]:
     """The desk, the street over its committees, and those who oversee the district; nothing of a child whose case is about the caller."""
     child = tables.children.c
-    about = exists().where(child.id == owed.subject, not_(unconcerned(who, child.case_id)))
+    about = exists().where(child.id.in_((owed.subject, owed.code)), not_(unconcerned(who, child.case_id)))
     sight = true() if who.oversees_district and not who.has(Role.ADMIN) else at_desk_of(who, owed.desk)
-    return sight & or_(owed.matter != Matter.BOOKS.value, ~about)
+    return sight & or_(owed.matter.not_in((Matter.BOOKS.value, Matter.DOUBLE.value)), ~about)
 
 
 @router.get("/{owed_id}", operation_id="read_owed")

@@ -1,6 +1,6 @@
 """Children's files that may be about one child: found over the keyed marks, opened, and weighed with reasons."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -48,6 +48,7 @@ alike_files = Table(
     Index("ix_alike_score", "score", "one", "other"),
     comment="Children's files that may be about one child; why is worked out when somebody looks.",
 )
+Tell = Callable[[AsyncConnection, list[str]], Awaitable[None]]
 PAGE = 100
 MOST = 200
 """Of one child; who shares no more than a birthday with so many others is not found by it."""
@@ -171,8 +172,11 @@ async def suggest(conn: AsyncConnection, children: Collection[str], now: datetim
     return len(rows)
 
 
-async def look_for_doubles(engine: AsyncEngine, since: datetime | None, now: datetime) -> AsyncIterator[int]:
-    """Every child that was filed or whose file was changed after `since`, or all; how many were looked at, page by page."""
+async def look_for_doubles(
+    engine: AsyncEngine, since: datetime | None, now: datetime, tell: Tell | None = None
+) -> AsyncIterator[int]:
+    """Every child that was filed or whose file was changed after `since`, or all; how many were looked at, page by page, of which `tell`
+    may say what somebody has to know."""
     child, event, last, looked = tables.children.c, tables.events.c, "", 0
     query = select(child.id).where(on_file(), unsealed()).order_by(child.id).limit(PAGE)
     if since is not None:
@@ -184,5 +188,7 @@ async def look_for_doubles(engine: AsyncEngine, since: datetime | None, now: dat
             if not ids:
                 return
             await suggest(conn, ids, now)
+            if tell:
+                await tell(conn, ids)
         last, looked = ids[-1], looked + len(ids)
         yield looked

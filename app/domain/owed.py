@@ -1,5 +1,5 @@
-"""What a desk owes outside of a case: an empty post to fill, books to set right, a signal to look at, a case that nobody here may
-handle. One clock, one ladder, one end."""
+"""What a desk owes outside of a case: an empty post to fill, books to set right, a signal or two files to look at, a case that nobody here
+may handle. One clock, one ladder, one end."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.opening import recipients
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Agency, Rung, Term
+from app.domain.terms import Agency, Role, Rung, Term
 
 
 class Matter(Term):
@@ -27,6 +27,7 @@ class Matter(Term):
         "区内应办单位须回避，待上级机关指定办理",
         "whoever may handle a case is concerned: a superior organ designates another",
     )
+    DOUBLE = "double", "跨街乡镇疑似重复", "files in two streets that may be one child's"
 
 
 class Settled(Term):
@@ -91,7 +92,9 @@ class OwedOpened(OwedFact):
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Who is told."""
+        """Who is told: of files in two streets those alone who may compare them."""
+        if self.matter is Matter.DOUBLE:
+            return (f"{Role.SUPERVISOR}:{self.desk}",)
         return (f"desk:{self.desk}",)
 
 

@@ -243,6 +243,11 @@ class RefusalCode(Term):
     VALUE_CHANGED = "value_changed", "该项内容已被更新", "The value has changed since you read it."
     NOT_OFFERED = "not_offered", "没有待接收的移交", "Nothing is offered to be taken over."
     SAME_CHILD = "same_child", "两份档案是同一份", "This is one and the same file."
+    DOUBLES_NOT_COMPARED = (
+        "doubles_not_compared",
+        "可能已有这个孩子的档案：请先比对，说明是否另一个孩子",
+        "There may be a file of this child already: compare them first, and say of each whether it is another child's.",
+    )
     ALREADY_MERGED = (
         "already_merged",
         "该档案已与另一档案合并，请先拆分",

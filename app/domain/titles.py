@@ -89,9 +89,12 @@ TITLES: dict[str, tuple[str, str]] = {
     "round_opened": ("排查任务下发", "a screening round was opened"),
     "round_rung_fired": ("排查逾期升级", "a late screening escalated"),
     "owed_opened": (
-        "新的待办：岗位空缺、账实不符或信号待核对",
-        "an empty post, books that differ or a signal to look at",
+        "新的待办：岗位空缺、账实不符、信号或疑似重复待核对",
+        "an empty post, books that differ, a signal or two files to look at",
     ),
-    "owed_rung_fired": ("岗位空缺、账实不符或信号逾期升级", "an empty post, books or a signal escalated"),
+    "owed_rung_fired": (
+        "岗位空缺、账实不符、信号或疑似重复逾期升级",
+        "an empty post, books, a signal or two files escalated",
+    ),
     "deadlines_recomputed": ("时限重算", "deadlines recomputed"),
 }

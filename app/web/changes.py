@@ -1,8 +1,8 @@
 """档案核实: changes of children's files that wait for the desk, one by one with what stood there before, or several files at once."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +16,7 @@ from app.db.service import Service
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_terms import WHOLE, FileField, Found, NotTaken
 from app.domain.masking import Need
+from app.domain.refusals import RefusalCode
 from app.domain.terms import Agency, Grade
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT
@@ -27,10 +28,15 @@ router = APIRouter(include_in_schema=False)
 CHANGES = "/changes"
 VERIFY = (Agency.STREET, Agency.CIVIL)
 """Whose step a change waits for by the rules of the release."""
-LOOK_FIRST = (
-    "所选建档中有疑似重复的，请打开档案比对后逐份核实",
-    "Of a registration there may be another file already; please open it, compare and verify it by itself.",
-)
+FOUND = "found-"
+"""Before the id of a file that was compared."""
+FINDINGS = {
+    children.Comparison.DIFFERENT: ("已比对，不是这个孩子", "Compared: this is another child"),
+    children.Comparison.UNCLEAR: (
+        "暂不能确定：先核实并走访，留在疑似重复档案中继续比对",
+        "Not clear yet: verify and visit, and go on comparing among the double files",
+    ),
+}  # fmt: skip
 
 
 def _verifies(who: Actor) -> bool:
@@ -46,15 +52,18 @@ ENTRIES.append(Entry(CHANGES, "档案核实", "Files to verify", MY_WORK, _verif
 
 
 @router.get(CHANGES)
-async def listed(request: Request, conn: Conn, who: Signed, cursor: str | None = None) -> Response:
-    """The files with changes that wait for the desk, the most urgent first."""
-    return await _listed(request, conn, who, Form(), cursor)
+async def listed(
+    request: Request, conn: Conn, who: Signed, cursor: str | None = None, district: Annotated[int, Query(ge=0)] = 0
+) -> Response:
+    """The files with changes that wait for the desk, the most urgent first; of `district` just verified the district compares whether they
+    are doubles."""
+    return await _listed(request, conn, who, Form(), cursor, district=district)
 
 
 @router.post(CHANGES)
 async def pass_some(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """核实 of all that waits for the desk in the files that were ticked: each by the API and its rules, each by itself."""
-    form, passed = await Form.of(request), 0
+    form, passed, district = await Form.of(request), 0, 0
     ticked = form.many("file")
     if not ticked:
         form.wrong("file", "请先勾选", "Select something first.")
@@ -62,23 +71,28 @@ async def pass_some(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -
         (one.partition(":")[0], number) for one in ticked for number in one.partition(":")[2].split()
     ):
         each = Form()
-        if await _undecided(each, conn, who, child, change):
-            each.wrong(OVERALL, *LOOK_FIRST)
-            form.take(each, OVERALL)
-        elif await _step(each, conn, who, shouhu, child, change, form.one("note"), None):
-            passed += 1
+        if done := await _step(each, conn, who, shouhu, child, change, form.one("note"), None):
+            passed, district = passed + 1, district + _is_compared(done)
         else:
             form.take(each, OVERALL)
     if form.errors:
-        return await _listed(request, conn, who, form, None, passed)
-    return RedirectResponse(CHANGES, 303, headers=STRICT)
+        return await _listed(request, conn, who, form, None, passed, district)
+    return RedirectResponse(f"{CHANGES}?district={district}" if district else CHANGES, 303, headers=STRICT)
 
 
 async def _listed(
-    request: Request, conn: AsyncConnection, who: Actor, form: Form, cursor: str | None, passed: int = 0
+    request: Request,
+    conn: AsyncConnection,
+    who: Actor,
+    form: Form,
+    cursor: str | None,
+    passed: int = 0,
+    district: int = 0,
 ) -> Response:
     page = await children.waiting_changes(conn, who, cursor=cursor, limit=50)
-    facts = {"path": CHANGES, "rows": page.items, "next": page.next, "form": form, "passed": passed, "streets": STREETS}
+    facts = {
+        "path": CHANGES, "rows": page.items, "next": page.next, "form": form, "passed": passed, "streets": STREETS, "district": district,
+    }  # fmt: skip
     return await show(request, conn, who, "changes.html", facts, status=form.status)
 
 
@@ -99,41 +113,45 @@ async def decide(child_id: str, request: Request, conn: Conn, who: Signed, shouh
         return await _file(request, conn, who, shouhu, child_id, form.moved("note", "why"))
     if form.one("verb") not in ("pass", "reject"):
         raise HTTPException(404)
-    ticked, rejects = form.many("change"), form.one("verb") == "reject"
+    ticked, rejects, district = form.many("change"), form.one("verb") == "reject", 0
     if not ticked:
         form.wrong("change", "请先勾选", "Select something first.")
     if rejects and form.one("reason") not in tuple(NotTaken):
         form.wrong("reason", "请选择退回原因", "Choose why it is returned.")
     for change in () if form.errors else ticked:
-        each, reason = Form(), form.one("reason") if rejects else None
-        if not rejects and await _undecided(form, conn, who, child_id, change):
-            form.wrong("alike", "请先比对疑似重复的档案", "Please compare the files that may be doubles first.")
-        elif not await _step(each, conn, who, shouhu, child_id, change, form.one("note"), reason):
-            form.take(each, OVERALL)
+        each, reason = Form(form.typed), form.one("reason") if rejects else None
+        done = await _step(each, conn, who, shouhu, child_id, change, form.one("note"), reason)
+        if done is None:
+            form.take(each, "alike" if each.errors.keys() == {"alike"} else OVERALL)
+        else:
+            district += _is_compared(done)
     if form.errors:
         return await _file(request, conn, who, shouhu, child_id, form)
-    return RedirectResponse(CHANGES, 303, headers=STRICT)
+    return RedirectResponse(f"{CHANGES}?district={district}" if district else CHANGES, 303, headers=STRICT)
 
 
-async def _undecided(form: Form, conn: AsyncConnection, who: Actor, child: str, change: str) -> bool:
-    """Whether the change is a registration and a file is like it that nobody has ticked as another child's."""
-    if not change.isdecimal() or not await duplicates.registers(conn, who, child, int(change)):
-        return False
-    return not {one.child_id for one in await duplicates.files_like(child, conn, who)} <= set(form.many("alike"))
+def _is_compared(done: children.FileAnswer) -> bool:
+    """Whether the district compares what was verified with a file in another street."""
+    return isinstance(done, children.Passed) and done.district_compares
 
 
 async def _step(
     form: Form, conn: AsyncConnection, who: Actor, shouhu: Service, child: str, change: str, note: str, reason: str | None
-) -> object:  # fmt: skip
-    """One change passed, or returned for a reason; None with what was wrong in the form."""
+) -> children.FileAnswer | None:  # fmt: skip
+    """One change passed, with what was found of files like it, or returned for a reason; None with what was wrong in the form."""
     if not change.isdecimal():
         raise HTTPException(404)
     number, answer = int(change), Response()
     if reason:
         asked = children.Returned(reason=NotTaken(reason), note=note)
         return await form.attempt(conn, lambda: children.reject_change(child, number, asked, conn, who, shouhu, answer))
-    taken = children.Taken(note=note)
-    return await form.attempt(conn, lambda: children.pass_change(child, number, taken, conn, who, shouhu, answer))
+    said = {name.removeprefix(FOUND): form.one(name) for name in form.typed if name.startswith(FOUND)}
+    compared = [{"child_id": other, "found": found} for other, found in said.items()]
+    taken = form.valid(children.Taken, {"note": note, "compared": compared})
+    return await form.attempt(
+        conn, lambda: children.pass_change(child, number, taken, conn, who, shouhu, answer),
+        {RefusalCode.DOUBLES_NOT_COMPARED: "alike"},
+    ) if taken else None  # fmt: skip
 
 
 async def _file(
@@ -147,8 +165,9 @@ async def _file(
         for row in await child_history.changes_of(child_id, conn, who, shouhu)
         if row.kind == "change_entered"
     }
+    compares = FileField.REGISTRATION in waiting and _verifies(who)
     facts = {
-        "alike": await duplicates.files_like(shown["id"], conn, who) if FileField.REGISTRATION in waiting else [],
+        "alike": await duplicates.files_like(shown["id"], conn, who) if compares else None, "findings": FINDINGS, "before": FOUND,
         "path": CHANGES, "child": shown, "fields": fields, "waiting": waiting, "told": told, "form": form, "reasons": tuple(NotTaken),
         "needs": tuple(Need), "fact_value": fact_value, "moment": moment,
         "found": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},

@@ -40,7 +40,7 @@ async def listed(
     page = await owed.all_owed(conn, who, shouhu, matter=matter, settled=settled, cursor=cursor, limit=50)
     facts = {
         "path": OWED, "rows": page.items, "next": page.next, "matter": matter, "matters": tuple(Matter), "settled": settled,
-        "streets": STREETS,
+        "streets": STREETS, "compares": who.oversees_district,
     }  # fmt: skip
     return await show(request, conn, who, "owed.html", facts)
 

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
+from app.db import tables
 from app.db.alike import alike_files, look_for_doubles
-from tests.api.test_registration import CHILD, register
+from app.db.doubles import tell_of_waiting
+from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
 
 DIVISION = "110106020"
@@ -16,7 +18,7 @@ KIN = [{"name": "华父（化名）", "relation": "父", "phone": "13900001111"}
 
 async def child_of(api, **said):
     made = (await register(api, COMMITTEE, child={**CHILD, **said}, family=KIN)).json()
-    passed = await api.post(STREET, f"/v1/children/{made['child_id']}/changes/{made['change']}/pass")
+    passed = await verify(api, STREET, made)
     assert passed.status_code == 200, passed.text
     return made["child_id"]
 
@@ -62,6 +64,64 @@ async def test_two_files_of_one_child_are_suggested_compared_and_never_again_onc
     assert (await scanned(api, engine, later))[1] == [], "only what has changed since is looked at"
     async with engine.begin() as conn:
         await conn.execute(delete(alike_files))
+
+
+@pytest.mark.requirement("R051", "R053")
+async def test_a_double_in_another_street_is_the_districts_to_compare_and_is_told_before_a_second_watch_begins(
+    api, engine
+):
+    twin = {**CHILD, "name": "华念慈（化名）", "birth_date": "2013-04-05"}
+    far = (await register(api, "comm-110106016.officer.1", child=twin, family=KIN)).json()
+    assert (await verify(api, "street-110106016.officer.1", far)).status_code == 200
+    here = (await register(api, COMMITTEE, child=twin, family=KIN)).json()
+    child, path = here["child_id"], f"/v1/children/{here['child_id']}"
+    like = await api.get(STREET, f"{path}/duplicates")
+    assert (far["child_id"] in like.text, like.json()["district_compares"]) == (False, True)
+    async for _ in look_for_doubles(
+        engine, api.service.ledger.clock() - timedelta(hours=1), api.service.ledger.clock(),
+        lambda conn, ids: tell_of_waiting(conn, api.service.ledger, ids, api.service.ledger.clock()),
+    ):  # fmt: skip
+        pass
+
+    async def owed(person, settled="false"):
+        rows = (await api.get(person, f"/v1/owed?matter=double&limit=200&settled={settled}")).json()["items"]
+        return [row for row in rows if row["subject"] == child]
+
+    (told,) = await owed("civil.supervisor.1")
+    assert (told["code"], told["division"], await owed(STREET)) == (far["child_id"], DIVISION, [])
+    passed = await verify(api, STREET, here)
+    assert (passed.status_code, passed.json()["district_compares"], far["child_id"] in passed.text) == (
+        200,
+        True,
+        False,
+    )
+    assert len(await owed("civil.supervisor.1")) == 1, "once, whoever found it"
+    notices = (await api.get("civil.supervisor.1", "/v1/notices?limit=200")).json()["items"]
+    assert told["id"] in {one["case_id"] for one in notices}
+    decision = {"other": far["child_id"], "decision": "different"}
+    done = await api.post("civil.supervisor.1", f"{path}/duplicates", decision)
+    assert done.status_code == 200, done.text
+    assert (await owed("civil.supervisor.1"), len(await owed("civil.supervisor.1", "true"))) == ([], 1)
+
+
+@pytest.mark.requirement("R051", "R053")
+async def test_a_registration_counts_once_each_file_like_it_was_compared_and_who_said_different_is_on_record(api):
+    first = await child_of(api, name="华思齐（化名）", birth_date="2012-09-09")
+    made = (
+        await register(
+            api, COMMITTEE, child={**CHILD, "name": "华思琪（化名）", "birth_date": "2012-09-09"}, family=KIN
+        )
+    ).json()
+    path = f"/v1/children/{made['child_id']}"
+    refused = await api.post(STREET, f"{path}/changes/{made['change']}/pass")
+    assert first in is_problem(refused, 409, "doubles_not_compared")["children"]
+    passed = await verify(api, STREET, made, found="different")
+    assert (passed.status_code, passed.headers["etag"]) == (200, f'"{passed.json()["version"]}"'), passed.text
+    for child, other in ((made["child_id"], first), (first, made["child_id"])):
+        async with api.service.engine.connect() as conn:
+            file = tables.child_files.c
+            stored = (await conn.execute(select(file.progress).where(file.child_id == child))).scalar_one()
+        assert other in stored["different"]
 
 
 @pytest.mark.requirement("R051")

@@ -6,7 +6,7 @@ from app.db.ledger import events_since
 from app.domain.access import ENGINE
 from app.domain.watch import watch_id
 from app.domain.watch_work import RaiseDueVisit
-from tests.api.test_registration import CHILD, register
+from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
 
 OLD, NEW = "110106009", "110106010"
@@ -26,7 +26,7 @@ async def moved(api):
     """Watched in the old street, with an open warning and parents away; the street verified that it lives in the new one."""
     made = (await register(api, officer("comm", OLD), child=CHILD, grade="medium")).json()
     child, street = made["child_id"], officer("street", OLD)
-    assert (await api.post(street, f"/v1/children/{child}/changes/{made['change']}/pass")).status_code == 200
+    assert (await verify(api, street, made)).status_code == 200
     seen = {"finding": "needs_help", "form": {"guardianship": "nobody"}}
     assert (await api.post(officer("comm", OLD), f"/v1/watches/{watch_id(child)}/visits", seen)).status_code == 200
     entered = {"field": "residence_division", "value": NEW}

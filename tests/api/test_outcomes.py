@@ -28,6 +28,7 @@ from app.domain.watch_work import BeginWatch, RaiseDueVisit, RecordVisit
 from app.domain.working_time import BEIJING, day_of
 from app.policy.loader import load
 from tests.api.raw_cards import COUNTS, Raw, by_agency
+from tests.api.test_registration import verify
 from tests.api.test_reports import is_problem
 from tests.api.test_watches import close
 from tests.bench.case import at_desk
@@ -70,8 +71,7 @@ async def lives(api):
     given = {"child": {"name": "华小建（化名）", "sex": "male", "birth_date": "2016-05-06"}, "found": "in_difficulty", "grade": "low",
              "evidence": "入户排查", **poor}  # fmt: skip
     asked = (await api.post("comm-110106021.officer.1", "/v1/children", given)).json()
-    path = f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass"
-    assert (await api.post("street-110106021.officer.1", path)).status_code == 200
+    assert (await verify(api, "street-110106021.officer.1", asked)).status_code == 200
     risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "x"}
     again = await api.post("comm-110106021.officer.1", f"/v1/watches/watch-{watched}/visits", risk)
     assert again.status_code == 200, again.text

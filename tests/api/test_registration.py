@@ -17,6 +17,14 @@ async def register(api, person=COMMITTEE, headers=None, **changes):
     return await api.post(person, "/v1/children", {**FOUND, **changes}, headers)
 
 
+async def verify(api, person, made, found="unclear", **said):
+    """核实 of a registration, after comparing it with the files that it may be a double of."""
+    file = f"/v1/children/{made['child_id']}"
+    like = (await api.get(person, f"{file}/duplicates")).json()["files"]
+    compared = [{"child_id": one["child_id"], "found": found} for one in like]
+    return await api.post(person, f"{file}/changes/{made['change']}/pass", {"compared": compared, **said})
+
+
 async def watched(api, desk=COMMITTEE):
     return {row["child_id"]: row for row in (await api.get(desk, "/v1/watches?limit=200")).json()["items"]}
 
@@ -36,7 +44,7 @@ async def test_a_left_behind_child_is_registered_verified_and_watched_by_its_gra
     assert file["fields"]["registration"]["waiting"]["change"] == first["change"]
     path = f"/v1/children/{child}/changes/{first['change']}/pass"
     is_problem(await api.post(COMMITTEE, path), 403, "not_your_desk")
-    assert (await api.post(STREET, path, {"note": "已入户核实"})).status_code == 200
+    assert (await verify(api, STREET, first, note="已入户核实")).status_code == 200
     row = (await watched(api))[child]
     assert (row["grade"], row["desk"], row["case_id"]) == ("high", f"COMM-{DIVISION}", None)
     (line,) = of(await book(api, COMMITTEE, "work"), child)
@@ -53,9 +61,9 @@ async def test_what_the_district_recognises_goes_on_to_the_district_while_the_wa
     assert given.status_code == 201, given.text
     entered = given.json()
     child, path = entered["child_id"], f"/v1/children/{given.json()['child_id']}/changes"
-    is_problem(await api.post(STREET, f"{path}/{entered['change']}/pass"), 409, "second_person_needed")
+    is_problem(await verify(api, STREET, entered), 409, "second_person_needed")
     head = f"street-{DIVISION}.head.1"
-    assert (await api.post(head, f"{path}/{entered['change']}/pass")).status_code == 200
+    assert (await verify(api, head, entered)).status_code == 200
     assert (await watched(api))[child]["grade"] == "low"
     assert (await api.post(head, f"{path}/{entered['means_change']}/pass")).json()["waits_for"] == "CIVIL"
     assert (await api.post(CIVIL, f"{path}/{entered['means_change']}/pass")).json()["waits_for"] is None
@@ -66,7 +74,7 @@ async def test_what_the_district_recognises_goes_on_to_the_district_while_the_wa
 @pytest.mark.requirement("R055")
 async def test_a_registered_child_at_risk_is_a_report_in_one_step_with_all_that_is_known(api):
     entered = (await register(api, child={**CHILD, "name": "单小麦（化名）"})).json()
-    await api.post(STREET, f"/v1/children/{entered['child_id']}/changes/{entered['change']}/pass")
+    await verify(api, STREET, entered)
     risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "夜间独自在家"}
     visit = await api.post(COMMITTEE, f"/v1/watches/{watch_id(entered['child_id'])}/visits", risk)
     assert visit.status_code == 200, visit.text
@@ -97,7 +105,7 @@ async def test_an_offence_stands_in_no_registration_and_in_no_ledger(api):
     offence = {**CHILD, "name": "单小谷（化名）", "not_prosecuted": "yes", "procuratorate_confirms": "yes"}
     entered = (await register(api, child=offence)).json()
     child = entered["child_id"]
-    await api.post(STREET, f"/v1/children/{child}/changes/{entered['change']}/pass")
+    await verify(api, STREET, entered)
     (line,) = of(await book(api, COMMITTEE, "work"), child)
     assert line["categories"] == ["留守儿童"]
     assert "D7" not in (await api.get(COMMITTEE, f"/v1/children/{child}")).text

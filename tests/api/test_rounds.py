@@ -13,6 +13,7 @@ from app.domain.determination import Category
 from app.domain.rounds import OpenRound, ReturnRound
 from app.domain.terms import Agency, Role
 from tests.api.test_ledgers import AWAY
+from tests.api.test_registration import verify
 from tests.api.test_reports import is_problem
 
 COMM, OTHER = "comm-110106007.officer.1", "comm-110106008.officer.1"
@@ -185,9 +186,9 @@ async def pupil_of(api, round_id, school):
     is_problem(await api.get("school.reporter.1", file), 404, "child_not_found")
     shown = (await api.get(street, file)).json()["fields"]
     assert shown["registration"]["waiting"]["by"] == "school.reporter.1"
-    for field in ("registration", "school_class"):
-        change = shown[field]["waiting"]["change"]
-        assert (await api.post(street, f"{file}/changes/{change}/pass")).status_code == 200
+    assert (await verify(api, street, made.json())).status_code == 200
+    change = shown["school_class"]["waiting"]["change"]
+    assert (await api.post(street, f"{file}/changes/{change}/pass")).status_code == 200
     watches = (await api.get("comm-110106009.officer.1", "/v1/watches?limit=200")).json()["items"]
     assert next(one["grade"] for one in watches if one["child_id"] == pupil) == "low"
     for person, names in (("school.reporter.1", [pupil]), (NURSERY.person_id, [])):
@@ -204,7 +205,9 @@ async def joined_pupil_of(api, round_id, pupil):
     file, kept = f"/v1/children/{again}", f"/v1/children/{pupil}/changes"
     is_problem(await api.get("school.reporter.1", f"{file}/duplicates"), 403, "not_allowed")
     is_problem(await api.get("street-110106007.officer.1", f"{file}/duplicates"), 404, "child_not_found")
-    told = next(one for one in (await api.get(street, f"{file}/duplicates")).json() if one["child_id"] == pupil)
+    told = next(
+        one for one in (await api.get(street, f"{file}/duplicates")).json()["files"] if one["child_id"] == pupil
+    )
     assert (told["name"], told["verified"]) == ("单*", True)
     async for _ in look_for_doubles(api.service.engine, None, api.service.ledger.clock()):
         pass

@@ -7,7 +7,7 @@ from app.db import tables
 from app.db.joining import watched_as
 from app.domain.watch import watch_id
 from tests.api.test_ledgers import book, of
-from tests.api.test_registration import CHILD, register
+from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
 
 DIVISION = "110106024"
@@ -20,7 +20,7 @@ async def child_of(api, grade="medium", **changes):
     """Registered, verified and watched."""
     child = {**CHILD, **changes.pop("child", {})}
     made = (await register(api, COMMITTEE, child=child, grade=grade, **changes)).json()
-    passed = await api.post(STREET, f"/v1/children/{made['child_id']}/changes/{made['change']}/pass")
+    passed = await verify(api, STREET, made)
     assert passed.status_code == 200, passed.text
     return made["child_id"]
 

@@ -12,7 +12,7 @@ from app.domain.signals import SignalEnd
 from app.domain.terms import Agency, Role
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
-from tests.api.test_registration import CHILD, register
+from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
 from tests.api.test_same_child import decided_by_two
 
@@ -32,7 +32,7 @@ PUPIL = {
 async def watched(api, engine):
     """A child under watch, with its number; afterwards no signal is left."""
     made = (await register(api, COMMITTEE, child={**CHILD, **PUPIL, "residence_division": None})).json()
-    passed = await api.post(STREET, f"/v1/children/{made['child_id']}/changes/{made['change']}/pass")
+    passed = await verify(api, STREET, made)
     assert passed.status_code == 200, passed.text
     yield made["child_id"]
     async with engine.begin() as conn:

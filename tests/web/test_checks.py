@@ -2,6 +2,8 @@
 
 import re
 
+from tests.web.seeded import verify
+
 DIVISION = "110106004"
 COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
 
@@ -12,7 +14,7 @@ async def registered(people, name):
         "found": "in_difficulty", "grade": "low", "evidence": "入户排查",
     }  # fmt: skip
     made = await people.post(COMMITTEE, "/v1/children", given)
-    await people.post(STREET, f"/v1/children/{made['child_id']}/changes/{made['change']}/pass")
+    await verify(people, STREET, made)
     return made["child_id"]
 
 
@@ -59,13 +61,13 @@ async def test_a_registration_that_may_be_a_double_is_compared_before_it_is_veri
     made = await people.post("school.reporter.1", "/v1/children", given)
     child, change, street = made["child_id"], str(made["change"]), await as_person(STREET)
     several = await street.post("/changes", data={"file": f"{child}:{change}"})
-    assert (several.status_code, "请打开档案比对后逐份核实" in several.text) == (422, True)
+    assert (several.status_code, "请先比对，说明是否另一个孩子" in several.text) == (409, True)
     path, passes = f"/changes/{child}", {"verb": "pass", "change": change}
     page = (await street.get(path)).text
     assert f'href="/duplicates/{child}/{stands}"' in page
-    ticks = re.findall(r'name="alike" value="([^"]+)"', page)
+    unclear = dict.fromkeys(re.findall(r'name="(found-[^"]+)" value="unclear"', page), "unclear")
     assert "认定" in (await street.get(f"/duplicates/{child}/{stands}")).text
     unseen = await street.post(path, data=passes)
-    assert (unseen.status_code, 'id="alike-error"' in unseen.text) == (422, True)
-    assert (await street.post(path, data=passes | {"alike": ticks})).status_code == 303
+    assert (unseen.status_code, 'id="alike-error"' in unseen.text) == (409, True)
+    assert (await street.post(path, data=passes | unclear)).status_code == 303
     assert (await people.get(STREET, f"/v1/children/{child}"))["watch"]["grade"] == "high"

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from tests.web.seeded import INERT, report, watch_of
+from tests.web.seeded import INERT, report, verify, watch_of
 
 browser = pytest.mark.browser
 DIVISION = "110106004"
@@ -135,7 +135,8 @@ async def child(people):
         "household": {"on_minimum_living": "yes", "low_income": "yes"}, "found": "in_difficulty", "grade": "high", "evidence": "入户排查",
     }  # fmt: skip
     made = await people.post(KEEPER, "/v1/children", given)
-    steps = [(VERIFIER, made["change"]), (VERIFIER, made["means_change"]), (CIVIL, made["means_change"])]
+    await verify(people, VERIFIER, made)
+    steps = [(VERIFIER, made["means_change"]), (CIVIL, made["means_change"])]
     for who, change in steps:
         await people.post(who, f"/v1/children/{made['child_id']}/changes/{change}/pass")
     return made["child_id"]
