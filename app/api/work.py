@@ -220,6 +220,8 @@ async def _recorded(
     progress = await progress_of(conn, who, case_id, to_act=True)
     owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
     require(who, action, subject_of(progress, referral_id, owed))
+    if isinstance(command, c.RecordSentence):
+        await _require_told_of_branch(conn, shouhu, who, progress)
     if isinstance(command, c.LinkReport):
         await progress_of(conn, who, command.primary)
     if isinstance(command, rc.MoveTask):
@@ -232,6 +234,13 @@ async def _recorded(
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
     return recorded
+
+
+async def _require_told_of_branch(conn: Conn, shouhu: Shouhu, who: Actor, progress: Progress) -> None:
+    """Whoever is not told what kind of case it is records no judgment: the refusal would tell whether there is one."""
+    shown = await part(conn, who, shouhu, progress)
+    if not (shown.whole or shown.told.branch):
+        raise Refused(RefusalCode.NOT_ALLOWED)
 
 
 async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress, command: c.Grading) -> c.Proposed | None:

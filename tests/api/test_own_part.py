@@ -269,6 +269,14 @@ async def test_no_button_tells_a_desk_that_a_parent_is_detained_and_whether_ther
         page = await api.http.get(f"/cases/{made}", headers=own)
         seen[person] = (page.status_code, f"{made}/do/safety" in page.text, f"{made}/do/sentence" in page.text)
     assert list(seen.values()) == [(200, True, False), (200, True, True)]
+    asked = [f"/v1/cases/{made}/sentence", f"/v1/cases/{made}/sentence?dry_run=true"]
+    answers = []
+    for _ in range(2):
+        for path in asked:
+            said = is_problem(await api.post(f"{street.lower()}.officer.1", path), 403, "not_allowed")
+            answers.append({name: value for name, value in said.items() if name != "instance"})
+        assert (await api.post(POLICE, asked[0])).status_code == (200 if len(answers) == len(asked) else 409)
+    assert all(said == answers[0] for said in answers), "whether or not one is recorded"
 
 
 async def test_what_stands_against_the_closing_is_not_said_to_be_nothing_where_it_is_not_told(api, case):
