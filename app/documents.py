@@ -27,6 +27,8 @@ INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\uf
 """Nobody reads these, and some turn the direction of what stands around them."""
 MARKS = re.compile("([\u0300-\u036f\u302a-\u302f\u3099\u309a]{2})[\u0300-\u036f\u302a-\u302f\u3099\u309a]+")
 """More on one letter than any language has."""
+BRACKETS = re.compile(r"([()\[\]{}]{20})[()\[\]{}]+")
+"""More in a row than any text has; the press may look for minutes where to break such a line."""
 NOT_SET = re.compile(
     "[^\n\x20-\x7e\u00a0-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u27bf\u3000-\u9fff\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uffee"
     "\U00020000-\U0003134f]"
@@ -106,7 +108,7 @@ def _numbered(found: re.Match[str]) -> str:
 def settable(text: str) -> str:
     """As it can be printed: what nobody sees is left out, and what no paper is set in stands as 〓."""
     text = UNBROKEN.sub(r"\1 ", INVISIBLE.sub("", normalize("NFC", text)))
-    return NOT_SET.sub(UNKNOWN, MARKS.sub(r"\1", text))
+    return NOT_SET.sub(UNKNOWN, BRACKETS.sub(r"\1", MARKS.sub(r"\1", text)))
 
 
 def _each(change: Callable[[str], str], said: Any) -> Any:

@@ -1,6 +1,7 @@
 """The monthly circular: the figures of the raw events on paper, made once by a schedule, with type that is there or a word that says why not."""
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -173,6 +174,19 @@ def test_nothing_that_somebody_types_stops_a_paper_or_holds_the_press_up(typed):
     assert documents.render("circular", facts).startswith(b"%PDF")
     assert documents.settable(f"𠮷·é　①℃{typed}").startswith("𠮷·é　①℃")
     assert "\u202e" not in documents.settable(typed)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("typed", ["(" * 20_000, "{[" * 10_000, ".)" * 2_000], ids=["one", "two", "ends"])
+def test_brackets_do_not_hold_up_the_press_of_a_letter(typed):
+    """Twenty thousand took more than a minute, for a line could be broken between any two of them."""
+    facts = {
+        "title": "函", "stamp": "内", "date": [2026, 11, 5], "sender": "丰台区", "number": "1", "to": "某", "before": [], "after": [],
+        "seal": False, "basis": [], "parts": [{"title": "情况", "text": [typed]}],
+    }  # fmt: skip
+    begun = time.process_time()
+    assert documents.render("letter", facts).startswith(b"%PDF")
+    assert time.process_time() - begun < 1, "seconds of a processor"
 
 
 def test_a_rare_character_of_a_name_stands_as_its_number(monkeypatch):
