@@ -110,8 +110,16 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
             await others.rollback()
     assert any(row[1].isdecimal() and int(row[1]) > FEW for row in alone), "enough of one agency are told of"
     *streets, whole = facts["tables"][0]["rows"]
+    division = (await world.fold(case)).division
+    here = next(one.name for one in DIVISIONS if one.code == division)
     counted = await by_hand(world.engine, month)
-    assert {row[0]: (row[1], row[3]) for row in streets if row[1] != "0"} == counted, "of a sealed case nothing"
+    told = {row[0]: (row[1], row[3]) for row in streets if row[1] != "0"}
+    assert told.keys() == counted.keys(), "of a sealed case nothing"
+    assert all(shown in ("—", number) for name in told for shown, number in zip(told[name], counted[name], strict=True))
+    assert all(n == 0 or n >= FEW for row in streets for n in map(int, filter(str.isdecimal, row[1:4]))), (
+        "of few nothing"
+    )
+    assert told[here] == counted[here]
     assert {row[0] for row in streets} >= {one.name for one in DIVISIONS if one.kind != "district"}, "silent ones too"
     assert whole[:2] == ["合计", str(sum(int(reports) for reports, _ in counted.values()))]
     fell_due = sum(int(share.split("/")[1]) for share in whole[9:11])

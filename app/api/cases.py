@@ -92,9 +92,14 @@ async def owed_shown(
 ) -> Callable[[ColumnElement[str], ColumnElement[str]], ColumnElement[bool]]:
     """The same of a case that is joined and the subject of a deadline or rung in it."""
     task, whole = tables.tasks.c, whole_for(who, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).lists)
-    return lambda case_id, subject: or_(
-        whole, exists().where(task.case_id == case_id, task.subject == subject, _is_own(who))
+    return lambda case_id, subject: and_(
+        visible(who), or_(whole, exists().where(task.case_id == case_id, task.subject == subject, _is_own(who)))
     )
+
+
+async def whole_shown(conn: Conn, who: Actor, shouhu: Shouhu) -> ColumnElement[bool]:
+    """A case in sight that is shown whole: figures of others would tell what of them is not, by what one more of them changes."""
+    return and_(visible(who), whole_for(who, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).lists))
 
 
 def _is_own(who: Actor) -> ColumnElement[bool]:

@@ -55,7 +55,8 @@ class Figures(NamedTuple):
 
 
 async def figures(conn: AsyncConnection, who: Actor, shouhu: Service, month: str | None) -> Figures:
-    """The figures of now, and of one month street by street, of the cases in sight."""
+    """The figures of now, and of one month street by street, of the cases that the caller is shown whole, and the
+    own deadlines."""
     now = shouhu.ledger.clock()
     volumes = await statistics.volumes(conn, who, shouhu)
     chosen = month if month in {one.month for one in volumes} else volumes[-1].month
@@ -181,7 +182,7 @@ def _book(found: Figures, charts: list[Chart], who: Actor) -> bytes:
         made.facts("说明", {
             "截至 as of": f"{found.at:%Y-%m-%d %H:%M}", "月份 month": found.month, "导出人 exported by": f"{seat} {who.agency.zh}",
             "小数 small numbers": f"涉及儿童和街道报告、小于 {found.smallest} 的数不显示（—），可由合计推出的另一个数也不显示。",
-            "范围 of": "导出人可见的案件", "须知 notice": "内部资料，不得外传。",
+            "范围 of": "导出人可见全案的案件；时限和督促另含本单位承办的事项；每月报告为导出人可见的案件", "须知 notice": "内部资料，不得外传。",
         })  # fmt: skip
         made.close()
         return path.read_bytes()

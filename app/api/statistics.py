@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, func, select, true
 
-from app.api.cases import owed_shown
+from app.api.cases import owed_shown, whole_shown
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
@@ -54,7 +54,8 @@ class Anonymous(BaseModel):
 async def outcomes(
     conn: Conn, who: Who, shouhu: Shouhu, as_of: AsOf = None, before: AsOf = None, division: str | None = None
 ) -> Outcomes:
-    """Children by category and grade, left-behind children with a guardian, second reports, how complete and how early."""
+    """Children by category and grade, left-behind children with a guardian, second reports, how complete and how early; of the cases
+    that the caller is shown whole."""
     require(who, Action.READ_STATISTICS)
     at = as_of or shouhu.ledger.clock()
     then = await _then(conn, shouhu, who, at, division)
@@ -133,10 +134,11 @@ async def scorecard(
     conn: Conn, who: Who, shouhu: Shouhu, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
 ) -> list[Card]:  # fmt: skip
     """督查考核, street by street, of any period as it stood at its end; for the district every street, also one that was silent.
-    Of a case that is not shown whole, the own deadlines and rungs."""
+    Of a case that is not shown whole, the own deadlines and rungs alone."""
     require(who, Action.READ_STATISTICS)
     own = EVERY if who.oversees_district else who.division
-    found = await counted(conn, since, until, visible(who), _kept(who), own, await owed_shown(conn, who, shouhu))
+    seen, owed = await whole_shown(conn, who, shouhu), await owed_shown(conn, who, shouhu)
+    found = await counted(conn, since, until, seen, _kept(who), own, owed)
     return [_card(division, found[division]) for division in sorted(found)]
 
 
@@ -201,7 +203,8 @@ Then = tuple[list[CaseThen], dict[str, tuple[ChildOutcome, ...]], dict[str, Watc
 
 async def _then(conn: Conn, shouhu: Shouhu, who: Actor, at: datetime, division: str | None) -> Then:
     watches = await watches_then(conn, at)
-    every = [*await cases_then(conn, at, visible(who)), *await registered_then(conn, at, _kept(who), watches)]
+    seen = await whole_shown(conn, who, shouhu)
+    every = [*await cases_then(conn, at, seen), *await registered_then(conn, at, _kept(who), watches)]
     cases = [case for case in every if division in (None, case.division)]
     return cases, await children_of(conn, shouhu.ledger, who, cases), watches
 

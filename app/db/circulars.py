@@ -13,7 +13,7 @@ from app.db import tables
 from app.db.columns import Instant, metadata
 from app.db.ledger import Ledger
 from app.db.scorecard import EVERY, KEPT, scorecard
-from app.domain.small_numbers import shown_of_agencies
+from app.domain.small_numbers import shown_of_agencies, suppressed
 from app.domain.terms import Agency, Rung
 from app.domain.working_time import BEIJING, day_of
 
@@ -27,7 +27,7 @@ circulars = Table(
 )
 LEDGER = (
     "由个案台账逐条统计，期末以后发生的事项不计入，封存的案件不计入；时限按当时生效的工作日历。"
-    "第三表中小于{smallest}的数和可由合计推出的数不列（—），全部不列的单位不出现。"
+    "第一表的报告、再次报告、答复和第三表中小于{smallest}的数及可由合计推出的数不列（—），核实安全的报告少于{smallest}件的不列小时数；第三表全部不列的单位不出现。"
 )
 STREETS = (
     "街乡（镇）",
@@ -62,8 +62,8 @@ def span(month: date) -> tuple[datetime, datetime]:
 
 
 async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[str, Any]:
-    """What the template shows, from the events of the month alone. Heads of every office read it: no sealed case is counted, and of an
-    agency in a street nothing by which a child could be told."""
+    """What the template shows, from the events of the month alone. Heads of every office read it: no sealed case is counted, and of a
+    street or an agency in it nothing is told by which a child could be known."""
     since, until = span(month)
     smallest = (await ledger.current(conn, until)).figures.smallest_shown
     unsealed = func.coalesce(func.jsonb_array_length(tables.cases.c.progress["sealed_for"]), 0) == 0
@@ -71,6 +71,9 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
     names = {row.code: row.name for row in await conn.execute(select(division.code, division.name))}
     cards = await scorecard(conn, since, until, unsealed, true(), EVERY)
     whole = _whole(cards.values())
+    of_reports = suppressed(
+        {code: {name: card.get(name, 0) for name in OF_REPORTS} for code, card in cards.items()}, smallest
+    )
     due, on_time = (sum(whole[share[n]] for share in SHARES) for n in (0, 1))
     kept = {
         (code, Agency(agency)): row for code in sorted(cards) for agency, row in sorted(cards[code].get("agencies", {}).items())
@@ -85,7 +88,8 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
         "note": LEDGER.format(smallest=smallest),
         "tables": [
             {"title": "一、街乡（镇）", "columns": list(STREETS), "rows": [
-                *(_street(names.get(code, code), cards[code]) for code in sorted(cards)), _street(EVERYBODY, whole),
+                *(_street(names.get(code, code), _without_few(cards[code], of_reports[code], smallest)) for code in sorted(cards)),
+                _street(EVERYBODY, whole),
             ]},
             {"title": "二、单位", "columns": list(AGENCIES), "rows": [
                 *(_agency(agency.zh, [row for (_, one), row in kept.items() if one is agency]) for agency in agencies),
@@ -98,7 +102,8 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
     }  # fmt: skip
 
 
-COUNTED = ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned")
+OF_REPORTS = ("reports", "reported_again", "answered")
+COUNTED = (*OF_REPORTS, "visits", "visits_missed", "asked", "returned")
 SHARES = tuple((f"{of}_due", f"{of}_on_time") for of in ("accept", "finish"))
 
 
@@ -111,9 +116,15 @@ def _whole(cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {**{name: sum(card.get(name, 0) for card in every) for name in (*COUNTED, *KEPT)}, "rungs": rungs}
 
 
+def _without_few(card: Mapping[str, Any], of_reports: Mapping[str, int | None], smallest: int) -> Mapping[str, Any]:
+    """A street's card as heads of every office may read it: how long so few took to be found safe is how long one of them took."""
+    hours = card.get("hours_to_safety") if card.get("found_safe", 0) >= smallest else None
+    return {**card, **of_reports, "hours_to_safety": hours}
+
+
 def _street(name: str, card: Mapping[str, Any]) -> list[str]:
     hours, rungs = card.get("hours_to_safety"), card["rungs"]
-    counts = [str(card.get(what, 0)) for what in COUNTED]
+    counts = ["—" if (count := card.get(what, 0)) is None else str(count) for what in COUNTED]
     top = [str(rungs.get(rung.value, 0)) for rung in (Rung.SUPERVISION, Rung.PROCURATORATE)]
     kept = [f"{card.get(met, 0)}/{card.get(due, 0)}" for due, met in SHARES]
     return [name, *counts[:3], "—" if hours is None else f"{hours:.1f}", *counts[3:], *kept, *top]

@@ -31,12 +31,20 @@ async def scorecard(
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """By street, every indicator that is not nought; what happened after the period is not known to it.
 
-    `seen` is the access rule over cases, `kept` that over watches, which counts where no case began one. `own` is a street that
+    `seen` says which cases are counted, `kept` which watches, where no case began one. `own` is a street that
     stands here even where nothing has happened; EVERY are all, for a street that was silent is what 督查 looks for. `owed` says of a
-    case and one of its tasks whether its deadlines and rungs count; None counts all.
+    case and one of its tasks whether its deadlines and rungs count; None counts those of all that are seen.
     """
     found: dict[str, dict[str, Any]] = {street: {"rungs": {}} for street in await _streets(conn, own, until)}
-    for query in _queries(and_(event.at >= since, event.at <= until), since, until, seen, kept, own, owed or _every):
+    for query in _queries(
+        and_(event.at >= since, event.at <= until),
+        since,
+        until,
+        seen,
+        kept,
+        own,
+        owed or (lambda _case, _subject: seen),
+    ):
         for row in (await conn.execute(query)).mappings():
             street = found.setdefault(row["division"], {"rungs": {}})
             if "agency" in row:
@@ -74,15 +82,11 @@ def _queries(
     owed: Owed,
 ) -> Iterator[Select[*tuple[Any, ...]]]:  # fmt: skip
     yield _reports(within, until, seen)
-    yield _fired(within, and_(seen, owed(event.stream_id, event.body["subject"].astext)))
+    yield _fired(within, owed(event.stream_id, event.body["subject"].astext))
     yield _visits(within, until, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
     yield _screening(since, until, seen, own)
     yield _again(within, since, until, seen)
-    yield _kept(since, until, and_(seen, owed(line.case_id, line.subject)))
-
-
-def _every(_case_id: ColumnElement[str], _subject: ColumnElement[str]) -> ColumnElement[bool]:
-    return true()
+    yield _kept(since, until, owed(line.case_id, line.subject))
 
 
 def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -104,6 +108,7 @@ def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[b
     )  # fmt: skip
     return select(
         filed.c.division, func.count().label("reports"), func.count(filed.c.answered).label("answered"),
+        func.count(filed.c.hours).label("found_safe"),
         func.percentile_cont(0.5).within_group(filed.c.hours).label("hours_to_safety"),
     ).group_by(filed.c.division)  # fmt: skip
 

@@ -84,7 +84,7 @@ async def _figures(
     facts = {
         **await _answered(conn, who, shouhu, found.months, since, until), "marks": MARKS, "form": form, "made": made,
         "circulars": papers, "path": FIGURES, "at": found.at, "months": found.months,
-        "chosen": found.month, "outcomes": found.outcomes, "smallest": found.smallest,
+        "chosen": found.month, "outcomes": found.outcomes, "smallest": found.smallest, "everything": who.oversees_district,
         "charts": Chart, "streets": table[Chart.STREETS], "kept": table[Chart.KEPT],
         "has": {chart: bool(one.rows) for chart, one in table.items()},
         "by_month": bars(table[Chart.MONTHS]), "by_category": bars(table[Chart.CATEGORIES]), "by_grade": bars(table[Chart.GRADES]),

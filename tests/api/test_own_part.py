@@ -279,6 +279,41 @@ async def test_no_button_tells_a_desk_that_a_parent_is_detained_and_whether_ther
     assert all(said == answers[0] for said in answers), "whether or not one is recorded"
 
 
+async def test_no_figure_tells_a_head_what_the_case_itself_does_not(api):
+    """One more case in sight changed the median hours to safety, and the categories by one: whoever asks before and after reads it."""
+    span = "since=2020-01-01T00:00:00Z&until=2099-01-01T00:00:00Z"
+
+    async def told(person):
+        outcomes = (await api.get(person, "/v1/statistics/outcomes")).json()
+        cards = (await api.get(person, f"/v1/statistics/scorecard?{span}")).json()
+        of_reports = [
+            (one["division"], one["reports"], one["answered"], one["hours_to_safety"])
+            for one in cards
+            if one["reports"]
+        ]
+        return {name: value for name, value in outcomes.items() if name not in ("as_of", "unread")}, of_reports
+
+    people = ("edu.head.1", WHOLE)
+    before = [await told(person) for person in people]
+    said = {
+        "situations": ["suspected_dv"],
+        "harm_by": ["family", "schoolmate"],
+        "children": [HURT | {"residence_division": "110106010"}],
+    }
+    made = (await api.report("school.reporter.1", **said))["case_id"]
+    one = (await api.progress(made))["children"][0]["id"]
+    safe = await api.post(POLICE, f"/v1/cases/{made}/safety", {"child_id": one, "safety": "safe"})
+    assert safe.status_code == 200, safe.text
+    assert made in (await api.get("edu.head.1", "/v1/cases?limit=200")).text
+    after = [await told(person) for person in people]
+    assert after[0] == before[0]
+    assert all(now != then for now, then in zip(after[1], before[1], strict=True)), (
+        "whoever is shown it whole counts it"
+    )
+    cards = (await api.get("edu.head.1", f"/v1/statistics/scorecard?{span}")).json()
+    assert {row["agency"] for card in cards if card["division"] == "110106010" for row in card["agencies"]} <= {"EDU"}
+
+
 async def test_what_stands_against_the_closing_is_not_said_to_be_nothing_where_it_is_not_told(api, case):
     found = [(await api.get(person, f"/v1/cases/{case[0]}")).json() for person in (DESKS["EDU"], WHOLE)]
     assert (found[0]["closing_obstacles"], bool(found[1]["closing_obstacles"])) == (None, True)
