@@ -1,12 +1,15 @@
 """A sealed case exists for those inside alone; once it is closed, for nobody but on a ground of law."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, true
 
+from app.api.context import SESSION
 from app.db import approvals as two
 from app.db import tables
+from app.db.accounts import begin_session
 from app.db.intake import file
 from app.db.ledger import Ledger
 from app.db.past import past_reports, report_of
@@ -213,6 +216,14 @@ async def test_a_sealed_report_about_all_four_inside_stays_with_the_procuratorat
         row for row in (await api.get("conf.officer.1", "/v1/notices")).json()["items"] if row["case_id"] == owed["id"]
     ]
     assert [row["kind"] for row in told] == ["owed_opened"]
+    async with api.service.engine.begin() as conn:
+        own = {"Cookie": f"{SESSION}={await begin_session(conn, 'conf.officer.1', datetime.now(UTC))}"}
+    page = await api.http.get(f"/owed/{owed['id']}", headers=own)
+    assert (page.status_code, "上级机关" in page.text, OFFENCE["children"][0]["name"] in page.text) == (
+        200,
+        True,
+        False,
+    )
     path = f"/v1/owed/{owed['id']}/settle"
     is_problem(await api.post("civil.officer.1", path, {"note": "x"}), 404, "owed_not_found")
     is_problem(await api.post("conf.officer.1", path, {"note": "x", "how": "explained"}), 403, "not_allowed")
