@@ -110,6 +110,7 @@ class Mask:
         self._words = {word: words[word] for word in fit}
         self._ascii = [word for word in fit if word.isascii()]
         self._born = births(word for field, word in named if field in BORN)
+        self._hidden = dict[str, str]()
 
     @cached_property
     def _any(self) -> re.Pattern[str]:
@@ -127,17 +128,27 @@ class Mask:
         return without_numbers(text, self._born)
 
     def _hide(self, value: Any, field: str | None) -> Any:
-        if value == "" or isinstance(value, PLAIN):
+        if isinstance(value, str):
+            return self._hide_text(value, field) if value else value
+        if isinstance(value, PLAIN):
             return value
-        if isinstance(value, STRUCTURE):
-            return {name: self._hide(one, _field(value, name, field)) for name, one in value.items()}
         if isinstance(value, SEVERAL):
             return [self._hide(one, field) for one in value]
+        if isinstance(value, STRUCTURE):
+            return {
+                name: one if one is None or one is True or one is False else self._hide(one, _field(value, name, field))
+                for name, one in value.items()
+            }
+        return MASKS[field](value) if field is not None and field in MASKS else value
+
+    def _hide_text(self, text: str, field: str | None) -> str:
         if field is not None and field in MASKS:
-            return MASKS[field](value)
-        if not isinstance(value, str) or (field not in SAID and ONE_DAY.fullmatch(value)):
-            return value
-        return self.text(value)
+            return MASKS[field](text)
+        if field not in SAID and ONE_DAY.fullmatch(text):
+            return text
+        if text not in self._hidden:  # the same few words stand beside everybody
+            self._hidden[text] = self.text(text)
+        return self._hidden[text]
 
 
 def _field(of: Mapping[Any, Any], name: str, field: str | None) -> str | None:
