@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 from sqlalchemy import case as sql_case
 
@@ -12,6 +12,7 @@ from app.api.context import (
     Conn,
     Shouhu,
     Who,
+    commit_meanwhile,
     is_kept,
     numbers_of,
     progress_of,
@@ -62,10 +63,13 @@ async def list_cases(
     "/cases/{case_id}", operation_id="read_case", response_model=CaseFile, response_model_exclude_unset=True,
     responses={200: {"headers": ETAG}},
 )  # fmt: skip
-async def read_case(case_id: str, conn: Conn, who: Who, shouhu: Shouhu, response: Response) -> dict[str, Any]:
+async def read_case(
+    case_id: str, request: Request, conn: Conn, who: Who, shouhu: Shouhu, response: Response
+) -> dict[str, Any]:
     """A case with what the caller may know of it; reading personal data is on record before it leaves."""
-    found = await reading(conn, who, shouhu, case_id)
-    answer = await found.file()
+    file = await (await reading(conn, who, shouhu, case_id)).read()
+    await commit_meanwhile(request, conn)
+    answer = file()
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer
 

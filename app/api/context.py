@@ -1,5 +1,6 @@
 """What a route needs: the ledger and a connection in one transaction, who asks, and what a case is to them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, NamedTuple
@@ -18,7 +19,7 @@ from app.db.audit import before_reading
 from app.db.keys import PREFIX
 from app.db.people import actor_by_key, actor_by_session, actor_by_token, deputy
 from app.db.service import Service
-from app.db.walls import concerns, of_one_thing, through_the_door
+from app.db.walls import OF_ONE, WIDELY, concerns, of_one_thing, through_the_door
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, may, scope
 from app.domain.case_no import case_no
 from app.domain.disclosure import Told, told_to
@@ -42,7 +43,18 @@ async def service(request: Request) -> Service:
 async def connection(request: Request) -> AsyncIterator[AsyncConnection]:
     """One transaction a request; it is committed before the answer leaves."""
     async with request.app.state.service.engine.begin() as conn:
-        yield conn
+        try:
+            yield conn
+        finally:
+            if ending := getattr(request.state, "ending", None):
+                await ending
+
+
+async def commit_meanwhile(request: Request, conn: AsyncConnection) -> None:
+    """All is read: the commit, which waits for the disk, goes on while the answer is made. `connection` waits for it, and raises what
+    it raises, so nothing leaves before."""
+    request.state.ending = asyncio.create_task(conn.commit())
+    await asyncio.sleep(0)  # one turn of the loop, in which the word is sent
 
 
 Conn = Annotated[AsyncConnection, Depends(connection, scope="function")]
@@ -69,11 +81,18 @@ async def by_session(request: Request, conn: AsyncConnection, now: datetime, *, 
         raise Problem(
             403, "cross_site", "请求不是从本系统页面发出 · The request does not come from a page of this service."
         )
-    return await actor_by_session(conn, token, now, is_seen=is_seen)
+    return await actor_by_session(conn, token, now, is_seen=is_seen, plans=_plans_of(request))
 
 
-async def _by_bearer(conn: AsyncConnection, said: str, now: datetime) -> Actor | None:
-    return await (actor_by_key(conn, said, now) if said.startswith(PREFIX) else actor_by_token(conn, said))
+async def _by_bearer(request: Request, conn: AsyncConnection, said: str, now: datetime) -> Actor | None:
+    if said.startswith(PREFIX):
+        return await actor_by_key(conn, said, now)
+    return await actor_by_token(conn, said, plans=_plans_of(request))
+
+
+def _plans_of(request: Request) -> str:
+    """Of a path that names one case, what follows is found by its keys, and planning it for each person took longer than finding it."""
+    return OF_ONE if "case_id" in request.path_params else WIDELY
 
 
 def route_of(request: Request) -> str:
@@ -91,7 +110,7 @@ async def actor(
     """The person behind the bearer token or the session, in the seat of whom they stand in for."""
     now = shouhu.ledger.clock()
     request.state.said = bearer.credentials if bearer else request.cookies.get(SESSION)
-    found = await (_by_bearer(conn, bearer.credentials, now) if bearer else by_session(request, conn, now))
+    found = await (_by_bearer(request, conn, bearer.credentials, now) if bearer else by_session(request, conn, now))
     if found is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     request.state.who = found

@@ -28,10 +28,12 @@ router = APIRouter(prefix="/v1", tags=["need to know"], route_class=StrictRoute)
 
 
 class Lens(NamedTuple):
-    """How a person sees somebody: in full while they have said why, else masked. The key came with the row that says who looks."""
+    """How a person sees somebody: in full while they have said why, else masked. The key came with the row that says who looks, and
+    where that was asked for, the children of the case as they are stored."""
 
     full: bool
     keys: Keys = MappingProxyType({})
+    stored: Sequence[Mapping[str, Any]] | None = None
 
     def __call__(self, shown: Any, known: Iterable[object] = ()) -> Any:
         """What may leave; `known` are further structures that name those whom the answer's texts may speak of."""
@@ -45,15 +47,17 @@ class Lens(NamedTuple):
 async def look(
     conn: AsyncConnection, who: Actor, action: str, stream_id: str, fields: list[str], *,
     children: Sequence[str] | None = None, view_of: str | None = None, also: Mapping[str, Sequence[str]] | None = None,
+    brings: bool = False,
 ) -> Lens:  # fmt: skip
     """Before anything of a person is read: on record, with the reason where a full view is open. What it shows goes through the lens.
 
     `view_of` is what the view was opened on, where that is not the stream; `also` are further actions with their fields.
     """
     row = await before_reading(
-        conn, who, action, stream_id, fields, children=children, view_of=view_of or stream_id, also=also
+        conn, who, action, stream_id, fields, children=children, view_of=view_of or stream_id, also=also, brings=brings
     )
-    return Lens(row.why.startswith(FULL_VIEW), keys_in(conn, row.key))
+    stored = (row.stored or []) if brings else None
+    return Lens(row.why.startswith(FULL_VIEW), keys_in(conn, row.key), stored)
 
 
 class Asked(BaseModel):

@@ -18,7 +18,7 @@ from app.api.files import AS_ATTACHMENT
 from app.api.limits import address_of
 from app.api.need import look
 from app.api.problems import Problem
-from app.api.reading import content_of
+from app.api.reading import content_of, reading
 from app.api.reports import ReceiptCode, guessed
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -185,7 +185,7 @@ async def _made(
             by = await _desk_of_person(conn, opened[0]["by"])
             return paper_facts.supervision(sheet, leg, duty, opened[0]["note"], by)
         case Possible(Paper.PLACEMENT):
-            file = await cases.read_case(progress.case_id, conn, who, shouhu, Response())
+            file = await (await reading(conn, who, shouhu, progress.case_id)).file()
             findings = [e for e in timeline if e["kind"] == "safety_confirmed"]
             return paper_facts.placement(sheet, lens(shown, known), findings, file.get("found") or [])
         case Possible(Paper.FEEDBACK):

@@ -1,9 +1,9 @@
 """One person's reading of one case: what several answers or parts of a page show of it is found, put on record and opened once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Found, found, require, subject_of, told
@@ -13,7 +13,7 @@ from app.db.audit import before_reading
 from app.db.ledger import REPORTER
 from app.db.past import report_of
 from app.db.service import Service
-from app.db.vault import Keys, keys_for, opened, opened_one
+from app.db.vault import Keys, Row, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.disclosure import Told, as_known
 from app.domain.events import event_adapter
@@ -38,20 +38,24 @@ PROGRESS, TIMELINE = "progress", "timeline"
 """Those for whoever sees no content, and reads of a child all the same what its case has come to."""
 EXPLANATION = "explanation"
 """That for why the case runs as it does."""
+CHILDREN = select(tables.children).where(tables.children.c.case_id == bindparam("of"))
+REPORT = select(*(tables.reports.c[name] for name in ("case_id", "narrative", "family", "findings", "reporter"))).where(
+    tables.reports.c.case_id == bindparam("of")
+)
 NoteOf = Callable[[dict[str, Any], str | None], str | None]
 
 
 async def content_of(
-    conn: AsyncConnection, progress: Progress, keys: Keys | None = None
+    conn: AsyncConnection, progress: Progress, keys: Keys | None = None, stored: Iterable[Row] | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The children in the order of the report, in which the rules speak of them as well; and the reporter apart."""
+    """The children in the order of the report, in which the rules speak of them as well; and the reporter apart. `keys` and `stored`,
+    the rows of the children, are those at hand."""
     case_id, order = progress.case_id, [child.id for child in progress.children]
     keys = await keys_for(conn, case_id) if keys is None else keys
-    of_children = select(tables.children).where(tables.children.c.case_id == case_id)
-    children = await opened(conn, (await conn.execute(of_children)).mappings(), tables.children, keys=keys)
-    report = tables.reports.c
-    shown = (report.case_id, report.narrative, report.family, report.findings, report.reporter)
-    row = (await conn.execute(select(*shown).where(report.case_id == case_id))).mappings().one_or_none()
+    if stored is None:
+        stored = (await conn.execute(CHILDREN, {"of": case_id})).mappings()
+    children = await opened(conn, stored, tables.children, keys=keys)
+    row = (await conn.execute(REPORT, {"of": case_id})).mappings().one_or_none()
     said = await opened_one(conn, row, tables.reports, keys=keys) or {}
     reporter = said.pop("reporter", None) or {}
     content = {name: value for name, value in said.items() if name != "case_id"}
@@ -106,32 +110,51 @@ class Reading:
     async def file(self, *beside: str, reporter: bool = True) -> dict[str, Any]:
         """Where the case stands and what the person may know of it, and with `reporter` also who reported. `beside` are fields that
         will be read after it, so that one row of the audit says all."""
-        progress, rules, part = self.progress, await self.rules(), await self.part()
-        knows_reporter, header = self.may(Action.READ_REPORTER), part.header(progress)
-        answer: dict[str, Any] = {
-            "id": progress.case_id,
-            "case_no": self.case_no,
-            "version": progress.version,
-            "progress": header | ({"reporter_unit": ""} if part.whole and not knows_reporter else {}),
-            "planned": header["steps"],
-            "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules) if part.whole else None,
-        }
+        return (await self.read(*beside, reporter=reporter))()
+
+    async def read(self, *beside: str, reporter: bool = True) -> Callable[[], dict[str, Any]]:
+        """What makes the same, once all that it needs is on record and read."""
+        rules, part, knows_reporter = await self.rules(), await self.part(), self.may(Action.READ_REPORTER)
+        content = await self._content_shown(beside, knows_reporter, named=reporter and knows_reporter)
+
+        def file() -> dict[str, Any]:
+            progress, header = self.progress, part.header(self.progress)
+            return {
+                "id": progress.case_id,
+                "case_no": self.case_no,
+                "version": progress.version,
+                "progress": header | ({"reporter_unit": ""} if part.whole and not knows_reporter else {}),
+                "planned": header["steps"],
+                "closing_obstacles": closing_obstacles(progress, CloseReason.NEEDS_MET, rules) if part.whole else None,
+                **content(),
+            }
+
+        return file
+
+    async def _content_shown(
+        self, beside: Sequence[str], knows_reporter: bool, *, named: bool
+    ) -> Callable[[], dict[str, Any]]:
+        """What makes the part of a file that tells of people."""
         if not self.may(Action.READ_CONTENT):
             await self._note("read_case", PROGRESS)
-        else:
-            decides, sees = self.may(Action.ADOPT_PLAN), await self.sees()
-            fields = [*sees.fields, *(["found"] if decides else []), *beside]
-            named = reporter and knows_reporter
-            lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
-            content, who = await self._told()
-            hidden = hidden_from(who, knows=knows_reporter)
-            # until something was assessed, the report itself says who is suspected
-            known = as_known(content, await self._assessed()) if sees.of_suspicion and progress.grade else content
-            answer["content"] = lens.over((content, who))(sees.of(texts_without(known, hidden)))
-            answer |= await self._proposals() if decides else {}
-            if named:
-                answer["reporter"] = lens({name: value for name, value in who.items() if name != EARLIER})
-        return answer
+            return dict
+        decides, sees = self.may(Action.ADOPT_PLAN), await self.sees()
+        fields = [*sees.fields, *(["found"] if decides else []), *beside]
+        lens = await self._look(fields, {"read_reporter": ["reporter"]} if named else {})
+        content, who = await self._told()
+        # until something was assessed, the report itself says who is suspected
+        assessed = await self._assessed() if decides or (sees.of_suspicion and self.progress.grade) else None
+        proposals = await self._proposals(assessed) if decides and assessed else dict
+
+        def shown() -> dict[str, Any]:
+            hidden, see = hidden_from(who, knows=knows_reporter), lens.over((content, who))
+            known = as_known(content, assessed) if sees.of_suspicion and self.progress.grade else content
+            told = {"content": see(sees.of(texts_without(known, hidden))), **proposals()}
+            return told | (
+                {"reporter": see({name: value for name, value in who.items() if name != EARLIER})} if named else {}
+            )
+
+        return shown
 
     async def timeline(self) -> list[dict[str, Any]]:
         """Who did what, when, by which clause; every rung with its planned instant and its recipients."""
@@ -168,19 +191,22 @@ class Reading:
         """On record, unless it is already."""
         if not self._on_record.issuperset(fields):
             case_id = self.progress.case_id
-            self._lens = await look(self.conn, self.who, "read_content", case_id, list(fields), also=also)
+            brings = self._content is None
+            self._lens = await look(
+                self.conn, self.who, "read_content", case_id, list(fields), also=also, brings=brings
+            )
             self._on_record.update(fields)
         return self._lens
 
     async def _told(self) -> tuple[dict[str, Any], dict[str, Any]]:
         if self._content is None:
-            self._content = await content_of(self.conn, self.progress, self._lens.keys)
+            self._content = await content_of(self.conn, self.progress, self._lens.keys, self._lens.stored)
         return self._content
 
     async def _assessed(self) -> ReportFacts | None:
         """The facts of the report with what was found since."""
         if not self._facts:
-            self._facts = (await report_of(self.conn, self.progress.case_id),)
+            self._facts = (await report_of(self.conn, self.progress.case_id, self._lens.keys),)
         return self._facts[0]
 
     async def _recorded(self) -> Sequence[RowMapping]:
@@ -218,20 +244,22 @@ class Reading:
 
         return note_of
 
-    async def _proposals(self) -> dict[str, Any]:
-        """What the rules of the case find in its report and in what has happened since, for those who decide on it; kept nowhere."""
-        facts = await self._assessed()
-        if facts is None:
-            return {}
+    async def _proposals(self, facts: ReportFacts) -> Callable[[], dict[str, Any]]:
+        """What makes what the rules of the case find in its report and in what has happened since, for those who decide on it; kept
+        nowhere."""
         pack = await self.shouhu.ledger.pack(self.conn, self.progress.policy)
-        children = pack.found(facts, self.progress.happened)
-        sources = dict.fromkeys(source for child in children for source in child.sources)
-        return {
-            "found": [
-                child.model_dump(mode="json", exclude={"near": True, "benefits": {"near"}}) for child in children
-            ],
-            "sources": [cite(source).model_dump() for source in sources],
-        }
+
+        def proposals() -> dict[str, Any]:
+            children = pack.found(facts, self.progress.happened)
+            sources = dict.fromkeys(source for child in children for source in child.sources)
+            return {
+                "found": [
+                    child.model_dump(mode="json", exclude={"near": True, "benefits": {"near"}}) for child in children
+                ],
+                "sources": [cite(source).model_dump() for source in sources],
+            }
+
+        return proposals
 
 
 async def reading(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: str) -> Reading:

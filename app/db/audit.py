@@ -6,7 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Boolean, ColumnElement, Row, Select, and_, bindparam, cast, func, or_, select, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Row,
+    Select,
+    TextualSelect,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,20 +60,29 @@ OPEN_VIEW = f"""
     select '{FULL_VIEW}' || v.reason from full_views v
     where v.person_id = :person and v.stream_id = :view_of and v.until > clock_timestamp() order by v.opened_at desc limit 1
 """
-READ = text(f"""
+READ = f"""
+    with theirs as materialized (select {{shown}} from children where case_id = :stream)
     insert into audit (person_id, behalf, agency, action, stream_id, fields, children, why, outcome, trace_id)
     select :person, :behalf, :agency, one.action, :stream, array(select jsonb_array_elements_text(one.fields))::varchar[],
-           coalesce(cast(:children as varchar[]),
-                    (select array_agg(id order by id) from children where case_id = :stream), '{{}}'),
+           coalesce(cast(:children as varchar[]), (select array_agg(id order by id) from theirs), '{{{{}}}}'),
            coalesce(:why, ({OPEN_VIEW}), (select {WHY} from cases c where c.id = :stream), 'office'), :outcome, :trace
     from jsonb_each(:acts) one(action, fields)
     returning coalesce(({UNSEALED}), 0) as waited, why,
-              (select row(k.stream_id, k.wrapped, k.kek_id) from data_keys k where k.stream_id = :stream) as key
-""").bindparams(
-    bindparam("acts", type_=JSONB), *(bindparam(name, type_=ARRAY(String)) for name in ("children", "desks", "agencies")),
-    *(bindparam(name, type_=String) for name in ("person", "behalf", "agency", "stream", "view_of", "why", "outcome", "trace", "top")),
-    bindparam("everything", type_=Boolean),
-)  # fmt: skip
+              (select row(k.stream_id, k.wrapped, k.kek_id) from data_keys k where k.stream_id = :stream) as key, {{brought}} as stored
+"""
+
+
+def _read(shown: str, brought: str) -> TextualSelect:
+    said = text(READ.format(shown=shown, brought=brought)).bindparams(
+        bindparam("acts", type_=JSONB), *(bindparam(name, type_=ARRAY(String)) for name in ("children", "desks", "agencies")),
+        *(bindparam(name, type_=String) for name in ("person", "behalf", "agency", "stream", "view_of", "why", "outcome", "trace", "top")),
+        bindparam("everything", type_=Boolean),
+    )  # fmt: skip
+    return said.columns(column("waited"), column("why"), column("key"), column("stored", JSONB))
+
+
+SAYS, BRINGS = _read("id", "null"), _read("*", "(select jsonb_agg(to_jsonb(theirs)) from theirs)")
+"""The second brings along the rows of the children whom the line names, as they are stored, for whoever reads them next."""
 
 
 class AuditUnavailable(Exception):
@@ -69,13 +92,14 @@ class AuditUnavailable(Exception):
 async def on_record(
     conn: AsyncConnection, who: Actor, action: str, stream_id: str | None, fields: Sequence[str], *,
     children: Sequence[str] | None = None, why: str | None = None, outcome: str = "done", view_of: str | None = None,
-    also: Mapping[str, Sequence[str]] | None = None,
+    also: Mapping[str, Sequence[str]] | None = None, brings: bool = False,
 ) -> Row[Any]:  # fmt: skip
     """Write the row; `waited` are the seconds that the oldest one has waited for its seal. Children of a case are found where none
     are named.
 
     `why` is the reason that was given, or that of the full view which the reader has open on `view_of`, or what opens the case to
-    them. `also` are further actions of the same moment with their fields, a row each.
+    them. `also` are further actions of the same moment with their fields, a row each. Where it `brings` them, `stored` are the rows of
+    the children of the case.
     """
     allowed = scope(who)
     row: dict[str, Any] = {
@@ -86,7 +110,7 @@ async def on_record(
         "agencies": [agency.value for agency in allowed.agencies], "everything": allowed.everything,
     }  # fmt: skip
     try:
-        return (await conn.execute(READ, row)).all()[0]
+        return (await conn.execute(BRINGS if brings else SAYS, row)).all()[0]
     except DBAPIError as failure:
         if is_away(failure):
             raise
@@ -96,13 +120,16 @@ async def on_record(
 async def before_reading(
     conn: AsyncConnection, who: Actor, action: str, stream_id: str | None, fields: Sequence[str], *,
     children: Sequence[str] | None = None, why: str | None = None, view_of: str | None = None,
-    also: Mapping[str, Sequence[str]] | None = None,
+    also: Mapping[str, Sequence[str]] | None = None, brings: bool = False,
 ) -> Row[Any]:  # fmt: skip
-    """On record, or AuditUnavailable: `why` is the reason that stands there, `key` the stored key of the stream, if it has one.
+    """On record, or AuditUnavailable: `why` is the reason that stands there, `key` the stored key of the stream, if it has one,
+    `stored` what it `brings`.
 
     Refused as well where rows have waited too long for a seal, for they could be changed unseen.
     """
-    row = await on_record(conn, who, action, stream_id, fields, children=children, why=why, view_of=view_of, also=also)
+    row = await on_record(
+        conn, who, action, stream_id, fields, children=children, why=why, view_of=view_of, also=also, brings=brings
+    )
     waited = timedelta(seconds=row.waited)
     if waited > ALARM_AFTER:
         log.error("audit_not_sealed", seconds=round(waited.total_seconds()))

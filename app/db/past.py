@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.audit import before_reading
-from app.db.vault import opened, opened_one
+from app.db.vault import Keys, opened, opened_one
 from app.domain.access import Actor
 from app.domain.facts import ChildSeen, ReportFacts
 
@@ -37,22 +37,24 @@ class Assessed(NamedTuple):
     seen: tuple[ChildSeen, ...]
 
 
-async def report_of(conn: AsyncConnection, case_id: str) -> ReportFacts | None:
-    """The facts of one report, with what assessments have found since."""
+async def report_of(conn: AsyncConnection, case_id: str, keys: Keys | None = None) -> ReportFacts | None:
+    """The facts of one report, with what assessments have found since; `keys` are those at hand."""
     report = tables.reports.c
     row = (
         (await conn.execute(select(report.case_id, report.facts).where(report.case_id == case_id)))
         .mappings()
         .one_or_none()
     )
-    found = await opened_one(conn, row, tables.reports)
+    found = await opened_one(conn, row, tables.reports, keys=keys)
     if not found or not found["facts"]:
         return None
-    assessed = await assessed_of(conn, [case_id])
+    assessed = await assessed_of(conn, [case_id], keys)
     return with_assessed(ReportFacts.model_validate(found["facts"]), assessed.get(case_id, ()))
 
 
-async def assessed_of(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, tuple[Assessed, ...]]:
+async def assessed_of(
+    conn: AsyncConnection, case_ids: Collection[str], keys: Keys | None = None
+) -> dict[str, tuple[Assessed, ...]]:
     """What assessments of these cases found of the children, the oldest first."""
     content = tables.contents.c
     event = tables.events.c
@@ -63,7 +65,7 @@ async def assessed_of(conn: AsyncConnection, case_ids: Collection[str]) -> dict[
     )
     found: defaultdict[str, tuple[Assessed, ...]] = defaultdict(tuple)
     rows = (await conn.execute(query.order_by(content.stream_id, content.version))).mappings()
-    for row in await opened(conn, rows, tables.contents):
+    for row in await opened(conn, rows, tables.contents, keys=keys):
         seen = tuple(ChildSeen.model_validate(one) for one in (row["body"] or {}).get("seen", ()))
         found[row["stream_id"]] += (Assessed(row["version"], row["at"], seen),)
     return found

@@ -16,9 +16,9 @@ FRESH = timedelta(minutes=1)
 """A session is written as seen at most so often."""
 
 
-async def actor_by_token(conn: AsyncConnection, token: str) -> Actor | None:
+async def actor_by_token(conn: AsyncConnection, token: str, *, plans: str = walls.WIDELY) -> Actor | None:
     """The active person with this token; the transaction sees from now on what that person may see."""
-    row = await walls.entered(conn, token_hash(token))
+    row = await walls.entered(conn, token_hash(token), plans=plans)
     return _actor(row) if row else None
 
 
@@ -41,16 +41,19 @@ async def actor_by_key(conn: AsyncConnection, secret: str, now: datetime) -> Act
     )  # fmt: skip
 
 
-async def actor_by_session(conn: AsyncConnection, token: str, now: datetime, *, is_seen: bool = True) -> Actor | None:
+async def actor_by_session(
+    conn: AsyncConnection, token: str, now: datetime, *, is_seen: bool = True, plans: str = walls.WIDELY
+) -> Actor | None:
     """The active person whose session this is; their sight likewise. It is seen again, unless nobody did anything."""
     digest = token_hash(token)
-    row = await walls.resumed(conn, {"digest": digest, "seen_after": now - IDLE, "began_after": now - ABSOLUTE})
+    session = {"digest": digest, "seen_after": now - IDLE, "began_after": now - ABSOLUTE}
+    row = await walls.resumed(conn, session, plans=plans)
     if row is None:
         return None
     if not is_seen:
         return _actor(row)
-    session = tables.sessions.c
-    seen = update(tables.sessions).where(session.token_hash == digest, session.seen_at < now - FRESH)
+    stored = tables.sessions.c
+    seen = update(tables.sessions).where(stored.token_hash == digest, stored.seen_at < now - FRESH)
     await conn.execute(seen.values(seen_at=now))
     return _actor(row)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, any_, cast, func, select, text
+from sqlalchemy import ColumnElement, Row, TextualSelect, any_, cast, column, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import String
@@ -55,8 +55,23 @@ PASSES = text(
     "select rolname from pg_roles where rolname = current_user and (rolsuper or rolbypassrls or exists"
     " (select from pg_class where relowner = pg_roles.oid and relkind = 'r' and relnamespace = 'public'::regnamespace))"
 )
-ENTER = text("select * from shouhu_enter(:digest)")
-RESUME = text("select * from shouhu_resume(:digest, :seen_after, :began_after)")
+PERSON = ("id", "agency", "desk", "roles", "division", "unit", "also")
+"""What is asked of whoever enters. Named, so that what SQLAlchemy makes of a row is made once."""
+WIDELY, OF_ONE = "null", "set_config('plan_cache_mode', 'auto', true) || set_config('random_page_cost', '1.1', true)"
+"""How what follows is planned: for what the person sees, or once for all, where it is found by its keys; and by them also where the
+planner would read all of a few hundred cases for each wall."""
+
+
+def _enters(by: str) -> dict[str, TextualSelect]:
+    asked = ", ".join(PERSON)
+    return {
+        plans: text(f"select {asked}, {plans} as plans from {by}").columns(*map(column, PERSON))
+        for plans in (WIDELY, OF_ONE)
+    }
+
+
+ENTER = _enters("shouhu_enter(:digest)")
+RESUME = _enters("shouhu_resume(:digest, :seen_after, :began_after)")
 ENTER_KEY = text("select * from shouhu_enter_key(:digest, :at)")
 REACH = text("select shouhu_reach(:reach, :books)")
 SIT = text("select * from shouhu_sit(:absent, :deputy, :at)")
@@ -99,9 +114,9 @@ async def reaching(conn: AsyncConnection, *, district: bool = False, books: Iter
     await conn.execute(REACH, {"reach": "district" if district else "", "books": ",".join(books)})
 
 
-async def entered(conn: AsyncConnection, digest: str) -> Row[Any] | None:
+async def entered(conn: AsyncConnection, digest: str, *, plans: str = WIDELY) -> Row[Any] | None:
     """The person with this token, whose sight the transaction has from now on."""
-    return (await conn.execute(ENTER, {"digest": digest})).one_or_none()
+    return (await conn.execute(ENTER[plans], {"digest": digest})).one_or_none()
 
 
 async def entered_by_key(conn: AsyncConnection, digest: str, at: datetime) -> Row[Any] | None:
@@ -109,9 +124,9 @@ async def entered_by_key(conn: AsyncConnection, digest: str, at: datetime) -> Ro
     return (await conn.execute(ENTER_KEY, {"digest": digest, "at": at})).one_or_none()
 
 
-async def resumed(conn: AsyncConnection, session: Mapping[str, Any]) -> Row[Any] | None:
+async def resumed(conn: AsyncConnection, session: Mapping[str, Any], *, plans: str = WIDELY) -> Row[Any] | None:
     """The person whose session it is, while it is good: likewise."""
-    return (await conn.execute(RESUME, session)).one_or_none()
+    return (await conn.execute(RESUME[plans], session)).one_or_none()
 
 
 async def seated(conn: AsyncConnection, seat: Mapping[str, Any]) -> Row[Any] | None:

@@ -28,12 +28,16 @@ BROKEN = {
 CHILD = {"residence_division": "110106101", "residence": "某街1号", "school": "示例小学"}
 
 
+AT_ONCE = "create trigger broken before insert on audit for each row execute function broken()"
+AT_THE_COMMIT = "create constraint trigger broken after insert on audit deferrable initially deferred for each row execute function broken()"
+
+
 @contextlib.asynccontextmanager
-async def broken(engine, how):
+async def broken(engine, how, when=AT_ONCE):
     """While this lasts, no row of the audit can be written."""
     async with engine.begin() as conn:
         await conn.execute(text(BROKEN[how]))
-        await conn.execute(text("create trigger broken before insert on audit for each row execute function broken()"))
+        await conn.execute(text(when))
     try:
         yield
     finally:
@@ -177,6 +181,18 @@ async def test_figures_are_made_of_reports_only_once_that_is_on_record(api):
     query = select(row.children).where(row.trace_id == read.headers["X-Trace-Id"], row.action == "outcomes")
     async with api.service.engine.connect() as conn:
         assert child in (await conn.execute(query)).scalar_one()
+
+
+async def test_nothing_leaves_before_its_row_is_committed_though_the_answer_is_made_meanwhile(api):
+    case_id, secret = await _report(api)
+    paths = [f"/v1/cases/{case_id}{part}" for part in ("", "/timeline")]
+    await api.opened("civil.supervisor.1", f"/v1/cases/{case_id}")
+    before = [(await api.get("civil.supervisor.1", path)).text for path in paths]
+    assert [secret in shown for shown in before] == [True, True]
+    async with broken(api.service.engine, "the row fails", AT_THE_COMMIT):
+        for path in paths:
+            answer = await api.get("civil.supervisor.1", path)
+            assert (answer.status_code >= 500, secret in answer.text) == (True, False), path
 
 
 async def test_a_command_that_cannot_be_put_on_record_changes_nothing(api):
