@@ -1,6 +1,6 @@
 """What every sheet of a book has in common, and the empty one that an import wants: names, pick lists, notes and an example."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -58,10 +58,12 @@ def width(column: SheetColumn) -> int:
 
 def template(
     ledger: Ledger, seen: Sequence[Section], divisions: dict[str, str], now: datetime, path: Path, *, registers: bool,
-    cares: bool,
+    cares: bool, communities: Collection[str] = (),
 ) -> None:  # fmt: skip
     """What an import wants: names, pick lists, notes and an example; it holds nobody's data."""
-    every = layout_of(ledger.rows_of, [c.code for c in ledger.for_sections(seen)], divisions, cares=cares)
+    every = layout_of(
+        ledger.rows_of, [c.code for c in ledger.for_sections(seen)], divisions, cares=cares, communities=communities
+    )
     columns = [c for c in every if c.is_used(ledger.rows_of)]
     columns += REGISTERING if registers and ledger.rows_of is RowsOf.CHILDREN else ()
     made = Book(path, f"{ledger.zh} 导入模板 {now.astimezone(BEIJING):%Y-%m-%d}")

@@ -139,7 +139,7 @@ async def _register(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]
         rest = (
             name for name in one.values if name not in (*REPORTED, FileField.GUARDIANS, FileField.RESIDENCE_DIVISION)
         )
-        more = [_command(sheet, one.once, command.division, 0, name, one.values[name]) for name in rest]
+        more = [_command(sheet, one.once, command.division, 0, name, one.values[name], one.community) for name in rest]
         asked[file_id(one.once)] = [command, *more]
         content[file_id(one.once)] = {tables.children: [row]}
     if asked:
@@ -175,7 +175,7 @@ async def _enter(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -
     """The changed values of these rows, each by the path of its field."""
     asked = {
         file_id(one.record.child_id): [
-            _command(sheet, one.record.child_id, one.record.division, _version(one.record, name), name, value)
+            _command(sheet, one.record.child_id, one.record.division, _version(one.record, name), name, value, one.community)
             for name, value in one.values.items()
         ]
         for one in some if one.record
@@ -226,10 +226,13 @@ def _version(record: ChildRecord, name: FileField) -> int:
     return entry.version if entry else 0
 
 
-def _command(sheet: Sheet, child: str, division: str, seen: int, name: FileField, value: Any) -> EnterChange:
+def _command(
+    sheet: Sheet, child: str, division: str, seen: int, name: FileField, value: Any, community: str | None = None
+) -> EnterChange:
     evidence = f"{sheet.book.zh}导入 {sheet.job.id}"
     return EnterChange(
         by=sheet.who, child_id=child, division=division, field=name, seen=seen,
         moves_to=str(value) if name is FileField.RESIDENCE_DIVISION else None,
+        community=community if name is FileField.COMMUNITY else None,
         content={"value": value, "evidence": evidence},
     )  # fmt: skip

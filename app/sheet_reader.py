@@ -21,6 +21,7 @@ from app.api.ledgers import within
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import records_of
+from app.db.communities import listed
 from app.db.ledger import Ledger
 from app.db.marks import marks_of
 from app.db.receipts import Receipts
@@ -101,6 +102,8 @@ class Planned:
     """The id of a new child; the same row means the same child."""
     registration: Registration | None = None
     values: dict[FileField, Any] = field(default_factory=dict)
+    community: str | None = None
+    """The entry in the street's list of the community that it names."""
     care: dict[str, Any] = field(default_factory=dict)
     """An arrangement with a delegate, by its parts."""
     visit: VisitSaid | None = None
@@ -134,6 +137,8 @@ class Reader:
 
     def __init__(self, sheet: Sheet, conn: AsyncConnection, names: dict[str, str]) -> None:
         self._sheet, self._conn, self._divisions = sheet, conn, names
+        self._communities = dict[str, str]()
+        """The ids of those of the sender's street, by name."""
         seen = sheet.rules.file.seen_by(sheet.who.agency)
         codes = [column.code for column in sheet.book.ledger().for_sections(seen)]
         self.rows_of = sheet.book.ledger().rows_of
@@ -160,7 +165,10 @@ class Reader:
         return and_(or_(within(who, self._sheet.book.ledger()), unverified), sighted(who))
 
     async def learn(self) -> None:
-        """Those of whom a name, a number or a birth date was corrected: the marks of all others find them batch by batch."""
+        """The communities of the sender's street; and those of whom a name, a number or a birth date was corrected: the marks of all
+        others find them batch by batch."""
+        if street := next(iter(divisions(self._sheet.who)), None):
+            self._communities = {name: one for one, name in (await listed(self._conn, street)).items()}
         child, file = tables.children.c, tables.child_files.c
         renamed = select(file.child_id).where(file.progress["counts"].op("?|")(cast(list(IDENTITY), ARRAY(String))))
         await self._meet(child.id.in_(renamed))
@@ -285,8 +293,11 @@ class Reader:
         if cares:
             care = read_care(row, one.record)
             one.faults, one.care = one.faults + care.faults, care.values
-        said = read_row(row, one.record, self._divisions, self._sheet.today)
+        own = one.record is None or one.record.division in divisions(self._sheet.who)
+        known = self._communities if own else ()  # of a child who has moved away the next street enters it
+        said = read_row(row, one.record, self._divisions, self._sheet.today, known)
         one.faults += said.faults
+        one.community = self._communities.get(said.values.get(FileField.COMMUNITY, ""))
         for name, value in said.values.items():
             self._value(one, name, value)
         if one.once and not divisions(self._sheet.who):

@@ -39,7 +39,7 @@ PLAIN = {
     "calendars": "confirmed_until reason set_by",
     "case_outcomes": "case_id policy since children",
     "cases": "id policy progress division stage urgency branch lead reporter_unit rung linked_to agencies desks about",
-    "child_files": "id policy progress division child_id desks merged_into",
+    "child_files": "id policy progress division child_id desks merged_into community",
     "children": "id case_id sex division marks",
     "circulars": "month body",
     "commands": "stream_id person_id key digest kind",
@@ -76,7 +76,7 @@ PLAIN = {
     "survey_answers": "id survey month marks",
     "survey_invitations": "code_hash survey issued_by issued_on",
     "tasks": "case_id subject kind task agency desk stage basis urgency division state holder rung next_rung delivery",
-    "watches": "id policy progress division child_id case_id grade desk offered_to",
+    "watches": "id policy progress division child_id case_id grade desk offered_to community",
 }
 """Columns that can hold words and hold nobody's: ids, codes, dates of the law, keyed hashes, official names of offices and staff."""
 SEALED = (

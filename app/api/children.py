@@ -17,6 +17,7 @@ from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import division_of, own_id, records_of
+from app.db.communities import listed, street_of
 from app.db.doubles import compared, doubles_of, find_different, tell_district
 from app.db.need import open_on
 from app.db.rules import Pack
@@ -57,6 +58,7 @@ VALUES: dict[FileField, TypeAdapter[Any]] = {
     FileField.GUARDIANS: TypeAdapter(list[FamilyMember]), FileField.MEANS: TypeAdapter(Means),
 }  # fmt: skip
 """What each field may hold."""
+NOT_LISTED = "不在该街道（乡镇）的社区（村）名录内 · It is not in the list of communities of that street."
 
 
 class EnteredValue(BaseModel):
@@ -250,16 +252,32 @@ async def enter_change(
     if (
         entered.field in WHOLE
         or not who.has(*DESK_STAFF)
+        or (
+            entered.field is FileField.COMMUNITY and not who.agency.is_territorial
+        )  # else the list would tell of a street kept back
         or SECTION_OF[entered.field] not in pack.file.seen_by(who.agency)
     ):
         raise Refused(RefusalCode.NOT_ALLOWED)
-    value = _valid(entered)
+    value, community = _valid(entered), None
+    if entered.field is FileField.COMMUNITY:
+        community, value = await _community(conn, own, str(value))
     command = cf.EnterChange(
         by=who, child_id=own, division=await division_of(conn, own), field=entered.field, seen=entered.seen, note=entered.note,
+        community=community,
         moves_to=str(value) if entered.field is FileField.RESIDENCE_DIVISION else None,
         content={"value": value, "evidence": entered.evidence},
     )  # fmt: skip
     return await perform(conn, shouhu, command, own, None, response, idempotency_key, if_match)
+
+
+async def _community(conn: Conn, child: str, said: str) -> tuple[str, str]:
+    """The entry of the list of the child's street that is meant, by its id or its name, with that name."""
+    known = await listed(conn, await street_of(conn, child))
+    found = next(((one, name) for one, name in known.items() if said in (one, name)), None)
+    if found is None:
+        fault = {"type": "unknown_reference", "loc": ("body", "value"), "msg": NOT_LISTED, "input": said}
+        raise RequestValidationError([fault])
+    return found
 
 
 def _valid(entered: EnteredValue) -> JsonValue:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.children import concerned_by_joined, rules_of
+from app.api.communities import Community, placed_in
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of, read_cursor
 from app.api.problems import Problem
@@ -262,7 +263,7 @@ async def read_ledger(
     unfinished: Annotated[
         bool, Query(description="Only children of whom something is missing, late or not verified.")
     ] = False,
-    cursor: Cursor = None, limit: Limit = 50,
+    community: Community = None, cursor: Cursor = None, limit: Limit = 50,
 ) -> LedgerPage:  # fmt: skip
     """A page of a book. Names and numbers are masked unless `use` says why they are needed, which is on record and takes two persons
 
@@ -280,7 +281,7 @@ async def read_ledger(
     today = day_of(now)
     while not rows and looked < LOOKED_AT:
         chosen = await chosen_by_columns(conn, who, ledger, cursor, limit)
-        ids = await those_within(conn, who, ledger, chosen)
+        ids = await those_within(conn, who, ledger, chosen, community)
         await audit_read(conn, who, "read_ledger", f"ledger-{code}", [code, *codes], children=ids, why=why)
         for line in await held(conn, who, book, findings, ids, today):
             if unfinished and not needs_work(codes, line, now):
@@ -316,10 +317,18 @@ async def chosen_by_columns(
     return await page_of(conn, query, Listed, by, cursor=cursor, limit=limit)
 
 
-async def those_within(conn: AsyncConnection, who: Actor, ledger: Ledger, chosen: Page[Listed]) -> list[str]:
-    """Of these, in their order, those whom the book reaches."""
+async def those_within(
+    conn: AsyncConnection, who: Actor, ledger: Ledger, chosen: Page[Listed], community: str | None = None
+) -> list[str]:
+    """Of these, in their order, those whom the book reaches; of one community, where that is asked, by their watch or else their file."""
     child, ids = tables.children.c, [one.id for one in chosen.items]
-    reached = set((await conn.execute(select(child.id).where(one_of(child.id, ids), within(who, ledger)))).scalars())
+    query = select(child.id).where(one_of(child.id, ids), within(who, ledger))
+    if community:
+        watched, filed = tables.watches.alias("placed"), tables.child_files.alias("filed")
+        watch, file = watched.c, filed.c
+        query = query.outerjoin(watched, watch.child_id == child.id).outerjoin(filed, file.child_id == child.id)
+        query = query.where(await placed_in(conn, who, func.coalesce(watch.community, file.community), community))
+    reached = set((await conn.execute(query)).scalars())
     return [one for one in ids if one in reached]
 
 

@@ -57,6 +57,10 @@ def signed_in(actor: Actor) -> str:
     return YES
 
 
+def _staff(actor: Actor) -> str:
+    return YES if actor.has(*STAFF) and not actor.has(*ADMINS) else REFUSED
+
+
 def _in_a_list(actor: Actor) -> str:
     """A list holds the cases that may be seen, and is empty for whoever sees none."""
     return YES if scope(actor).admits(SUBJECT) else NOTHING
@@ -203,6 +207,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "survey_results": ("oversight", _overseer),
     "invite_to_survey": ("oversight", _overseer),
     "findings": ("read_statistics, sight", _on_the_board),
+    "communities": ("staff", _staff),
     "watches": ("the desk that watches", _nothing),
     "offered_watches": ("the desk that watches", _nothing),
     **dict.fromkeys(("due_visits", "due_visit"), ("the desk that watches", _nothing)),

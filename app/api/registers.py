@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import ColumnElement, Numeric, Row, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Numeric, Row, Select, and_, cast, func, or_, select
 
 from app.api.answers import ETAG
 from app.api.children import sighted
@@ -314,7 +314,7 @@ async def _require_known(
         faults.append(_unknown("division"))
     for spec in rules.registers[entry.book].fields:
         named = entry.fields.get(spec.code)
-        if spec.type in (FieldType.CASE, FieldType.CHILD) and named == before.get(spec.code):
+        if spec.type in (FieldType.CASE, FieldType.CHILD, FieldType.PERSON) and named == before.get(spec.code):
             continue
         if named is not None and not await _is_known(conn, who, rules, spec, named):
             faults.append(_unknown("fields", spec.code))
@@ -338,9 +338,19 @@ async def _is_known(conn: Conn, who: Actor, rules: Policy, spec: FieldSpec, name
             query = query.where(kept.seen(sight(who, rules.registers[spec.book])))
         case FieldType.SERVICE:
             return named in rules.catalogue
+        case FieldType.PERSON:
+            query = colleagues(who).where(tables.people.c.id == named)
         case _:
             return True
     return (await conn.execute(query)).first() is not None
+
+
+def colleagues(who: Actor) -> Select[Any, Any]:
+    """Accounts that an entry may name, with what they are called: of a street with its committee those of both, else of the own desk."""
+    person = tables.people.c
+    own = and_(person.division == who.division, person.agency.in_([Agency.STREET.value, Agency.COMM.value]))
+    here = own if who.agency.is_territorial and who.division else person.desk == who.desk
+    return select(person.id, person.name).where(person.is_active, here).order_by(person.id)
 
 
 def nameable(who: Actor) -> ColumnElement[bool]:

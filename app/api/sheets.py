@@ -23,6 +23,7 @@ from app.api.strict import StrictRoute
 from app.db import sheet_jobs as jobs
 from app.db.approvals import spend
 from app.db.audit import REFUSED, before_reading, on_record
+from app.db.communities import listed
 from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
@@ -117,8 +118,9 @@ async def ledger_template(code: str, conn: Conn, who: Who, shouhu: Shouhu) -> Re
     with tempfile.TemporaryDirectory(prefix="shouhu-sheet-") as place:
         path = Path(place) / "template.xlsx"
         sections = rules.file.seen_by(who.agency)
+        own = tuple((await listed(conn, who.division)).values()) if who.division and divisions(who) else ()
         fills = {"registers": bool(divisions(who)), "cares": arranges(who)}
-        await asyncio.to_thread(template, ledger, sections, names, now, path, **fills)
+        await asyncio.to_thread(template, ledger, sections, names, now, path, **fills, communities=own)
         return Response(path.read_bytes(), media_type=MEDIA_TYPE, headers=_named(f"{ledger.zh}-模板"))
 
 

@@ -5,6 +5,7 @@ from pydantic import Field
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.api.communities import Community, placed_in
 from app.api.context import Conn, Who, at_desk_of, unconcerned
 from app.api.need import Lens, look
 from app.api.pages import Cursor, Limit, Page, page_of
@@ -22,7 +23,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.watch import child_of
 
 router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)
-SHOWN = (FileField.NAME, FileField.RESIDENCE)
+SHOWN = (FileField.NAME, FileField.RESIDENCE, FileField.COMMUNITY)
 
 
 class DueVisit(WatchRow):
@@ -30,6 +31,7 @@ class DueVisit(WatchRow):
 
     name: str
     residence: str
+    community: str
     is_full: bool = False
     several: list[Relation] = Field(
         default=[],
@@ -39,15 +41,16 @@ class DueVisit(WatchRow):
 
 @router.get("/visits", operation_id="due_visits")
 async def due_visits(
-    conn: Conn, who: Who, warned: bool = False, cursor: Cursor = None, limit: Limit = 20
+    conn: Conn, who: Who, warned: bool = False, community: Community = None, cursor: Cursor = None, limit: Limit = 20
 ) -> Page[DueVisit]:  # fmt: skip
     """The next visit of each child under watch by the caller's desk, the earliest first; where asked, only of those with a warning that
-    waits to be verified. On record before it leaves."""
+    waits to be verified, or of one community. On record before it leaves."""
     watch = tables.watches.c
     stored = [name for name in WatchRow.model_fields if name in watch]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
     query = query.where(func.jsonb_array_length(watch.progress["warnings"]) > 0) if warned else query
+    query = query.where(await placed_in(conn, who, watch.community, community))
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     children = [row.child_id for row in page.items]
     if not children:

@@ -10,6 +10,7 @@ from sqlalchemy import and_, or_, select, true
 
 from app.api.answers import ETAG
 from app.api.children import found_of, rules_of
+from app.api.communities import Community, placed_in
 from app.api.context import Conn, Shouhu, Who, at_desk_of, unconcerned
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -163,12 +164,15 @@ class Watched(BaseModel):
 
 
 @router.get("/watches", operation_id="watches")
-async def watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WatchRow]:
-    """The children under watch by the caller's desk, the next visit first."""
+async def watches(
+    conn: Conn, who: Who, community: Community = None, cursor: Cursor = None, limit: Limit = 100
+) -> Page[WatchRow]:
+    """The children under watch by the caller's desk, the next visit first; on wish of one community."""
     watch = tables.watches.c
     stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at", "returns_on")]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    query = query.where(await placed_in(conn, who, watch.community, community))
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     return Page(items=[row_of(one) for one in page.items], next=page.next)
 

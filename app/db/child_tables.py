@@ -13,6 +13,7 @@ child_files = Table(
     Column("child_id", Id, nullable=False, unique=True),
     Column("desks", ARRAY(String(40)), nullable=False),
     Column("merged_into", Id),
+    Column("community", Id),
     Index("ix_child_files_behind", "id", postgresql_where=text("version > conducted_version")),
     Index("ix_child_files_merged_into", "merged_into", postgresql_where=text("merged_into is not null")),
     Index("ix_child_files_desks", "desks", postgresql_using="gin", postgresql_where=text("is_open")),

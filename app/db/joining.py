@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -16,7 +16,7 @@ from app.domain.access import ENGINE
 from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.belonging import Belong
 from app.domain.child_file import file_id
-from app.domain.handover import OfferWatch
+from app.domain.handover import OfferWatch, PlaceWatch
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
 from app.domain.terms import CloseReason
@@ -56,6 +56,24 @@ async def moved(ledger: "Ledger", conn: AsyncConnection, child: str, division: s
     if watch and watch.is_open and watch.division != division and len(division) == len(watch.division):
         with suppress(Refused):
             await ledger.record(conn, watch.watch_id, OfferWatch(by=ENGINE, division=division), now=now)
+
+
+async def placed(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:
+    """The watch goes by the community that counts in the child's file, where it is one of the street that watches: in its own, else in
+    one that was joined to it."""
+    watch, file = await _watch(conn, going_on := await watched_as(conn, child)), tables.child_files.c
+    if watch is None:
+        return
+    query = select(file.division, file.community)
+    primary = select(file.merged_into).where(file.child_id == going_on, file.merged_into.is_not(None)).scalar_subquery()
+    one = or_(file.child_id == going_on, file.child_id == primary, file.merged_into.in_([going_on, primary]))
+    rows = await conn.execute(query.where(one).order_by(file.merged_into.is_not(None), file.child_id))
+    here = [
+        row.community for row in rows if row.division == watch.division
+    ]  # of one who has moved, the watch may not have gone along yet
+    community = next(filter(None, here), None)
+    if here and community != watch.community:
+        await ledger.record(conn, watch.watch_id, PlaceWatch(by=ENGINE, community=community), now=now)
 
 
 async def given_back(

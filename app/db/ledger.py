@@ -14,7 +14,7 @@ from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
-from app.db.joining import given_back, join, moved, part
+from app.db.joining import given_back, join, moved, part, placed
 from app.db.linked import REACHES_OTHERS, keep_apart, lock_together, require_overseen
 from app.db.rules import Rules
 from app.db.streams import CASE, ROUND, Kind, kind_of, progress_of, stream_row
@@ -26,6 +26,7 @@ from app.domain.case import file_report
 from app.domain.child_file import ChangePassed
 from app.domain.child_terms import FileField
 from app.domain.disclosure import told_to
+from app.domain.handover import WatchTaken
 from app.domain.own_part import Part, part_of
 from app.domain.policy import Policy
 from app.domain.progress import Answer, Progress
@@ -33,7 +34,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import CloseRound, OpenRound, decide_round
 from app.domain.supervision import require_no_wider
 from app.domain.terms import Grade
-from app.domain.watch import watch_id
+from app.domain.watch import WatchBegan, watch_id
 from app.domain.watch_work import BeginWatch
 
 CHANNEL = "ledger"
@@ -310,10 +311,16 @@ class Ledger(Rules):
                         await given_back(self, conn, after, reason, now)
                 case ChangePassed(field=FileField.RESIDENCE_DIVISION, desk=None):
                     await moved(self, conn, after.child_id, after.division, now)
+                    await placed(self, conn, after.child_id, now)
+                case ChangePassed(field=FileField.COMMUNITY, desk=None) | WatchTaken() | WatchBegan():
+                    await placed(self, conn, after.child_id, now)
                 case ChangePassed(joins=str() as other):
                     await join(self, conn, after.child_id, other, now)
+                    await placed(self, conn, after.child_id, now)
                 case ChangePassed(parts=str() as other):
                     await part(self, conn, after.child_id, other, now)
+                    for parted in (after.child_id, other):
+                        await placed(self, conn, parted, now)
                 case ChangePassed(watch_begins=Grade() as grade):
                     begin = BeginWatch(by=ENGINE, child_id=after.child_id, division=after.division, grade=grade)
                     await self.begin(conn, watch_id(after.child_id), begin, now=now)

@@ -66,6 +66,7 @@ def watch_columns(watch: Watch) -> Row:
         "grade": watch.grade.value,
         "desk": watch.desk,
         "visit_due_at": watch.visit.due_at,
+        "community": watch.community,
         "offered_to": watch.handover.desk if watch.handover and watch.is_open else None,
     }
 
@@ -105,6 +106,7 @@ def file_columns(file: ChildFile) -> Row:
         "child_id": file.child_id,
         "desks": list(dict.fromkeys(change.desk for change in file.waiting)),
         "merged_into": file.merged_into,
+        "community": file.community,
     }
 
 

@@ -164,9 +164,11 @@ watches = Table(
     Column("desk", String(40), nullable=False),
     Column("visit_due_at", Instant),
     Column("offered_to", String(40)),
+    Column("community", Id),
     Index("ix_watches_offered_to", "offered_to", postgresql_where=text("offered_to is not null")),
     Index("ix_watches_behind", "id", postgresql_where=text("version > conducted_version")),
     Index("ix_watches_desk_due", "desk", "visit_due_at", "id", postgresql_where=text("is_open")),
+    Index("ix_watches_community_due", "desk", "community", "visit_due_at", "id", postgresql_where=text("is_open")),
     Index(None, "desk", "child_id"),
 )
 

@@ -44,6 +44,8 @@ class EnterChange(ContentCommand):
     seen: int | None = None
     moves_to: str | None = Field(default=None, pattern=DIVISION)
     """The new street, where that is what changes: a code, which the file goes by."""
+    community: str | None = None
+    """The entry of the street's own list, where that is what changes: the watch goes by it, and `content` holds its name."""
     registration: Registration | None = None
     """With the field of that name, and never without it."""
     other: str | None = None
@@ -81,6 +83,7 @@ class ChangeEntered(FileFact):
     desk: str
     clock: Clock
     moves_to: str | None = None
+    community: str | None = None
     registration: Registration | None = None
     other: str | None = None
     unit: str | None = None
@@ -148,6 +151,9 @@ class Change(Frozen):
     desk: str
     clock: Clock
     moves_to: str | None = None
+    community: str | None = None
+    of_street: str | None = None
+    """In whose list that community stands."""
     registration: Registration | None = None
     other: str | None = None
 
@@ -172,6 +178,8 @@ class ChildFile(Frozen):
     version: int = 0
     policy: str
     division: str
+    community: str | None = None
+    """The community of that street; none once the child has moved to another."""
     waiting: tuple[Change, ...] = ()
     counts: dict[FileField, Value] = Field(default_factory=dict)
     absorbed: tuple[str, ...] = ()
@@ -209,8 +217,8 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
             return _linked(before, event)
         entered = Change(
             number=before.version + 1, field=event.field, persons=_persons(event), at=event.at, steps=event.steps,
-            desk=event.desk, clock=event.clock, moves_to=event.moves_to, registration=event.registration,
-            other=event.other,
+            desk=event.desk, clock=event.clock, moves_to=event.moves_to, community=event.community,
+            of_street=event.division if event.community else None, registration=event.registration, other=event.other,
         )  # fmt: skip
         update: dict[str, Any] = {"policy": event.policy, "waiting": (*before.waiting, entered)}
         return before.model_copy(update={**update, "version": before.version + 1})
@@ -230,7 +238,7 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
             update |= (
                 _joined(file, event) if change.field in LINKS else {"counts": {**file.counts, change.field: value}}
             )
-            update |= {"division": change.moves_to} if change.moves_to else {}
+            update |= _placed(file, change, update.get("counts", file.counts))
         case ChangeRejected():
             update["waiting"] = _without(file, change)
         case ChangeRungFired(rung=rung):
@@ -238,6 +246,16 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
         case ChangeRecomputed(clock=clock):
             update["waiting"] = _with(file, change.model_copy(update={"clock": clock}))
     return file.model_copy(update=update)
+
+
+def _placed(file: ChildFile, change: Change, counts: dict[FileField, Value]) -> dict[str, Any]:
+    """Where the child lives from now on: in another street it is in none of the communities of the one before."""
+    if change.community:
+        return {"community": change.community}
+    if not change.moves_to or change.moves_to == file.division:
+        return {}
+    left = {field: value for field, value in counts.items() if field is not FileField.COMMUNITY}
+    return {"division": change.moves_to, "community": None, "counts": left}
 
 
 def _linked(file: ChildFile, event: FileBelongs | FoundDifferent) -> ChildFile:
@@ -307,6 +325,8 @@ def _entered(
     field = command.field
     if (field is FileField.REGISTRATION) != (command.registration is not None):
         raise Refused(RefusalCode.WRONG_STAGE)
+    if (field is FileField.COMMUNITY) != (command.community is not None):
+        raise Refused(RefusalCode.WRONG_STAGE)
     _require_link(file, command)
     waiting = file.waiting_for(field) if file else None
     if waiting:
@@ -322,7 +342,7 @@ def _entered(
     return ChangeEntered(
         **head, child_id=command.child_id, division=division, policy=policy.version, field=field, path=path.id,
         basis=path.basis, steps=path.steps, desk=desk_of(path.steps[0], division), moves_to=command.moves_to,
-        registration=command.registration, other=command.other, unit=command.by.unit,
+        community=command.community, registration=command.registration, other=command.other, unit=command.by.unit,
         clock=Clock.start(policy.time(TIMES[0], urgent=False), now, policy.calendar),
     )  # fmt: skip
 
@@ -354,6 +374,10 @@ def _mine(file: ChildFile, number: int, command: Command) -> Change:
 
 def _passed(file: ChildFile, change: Change, policy: Policy, now: datetime, head: dict[str, Any]) -> ChangePassed:
     step = {**head, "change": change.number, "field": change.field}
+    if change.of_street and change.of_street != file.division:  # the child has moved meanwhile: only to be returned
+        moved = file.counts.get(FileField.RESIDENCE_DIVISION)
+        told = moved.model_dump(mode="json") if moved else {"version": 0}
+        raise Refused(RefusalCode.VALUE_CHANGED, field=FileField.RESIDENCE_DIVISION.value, **told)
     if change.done + 1 == len(change.steps):
         step |= {"watch_begins": change.registration.grade if change.registration else None}
         step |= {"joins": change.other if change.field is FileField.SAME_AS else None}

@@ -30,6 +30,7 @@ class FileField(Term):
     PHONE = "phone", "联系电话", "phone"
     RESIDENCE = "residence", "现居住地址", "residence"
     RESIDENCE_DIVISION = "residence_division", "现居住街乡（镇）", "street or town of the residence"
+    COMMUNITY = "community", "所在社区（村）", "community or village"
     HUKOU = "hukou", "户籍地址", "address of the hukou"
     HUKOU_DIVISION = "hukou_division", "户籍所在区划", "division of the hukou"
     SCHOOL = "school", "就读学校", "school"
@@ -48,7 +49,8 @@ SECTION_OF = {
     FileField.NAME: Section.IDENTITY, FileField.SEX: Section.IDENTITY, FileField.BIRTH_DATE: Section.IDENTITY,
     FileField.ID_NO: Section.IDENTITY, FileField.FEATURES: Section.IDENTITY, FileField.PHONE: Section.RESIDENCE,
     FileField.RESIDENCE: Section.RESIDENCE, FileField.RESIDENCE_DIVISION: Section.RESIDENCE,
-    FileField.HUKOU: Section.RESIDENCE, FileField.HUKOU_DIVISION: Section.RESIDENCE, FileField.SCHOOL: Section.SCHOOL,
+    FileField.COMMUNITY: Section.RESIDENCE, FileField.HUKOU: Section.RESIDENCE,
+    FileField.HUKOU_DIVISION: Section.RESIDENCE, FileField.SCHOOL: Section.SCHOOL,
     FileField.SCHOOL_CLASS: Section.SCHOOL, FileField.HEALTH: Section.HEALTH, FileField.GUARDIANS: Section.FAMILY,
     FileField.HOUSEHOLD: Section.FAMILY, FileField.MEANS: Section.MEANS,
     FileField.REGISTRATION: Section.IDENTITY, FileField.SAME_AS: Section.IDENTITY, FileField.PARTED: Section.IDENTITY,

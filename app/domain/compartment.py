@@ -70,7 +70,7 @@ def require_unsealed(sealed_for: Sealed) -> None:
         raise Refused(RefusalCode.CASE_SEALED)
 
 
-PLACE = (FileField.RESIDENCE, FileField.RESIDENCE_DIVISION, FileField.PHONE, FileField.HOUSEHOLD)
+PLACE = (FileField.RESIDENCE, FileField.RESIDENCE_DIVISION, FileField.COMMUNITY, FileField.PHONE, FileField.HOUSEHOLD)
 """Where a child lives by what was entered after the report."""
 TOLD_PLACE = (
     Agency.POLICE, Agency.CIVIL, Agency.CONF, Agency.PROC, Agency.COURT, Agency.STREET, Agency.COMM, Agency.RESCUE, Agency.CWI,

@@ -23,6 +23,19 @@ class TakeWatch(Command):
     """接收: the desk of the new residence accepts the child."""
 
 
+class PlaceWatch(Command):
+    """The service says in which community the child lives, once that counts in its file."""
+
+    community: str | None
+
+
+class WatchPlaced(WatchFact):
+    """The child lives in this community of the street, or nobody knows in which; visits are listed by it."""
+
+    kind: Literal["watch_placed"] = "watch_placed"
+    community: str | None = None
+
+
 class WatchOffered(WatchFact):
     """The new desk is asked, on a clock; until it accepts, the old one goes on visiting."""
 

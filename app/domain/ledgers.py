@@ -236,8 +236,9 @@ def _hidden(value: Any) -> str:
 
 MASKS: Mapping[FileField, Callable[[Any], Any]] = {
     FileField.NAME: lambda value: mask_name(str(value)), FileField.ID_NO: lambda value: mask_id(str(value)),
-    FileField.PHONE: lambda value: mask_phone(str(value)), FileField.RESIDENCE: mask_address, FileField.HUKOU: mask_address,
-    FileField.BIRTH_DATE: mask_birth_date, FileField.FEATURES: _hidden, FileField.HEALTH: _hidden, FileField.HOUSEHOLD: _hidden,
+    FileField.PHONE: lambda value: mask_phone(str(value)), FileField.RESIDENCE: mask_address,
+    FileField.COMMUNITY: mask_address, FileField.HUKOU: mask_address, FileField.BIRTH_DATE: mask_birth_date,
+    FileField.FEATURES: _hidden, FileField.HEALTH: _hidden, FileField.HOUSEHOLD: _hidden,
     FileField.GUARDIANS: _hidden,
 }  # fmt: skip
 

@@ -53,12 +53,12 @@ MASKS: Mapping[str, Callable[[Any], str]] = {
     **dict.fromkeys(("name", "family", "guardian_names", "delegate_name"), lambda value: mask_name(str(value))),
     "id_no": lambda value: mask_id(str(value)),
     **dict.fromkeys(("phone", "guardian_phones", "delegate_phone"), lambda value: mask_phone(str(value))),
-    **dict.fromkeys(("residence", "hukou", "address", "parents_at"), mask_address),
+    **dict.fromkeys(("residence", "community", "hukou", "address", "parents_at"), mask_address),
     "birth_date": mask_birth_date,
     "birth_text": _birth_text,
 }
 """By the name of the field, wherever in an answer it stands."""
-WORDS = ("name", "family", "residence", "hukou", "address", "parents_at")
+WORDS = ("name", "family", "residence", "community", "hukou", "address", "parents_at")
 """Fields whose values are looked for in texts as well; numbers are found by their form."""
 INSIDE = ("value", "waiting")
 """Where the value of a field of the child file stands: now, and while a change is under way."""

@@ -34,7 +34,7 @@ class EndOfEntry(Term):
 
 
 class FieldType(StrEnum):
-    """What a field may hold; the last four name what the service knows: a child, a case, an entry, a row of the catalogue."""
+    """What a field may hold; the last five name what the service knows: a child, a case, an entry, a row of the catalogue, an account."""
 
     TEXT = "text"
     COUNT = "count"
@@ -45,6 +45,7 @@ class FieldType(StrEnum):
     CASE = "case"
     ENTRY = "entry"
     SERVICE = "service"
+    PERSON = "person"
 
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -52,7 +53,7 @@ Reference = Annotated[str, Field(min_length=1, max_length=80)]
 TYPES: Mapping[FieldType, Any] = {
     FieldType.TEXT: Text, FieldType.COUNT: Annotated[int, Field(ge=0, le=10**9, strict=True)], FieldType.YUAN: Yuan,
     FieldType.DAY: date, FieldType.CHILD: Reference, FieldType.CASE: Reference, FieldType.ENTRY: Reference,
-    FieldType.SERVICE: Reference,
+    FieldType.SERVICE: Reference, FieldType.PERSON: Reference,
 }  # fmt: skip
 SUMMED = (FieldType.COUNT, FieldType.YUAN)
 

@@ -63,6 +63,7 @@ NOTES = {
     FileField.NAME: ("户口簿上的姓名", "欧阳小满（化名）"), FileField.SEX: ("", Sex.FEMALE.zh),
     FileField.BIRTH_DATE: ("如2016-05-06", "2016-05-06"), FileField.ID_NO: ("18位，文本格式", "110106201605060024"),
     FileField.PHONE: ("手机或带区号的座机", "13800001234"), FileField.RESIDENCE: ("详细到门牌号", "玉泉营示例路1号"),
+    FileField.COMMUNITY: ("从本街乡（镇）社区（村）名录中选择；名录在“登记册”中登记", ""),
     FileField.SCHOOL: ("学校全称", "示例三小（化名）"), FileField.SCHOOL_CLASS: ("", "三年级（2）班"),
     FileField.HEALTH: ("疾病、残疾、用药", "良好"), FileField.HOUSEHOLD: ("同住人员与住房", "祖孙三代同住，租房"),
 }  # fmt: skip
@@ -70,11 +71,12 @@ NOTES = {
 
 
 def layout_of(
-    rows_of: RowsOf, codes: Collection[str], divisions: Mapping[str, str], *, cares: bool = False
+    rows_of: RowsOf, codes: Collection[str], divisions: Mapping[str, str], *, cares: bool = False,
+    communities: Collection[str] = (),
 ) -> tuple[SheetColumn, ...]:  # fmt: skip
     """The columns that an import of such rows knows. A row of a visit, a case or a benefit names its child also by number or birthday."""
     if rows_of is RowsOf.CHILDREN:
-        return layout(codes, divisions, cares=cares)
+        return layout(codes, divisions, cares=cares, communities=communities)
     wanted = [*(code for code in FINDS if code not in codes), *codes]
     made = (replace(column, note=NUMBERED) if column.code == KEY else column for column in layout(wanted, divisions))
     if rows_of is not RowsOf.VISITS:
@@ -82,16 +84,18 @@ def layout_of(
     return (*(VISIT.get(column.code, column) for column in made), SEEN)
 
 
-def layout(codes: Iterable[str], divisions: Mapping[str, str], *, cares: bool = False) -> tuple[SheetColumn, ...]:
-    """The columns of a book's sheet, the child's number first. `divisions` are the names of streets by code; `cares` where the
-    sheet is of a body that arranges who is entrusted with a child."""
+def layout(
+    codes: Iterable[str], divisions: Mapping[str, str], *, cares: bool = False, communities: Collection[str] = ()
+) -> tuple[SheetColumn, ...]:
+    """The columns of a book's sheet, the child's number first. `divisions` are the names of streets by code, `communities` those of the
+    own street; `cares` where the sheet is of a body that arranges who is entrusted with a child."""
     made = [SheetColumn(KEY, "编号", "number", "", note="系统编号，已有儿童填写；新增儿童留空")]
     for code in codes:
-        made += [CARE[code]] if cares and code in CARE else _columns(code, divisions)
+        made += [CARE[code]] if cares and code in CARE else _columns(code, divisions, communities)
     return (*made, FIT) if cares and any(column.care for column in made) else tuple(made)
 
 
-def _columns(code: str, streets: Mapping[str, str]) -> list[SheetColumn]:
+def _columns(code: str, streets: Mapping[str, str], communities: Collection[str]) -> list[SheetColumn]:
     column = COLUMNS[code]
     if code == FileField.MEANS:
         picks = tuple(answer.zh for answer in Known)
@@ -117,6 +121,8 @@ def _columns(code: str, streets: Mapping[str, str]) -> list[SheetColumn]:
         if of is FileField.SEX
         else tuple(places(of, streets).values())
         if of in DIVISIONS
+        else tuple(communities)
+        if of is FileField.COMMUNITY
         else ()
     )
     return [SheetColumn(code, column.zh, column.en, code, of, "", picks, note, example or next(iter(picks), ""))]

@@ -1,7 +1,7 @@
 """The books as sheets: how a value stands in a cell, and what a typed row says of a child."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -66,6 +66,11 @@ class Wrong(Term):
     BAD_DATE = "bad_date", "日期无效，请按2016-05-06填写", "is no date such as 2016-05-06"
     FUTURE_DATE = "future_date", "日期晚于今天", "lies ahead"
     NO_CHOICE = "no_choice", "不在可选范围内", "is none of the choices"
+    NOT_LISTED = (
+        "not_listed",
+        "不在本街乡（镇）的社区（村）名录内",
+        "is not in your street's list of communities",
+    )
     NUMBER = "number", "须为文本格式，数字格式已丢失末几位", "has to be text: as a number its last digits are lost"
     WRONG_LENGTH = "wrong_length", "身份证号须为18位", "an id number has 18 characters"
     CHECK_DIGIT = "wrong_check_digit", "身份证号校验码不符", "the check digit does not fit"
@@ -214,9 +219,11 @@ class Said:
 
 
 def read_row(
-    row: Mapping[SheetColumn, Any], record: ChildRecord | None, divisions: Mapping[str, str], today: date
-) -> Said:
-    """An empty cell says nothing; what is the same as now, also masked, is not said either."""
+    row: Mapping[SheetColumn, Any], record: ChildRecord | None, divisions: Mapping[str, str], today: date,
+    communities: Collection[str] = (),
+) -> Said:  # fmt: skip
+    """An empty cell says nothing; what is the same as now, also masked, is not said either. `communities` are the names that the sender's
+    street has listed."""
     said, kin, means = Said(), {}, {}
     for column, raw in row.items():
         text = as_typed(raw)
@@ -227,7 +234,7 @@ def read_row(
         elif column.enters is FileField.MEANS:
             means[column.part] = (column.code, text)
         elif not _stands(record, column.enters, text):
-            _read_field(said, column, raw, text, divisions, today)
+            _read_field(said, column, raw, text, divisions, today, communities)
     _read_kin(said, kin, record)
     _read_means(said, means, record)
     _check_number(said, record)
@@ -259,8 +266,9 @@ def _stands(record: ChildRecord | None, name: FileField, text: str) -> bool:
 
 
 def _read_field(
-    said: Said, column: SheetColumn, raw: Any, text: str, divisions: Mapping[str, str], today: date
-) -> None:
+    said: Said, column: SheetColumn, raw: Any, text: str, divisions: Mapping[str, str], today: date,
+    communities: Collection[str],
+) -> None:  # fmt: skip
     name = column.enters
     assert name is not None
     value: Any = text
@@ -271,6 +279,8 @@ def _read_field(
     elif name in DIVISIONS:
         value = next((code for code, zh in places(name, divisions).items() if text in (code, zh)), None)
         wrong = None if value else Wrong.NO_CHOICE
+    elif name is FileField.COMMUNITY:
+        wrong = None if text in communities else Wrong.MASKED if "*" in text else Wrong.NOT_LISTED
     elif name is FileField.BIRTH_DATE:
         value, wrong = read_day(raw, text, today)
     elif name is FileField.ID_NO and isinstance(raw, int | float):

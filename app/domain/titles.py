@@ -77,6 +77,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "care_arranged": ("登记外出前监护安排", "care was arranged"),
     "contact_recorded": ("登记父母联系", "a contact of the parents was recorded"),
     "parents_returned": ("登记父母返家", "the parents are back"),
+    "watch_placed": ("监测按社区（村）归类", "the watch is listed under a community"),
     "watch_offered": ("迁居后移交监测，待接收", "the watch is offered where the child has moved to"),
     "watch_taken": ("接收监测", "the watch was taken over"),
     "watch_suspended": ("合并后由另一监测继续", "the watch goes on under the joined file"),

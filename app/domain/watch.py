@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from app.domain.arrangement import Arrangement, CareArranged, ContactRecorded, ParentsReturned
 from app.domain.clock import Clock
-from app.domain.handover import Handover, WatchOffered, WatchTaken
+from app.domain.handover import Handover, WatchOffered, WatchPlaced, WatchTaken
 from app.domain.policy import Frozen
 from app.domain.terms import Grade, Rung, Term
 from app.domain.visit import (
@@ -107,7 +107,7 @@ class WatchResumed(WatchFact):
 WatchEvent = Annotated[
     WatchBegan | VisitRecorded | VisitAttempted | VisitRecomputed | VisitRungFired | WatchEnded | WarningOpened
     | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned
-    | WatchSuspended | WatchResumed | WatchOffered | WatchTaken,
+    | WatchSuspended | WatchResumed | WatchOffered | WatchTaken | WatchPlaced,
     Field(discriminator="kind"),
 ]  # fmt: skip
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
@@ -130,6 +130,8 @@ class Watch(Frozen):
     graded_at: datetime | None = None
     """When the grade was decided, as far as events say so; a visit made before it changes it no more."""
     desk: str
+    community: str | None = None
+    """By its entry in the street's list; by it the visits of a street are told apart."""
     began_on: date | None = None
     visit: Clock
     missed: Missed | None = None
@@ -192,6 +194,7 @@ def apply_watch(watch: Watch | None, event: WatchEvent) -> Watch:
 def _began(watch: Watch | None, event: WatchBegan) -> Watch:
     """It begins anew, or goes on with all that is open in it where the event says so."""
     begun: dict[str, Any] = {name: getattr(event, name) for name in BEGINS}
+    begun["community"] = watch.community if watch and watch.division == event.division else None
     begun["began_on"] = (watch.began_on if watch and watch.is_open else None) or day_of(event.at)
     if watch is None or not event.keeps_open:
         is_of_former_days = watch is not None and watch.is_open
@@ -251,7 +254,9 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
         case WatchOffered(division=division, desk=desk, clock=clock):
             return {"handover": Handover(division=division, desk=desk, clock=clock)}
         case WatchTaken(division=division, desk=desk):
-            return {"handover": None, "division": division, "desk": desk}
+            return {"handover": None, "division": division, "desk": desk, "community": None}
+        case WatchPlaced(community=community):
+            return {"community": community}
         case WatchEnded():
             return {"is_open": False}
         case WatchSuspended(instead=instead):

@@ -17,7 +17,7 @@ from app.domain.clock import Clock, RungPlan
 from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.determination import Category
 from app.domain.facts import Relation
-from app.domain.handover import OfferWatch, TakeWatch, offered, taken
+from app.domain.handover import OfferWatch, PlaceWatch, TakeWatch, WatchPlaced, offered, taken
 from app.domain.opening import desk_of, recipients
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
@@ -134,6 +134,8 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     if isinstance(command, ResumeWatch) and watch.suspended_for:
         return (WatchResumed(**head),)
+    if isinstance(command, PlaceWatch):  # also while it rests: it may begin again
+        return (WatchPlaced(**head, community=command.community),) if command.community != watch.community else ()
     if not watch.is_open:
         raise Refused(RefusalCode.CASE_CLOSED)
     match command:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from app.api import approvals, ledgers, sheets
+from app.api import approvals, communities, ledgers, sheets
 from app.api.children import rules_of
 from app.api.context import Conn, Shouhu
 from app.api.edge import UPLOAD_LIMIT
@@ -143,11 +143,13 @@ async def jobs_of(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[st
 @router.get(BOOKS + "/{code}")
 async def book(
     code: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: str = "",
-    unfinished: bool = False, cursor: str | None = None,
+    unfinished: bool = False, community: str = "", cursor: str | None = None,
 ) -> Response:  # fmt: skip
     """A page of the book, masked; how it is taken along and how it is sent back. Visits of one month, or only whom somebody has to look at."""
     chosen = month if re.fullmatch(MONTH, month) else None
-    return await _book(request, conn, who, shouhu, code, Form(), cursor, chosen, unfinished=unfinished)
+    return await _book(
+        request, conn, who, shouhu, code, Form(), cursor, chosen, unfinished=unfinished, community=community
+    )
 
 
 @router.post(BOOKS + "/{code}")
@@ -229,10 +231,11 @@ async def template(code: str, conn: Conn, who: Signed, shouhu: Shouhu) -> Respon
 
 async def _book(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, code: str, form: Form, cursor: str | None,
-    month: str | None = None, *, unfinished: bool = False,
+    month: str | None = None, *, unfinished: bool = False, community: str = "",
 ) -> Response:  # fmt: skip
+    where = await communities.chosen(conn, who, community)
     found = await ledgers.read_ledger(
-        code, conn, who, shouhu, month=month, unfinished=unfinished, cursor=cursor, limit=50
+        code, conn, who, shouhu, month=month, unfinished=unfinished, community=where.asked, cursor=cursor, limit=50
     )
     ledger = ledgers.book_of(await rules_of(conn, shouhu), who, code).ledger()
     names = await streets(conn)
@@ -244,6 +247,7 @@ async def _book(
     back = months(month_of(shouhu.ledger.clock()))
     chosen = [*([f"month={month}"] if month else ()), *(["unfinished=true"] if unfinished else ())]
     facts = {
+        "where": where, "more": {**({"month": month} if month else {}), **({"unfinished": "true"} if unfinished else {})},
         "path": BOOKS, "book": found, "imports": IMPORTS[ledger.rows_of], "compares": is_compared(ledger.rows_of),
         "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
         "enters": who.has(*DESK_STAFF), "month": month, "unfinished": unfinished, "chosen": "&".join(chosen),

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import catalogue, child_history, children, registers
+from app.api import catalogue, child_history, children, communities, registers
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked, Lens
 from app.db.service import Service
@@ -52,7 +52,8 @@ class What(NamedTuple):
 
 
 WHATS: Mapping[str, What] = {
-    "moved": What(("迁居", "moved"), (F.RESIDENCE, F.RESIDENCE_DIVISION)),
+    "moved": What(("迁居", "moved"), (F.RESIDENCE, F.RESIDENCE_DIVISION, F.COMMUNITY)),
+    "community": What(("所在社区（村）", "community"), (F.COMMUNITY,)),
     "school": What(("转学、升学", "another school"), (F.SCHOOL, F.SCHOOL_CLASS)),
     "guardians": What(("监护人变更", "another guardian"), (F.GUARDIANS,)),
     "contact": What(("联系电话", "phone"), (F.PHONE,)),
@@ -147,7 +148,13 @@ def _whats(who: Actor, sections: Sequence[Section]) -> list[tuple[str, Pair]]:
     """What the person may enter; nothing for whoever only reads."""
     if not who.has(*DESK_STAFF):
         return []
-    return [(code, one.words) for code, one in WHATS.items() if SECTION_OF[one.fields[0]] in sections]
+    may = {code: one for code, one in WHATS.items() if _fields(who, one) and SECTION_OF[one.fields[0]] in sections}
+    return [(code, one.words) for code, one in may.items()]
+
+
+def _fields(who: Actor, what: What) -> tuple[FileField, ...]:
+    """A community is entered by committee and street alone."""
+    return tuple(field for field in what.fields if field is not F.COMMUNITY or who.agency.is_territorial)
 
 
 async def _steps(
@@ -180,7 +187,7 @@ async def change(child_id: str, what: str, request: Request, conn: Conn, who: Si
 def _what(what: str, who: Actor, sections: Sequence[Section]) -> What:
     if what not in dict(_whats(who, sections)):
         raise HTTPException(404)
-    return WHATS[what]
+    return WHATS[what]._replace(fields=_fields(who, WHATS[what]))
 
 
 class Stands(NamedTuple):
@@ -227,6 +234,12 @@ def _said(form: Form, what: What, stands: Mapping[FileField, Stands]) -> dict[Fi
         said |= {field: new} if is_said else {}
     if not said and not form.errors:
         form.wrong(_first(what), "请填写变更后的内容", "Please enter what it shall be.")
+    to, now = said.get(F.RESIDENCE_DIVISION), stands.get(F.RESIDENCE_DIVISION)
+    if F.COMMUNITY in said and to and now and to != now.value:
+        form.wrong(
+            F.COMMUNITY.value, "迁往其他街乡（镇）的，社区（村）由新街乡（镇）接收后填报",
+            "Of a child who moves to another street, that street enters the community once it has accepted the child.",
+        )  # fmt: skip
     if not form.one("evidence"):
         form.wrong(
             "evidence", "请写明依据，核实人会看到", "Please say what it rests on; whoever verifies it reads this."
@@ -294,7 +307,8 @@ async def _asked(
     lines = kin.lines(form, len(kinsfolk))
     facts = {
         "path": CHILDREN, "child": child, "what": what, "asked": asked, "fields": fields, "form": form, "fact_value": fact_value,
-        "moment": moment, "steps": await _steps(conn, shouhu, asked.fields), "areas": AREAS, "lists": LISTS,
+        "moment": moment, "steps": await _steps(conn, shouhu, asked.fields), "areas": AREAS,
+        "lists": {**LISTS, F.COMMUNITY: await _communities(conn, who, asked, child["division"])},
         "means": list(MEANS.items()), "known": tuple(Known),
         "relations": tuple(one for one in Relation if one is not Relation.UNKNOWN), "lines": lines,
         "standing": len(kinsfolk), "desks": DESK_NAMES,
@@ -304,6 +318,13 @@ async def _asked(
         "labels": {field.value: (field.zh, field.en) for field in F} | {"evidence": ("依据", "What it rests on")},
     }  # fmt: skip
     return await show(request, conn, who, "child_change.html", facts, status=form.status)
+
+
+async def _communities(conn: AsyncConnection, who: Actor, what: What, street: str) -> list[tuple[str, Pair]]:
+    """What may be chosen: the list of the street where the child lives now."""
+    if F.COMMUNITY not in what.fields:
+        return []
+    return [(one.id, (one.name, one.name)) for one in await communities.communities_for(conn, who, street)]
 
 
 def _seen(form: Form, field: FileField, fields: Mapping[FileField, Any], clash: Mapping[FileField, RefusalCode]) -> str:

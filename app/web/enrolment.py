@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import children, registration
+from app.api import children, communities, registration
 from app.api.context import Conn, Shouhu
 from app.db.service import Service
 from app.district import DISTRICT
@@ -51,7 +51,7 @@ LATER = (FileField.HEALTH,)
 LABELS: Mapping[str, Pair] = {
     **{
         one: (FileField(one).zh, FileField(one).en)
-        for one in (*TEXTS, *LATER, STREET, "school_class")
+        for one in (*TEXTS, *LATER, STREET, "community", "school_class")
         if one != "birth_text"
     },
     "birth_text": ("大约年龄", "Age, roughly"),
@@ -103,6 +103,8 @@ async def _register(
     later = {field: form.one(field.value) for field in LATER if form.one(field.value)}
     hukou = form.one("hukou_division")
     later |= {FileField.HUKOU_DIVISION: hukou} if hukou in dict(hukous()) else {}
+    community = form.one(FileField.COMMUNITY.value)
+    later |= {FileField.COMMUNITY: community} if community else {}
     for field, value in later.items():
         entered = children.EnteredValue(field=field, value=value, seen=0, evidence=given.evidence)
         try:
@@ -178,6 +180,7 @@ async def _asked(
         "grades": tuple(Grade), "states": list(STATES.items()), "means": list(MEANS.items()), "lines": kin.LINES, "hukous": hukous(),
         "own": STREETS.get(who.division or "", ""), "open_lines": [line for line in kin.LINES if kin.is_typed(form, line)],
         "pupils": pupils, "streets": [(code, (name, name)) for code, name in STREETS.items() if code != DISTRICT],
+        "communities": [] if pupils else [(one.id, (one.name, one.name)) for one in await communities.communities_for(conn, who)],
         "home": (ROUNDS, ("排查", "Screening")) if pupils else ("/books", ("台账", "Books")),
     }  # fmt: skip
     return await show(request, conn, who, "enrolment.html", facts, status=form.status)

@@ -212,6 +212,7 @@ async def _facts(
         **{name: [(entry, (said, said)) for entry, said in found.items()] for name, found in books.items()},
         **{spec.code: [(one.code, (one.zh, one.en)) for one in spec.choices] for spec in kind.fields if spec.choices},
         **{spec.code: list(helps.items()) for spec in kind.fields if spec.type is FieldType.SERVICE},
+        **{spec.code: await _accounts(conn, who) for spec in kind.fields if spec.type is FieldType.PERSON},
     }
     words = {name: dict(options) for name, options in lists.items()}
 
@@ -230,6 +231,11 @@ async def _facts(
         "desks": DESK_NAMES, "streets": {**STREETS, **DESK_NAMES, **called}, "today": shouhu.ledger.clock().date().isoformat(),
         "labels": {spec.code: (spec.zh, spec.en) for spec in kind.fields} | LABELS,
     }  # fmt: skip
+
+
+async def _accounts(conn: AsyncConnection, who: Actor) -> list[tuple[str, Pair]]:
+    """Whose an entry may be, by name."""
+    return [(row.id, (row.name, row.name)) for row in await conn.execute(registers.colleagues(who))]
 
 
 async def _called(conn: AsyncConnection, who: Actor, shouhu: Service, code: str) -> dict[str, str]:
@@ -295,7 +301,7 @@ async def _entry(
     known = await _facts(conn, who, shouhu, kind, [last])
     for spec in kind.fields:  # an entry that has ended, or is beyond those listed, is still what stands here
         value = str(last.fields.get(spec.code) or "")
-        if spec.book and value and value not in dict(known["lists"][spec.code]):
+        if (spec.book or spec.type is FieldType.PERSON) and value and value not in dict(known["lists"][spec.code]):
             known["lists"][spec.code].append((value, (short(value), short(value))))
     facts = {
         **known, "form": form, "row": last, "lines": list(reversed(lines)), "reasons": tuple(EndOfEntry),

@@ -13,7 +13,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import children, need, visits, watches
+from app.api import children, communities, need, visits, watches
 from app.api.context import Conn, Shouhu, at_desk_of, unconcerned
 from app.db import tables
 from app.db.service import Service
@@ -101,10 +101,11 @@ ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, o
 @router.get(VISITS)
 async def due(
     request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, done: bool = False,
-    left_out: bool = False, unclear: bool = False,
+    left_out: bool = False, unclear: bool = False, community: str = "",
 ) -> Response:  # fmt: skip
-    """Whom the desk visits next, each with the form of the visit."""
-    page = await visits.due_visits(conn, who, cursor=cursor, limit=A_ROUND)
+    """Whom the desk visits next, each with the form of the visit: for a child director the own community first. Warnings of all stay."""
+    where = await communities.chosen(conn, who, community)
+    page = await visits.due_visits(conn, who, community=where.asked, cursor=cursor, limit=A_ROUND)
     rows = [(row, Form(version=row.version), f"v{n}-") for n, row in enumerate(page.items, 1)]
     offered = (await watches.offered_watches(conn, who, limit=A_ROUND)).items
     warned = (await visits.due_visits(conn, who, warned=True, limit=A_ROUND)).items if cursor is None else []
@@ -116,8 +117,20 @@ async def due(
         "left_out": [*([WORDS["graded"]] if left_out else ()), *([WORDS["unclear"]] if unclear else ())],
         "offered": offered,
         "warned": warned,
+        "where": where,
+        "unplaced": await _unplaced(conn, who) if where.asked not in (None, communities.UNPLACED) else 0,
     }
     return await show(request, conn, who, "visits.html", {**_facts(conn, who, shouhu), **more})
+
+
+async def _unplaced(conn: AsyncConnection, who: Actor) -> int:
+    """How many children stand in no community's list, up to a hundred."""
+    watch = tables.watches.c
+    query = select(watch.id).where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    nowhere = await communities.placed_in(conn, who, watch.community, communities.UNPLACED)
+    return (
+        await conn.execute(select(func.count()).select_from(query.where(nowhere).limit(100).subquery()))
+    ).scalar_one()
 
 
 @router.post(TAKE)

@@ -127,6 +127,22 @@ def test_a_child_that_moves_is_the_next_streets_once_the_change_counts():
     assert file.state.waiting[0].desk == "STREET-110106001"
 
 
+def test_a_child_is_in_a_community_of_the_street_where_it_lives_and_in_none_once_it_has_moved():
+    file = File()
+    with pytest.raises(Refused, match="wrong_stage"):
+        file.enter("community")
+    file.passed(file.enter("community", community="entry-1"), STREET)
+    assert (file.state.community, file.state.counts[FileField.COMMUNITY].version) == ("entry-1", 1)
+    file.passed(file.enter("residence_division", moves_to="110106007"), STREET)
+    assert file.state.community == "entry-1", "it moved within the street"
+    late, away = file.enter("community", community="entry-2"), file.enter("residence_division", moves_to="110106001")
+    file.passed(away, STREET)
+    assert (file.state.community, FileField.COMMUNITY in file.state.counts) == (None, False)
+    assert file.refused(cf.PassChange(by=at_desk(STREET), change=late)).code == "value_changed"
+    file.do(cf.RejectChange(by=at_desk(STREET), change=late, reason=NotTaken.NOT_CONFIRMED))
+    assert not file.state.is_open
+
+
 def test_a_step_that_nobody_does_climbs_the_ladder_each_rung_once():
     file = File()
     file.enter()

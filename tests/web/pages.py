@@ -216,7 +216,7 @@ PAGES = (
     PageOf("absences", "/absences", "/absences", HEAD),
     PageOf("absences-wrong", "/absences", "/absences", HEAD, post={"from_at": "2026-12-02"}, status=422),
     PageOf("visits", "/visits", "/visits", COMMITTEE),
-    PageOf("visits-none", "/visits", "/visits", "comm-110106002.officer.1"),
+    PageOf("visits-community", "/visits", "/visits", "comm-110106002.officer.1"),
     PageOf("visit", "/visits/{watch_id}", "/visits/{watched}", COMMITTEE),
     PageOf(
         "visit-wrong",

@@ -172,18 +172,28 @@ async def _checks(people, owner):
         "owed": differs.owed_id, "signal": held["id"], "pair": "/".join(sorted(files)), "sheet": await _sent(people, street),
         "changed": files[0], "round": opened["id"],
     }  # fmt: skip
-    ids |= await _registers(people, street)
+    ids |= await _registers(people, street, files[1])
     return {name: {"case_id": one} for name, one in ids.items()}
 
 
-async def _registers(people, street):
-    """A community with its director, and one without."""
+async def _registers(people, street, child):
+    """A community with its director and a child, and one without."""
 
     async def entered(register, **fields):
         return (await people.post(street, f"/v1/registers/{register}/entries", {"fields": fields}))["id"]
 
     first, _ = [await entered("communities", name=name) for name in ("示例一社区", f"示例二社区 {INERT}")]
-    post = await entered("staff", post="director", community=first, name="示例主任（化名）", full_time="full")
+    director = {
+        "post": "director",
+        "name": "示例主任（化名）",
+        "full_time": "full",
+        "account": "comm-110106002.officer.1",
+    }
+    post = await entered("staff", community=first, **director)
+    placed = await people.post(
+        director["account"], f"/v1/children/{child}/changes", {"field": "community", "value": first}
+    )
+    await people.post(street, f"/v1/children/{child}/changes/{placed['change']}/pass")
     return {"post": post}
 
 

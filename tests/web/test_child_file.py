@@ -276,3 +276,29 @@ async def test_a_file_shows_cases_benefits_and_placement_and_its_history_the_val
     assert all(states[one["due"]] in due for one in told["services"])
     turns = shown.partition('id="turns"')[2].partition('id="history"')[0]
     assert all(said in turns for said in ("风险等级：纳入监测", "困境与留守类别：收到报告", "个案 WB-"))
+
+
+async def test_a_director_finds_the_own_community_first_and_the_whole_street_one_tap_away(as_person, people, seeded):
+    director, street = [await as_person(f"{one}.1") for one in ("comm-110106002.officer", "street-110106002.head")]
+    own = (await director.get("/visits")).text
+    listed = {row["name"]: row for row in await people.get("comm-110106002.officer.1", "/v1/communities")}
+    first = listed["示例一社区"]
+    assert first["mine"]
+    assert f'href="/visits?community={first["id"]}" aria-current="page"' in own
+    assert own.count('class="card visit"') == 1
+    assert "还没有填报社区" in own, "who stands in nobody's list is told"
+    whole = (await director.get("/visits?community=all")).text
+    assert ('href="/visits?community=all" aria-current="page"' in whole, whole.count('class="card visit"') > 1) == (
+        True,
+        True,
+    )
+    assert (await street.get("/visits")).text.count('class="card visit"') == whole.count('class="card visit"')
+    child = whole.partition('id="watch-')[2].partition('"')[0]
+    path = f"/children/{child}/change"
+    form = (await director.get(f"{path}/moved")).text
+    assert f'<option value="{first["id"]}">示例一社区</option>' in form
+    away = as_shown(form) | {"community": first["id"], "residence_division": "110106003", "evidence": "入户"}
+    assert "由新街乡（镇）接收后填报" in (await director.post(f"{path}/moved", data=away)).text
+    book = (await director.get("/books/work")).text
+    assert f'href="/books/work?community={first["id"]}" aria-current="page"' in book
+    assert f'<option value="{first["id"]}">' in (await director.get("/children/new")).text
