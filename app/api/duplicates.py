@@ -8,20 +8,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select, true
 
 from app.api.answers import ETAG
-from app.api.children import FileAnswer, in_sight, perform, sighted
+from app.api.children import FileAnswer, in_sight, perform, rules_of, sighted
 from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.registration import AlikeFile, masked_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key
 from app.db import tables
-from app.db.alike import alike_files, known_of, marks_of_known, on_file, seldom, unsealed, waits_to_be_verified
+from app.db.alike import alike_files, known_of, marks_of_known, on_file, seldom, told, unsealed, waits_to_be_verified
 from app.db.child_records import division_of, records_of
 from app.db.doubles import compared, doubles_of, find_different
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_file import EnterChange
-from app.domain.child_terms import FileField
-from app.domain.duplicates import compare
+from app.domain.child_terms import FileField, Section
+from app.domain.duplicates import as_told, compare
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Role
@@ -88,10 +88,14 @@ class DuplicateAnswer(FileAnswer):
 
 
 @router.get("/duplicates", operation_id="duplicates")
-async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50) -> Page[FilesAlike]:
+async def duplicates(
+    conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50
+) -> Page[FilesAlike]:
     """疑似重复档案: pairs of which the caller sees both children, the likeliest first, with those whose registration waits to be verified;
-    what somebody found different is not among them."""
+    what somebody found different is not among them. For bodies that are told of families."""
     _require_may(who)
+    if not {Section.FAMILY, Section.RESIDENCE} <= {*await _sections(conn, who, shouhu)}:
+        return Page(items=[], next=None)
     pair, child = alike_files.c, tables.children.c
     mine = select(child.id).where(sighted(who), on_file(), unsealed())
     query = select(alike_files).where(pair.one.in_(mine), pair.other.in_(mine))
@@ -101,12 +105,12 @@ async def duplicates(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
 
 
 @router.get("/children/{child_id}/duplicates", operation_id="files_like")
-async def files_like(child_id: str, conn: Conn, who: Who) -> FilesLike:
+async def files_like(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> FilesLike:
     """核实前查重: files in the caller's sight that may be about this very child as they stand now, masked; on record, for it says what
     they have in common."""
     _require_may(who)
     one = await in_sight(conn, who, child_id, to_act=True)
-    found = await doubles_of(conn, one, sighted(who))
+    found = await doubles_of(conn, one, sighted(who), await _sections(conn, who, shouhu))
     ids = [other.child_id for other in found.here]
     fields = ["name", "birth_date", "id_no", "family"]
     await audit_read(conn, who, "compare_children", f"file-{one}", fields, children=[one, *ids])
@@ -114,9 +118,11 @@ async def files_like(child_id: str, conn: Conn, who: Who) -> FilesLike:
 
 
 @router.get("/children/{child_id}/duplicates/{other}", operation_id="compare_children")
-async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> FilesCompared:
-    """The reasons for and against, weighed; on record, for it says what two files have in common."""
+async def compare_children(child_id: str, other: str, conn: Conn, who: Who, shouhu: Shouhu) -> FilesCompared:
+    """The reasons for and against, weighed, of what the caller's body is told of both; on record, for it says what two files have in
+    common."""
     _require_may(who)
+    sections = await _sections(conn, who, shouhu)
     one, second = await in_sight(conn, who, child_id), await in_sight(conn, who, other, to_act=True)
     await audit_read(
         conn, who, "compare_children", f"file-{one}", ["name", "birth_date", "id_no", "family"], children=[one, second]
@@ -124,12 +130,15 @@ async def compare_children(child_id: str, other: str, conn: Conn, who: Who) -> F
     records = {record.child_id: record for record in await records_of(conn, [one, second], true())}
     if len(records) != 2:
         raise Refused(RefusalCode.SAME_CHILD)
-    known = known_of(records[one])
-    found = compare(
-        known.model_copy(update={"rarity": await seldom(conn, marks_of_known(conn, known).sounds)}),
-        known_of(records[second]),
-    )
-    return FilesCompared(one=one, other=second, score=found.score, suggested=found.suggest, reasons=list(found.reasons))
+    known, known_other = (as_told(known_of(records[child]), sections) for child in (one, second))
+    rare = known.model_copy(update={"rarity": await seldom(conn, marks_of_known(conn, known).sounds)})
+    found = told(known, known_other)
+    suggested = compare(rare, known_other).suggest
+    return FilesCompared(one=one, other=second, score=found.score, suggested=suggested, reasons=list(found.reasons))
+
+
+async def _sections(conn: Conn, who: Actor, shouhu: Shouhu) -> tuple[Section, ...]:
+    return (await rules_of(conn, shouhu)).file.seen_by(who.agency)
 
 
 def _require_may(who: Actor) -> None:

@@ -161,7 +161,7 @@ async def masked_of(conn: Conn, found: Sequence[Alike]) -> list[AlikeFile]:
     records = {record.child_id: record for record in await records_of(conn, [one.child_id for one in found], false())}
     return [
         AlikeFile(
-            child_id=one.child_id, score=one.match.score, reasons=list(one.match.reasons),
+            child_id=one.child_id, score=one.told.score, reasons=list(one.told.reasons),
             name=mask_name(_said(record, FileField.NAME)), birth_date=mask_birth_date(_said(record, FileField.BIRTH_DATE)),
             verified=record.watch is not None or record.case_id is not None,
         )

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import and_, func, select, true
 
-from app.api.children import in_sight, sighted
+from app.api.children import in_sight, rules_of, sighted
 from app.api.context import Conn, Shouhu, Who, at_desk_of
 from app.api.need import Asked, Opened, look, open_view
 from app.api.pages import Cursor, Limit, Page, page_of
@@ -237,12 +237,13 @@ async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSign
     await open_door(conn)
     signal = await signals.waiting(conn, signal_id)
     said = Signal.model_validate(signal["said"])
+    sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
     likely = [
         Likely(
-            child_id=one.child_id, score=one.match.score, reasons=list(one.match.reasons),
+            child_id=one.child_id, score=one.told.score, reasons=list(one.told.reasons),
             watched=await signals.watch_over(conn, one.child_id) is not None,
         )
-        for one in await alike(conn, said.known(), among=sighted(who))
+        for one in await alike(conn, said.known(), among=sighted(who), sections=sections)
     ]  # fmt: skip
     shown = lens(said.model_dump(mode="json", exclude_defaults=True, exclude={"id"}))
     return HeldSignal(

@@ -13,10 +13,12 @@ from sqlalchemy import (
     String,
     Table,
     any_,
+    case,
     cast,
     delete,
     exists,
     func,
+    literal_column,
     or_,
     select,
     true,
@@ -32,8 +34,8 @@ from app.db.sounds import sound_keys
 from app.db.vault import vault_of
 from app.domain.child_file import PREFIX
 from app.domain.child_record import ChildRecord
-from app.domain.child_terms import FileField
-from app.domain.duplicates import Known, compare, rarity
+from app.domain.child_terms import FileField, Section
+from app.domain.duplicates import Known, as_told, compare, rarity
 from app.domain.identity import clean_name, normal_phones
 from app.domain.matching import Match
 
@@ -50,6 +52,9 @@ alike_files = Table(
 )
 Tell = Callable[[AsyncConnection, list[str]], Awaitable[None]]
 PAGE = 100
+ESTIMATED = literal_column("(select reltuples from pg_class where oid = 'children'::regclass)", Double)
+SURE = 10_000
+"""Of so many files nobody counts each for the sake of a name: of a page of registrations it would be done for every one."""
 MOST = 200
 """Of one child; who shares no more than a birthday with so many others is not found by it."""
 
@@ -60,6 +65,8 @@ class Alike:
 
     child_id: str
     match: Match
+    told: Match
+    """As people are told: by weights that do not depend on what else is on file."""
 
 
 def unsealed() -> ColumnElement[bool]:
@@ -114,22 +121,25 @@ def marks_of_known(conn: AsyncConnection, known: Known) -> Marks:
 
 
 async def seldom(conn: AsyncConnection, sounds: Sequence[str]) -> float | None:
-    """Bits: how seldom a name that sounds like this is among all children; None without a name."""
+    """Bits: how seldom a name that sounds like this is among all children but those of sealed cases; None without a name."""
     if not sounds:
         return None
     child = tables.children.c
-    every = select(func.count()).select_from(tables.children).scalar_subquery()
-    bearers = select(func.count(), every).select_from(tables.children).where(child.marks.overlap(list(sounds)))
+    counted = select(func.count()).select_from(tables.children).scalar_subquery()
+    every = case((ESTIMATED > SURE, ESTIMATED), else_=counted)
+    bearers = (
+        select(func.count(), every).select_from(tables.children).where(child.marks.overlap(list(sounds)), unsealed())
+    )
     found, files = (await conn.execute(bearers)).one()
-    return rarity(found, files)
+    return rarity(found, int(files))
 
 
 async def alike(
     conn: AsyncConnection, known: Known, *, among: ColumnElement[bool] | None = None, stored: Collection[str] = (),
-    unverified: bool = False,
+    unverified: bool = False, sections: Collection[Section] | None = None,
 ) -> list[Alike]:  # fmt: skip
     """The files worth a person's look, the likeliest first. `stored` are further marks, `among` narrows whom the reader may be told of;
-    `unverified` looks among registrations too that wait to be verified."""
+    `unverified` looks among registrations too that wait to be verified; by no more than bodies with these `sections` are told."""
     marks = marks_of_known(conn, known)
     wanted = [*dict.fromkeys([*marks.all, *stored])]
     if not wanted:
@@ -140,9 +150,15 @@ async def alike(
     query = query.where(on_file() if unverified else each_once())
     query = query.where(among) if among is not None else query
     ids = list((await conn.execute(query.order_by(shared.desc()).limit(MOST))).scalars())
-    own = known.model_copy(update={"rarity": await seldom(conn, marks.sounds)})
-    found = [Alike(one.child_id, compare(own, known_of(one))) for one in await records_of(conn, ids, true())]
+    own = as_told(known.model_copy(update={"rarity": await seldom(conn, marks.sounds)}), sections)
+    others = [as_told(known_of(one), sections) for one in await records_of(conn, ids, true())]
+    found = [Alike(one.child_id, compare(own, one), told(own, one)) for one in others]
     return sorted((one for one in found if one.match.suggest), key=lambda one: -one.match.score)
+
+
+def told(own: Known, other: Known) -> Match:
+    """Both compared as people are told of it: how rare the name is would say how many are on file, also of those out of sight."""
+    return compare(own.model_copy(update={"rarity": None}), other)
 
 
 def _shared(column: ColumnElement[list[str]], wanted: Iterable[str]) -> ColumnElement[int]:
@@ -163,7 +179,7 @@ async def suggest(conn: AsyncConnection, children: Collection[str], now: datetim
         for found in await alike(conn, known_of(record), stored=stored[record.child_id], unverified=True):
             if found.child_id not in different:
                 one, other = sorted((record.child_id, found.child_id))
-                pairs[one, other] = found.match.score
+                pairs[one, other] = found.told.score
     pair = alike_files.c
     await conn.execute(delete(alike_files).where(or_(pair.one.in_(stored), pair.other.in_(stored))))
     rows = [{"one": one, "other": other, "score": score, "found_at": now} for (one, other), score in pairs.items()]

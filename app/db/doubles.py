@@ -15,6 +15,7 @@ from app.db.owed import open_all, opening, owed, settle
 from app.domain.access import Actor
 from app.domain.belonging import FindDifferent
 from app.domain.child_file import ChildFile, file_id
+from app.domain.child_terms import Section
 from app.domain.owed import Matter, OpenOwed, Settled
 from app.domain.terms import Agency
 
@@ -27,11 +28,17 @@ class Doubles:
     elsewhere: list[Alike]
 
 
-async def doubles_of(conn: AsyncConnection, child: str, mine: ColumnElement[bool]) -> Doubles:
-    """Of one child as it stands now; `mine` is what the reader sees of children. Asked behind the door."""
+async def doubles_of(
+    conn: AsyncConnection, child: str, mine: ColumnElement[bool], sections: Collection[Section] | None = None
+) -> Doubles:
+    """Of one child as it stands now; `mine` is what the reader sees of children, `sections` what of each. Asked behind the door."""
     (record,) = await records_of(conn, [child], true())
     different = record.file.different if record.file else ()
-    found = [one for one in await alike(conn, known_of(record), unverified=True) if one.child_id not in different]
+    found = [
+        one
+        for one in await alike(conn, known_of(record), unverified=True, sections=sections)
+        if one.child_id not in different
+    ]
     seen = select(tables.children.c.id).where(tables.children.c.id.in_([one.child_id for one in found]), mine)
     here = set((await conn.execute(seen)).scalars()) if found else set[str]()
     return Doubles([one for one in found if one.child_id in here], [one for one in found if one.child_id not in here])

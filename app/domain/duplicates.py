@@ -4,9 +4,12 @@ What speaks of the child itself (number, name, birth date, sex) is kept apart fr
 the latter, and twins the birth date as well.
 """
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from math import log2
+from typing import Any
 
+from app.domain.child_terms import Section
 from app.domain.identity import id_findings, is_document, known_name, normal_id
 from app.domain.matching import Match, Reason, school_key
 from app.domain.policy import Frozen
@@ -16,6 +19,8 @@ PRIOR = 10.5
 """Bits that have to be overcome: of two files that share a sound, a day or a phone, one pair in some two thousand is one child."""
 FAMILY_MOST = 8.0
 """However much of a family is the same, it is the same family and no more."""
+FOURFOLD = 2
+"""Bits."""
 TWINS = -9.5
 """Another given name in the same family on the same birthday."""
 
@@ -36,6 +41,22 @@ class Known(Frozen):
     """How their names sound."""
     division: str = ""
     school: str = ""
+
+
+def as_told(known: Known, sections: Collection[Section] | None) -> Known:
+    """No more than a body with these sections is told of a file, or all of it: what is weighed is confirmed to whoever guesses it."""
+    if sections is None:
+        return known
+    kept: dict[str, Any] = {}
+    if Section.FAMILY not in sections:
+        kept |= {"guardians": ()}
+    if not {Section.FAMILY, Section.RESIDENCE} <= {*sections}:
+        kept |= {"phones": ()}
+    if Section.RESIDENCE not in sections:
+        kept |= {"division": ""}
+    if Section.SCHOOL not in sections:
+        kept |= {"school": ""}
+    return known.model_copy(update=kept)
 
 
 NAME_LEAST, NAME_MOST, COINCIDENCE, MISHEARD = 6.0, 10.5, 3.0, 2.0
@@ -137,8 +158,8 @@ def _by_rarity(reason: Reason, known: Known, less: float) -> Reason:
 
 
 def rarity(bearers: int, files: int) -> float:
-    """Of a name that so many of so many files bear."""
-    return log2(files / max(1, bearers)) if files else 0.0
+    """Of a name that so many of so many files bear, in steps of four times as many: one bearer more is not to be told from it."""
+    return FOURFOLD * round(log2(files / max(1, bearers)) / FOURFOLD) if files else 0.0
 
 
 def _birth(a: Known, b: Known) -> Reason | None:

@@ -167,7 +167,7 @@ async def _file(
     }
     compares = FileField.REGISTRATION in waiting and _verifies(who)
     facts = {
-        "alike": await duplicates.files_like(shown["id"], conn, who) if compares else None, "findings": FINDINGS, "before": FOUND,
+        "alike": await duplicates.files_like(shown["id"], conn, who, shouhu) if compares else None, "findings": FINDINGS, "before": FOUND,
         "path": CHANGES, "child": shown, "fields": fields, "waiting": waiting, "told": told, "form": form, "reasons": tuple(NotTaken),
         "needs": tuple(Need), "fact_value": fact_value, "moment": moment,
         "found": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},

@@ -85,9 +85,9 @@ async def _signal(
 
 
 @router.get(PAIRS)
-async def pairs(request: Request, conn: Conn, who: Signed, cursor: str | None = None) -> Response:
+async def pairs(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None) -> Response:
     """疑似重复档案: the likeliest first."""
-    page = await duplicates.duplicates(conn, who, cursor=cursor, limit=50)
+    page = await duplicates.duplicates(conn, who, shouhu, cursor=cursor, limit=50)
     return await show(request, conn, who, "double_files.html", {"path": PAIRS, "rows": page.items, "next": page.next})
 
 
@@ -129,7 +129,7 @@ async def _pair(
     file = await children.read_child(one, conn, who, shouhu, Response())
     if other in file["joined"]:
         return await _joined(request, conn, who, file, other, form)
-    found = await duplicates.compare_children(one, other, conn, who)
+    found = await duplicates.compare_children(one, other, conn, who, shouhu)
     files = [file, await children.read_child(found.other, conn, who, shouhu, Response())]
     facts = {
         "path": PAIRS, "pair": found, "joined": False, "files": files, "fields": COMPARED, "form": form, "needs": tuple(Need),

@@ -136,3 +136,21 @@ async def test_joined_files_are_one_and_suggest_each_other_no_more(api, engine):
     passed = await api.post(STREET, f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass")
     assert passed.status_code == 200, passed.text
     assert mine not in await pairs(api)
+
+
+async def test_who_compares_is_told_what_their_body_is_told_of_both_and_not_how_many_bear_a_name(api):
+    child = {
+        "name": "华同名（化名）",
+        "birth_date": "2014-01-31",
+        "school": "示例小学（化名）",
+        "residence_division": "110106016",
+    }
+    cases = [(await api.report(children=[child]))["case_id"] for _ in range(2)]
+    one, other = [(await api.progress(case))["children"][0]["id"] for case in cases]
+
+    async def reasons(person):
+        answer = await api.get(person, f"/v1/children/{one}/duplicates/{other}")
+        return {reason["code"]: reason["weight"] for reason in answer.json()["reasons"]}
+
+    whole, police = await reasons("civil.supervisor.1"), await reasons("police.officer.1")
+    assert (whole.keys() - police.keys(), police["same_name"]) == ({"same_school"}, 8)

@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from app.db.sounds import sound_keys
-from app.domain.duplicates import Known, compare, near_dates, rarity
+from app.domain.child_terms import Section
+from app.domain.duplicates import Known, as_told, compare, near_dates, rarity
 from tests.bench.match import judged, made
 
 BORN = date(2016, 5, 6)
@@ -65,6 +66,19 @@ def test_a_rare_name_says_more_than_a_common_one():
 
     assert pair(2).suggest
     assert not pair(60).suggest
+
+
+def test_a_body_is_told_no_more_by_comparing_than_it_is_told_of_a_file():
+    sections = {"identity", "school"}
+    one, other = (as_told(known(**FAMILY), {Section(part) for part in sections}) for _ in range(2))
+    assert {reason.code for reason in compare(one, other).reasons} == {
+        "same_name",
+        "same_birth_date",
+        "same_school",
+        "same_sex",
+    }
+    assert codes(known(**FAMILY), known(**FAMILY)) >= {"same_phone", "same_guardian", "same_street"}
+    assert len({rarity(bearers, 20_000) for bearers in range(40, 60)}) == 1, "one bearer more tells nothing"
 
 
 @pytest.mark.parametrize(
