@@ -6,8 +6,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Numeric, and_, cast, exists, false, func, or_, select, true
-from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    String,
+    and_,
+    any_,
+    cast,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 
 from app.api.answers import ETAG
 from app.api.children import sighted
@@ -360,15 +375,13 @@ def _on_file(who: Actor) -> ColumnElement[bool]:
 
 def _by_school(who: Actor) -> ColumnElement[bool]:
     """Registered for the caller's school within a year; of before it was written for which, by somebody who works there now."""
-    event, person = tables.events.c, tables.people.c
-    colleagues = select(person.id).where(person.unit == who.unit, person.agency == who.agency.value)
-    unit = event.body["unit"].astext
-    entered = exists().where(
-        event.stream_id == func.concat(PREFIX, child.id), event.kind == "change_entered",
-        or_(unit == who.unit, and_(unit.is_(None), event.by.in_(colleagues))),
-        event.body["field"].astext == FileField.REGISTRATION.value,
-    )  # fmt: skip
-    return and_(child.filed_at > func.now() - timedelta(days=366), entered)
+    event, person, year = tables.events.c, tables.people.c, func.now() - timedelta(days=366)
+    colleagues = select(func.array_agg(person.id)).where(person.unit == who.unit, person.agency == who.agency.value)
+    whose = any_(func.array_append(colleagues.scalar_subquery(), cast(who.unit, person.id.type), type_=ARRAY(String)))
+    entered = select(func.substr(event.stream_id, len(PREFIX) + 1)).where(
+        text(tables.REGISTERED), literal_column(tables.REGISTERED_FOR) == whose, event.at > year
+    )
+    return and_(child.filed_at > year, child.id.in_(entered))
 
 
 async def _behind_the_door(conn: Conn, who: Actor) -> None:

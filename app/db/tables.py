@@ -94,6 +94,10 @@ __all__ = [
 
 # The ledger ---------------------------------------------------------------------------------------------------------
 
+REGISTERED = "kind = 'change_entered' and body ->> 'field' = 'registration'"
+"""Of an event, whether it registers a child; as it stands, for a plan that knows no values finds the index by nothing else."""
+REGISTERED_FOR = "coalesce(body ->> 'unit', by)"
+"""The unit for which that was, or of before it was written whoever did it."""
 events = Table(
     "events",
     metadata,
@@ -105,6 +109,7 @@ events = Table(
     Column("body", JSONB, nullable=False),
     PrimaryKeyConstraint("stream_id", "version"),
     Index(None, "at"),
+    Index("ix_events_registered", text(REGISTERED_FOR), "at", postgresql_where=text(REGISTERED)),
     comment="Append-only; a fact of a case or of a watch. Codes, ids and instants only.",
 )
 
