@@ -220,7 +220,7 @@ def examples() -> dict[str, Any]:
                       "grades": {"110106007": {"high": None, "low": 9, "medium": None}}},
         "LedgerKind": (book := {"code": "work", "zh": "工作台账", "en": "work ledger", "basis": ["R015", "R013", "R016"]})
         | (rows := {"rows_of": "children", "is_entered": True}),
-        "LedgerDue": {**book, **rows, "month": "2026-03", "children": 41, "rows": 41, "unverified": 2, "ours": 1, "late": 1,
+        "LedgerDue": {**book, **rows, "month": "2026-03", "children": 41, "rows": 41, "unverified": 2, "ours": 1, "registered": 3, "late": 1,
                       "missing": [{"code": "id_no", "zh": "身份证号", "en": "id number", "children": 3}], "is_whole": True,
                       "handed": [{"desk": "COMM-110106007", "by": "comm-110106007.officer.1", "at": FILED, "rows": 41, "fetched_at": ACCEPTED}]},
         "OfficeHandedIn": {"desk": "STREET-110106007", "agency": "STREET", "division": "110106007", "month": "2026-03", "books": 8,

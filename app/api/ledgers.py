@@ -17,6 +17,7 @@ from app.api.pages import Cursor, Limit, Page, page_of, read_cursor
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.alike import waits_to_be_verified
 from app.db.approvals import spend
 from app.db.child_records import each_once, one_of, records_of, stamps_of
 from app.db.rules import Pack
@@ -25,9 +26,10 @@ from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
 from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, sees_every_office, share_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
+from app.domain.opening import desk_of
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import is_compared
-from app.domain.sight import keeps
+from app.domain.sight import divisions, keeps
 from app.domain.terms import Agency
 from app.domain.working_time import day_of
 
@@ -90,6 +92,9 @@ class LedgerDue(LedgerKind):
     rows: int
     unverified: int = Field(description="Children in whose file something waits for a second person.")
     ours: int = Field(description="Of these, children of whom the caller's desk is to verify something.")
+    registered: int = Field(
+        description="Children of the caller's street whose registration waits to be verified: they stand in no book yet."
+    )
     late: int = Field(description="Children whose visit is overdue.")
     missing: list[LedgerGap]
     is_whole: bool = Field(description="Whether all children were counted, or only the first.")
@@ -171,8 +176,19 @@ async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list
             if cursor is None:
                 break
         whole[reach] = cursor is None
-    handed = await _handed(conn, month)
-    return [_due(one, tallies[one], month, whole[one.reach], _of_desks(who, one, handed)) for one in books]
+    handed, waiting = await _handed(conn, month), await _unverified(conn, who)
+    return [_due(one, tallies[one], month, waiting, whole[one.reach], _of_desks(who, one, handed)) for one in books]
+
+
+async def _unverified(conn: AsyncConnection, who: Actor) -> int:
+    """How many registrations of the caller's street wait."""
+    file, child = tables.child_files.c, tables.children.c
+    desks = [desk_of(Agency.STREET, division) for division in divisions(who)]
+    if not desks:
+        return 0
+    query = select(func.count()).select_from(tables.children).join(tables.child_files, file.child_id == child.id)
+    query = query.where(file.is_open, file.desks.contains(desks), waits_to_be_verified())
+    return (await conn.execute(query)).scalar_one()
 
 
 SHARES = OrderedDict[tuple[Any, ...], tuple[str, dict[str, Share]]]()
@@ -215,14 +231,14 @@ def _of_desks(who: Actor, ledger: Ledger, handed: dict[tuple[str, str], HandedIn
     return [handed.get((desk, ledger.code)) or HandedIn(desk=desk) for desk in kept]
 
 
-def _due(ledger: Ledger, tally: Tally, month: str, whole: bool, handed: list[HandedIn]) -> LedgerDue:
+def _due(ledger: Ledger, tally: Tally, month: str, waiting: int, whole: bool, handed: list[HandedIn]) -> LedgerDue:
     missing = [
         LedgerGap(code=code, zh=COLUMNS[code].zh, en=COLUMNS[code].en, children=n)
         for code, n in tally.missing.most_common()
     ]
     return LedgerDue(
         **_kind(ledger).model_dump(), month=month, children=tally.children, rows=tally.rows,
-        unverified=tally.unverified, ours=tally.ours, late=tally.late, missing=missing, is_whole=whole, handed=handed,
+        unverified=tally.unverified, ours=tally.ours, registered=waiting, late=tally.late, missing=missing, is_whole=whole, handed=handed,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from app.domain.handing_in import MONTH, month_of
 from app.domain.ledgers import RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheets import Step
+from app.domain.terms import Agency
 from app.web.books import BOOKS, DESK_NAMES, asked_of, jobs_of, months
 from app.web.forms import Form
 from app.web.frame import STRICT
@@ -87,6 +88,7 @@ async def _due(
     facts = {
         **shown, "path": DUE, "books": BOOKS, "rows": rows, "month": month, "months": months(this), "form": form,
         "mine": mine, "rows_of": {one.value: one for one in RowsOf}, "enters": who.has(*DESK_STAFF),
+        "verifies": who.agency is Agency.STREET and who.has(*DESK_STAFF),
         "labels": {row.code: (row.zh, row.en) for row in rows}, "asked": asked, "desks": DESK_NAMES,
         "refused": [row.code for row in rows if row.code not in asked and (row.code in needing or _is_for_two(mine.get(row.code)))],
     }  # fmt: skip

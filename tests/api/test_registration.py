@@ -39,12 +39,16 @@ async def test_a_left_behind_child_is_registered_verified_and_watched_by_its_gra
     assert first["proposed"] in [grade.value for grade in Grade]
     assert child not in await watched(api)
     assert not of(await book(api, COMMITTEE, "work"), child), "what nobody has verified stands in no ledger"
+    waiting = [(await api.get(who, "/v1/ledgers/due")).json()[0]["registered"] for who in (COMMITTEE, STREET)]
     file = (await api.opened(STREET, f"/v1/children/{child}")).json()
     assert (file["fields"]["name"]["value"], file["fields"]["name"]["by"]) == ("单小禾（化名）", COMMITTEE)
     assert file["fields"]["registration"]["waiting"]["change"] == first["change"]
     path = f"/v1/children/{child}/changes/{first['change']}/pass"
     is_problem(await api.post(COMMITTEE, path), 403, "not_your_desk")
     assert (await verify(api, STREET, first, note="已入户核实")).status_code == 200
+    assert [one - 1 for one in waiting] == [
+        (await api.get(who, "/v1/ledgers/due")).json()[0]["registered"] for who in (COMMITTEE, STREET)
+    ], "both are told how many"
     row = (await watched(api))[child]
     assert (row["grade"], row["desk"], row["case_id"]) == ("high", f"COMM-{DIVISION}", None)
     (line,) = of(await book(api, COMMITTEE, "work"), child)
