@@ -1,5 +1,6 @@
 """The file of a child: what is known, who entered and who passed it, and the changes that wait for a desk."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from app.db import tables
 from app.db.child_records import division_of, own_id, records_of
 from app.db.communities import listed, street_of
 from app.db.doubles import compared, doubles_of, find_different, tell_district
+from app.db.ledger import StaleVersion
 from app.db.need import open_on
 from app.db.rules import Pack
 from app.db.walls import concerns, through_the_door
@@ -349,7 +351,10 @@ async def perform(
     if_match: str | None,
 ) -> FileAnswer:  # fmt: skip
     """Record it in the file of the child."""
-    done = await shouhu.ledger.begin(conn, cf.file_id(child), command, key=key, expected=version_of(if_match))
+    try:
+        done = await shouhu.ledger.begin(conn, cf.file_id(child), command, key=key, expected=version_of(if_match))
+    except StaleVersion as stale:
+        raise StaleVersion(stale.current, await _shown(conn, shouhu, command.by, child, stale.since)) from None
     response.headers["ETag"] = f'"{done.version}"'
     number = change or done.version
     waiting = done.progress.change(number)
@@ -357,6 +362,17 @@ async def perform(
         child_id=child, version=done.version, change=number, waits_for=waiting.desk if waiting else None,
         due_at=waiting.clock.due_at if waiting else None, replayed=done.replayed,
     )  # fmt: skip
+
+
+async def _shown(
+    conn: Conn, shouhu: Shouhu, who: Actor, child: str, since: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """What has changed of that which the caller's body is shown of the file: the field names what is known."""
+    sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
+    (record,) = await records_of(conn, [child], visible(who))
+    kept = record.told(who.agency).kept_back
+    fields = [name for name in FileField if SECTION_OF[name] in sections and name not in kept]
+    return [row for row in since if row.get("field") in fields]
 
 
 async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:

@@ -62,7 +62,7 @@ class PaperRow(BaseModel):
     paper: Paper
     title_zh: str = Field(examples=["转介函"])
     title_en: str
-    number: str = Field(examples=["WB-2026-000123-转02"])
+    number: str = Field(examples=["WB-2026-000123-转POLICE-01"])
     referral_id: str | None = Field(None, description="The leg that it is about.")
     about: str = Field(description="The desk that it goes to, or is about; empty for the whole case.")
 
@@ -94,9 +94,11 @@ async def read_paper(
     found = [
         one for one in await _possible(conn, progress) if one.paper is paper and referral_id == (one.leg.id if one.leg else None)
     ]  # fmt: skip
-    if not found:
+    shown = await part(conn, who, shouhu, progress)
+    may_have = bool(found) and _may_have(who, progress, found[0], shown)
+    if not found or not (may_have or shown.whole):  # that there is one would tell of a placement or of another's leg
         raise Problem(404, "paper_not_found", NOT_THERE)
-    if not _may_have(who, progress, found[0], await part(conn, who, shouhu, progress)):
+    if not may_have:
         raise Refused(RefusalCode.NOT_ALLOWED)
     facts = await _made(conn, who, shouhu, progress, found[0])
     return await _pdf(TEMPLATES.get(paper, "form"), facts, f"{paper.zh}-{facts['number']}")

@@ -42,7 +42,7 @@ from app.domain.identity import mask_name
 from app.domain.masking import mask_birth_date
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.rounds import ReturnRound, follows, organises
+from app.domain.rounds import Asked, ReturnRound, follows, organises
 from app.domain.sight import divisions, registers_pupils
 from app.domain.submission import Submission
 from app.domain.terms import Agency
@@ -306,8 +306,7 @@ async def answer(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> AnswerTaken:  # fmt: skip
     """What was found becomes reports and the round knows it, in one transaction."""
-    if not await conn.scalar(select(one.id).where(one.id == round_id)):
-        raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    await _require_asked(conn, who, round_id, given.unit)
     if given.nothing_found == bool(given.reports or given.registered):
         raise Refused(RefusalCode.NOTHING_SAID)
     registered = tuple(dict.fromkeys(given.registered))
@@ -397,6 +396,15 @@ async def _named(conn: Conn, round_id: str, *, by_others: bool = False) -> list[
     kind = select(one.code).where(one.id == round_id).scalar_subquery()
     query = query.where(one.code == kind, one.id != round_id if by_others else true())
     return [str(one) for one in (await conn.execute(query)).scalars()]
+
+
+async def _require_asked(conn: Conn, who: Actor, round_id: str, name: str) -> None:
+    """Before anything else is said: what became of a round since an old version is for those who answer it."""
+    if not await conn.scalar(select(one.id).where(one.id == round_id)):
+        raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    desk = await conn.scalar(select(unit.desk).where(unit.round_id == round_id, unit.unit == name))
+    if desk is None or not Asked(unit=name, desk=desk).answers(who):
+        raise Refused(RefusalCode.NOT_ASKED)
 
 
 async def _unfit(conn: Conn, who: Actor, round_id: str, children: Sequence[str]) -> RefusalCode | None:

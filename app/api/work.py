@@ -19,6 +19,7 @@ from app.domain import benefit_commands as bc
 from app.domain import commands as c
 from app.domain import referral_commands as rc
 from app.domain.access import DESK_STAFF, Action, Actor
+from app.domain.own_part import Part
 from app.domain.progress import ClockName, Progress, running_clocks
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade
@@ -170,7 +171,7 @@ async def foresee(
     if_match: str | None = None, referral_id: str | None = None, duty: str | None = None,
 ) -> Done:  # fmt: skip
     """The same as `perform`, undone before it answers; the same refusals."""
-    stands = await progress_of(conn, who, case_id)
+    stands = await progress_of(conn, who, case_id, to_act=True)
     shown, before = await part(conn, who, shouhu, stands), _clocks(stands)
     if isinstance(
         command, c.Grading
@@ -179,7 +180,7 @@ async def foresee(
     tried = await conn.begin_nested()
     try:
         recorded = await _recorded(
-            conn, shouhu, who, case_id, command, action, None, if_match, referral_id=referral_id, duty=duty
+            conn, shouhu, stands, shown, command, action, None, if_match, referral_id=referral_id, duty=duty
         )
     finally:
         await tried.rollback()
@@ -190,7 +191,7 @@ async def foresee(
         if before.get((subject, clock)) != after.get((subject, clock)) and shown.owes(subject)
     ]
     told = dict.fromkeys(whom for event in recorded.events for whom in getattr(event, "recipients", ()))
-    return _done(recorded).model_copy(
+    return _done(recorded, shown).model_copy(
         update={"foreseen": Foreseen(deadlines=moved, told=[whom for whom in told if shown.hears_of(whom)])}
     )
 
@@ -206,22 +207,37 @@ async def perform(
     key: str | None, if_match: str | None, referral_id: str | None = None, duty: str | None = None,
 ) -> Done:  # fmt: skip
     """See, be allowed, record."""
+    if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, None)):
+        return _done(first, await _shown_still(conn, shouhu, who, case_id))
+    progress = await progress_of(conn, who, case_id, to_act=True)
+    shown = await part(conn, who, shouhu, progress)
     return _done(
-        await _recorded(conn, shouhu, who, case_id, command, action, key, if_match, referral_id=referral_id, duty=duty)
+        await _recorded(
+            conn, shouhu, progress, shown, command, action, key, if_match, referral_id=referral_id, duty=duty
+        ),
+        shown,
     )
 
 
+async def _shown_still(conn: Conn, shouhu: Shouhu, who: Actor, case_id: str) -> Part:
+    """Of what a command did once: before the access rules, for what this person did then may not be theirs to do or see now."""
+    try:
+        return await part(conn, who, shouhu, await progress_of(conn, who, case_id))
+    except Refused:
+        return Part(whole=False, agency=who.agency)
+
+
 async def _recorded(
-    conn: Conn, shouhu: Shouhu, who: Actor, case_id: str, command: c.Command, action: Action, key: str | None,
+    conn: Conn, shouhu: Shouhu, progress: Progress, shown: Part, command: c.Command, action: Action, key: str | None,
     if_match: str | None, *, referral_id: str | None, duty: str | None,
 ) -> Recorded:  # fmt: skip
-    if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, None)):
-        return first  # before the access rules: what this person did then may not be theirs to do or see now
-    progress = await progress_of(conn, who, case_id, to_act=True)
+    """A leg or duty that is not shown is answered as one that is not there."""
+    who, case_id = command.by, progress.case_id
     owed = duty or ("answer_outcome" if action is Action.ANSWER_REPORTER else None)
-    require(who, action, subject_of(progress, referral_id, owed))
-    if isinstance(command, c.RecordSentence):
-        await _require_told_of_branch(conn, shouhu, who, progress)
+    known = (one if one and shown.owes(one) else None for one in (referral_id, owed))
+    require(who, action, subject_of(progress, *known))
+    if isinstance(command, c.RecordSentence) and not (shown.whole or shown.told.branch):
+        raise Refused(RefusalCode.NOT_ALLOWED)  # another refusal would tell whether there is a judgment
     if isinstance(command, c.LinkReport):
         await progress_of(conn, who, command.primary)
     if isinstance(command, rc.MoveTask):
@@ -234,13 +250,6 @@ async def _recorded(
     if not recorded.replayed:
         await decide_suggestions(conn, case_id, command)
     return recorded
-
-
-async def _require_told_of_branch(conn: Conn, shouhu: Shouhu, who: Actor, progress: Progress) -> None:
-    """Whoever is not told what kind of case it is records no judgment: the refusal would tell whether there is one."""
-    shown = await part(conn, who, shouhu, progress)
-    if not (shown.whole or shown.told.branch):
-        raise Refused(RefusalCode.NOT_ALLOWED)
 
 
 async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress, command: c.Grading) -> c.Proposed | None:
@@ -258,8 +267,8 @@ async def _by_the_scale(conn: Conn, shouhu: Shouhu, progress: Progress, command:
     return c.Proposed(scale=highest.scale, grade=highest.grade) if highest else None
 
 
-def _done(recorded: Recorded) -> Done:
-    kinds = [event.kind for event in recorded.events]
+def _done(recorded: Recorded, shown: Part) -> Done:
+    kinds = [event.kind for event in recorded.events if shown.whole or shown.event(event.model_dump(mode="json"))]
     return Done(
         case_id=recorded.stream_id, version=recorded.version, events=kinds, replayed=recorded.replayed, foreseen=None
     )  # fmt: skip

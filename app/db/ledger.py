@@ -48,8 +48,8 @@ LATER = (
 )
 BEGINNING = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 """Two who begin a stream at once go one after the other."""
-REPORTER = "reporter"
-"""Instead of the account of whoever filed the report."""
+REPORTER, REPORTING = "reporter", ("report_filed", "unit_returned")
+"""Instead of the account of whoever filed the report, or answered a round, which may file some."""
 
 
 class StaleVersion(Exception):
@@ -188,10 +188,10 @@ class Ledger(Rules):
     async def since(
         self, conn: AsyncConnection, stream_id: str, version: int, shown: Part | None = None
     ) -> list[dict[str, Any]]:
-        """Kinds, authors and times of the events after that version, the first fifty; never who reported, or an old version would tell.
-        Of a case, those alone that are shown."""
+        """Kinds, authors and times of the events after that version, the first fifty; never who reported or answered a
+        round, or an old version would tell. Of a case, those alone that are shown."""
         ledger = tables.events.c
-        by = sql_case((ledger.kind == "report_filed", REPORTER), else_=ledger.by).label("by")
+        by = sql_case((ledger.kind.in_(REPORTING), REPORTER), else_=ledger.by).label("by")
         field = ledger.body["field"].astext.label("field")
         about = [ledger.body[name].astext.label(name) for name in ("referral_id", "subject", "code", "office")]
         query = select(ledger.version, ledger.kind, ledger.at, by, field, *about).where(

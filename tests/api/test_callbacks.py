@@ -105,7 +105,7 @@ async def test_what_is_not_signed_by_that_agency_now_changes_nothing(api, case, 
 
 async def test_an_agency_cannot_touch_another_agencys_referral_nor_a_case_it_has_nothing_to_do_with(api, case):
     police = await api.leg(case, "POLICE")
-    is_problem(await System(api, "EDU").says(case, police, "accept"), 403, "not_your_desk")
+    is_problem(await System(api, "EDU").says(case, police, "accept"), 404, "referral_not_found")
     is_problem(await System(api, "HOUSING").says(case, police, "accept"), 404, "case_not_found")
     is_problem(await System(api, "EDU").says(case, "nothing-1", "accept"), 404, "referral_not_found")
     is_problem(await System(api, "EDU").says("case-nowhere", police, "accept"), 404, "case_not_found")

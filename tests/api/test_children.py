@@ -121,6 +121,26 @@ async def test_two_officers_edit_one_child_at_once_and_the_second_is_told_what_c
     assert [(row["kind"], row["field"]) for row in told["since"]] == [("change_passed", "phone")]
 
 
+async def test_a_conflict_names_the_fields_that_the_body_is_shown_and_no_others(api):
+    pupil = {
+        "name": "易小知（化名）",
+        "birth_date": "2018-01-01",
+        "school_stage": "primary",
+        "residence_division": "110106007",
+    }
+    case = (await api.report(children=[pupil]))["case_id"]
+    child = (await api.progress(case))["children"][0]["id"]
+    for field, value in (
+        ("health", "肢体残疾"),
+        ("school", "示例四小（化名）"),
+        ("means", {"low_income": "yes"}),
+    ):
+        assert (await enter(api, child, field=field, value=value)).status_code == 200
+    late = await api.post("edu.officer.1", f"/v1/children/{child}/changes/1/pass", headers={"If-Match": '"0"'})
+    told = is_problem(late, 409, "stale_version")
+    assert [row["field"] for row in told["since"]] == ["school"], "neither illness nor means"
+
+
 async def test_of_two_officers_at_the_same_moment_one_wins_and_the_other_is_told_what_changed(api, child):
     """Ten requests under way together, two for each value, of a file that nobody has changed before."""
     fields = ("phone", "school", "school_class", "residence", "hukou")

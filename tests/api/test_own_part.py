@@ -123,7 +123,7 @@ async def test_no_answer_page_or_paper_tells_a_desk_what_its_list_does_not(api, 
     monkeypatch.setattr(documents, "printed", partial(_set, facts))
     assert (await api.get(person, f"/v1/cases/{made}/papers/summary")).status_code == 200
     assert [word for word in (*WORDS, "报告人类别") if word in str(facts)] == []
-    assert (await api.get(person, f"/v1/cases/{made}/papers/placement")).status_code == 403
+    is_problem(await api.get(person, f"/v1/cases/{made}/papers/placement"), 404, "paper_not_found")
     row = next(one for one in (await api.get(person, "/v1/cases?limit=200")).json()["items"] if one["id"] == made)
     assert (row["branch"], row["rung"], row["next_deadline_at"]) == (None, None, None)
     why = (await api.get(person, f"/v1/cases/{made}/explanation")).json()
@@ -344,3 +344,29 @@ async def test_what_a_system_reads_of_a_case_without_its_content_is_on_record(ap
         )
         rows = (await conn.execute(query.order_by(row.id))).all()
     assert [tuple(one) for one in rows] == [("read_case", ["progress"]), ("read_timeline", ["timeline"])]
+
+
+async def test_a_leg_duty_or_paper_of_others_is_answered_as_one_that_is_not_there(api, case):
+    """A desk that tries every name finds out nothing of who else takes part, nor by the number of its own letter."""
+    made, _ = case
+    path, person = f"/v1/cases/{made}", DESKS["EDU"]
+    everything, own = (await api.progress(made)), (await api.get(person, path)).json()["progress"]
+    foreign = [one["id"] for one in everything["referrals"] if one["agency"] != "EDU"]
+    owed = {one["code"] for one in everything["duties"]} - {one["code"] for one in own["duties"]}
+    assert own["referrals"]
+    assert len(foreign) > 3
+    assert owed
+    tried = [
+        f"{path}/referrals/{one}/{act}?dry_run=true"
+        for one in ("none", *foreign)
+        for act in ("accept", "claim", "complete")
+    ]
+    answers = {where: await api.post(person, where, {"note": "核对"}) for where in tried}
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers.values()} == {(404, "referral_not_found")}
+    said = [await api.post(person, f"{path}/duties/{code}/meet?dry_run=true", {}) for code in ("none", *owed)]
+    assert len({(answer.status_code, answer.json()["code"]) for answer in said}) == 1
+    papers = ["placement", *(f"referral_letter?referral_id={one}" for one in ("none", *foreign))]
+    for paper in papers:
+        is_problem(await api.get(person, f"{path}/papers/{paper}"), 404, "paper_not_found")
+    listed = (await api.get(person, f"{path}/papers")).json()
+    assert [one["number"][-7:] for one in listed if one["paper"] == "referral_letter"] == ["转EDU-01"]
