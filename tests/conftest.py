@@ -25,9 +25,19 @@ from app.seed import seed
 from app.temporal import data_converter
 from tests.faults import LONG
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of a hundred processes would compile the service anew
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
-PARTS = {"web": "pages", "e2e": "processes", "workflows": "processes", "faults": "processes"}
-"""Which of the three processes that share a whole run a room belongs to; each has servers of its own. One of them mostly waits."""
+PARTS = {
+    "web": "pages",
+    "e2e": "processes",
+    "workflows": "processes",
+    "faults": "processes",
+    "api": "api",
+    "domain": "rules",
+}
+"""Which part of a whole run a room belongs to; what is in none is the rest. The three long ones begin at once, each in a process with servers
+of its own, of which one mostly waits; whoever is done first takes the next of the short ones, which need nothing that others leave."""
+ORDER = ("processes", "pages", "api", "rest", "rules")
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
 TOKENS = {person.id: f"wall-{person.id}" for person in PEOPLE}
@@ -46,14 +56,19 @@ DYNAMIC = (
 
 
 class Parts(LoadScopeScheduling):
-    """Parts of about the same length, each in its order: no test meets other neighbours than when it runs alone."""
+    """Each part in its order: no test meets other neighbours of its part than when the part runs alone."""
 
     def _split_scope(self, nodeid: str) -> str:
         return PARTS.get(nodeid.split("/")[1], "rest")
 
+    def _assign_work_unit(self, node):
+        """The longest first, or it would be waited for; how many tests a part has says nothing of that."""
+        self.workqueue.move_to_end(min(self.workqueue, key=ORDER.index), last=False)
+        super()._assign_work_unit(node)
+
 
 def pytest_xdist_make_scheduler(config, log):
-    """A whole run goes over three processes by rooms."""
+    """A whole run goes over three processes by parts."""
     return Parts(config, log)
 
 

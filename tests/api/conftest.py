@@ -5,6 +5,7 @@ import base64
 import uuid
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from urllib.parse import quote
 
 import httpx2
@@ -33,6 +34,20 @@ UNIT = "unit-school-1"
 PHOTO = image()
 SEAL_KEY = base64.b64encode(b"a key of tests, 32 bytes long, k").decode()
 TOKENS = {person.id: f"token-of-{person.id}" for person in PEOPLE}
+
+
+def pytest_collection_modifyitems(items):
+    """The thousands of questions about the table of access come before other tests of this room fill the lists that they go through."""
+    ours = [n for n, item in enumerate(items) if item.nodeid.startswith("tests/api/")]
+    ordered = sorted((items[n] for n in ours), key=lambda item: "test_matrix.py" not in item.nodeid)
+    for n, item in zip(ours, ordered, strict=True):
+        items[n] = item
+
+
+@cache
+def described():
+    """The paths of the OpenAPI; to make it takes more than a second, so nothing asks for it while tests are collected."""
+    return create_app(Settings()).openapi()["paths"]
 
 
 class Api:

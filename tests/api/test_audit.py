@@ -14,9 +14,7 @@ from app.db.sealer import Sealer, SealKey
 from app.db.service import PROGRESS_PATH
 from app.db.vault import DataKey
 from app.domain.watch import watch_id
-from app.main import create_app
-from app.settings import Settings
-from tests.api.conftest import SEAL_KEY
+from tests.api.conftest import SEAL_KEY, described
 from tests.api.test_need import COMMITTEE, known_child
 from tests.api.test_sheet_payloads import payloads
 
@@ -65,8 +63,7 @@ async def _children(api, case_id):
 async def _reads(api, case_id):
     """Every GET of the API with the ids of this case."""
     known = {"case_id": case_id, "child_id": (await _children(api, case_id))[0]}
-    paths = create_app(Settings(), given=api.service).openapi()["paths"]
-    routes = [path for path, methods in paths.items() if "get" in methods]
+    routes = [path for path, methods in described().items() if "get" in methods]
     assert len(routes) > 15
     for route in routes:
         names = re.findall(r"{(\w+)}", route)
@@ -136,8 +133,7 @@ async def test_no_route_opens_what_is_sealed_of_a_child_before_that_is_on_record
     case, child = await _said_everywhere(api)
     known = {"case_id": case, "child_id": child, "stream_id": case, "subject_id": case, "version": "fengtai-2026.1", "code": "work",
              "watch_id": watch_id(child)}  # fmt: skip
-    paths = create_app(Settings(), given=api.service).openapi()["paths"]
-    routes = [path for path, methods in paths.items() if "get" in methods and not path.endswith(RULES_ALONE)]
+    routes = [path for path, methods in described().items() if "get" in methods and not path.endswith(RULES_ALONE)]
 
     async def opening(routes):
         found = set()

@@ -15,9 +15,8 @@ from app.domain.progress import Progress
 from app.domain.terms import Grade
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
-from app.main import create_app
 from app.policy.loader import load
-from app.settings import Settings
+from tests.api.conftest import described
 
 STREET = "110106014"
 NAME, KIN, REPORTER = "欧阳玄烨", "欧阳长林", "赫连守信"
@@ -61,8 +60,7 @@ async def child(api):
 
 
 def routes():
-    paths = create_app(Settings()).openapi()["paths"]
-    return [path for path, methods in paths.items() if "get" in methods]
+    return [path for path, methods in described().items() if "get" in methods]
 
 
 async def everything(api, person, case, child):

@@ -8,13 +8,13 @@ from tests.faults.rig import QUICK, Rig
 from tests.faults.traffic import Stubborn
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def real(place):
     async with Rig(place / "real").running() as rig:
         yield rig
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def quick(place):
     async with Rig(place / "quick", policy=QUICK).running() as rig:
         yield rig

@@ -43,6 +43,11 @@ WORDS = """() => [...document.querySelectorAll("main, main *")].filter(one => !o
   ...["aria-label", "title", "placeholder", "alt"].map(name => one.getAttribute(name) ?? ""),
 ]).filter(text => text.trim())"""
 
+FOCUSED = """selector => {
+  const at = document.activeElement, style = getComputedStyle(at);
+  return [style.outlineStyle + style.outlineWidth, at.matches(selector), at.outerHTML.slice(0, 400)];
+}"""
+
 
 @pytest.fixture(scope="package")
 async def stack(place):
@@ -128,12 +133,9 @@ class Visit:
         """By Tab alone; wherever the focus comes it is seen."""
         for _ in range(most):
             await self.press("Tab")
-            at = self.page.locator(":focus")
-            style = await at.evaluate(
-                "found => getComputedStyle(found).outlineStyle + getComputedStyle(found).outlineWidth"
-            )
-            assert style == "solid3px", await at.evaluate("found => found.outerHTML")
-            if await at.evaluate("(found, selector) => found.matches(selector)", selector):
+            outline, is_it, html = await self.page.evaluate(FOCUSED, selector)
+            assert outline == "solid3px", html
+            if is_it:
                 return
         pytest.fail(f"no way to {selector} by keyboard")
 

@@ -30,6 +30,7 @@ from app.web.asks import ON_LEG
 from app.web.frame import LANGUAGE, ROOM
 from app.web.said import OBSTACLES, STATES, by, in_the_way
 from app.web.wrong import is_page
+from tests.api.conftest import described
 from tests.web.conftest import DESK, PHONE, SIZES, SMALL, keep
 from tests.web.pages import NO_PAGE, PAGES
 from tests.web.seeded import INERT, LONG_NAME, LONG_TEXT
@@ -102,9 +103,7 @@ def test_a_book_stands_in_the_audit_by_its_name():
 
 def test_whatever_is_on_record_has_words():
     """Commands, and operations, which stand on record where they were refused."""
-    operations = {
-        one["operationId"] for path in create_app(Settings()).openapi()["paths"].values() for one in path.values()
-    }
+    operations = {one["operationId"] for path in described().values() for one in path.values()}
     kinds = {kind.__name__ for kind in _below(Command) if not kind.__subclasses__()}
     assert [code for code in sorted(operations | kinds) if act(code)[0] == code] == []
 
