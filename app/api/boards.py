@@ -249,7 +249,7 @@ async def on_time(
     require(who, Action.READ_STATISTICS)
     at = as_of or shouhu.ledger.clock()
     line, owed = tables.deadlines.c, await owed_shown(conn, who, shouhu)
-    query = kept_on_time(by, at).where(owed(line.case_id, line.subject))
+    query = kept_on_time(by, at).where(owed(line.agency, line.case_id, line.subject, line.valid_from))
     rows = (await conn.execute(query)).mappings()
     return [Rate.model_validate({**row, "rate": round(row["on_time"] / row["due"], 4)}) for row in rows]
 

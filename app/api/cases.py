@@ -1,10 +1,10 @@
 """Cases as those see them who may: where they stand, what happened, who is in them."""
 
-from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from sqlalchemy import case as sql_case
 
 from app.api.answers import ETAG, CaseFile, CaseRow, Suggestion, TimelineEntry
@@ -24,6 +24,7 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.reading import reading
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.scorecard import Owed, desk_then
 from app.domain.access import OVERSIGHT, Action, Actor
 from app.domain.disclosure_lists import Lists
 from app.domain.own_part import owing
@@ -91,14 +92,25 @@ async def tasks_shown(conn: Conn, who: Actor, shouhu: Shouhu) -> ColumnElement[b
     return and_(visible(who), or_(whole, _is_own(who)))
 
 
-async def owed_shown(
-    conn: Conn, who: Actor, shouhu: Shouhu
-) -> Callable[[ColumnElement[str], ColumnElement[str]], ColumnElement[bool]]:
-    """The same of a case that is joined and the subject of a deadline or rung in it."""
-    task, whole = tables.tasks.c, whole_for(who, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).lists)
-    return lambda case_id, subject: and_(
-        visible(who), or_(whole, exists().where(task.case_id == case_id, task.subject == subject, _is_own(who)))
-    )
+async def owed_shown(conn: Conn, who: Actor, shouhu: Shouhu) -> Owed:
+    """The same of a deadline or rung in a case that is joined, by who owed it then: a task knows its last holder alone, and goes with the
+    content of its case."""
+    whole = whole_for(who, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).lists)
+    desks, agencies = owing(who)
+
+    def owed(
+        agency: ColumnElement[str],
+        case_id: ColumnElement[str],
+        subject: ColumnElement[str],
+        at: ColumnElement[datetime],
+    ) -> ColumnElement[bool]:
+        own = agency.in_(sorted(agencies))
+        if who.agency.is_territorial:
+            of_desks = agency.in_(sorted({desk.partition("-")[0] for desk in desks}))
+            own = or_(own, and_(of_desks, desk_then(case_id, subject, at).in_(sorted(desks))))
+        return and_(visible(who), or_(whole, own))
+
+    return owed
 
 
 async def whole_shown(conn: Conn, who: Actor, shouhu: Shouhu) -> ColumnElement[bool]:

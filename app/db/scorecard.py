@@ -22,7 +22,10 @@ KEPT_AT = ("watch_began", "watch_taken")
 ANSWERS = ("reporter_answered", "answer_waived")
 EVERY = "*"
 event, case = tables.events.c, tables.cases.c
-Owed = Callable[[ColumnElement[str], ColumnElement[str]], ColumnElement[bool]]
+Owed = Callable[
+    [ColumnElement[str], ColumnElement[str], ColumnElement[str], ColumnElement[datetime]], ColumnElement[bool]
+]
+"""Whether a deadline or rung counts, by the agency that owed it, its case, its subject and when it began or fired."""
 
 
 async def scorecard(
@@ -32,19 +35,12 @@ async def scorecard(
     """By street, every indicator that is not nought; what happened after the period is not known to it.
 
     `seen` says which cases are counted, `kept` which watches, where no case began one. `own` is a street that
-    stands here even where nothing has happened; EVERY are all, for a street that was silent is what 督查 looks for. `owed` says of a
-    case and one of its tasks whether its deadlines and rungs count; None counts those of all that are seen.
+    stands here even where nothing has happened; EVERY are all, for a street that was silent is what 督查 looks for. `owed` says
+    which deadlines and rungs count; None counts those of all that are seen.
     """
     found: dict[str, dict[str, Any]] = {street: {"rungs": {}} for street in await _streets(conn, own, until)}
-    for query in _queries(
-        and_(event.at >= since, event.at <= until),
-        since,
-        until,
-        seen,
-        kept,
-        own,
-        owed or (lambda _case, _subject: seen),
-    ):
+    within = and_(event.at >= since, event.at <= until)
+    for query in _queries(within, since, until, seen, kept, own, owed or (lambda *_of: seen)):
         for row in (await conn.execute(query)).mappings():
             street = found.setdefault(row["division"], {"rungs": {}})
             if "agency" in row:
@@ -82,11 +78,29 @@ def _queries(
     owed: Owed,
 ) -> Iterator[Select[*tuple[Any, ...]]]:  # fmt: skip
     yield _reports(within, until, seen)
-    yield _fired(within, owed(event.stream_id, event.body["subject"].astext))
+    yield _fired(within, owed)
     yield _visits(within, until, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
     yield _screening(since, until, seen, own)
     yield _again(within, since, until, seen)
-    yield _kept(since, until, owed(line.case_id, line.subject))
+    yield _kept(since, until, owed(line.agency, line.case_id, line.subject, line.valid_from))
+
+
+def desk_then(
+    case_id: ColumnElement[str], subject: ColumnElement[str], at: ColumnElement[datetime]
+) -> ColumnElement[str]:
+    """The desk to which a leg or duty had been given last at that instant."""
+    opened = tables.events.alias("opened")
+    said = opened.c.body
+    of_leg = and_(opened.c.kind == "referral_opened", said["referral_id"].astext == subject)
+    of_duty = and_(opened.c.kind == "duty_opened", said["code"].astext == subject)
+    return (
+        select(said["desk"].astext)
+        .where(opened.c.stream_id == case_id, opened.c.at <= at, or_(of_leg, of_duty))
+        .order_by(opened.c.version.desc())
+        .limit(1)
+        .correlate_except(opened)
+        .scalar_subquery()
+    )
 
 
 def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -113,7 +127,7 @@ def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[b
     ).group_by(filed.c.division)  # fmt: skip
 
 
-def _fired(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def _fired(within: ColumnElement[bool], owed: Owed) -> Select[*tuple[Any, ...]]:
     """How often a silence reached each rung, by the agency that was silent then; what is owed in material the lead agency owes."""
     said, earlier = event.body, tables.events.alias("earlier").c
     opened = or_(
@@ -133,7 +147,8 @@ def _fired(within: ColumnElement[bool], seen: ColumnElement[bool]) -> Select[*tu
     fired = (
         select(case.division, silent.label("agency"), said["rung"].astext.label("rung"))
         .join(tables.events, event.stream_id == case.id)
-        .where(event.kind == "rung_fired", within, seen)
+        .where(event.kind == "rung_fired", within)
+        .where(owed(silent, event.stream_id, said["subject"].astext, event.at))
         .subquery()
     )
     return select(fired, func.count().label("fired")).group_by(*fired.c)

@@ -2,19 +2,28 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app import documents
 from app.api import overview
 from app.api.context import SESSION
 from app.db import tables
 from app.db.accounts import begin_session
+from app.db.findings import rebuild_tasks
+from app.db.versions import keep, seal
+from app.domain import commands as c
+from app.domain.access import ENGINE
+from app.domain.working_time import day_of
+from tests.actors import at_desk
+from tests.api.drafts import days, pack
 from tests.api.test_need import routes
 from tests.api.test_reports import is_problem
+from tests.api.test_stalled import later, rows_of
 
 HURT = {"residence_division": "110106101", "age_years": 9, "injured": "yes", "harmed": "yes", "school_stage": "primary"}
 FAMILY = [{"relation": "父", "facts": {"relation": "father", "suspected_of_harm": "yes"}}]
@@ -217,44 +226,80 @@ async def test_a_finding_of_others_is_not_replaced_on_an_older_version_though_it
     assert again.status_code == 200
 
 
-HEADS = {"EDU": "edu.head.1"}
-"""Of an agency that no rules of other tests tell all of a case."""
-MONTHS = "since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z"
+HEADS = {"EDU": "edu.head.1", "WF": "wf.head.1", "STREET": "street-110106101.head.1"}
+FOREVER = "2100-01-01T00:00:00Z"
+
+
+@pytest.fixture
+async def as_shipped(api, version):
+    """The rules as they ship in force: those that other tests publish tell some desks all of a case."""
+    files, today = pack(version, effective=days(0))["files"], day_of(datetime.now(UTC))
+    async with api.service.engine.begin() as conn:
+        await keep(conn, version, "", today, files, at_desk("CIVIL"), datetime.now(UTC))
+        await seal(conn, version, at_desk("CONF"), datetime.now(UTC))
 
 
 async def stalling(api, person, case):
-    """Whose tasks of this case stand in the list of what stalls."""
-    found, at = [], "/v1/stalled?limit=200"
-    while at:
-        page = (await api.get(person, at)).json()
-        found += [one["agency"] for one in page["items"] if one["case_id"] == case]
-        at = page["next"] and f"/v1/stalled?limit=200&cursor={page['next']}"
-    return set(found)
+    """Which tasks of this case stand in the list of what stalls, and whose they are."""
+    rows = await rows_of(api, case, person=person)
+    return {(subject, row["agency"]) for subject, row in rows.items()}
+
+
+async def figures(api, person):
+    """Deadlines that fell due, and rungs, by whose they were."""
+    rates = (await api.get(person, f"/v1/statistics/on-time?as_of={FOREVER}")).json()
+    cards = (await api.get(person, f"/v1/statistics/scorecard?since=2020-01-01T00:00:00Z&until={FOREVER}")).json()
+    rows = [row for card in cards for row in card["agencies"]]
+    due = Counter({row["agency"]: row["due"] for row in rates})
+    accept, rungs = Counter(), Counter()
+    for row in rows:
+        accept[row["agency"]] += row["accept_due"]
+        rungs[row["agency"]] += sum(row["rungs"].values())
+    return due, accept, rungs
 
 
 @pytest.mark.parametrize("agency", HEADS)
-async def test_boards_and_figures_tell_a_head_of_a_case_what_the_desk_itself_owes(api, case, agency):
-    head, made = HEADS[agency], case[0]
-    assert (await stalling(api, head, made)) <= {agency}
-    overview._kept.clear()
-    counts = (await api.get(head, "/v1/overview")).json()
-    assert {one["agency"] for one in counts["cells"]} <= {agency}
-    rates = (await api.get(head, "/v1/statistics/on-time")).json()
-    cards = (await api.get(head, f"/v1/statistics/scorecard?{MONTHS}")).json()
-    assert {one["agency"] for one in (*rates, *(row for card in cards for row in card["agencies"]))} <= {agency}
-    assert sum(one["tasks"] for one in (await api.get(head, "/v1/stalled/counts")).json()) <= len(
-        (await api.get(head, "/v1/tasks?limit=200")).json()["items"]
-    )
+async def test_boards_and_figures_tell_a_head_of_a_case_what_the_desk_itself_owes(api, as_shipped, agency):
+    """And all of that, also once the content of the case was destroyed: in figures it goes on."""
+    head, engine = HEADS[agency], api.service.engine
+    before = await figures(api, head)
+    said = {"situations": ["living_alone"]} if agency == "STREET" else VIOLENCE
+    made = (await api.report("school.reporter.1", reporter={"class": "school"}, children=[HURT], **said))["case_id"]
+    legs = (await api.progress(made))["referrals"]
+    own, others = [{one["id"] for one in legs if (one["agency"] == agency) is mine} for mine in (True, False)]
+    late = max(datetime.fromisoformat(one["accept"]["due_at"]) for one in legs) + timedelta(minutes=1)
+    async with engine.begin() as conn:
+        await api.service.ledger.record(conn, made, c.RaiseDue(by=ENGINE), now=late)
+    fired = [one for one in (await api.get(WHOLE, f"/v1/cases/{made}/timeline")).json() if one["kind"] == "rung_fired"]
+    assert {one["subject"] for one in fired} >= own | others, "all of them were silent"
     async with api.service.engine.begin() as conn:
-        own = {"Cookie": f"{SESSION}={await begin_session(conn, head, datetime.now(UTC))}"}
-    shown = (await api.http.get("/oversight", headers=own)).text
-    links = set(re.findall(rf"/cases/{made}/(?:legs|duties)/[^\"?#]+", shown))
-    assert [way for way in links if (await api.http.get(way, headers=own)).status_code != 200] == []
+        session = {"Cookie": f"{SESSION}={await begin_session(conn, head, datetime.now(UTC))}"}
+    with later(api, late):
+        assert await stalling(api, head, made) == {(one, agency) for one in own}
+        overview._kept.clear()
+        cells = (await api.get(head, "/v1/overview")).json()["cells"]
+        its = {agency, "COMM"} if agency == "STREET" else {agency}
+        assert {one["agency"] for one in cells} <= its, "a street office keeps its committees"
+        assert sum(one["overdue"] for one in cells if one["agency"] == agency) >= len(own)
+        shown = (await api.http.get("/oversight", headers=session)).text
+        assert set(re.findall(rf"/cases/{made}/legs/([^\"?#/]+)", shown)) <= own
+    opened = {
+        one: (await api.http.get(f"/cases/{made}/legs/{one}", headers=session)).status_code for one in own | others
+    }
+    assert opened == dict.fromkeys(own, 200) | dict.fromkeys(others, 404)
+    whose = Counter(one["subject"] in own for one in fired)
+    for step in ("all of it", "without its tasks"):
+        due, accept, rungs = (now - then for now, then in zip(await figures(api, head), before, strict=True))
+        assert (due, accept, rungs) == ({agency: len(own)}, {agency: len(own)}, {agency: whose[True]}), step
+        async with engine.begin() as conn:  # as a destruction does
+            await conn.execute(delete(tables.tasks).where(tables.tasks.c.case_id == made))
+    async with engine.begin() as conn:
+        await rebuild_tasks(conn, [made])
 
 
 async def test_whoever_oversees_the_district_finds_on_the_board_what_others_owe(api, case):
     others = {"POLICE", "CIVIL", "PROC", "JUSTICE", "RESCUE"}
-    assert (await stalling(api, WHOLE, case[0])) & others
+    assert {agency for _, agency in await stalling(api, WHOLE, case[0])} & others
 
 
 async def test_no_button_tells_a_desk_that_a_parent_is_detained_and_whether_there_is_a_judgment(api):
