@@ -124,7 +124,8 @@ async def work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row
         state, problem = JobState.REFUSED, refusal.code
     except AuditUnavailable:
         state, problem = JobState.FAILED, "audit_unavailable"
-    except IntegrityError:  # somebody began a file at the same moment: once more, on what stands now
+    except (IntegrityError, sheet_export.OtherBookUnderWay):
+        # somebody began a file at the same moment, or took up another book of the person: once more, on what stands then
         state, problem = JobState.WAITING, None
     except Exception as failure:
         log.error("sheet_job_failed", cause=type(failure).__name__)

@@ -1,6 +1,5 @@
 """A book as a workbook: read page by page in the sight of who asked, on record as it is read, stamped with who, when and why."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -30,8 +29,6 @@ from app.workbook import MOST_ROWS, Book
 
 PAGE = 500
 FIGURES = "统计"
-LOOKS_AGAIN = 0.5
-"""Seconds."""
 
 
 class SecondPersonNeeded(Exception):
@@ -44,6 +41,10 @@ class SecondPersonNeeded(Exception):
 
 class TooManyRows(Exception):
     """A sheet holds no more."""
+
+
+class OtherBookUnderWay(Exception):
+    """Another worker makes a book in full for the same natural person; this one comes after it."""
 
 
 @dataclass
@@ -74,7 +75,8 @@ class Figures:
 async def export(
     conn: AsyncConnection, rules: Pack, who: Actor, book: Any, job: Row[Any], now: datetime, path: Path, tell: Tell
 ) -> dict[str, int]:  # fmt: skip
-    """Write the workbook; how many children and rows stand in it. Raises SecondPersonNeeded, TooManyRows, AuditUnavailable."""
+    """Write the workbook; how many children and rows stand in it. Raises SecondPersonNeeded, TooManyRows,
+    OtherBookUnderWay, AuditUnavailable."""
     ledger: Ledger = book.ledger()
     seen = ledger.for_sections(rules.file.seen_by(who.agency))
     codes, divisions = [column.code for column in seen], await streets(conn)
@@ -86,7 +88,7 @@ async def export(
     reach, findings, today = within(who, ledger), Findings(rules), day_of(now)
     alone = why is not None and APPROVED not in job.counts
     if alone:
-        await _after_other_books(conn, who, tell)
+        await _require_no_other(conn, who)
     taken, noted = await taken_alone(conn, who, now) if alone else set[str](), [*codes, *([] if alone else [APPROVED])]
     async for ids, done, total in pages(conn, reach):
         found = await held(conn, who, book, findings, ids, today)
@@ -119,14 +121,12 @@ async def export(
     return {**job.counts, **counts}
 
 
-async def _after_other_books(conn: AsyncConnection, who: Actor, tell: Tell) -> None:
-    """One book in full at a time for a natural person, or two that are made at once would not count each other; told while it waits,
-    so that nobody else takes the job up."""
+async def _require_no_other(conn: AsyncConnection, who: Actor) -> None:
+    """One book in full at a time for a natural person, or two that are made at once would not count each other."""
     for account in sorted({who.person_id, *who.also}):
         mine = select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{EXPORT}:{account}", 0)))
-        while not (await conn.execute(mine)).scalar_one():
-            await tell(0, 0)
-            await asyncio.sleep(LOOKS_AGAIN)
+        if not (await conn.execute(mine)).scalar_one():
+            raise OtherBookUnderWay
 
 
 async def pages(conn: AsyncConnection, reach: Any) -> AsyncIterator[tuple[list[str], int, int]]:

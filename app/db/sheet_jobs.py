@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -131,16 +132,33 @@ async def pieces(conn: AsyncConnection, job_id: str, name: str) -> AsyncIterator
 
 
 async def take(engine: AsyncEngine, now: datetime) -> Row[Any] | None:
-    """The oldest job that nobody works on, which is the caller's from now on."""
+    """The oldest job that nobody works on, which is the caller's from now on. Books in full of one natural person come one after the
+    other, or they would take the places of all workers to wait in."""
     stale = and_(job.state == JobState.RUNNING.value, job.beat_at < now - LEASE)
     async with engine.begin() as conn:
         lost = update(sheet_jobs).where(stale, job.tries >= MOST_TRIES)
         await conn.execute(lost.values(state=JobState.FAILED.value, problem="gave_up", ended_at=now))
-        free = select(job.id).where(or_(job.state == JobState.WAITING.value, stale)).order_by(job.at)
+        free = (
+            select(job.id).where(or_(job.state == JobState.WAITING.value, stale), ~_has_another(now)).order_by(job.at)
+        )
         one = free.limit(1).with_for_update(skip_locked=True).scalar_subquery()
         mine = update(sheet_jobs).where(job.id == one)
         mine = mine.values(state=JobState.RUNNING.value, beat_at=now, tries=job.tries + 1, done=0)
         return (await conn.execute(mine.returning(*job))).one_or_none()
+
+
+def _has_another(now: datetime) -> ColumnElement[bool]:
+    """Whether both it and one that is being worked on are books in full of one natural person, with no second person behind them."""
+    under_way = sheet_jobs.alias("under_way")
+    other = under_way.c
+    same = or_(
+        other.person_id == job.person_id, job.actor["also"].has_key(other.person_id), other.actor["also"].has_key(job.person_id)
+    )  # fmt: skip
+    is_worked_on = and_(other.id != job.id, other.state == JobState.RUNNING.value, other.beat_at >= now - LEASE)
+    in_full = [
+        and_(one.step == Step.EXPORT.value, one.why.is_not(None), ~one.counts.has_key(APPROVED)) for one in (job, other)
+    ]
+    return select(other.id).where(same, is_worked_on, *in_full).correlate(sheet_jobs).exists()
 
 
 async def beat(engine: AsyncEngine, job_id: str, now: datetime, done: int, total: int) -> None:

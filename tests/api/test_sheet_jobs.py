@@ -12,6 +12,8 @@ from app.domain.sheets import JobState
 from tests.api.test_reports import is_problem
 from tests.api.workbooks import COMMITTEE, state
 
+BUSY, OTHER = "comm-110106016.officer.1", "comm-110106017.officer.1"
+
 
 async def test_a_job_whose_process_died_is_taken_up_again_and_given_up_after_three_times(api, worker_engine):
     answer = await api.post(COMMITTEE, "/v1/ledgers/information/exports", {})
@@ -26,6 +28,24 @@ async def test_a_job_whose_process_died_is_taken_up_again_and_given_up_after_thr
     assert await sheet_jobs.take(worker_engine, now + 9 * sheet_jobs.LEASE) is None
     shown = await state(api, COMMITTEE, job)
     assert (shown["state"], shown["problem"]) == (JobState.FAILED, "gave_up")
+
+
+async def test_the_books_of_one_person_do_not_hold_up_all_workers(api, worker_engine):
+    whole, waiting = {"use": "hand_in"}, sheet_jobs.sheet_jobs
+    async with api.service.engine.begin() as conn:
+        await conn.execute(waiting.delete().where(waiting.c.state.in_(("waiting", "running"))))
+    one, two, masked, other = [
+        (await api.post(person, "/v1/ledgers/information/exports", body)).json()["id"]
+        for person, body in ((BUSY, whole), (BUSY, whole), (BUSY, {}), (OTHER, whole))
+    ]
+    now = api.service.ledger.clock()
+    taken = [await sheet_jobs.take(worker_engine, now) for _ in range(4)]
+    assert [job and job.id for job in taken] == [one, masked, other, None]
+    async with worker_engine.begin() as conn:
+        await sheet_jobs.settle(conn, one, JobState.DONE, now)
+    assert (await sheet_jobs.take(worker_engine, now)).id == two
+    async with api.service.engine.begin() as conn:
+        await conn.execute(waiting.delete().where(waiting.c.id.in_((one, two, masked, other))))
 
 
 async def test_workbooks_go_after_a_day_and_who_asked_for_them_stays(api, run, worker_engine):
