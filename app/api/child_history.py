@@ -23,6 +23,7 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_terms import SECTION_OF, FileField, NotTaken, Section
 from app.domain.ledgers import categories
 from app.domain.titles import TITLES
+from app.domain.working_time import BEIJING
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
 IN_A_CASE = "found_in_a_case"
@@ -34,7 +35,9 @@ class HistoryRow(BaseModel):
     """One entry or step of a field, or one change of what no field holds: the grade, the categories, a benefit, the placement."""
 
     section: Section
-    version: int = Field(description="Of the file, the watch or the case in which it is written.")
+    version: int = Field(
+        description="Of the file, the watch or the case in which it is written; 0 before a body that is not told of its cases."
+    )
     kind: str
     title_zh: str
     title_en: str
@@ -42,7 +45,9 @@ class HistoryRow(BaseModel):
     change: int | None = None
     by: str = Field("", description="Empty for what was done in a case: its own timeline says by whom.")
     behalf: str | None = None
-    at: datetime
+    at: datetime = Field(
+        description="Where a body is not told of the case in which it was found, the beginning of its month."
+    )
     value: JsonValue = None
     said_zh: str = Field("", description="The value in words, where it is no field.")
     said_en: str = ""
@@ -111,8 +116,8 @@ def _history_row(record: ChildRecord, row: Any) -> HistoryRow:
 
 
 def _seen(found: Sequence[Turn], sections: Sequence[Section]) -> Iterator[Turn]:
-    """The turns that a body sees. Of its cases it is told neither what changed the categories nor of a look that changed nothing: that
-    would name a judgment and its day."""
+    """The turns that a body sees. Of its cases it is told neither what changed the categories, nor on which day of the month, nor of a
+    look that changed nothing: that would name a judgment and its day."""
     before: JsonValue = None
     for one in found:
         if one.section not in sections:
@@ -121,8 +126,13 @@ def _seen(found: Sequence[Turn], sections: Sequence[Section]) -> Iterator[Turn]:
             changed, before = one.value != before, one.value
             if not changed:
                 continue
-            one = one if one.stream_id.startswith("watch-") else one.model_copy(update={"kind": IN_A_CASE})
+            one = one if one.stream_id.startswith("watch-") else _of_its_month(one)
         yield one
+
+
+def _of_its_month(turn: Turn) -> Turn:
+    month = turn.at.astimezone(BEIJING).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return turn.model_copy(update={"kind": IN_A_CASE, "at": month, "version": 0})
 
 
 def _turned(turn: Turn, sections: Sequence[Section]) -> HistoryRow:

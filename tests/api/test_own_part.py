@@ -18,7 +18,7 @@ from app.db.findings import rebuild_tasks
 from app.db.versions import keep, seal
 from app.domain import commands as c
 from app.domain.access import ENGINE
-from app.domain.working_time import day_of
+from app.domain.working_time import BEIJING, day_of
 from tests.actors import at_desk
 from tests.api.drafts import days, pack
 from tests.api.test_need import routes
@@ -371,7 +371,11 @@ async def test_the_childs_file_tells_categories_and_not_what_in_a_case_changed_t
     assert {"grade", "benefits", "placement", "cases", "visits"} & set(shown) == set()
     assert [one["code"] for one in shown["categories"]] == ["D2"]
     turns = (await api.get(DESKS[agency], f"{file}/history")).json()
-    assert [(one["kind"], one["value"], one["case_id"]) for one in turns] == [("found_in_a_case", ["D2"], None)]
+    assert [(one["kind"], one["value"], one["case_id"], one["version"]) for one in turns] == [
+        ("found_in_a_case", ["D2"], None, 0)
+    ]
+    told = datetime.fromisoformat(turns[0]["at"]).astimezone(BEIJING)
+    assert (told.day, told.hour, told.minute, told.second, told.microsecond) == (1, 0, 0, 0, 0), "the month alone"
     whole = (await api.get(WHOLE, f"{file}/history")).json()
     assert "guardian_sentenced" in {one["kind"] for one in whole}
 
