@@ -1,7 +1,7 @@
 """Cases that are linked: locked together, and none of them reaches whom another is about, for as long as the link stands."""
 
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -38,12 +38,24 @@ def kept_out(own: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:
 
 
 async def lock_together(conn: AsyncConnection, case_id: str, command: c.Command) -> None:
-    """A case and all that it is or will be linked to, in the order of their ids, so that no two commands wait for each other."""
+    """A case and all that it is or will be linked to, in the order of their ids, so that no two commands wait for each other; anew where
+    the family grew while it waited, for what comes to it may come before what is held."""
     named = [case_id, *((command.primary,) if isinstance(command, c.LinkReport) else ())]
+    locked, family = set[str](), await _family(conn, named)
+    while not locked.issuperset(family):
+        held = await conn.begin_nested()
+        lock = select(case.id).where(case.id.in_(family)).order_by(case.id).with_for_update()
+        locked = set((await conn.execute(lock)).scalars())
+        family = await _family(conn, named)
+        await (held.commit() if locked.issuperset(family) else held.rollback())
+
+
+async def _family(conn: AsyncConnection, named: Sequence[str]) -> set[str]:
     to = select(func.coalesce(case.linked_to, case.id)).where(case.id.in_(named))
     heads = {*named, *(await conn.execute(to)).scalars()}
-    family = select(case.id).where(or_(case.id.in_(heads), case.linked_to.in_(heads)))
-    await conn.execute(family.order_by(case.id).with_for_update())
+    return set(
+        (await conn.execute(select(case.id).where(or_(case.id.in_(heads), case.linked_to.in_(heads))))).scalars()
+    )
 
 
 async def keep_apart(ledger: "Ledger", conn: AsyncConnection, case_id: str, now: datetime) -> None:

@@ -6,13 +6,16 @@ from importlib import import_module
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from app.db import tables
 from app.db.findings import find, keep
-from app.db.linked import keep_all_apart
+from app.db.linked import keep_all_apart, lock_together
 from app.db.projections import event_rows
 from app.db.refold import look, mend
 from app.domain import events as e
+from app.domain.access import ENGINE
+from app.domain.commands import DeclareConflict
 from app.domain.fold import fold
 from app.domain.progress import Progress
 from tests.api.test_reports import is_problem
@@ -307,3 +310,23 @@ async def test_a_declaration_locks_linked_cases_in_order_and_two_at_once_leave_s
     assert sorted(answer.status_code for answer in answers) == [200, 409], [answer.text for answer in answers]
     for case_id in (low, high):
         assert await found(api, "civil.supervisor.1", case_id) or await found(api, "conf.supervisor.1", case_id)
+
+
+async def test_a_case_that_came_into_the_family_meanwhile_is_locked_in_its_order(api):
+    low, high = sorted([await a_report(api), await a_report(api)])
+    case, engine = tables.cases.c, api.service.engine
+    joins = update(tables.cases).where(case.id == low).values(linked_to=high)
+    async with engine.connect() as links, engine.connect() as waits, engine.connect() as watch:
+        watch = await watch.execution_options(isolation_level="AUTOCOMMIT")
+        await links.execute(select(case.id).where(case.id == high).with_for_update())
+        asked = asyncio.create_task(lock_together(waits, high, DeclareConflict(by=ENGINE, about=("x",))))
+        await waiting(watch, 1)
+        await links.execute(joins)
+        await links.commit()
+        await asked
+        await links.execute(text("set local lock_timeout = '20ms'"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await links.execute(select(case.id).where(case.id == low).with_for_update())
+        await links.rollback()
+        await waits.rollback()
+        await watch.execute(joins.values(linked_to=None))
