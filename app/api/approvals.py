@@ -74,7 +74,7 @@ async def propose(asked: Proposed, conn: Conn, who: Who, shouhu: Shouhu) -> Appr
     case_id = await _in_sight(conn, who, await _case_of(conn, asked))
     now = shouhu.ledger.clock()
     made = await two.propose(conn, who, asked.act, asked.parameters, asked.reason, asked.note, now, case_id=case_id)
-    return await _shown(conn, made)
+    return await _shown(conn, who, made)
 
 
 async def _case_of(conn: Conn, asked: Proposed) -> str | None:
@@ -119,14 +119,14 @@ async def approvals(
 async def approve(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
     """The second person's step: whoever proposed may now do it. Never the same natural person, by whatever account or seat."""
     done = await two.decide(conn, who, approval_id, shouhu.ledger.clock(), approve=True)
-    return await _shown(conn, done)
+    return await _shown(conn, who, done)
 
 
 @router.post("/{approval_id}/reject", operation_id="reject_act")
 async def reject(approval_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> ApprovalRow:
     """It is not done."""
     done = await two.decide(conn, who, approval_id, shouhu.ledger.clock(), approve=False)
-    return await _shown(conn, done)
+    return await _shown(conn, who, done)
 
 
 async def _children_of(conn: Conn, rows: Sequence[ApprovalRow]) -> dict[str, set[str]]:
@@ -147,9 +147,11 @@ async def _children_of(conn: Conn, rows: Sequence[ApprovalRow]) -> dict[str, set
     return found
 
 
-async def _shown(conn: Conn, row: Row) -> ApprovalRow:
+async def _shown(conn: Conn, who: Actor, row: Row) -> ApprovalRow:
     (found,) = await opened(conn, [row._mapping], tables.approvals)
     number = (await numbers_of(conn, [found["case_id"]])).get(found["case_id"]) if found["case_id"] else None
     made = ApprovalRow.model_validate({**found, "case_no": number})
     about = ({found["case_id"]} - {None}) | (await _children_of(conn, [made])).get(made.id, set())
-    return made.model_copy(update=(await hiding(conn, about))(about, {"note": found["note"]}))
+    return made.model_copy(
+        update=(await hiding(conn, about))(about, {"note": found["note"]}, own=found["person_id"] in who.persons)
+    )

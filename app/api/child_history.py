@@ -18,6 +18,7 @@ from app.db.rules import Pack
 from app.db.vault import with_notes
 from app.domain import child_file as cf
 from app.domain import events as e
+from app.domain.access import Actor
 from app.domain.child_history import CategoriesAt, Happening, Turn, turns
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import SECTION_OF, FileField, NotTaken, Section
@@ -74,7 +75,7 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
     found = turns(
         record, told, _categories_at(pack, record, told), await shouhu.ledger.current(conn, shouhu.ledger.clock())
     )
-    entered = await _entered(conn, record, lens, sections)
+    entered = await _entered(conn, who, record, lens, sections)
     rows = [*entered, *(_turned(one, sections) for one in _seen(found, sections))]
     return sorted(rows, key=lambda row: row.at)
 
@@ -82,10 +83,13 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
 async def changes_of(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[HistoryRow]:
     """The fields of the file alone."""
     record, lens = await record_of(conn, who, child_id, ["history"])
-    return await _entered(conn, record, lens, (await rules_of(conn, shouhu)).file.seen_by(who.agency))
+    return await _entered(conn, who, record, lens, (await rules_of(conn, shouhu)).file.seen_by(who.agency))
 
 
-async def _entered(conn: Conn, record: ChildRecord, lens: Lens, sections: Sequence[Section]) -> list[HistoryRow]:
+async def _entered(
+    conn: Conn, who: Actor, record: ChildRecord, lens: Lens, sections: Sequence[Section]
+) -> list[HistoryRow]:
+    """What somebody wrote themselves is cleared of what their body is told alone: a mask that knew more would answer guesses."""
     streams = {cf.file_id(one.child_id): one for one in (record, *record.joined)}
     ledger, note = tables.events.c, tables.notes.c
     query = (
@@ -95,10 +99,15 @@ async def _entered(conn: Conn, record: ChildRecord, lens: Lens, sections: Sequen
         .order_by(ledger.at, ledger.version)
     )
     rows = [_history_row(streams[row["stream_id"]], row) for row in await with_notes(conn, query)]
-    seen = [
-        row.model_dump(mode="json") for row in rows if row.section in sections and row.field not in record.kept_back
+    told = [field for field in FileField if SECTION_OF[field] in sections and field not in record.kept_back]
+    known = {field.value: entry.value for field in told if (entry := record.entry(field))}
+    seen = [row for row in rows if row.field in told]
+    own = [{str(row.field): row.value} for row in seen if row.by in who.persons]
+    typed, see = lens.over((known, *own)), lens.over((*(row.model_dump(mode="json") for row in seen), *record.named))
+    return [
+        HistoryRow.model_validate((typed if row.by in who.persons else see)(row.model_dump(mode="json")))
+        for row in seen
     ]
-    return [HistoryRow.model_validate(row) for row in lens(seen, record.named)]
 
 
 def _history_row(record: ChildRecord, row: Any) -> HistoryRow:

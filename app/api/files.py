@@ -1,6 +1,6 @@
 """Files: uploaded first, brought into a case by the report or the step of work that names them, and handed out as attachments."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.context import BEARER, Conn, Shouhu, Who, actor, audit_read, part, progress_of, require, subject_of
+from app.api.context import BEARER, Conn, Shouhu, Who, actor, audit_read, part, progress_of, require, subject_of, told
 from app.api.need import look
 from app.api.reading import content_of as content_of_case
 from app.api.strict import StrictRoute
@@ -25,6 +25,7 @@ from app.db.vault import opened
 from app.db.walls import open_door
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.masking import hidden_from, without
+from app.domain.own_part import Part
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.files.examine import Taken, examine
@@ -113,20 +114,26 @@ async def kept(conn: AsyncConnection, shouhu: Service, who: Actor, taken: Taken)
 async def case_files(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[FileRow]:
     """The files of a case in the order in which they came: all for those who see all of it, else those of the own legs and hand.
 
-    A name in the name of a file is masked like any other.
+    A name in the name of a file is masked like any other; in those of the own office's files, names that it is told.
     """
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
     lens = await look(conn, who, "read_content", case_id, ["files"])
-    row, is_told = tables.files.c, await _told(conn, who, shouhu, progress)
+    row, shown_part = tables.files.c, await part(conn, who, shouhu, progress)
     query = _with_facts(row.id, row.name, row.media_type, row.size, row.version, row.added_at).where(
         row.stream_id == case_id
     )
     found = (await conn.execute(query.order_by(row.version, row.added_at, row.id))).mappings()
-    shown = await opened(conn, [one for one in found if is_told(one["body"])], tables.files)
+    shown = await opened(conn, [one for one in found if _is_told(shown_part, one["body"])], tables.files)
     content, reporter = await content_of_case(conn, progress)
     see, hidden = lens.over((content, reporter)), hidden_from(reporter, knows=_knows_reporter(who, progress))
-    return [FileRow(**{**one, "name": see(without(one["name"], hidden))}) for one in shown]
+    typed = lens.over(((await told(conn, who, shouhu, progress)).of(content),))
+
+    def named(one: Mapping[str, Any]) -> str:
+        own = one["body"] is not None and shown_part.by_own_hand(one["body"])
+        return typed(one["name"]) if own else see(without(one["name"], hidden))
+
+    return [FileRow(**{**one, "name": named(one)}) for one in shown]
 
 
 def _with_facts(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
@@ -137,11 +144,8 @@ def _with_facts(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     )
 
 
-async def _told(
-    conn: AsyncConnection, who: Actor, shouhu: Service, progress: Progress
-) -> Callable[[dict[str, Any] | None], bool]:
-    shown = await part(conn, who, shouhu, progress)
-    return lambda fact: shown.told.whole or (fact is not None and shown.wrote(fact))
+def _is_told(shown: Part, fact: Mapping[str, Any] | None) -> bool:
+    return shown.told.whole or (fact is not None and shown.wrote(fact))
 
 
 def _knows_reporter(who: Actor, progress: Progress) -> bool:
@@ -157,7 +161,7 @@ async def read_file(file_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Respo
         raise Refused(RefusalCode.FILE_NOT_FOUND)
     progress = await progress_of(conn, who, of.stream_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
-    if not (await _told(conn, who, shouhu, progress))(of.body):
+    if not _is_told(await part(conn, who, shouhu, progress), of.body):
         raise Refused(RefusalCode.FILE_NOT_FOUND)
     await audit_read(conn, who, "read_file", of.stream_id, [file_id])
     found = await content_of(conn, file_id)

@@ -168,7 +168,14 @@ async def _made(
     number = (await numbers_of(conn, [progress.case_id]))[progress.case_id]
     stamp = await _stamp(conn, who, progress.case_id, now)
     timeline = await cases.read_timeline(progress.case_id, conn, who, shouhu) if one.paper in OF_EVENTS else []
-    timeline = [entry | {"note": without(entry["note"] or "", hidden)} for entry in timeline]
+    knows = not isinstance(may(who, Action.READ_REPORTER, subject_of(progress)), Deny)
+    own = [
+        not knows and ours.by_own_hand(entry) for entry in timeline
+    ]  # what was typed without knowing answers no guess
+    timeline = [
+        entry | {"note": (entry["note"] or "") if typed else without(entry["note"] or "", hidden)}
+        for entry, typed in zip(timeline, own, strict=True)
+    ]
     people = await _people(conn, {entry["by"] for entry in timeline})
     stands = ours.progress(progress) if one.paper is Paper.SUMMARY else progress
     sheet = paper_facts.Sheet(stands, number, rules, await _offices(conn), people, now, stamp, ours.whole)

@@ -230,17 +230,23 @@ class Reading:
         return [({**row["body"], "version": row["version"]}, row["note"]) for row in found]
 
     async def _notes(self, knows_reporter: bool) -> NoteOf:
-        """The texts that came with the events: all for those who see all of the case, else those of the own legs and hand."""
+        """The texts that came with the events: all for those who see all of the case, else those of the own legs and hand.
+
+        What the own office wrote is cleared of what it is told alone: a mask that knew more would answer guesses.
+        """
         if not self.may(Action.READ_CONTENT):
             await self._note("read_timeline", TIMELINE)
             return lambda event, note: None
         sees, lens = await self.sees(), await self._look([NOTES])
         known = await self._told()
         see, hidden = lens.over(known), hidden_from(known[1], knows=knows_reporter)
+        typed = lens.over((sees.of(known[0]),))
         part = await self.part()
 
         def note_of(event: dict[str, Any], note: str | None) -> str | None:
-            return see(without(note, hidden)) if note and (sees.whole or part.wrote(event)) else None
+            if not note or not (sees.whole or part.wrote(event)):
+                return None
+            return typed(note) if part.by_own_hand(event) else see(without(note, hidden))
 
         return note_of
 

@@ -141,7 +141,7 @@ async def keep(subject_id: Subject, asked: ToHold, conn: Conn, who: Who, shouhu:
     kept = await _sighted(conn, who, subject_id)
     made = await set_hold(conn, who, subject_id, kept, asked.reason, asked.note, shouhu.ledger.clock())
     await on_record(conn, who, "set_legal_hold", subject_id, [made[:40]], children=[], why=asked.reason.value)
-    return await _shown(conn, made)
+    return await _shown(conn, who, made)
 
 
 @router.post("/holds/{hold_id}/lift", operation_id="lift_legal_hold")
@@ -156,7 +156,7 @@ async def lift(hold_id: str, asked: ToLift, conn: Conn, who: Who, shouhu: Shouhu
     approval = await spend(conn, who, Act.HOLD, {"hold": hold_id}, now)
     await lift_hold(conn, who, hold_id, asked.reason, approval, now)
     await on_record(conn, who, "lift_legal_hold", subject_id, [hold_id[:40]], children=[], why=asked.reason.value)
-    return await _shown(conn, hold_id)
+    return await _shown(conn, who, hold_id)
 
 
 @router.post("/{subject_id}/erase", operation_id="erase")
@@ -175,12 +175,12 @@ async def destroy(subject_id: Subject, conn: Conn, who: Who, shouhu: Shouhu) -> 
     return Erased(subject_id=subject_id, streams=gone.streams, files=gone.files, backups=await owed(conn))
 
 
-async def _shown(conn: Conn, hold_id: str) -> HoldRow:
+async def _shown(conn: Conn, who: Actor, hold_id: str) -> HoldRow:
     rows = (await conn.execute(select(tables.legal_holds).where(hold.id == hold_id))).mappings()
     (found,) = await opened(conn, rows, tables.legal_holds)
     number = (await numbers_of(conn, [found["subject_id"]])).get(found["subject_id"])
     about = {found["subject_id"]}
-    said = (await hiding(conn, about))(about, {"note": found["note"]})
+    said = (await hiding(conn, about))(about, {"note": found["note"]}, own=found["set_by"] in who.persons)
     return HoldRow.model_validate({**found, **said, "case_no": number})
 
 

@@ -134,7 +134,7 @@ class Part(Frozen):
         if body["kind"] in COMMON and not self.is_own(body):
             kept = (*EVERY, *COMMON[body["kind"]])
             return {name: value for name, value in body.items() if name in kept}
-        is_shown = self.is_own(body) if self._subjects(body) else self._by_own_hand(body)
+        is_shown = self.is_own(body) if self._subjects(body) else self.by_own_hand(body)
         if not is_shown and self.places and body["kind"] == "safety_confirmed":
             return self._found(body)
         return dict(body) if is_shown or self._is_news(body) else None
@@ -152,7 +152,7 @@ class Part(Frozen):
         came = kind in OF_COMING and body["referral_id"] in self.came
         return came or (self.settles and kind in OF_PAYING)
 
-    def _by_own_hand(self, body: Mapping[str, Any]) -> bool:
+    def by_own_hand(self, body: Mapping[str, Any]) -> bool:
         """Whether the person did it, or a colleague at the desk where both sit."""
         return body["by"] in self.persons or bool(self.office and body.get("office") == self.office)
 
@@ -162,7 +162,7 @@ class Part(Frozen):
 
     def wrote(self, body: Mapping[str, Any]) -> bool:
         """Whether what came with an event, a text or a file, is of an own leg or duty or of the own desk's hand."""
-        return self.is_own(body) or self._by_own_hand(body)
+        return self.is_own(body) or self.by_own_hand(body)
 
     @staticmethod
     def _subjects(body: Mapping[str, Any]) -> set[str]:

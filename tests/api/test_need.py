@@ -139,9 +139,10 @@ async def test_a_full_view_is_one_step_ends_by_itself_and_is_on_record_and_told_
     shown = [await api.post("civil.head.1", "/v1/approvals", proposed), await api.get("civil.head.1", "/v1/approvals")]
     held = await api.post("civil.supervisor.1", f"/v1/retention/{case}/holds", {"reason": "litigation", "note": named})
     shown += [held, await api.get("conf.supervisor.1", "/v1/retention/holds")]
-    assert [(case in one.text, "欧阳*" in one.text, NAME in one.text, REPORTER in one.text) for one in shown] == [
-        (True, True, False, False)
-    ] * 4
+    assert [(case in one.text, "欧阳*" in one.text, NAME in one.text) for one in shown] == [(True, True, False)] * 4
+    assert [REPORTER in one.text for one in shown] == [True, True, True, False], (
+        "whoever wrote it reads what they wrote"
+    )
     assert case not in (await api.get("edu.officer.1", "/v1/full-views")).text
     await shut(api)
     assert NAME not in (await api.get("police.officer.1", path)).text
@@ -221,3 +222,27 @@ async def test_strangers_open_nothing(api, child):
     for person in ("housing.head.1", "admin.1", "village.reporter.1", "street-110106002.officer.1"):
         assert (await api.post(person, f"/v1/cases/{case}/full-view", WHY)).status_code == 404
         assert (await api.post(person, f"/v1/children/{own}/full-view", WHY)).status_code == 404
+
+
+async def test_a_text_that_tries_names_comes_back_as_it_was_typed(api, child):
+    """Whoever is told nothing of the reporter, the family and the home finds none of them by what a mask takes out of their own words."""
+    case, own = child
+    tried = f"核对：{REPORTER}、张三丰、{KIN}、李四光、{HOME}、东大街9号"
+    school, path = "edu.officer.1", f"/v1/cases/{case}"
+    noted = await api.post(school, f"{path}/notes", {"note": tried})
+    entered = await api.post(
+        school, f"/v1/children/{own}/changes", {"field": "school", "value": "示例九小（化名）", "evidence": tried}
+    )
+    assert (noted.status_code, entered.status_code) == (200, 200), (noted.text, entered.text)
+    for who in (school, "edu.head.1"):
+        said = [row["note"] for row in (await api.get(who, f"{path}/timeline")).json() if row.get("note")]
+        assert tried in said
+    history = (await api.get(school, f"/v1/children/{own}/history")).json()
+    assert tried in [row["evidence"] for row in history]
+    others = (await api.get("police.officer.1", f"{path}/timeline")).text
+    assert REPORTER not in others
+    assert KIN not in others, "to all others it is masked as before"
+    opened = await api.post(school, f"{path}/full-view", {"need": "visit", "note": tried})
+    assert opened.status_code == 201, opened.text
+    mine = (await api.get(school, "/v1/full-views")).json()["items"]
+    assert [row["note"] for row in mine if row["id"] == opened.json()["id"]] == [tried]
