@@ -84,7 +84,8 @@ async def listed(conn: Conn, who: Who) -> list[ComplianceRow]:
 
 @router.post("", status_code=201, operation_id="make_compliance_paper")
 async def make(wanted: WantedPaper, conn: Conn, who: Who, shouhu: Shouhu) -> ComplianceRow:
-    """As everything stands now; what was made before stays. It names nobody."""
+    """As everything stands now; what was made before stays. It names nobody. The audit of a year that runs counts the months that are
+    over: of this minute, it would tell whoever knows their own figures of each report that they do not see."""
     require(who, Action.READ_AUDIT)
     now = shouhu.ledger.clock()
     year = wanted.year or now.astimezone(BEIJING).year
@@ -134,12 +135,14 @@ async def facts_of(
 ) -> dict[str, Any]:  # fmt: skip
     """What the template shows."""
     today = now.astimezone(BEIJING)
+    since, until = _counted(year, today)
     sections = (
-        await _audit(conn, year)
+        await _audit(conn, since, until)
         if kind is PaperKind.AUDIT
         else await _impact(conn, cast(Pack, await ledger.current(conn, now)).file)
     )
-    period = f"{year}年1月1日至12月31日" if kind is PaperKind.AUDIT else f"截至{today:%Y年%m月%d日}"
+    whole = f"{year}年1月1日至{until.month}月{until.day}日" if until > since else f"{year}年（尚无已结束的月份）"
+    period = whole if kind is PaperKind.AUDIT else f"截至{today:%Y年%m月%d日}"
     return {
         "title": f"丰台区未成年人保护平台{kind.zh}（{year}年）", "stamp": "内部资料", "period": period,
         "date": [today.year, today.month, today.day], "sections": [*sections, _law(), *_opinion(kind)],
@@ -152,9 +155,15 @@ def _section(title: str, columns: Sequence[str], rows: kept.Rows, text: str = ""
     return {"title": title, "text": text, "columns": list(columns), "rows": rows or empty}
 
 
-async def _audit(conn: AsyncConnection, year: int) -> list[Section]:
-    since = datetime.combine(date(year, 1, 1), datetime.min.time(), BEIJING)
-    until = datetime.combine(date(year + 1, 1, 1), datetime.min.time(), BEIJING) - timedelta(microseconds=1)
+def _counted(year: int, today: datetime) -> tuple[datetime, datetime]:
+    """The first and the last instant of the year, or of those months of it that are over; the last before the first where none is."""
+    begin, following, month = (
+        datetime.combine(day, datetime.min.time(), BEIJING) for day in (date(year, 1, 1), date(year + 1, 1, 1), today.date().replace(day=1))
+    )  # fmt: skip
+    return begin, min(following, month) - timedelta(microseconds=1)
+
+
+async def _audit(conn: AsyncConnection, since: datetime, until: datetime) -> list[Section]:
     span = (conn, since, until)
     return [
         _section("一、个案", ("项目", "数量"), await kept.cases_of(*span)),

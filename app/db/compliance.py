@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     text,
 )
@@ -131,7 +132,8 @@ async def destroyed_of(conn: AsyncConnection, since: datetime, until: datetime) 
     counted = (
         n.filter(line.erased_at.is_(None)), n.filter(line.erased_at.is_(None), line.held), n.filter(line.erased_at.between(since, until)),
     )  # fmt: skip
-    return await _rows(conn, select(line.rule, *counted).group_by(line.rule).order_by(line.rule))
+    query = select(line.rule, *counted).where(line.listed_at <= until)
+    return await _rows(conn, query.group_by(line.rule).order_by(line.rule))
 
 
 async def holds_of(conn: AsyncConnection, since: datetime, until: datetime) -> Rows:
@@ -142,7 +144,8 @@ async def holds_of(conn: AsyncConnection, since: datetime, until: datetime) -> R
         n.filter(hold.lifted_at.between(since, until)),
         n.filter(hold.lifted_at.is_(None)),
     )
-    return await _rows(conn, select(hold.reason, *counted).group_by(hold.reason).order_by(hold.reason))
+    query = select(hold.reason, *counted).where(hold.set_at <= until)
+    return await _rows(conn, query.group_by(hold.reason).order_by(hold.reason))
 
 
 async def people_of(conn: AsyncConnection) -> Rows:
@@ -161,7 +164,8 @@ async def keys_of(conn: AsyncConnection, since: datetime, until: datetime) -> Ro
     machine, data, seal, n = tables.api_keys.c, tables.data_keys.c, tables.seals.c, func.count()
     good = select(n).select_from(tables.api_keys).where(machine.revoked_at.is_(None), machine.expires_at > until)
     made = select(n).select_from(tables.api_keys).where(machine.made_at.between(since, until))
-    live = select(n).select_from(tables.data_keys).where(data.wrapped.is_not(None))
+    stands = or_(data.destroyed_at.is_(None), data.destroyed_at > until)
+    live = select(n).select_from(tables.data_keys).where(data.created_at <= until, stands)
     gone = select(n).select_from(tables.data_keys).where(data.destroyed_at.between(since, until))
     renewed = select(n).select_from(tables.master_keys).where(tables.master_keys.c.since.between(since, until))
     sealed = select(n).select_from(tables.seals).where(seal.at.between(since, until))

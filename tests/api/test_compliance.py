@@ -1,6 +1,7 @@
 """The yearly audit and the impact assessment: from what the service is configured to do and what is on record, of nobody, kept as made."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, func, select, text, update
@@ -20,6 +21,8 @@ from tests.world import PATIENCE, World
 
 SUPERVISOR = "civil.supervisor.1"
 PATH = "/v1/compliance"
+MONTH = timedelta(days=32)
+"""After which what is of today is of a month that is over."""
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +38,10 @@ def table_of(facts, title):
     return {row[0]: row[1:] for row in section["rows"]}
 
 
-async def facts(api, kind, year=None):
+async def facts(api, kind, year=None, after=timedelta()):
     now = api.service.ledger.clock()
     async with api.service.engine.connect() as conn:
-        return await facts_of(conn, api.service.ledger, kind, year or now.astimezone(BEIJING).year, now)
+        return await facts_of(conn, api.service.ledger, kind, year or now.astimezone(BEIJING).year, now + after)
 
 
 async def test_the_assessment_is_drawn_from_the_tables_the_rights_and_the_rules_themselves(api, monkeypatch):
@@ -65,15 +68,16 @@ async def test_the_assessment_is_drawn_from_the_tables_the_rights_and_the_rules_
 
 
 async def test_the_audit_counts_what_is_on_record_of_that_year_and_names_nobody(api):
-    year = api.service.ledger.clock().astimezone(BEIJING).year
-    before = await facts(api, PaperKind.AUDIT)
+    here = api.service.ledger.clock().astimezone(BEIJING)
+    year, ended = here.year, here.replace(day=1) - timedelta(days=1)
+    before, today = [await facts(api, PaperKind.AUDIT, year, after) for after in (MONTH, timedelta())]
     case = (await api.report(children=[{"name": "无名示例（化名）", "residence_division": "110106101"}]))["case_id"]
     for _ in range(3):
         await api.post("civil.officer.1", f"/v1/cases/{case}/full-view", {"need": "decide", "note": "核对"})
     await api.post(SUPERVISOR, "/v1/approvals", {
         "act": "delete", "parameters": {"case": case}, "reason": "retention_over", "note": "核对",
     })  # fmt: skip
-    after = await facts(api, PaperKind.AUDIT)
+    after = await facts(api, PaperKind.AUDIT, year, MONTH)
     for title, row, n, more in (
         ("个案", "收到报告", 0, 1),
         ("全名全号", "审批决定", 0, 3),
@@ -81,6 +85,9 @@ async def test_the_audit_counts_what_is_on_record_of_that_year_and_names_nobody(
     ):
         was = table_of(before, title).get(row, ["0"])
         assert int(table_of(after, title)[row][n]) == int(was[n]) + more, title
+    now = await facts(api, PaperKind.AUDIT, year)
+    assert now == today, "of the month that runs nothing: one report more would tell of itself"
+    assert now["period"] in (f"{year}年（尚无已结束的月份）", f"{year}年1月1日至{ended.month}月{ended.day}日")
     assert table_of(await facts(api, PaperKind.AUDIT, year - 9), "全名全号") == {"—": ["", ""]}
     for words in ("无名示例", "civil.officer.1", case):
         assert words not in str(after)
