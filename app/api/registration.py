@@ -116,12 +116,12 @@ async def register_child(
         )  # fmt: skip
         last = await perform(conn, shouhu, entered, child.child_id, None, response, once, None)
         means = last.change if field is FileField.MEANS else means
+    answer = Registered(**done.model_dump(exclude={"version"}), version=last.version, means_change=means, proposed=None)
+    if done.replayed and registers_pupils(who):  # what has become of it since is the street's: a school sees no file
+        return answer.model_copy(update={"waits_for": None, "due_at": None})
     (record,) = await records_of(conn, [child.child_id], false())
     found = found_of(await rules_of(conn, shouhu), record)
-    return Registered(
-        **done.model_dump(exclude={"version"}), version=last.version, means_change=means,
-        proposed=found.grade.grade if found else None,
-    )  # fmt: skip
+    return answer.model_copy(update={"proposed": found.grade.grade if found else None})
 
 
 class AlikeFile(Form):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -46,6 +46,7 @@ from app.domain.rounds import Asked, ReturnRound, follows, organises
 from app.domain.sight import divisions, registers_pupils
 from app.domain.submission import Submission
 from app.domain.terms import Agency
+from app.domain.working_time import BEIJING
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
 one, unit, child = tables.rounds.c, tables.round_units.c, tables.children.c
@@ -80,7 +81,7 @@ class UnitRow(BaseModel):
     unit: str
     desk: str
     due_at: datetime
-    returned_at: datetime | None
+    returned_at: datetime | None = Field(description="To others than the unit itself, the day.")
     late: bool
     screened: int
     found: int
@@ -250,7 +251,7 @@ async def rates(conn: Conn, who: Who, shouhu: Shouhu, code: str, as_of: AsOf = N
         select(
             unit.unit, unit.desk, asked.label("asked"), returned.label("returned"),
             func.count().filter(over, back, ~unit.late).label("on_time"),
-            func.max(unit.returned_at).filter(back).label("last_returned_at"), func.bool_or(back).filter(~over).label("running"),
+            _day(func.max(unit.returned_at).filter(back)).label("last_returned_at"), func.bool_or(back).filter(~over).label("running"),
         )
         .join(tables.rounds, one.id == unit.round_id)
         .join(due, due.c.id == one.id)
@@ -277,9 +278,15 @@ async def units(
 ) -> Page[UnitRow]:
     """Every unit of a round with its answer; where asked, only those that are missing."""
     await _seen(conn, shouhu, who, round_id)
-    query = select(tables.round_units).where(unit.round_id == round_id)
+    columns = [_day(column).label(column.name) if column is unit.returned_at else column for column in unit]
+    query = select(*columns).where(unit.round_id == round_id)
     query = query.where(unit.returned_at.is_(None)) if missing else query
     return await page_of(conn, query, UnitRow, (unit.unit,), cursor=cursor, limit=limit)
+
+
+def _day(at: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Of an answer others are told the day: at that instant a report was filed, if it made one."""
+    return func.date_trunc("day", at, str(BEIJING))
 
 
 @router.post("", status_code=201, operation_id="open_round")

@@ -1,6 +1,7 @@
 """Screening rounds over the API: a unit answers in one step, what it found is reported with it, and the return rate is seen by unit."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -12,6 +13,7 @@ from app.domain.access import ENGINE, Actor
 from app.domain.determination import Category
 from app.domain.rounds import OpenRound, ReturnRound
 from app.domain.terms import Agency, Role
+from app.domain.working_time import BEIJING
 from tests.api.test_ledgers import AWAY
 from tests.api.test_registration import verify
 from tests.api.test_reports import is_problem
@@ -181,8 +183,10 @@ async def pupil_of(api, round_id, school):
     assert (await api.post("school.reporter.1", "/v1/children/alike", given)).json() == [], (
         "whose file there is, is no school's to learn"
     )
-    made = await api.post("school.reporter.1", "/v1/children", given)
+    once = {"Idempotency-Key": uuid4().hex}
+    made = await api.post("school.reporter.1", "/v1/children", given, headers=once)
     assert made.status_code == 201, made.text
+    assert made.json()["proposed"]
     pupil, street = made.json()["child_id"], "street-110106009.officer.1"
     file = f"/v1/children/{pupil}"
     is_problem(await api.get("school.reporter.1", file), 404, "child_not_found")
@@ -191,6 +195,10 @@ async def pupil_of(api, round_id, school):
     assert (await verify(api, street, made.json())).status_code == 200
     change = shown["school_class"]["waiting"]["change"]
     assert (await api.post(street, f"{file}/changes/{change}/pass")).status_code == 200
+    again = (await api.post("school.reporter.1", "/v1/children", given, headers=once)).json()
+    assert (again["child_id"], again["proposed"], again["waits_for"]) == (pupil, None, None), (
+        "what has become of it since"
+    )
     watches = (await api.get("comm-110106009.officer.1", "/v1/watches?limit=200")).json()["items"]
     assert next(one["grade"] for one in watches if one["child_id"] == pupil) == "low"
     for person, names in (("school.reporter.1", [pupil]), (NURSERY.person_id, [])):
@@ -298,7 +306,7 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     assert {row["unit"] for row in rates} == {one["unit"] for one in schools}
     by_unit = {row["unit"]: row for row in rates}
     assert (by_unit[school]["asked"], by_unit[school]["returned"], by_unit[school]["rate"]) == (3, 1, 0.3333)
-    assert by_unit[school]["last_returned_at"] is not None
+    assert datetime.fromisoformat(by_unit[school]["last_returned_at"]).astimezone(BEIJING).time() == time()
     assert (by_unit[NURSERY.unit]["returned"], by_unit[NURSERY.unit]["on_time"], by_unit[NURSERY.unit]["rate"]) == (
         2,
         2,
