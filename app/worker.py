@@ -31,6 +31,7 @@ from app.db import form_drafts
 from app.db.beats import beat
 from app.db.drafts import forget
 from app.db.ledger import Ledger
+from app.db.colleagues import keep_colleagues_out
 from app.db.linked import keep_all_apart
 from app.db.sealer import Sealer, SealKey
 from app.db.session import DATABASE_ERRORS, engine_of, is_away, require_durable
@@ -145,6 +146,7 @@ async def _reconcile(reconciler: Reconciler, engine: AsyncEngine, ledger: Ledger
         try:
             moved = await reconciler.bring_home()
             findings = await reconciler.run_once()
+            await keep_colleagues_out(engine, ledger)
             await keep_all_apart(engine, ledger)
             if moved or findings:
                 log.info("reconciled", brought_home=len(moved), findings=len(findings))

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables, walls
@@ -75,12 +75,14 @@ async def actors_of(conn: AsyncConnection, person_ids: Collection[str]) -> dict[
 
 
 async def units_of(conn: AsyncConnection, concerned: Collection[str]) -> tuple[str, ...]:
-    """The units whose staff the persons among these are, also those who have left: a school, a hospital, a committee, or the desk of a
-    street. A whole authority is concerned only where it is named, for there is no other to do its part."""
+    """The units whose staff the persons among these are, also those who have left: a school, a hospital, and the desk of the committee
+    or street office at which they, or the people of a unit among these, work: who reports there and who handles cases are colleagues. A
+    whole authority is concerned only where it is named, for there is no other to do its part."""
     people = tables.people.c
-    rows = await conn.execute(select(people.unit, people.desk, people.agency).where(people.id.in_(concerned)))
-    units = (row.unit or (row.desk if Agency(row.agency).is_territorial else "") for row in rows)
-    return tuple(sorted({unit for unit in units if unit}))
+    theirs = or_(people.id.in_(concerned), people.unit.in_(concerned))
+    rows = await conn.execute(select(people.unit, people.desk, people.agency).where(theirs))
+    both = ((row.unit, row.desk if Agency(row.agency).is_territorial else None) for row in rows)
+    return tuple(sorted({one for pair in both for one in pair if one}))
 
 
 async def is_overseen(conn: AsyncConnection, about: Collection[str], *, sealed: bool = False) -> bool:
@@ -94,7 +96,7 @@ async def is_overseen(conn: AsyncConnection, about: Collection[str], *, sealed: 
 async def kept_out(conn: AsyncConnection, named: Collection[str], *, sealed: bool = False) -> tuple[str, ...]:
     """Whom a report is kept from that is about these: with the units of persons, and without the procuratorate where nobody who
     oversees it is left, so that no report is kept from everybody. Of a sealed one the persons named stay out where others are left."""
-    about = (*named, *await units_of(conn, named))
+    about = tuple(dict.fromkeys((*named, *await units_of(conn, named))))
     if await is_overseen(conn, about, sealed=sealed):
         return about
     persons = tuple(one for one in about if one != Agency.PROC.value)

@@ -18,7 +18,7 @@ from app.domain.procedure_work import PROCEDURE_WORK, elapsed, handed_over, lost
 from app.domain.progress import Answer, Progress, State
 from app.domain.referral import DESK_WORK, signed
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import office_of
+from app.domain.sight import ENGINE, office_of
 from app.domain.stages import STAGE_WORK
 from app.domain.supervision import SUPERVISION_WORK
 from app.domain.terms import OWN_AGENCY, Role
@@ -73,6 +73,8 @@ def _goes_on(progress: Progress, command: c.Command) -> bool:
             return bool(progress.benefits)
         case c.KeepOut():
             return True  # it can still be read
+        case c.DeclareConflict(by=by):
+            return by == ENGINE
         case _:
             return False
 
@@ -188,7 +190,7 @@ def _declare_conflict(
     new = tuple(one for one in dict.fromkeys((*command.about, *command.staff_of)) if one not in progress.own_about)
     if not new:
         raise Refused(RefusalCode.ALREADY_DONE)
-    return (e.ConflictDeclared(**signed(command.by, now), about=new),)
+    return (e.ConflictDeclared(**signed(command.by, now), about=new, is_own=command.by == ENGINE),)
 
 
 def _keep_out(progress: Progress, command: c.KeepOut, policy: Policy, now: datetime) -> tuple[e.Event, ...]:

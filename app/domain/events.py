@@ -295,6 +295,8 @@ class ConflictDeclared(Fact):
 
     kind: Literal["conflict_declared"] = "conflict_declared"
     about: tuple[str, ...]
+    is_own: bool = False
+    """Said by the service itself, and not for a link, as it did before links had a fact of their own."""
 
 
 class KeptOutByLink(Fact):

@@ -191,9 +191,9 @@ def _of_case(progress: Progress, event: e.Event) -> Change:
 
 
 def _concerned(progress: Progress, event: e.ConflictDeclared) -> Change:
-    """What the service declared itself stems from a link; so it did before such facts had a kind of their own."""
+    """What the service declared itself stems from a link, unless it says otherwise; so it did before such facts had a kind of their own."""
     about = tuple(dict.fromkeys((*progress.about, *event.about)))
-    if event.by == ENGINE.person_id:
+    if event.by == ENGINE.person_id and not event.is_own:
         new = (one for one in event.about if one not in progress.own_about)
         return {"about": about, "about_by_link": tuple(dict.fromkeys((*progress.about_by_link, *new)))}
     return {"about": about, "about_by_link": tuple(one for one in progress.about_by_link if one not in event.about)}

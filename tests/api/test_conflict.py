@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.db import tables
+from app.db.colleagues import keep_colleagues_out
 from app.db.findings import find, keep
 from app.db.linked import keep_all_apart, lock_together
 from app.db.projections import event_rows
@@ -31,8 +32,8 @@ async def found(api, person, case_id):
     return {place for place, answer in answers.items() if answer.status_code == 200 and case_id in answer.text}
 
 
-async def a_report(api, **more):
-    child = {"residence_division": STREET, "school_stage": "primary"}
+async def a_report(api, residence_division=STREET, **more):
+    child = {"residence_division": residence_division, "school_stage": "primary"}
     return (await api.report(children=[child], **more))["case_id"]
 
 
@@ -62,12 +63,15 @@ async def colleague(api):
         ("civil.supervisor.1", "civil.supervisor.1"),
         ("CONF", "conf.supervisor.1"),
         ("village.reporter.1", "village.colleague.1"),
+        ("village.reporter.1", "comm-110106101.head.1"),
+        ("unit-village-1", "comm-110106101.officer.1"),
         (f"street-{STREET}.officer.1", f"street-{STREET}.head.1"),
     ],
 )
 async def test_a_report_about_them_does_not_exist_for_them(api, about, person):
-    seen = await a_report(api)
-    hidden = await a_report(api, about=[about])
+    child = {"residence_division": person.partition(".")[0].removeprefix("comm-")} if person.startswith("comm-") else {}
+    seen = await a_report(api, **child)
+    hidden = await a_report(api, about=[about], **child)
     assert await found(api, person, seen)
     assert not await found(api, person, hidden)
     is_problem(
@@ -118,6 +122,30 @@ async def test_declared_of_a_person_it_reaches_the_unit_and_not_a_whole_authorit
     assert not await found(api, "edu.officer.1", case)
     assert await found(api, "edu.chief.1", case)
     assert not await found(api, "village.colleague.1", case)
+
+
+async def test_a_committee_keeps_no_case_of_its_own_people_whenever_they_were_named(api):
+    """By a declaration, and where the case was about them before the desk went with the unit."""
+    of_village, desk = {"residence_division": "110106101"}, "COMM-110106101"
+    declared, before = await a_report(api, **of_village), await a_report(api, about=["unit-village-1"], **of_village)
+    assert await found(api, "comm-110106101.officer.1", declared)
+    path, about = f"/v1/cases/{declared}/conflict", {"about": ["unit-village-1"]}
+    assert (await api.post("civil.supervisor.1", path, about)).status_code == 200
+    case, engine = tables.cases.c, api.service.engine
+    async with engine.begin() as conn:
+        stored = (await conn.execute(select(case.progress).where(case.id == before))).scalar_one()
+        named = {"about": [one for one in stored["about"] if one != desk]}
+        assert named["about"] == ["unit-village-1"]
+        await conn.execute(update(tables.cases).where(case.id == before).values(**named, progress=stored | named))
+    assert await found(api, "comm-110106101.officer.1", before)
+    await keep_colleagues_out(engine, api.service.ledger)
+    await keep_all_apart(engine, api.service.ledger)
+    for case_id in (declared, before):
+        assert not await found(api, "comm-110106101.officer.1", case_id)
+        assert await found(api, "police.officer.1", case_id)
+    async with engine.begin() as conn:
+        assert (await conn.execute(select(case.version).where(case.id == before))).scalar_one() > stored["version"]
+        assert await look(conn, [before]) == []
 
 
 async def test_nobody_takes_a_case_from_all_who_oversee_the_district(api):

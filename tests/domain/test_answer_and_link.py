@@ -93,6 +93,9 @@ def test_a_case_that_was_closed_on_its_own_stays_closed():
     case.do(c.ProposeClosure(by=at_desk("CIVIL"), reason=CloseReason.NO_RISK_FOUND))
     case.do(c.ApproveClosure(by=at_desk("CIVIL", "head", Role.DESK_HEAD)))
     assert case.refused(c.UnlinkReport(by=SUPERVISOR)) == "case_closed"
+    assert case.refused(c.DeclareConflict(by=SUPERVISOR, about=("COMM-110106007",))) == "case_closed"
+    case.do(c.DeclareConflict(by=ENGINE, about=("COMM-110106007",)))
+    assert case.progress.own_about == ("COMM-110106007",), "it can still be read, and no link brought it"
 
 
 def test_an_unlinked_report_gets_its_legs_back_where_they_were():
