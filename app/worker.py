@@ -29,9 +29,9 @@ from app.api.compliance import make_yearly
 from app.bookkeeper import Bookkeeper
 from app.db import form_drafts
 from app.db.beats import beat
+from app.db.colleagues import keep_colleagues_out
 from app.db.drafts import forget
 from app.db.ledger import Ledger
-from app.db.colleagues import keep_colleagues_out
 from app.db.linked import keep_all_apart
 from app.db.sealer import Sealer, SealKey
 from app.db.session import DATABASE_ERRORS, engine_of, is_away, require_durable

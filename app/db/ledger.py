@@ -16,6 +16,7 @@ from app.db.changes import Changes
 from app.db.files import bring
 from app.db.joining import given_back, join, moved, part, placed
 from app.db.linked import REACHES_OTHERS, keep_apart, lock_together, require_overseen
+from app.db.people import is_about_reporter
 from app.db.rules import Rules
 from app.db.streams import CASE, ROUND, Kind, kind_of, progress_of, stream_row
 from app.db.vault import DataKey, Destroyed, vault_of
@@ -328,8 +329,9 @@ class Ledger(Rules):
                     pass
 
     async def _follow(self, conn: AsyncConnection, follower: str, primary: Progress, now: datetime) -> None:
-        """One reporter's answer reaches the other; that one waived theirs takes nothing from the other."""
-        answered = primary.answer in (Answer.GIVEN, Answer.FOLLOWED)
+        """One reporter's answer reaches the other; that one waived theirs takes nothing from the other. Whoever one of the cases is about
+        is owed an answer of their own: this one says what was found of them, and to whom."""
+        answered = primary.answer in (Answer.GIVEN, Answer.FOLLOWED) and not await is_about_reporter(conn, follower)
         follow = c.FollowPrimary(by=ENGINE, answered=answered, closed=primary.closed_reason)
         await self.record(conn, follower, follow, now=now)
 

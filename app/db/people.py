@@ -85,6 +85,21 @@ async def units_of(conn: AsyncConnection, concerned: Collection[str]) -> tuple[s
     return tuple(sorted({one for pair in both for one in pair if one}))
 
 
+async def is_about_reporter(conn: AsyncConnection, case_id: str) -> bool:
+    """Whether a case, or one that it is linked to, is about whoever reported it: the account, or the unit, desk or agency behind it."""
+    people, case, report = tables.people, tables.cases.c, tables.reports.c
+    said = select(case.about, report.filed_by, report.reporter_unit).join(tables.reports, report.case_id == case.id)
+    found = (await conn.execute(said.where(case.id == case_id))).one_or_none()
+    if found is None or not found.about:
+        return False
+    here = or_(people.c.id == found.filed_by, people.c.unit == found.reporter_unit)
+    behind = [_actor(row) for row in await conn.execute(select(people).where(here))]
+    marks = {found.filed_by, found.reporter_unit}
+    for one in behind:
+        marks.update(one.marks if one.person_id == found.filed_by else (one.desk, one.agency.value))
+    return not marks.isdisjoint(found.about)
+
+
 async def is_overseen(conn: AsyncConnection, about: Collection[str], *, sealed: bool = False) -> bool:
     """Whether somebody who oversees the district, or a sealed case, is left to see a case that is about these."""
     people = tables.people

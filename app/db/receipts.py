@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.audit import before_reading
+from app.db.people import is_about_reporter
 from app.db.vault import opened_one
 from app.db.walls import open_door
 from app.domain.disclosure import ForReporter, for_reporter
@@ -83,7 +84,7 @@ async def by_receipt(
 
 async def asked_by_receipt(conn: AsyncConnection, progress: Progress, action: str, fields: Sequence[str]) -> None:
     """On record of the case, and of the one whose answer may be read instead: when and what, and nobody by name or address."""
-    other = progress.linked_to if "answer" in fields and _is_followed(progress) else None
+    other = await _followed(conn, progress) if "answer" in fields else None
     for case_id in (progress.case_id, other):
         if case_id:
             await before_reading(conn, RECEIPT_HOLDER, action, case_id, fields, children=[], why="receipt")
@@ -92,13 +93,16 @@ async def asked_by_receipt(conn: AsyncConnection, progress: Progress, action: st
 async def answer_to(conn: AsyncConnection, progress: Progress) -> str | None:
     """The answer's text, of this report or of the case that it follows; another's answer is not for one who is told none."""
     own = await _text(conn, progress.case_id)
-    if own or progress.linked_to is None or not _is_followed(progress):
+    if own or (other := await _followed(conn, progress)) is None:
         return own
-    return await _text(conn, progress.linked_to)
+    return await _text(conn, other)
 
 
-def _is_followed(progress: Progress) -> bool:
-    return progress.answer is Answer.FOLLOWED
+async def _followed(conn: AsyncConnection, progress: Progress) -> str | None:
+    """The case whose answer this report's reporter has; it may have come to be about them since."""
+    if progress.answer is not Answer.FOLLOWED or await is_about_reporter(conn, progress.case_id):
+        return None
+    return progress.linked_to
 
 
 async def _text(conn: AsyncConnection, case_id: str) -> str | None:

@@ -133,6 +133,31 @@ async def test_a_report_that_is_linked_late_has_the_answer_that_was_given_before
     assert (told["answered"], told["answer"], told["answer_due_at"]) == (True, "已妥善安置", None)
 
 
+@pytest.mark.parametrize("found_out", ["before", "later"])
+async def test_whoever_the_other_report_is_about_is_not_given_the_answer_to_it(api, found_out):
+    """They are owed one of their own, and the case does not end with the other; nor does what came over before they were named stay."""
+    about = {"about": ["school.reporter.1"]} if found_out == "before" else {}
+    accusing = await api.report(children=[child()], **about)
+    accused = await api.report(person="school.reporter.1", children=[child()])
+    primary, own = (f"/v1/cases/{one['case_id']}" for one in (accusing, accused))
+    assert (await api.post("police.officer.1", f"{own}/link", {"primary": accusing["case_id"]})).status_code == 200
+    answered = await api.post("civil.officer.1", f"{primary}/answer", {"note": "经查，体罚属实，已停职"})
+    assert answered.status_code == 200, answered.text
+    if found_out == "later":
+        assert (await shown(api, accused))["answer"] == "经查，体罚属实，已停职"
+        declared = {"about": ["unit-school-1"]}
+        assert (await api.post("civil.supervisor.1", f"{primary}/conflict", declared)).status_code == 200
+    told = await shown(api, accused)
+    assert (told["answered"], told["answer"]) == (found_out == "later", None)
+    letter = {"receipt": accused["receipt"]}
+    is_problem(await api.post(None, "/v1/progress/papers/feedback", letter), 404, "paper_not_found")
+    assert (await shown(api, accusing))["answer"] == "经查，体罚属实，已停职"
+    if found_out == "before":
+        given = await api.post("civil.officer.1", f"{own}/answer", {"note": "已受理，依法办理"})
+        assert given.status_code == 200, given.text
+        assert (await shown(api, accused))["answer"] == "已受理，依法办理"
+
+
 async def close(api, case_id):
     for person, what, body in (
         ("civil.officer.1", "closure-proposal", PROPOSED), ("civil.head.1", "closure-approval", {})
