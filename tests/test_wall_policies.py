@@ -123,6 +123,8 @@ async def of_all(engine):
         due = {"subject_id": case, "kept": "case", "case_id": case, "rule": "x", "due_on": glass["read_at"].date(), "held": True,
                "listed_at": glass["read_at"]}  # fmt: skip
         await put(tables.disposals, due)
+        wrong = {"stream_id": case, "problem": "no_owner", "repaired": True, "found_at": glass["read_at"]}
+        await put(tables.findings, wrong)
         held = {"id": f"hold-{case}", "subject_id": case, "case_id": case, "reason": "audit", "note": "x", "set_by": "police.officer.1",
                 "set_at": glass["read_at"]}  # fmt: skip
         await put(tables.legal_holds, await sealed_row(conn, tables.legal_holds, held))
@@ -143,6 +145,7 @@ OF_CASE = {
     "contents": "replace(stream_id, 'file-', '')",
     "register_entries": "book",
     "files": "stream_id",
+    "findings": "stream_id",
     "data_keys": "stream_id",
     "notes": "stream_id",
     "people": "'police.officer.1'",

@@ -25,7 +25,6 @@ NO_WALL = {
     "events": "codes, ids and instants; a database of its own would hold no personal data either (DECISIONS 10)",
     "deadlines": "codes, ids and instants",
     "commands": "digests and keys",
-    "findings": "codes and ids",
     "submissions": "digests and keys",
     "audit": "ids and codes; only comes, sealed (SECURITY.md)",
     "deputies": "who stands in for whom, shown to those concerned",

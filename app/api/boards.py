@@ -17,6 +17,7 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.scorecard import kept_on_time
 from app.db.service import Service
+from app.db.walls import stream_concerns
 from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
 from app.domain.procedure_work import allowed
@@ -259,7 +260,7 @@ async def findings(
     conn: Conn, who: Who, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[FindingRow]:
     """What the reconciler finds wrong: an open case without owner, deadline or live workflow; the oldest first. Of a link that keeps
-    nobody out those are told who oversee the district."""
+    nobody out those are told who oversee the district; of what is about the caller nothing is told."""
     require(who, Action.READ_STATISTICS)
     found, watch, case = tables.findings, tables.watches.c, tables.cases.c
     file, child = tables.child_files.c, tables.children.c
@@ -275,6 +276,7 @@ async def findings(
         .outerjoin(tables.children, child.id == file.child_id)
         .outerjoin(tables.cases, case.id == of_case)
         .where(or_(visible(who), of_no_case), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
+        .where(not_(stream_concerns(who, stream)))
         .where(true() if who.oversees_district else found.c.problem != Fault.LINK_STANDS_OPEN.value)
     )
     return await page_of(conn, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)

@@ -5,15 +5,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, exists, not_, or_, select, true
+from sqlalchemy import ColumnElement, not_, select, true
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, at_desk_of, unconcerned
+from app.api.context import Conn, Shouhu, Who, at_desk_of
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
-from app.db.walls import open_door
+from app.db.walls import child_concerns, open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.agreement import Differs
 from app.domain.owed import BY_HAND, Matter, Settled, SettleOwed
@@ -127,10 +127,8 @@ async def all_owed(
 
 def seen_by(who: Actor) -> ColumnElement[bool]:
     """The desk, the street over its committees, and those who oversee the district; nothing of a child whose case is about the caller."""
-    child = tables.children.c
-    about = exists().where(child.id.in_((owed.subject, owed.code)), not_(unconcerned(who, child.case_id)))
     sight = true() if who.oversees_district and not who.has(Role.ADMIN) else at_desk_of(who, owed.desk)
-    return sight & or_(owed.matter.not_in((Matter.BOOKS.value, Matter.DOUBLE.value)), ~about)
+    return sight & ~child_concerns(who, owed.subject) & ~child_concerns(who, owed.code)
 
 
 @router.get("/{owed_id}", operation_id="read_owed")

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import ColumnElement, Row, TextualSelect, any_, cast, column, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.types import String
+from sqlalchemy.types import Boolean, String
 
 from app.db.session import PLANS
 from app.domain.access import Actor
@@ -50,6 +50,7 @@ WALLED = (
     "register_entries",
     "disposals",
     "legal_holds",
+    "findings",
 )
 PASSES = text(
     "select rolname from pg_roles where rolname = current_user and (rolsuper or rolbypassrls or exists"
@@ -140,7 +141,21 @@ async def let_in(conn: AsyncConnection, passwords: Mapping[str, str]) -> None:
         await conn.execute(text(f"alter role {role} login password '{password}'"))
 
 
+def _marks(who: Actor) -> ColumnElement[Any]:
+    return cast(list(who.marks), ARRAY(String))
+
+
+def child_concerns(who: Actor, child_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a case of the child, or of a file joined with the child's, is about the actor; a wall hides just these from the actor."""
+    return func.shouhu_file_concerned(child_id, _marks(who), type_=Boolean)
+
+
+def stream_concerns(who: Actor, stream_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """The same of a case, a watch, a file, or of what is owed for a child."""
+    return func.shouhu_stream_concerned(stream_id, _marks(who), type_=Boolean)
+
+
 def concerns(who: Actor, case_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a case is about the actor, also one that is not in the actor's sight; which are is worked out once a query."""
-    theirs = select(func.shouhu_concerning(cast(list(who.marks), ARRAY(String)))).scalar_subquery()
+    theirs = select(func.shouhu_concerning(_marks(who))).scalar_subquery()
     return func.coalesce(case_id, "") == any_(cast(theirs, ARRAY(String)))

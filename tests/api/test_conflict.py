@@ -12,13 +12,17 @@ from app.db import tables
 from app.db.colleagues import keep_colleagues_out
 from app.db.findings import find, keep
 from app.db.linked import keep_all_apart, lock_together
+from app.db.owed import open_all, opening
+from app.db.people import actor_by_token
 from app.db.projections import event_rows
 from app.db.refold import look, mend
 from app.domain import events as e
 from app.domain.access import ENGINE
 from app.domain.commands import DeclareConflict
 from app.domain.fold import fold
+from app.domain.owed import Matter
 from app.domain.progress import Progress
+from app.domain.terms import Fault
 from tests.api.test_reports import is_problem
 
 STREET = "110106024"
@@ -146,6 +150,59 @@ async def test_a_committee_keeps_no_case_of_its_own_people_whenever_they_were_na
     async with engine.begin() as conn:
         assert (await conn.execute(select(case.version).where(case.id == before))).scalar_one() > stored["version"]
         assert await look(conn, [before]) == []
+
+
+async def two_of_one(api, concerned, *, keeps_shown=True):
+    """A case about the person and another, the files of whose children were joined, so that that of the shown one is kept or that of
+    the hidden; both cases and children."""
+    hidden, shown = await a_report(api, about=[concerned]), await a_report(api)
+    of_hidden, of_shown = [
+        (await api.progress(one, "conf.supervisor.1"))["children"][0]["id"] for one in (hidden, shown)
+    ]
+    joined, kept = (of_hidden, of_shown) if keeps_shown else (of_shown, of_hidden)
+    progress = {"child_id": joined, "version": 1, "policy": "p", "division": STREET, "merged_into": kept}
+    row = {
+        "id": f"file-{joined}", "version": 1, "policy": "p", "progress": progress, "is_open": False, "division": STREET,
+        "child_id": joined, "desks": [], "merged_into": kept,
+    }  # fmt: skip
+    async with api.service.engine.begin() as conn:
+        await conn.execute(insert(tables.child_files), row)
+    return hidden, of_hidden, shown, of_shown
+
+
+async def test_what_is_wrong_or_owed_for_a_child_tells_nobody_that_a_case_is_about_them(api, walled):
+    """Of the same child under the other id as well, and behind the wall, where the hidden child is not there to be asked about."""
+    concerned, other = "civil.supervisor.1", "conf.supervisor.1"
+    hidden, child, _, same = await two_of_one(api, concerned)
+    of_third = (await api.progress(await a_report(api), other))["children"][0]["id"]
+    asked = [opening(Matter.BOOKS, "of_age", one, f"COMM-{STREET}", STREET, "books_check") for one in (child, same)]
+    asked.append(opening(Matter.DOUBLE, child, of_third, "CONF", STREET, "books_check"))
+    streams = [hidden, f"file-{child}", f"file-{same}", f"watch-{same}", *(one.owed_id for one in asked)]
+    wrong, engine, now = tables.findings, api.service.engine, api.service.ledger.clock()
+    said = {"problem": Fault.ENGINE_STANDS_STILL, "repaired": False, "found_at": now}
+    async with engine.begin() as conn:
+        await open_all(conn, api.service.ledger, asked, now)
+        await conn.execute(insert(wrong), [{**said, "stream_id": one} for one in streams])
+    rows = {"findings": "stream_id", "owed": "id"}
+    try:
+        told = {}
+        for person in (concerned, other):
+            listed = [(await api.get(person, f"/v1/{one}?limit=200")).json()["items"] for one in ("findings", "owed")]
+            told[person] = {row.get("id") for row in listed[1]} | {row.get("case_id") for row in listed[0]}
+            told[person] = len(told[person] & {*streams})
+            async with walled.begin() as conn:
+                assert await actor_by_token(conn, api.tokens[person])
+                for table, key in rows.items():
+                    query = text(f"select count(*) from {table} where {key} = any(:all)")
+                    told[person, table] = (await conn.execute(query, {"all": streams})).scalar_one()
+        assert told == {
+            concerned: 0, (concerned, "findings"): 0, (concerned, "owed"): 0,
+            other: 1 + len(asked), (other, "findings"): len(streams), (other, "owed"): len(asked),
+        }  # fmt: skip
+    finally:
+        async with engine.begin() as conn:
+            await conn.execute(delete(wrong).where(wrong.c.stream_id.in_(streams)))
+            await conn.execute(delete(tables.owed).where(tables.owed.c.id.in_([one.owed_id for one in asked])))
 
 
 async def test_nobody_takes_a_case_from_all_who_oversee_the_district(api):
