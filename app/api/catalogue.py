@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
+from app.api.children import is_in_sight
 from app.api.context import Conn, Shouhu, Who, audit_read, progress_of, require, subject_of, told
 from app.api.strict import StrictRoute
 from app.db import entries, tables
@@ -28,7 +29,7 @@ class ChildServices(BaseModel):
 
     child_id: str
     file_id: str = Field(
-        description="Under which the file of the child is read: another where an earlier report began it."
+        description="Under which the caller reads the file of the child: another where an earlier report began it."
     )
     services: list[Due]
 
@@ -47,7 +48,10 @@ async def child_services(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> 
     child = tables.children.c
     own = func.shouhu_own_child(child.id).label("file_id")
     births = await conn.execute(select(child.id, child.case_id, child.birth_date, own).where(child.case_id == case_id))
-    known = {row["id"]: row for row in await opened(conn, births.mappings(), tables.children, lenient=True)}
+    known = {row["id"]: dict(row) for row in await opened(conn, births.mappings(), tables.children, lenient=True)}
+    for name, row in known.items():
+        if row["file_id"] != name and not await is_in_sight(conn, who, name):
+            row["file_id"] = name
     born = {name: row["birth_date"] for name, row in known.items()}
     today = day_of(shouhu.ledger.clock())
     seen_on = day_of(progress.filed_at)

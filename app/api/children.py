@@ -1,6 +1,7 @@
 """The file of a child: what is known, who entered and who passed it, and the changes that wait for a desk."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -23,7 +24,7 @@ from app.db.doubles import compared, doubles_of, find_different, tell_district
 from app.db.ledger import StaleVersion
 from app.db.need import open_on
 from app.db.rules import Pack
-from app.db.walls import concerns, through_the_door
+from app.db.walls import child_concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord, shown
@@ -427,6 +428,13 @@ async def in_sight(conn: Conn, who: Actor, child_id: str, *, to_act: bool = Fals
     return own
 
 
+async def is_in_sight(conn: Conn, who: Actor, child_id: str) -> bool:
+    """Whether there is a file of the child for the caller."""
+    with suppress(Refused):
+        return bool(await in_sight(conn, who, child_id))
+    return False
+
+
 def sighted(who: Actor, child_id: str | None = None) -> ColumnElement[bool]:
     """The same as a condition on `children`; `child_id` may be the same child under the id of a later report."""
     child, watch, file, case = tables.children.c, tables.watches.c, tables.child_files.c, tables.cases.c
@@ -443,12 +451,4 @@ def sighted(who: Actor, child_id: str | None = None) -> ColumnElement[bool]:
         exists().where(file.child_id == child.id, file.desks.contains([who.desk])),
         and_(child.case_id.is_(None), true() if who.oversees_district else child.division.in_(divisions(who))),
     )
-    unconcerned_here = and_(unconcerned(who, child.case_id), ~concerned_by_joined(who, child.id))
-    return and_(ways, unconcerned_here) if keeps(who) else false()
-
-
-def concerned_by_joined(who: Actor, child: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a case of a file that was joined to the child's is about the caller."""
-    other, file = tables.children.alias("joined").c, tables.child_files.c
-    joined = select(other.id).join(tables.child_files, file.child_id == other.id)
-    return joined.where(file.merged_into == child, concerns(who, other.case_id)).correlate(tables.children).exists()
+    return and_(ways, unconcerned(who, child.case_id), ~child_concerns(who, child.id)) if keeps(who) else false()

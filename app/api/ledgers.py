@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.children import concerned_by_joined, rules_of
+from app.api.children import rules_of
 from app.api.communities import Community, placed_in
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of, read_cursor
@@ -21,7 +21,7 @@ from app.db.alike import waits_to_be_verified
 from app.db.approvals import spend
 from app.db.child_records import each_once, one_of, records_of, stamps_of
 from app.db.rules import Pack
-from app.db.walls import reaching
+from app.db.walls import child_concerns, reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
 from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, sees_every_office, share_of
@@ -397,7 +397,7 @@ def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
             reached = or_(of_case, _screened(who))
         case Reach.DISTRICT:
             pass
-    return and_(first, reached, unconcerned(who, child.case_id), ~concerned_by_joined(who, child.id))
+    return and_(first, reached, unconcerned(who, child.case_id), ~child_concerns(who, child.id))
 
 
 def _screened(who: Actor) -> ColumnElement[bool]:

@@ -205,6 +205,18 @@ async def test_what_is_wrong_or_owed_for_a_child_tells_nobody_that_a_case_is_abo
             await conn.execute(delete(tables.owed).where(tables.owed.c.id.in_([one.owed_id for one in asked])))
 
 
+@pytest.mark.parametrize("keeps_shown", [True, False])
+async def test_a_file_with_which_that_of_a_hidden_case_was_joined_is_as_hidden_and_nothing_names_it(api, keeps_shown):
+    concerned, other = "police.officer.1", "police.officer.2"
+    _, of_hidden, shown, of_shown = await two_of_one(api, concerned, keeps_shown=keeps_shown)
+    path, files = f"/v1/children/{of_shown}", {concerned: of_shown, other: of_shown if keeps_shown else of_hidden}
+    assert (await api.get(other, path)).status_code == 200
+    is_problem(await api.get(concerned, path), 404, "child_not_found")
+    for person, file in files.items():
+        (services,) = (await api.get(person, f"/v1/cases/{shown}/services")).json()
+        assert (services["child_id"], services["file_id"]) == (of_shown, file), person
+
+
 async def test_nobody_takes_a_case_from_all_who_oversee_the_district(api):
     """By one declaration, step by step, or person by person."""
     case, people = await a_report(api), tables.people.c
