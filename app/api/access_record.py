@@ -2,13 +2,13 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 
 from app.api.context import Conn, Who, audit_read, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
@@ -16,6 +16,7 @@ from app.api.reading import NOT_NAMED
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import about, access_to, erased, hidden, shown
+from app.db.walls import stream_concerns
 from app.domain.access import Action, Actor
 from app.domain.child_file import file_id
 from app.domain.refusals import RefusalCode, Refused
@@ -52,9 +53,22 @@ class AccessRow(BaseModel):
 async def access_record(
     child_id: str, conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[AccessRow]:
-    """Newest first; for supervisors."""
+    """Newest first; for supervisors. Of a row that was about several children, this one alone; none of a case about the caller."""
     await _of_visible_child(conn, who, child_id)
-    return await _page(conn, who, access_to(child_id), cursor, limit)
+    page = await _page(conn, who, _record_of(who, child_id), cursor, limit)
+    return Page(
+        items=[row.model_copy(update={"children": _alone(child_id, row.children)}) for row in page.items],
+        next=page.next,
+    )
+
+
+def _record_of(who: Actor, child_id: str) -> Select[*tuple[Any, ...]]:
+    return access_to(child_id).where(not_(stream_concerns(who, func.coalesce(line.stream_id, ""))))
+
+
+def _alone(child_id: str, children: Sequence[str]) -> list[str]:
+    """Another child's case may be about the caller, and whose record is shown to a family names no child of others."""
+    return [one for one in children if one == child_id]
 
 
 class _Row(AccessRow):
@@ -120,12 +134,13 @@ def _conditions(who: Actor, sought: Sought) -> list[ColumnElement[bool]]:
 async def export_access_record(child_id: str, conn: Conn, who: Who) -> Response:
     """The same as text/csv for a file; no cell of it is a formula."""
     await _of_visible_child(conn, who, child_id)
-    rows = (await conn.execute(access_to(child_id).order_by(line.id.desc()).limit(MOST))).mappings()
+    found = (await conn.execute(_record_of(who, child_id).order_by(line.id.desc()).limit(MOST))).mappings()
+    rows = [{**row, "children": _alone(child_id, row["children"])} for row in found]
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(AccessRow.model_fields)
     table.writerows(
-        [_cell(row[name]) for name in AccessRow.model_fields] for row in (_unnamed(who, dict(one)) for one in rows)
+        [_cell(row[name]) for name in AccessRow.model_fields] for row in (_unnamed(who, one) for one in rows)
     )
     named = {"Content-Disposition": f'attachment; filename="access-{child_id}.csv"'}
     return Response("\ufeff" + text.getvalue(), media_type="text/csv", headers=named)

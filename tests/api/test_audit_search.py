@@ -96,6 +96,25 @@ async def test_nobody_reads_the_audit_of_a_case_about_them(api):
         assert {row["action"] for row in rows} <= {"search_audit"}, (sought, rows)
 
 
+async def test_the_record_of_a_child_names_no_other_child_and_no_case_about_its_reader(api):
+    """Of a search that found several; whoever reads it may be whom the case of another is about."""
+    mine, hidden = (await api.report())["case_id"], (await api.report(about=[CIVIL]))["case_id"]
+    child, other = [(await api.progress(one, CONF))["children"][0]["id"] for one in (mine, hidden)]
+    both = {"person_id": "x", "agency": "POLICE", "children": [child, other]}
+    async with api.service.engine.begin() as conn:
+        for action, stream in (("search_children", None), ("compare_cases", hidden)):
+            await conn.execute(insert(tables.audit), {**both, "action": action, "stream_id": stream})
+    path = f"/v1/children/{child}/access-record"
+    rows = {row["action"]: row for row in (await api.get(CIVIL, path)).json()["items"]}
+    assert rows["search_children"]["children"] == [child]
+    assert "compare_cases" not in rows
+    for said in (await api.get(CIVIL, path), await api.get(CIVIL, f"{path}.csv")):
+        assert child in said.text
+        assert other not in said.text
+        assert hidden not in said.text
+    assert "compare_cases" in (await api.get(CONF, path)).text
+
+
 async def test_the_record_of_a_child_holds_its_file_and_its_watch_and_is_exported_whole(api):
     child = await watched(api)
     entered = {"field": "school", "value": "示例四小（化名）", "evidence": "学籍卡"}
