@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,15 +17,16 @@ from app.db.marks import Marks, marks_of
 from app.db.owed import designation, open_all
 from app.db.people import kept_out
 from app.db.receipts import Receipts
-from app.db.suggestions import candidate_of, matching, suggestion_row
+from app.db.suggestions import candidate_of, hidden_from_staff, matching, suggestion_row
 from app.db.vault import Vault, vault_of
 from app.db.walls import open_door
 from app.domain import commands as c
-from app.domain.access import Actor
+from app.domain.access import ENGINE, Actor
 from app.domain.compartment import tells_offence, without_offence
 from app.domain.facts import ChildFacts
 from app.domain.identity import id_findings, normal_id
 from app.domain.masking import EARLIER
+from app.domain.refusals import Refused
 from app.domain.submission import ReportedChild, Submission, facts_of
 
 
@@ -60,13 +62,14 @@ async def file(
     marked = [marked_as(vault, child, of_family) for child in children]
     candidates = [candidate_of(case_id, child, of, now) for child, of in zip(children, marked, strict=True)]
     rules, facts, findings = await ledger.current(conn, now), facts_of(submission, children, now), _findings(children)
-    left_out = list[dict[str, Any]]()
+    left_out, hidden = list[dict[str, Any]](), set[str]()
     sealed = bool(rules.sealed_for(facts))
     if not sealed:
         left_out = _offence_left_out(facts.children)
         matches = await matching(conn, candidates, marked, now)
         kept = tuple(map(without_offence, facts.children))
-        facts = facts.model_copy(update={"children": kept, "possible_duplicate": bool(matches)})
+        hidden = await hidden_from_staff(conn, matches) if matches else hidden
+        facts = facts.model_copy(update={"children": kept, "possible_duplicate": bool(matches.keys() - hidden)})
     else:
         matches = {}
     code = receipts.code(case_id)
@@ -82,12 +85,18 @@ async def file(
         tables.children: [
             child_row(case_id, child, now, facts.division, of) for child, of in zip(children, marked, strict=True)
         ],
-        tables.suggestions: [suggestion_row(case_id, other, match) for other, match in matches.items()],
+        tables.suggestions: [
+            suggestion_row(other, case_id, match) if other in hidden else suggestion_row(case_id, other, match)
+            for other, match in matches.items()
+        ],
         tables.submissions: [submitted] if key else [],
     }
     about = await kept_out(conn, submission.about, sealed=sealed) if submission.about else ()
     command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=about, files=submission.files)
     await ledger.file(conn, case_id, command, now=now, content=content, rules=rules)
+    for other in sorted(hidden):
+        with suppress(Refused):  # closed, or linked, at this moment
+            await ledger.record(conn, other, c.SuspectDuplicate(by=ENGINE), now=now)
     if sealed and not set(submission.about).issubset(about):
         await open_all(conn, ledger, [designation(case_id)], now)
     return Filed(case_id, code, findings + left_out)

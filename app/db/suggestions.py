@@ -1,15 +1,18 @@
 """Other open cases that may be about a child of a new report: found over the marks, weighed, suggested; a person decides."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, select, union, update
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.marks import Marks
 from app.db.vault import opened
 from app.domain import commands as c
+from app.domain.access import STAFF
 from app.domain.identity import clean_name, normal_id
 from app.domain.matching import Candidate, Match, score
 from app.domain.submission import ReportedChild
@@ -45,6 +48,15 @@ async def _without_sealed(conn: AsyncConnection, best: dict[str, Match]) -> dict
     inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0)
     sealed = set((await conn.execute(select(case.id).where(case.id.in_(best), inside > 0))).scalars())
     return {case_id: match for case_id, match in best.items() if case_id not in sealed}
+
+
+async def hidden_from_staff(conn: AsyncConnection, case_ids: Collection[str]) -> set[str]:
+    """Those of these cases that are about somebody who handles cases: were another case said to be like one, they would be told of it."""
+    case, people = tables.cases.c, tables.people.c
+    marks = func.array_cat(people.also, array([people.id, people.desk, people.agency, func.coalesce(people.unit, "")]))
+    staff = select(people.id).where(people.is_active, people.roles.overlap([role.value for role in STAFF]))
+    concerned = staff.where(case.about.overlap(marks)).correlate(tables.cases).exists()
+    return set((await conn.execute(select(case.id).where(case.id.in_(case_ids), concerned))).scalars())
 
 
 async def _near(conn: AsyncConnection, of: Marks, now: datetime) -> list[Candidate]:

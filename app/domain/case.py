@@ -254,6 +254,14 @@ def _clear_duplicate(
     return (e.DuplicateCleared(**signed(command.by, now)),)
 
 
+def _suspect_duplicate(
+    progress: Progress, command: c.SuspectDuplicate, policy: Policy, now: datetime
+) -> tuple[e.Event, ...]:
+    if progress.possible_duplicate:
+        return ()
+    return e.DuplicateSuspected(**signed(command.by, now)), open_duty(progress, policy, now, "duplicate_check")
+
+
 def _follow_primary(progress: Progress, command: c.FollowPrimary, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     """A report whose own reporter has had no answer stays open, whatever became of the primary case."""
     head = signed(command.by, now)
@@ -285,6 +293,7 @@ DECISIONS: dict[type[c.Command], Decision] = {
     c.AddFollower: _add_follower,
     c.RemoveFollower: _remove_follower,
     c.ClearDuplicate: _clear_duplicate,
+    c.SuspectDuplicate: _suspect_duplicate,
     c.FollowPrimary: _follow_primary,
     **DESK_WORK,
     **PROCEDURE_WORK,

@@ -200,6 +200,10 @@ class ClearDuplicate(Command):
     """The suggestion is wrong: no duplicate."""
 
 
+class SuspectDuplicate(Command):
+    """A later report may be about the same; it is compared here, for not everybody who sees that one sees this one."""
+
+
 class FollowPrimary(Command):
     """What the primary case did counts for its follower."""
 

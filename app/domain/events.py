@@ -282,6 +282,12 @@ class DuplicateCleared(Fact):
     kind: Literal["duplicate_cleared"] = "duplicate_cleared"
 
 
+class DuplicateSuspected(Fact):
+    """可能重复: a later report may be about the same. Said of this case alone, where people who see that one do not see this one."""
+
+    kind: Literal["duplicate_suspected"] = "duplicate_suspected"
+
+
 class NoteAdded(Fact):
     """A note; its text is content."""
 
@@ -387,6 +393,7 @@ Event = Annotated[
     | FollowerAdded
     | FollowerRemoved
     | DuplicateCleared
+    | DuplicateSuspected
     | ReferralUrged
     | NoteAdded
     | ConflictDeclared

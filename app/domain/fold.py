@@ -211,6 +211,8 @@ def _of_link(progress: Progress, event: e.Event) -> Change:
                 "linked_to": None, "possible_duplicate": False, "happened": happened, **_without_followed(progress),
                 **_open_again(progress),
             }  # fmt: skip
+        case e.DuplicateSuspected():
+            return {"possible_duplicate": True}
         case e.FollowerAdded(case_id=follower):
             return {"followers": (*progress.followers, follower)}
         case e.FollowerRemoved(case_id=follower):

@@ -50,6 +50,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "report_unlinked": ("撤销并案", "unlinked"),
     "follower_added": ("并入另一报告", "another report follows"),
     "follower_removed": ("另一报告撤出", "another report no longer follows"),
+    "duplicate_suspected": ("后来的报告可能与本案重复", "a later report may be about the same"),
     "duplicate_cleared": ("确认不是重复", "no duplicate"),
     "referral_urged": ("催办", "urged"),
     "note_added": ("记录", "note"),

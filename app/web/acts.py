@@ -140,6 +140,7 @@ FURTHER: dict[str, Pair] = {
     "MovePolicy": ("改按新版规则", "moved to another version"),
     "RecomputeDeadlines": ("重算时限", "counted deadlines again"),
     "AddFollower": ("并入另一报告", "linked a report"),
+    "SuspectDuplicate": ("提示可能重复", "a later report may be about the same"),
     "KeepOut": ("并案案件的回避范围有变", "whom linked cases are about changed"),
     "RemoveFollower": ("拆出另一报告", "parted a report"),
     "FollowPrimary": ("并入主案", "linked to another case"),

@@ -67,6 +67,32 @@ async def test_a_second_report_is_suggested_by_each_trait_with_its_reason(api, o
     assert reason["weight"] > 0
 
 
+async def test_that_a_case_is_about_somebody_is_not_told_by_a_later_report_that_is_like_it(api):
+    """It is compared in the case that they do not see, by those who see both; of another unit nobody handles cases."""
+    one, told = child(birth_date="2016-07-08"), {}
+    concerned, colleague = "police.officer.1", "police.officer.2"
+    hidden = (await api.report(children=[one], about=[concerned]))["case_id"]
+    later = (await api.report("hotline.reporter.1", children=[one]))["case_id"]
+    for person, case in ((concerned, later), (colleague, later), (colleague, hidden)):
+        progress = await api.progress(case, person)
+        owes = "duplicate_check" in {duty["code"] for duty in progress["duties"] if duty["is_open"]}
+        found = [one["other_id"] for one in (await api.get(person, f"/v1/cases/{case}/suggestions")).json()]
+        said = "duplicate" in (await api.get(person, f"/v1/cases/{case}/explanation")).text
+        told[person, case] = (progress["possible_duplicate"], owes, found, said and case == later)
+    nothing = (False, False, [], False)
+    assert told == {
+        (concerned, later): nothing, (colleague, later): nothing, (colleague, hidden): (True, True, [later], False),
+    }  # fmt: skip
+    done = await api.post(colleague, f"/v1/cases/{hidden}/link", {"primary": later})
+    assert done.status_code == 200, done.text
+    is_problem(await api.get(concerned, f"/v1/cases/{later}"), 404, "case_not_found")
+    other = child(birth_date="2016-07-09")
+    of_school = (await api.report(children=[other], about=["unit-school-1"]))["case_id"]
+    like_it = (await api.report("hotline.reporter.1", children=[other]))["case_id"]
+    assert list(await suggested(api, like_it)) == [of_school]
+    assert (await api.progress(like_it))["possible_duplicate"]
+
+
 async def suggested(api, case_id):
     found = (await api.get("police.officer.1", f"/v1/cases/{case_id}/suggestions")).json()
     return {entry["other_id"]: {reason["code"] for reason in entry["reasons"]} for entry in found}
