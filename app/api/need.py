@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import and_, false, or_, select, true
+from sqlalchemy import Row, and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of, told, visible
@@ -29,11 +29,11 @@ router = APIRouter(prefix="/v1", tags=["need to know"], route_class=StrictRoute)
 
 class Lens(NamedTuple):
     """How a person sees somebody: in full while they have said why, else masked. The key came with the row that says who looks, and
-    where that was asked for, the children of the case as they are stored."""
+    where that was asked for, the content of the case as it is `stored`."""
 
     full: bool
     keys: Keys = MappingProxyType({})
-    stored: Sequence[Mapping[str, Any]] | None = None
+    stored: Row[Any] | None = None
 
     def __call__(self, shown: Any, known: Iterable[object] = ()) -> Any:
         """What may leave; `known` are further structures that name those whom the answer's texts may speak of."""
@@ -56,8 +56,7 @@ async def look(
     row = await before_reading(
         conn, who, action, stream_id, fields, children=children, view_of=view_of or stream_id, also=also, brings=brings
     )
-    stored = (row.stored or []) if brings else None
-    return Lens(row.why.startswith(FULL_VIEW), keys_in(conn, row.key), stored)
+    return Lens(row.why.startswith(FULL_VIEW), keys_in(conn, row.key), row if brings else None)
 
 
 class Asked(BaseModel):

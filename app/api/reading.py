@@ -1,19 +1,19 @@
 """One person's reading of one case: what several answers or parts of a page show of it is found, put on record and opened once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, select
+from sqlalchemy import Row, RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Found, found, require, subject_of, told
 from app.api.need import Lens, look
 from app.db import tables
-from app.db.audit import before_reading
+from app.db.audit import CONTENT_OF, before_reading
 from app.db.ledger import REPORTER
 from app.db.past import report_of
 from app.db.service import Service
-from app.db.vault import Keys, Row, keys_for, opened, opened_one
+from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.disclosure import Told, as_known
 from app.domain.events import event_adapter
@@ -38,25 +38,20 @@ PROGRESS, TIMELINE = "progress", "timeline"
 """Those for whoever sees no content, and reads of a child all the same what its case has come to."""
 EXPLANATION = "explanation"
 """That for why the case runs as it does."""
-CHILDREN = select(tables.children).where(tables.children.c.case_id == bindparam("of"))
-REPORT = select(*(tables.reports.c[name] for name in ("case_id", "narrative", "family", "findings", "reporter"))).where(
-    tables.reports.c.case_id == bindparam("of")
-)
 NoteOf = Callable[[dict[str, Any], str | None], str | None]
 
 
 async def content_of(
-    conn: AsyncConnection, progress: Progress, keys: Keys | None = None, stored: Iterable[Row] | None = None
+    conn: AsyncConnection, progress: Progress, keys: Keys | None = None, stored: Row[Any] | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The children in the order of the report, in which the rules speak of them as well; and the reporter apart. `keys` and `stored`,
-    the rows of the children, are those at hand."""
+    """The children in the order of the report, in which the rules speak of them as well; and the reporter apart. `keys` and what is
+    `stored` are those at hand."""
     case_id, order = progress.case_id, [child.id for child in progress.children]
     keys = await keys_for(conn, case_id) if keys is None else keys
     if stored is None:
-        stored = (await conn.execute(CHILDREN, {"of": case_id})).mappings()
-    children = await opened(conn, stored, tables.children, keys=keys)
-    row = (await conn.execute(REPORT, {"of": case_id})).mappings().one_or_none()
-    said = await opened_one(conn, row, tables.reports, keys=keys) or {}
+        stored = (await conn.execute(CONTENT_OF, {"stream": case_id})).one()
+    children = await opened(conn, stored.children or (), tables.children, keys=keys)
+    said = await opened_one(conn, stored.report, tables.reports, keys=keys) or {}
     reporter = said.pop("reporter", None) or {}
     content = {name: value for name, value in said.items() if name != "case_id"}
     rows = sorted(children, key=lambda one: order.index(one["id"]))

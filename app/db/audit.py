@@ -68,21 +68,32 @@ READ = f"""
            coalesce(:why, ({OPEN_VIEW}), (select {WHY} from cases c where c.id = :stream), 'office'), :outcome, :trace
     from jsonb_each(:acts) one(action, fields)
     returning coalesce(({UNSEALED}), 0) as waited, why,
-              (select row(k.stream_id, k.wrapped, k.kek_id) from data_keys k where k.stream_id = :stream) as key, {{brought}} as stored
+              (select row(k.stream_id, k.wrapped, k.kek_id) from data_keys k where k.stream_id = :stream) as key,
+              action = :main as is_main, case when action = :main then {{children}} end as children,
+              case when action = :main then {{report}} end as report
+"""
+TEXTS = ("person", "behalf", "agency", "main", "stream", "view_of", "why", "outcome", "trace", "top")
+CHILDREN = "(select jsonb_agg(to_jsonb(theirs)) from {} theirs)"
+REPORT = """
+    (select to_jsonb(said) from (select case_id, narrative, family, findings, reporter from reports where case_id = :stream) said)
 """
 
 
-def _read(shown: str, brought: str) -> TextualSelect:
-    said = text(READ.format(shown=shown, brought=brought)).bindparams(
+def _read(shown: str = "id", children: str = "null::jsonb", report: str = "null::jsonb") -> TextualSelect:
+    said = text(READ.format(shown=shown, children=children, report=report)).bindparams(
         bindparam("acts", type_=JSONB), *(bindparam(name, type_=ARRAY(String)) for name in ("children", "desks", "agencies")),
-        *(bindparam(name, type_=String) for name in ("person", "behalf", "agency", "stream", "view_of", "why", "outcome", "trace", "top")),
-        bindparam("everything", type_=Boolean),
+        *(bindparam(name, type_=String) for name in TEXTS), bindparam("everything", type_=Boolean),
     )  # fmt: skip
-    return said.columns(column("waited"), column("why"), column("key"), column("stored", JSONB))
+    return said.columns(column("waited"), column("why"), column("key"), column("is_main"), *CONTENT)
 
 
-SAYS, BRINGS = _read("id", "null"), _read("*", "(select jsonb_agg(to_jsonb(theirs)) from theirs)")
-"""The second brings along the rows of the children whom the line names, as they are stored, for whoever reads them next."""
+CONTENT = column("children", JSONB), column("report", JSONB)
+"""Of a case: the rows of its children and of its report, as they are stored."""
+CONTENT_OF = text(f"""
+    select {CHILDREN.format("(select * from children where case_id = :stream)")} as children, {REPORT} as report
+""").columns(*CONTENT)
+SAYS, BRINGS = _read(), _read("*", CHILDREN.format(""), REPORT)
+"""The second brings that along, for whoever reads it next."""
 
 
 class AuditUnavailable(Exception):
@@ -98,19 +109,18 @@ async def on_record(
     are named.
 
     `why` is the reason that was given, or that of the full view which the reader has open on `view_of`, or what opens the case to
-    them. `also` are further actions of the same moment with their fields, a row each. Where it `brings` them, `stored` are the rows of
-    the children of the case.
+    them. `also` are further actions of the same moment with their fields, a row each. `brings` the content of the case along.
     """
     allowed = scope(who)
     row: dict[str, Any] = {
         "person": who.person_id, "behalf": who.acting_for, "agency": who.agency.value,
         "acts": {name: [*parts] for name, parts in {action: fields, **(also or {})}.items()},
-        "stream": stream_id, "view_of": view_of, "children": list(children) if children is not None else None,
+        "main": action, "stream": stream_id, "view_of": view_of, "children": list(children) if children is not None else None,
         "why": why, "outcome": outcome, "trace": TRACE.get(), "desks": list(allowed.desks), "top": Rung.PROCURATORATE.value,
         "agencies": [agency.value for agency in allowed.agencies], "everything": allowed.everything,
     }  # fmt: skip
     try:
-        return (await conn.execute(BRINGS if brings else SAYS, row)).all()[0]
+        return next(one for one in await conn.execute(BRINGS if brings else SAYS, row) if one.is_main)
     except DBAPIError as failure:
         if is_away(failure):
             raise
@@ -122,8 +132,8 @@ async def before_reading(
     children: Sequence[str] | None = None, why: str | None = None, view_of: str | None = None,
     also: Mapping[str, Sequence[str]] | None = None, brings: bool = False,
 ) -> Row[Any]:  # fmt: skip
-    """On record, or AuditUnavailable: `why` is the reason that stands there, `key` the stored key of the stream, if it has one,
-    `stored` what it `brings`.
+    """On record, or AuditUnavailable: `why` is the reason that stands there, `key` the stored key of the stream, if it has one;
+    `brings` as in `on_record`.
 
     Refused as well where rows have waited too long for a seal, for they could be changed unseen.
     """

@@ -135,20 +135,18 @@ class Mask:
         if isinstance(value, SEVERAL):
             return [self._hide(one, field) for one in value]
         if isinstance(value, STRUCTURE):
-            return {
-                name: one if one is None or one is True or one is False else self._hide(one, _field(value, name, field))
-                for name, one in value.items()
-            }
+            return {name: self._hide(one, _field(value, name, field)) for name, one in value.items()}
         return MASKS[field](value) if field is not None and field in MASKS else value
 
     def _hide_text(self, text: str, field: str | None) -> str:
         if field is not None and field in MASKS:
             return MASKS[field](text)
-        if field not in SAID and ONE_DAY.fullmatch(text):
-            return text
-        if text not in self._hidden:  # the same few words stand beside everybody
-            self._hidden[text] = self.text(text)
-        return self._hidden[text]
+        if (hidden := self._hidden.get(text)) is not None:  # the same few words stand beside everybody
+            return hidden
+        if ONE_DAY.fullmatch(text):
+            return self.text(text) if field in SAID else text
+        hidden = self._hidden[text] = self.text(text)
+        return hidden
 
 
 def _field(of: Mapping[Any, Any], name: str, field: str | None) -> str | None:
@@ -156,7 +154,7 @@ def _field(of: Mapping[Any, Any], name: str, field: str | None) -> str | None:
     if name in INSIDE:
         told = of.get("field")
         return str(told) if told else field
-    return str(name)
+    return name
 
 
 def _named(value: object, field: str | None, named: list[tuple[str, str]]) -> None:
@@ -168,7 +166,7 @@ def _named(value: object, field: str | None, named: list[tuple[str, str]]) -> No
             named.append((field, value.isoformat()))
     elif isinstance(value, STRUCTURE):
         for name, one in value.items():
-            if not isinstance(one, PLAIN) and (name in ABOUT or not isinstance(one, str)):
+            if name in ABOUT if isinstance(one, str) else one is not None:
                 _named(one, _field(value, name, field), named)
     elif isinstance(value, (*SEVERAL, set)):
         for one in value:

@@ -74,7 +74,7 @@ async def _spans(call: Callable[[], Awaitable[Any]], times: int) -> list[float]:
 
 async def _guarded_beside_bare(stack: Stack, case: str, say: Callable[[str], None]) -> list[Figure]:
     """Bare: a known person, the owner of the database before whom no wall stands, no row of audit, no mask, and texts in clear. It asks
-    for the children by themselves, whom the line of the audit brings along otherwise."""
+    for the content by itself, in one statement, which the line of the audit brings along otherwise."""
     assert stack.postgres
     keys = vault.Vault(FileKeys(stack.data / KEY_FILE))
     walled, owner = (engine_of(url, vault=keys) for url in (stack.postgres.url_as(APP), stack.postgres.url))
