@@ -108,9 +108,10 @@ IMPORTS: Mapping[RowsOf, tuple[str, str]] = {
         "One row a child: a new one is registered, what changed of another is entered; both go to be verified by the street.",
     ),
     RowsOf.VISITS: (
-        "一行一次走访：登记为该儿童的走访，可为纳入监测之前的旧走访；同一儿童、日期、走访人为同一次，不会重复；当日已在走访页登记的，走访人姓名不同也按同一次处理，并在返回的表中说明。不改变儿童的信息。",
+        "一行一次走访：登记为该儿童的走访，可为纳入监测之前的旧走访；同一儿童、日期、走访人为同一次，不会重复；当日已在走访页登记、结果相同的，走访人姓名不同也按同一次处理，并在返回的表中说明；结果不同的由填表人判断。未见到儿童本人的登记为未遇，不计走访次数。不改变儿童的信息。",
         "One row a visit that was made, also one from before the watch; the same child, day and visitor are the same visit, "
-        "and so is one of a day on which a visit was entered on the page, whatever name the row has; the marked sheet says so. "
+        "and so is one with the finding of a visit that was entered on the page on that day, whatever name the row has; the marked sheet "
+        "says so, and of another finding a person decides. Who did not see the child made an attempt, which is no visit done. "
         "Nothing else of the child is entered.",
     ),
     RowsOf.CASES: (

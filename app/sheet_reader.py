@@ -20,7 +20,7 @@ from app.api.context import visible
 from app.api.ledgers import within
 from app.db import tables
 from app.db.audit import before_reading
-from app.db.child_records import records_of
+from app.db.child_records import attempts_of, records_of
 from app.db.communities import listed
 from app.db.ledger import Ledger
 from app.db.marks import marks_of
@@ -36,7 +36,7 @@ from app.domain.ledgers import Findings, RowsOf
 from app.domain.sheet_care import arranges, is_watched_by, read_care
 from app.domain.sheet_columns import FINDS, KEY, REGISTERING, SheetColumn, layout_of
 from app.domain.sheet_compared import MISSING, named
-from app.domain.sheet_visits import VisitSaid, read_visit
+from app.domain.sheet_visits import OnRecord, VisitSaid, read_visit
 from app.domain.sheets import Fault, RowState, Wrong, as_typed, matched, read_registration, read_row
 from app.domain.sight import divisions
 from app.domain.working_time import day_of
@@ -147,6 +147,7 @@ class Reader:
         self.names = {column.code: column.zh for column in self._layout}
         self._seen, self._met = set[str](), set[str]()
         self.known = Known()
+        self._visits = defaultdict[str, OnRecord](OnRecord)
         self.columns: dict[int, SheetColumn] = {}
         self.others: dict[int, SheetColumn] = {}
         """The keeper's own columns, which are not read."""
@@ -231,10 +232,17 @@ class Reader:
             stream, why = f"ledger-{self._sheet.book.id}", self._sheet.job.why
             await before_reading(self._conn, who, "import_ledger", stream, list(self.heads), children=ids, why=why)
         found = {record.child_id: record for record in await records_of(self._conn, ids, visible(who))}
+        if self.rows_of is RowsOf.VISITS:
+            await self._recall_attempts(found)
         for one in some:
             one.record = found.get(one.child or "")
             self._read(one)
         return some
+
+    async def _recall_attempts(self, found: Mapping[str, ChildRecord]) -> None:
+        """Of these children, the days on which somebody went and did not see the child, with who that was."""
+        for child, attempts in (await attempts_of(self._conn, list(found.values()))).items():
+            self._visits[child].attempts |= attempts
 
     def _whose(self, one: Planned) -> None:
         said = one.said
@@ -323,17 +331,18 @@ class Reader:
     def _read_visit(self, one: Planned, row: dict[SheetColumn, Any], record: ChildRecord) -> None:
         whose = {column: cell for column, cell in row.items() if column.code in FINDS}
         self._differs(one, self._unread.differing(whose, record) or {})
-        said = read_visit(row, record, self._sheet.today)
+        said = read_visit(row, record, self._sheet.today, self._visits[record.child_id])
         one.faults += said.faults
         if said.stands:
             parts = {column: cell for column, cell in row.items() if column.visit}
             asked = self._unread.differing(parts, record, lambda line: line.visit in said.stands)
             one.unread += list(asked or ())
-        elif said.day:
+        elif said.day and not said.is_known:
             self._once(one, f"{record.child_id} {said.day} {said.visitor}")
             one.visit = said
             one.faults += [] if is_watched_by(record, self._sheet.who.desk) else [Fault("", Wrong.NOT_WATCHED)]
-        one.state = RowState.WRONG if one.faults else RowState.VISIT if one.visit else RowState.SAME
+        new = RowState.VISIT if said.form.seen_in_person else RowState.ATTEMPT
+        one.state = RowState.WRONG if one.faults else new if one.visit else RowState.SAME
 
     def _compare(self, one: Planned, row: dict[SheetColumn, Any], record: ChildRecord) -> None:
         which = named(self.rows_of, one.said)

@@ -22,9 +22,11 @@ from app.db.visits import Seen, report_of_visit
 from app.db.walls import through_the_door
 from app.domain.access import DESK_STAFF
 from app.domain.arrangement import ArrangeCare, Ground, RecordContact, RecordReturn
+from app.domain.child_record import ChildRecord
 from app.domain.commands import Command
 from app.domain.facts import FactsSeen, Relation
 from app.domain.handover import TakeWatch
+from app.domain.identity import clean_name
 from app.domain.ledgers import categories
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Trigger
@@ -53,6 +55,10 @@ class Visit(BaseModel):
     form: VisitForm | None = None
     situations: tuple[Trigger, ...] = Field((), description="What a child at risk is reported for.")
     note: str = Field("", max_length=20_000)
+    another: bool = Field(
+        default=False,
+        description="It is another one than that of the day which a book has brought, by the same person or as found.",
+    )
 
 
 class Verified(BaseModel):
@@ -240,19 +246,37 @@ async def record_visit(
     await _at_its_desk(conn, who, watch_id)
     said = visit.model_dump(include={"finding", "grade", "note", "visited_on"})
     command = RecordVisit(by=who, **said, form=visit.form)
+    (record,) = await records_of(conn, [await own_id(conn, child_of(watch_id))], true())
+    if not visit.another:
+        await _require_not_in_book(conn, shouhu, record, command)
     if visit.form:
-        command = await _with_what_is_known(conn, shouhu, watch_id, command, visit.form.facts)
+        command = await _with_what_is_known(conn, shouhu, record, command, visit.form.facts)
     if visit.finding is not Finding.AT_RISK:
         return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
     seen = Seen(watch_id=watch_id, situations=visit.situations, narrative=visit.note)
     return await _reported(conn, shouhu, who, command, seen, response, idempotency_key, if_match)
 
 
+async def _require_not_in_book(conn: Conn, shouhu: Shouhu, record: ChildRecord, command: RecordVisit) -> None:
+    """One that a book has brought is not counted again when its visitor types it: who visited is known there by name alone. A risk is
+    reported whatever stands there, and an attempt is no visit."""
+    if command.finding is Finding.AT_RISK or (command.form and not command.form.seen_in_person):
+        return
+    day = command.visited_on or day_of(shouhu.ledger.clock())
+    from_book = [seen for seen in record.visits if seen.is_said and seen.event.day == day]
+    if not from_book:
+        return
+    person = tables.people.c
+    named = (await conn.execute(select(person.name).where(person.id == command.by.person_id))).scalar_one_or_none()
+    by_name = [seen for seen in from_book if clean_name(seen.visitor) == clean_name(named or "")]
+    if by_name or any(seen.event.finding is command.finding for seen in from_book):
+        raise Refused(RefusalCode.VISIT_IN_BOOK, visited_on=day.isoformat())
+
+
 async def _with_what_is_known(
-    conn: Conn, shouhu: Shouhu, watch_id: str, command: RecordVisit, seen: FactsSeen
+    conn: Conn, shouhu: Shouhu, record: ChildRecord, command: RecordVisit, seen: FactsSeen
 ) -> RecordVisit:
     """The categories are asked anew at each visit, of all that is known with what was seen on its day."""
-    (record,) = await records_of(conn, [await own_id(conn, child_of(watch_id))], true())
     now, known = shouhu.ledger.clock(), record.facts_with()
     made = counted_from(command.visited_on or day_of(now), now)
     found = categories(found_of(await rules_of(conn, shouhu), record, (made, seen)))

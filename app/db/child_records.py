@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Any
 
@@ -19,10 +19,12 @@ from app.domain.child_history import KINDS, Happening
 from app.domain.child_record import CaseSeen, ChildRecord, Later, Seen, renamed, together
 from app.domain.child_terms import FileField
 from app.domain.facts import ReportFacts
+from app.domain.identity import clean_name
 from app.domain.masking import names_of, texts_without
 from app.domain.policy import SENTENCED
-from app.domain.visit import VisitRecorded
+from app.domain.visit import VisitAttempted, VisitRecorded
 from app.domain.watch import Watch, child_of, watch_id
+from app.domain.working_time import day_of
 
 REPORTED = (
     FileField.NAME, FileField.SEX, FileField.BIRTH_DATE, FileField.ID_NO, FileField.PHONE, FileField.RESIDENCE,
@@ -266,6 +268,22 @@ async def _contents(conn: AsyncConnection, streams: list[str]) -> defaultdict[st
     query = select(table.stream_id, table.version, table.body).where(one_of(table.stream_id, streams))
     for row in await opened(conn, (await conn.execute(query)).mappings(), tables.contents):
         found[row["stream_id"]][row["version"]] = row["body"] or {}
+    return found
+
+
+async def attempts_of(conn: AsyncConnection, records: Iterable[ChildRecord]) -> dict[str, set[tuple[date, str]]]:
+    """By child, the days on which somebody went and did not see it, with the name of whoever that was as names are compared."""
+    of = {watch_id(one): record.child_id for record in records for one in record.ids}
+    ledger, person = tables.events.c, tables.people.c
+    query = select(ledger.stream_id, ledger.version, cast(ledger.body, Text).label("body"), person.name)
+    query = query.outerjoin(tables.people, person.id == ledger.body["by"].astext)
+    rows = (await conn.execute(query.where(one_of(ledger.stream_id, of), ledger.kind == "visit_attempted"))).all()
+    contents = await _contents(conn, list({row.stream_id for row in rows})) if rows else {}
+    found = defaultdict[str, set[tuple[date, str]]](set)
+    for row in rows:
+        event = VisitAttempted.model_validate_json(row.body)
+        said = contents.get(row.stream_id, {}).get(row.version, {}).get("visitor") or row.name or event.by
+        found[of[row.stream_id]].add((event.visited_on or day_of(event.at), clean_name(str(said))))
     return found
 
 

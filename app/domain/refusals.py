@@ -255,6 +255,11 @@ class RefusalCode(Term):
     )
     NOT_MERGED = "not_merged", "两份档案未合并", "These files do not belong together."
     NO_SUCH_WARNING = "no_such_warning", "没有此项待核实预警", "There is no such warning to verify."
+    VISIT_IN_BOOK = (
+        "visit_in_book",
+        "当日的走访已由台账导入，走访人或走访结果相同：是同一次的不必再登记；确为另一次的，请勾选“这是另一次走访”后提交",
+        "A visit of that day came in with a book, by the same person or with the same finding: leave this one, or say that it was another.",
+    )
     CHILD_NOT_SEEN = (
         "child_not_seen",
         "未见到儿童本人；发现危险请直接报告",

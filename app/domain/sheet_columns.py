@@ -154,7 +154,7 @@ VISITOR = "visitor"
 YES_NO = (Known.YES.zh, Known.NO.zh)
 SEEN = SheetColumn(
     "visit.seen", "见到儿童本人", "child seen in person", "", visit="seen_in_person", picks=YES_NO, example=Known.YES.zh,
-    note="必填；未见到儿童本人的不是走访，不登记",
+    note="必填；未见到儿童本人的登记为未遇，不计走访次数，走访结果可不填",
 )  # fmt: skip
 VISIT = {
     code: SheetColumn(code, COLUMNS[code].zh, COLUMNS[code].en, code, visit=part, picks=picks, note=note, example=example)

@@ -52,6 +52,11 @@ class RowState(Term):
     NEW = "new", "新增（建档，进入核实）", "new: registered, goes to be verified"
     CHANGED = "changed", "变更（进入核实）", "changed: goes to be verified"
     VISIT = "visit", "登记走访", "a visit is entered"
+    ATTEMPT = (
+        "attempt",
+        "登记未见到儿童的走访（不计走访次数）",
+        "entered as an attempt: the child was not seen, so it is no visit done",
+    )
     AGREES = "agrees", "一致（只比对，未导入）", "agrees with the record; compared and not entered"
     DIFFERS = "differs", "不一致（只比对，未导入）", "differs from the record; compared and not entered"
     SAME = "same", "无变化", "nothing new"
@@ -102,10 +107,10 @@ class Wrong(Term):
         "走访由走访该儿童的村（居）委会登记，且须已核实建档",
         "visits are entered by the committee that watches the child",
     )
-    UNSEEN = (
-        "unseen",
-        "未见到儿童本人的不是走访，请删除此行",
-        "nobody saw the child, so it was no visit; leave the row out",
+    SAME_DAY = (
+        "same_day",
+        "该儿童当日已在走访页登记走访，走访人、结果均与本行不同：是同一次的请删除此行；是另一次的请在走访页登记，再删除此行",
+        "a visit of that day was entered on the page, with another finding: leave the row out, or enter it on the page if it was another",
     )
     AT_RISK = (
         "at_risk",
@@ -128,7 +133,7 @@ class Wrong(Term):
 
 STATES: Mapping[RowsOf, tuple[RowState, ...]] = {
     RowsOf.CHILDREN: (RowState.NEW, RowState.CHANGED, RowState.SAME, RowState.WRONG),
-    RowsOf.VISITS: (RowState.VISIT, RowState.SAME, RowState.WRONG),
+    RowsOf.VISITS: (RowState.VISIT, RowState.ATTEMPT, RowState.SAME, RowState.WRONG),
     RowsOf.CASES: (RowState.AGREES, RowState.DIFFERS, RowState.WRONG),
     RowsOf.BENEFITS: (RowState.AGREES, RowState.DIFFERS, RowState.WRONG),
 }

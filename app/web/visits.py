@@ -51,7 +51,7 @@ ONE_OF = {
 }
 BESIDE = {
     RefusalCode.CHILD_NOT_SEEN: "seen_in_person", RefusalCode.RISK_NOT_REPORTED: "finding",
-    RefusalCode.VISIT_AHEAD: "visited_on", RefusalCode.VISIT_BEFORE_WATCH: "visited_on",
+    RefusalCode.VISIT_IN_BOOK: "another", RefusalCode.VISIT_AHEAD: "visited_on", RefusalCode.VISIT_BEFORE_WATCH: "visited_on",
 }  # fmt: skip
 WORDS: dict[str, Pair] = {
     "typed": ("未发送：已暂存在本机", "Not sent: kept on this phone"),
@@ -217,7 +217,7 @@ def _said(form: Form) -> dict[str, Any] | None:
     return {
         "finding": finding if met == "yes" else Finding.WELL.value, "grade": form.one("grade") if met == "yes" else None,
         "note": form.one("note"), "form": {**answers, **chosen}, "situations": form.many("situations") if risk else [],
-        "visited_on": form.one("visited_on"),
+        "visited_on": form.one("visited_on"), "another": bool(form.one("another")),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, true
 from app.api.edge import UPLOAD_LIMIT
 from app.db import tables
 from app.db.child_records import records_of
-from app.db.vault import vault_of
+from app.db.vault import vault_of, with_notes
 from app.domain.identity import check_digit
 from app.domain.ledgers import COLUMNS
 from app.domain.sheet_columns import KEY, layout
@@ -213,10 +213,10 @@ async def test_past_visits_are_entered_once_and_move_neither_clock_nor_grade(api
     ]  # fmt: skip
     job, shown = await sent(COMMITTEE, *wrong)
     assert {(one["row"], one["column"], one["code"]) for one in shown["faults"]} == {
-        (2, "name", "differs"), (3, "visited_on", "before_birth"), (4, "visitor", "required"), (5, "visit.seen", "unseen"),
+        (2, "name", "differs"), (3, "visited_on", "before_birth"), (4, "visitor", "required"),
         (5, "finding", "at_risk"), (5, "guardianship", "no_choice"), (7, "", "twice_made"), (8, "", "not_on_file"),
     }  # fmt: skip
-    assert (shown["state"], shown["counts"]) == ("refused", {"visit": 1, "same": 0, "wrong": 6})
+    assert (shown["state"], shown["counts"]) == ("refused", {"visit": 1, "attempt": 0, "same": 0, "wrong": 6})
     marked = by_column((await opened(api, COMMITTEE, job))[0]["填报"])
     assert "系统中姓名为：子*" in marked[0]["错误 errors"]
 
@@ -229,7 +229,7 @@ async def test_past_visits_are_entered_once_and_move_neither_clock_nor_grade(api
 
     before, cards = [await due(one) for one in (child, other)], await counted()
     job, shown = await sent(COMMITTEE, [*old, ""], [*own, "2014-05-08"])
-    assert (shown["state"], shown["counts"]) == ("ready", {"visit": 2, "same": 0, "wrong": 0})
+    assert (shown["state"], shown["counts"]) == ("ready", {"visit": 2, "attempt": 0, "same": 0, "wrong": 0})
     assert [(one["column"], one["cells"]) for one in shown["unread"]] == [("guardian_names", 1)]
     await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
     shown = await state(api, COMMITTEE, job)
@@ -275,13 +275,34 @@ async def test_a_visit_that_was_entered_on_the_page_is_not_entered_again_by_the_
 
     job, shown = await sent("张三（化名）")
     assert (shown["counts"], [one["column"] for one in shown["unread"]]) == (
-        {"visit": 0, "same": 1, "wrong": 0},
+        {"visit": 0, "attempt": 0, "same": 1, "wrong": 0},
         ["visitor"],
     )
     assert "按同一次走访处理" in shown["unread"][0]["why"]
     (marked,) = by_column((await opened(api, COMMITTEE, job))[0]["填报"])
     assert "当日已登记走访，按同一次走访处理" in marked["错误 errors"]
     assert ((await sent(by_page.visitor))[1])["unread"] == [], "the account bears that name"
+
+    async def said(*rows):
+        job = await run(await upload(api, COMMITTEE, book, sheet(heads, *([child, "", today, *row] for row in rows))))
+        return job, await state(api, COMMITTEE, job)
+
+    _, shown = await said(("李四（化名）", "是", "需要帮扶"))
+    assert [(one["column"], one["code"]) for one in shown["faults"]] == [("visited_on", "same_day")], "a person decides"
+    _, shown = await said(("张三（化名）", "是", "情况良好"), ("李四（化名）", "是", "需要帮扶"))
+    assert (shown["counts"]["same"], shown["counts"]["visit"]) == (1, 1), "one visit of the page is one row"
+    job, shown = await said(("张三（化名）", "否", "家中无人"), ("李四（化名）", "否", ""))
+    assert (shown["counts"]["attempt"], shown["counts"]["visit"]) == (2, 0)
+    await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    _, shown = await said(("张 三", "未见到", ""), ("王五（化名）", "否", "存在风险"))
+    assert (shown["counts"]["same"], [one["code"] for one in shown["faults"]]) == (1, ["at_risk"])
+    async with api.service.engine.connect() as conn:
+        (record,) = await records_of(conn, [child], true())
+        note = tables.notes.c
+        noted = select(note.stream_id, note.version, note.body.label("note")).where(note.stream_id == watch_id(child))
+        notes = [row["note"] for row in await with_notes(conn, noted)]
+    assert len(record.visits) == 1, "an attempt is no visit done"
+    assert "走访结果：家中无人" in notes
 
     yesterday = (by_page.event.day - timedelta(days=1)).isoformat()
     today = yesterday
@@ -290,6 +311,15 @@ async def test_a_visit_that_was_entered_on_the_page_is_not_entered_again_by_the_
     await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
     shown = (await sent("张 三", "李四（化名）", "王五（化名）"))[1]
     assert (shown["counts"]["same"], shown["counts"]["visit"]) == (2, 1), "a name with a blank is that name"
+    path, typed = f"/v1/watches/{watch_id(child)}/visits", {**form, "visited_on": yesterday}
+    is_problem(await api.post(COMMITTEE, path, typed), 409, "visit_in_book")
+    today = by_page.event.day.isoformat()
+    job, _ = await said(("张三（化名）", "是", "情况良好"), ("李四（化名）", "是", "需要帮扶"))
+    await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    assert (await api.post(COMMITTEE, path, form)).is_success, "by somebody else, and with another finding"
+    helped = {**form, "finding": "needs_help"}
+    is_problem(await api.post(COMMITTEE, path, helped), 409, "visit_in_book")
+    assert (await api.post(COMMITTEE, path, {**helped, "another": True})).is_success, "a person has decided"
 
 
 async def test_rows_of_cases_and_benefits_are_compared_and_never_entered(api, run):

@@ -79,7 +79,7 @@
     const met = one(said, "seen_in_person") === "yes", risk = met && one(said, "finding") === "at_risk";
     return {
       finding: met ? one(said, "finding") : "well", grade: met ? one(said, "grade") : undefined, note: (one(said, "note") || "").trim(),
-      situations: risk ? many(said, "situations") : [], visited_on: one(said, "visited_on"),
+      situations: risk ? many(said, "situations") : [], visited_on: one(said, "visited_on"), another: Boolean(one(said, "another")),
       form: {seen_in_person: met, guardian_met: Boolean(one(said, "guardian_met")), needs: many(said, "needs"), facts: met ? changed(said) : {},
         ...Object.fromEntries(["parent_contact", "guardianship", "supervision", "acknowledged"].map((name) => [name, one(said, name)]))},
     };
@@ -144,7 +144,9 @@
       const problem = await answer.json();
       if (problem.code === "request_in_flight") return state(form, says.waiting);
       const why = says.wrong + against(problem, said, form);
-      await keep(watch, {state: "typed", said: form ? typed(form) : said, whom, why});
+      const inBook = problem.code === "visit_in_book";
+      if (form && inBook) form.querySelector("[data-another]").hidden = false;
+      await keep(watch, {state: "typed", said: form ? typed(form) : said, whom, why, inBook});
       state(form, why);
     }
   };
@@ -216,6 +218,7 @@
     const before = await kept(form.dataset.visit);
     if (before) {
       fill(form, before.said);
+      if (before.inBook || one(before.said, "another")) form.querySelector("[data-another]").hidden = false;
       unfold(form);
       // One that was begun before the day was asked for: nobody knows any more when.
       if (!one(before.said, "visited_on")) on.value = "";
