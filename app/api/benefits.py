@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
-from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of, visible
+from app.api.cases import whole_shown
+from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -72,7 +73,7 @@ async def touched_benefits(
     """Cases, closed ones too, in which a new standard raises, offers or would lower something; a page may be short, the last says so."""
     case = tables.cases.c
     query = select(case.id, case.number, case.filed_at, case.policy, case.progress).where(
-        visible(who), func.jsonb_array_length(case.progress["benefits"]) > 0
+        await whole_shown(conn, who, shouhu), func.jsonb_array_length(case.progress["benefits"]) > 0
     )
     page = await page_of(conn, query, _Stored, (case.filed_at, case.id), cursor=cursor, limit=limit)
     found = []

@@ -322,7 +322,7 @@ async def chosen_by_columns(
     query = select(child.id, child.filed_at)
     match ledger.reach:
         case Reach.KEPT if who.agency.is_territorial:
-            last = read_cursor(cursor, by) if cursor else (None, None)
+            last = read_cursor(conn, cursor, by) if cursor else (None, None)
             kept: Any = func.shouhu_book(*last, limit + 1).table_valued("id", "filed_at").c
             query, by, cursor = select(kept.id, kept.filed_at), (kept.filed_at, kept.id), None
         case Reach.CASES | Reach.SCREENED:

@@ -1,6 +1,5 @@
 """Lists in pages: the one way from a query and what it is sorted by to one page and the cursor of the next."""
 
-import base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, Protocol, TypeVar
@@ -15,7 +14,7 @@ from app.api.problems import Problem
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import children_behind
-from app.db.vault import opened, sealing
+from app.db.vault import opened, sealing, vault_of
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.child_file import PREFIX
@@ -42,12 +41,12 @@ async def page_of(
     They are opened where they are `of` a sealed table.
     """
     if cursor:
-        last = read_cursor(cursor, by)
+        last = read_cursor(conn, cursor, by)
         query = query.where(tuple_(*by) < last if newest_first else tuple_(*by) > last)
     order = [key.desc() for key in by] if newest_first else by
     rows = (await conn.execute(query.order_by(*order).limit(limit + 1))).mappings().all()
     shown = await opened(conn, rows[:limit], of, lenient=True) if of is not None else rows[:limit]
-    following = _word(shown[-1][key.name] for key in by) if len(rows) > limit else None
+    following = _word(conn, (shown[-1][key.name] for key in by)) if len(rows) > limit else None
     return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
 
 
@@ -121,15 +120,15 @@ async def numbered(conn: AsyncConnection, page: Page[T], name: str) -> Page[T]:
     return Page(items=items, next=page.next)
 
 
-def _word(keys: Iterable[object]) -> str:
-    """Sort keys as an opaque word."""
-    return base64.urlsafe_b64encode("|".join(str(key) for key in keys).encode()).decode()
+def _word(conn: AsyncConnection, keys: Iterable[object]) -> str:
+    """Sort keys as an opaque word: a page may end with a row of which nothing is shown."""
+    return vault_of(conn).word("|".join(str(key) for key in keys), "cursor")
 
 
-def read_cursor(cursor: str, by: Sequence[Column[Any]]) -> tuple[Any, ...]:
+def read_cursor(conn: AsyncConnection, cursor: str, by: Sequence[Column[Any]]) -> tuple[Any, ...]:
     """The sort keys of the last row of the page before; raises Problem."""
     try:
-        parts = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
+        parts = vault_of(conn).said(cursor, "cursor").split("|")
         return tuple(_READ[key.type.python_type](part) for key, part in zip(by, parts, strict=True))
     except ValueError:
         raise Problem(422, "invalid_cursor", "没有此页 · There is no such page.") from None

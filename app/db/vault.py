@@ -218,6 +218,18 @@ class Vault:
         """What tells whether something was asked before; a plain hash of a name or a number could be tried out."""
         return self.master.mac(f"digest|{hashed}".encode()).hex()
 
+    def word(self, said: str, place: str) -> str:
+        """An opaque word that only this service makes and reads."""
+        return base64.urlsafe_b64encode(seal(self._words, said.encode(), place, self.algorithm)).decode()
+
+    def said(self, word: str, place: str) -> str:
+        """What an opaque word says; raises ValueError for any that was not made for this place."""
+        return unseal(self._words, base64.urlsafe_b64decode(word.encode()), place).decode()
+
+    @property
+    def _words(self) -> bytes:
+        return self.master.mac(b"words")
+
     def new_key(self, stream_id: str) -> tuple[DataKey, dict[str, Any]]:
         """A key for a stream that has none, and its row."""
         secret, kek = os.urandom(SECRET), self.master.current()
