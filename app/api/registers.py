@@ -153,7 +153,8 @@ class _Line(EntryRow):
 
     def shown(self, whole: bool, register: Register) -> EntryRow:
         private = (self.private or {}) if whole else {}
-        fields = {**self.fields, **(Mask([private])(private) if register.names_families else private)}
+        known = {name: value for name, value in self.fields.items() if whole or name not in register.private}
+        fields = {**known, **(Mask([private])(private) if register.names_families else private)}
         return EntryRow.model_validate({**self.model_dump(exclude={"private"}), "fields": fields})
 
 
@@ -169,7 +170,8 @@ async def history(code: str, entry_id: str, conn: Conn, who: Who, shouhu: Shouhu
     lines = await _lines(conn, who, register, entry_id)
     hidden = () if seen.shows_private(lines[-1].desk) else register.private
     hides = any(
-        spec.private and spec.type is not FieldType.CHILD and spec.code in lines[-1].fields for spec in register.fields
+        spec.private and spec.type not in (FieldType.CHILD, FieldType.CASE) and spec.code in lines[-1].fields
+        for spec in register.fields
     )
     masked = hides and register.names_families and not lens.full and sight(who, register).shows_private(lines[-1].desk)
     return [

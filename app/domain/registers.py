@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from app.domain.access import ADMINS, DESK_STAFF, STAFF, Actor, scope
@@ -67,7 +67,8 @@ class Choice(Value):
 
 
 class FieldSpec(Value):
-    """One field of a register; what is private is for the keeping desk and those who oversee it."""
+    """One field of a register; what is private is for the keeping desk and those who oversee it, and a case always is: it says who
+    reported it."""
 
     code: str
     zh: str
@@ -82,6 +83,12 @@ class FieldSpec(Value):
     """The register in which an entry that is named stands."""
     required_if: Mapping[str, str] = {}
     """Required where other fields hold these codes."""
+
+    @model_validator(mode="after")
+    def _keeps_cases(self) -> Self:
+        if self.type is FieldType.CASE and not self.private:
+            raise ValueError(f"{self.code} names a case and has to be private")
+        return self
 
     @property
     def annotation(self) -> Any:

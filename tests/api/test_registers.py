@@ -184,6 +184,9 @@ async def test_an_entry_names_only_what_is_there_and_what_its_author_may_see(api
     entry = await made(api, "culture.officer.1", "venues", {**venue, "case": own})
     assert (await entries(api, "culture.officer.1", "venues"))[entry]["fields"]["case"] == own
     is_problem(await api.get("culture.officer.1", f"/v1/cases/{own}"), 404, "case_not_found")
+    for reader in ("edu.officer.1", "police.officer.1", STREET):
+        shown = (await entries(api, reader, "venues"))[entry]["fields"]
+        assert (shown["minors"], shown.get("case")) == ("yes", None), "which case it was says who reported it"
     pair = {"helper": "某企业", "child": known["child"], "form": "助学"}
     entry = await made(api, "civil.officer.1", "pairings", pair)
     assert (await entries(api, "civil.officer.1", "pairings"))[entry]["fields"]["child"] == known["child"]
