@@ -31,7 +31,7 @@ from app.stack import Stack
 from tests.bench.figures import Figure, middle, percentile
 from tests.bench.lists import fill, pattern
 from tests.bench.load import Wire
-from tests.bench.receipt import REPORTER, reports
+from tests.bench.receipt import REPORTER, analyze, reports
 
 OFFICER, CASES, LARGE = "police.officer.1", 120, 200_000
 RUNS, SHOWN = 5, 60
@@ -44,6 +44,7 @@ async def measure(stack: Stack, say: Callable[[str], None]) -> list[Figure]:
     begin("warning")  # a line a request would be part of what is measured
     stack.process("worker").terminate()
     cases = await _cases(stack)
+    await analyze(stack)
     found = await _guarded_beside_bare(stack, cases[0], say)
     say(f"sealing while {PER_SECOND} rows a second come")
     found += await _sealing(stack)
