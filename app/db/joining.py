@@ -3,6 +3,7 @@
 Likewise the one watch over a child when its street changes and when a case of it closes.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,12 +16,13 @@ from app.db.child_records import division_of
 from app.domain.access import ENGINE
 from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.belonging import Belong
-from app.domain.child_file import file_id
+from app.domain.child_file import ChildFile, file_id
+from app.domain.child_terms import FileField
 from app.domain.handover import OfferWatch, PlaceWatch
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
-from app.domain.terms import CloseReason
-from app.domain.watch import EndReason, Watch, child_of, looser, watch_id
+from app.domain.terms import CloseReason, Grade
+from app.domain.watch import EndReason, Watch, child_of, looser, strictest, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, ResumeWatch, SuspendWatch
 
 if TYPE_CHECKING:
@@ -31,13 +33,41 @@ STREET = len("110106001")
 
 
 async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, now: datetime) -> None:
-    """Two persons found one child in two files: one belongs to the other, and of two open watches the stricter goes on."""
+    """Two persons found one child in two files: one belongs to the other, and of two open watches the stricter goes on.
+
+    A registration that waited in the other is verified with that: the child is watched by it as well, but where the file that is kept
+    waits itself to be verified.
+    """
     await _belong(ledger, conn, other, kept, now)
     watches = {child: watch for child in (kept, other) if (watch := await _watch(conn, child)) and watch.is_open}
     if len(watches) == 2:
         less = looser(watches[kept], watches[other])
         instead = watches[kept if less.child_id == other else other].watch_id
         await ledger.record(conn, less.watch_id, SuspendWatch(by=ENGINE, instead=instead), now=now)
+    file, joined = await _file(conn, kept), await _file(conn, other)
+    if joined and joined.grades_aside and not (file and file.waiting_for(FileField.REGISTRATION)):
+        await _watch_by(ledger, conn, kept, joined.division, joined.grades_aside, now)
+
+
+async def registered(ledger: "Ledger", conn: AsyncConnection, file: ChildFile, grade: Grade, now: datetime) -> None:
+    """A registration was verified: the child is watched by its grade, or by a stricter one of a registration that was joined to it."""
+    joined = [await _file(conn, other) for other in file.absorbed]
+    aside = [one for other in joined if other for one in other.grades_aside]
+    await _watch_by(ledger, conn, file.child_id, file.division, (grade, *aside), now)
+
+
+async def _watch_by(
+    ledger: "Ledger", conn: AsyncConnection, child: str, division: str, grades: Iterable[Grade], now: datetime
+) -> None:
+    """The one watch over the child begins where it was registered, or goes on where it is by a grade no looser than these."""
+    one, grade = await watched_as(conn, child), strictest(grades)
+    watch = await _watch(conn, one)
+    if watch and watch.is_open:
+        if strictest((grade, watch.grade)) is watch.grade:
+            return
+        division = watch.division
+    begin = BeginWatch(by=ENGINE, child_id=one, division=division, grade=grade)
+    await ledger.begin(conn, watch_id(one), begin, now=now)
 
 
 async def part(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, now: datetime) -> None:
@@ -119,6 +149,12 @@ async def watched_as(conn: AsyncConnection, child: str) -> str:
 async def _belong(ledger: "Ledger", conn: AsyncConnection, child: str, primary: str | None, now: datetime) -> None:
     command = Belong(by=ENGINE, child_id=child, division=await division_of(conn, child), primary=primary)
     await ledger.begin(conn, file_id(child), command, now=now)
+
+
+async def _file(conn: AsyncConnection, child: str) -> ChildFile | None:
+    stored = select(tables.child_files.c.progress).where(tables.child_files.c.child_id == child)
+    found = (await conn.execute(stored)).scalar_one_or_none()
+    return ChildFile.model_validate(found) if found else None
 
 
 async def _watch(conn: AsyncConnection, child: str) -> Watch | None:

@@ -14,7 +14,7 @@ from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
-from app.db.joining import given_back, join, moved, part, placed
+from app.db.joining import given_back, join, moved, part, placed, registered
 from app.db.linked import REACHES_OTHERS, keep_apart, lock_together, require_overseen
 from app.db.people import is_about_reporter
 from app.db.rules import Rules
@@ -35,8 +35,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import CloseRound, OpenRound, decide_round
 from app.domain.supervision import require_no_wider
 from app.domain.terms import Grade
-from app.domain.watch import WatchBegan, watch_id
-from app.domain.watch_work import BeginWatch
+from app.domain.watch import WatchBegan
 
 CHANNEL = "ledger"
 MOST_SINCE = 500
@@ -323,8 +322,7 @@ class Ledger(Rules):
                     for parted in (after.child_id, other):
                         await placed(self, conn, parted, now)
                 case ChangePassed(watch_begins=Grade() as grade):
-                    begin = BeginWatch(by=ENGINE, child_id=after.child_id, division=after.division, grade=grade)
-                    await self.begin(conn, watch_id(after.child_id), begin, now=now)
+                    await registered(self, conn, after, grade, now)
                 case _:
                     pass
 

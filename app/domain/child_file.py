@@ -195,6 +195,11 @@ class ChildFile(Frozen):
         """Whether anybody still owes a step."""
         return bool(self.waiting)
 
+    @property
+    def grades_aside(self) -> tuple[Grade, ...]:
+        """By which the child was registered where that was set aside."""
+        return tuple(one.registration.grade for one in self.set_aside if one.registration)
+
     def change(self, number: int) -> Change | None:
         """The waiting change of that number."""
         return next((change for change in self.waiting if change.number == number), None)

@@ -1,6 +1,6 @@
 """The watch over a child, 监测预防: what happened in it, where it stands, when it rings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zlib import crc32
@@ -60,6 +60,8 @@ class WatchBegan(WatchFact):
     """By what they are about, the clocks that came due while the watch rested and start again with it."""
     graded_at: datetime | None = None
     """When a grade was decided with it; silent where none was, and in events of former days that began a watch which was not running."""
+    keeps_case: bool = False
+    """A registration brought it, so the case that had given the child to the watch before is still the one that it came from."""
 
 
 class VisitRecomputed(WatchFact):
@@ -194,6 +196,8 @@ def apply_watch(watch: Watch | None, event: WatchEvent) -> Watch:
 def _began(watch: Watch | None, event: WatchBegan) -> Watch:
     """It begins anew, or goes on with all that is open in it where the event says so."""
     begun: dict[str, Any] = {name: getattr(event, name) for name in BEGINS}
+    if watch and event.keeps_case:
+        begun["case_id"] = watch.case_id
     begun["community"] = watch.community if watch and watch.division == event.division else None
     begun["began_on"] = (watch.began_on if watch and watch.is_open else None) or day_of(event.at)
     if watch is None or not event.keeps_open:
@@ -289,6 +293,11 @@ def _rung(warning: Warned, about: str, rung: Rung) -> Warned:
 def looser(one: Watch, other: Watch) -> Watch:
     """Of two watches over one child, that which asks for less: by grade, then by the later visit."""
     return max(one, other, key=lambda watch: (tuple(Grade).index(watch.grade), watch.visit.due_at))
+
+
+def strictest(grades: Iterable[Grade]) -> Grade:
+    """Of several grades, that by which a child is visited most often."""
+    return min(grades, key=tuple(Grade).index)
 
 
 def watch_id(child_id: str) -> str:

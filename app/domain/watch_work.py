@@ -60,9 +60,9 @@ from app.domain.working_time import day_of, local_instant
 
 
 class BeginWatch(Command):
-    """A closed case gives the child back to the watch, or its registration was verified: then there is no case.
+    """A closed case gives the child back to the watch, or its registration counts: then there is no case.
 
-    Where nobody graded the child, a watch that is running keeps its grade.
+    Where nobody graded the child, a watch that is running keeps its grade; a registration never puts off a visit that it owes.
     """
 
     child_id: str
@@ -174,6 +174,9 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
     missed = running is not None and running.visit.due_at < now
     grade = command.grade or (running.grade if running else Grade.MEDIUM)
     kept = watch.clocks() if watch and watch.suspended_for else ()
+    visit = _visit(policy, now, grade)
+    if running and command.case_id is None:
+        visit = min(running.visit, visit, key=lambda clock: clock.due_at)
     return WatchBegan(
         **head,
         watch_id=watch_id(command.child_id),
@@ -183,7 +186,7 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
         policy=policy.version,
         grade=grade,
         desk=desk_of(Agency.COMM, command.division),
-        visit=running.visit if running and missed else _visit(policy, now, grade),
+        visit=running.visit if running and missed else visit,
         keeps_open=watch is not None and not watch.has_ended,
         anew={
             about: Clock.start(clock.spec, now, policy.calendar)
@@ -191,6 +194,7 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
             if about != VISIT and clock.due_rungs(now)
         },
         graded_at=now if command.grade else None,
+        keeps_case=watch is not None and watch.case_id is not None and command.case_id is None,
     )
 
 

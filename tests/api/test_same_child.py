@@ -5,7 +5,10 @@ from sqlalchemy import select
 
 from app.db import tables
 from app.db.joining import watched_as
-from app.domain.watch import watch_id
+from app.domain.access import ENGINE
+from app.domain.terms import Grade
+from app.domain.watch import EndReason, Watch, watch_id
+from app.domain.watch_work import EndWatch
 from tests.api.test_ledgers import book, of
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
@@ -90,6 +93,53 @@ async def test_joined_files_are_read_as_one_with_the_stricter_watch_and_parted_t
     assert await state(api, strict, loose) == before
     await decided_by_two(api, strict, loose)
     assert (await api.get(COMMITTEE, f"/v1/children/{loose}")).json()["id"] == strict, "joined once more"
+
+
+async def joined_unverified(api, grade, known):
+    """The child is registered once more, and joined to the file that there is before anybody has verified it."""
+    again = (await register(api, COMMITTEE, child=CHILD, grade=grade)).json()["child_id"]
+    assert await decided_by_two(api, again, known) == known
+    return again
+
+
+async def watch_of(api, child):
+    async with api.service.engine.connect() as conn:
+        watch = tables.watches.c
+        stored = (await conn.execute(select(watch.progress).where(watch.child_id == child))).scalar_one_or_none()
+    return Watch.model_validate(stored) if stored else None
+
+
+@pytest.mark.requirement("R051")
+async def test_a_registration_that_is_joined_to_a_child_whose_watch_is_over_begins_it_again(api):
+    known = await child_of(api, "low")
+    end = EndWatch(by=ENGINE, reason=EndReason.RISK_ENDED)
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.record(conn, watch_id(known), end)
+    again = await joined_unverified(api, "medium", known)
+    rows = {row["child_id"]: row for row in (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]}
+    assert (rows[known]["grade"], rows[known]["desk"], again in rows) == ("medium", f"COMM-{DIVISION}", False)
+    assert (await watch_of(api, known)).visit.next_at is not None, "somebody is asked to visit"
+    await decided_by_two(api, known, again, "apart")
+    waits = (await api.get(STREET, "/v1/changes?limit=200")).json()["items"]
+    assert again in {one["child_id"] for one in waits}, "the other child, if it is one, waits at the street again"
+    assert ((await watch_of(api, known)).is_open, await watch_of(api, again)) == (True, None)
+
+
+async def test_of_the_grades_of_joined_registrations_the_stricter_counts_whichever_was_verified(api):
+    known = await child_of(api, "low")
+    before = await watch_of(api, known)
+    await joined_unverified(api, "high", known)
+    after = await watch_of(api, known)
+    assert (after.grade, after.case_id, after.began_on) == (Grade.HIGH, before.case_id, before.began_on)
+    assert (before.graded_at < after.graded_at, after.visit.due_at < before.visit.due_at) == (True, True)
+    await joined_unverified(api, "medium", known)
+    assert (await watch_of(api, known)).version == after.version, "a looser one changes nothing"
+    first = (await register(api, COMMITTEE, child=CHILD, grade="low")).json()
+    await joined_unverified(api, "medium", first["child_id"])
+    assert await watch_of(api, first["child_id"]) is None, "both wait: the street verifies the one that is kept"
+    passed = await verify(api, STREET, first)
+    assert passed.status_code == 200, passed.text
+    assert (await watch_of(api, first["child_id"])).grade is Grade.MEDIUM
 
 
 async def test_a_case_of_the_joined_file_gives_the_child_back_to_the_watch_that_goes_on(api, twice):

@@ -309,8 +309,13 @@ def test_a_watch_that_goes_on_began_when_it_first_did_and_one_that_had_ended_beg
     watched.do(begin)
     assert watched.state.began_on == began
     watched.do(work.EndWatch(by=at_desk(COMM), reason="risk_ended"))
-    watched.do(begin)
+    (event,) = watched.do(begin)
     assert watched.state.began_on == began + timedelta(days=4)
+    assert (watched.state.case_id, event.case_id) == ("case-1", None), "whom that case is about is kept out as before"
+    owed = watched.state.visit
+    watched.now = owed.due_at - timedelta(days=2)
+    watched.do(begin.model_copy(update={"grade": Grade.HIGH}))
+    assert (watched.state.grade, watched.state.visit) == (Grade.HIGH, owed), "no registration puts a visit off"
 
 
 @pytest.mark.requirement("R055")
