@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from app.domain.child_terms import FileField
+from app.domain.clock import Clock
 from app.domain.commands import Command
 from app.domain.policy import Frozen
 from app.domain.refusals import RefusalCode, Refused
@@ -42,6 +43,8 @@ class FileBelongs(FileFact):
     division: str
     policy: str
     primary: str | None
+    clock: Clock | None = None
+    """Of the registration that waits again, from its beginning: nobody could verify it meanwhile. In events of former days it runs on."""
 
 
 class FoundDifferent(FileFact):

@@ -267,7 +267,9 @@ def _linked(file: ChildFile, event: FileBelongs | FoundDifferent) -> ChildFile:
     update: dict[str, Any] = {"version": file.version + 1}
     if isinstance(event, FileBelongs):
         different = tuple(child for child in file.different if child != event.primary)
-        rests, waits = (file.waiting, ()) if event.primary else ((), (*file.set_aside, *file.waiting))
+        anew = {"clock": event.clock} if event.clock else {}
+        again = tuple(one.model_copy(update=anew) for one in file.set_aside)
+        rests, waits = (file.waiting, ()) if event.primary else ((), (*again, *file.waiting))
         update |= {"set_aside": rests, "waiting": waits, "different": different}
         return file.model_copy(update={**update, "merged_into": event.primary})
     return file.model_copy(update={**update, "different": tuple(dict.fromkeys((*file.different, event.other)))})
@@ -300,7 +302,9 @@ def decide_file(file: ChildFile | None, command: Command, policy: Policy, now: d
             return (_entered(file, command, policy, now, head),)
         case Belong(child_id=child, division=division, primary=primary):
             require_may_belong(file, primary)
-            return (FileBelongs(**start, child_id=child, division=division, primary=primary),)
+            aside = file.set_aside if file and primary is None else ()
+            clock = next((Clock.start(one.clock.spec, now, policy.calendar) for one in aside), None)
+            return (FileBelongs(**start, child_id=child, division=division, primary=primary, clock=clock),)
         case FindDifferent(child_id=child, division=division, other=other):
             if file and other in (*file.different, *file.absorbed):
                 raise Refused(RefusalCode.ALREADY_DONE)

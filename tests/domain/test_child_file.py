@@ -6,9 +6,10 @@ import pytest
 
 from app.domain import child_file as cf
 from app.domain.access import ENGINE
-from app.domain.child_terms import FileField, NotTaken
+from app.domain.belonging import Belong
+from app.domain.child_terms import FileField, Found, NotTaken
 from app.domain.refusals import Refused
-from app.domain.terms import Agency, Role, Rung
+from app.domain.terms import Agency, Grade, Role, Rung
 from tests.actors import at_desk
 from tests.domain.in_memory import MORNING, POLICY
 
@@ -156,6 +157,28 @@ def test_a_step_that_nobody_does_climbs_the_ladder_each_rung_once():
     assert [event.rung for event in fired] == list(Rung)
     assert fired[0].recipients == (f"desk:{STREET}",)
     assert file.refused(cf.RaiseDueChanges(by=ENGINE)).code == "nothing_due"
+
+
+def test_a_registration_that_waits_again_after_its_file_was_parted_has_all_its_time():
+    file = File()
+    change = file.enter("registration", registration=cf.Registration(found=Found.LEFT_BEHIND, grade=Grade.HIGH))
+    belong = Belong(by=ENGINE, child_id="ch-1", division="110106007", primary="ch-2")
+    budget = file.state.waiting[0].clock.due_at - file.now
+    file.do(belong)
+    assert (file.state.waiting, cf.next_file_deadline(file.state)) == ((), None)
+    file.now += timedelta(weeks=12)
+    (parted,) = file.do(belong.model_copy(update={"primary": None}))
+    (again,) = file.state.waiting
+    assert (again.number, again.clock.started_at, again.clock.due_at - file.now) == (change, file.now, budget)
+    assert file.refused(cf.RaiseDueChanges(by=ENGINE)).code == "nothing_due", "not every rung of the months before"
+    file.do(belong)
+    assert file.do(belong.model_copy(update={"primary": None})), "as often as it is joined"
+    told = {**parted.model_dump(mode="json"), "clock": None}
+    before = file.state.model_copy(update={"waiting": (), "set_aside": (again,)})
+    state = cf.apply_file(before, cf.file_event_adapter.validate_python(told))
+    assert state.waiting == (again,), "an event of former days says nothing of the time"
+    file.passed(change, STREET)
+    assert not file.state.is_open
 
 
 def test_no_event_holds_what_was_entered():
