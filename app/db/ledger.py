@@ -24,7 +24,7 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE, Actor
 from app.domain.case import file_report
-from app.domain.child_file import ChangePassed
+from app.domain.child_file import ChangePassed, ChangeRejected
 from app.domain.child_terms import FileField
 from app.domain.disclosure import told_to
 from app.domain.handover import WatchTaken
@@ -320,6 +320,11 @@ class Ledger(Rules):
                 case ChangePassed(parts=str() as other):
                     await part(self, conn, after.child_id, other, now)
                     for parted in (after.child_id, other):
+                        await placed(self, conn, parted, now)
+                case ChangeRejected(parts=others) if others:
+                    for other in others:
+                        await part(self, conn, after.child_id, other, now)
+                    for parted in (after.child_id, *others):
                         await placed(self, conn, parted, now)
                 case ChangePassed(watch_begins=Grade() as grade):
                     await registered(self, conn, after, grade, now)

@@ -104,12 +104,13 @@ class ChangePassed(FileFact):
 
 
 class ChangeRejected(FileFact):
-    """The value is not taken."""
+    """The value is not taken; files that were joined to a registration which is not taken stand alone again."""
 
     kind: Literal["change_rejected"] = "change_rejected"
     change: int
     field: FileField
     reason: NotTaken
+    parts: tuple[str, ...] = ()
 
 
 class ChangeRungFired(FileFact):
@@ -244,8 +245,9 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
                 _joined(file, event) if change.field in LINKS else {"counts": {**file.counts, change.field: value}}
             )
             update |= _placed(file, change, update.get("counts", file.counts))
-        case ChangeRejected():
-            update["waiting"] = _without(file, change)
+        case ChangeRejected(parts=parts):
+            left = tuple(child for child in file.absorbed if child not in parts)
+            update |= {"waiting": _without(file, change), "absorbed": left}
         case ChangeRungFired(rung=rung):
             update["waiting"] = _with(file, change.model_copy(update={"clock": change.clock.fire(rung)}))
         case ChangeRecomputed(clock=clock):
@@ -318,7 +320,8 @@ def decide_file(file: ChildFile | None, command: Command, policy: Policy, now: d
             return (_passed(file, _mine(file, number, command), policy, now, head),)
         case RejectChange(change=number, reason=reason):
             change = _mine(file, number, command)
-            return (ChangeRejected(**head, change=number, field=change.field, reason=reason),)
+            parts = file.absorbed if change.field is FileField.REGISTRATION else ()
+            return (ChangeRejected(**head, change=number, field=change.field, reason=reason, parts=parts),)
         case RaiseDueChanges():
             return _late(file, now)
         case RecomputeDeadlines(why=why):

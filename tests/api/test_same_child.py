@@ -142,6 +142,16 @@ async def test_of_the_grades_of_joined_registrations_the_stricter_counts_whichev
     assert (await watch_of(api, first["child_id"])).grade is Grade.MEDIUM
 
 
+async def test_what_was_joined_to_a_registration_that_is_returned_waits_at_the_street_again(api):
+    first = (await register(api, COMMITTEE, child=CHILD, grade="low")).json()
+    again = await joined_unverified(api, "medium", first["child_id"])
+    path = f"/v1/children/{first['child_id']}/changes/{first['change']}"
+    assert (await api.post(STREET, f"{path}/reject", {"reason": "entered_wrongly"})).status_code == 200
+    waits = (await api.get(STREET, f"/v1/children/{again}")).json()["fields"]["registration"]["waiting"]
+    assert (await verify(api, STREET, {"child_id": again, "change": waits["change"]})).status_code == 200
+    assert (await watch_of(api, again)).grade is Grade.MEDIUM, "nobody has decided over the second by the first"
+
+
 async def test_a_case_of_the_joined_file_gives_the_child_back_to_the_watch_that_goes_on(api, twice):
     strict, loose = twice
     risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "独自在家"}
