@@ -150,6 +150,11 @@ class Clock(Value):
             return self.model_copy(update={"calendar_version": calendar.version})
         return self._planned(now, calendar, kept=self.rungs)
 
+    def going_on(self, now: datetime, calendar: Calendar) -> Self:
+        """Where several rungs have come due while nobody could hear them, the lowest comes now, the others as far behind as they were
+        planned; the due instant stays what it was."""
+        return self._planned(utc(now), calendar) if len(self.due_rungs(now)) > 1 else self
+
     def differs_from(self, before: "Clock") -> bool:
         """Whether the due instant, a rung, or how certain they are has changed."""
         return (self.due_at, self.rungs, self.provisional) != (before.due_at, before.rungs, before.provisional)

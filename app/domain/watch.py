@@ -101,9 +101,11 @@ class WatchSuspended(WatchFact):
 
 
 class WatchResumed(WatchFact):
-    """As it stood before; what fell due meanwhile is due."""
+    """As it stood before; what fell due meanwhile is due, and told rung by rung from now on."""
 
     kind: Literal["watch_resumed"] = "watch_resumed"
+    anew: Mapping[str, Clock] = {}
+    """By what they are about, the clocks whose ladder goes on from now; in events of former days each rings all that it has missed."""
 
 
 WatchEvent = Annotated[
@@ -204,12 +206,11 @@ def _began(watch: Watch | None, event: WatchBegan) -> Watch:
         is_of_former_days = watch is not None and watch.is_open
         graded_at = None if is_of_former_days else event.graded_at
         return Watch(version=watch.version + 1 if watch else 1, graded_at=graded_at, **begun)
-    asked = _asked(watch, event.anew.get(HANDOVER))
+    anew = _on_clocks(watch, event.anew)
+    asked = anew["handover"]
     going_on = {
         "version": watch.version + 1, "is_open": True, "suspended_for": None, "graded_at": event.graded_at or watch.graded_at,
-        "handover": asked if asked and asked.desk != event.desk else None,
-        "arrangement": _contacted(watch, event.anew.get(CONTACT), event.anew.get(BACK)),
-        "warnings": tuple(_on_clock(warning, event.anew) for warning in watch.warnings),
+        **anew, "visit": event.visit, "handover": asked if asked and asked.desk != event.desk else None,
     }  # fmt: skip
     return watch.model_copy(update=begun | going_on)
 
@@ -265,8 +266,8 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"is_open": False}
         case WatchSuspended(instead=instead):
             return {"is_open": False, "suspended_for": instead}
-        case WatchResumed():
-            return {"is_open": True, "suspended_for": None}
+        case WatchResumed(anew=anew):
+            return {"is_open": True, "suspended_for": None, **_on_clocks(watch, anew)}
         case _:
             return {}
 
@@ -278,6 +279,15 @@ def _asked(watch: Watch, clock: Clock | None) -> Handover | None:
 def _contacted(watch: Watch, contact: Clock | None, back: Clock | None = None) -> Arrangement | None:
     moved = {name: clock for name, clock in (("contact", contact), ("back", back)) if clock}
     return watch.arrangement.model_copy(update=moved) if watch.arrangement and moved else watch.arrangement
+
+
+def _on_clocks(watch: Watch, anew: Mapping[str, Clock]) -> dict[str, Any]:
+    """All that may ring, with these clocks instead of those that it has."""
+    return {
+        "visit": anew.get(VISIT, watch.visit), "handover": _asked(watch, anew.get(HANDOVER)),
+        "arrangement": _contacted(watch, anew.get(CONTACT), anew.get(BACK)),
+        "warnings": tuple(_on_clock(warning, anew) for warning in watch.warnings),
+    }  # fmt: skip
 
 
 def _on_clock(warning: Warned, anew: Mapping[str, Clock]) -> Warned:

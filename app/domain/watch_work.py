@@ -118,7 +118,7 @@ class SuspendWatch(Command):
 
 
 class ResumeWatch(Command):
-    """The files are parted: it goes on as it stood."""
+    """The files are parted: it goes on as it stood, and asks for what fell due meanwhile, one rung at a time."""
 
 
 class RaiseDueVisit(Command):
@@ -133,7 +133,8 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
     if watch is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     if isinstance(command, ResumeWatch) and watch.suspended_for:
-        return (WatchResumed(**head),)
+        late = [(about, clock) for about, clock in watch.clocks() if clock.due_rungs(now)]
+        return (WatchResumed(**head, anew={about: clock.going_on(now, policy.calendar) for about, clock in late}),)
     if isinstance(command, PlaceWatch):  # also while it rests: it may begin again
         return (WatchPlaced(**head, community=command.community),) if command.community != watch.community else ()
     if not watch.is_open:

@@ -260,6 +260,30 @@ def test_what_came_due_in_a_watch_that_rested_starts_again_with_it():
     assert watched.refused(lambda: watched.do(work.RaiseDueVisit(by=ENGINE))).code == "nothing_due"
 
 
+def test_a_watch_that_is_given_back_tells_one_rung_of_what_it_missed_and_the_others_in_their_turn():
+    watched = Watched()
+    watched.visit(guardianship="nobody")
+    watched.arrange()
+    rested = watched.state
+    watched.do(work.SuspendWatch(by=ENGINE, instead="watch-ch-2"))
+    watched.now += timedelta(days=400)
+    (resumed,) = watched.do(work.ResumeWatch(by=ENGINE))
+    abouts = (w.VISIT, f"{w.WARNING}{rested.warnings[0].number}", w.CONTACT)
+    assert set(resumed.anew) == set(abouts)
+    before, after = dict(rested.clocks()), dict(watched.state.clocks())
+    assert [after[about].due_at for about in abouts] == [before[about].due_at for about in abouts], "late all the same"
+    watched.now += timedelta(minutes=1)
+    first = watched.do(work.RaiseDueVisit(by=ENGINE))
+    assert [one.rung for one in first] == [before[about].rungs[0].rung for about in abouts]
+    fired = [one for one in watched.climb() if isinstance(one, w.VisitRungFired)]
+    assert [one.rung for one in fired] == [one.rung for one in rested.visit.rungs[1:]]
+    apart = rested.visit.rungs[1].at - rested.visit.rungs[0].at - (fired[0].planned_at - first[0].planned_at)
+    assert abs(apart) <= timedelta(seconds=1), "as far behind as they were planned"
+    told = w.watch_event_adapter.validate_python({**resumed.model_dump(mode="json"), "anew": {}})
+    as_it_was = rested.model_copy(update={"is_open": False, "suspended_for": "watch-ch-2"})
+    assert w.apply_watch(as_it_was, told).visit == rested.visit, "an event of former days is read as it was"
+
+
 def test_a_visit_of_an_old_book_may_be_older_than_the_watch_and_then_warns_of_nothing():
     watched = Watched(Grade.MEDIUM)
     watched.now += timedelta(days=3)
