@@ -1,5 +1,6 @@
 """Screening rounds: what a unit is asked and answers, and how many have answered, unit by unit."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -32,7 +33,7 @@ from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import records_of
-from app.db.rounds import begin_round, due_then, report_all
+from app.db.rounds import begin_round, due_then, found_twice, report_all
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.child_file import PREFIX
@@ -186,8 +187,11 @@ async def rounds(
     query = select(tables.rounds, figures).join(figures, figures.c.round_id == one.id)
     query = query.where(one.code.in_(specs if code is None else [c for c in specs if c == code]))
     page = await page_of(conn, query, _Counted, (one.opened_at, one.id), cursor=cursor, limit=limit, newest_first=True)
-    now = shouhu.ledger.clock()
-    return Page(items=[row.named(specs[row.code], now) for row in page.items], next=page.next)
+    now, twice = shouhu.ledger.clock(), Counter[str]()
+    for (round_id, _), doubles in (await found_twice(conn, [row.id for row in page.items])).items():
+        twice[round_id] += doubles
+    once = [row.model_copy(update={"found": row.found - twice[row.id]}) for row in page.items]
+    return Page(items=[row.named(specs[row.code], now) for row in once], next=page.next)
 
 
 class _Counted(BaseModel):
@@ -281,7 +285,10 @@ async def units(
     columns = [_day(column).label(column.name) if column is unit.returned_at else column for column in unit]
     query = select(*columns).where(unit.round_id == round_id)
     query = query.where(unit.returned_at.is_(None)) if missing else query
-    return await page_of(conn, query, UnitRow, (unit.unit,), cursor=cursor, limit=limit)
+    page = await page_of(conn, query, UnitRow, (unit.unit,), cursor=cursor, limit=limit)
+    twice = await found_twice(conn, [round_id])
+    once = [row.model_copy(update={"found": row.found - twice.get((round_id, row.unit), 0)}) for row in page.items]
+    return Page(items=once, next=page.next)
 
 
 def _day(at: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -373,9 +380,11 @@ def _on_file(who: Actor) -> ColumnElement[bool]:
     file, watch = tables.child_files.c, tables.watches.c
     waits = exists().where(file.child_id == child.id, file.is_open)
     joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
+    returned = ~file.progress["counts"].has_key(FileField.REGISTRATION.value) & file.progress["set_aside"][0].is_(None)
+    unfit = exists().where(file.child_id == child.id, returned)
     stands = or_(waits, exists().where(watch.child_id == child.id))
     if registers_pupils(who):  # that a pupil's file was joined to another would say that there is one
-        return and_(child.case_id.is_(None), _by_school(who), or_(stands, joined))
+        return and_(child.case_id.is_(None), _by_school(who), or_(stands, joined & ~unfit))
     return and_(child.case_id.is_(None), child.division.in_(divisions(who)), sighted(who), stands, ~joined)
 
 

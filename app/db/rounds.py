@@ -1,9 +1,11 @@
 """Screening rounds: which units are asked, and the reports that a unit's answer becomes in one transaction with it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Subquery, cast, or_, select
+from sqlalchemy import Subquery, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -20,6 +22,8 @@ from app.domain.working_time import BEIJING
 
 SETS_CLOCK = ("round_opened", "round_recomputed")
 """These say when a round is due; the newest counts."""
+NAMED = "$.returns[*] ? (@.registered.size() > 1)"
+"""The answers to a round that name several children on file."""
 
 
 async def begin_round(conn: AsyncConnection, ledger: Ledger, code: str, by: Actor, now: datetime) -> Recorded:
@@ -63,6 +67,18 @@ def due_then(until: datetime) -> Subquery:
         .scalar_subquery()
     )
     return select(one.id, then.label("at")).subquery("due")
+
+
+async def found_twice(conn: AsyncConnection, rounds: Collection[str]) -> dict[tuple[str, str], int]:
+    """By round and unit, how many of the children whom it registered and found are another of them: the files are joined by now."""
+    one = tables.rounds.c
+    answers = func.jsonb_path_query(one.progress, cast(NAMED, JSONPATH), type_=JSONB).label("answer")
+    named = select(one.id, answers).where(one.id.in_(rounds)).subquery().c
+    children = func.jsonb_array_elements_text(named.answer["registered"]).label("child")
+    each = select(named.id, named.answer["unit"].astext.label("unit"), children).subquery().c
+    doubles = func.count() - func.count(func.shouhu_own_child(each.child).distinct())
+    rows = await conn.execute(select(each.id, each.unit, doubles).group_by(each.id, each.unit).having(doubles > 0))
+    return {(round_id, unit): number for round_id, unit, number in rows}
 
 
 async def report_all(

@@ -241,6 +241,27 @@ async def joined_pupil_of(api, round_id, pupil):
     return again
 
 
+async def a_pupil_named_twice_is_found_once(api, round_id, pupil, again):
+    """As soon as it is known to be one; a registration that was returned does not come back to the school's list by being joined."""
+    street, head, returned = "street-110106009.officer.1", "street-110106009.head.1", {"reason": "not_confirmed"}
+    given = {**PUPIL, "child": {**PUPIL["child"], "residence_division": "110106009"}, "school_class": ""}
+    third = (await api.post("school.reporter.1", "/v1/children", given)).json()
+    assert await offered(api, "school.reporter.1", round_id) == {third["child_id"]}, "the others are named"
+    path = f"/v1/children/{third['child_id']}/changes/{third['change']}/reject"
+    assert (await api.post(street, path, returned)).status_code == 200
+    found = []
+    for other in (None, again, third["child_id"]):
+        if other:
+            asked = await api.post(street, f"/v1/children/{pupil}/duplicates", {"other": other, "decision": "same"})
+            path = f"/v1/children/{pupil}/changes/{asked.json()['change']}/pass"
+            assert (await api.post(head, path)).status_code == 200
+        answered = (await units(api, round_id))["unit-school-1"]
+        whole = (await api.get("edu.officer.1", "/v1/rounds?code=school_screening")).json()["items"]
+        found.append((answered["found"], next(one["found"] for one in whole if one["id"] == round_id)))
+    assert found == [(2, 2), (1, 1), (1, 1)]
+    assert await offered(api, "school.reporter.1", round_id) == set()
+
+
 async def _waits(api, person, child):
     return child in {one["child_id"] for one in (await api.get(person, "/v1/changes?limit=200")).json()["items"]}
 
@@ -292,6 +313,7 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     is_problem(await answer(api, NURSERY.person_id, rounds[-1], NURSERY.unit, found), 409, "child_not_registered")
     last = await answer(api, "school.reporter.1", rounds[-1], school, found)
     assert last.status_code == 200, last.text
+    await a_pupil_named_twice_is_found_once(api, rounds[-1], pupil, again)
     first = await answer(api, "school.reporter.1", rounds[0], school, {"screened": 900, "nothing_found": True})
     is_problem(first, 409, "round_closed")
 
