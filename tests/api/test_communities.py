@@ -19,7 +19,7 @@ LIST = "/v1/registers/communities/entries"
 
 
 async def watched(api, name, **more):
-    given = (await register(api, COMMITTEE, child={**CHILD, "name": name, **more}, grade="medium")).json()
+    given = (await register(api, COMMITTEE, child={**CHILD, "name": name, **more}, family=[], grade="medium")).json()
     path = f"/v1/children/{given['child_id']}/changes"
     assert (await api.post(STREET, f"{path}/{given['change']}/pass")).status_code == 200
     return given["child_id"]
@@ -60,7 +60,8 @@ async def test_visits_and_books_are_cut_to_a_community_which_goes_the_path_of_ev
     assert not any(row["mine"] for row in (await api.get(OTHER, "/v1/communities")).json())
     is_problem(await api.get("school.reporter.1", "/v1/communities"), 403, "not_allowed")
 
-    first, second, third = [await watched(api, f"单社{n}（化名）", birth_date=f"2017-03-1{n}") for n in range(3)]
+    names = {"鲁春雨（化名）": "2011-03-10", "牛望山（化名）": "2014-08-21", "褚一帆（化名）": "2017-12-02"}
+    first, second, third = [await watched(api, name, birth_date=born) for name, born in names.items()]
     is_problem(await enter(api, first, "没有的社区"), 422, "invalid_request")
     is_problem(await enter(api, first, "看丹一社区", "civil.officer.1"), 404, "child_not_found")
     await placed(api, first, "看丹一社区")
@@ -87,7 +88,7 @@ async def test_visits_and_books_are_cut_to_a_community_which_goes_the_path_of_ev
 
 @pytest.mark.requirement("R015")
 async def test_in_the_next_street_it_is_in_no_community_until_one_of_that_street_counts(api, listed):
-    child = await watched(api, "单迁居（化名）", birth_date="2016-01-02")
+    child = await watched(api, "祝远行（化名）", birth_date="2016-01-02")
     await placed(api, child, listed[0])
     beyond = await made(api, officer("street", NEXT), "communities", {"name": "隔壁社区"})
     entered = await api.post(COMMITTEE, f"/v1/children/{child}/changes", {"field": "residence_division", "value": NEXT})
@@ -102,7 +103,7 @@ async def test_in_the_next_street_it_is_in_no_community_until_one_of_that_street
 
 
 async def test_a_sheet_names_the_community_out_of_the_streets_own_list(api, listed, run):
-    child = await watched(api, "单入表（化名）", birth_date="2015-07-08")
+    child = await watched(api, "米如初（化名）", birth_date="2012-07-08")
     template = await api.get(COMMITTEE, "/v1/ledgers/personal/template")
     picks = CalamineWorkbook.from_filelike(io.BytesIO(template.content)).get_sheet_by_name("选项").to_python()
     assert {"看丹一社区", "看丹二社区"} <= {cell for row in picks for cell in row}
