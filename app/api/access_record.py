@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 
 from app.api.context import Conn, Who, audit_read, require, unconcerned, visible
@@ -22,6 +22,7 @@ from app.domain.child_file import file_id
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import harmless
 from app.domain.terms import Agency, Role
+from app.domain.typed import Instant
 
 router = APIRouter(prefix="/v1", tags=["audit"], route_class=StrictRoute)
 MOST = 100_000
@@ -95,8 +96,8 @@ class Sought(BaseModel):
     stream_id: Id | None = Field(None, description="The case, the watch, or the file or book.")
     action: Id | None = Field(None, examples=["read_content"])
     outcome: Id | None = Field(None, examples=["refused"])
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 @router.get("/audit", operation_id="search_audit")

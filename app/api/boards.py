@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, not_, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,7 @@ from app.domain.case_no import case_no
 from app.domain.procedure_work import allowed
 from app.domain.terms import Cause, Fault, Stage, Urgency
 from app.domain.titles import TITLES
+from app.domain.typed import Instant
 from app.domain.working_time import BEIJING, day_of
 from app.policy.pack import Pack
 from app.policy.task_names import task_names
@@ -240,7 +241,7 @@ async def stalled_counts(conn: Conn, who: Who, shouhu: Shouhu) -> list[CauseCoun
 @router.get("/statistics/on-time", operation_id="on_time", response_model_exclude_unset=True)
 async def on_time(
     conn: Conn, who: Who, shouhu: Shouhu, by: Literal["agency", "stage", "urgency"] = "agency",
-    as_of: Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")] = None,
+    as_of: Annotated[Instant | None, Query(description="Any instant; the past as it stood then.")] = None,
 ) -> list[Rate]:  # fmt: skip
     """Deadlines that fell due by then, and how many were met in time.
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import and_, insert, or_, select, update
 from starlette.exceptions import HTTPException
 
@@ -19,6 +19,7 @@ from app.domain.access import STAFF
 from app.domain.deputies import may_appoint, may_know_names
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Role
+from app.domain.typed import Instant
 
 router = APIRouter(prefix="/v1", tags=["deputies"], route_class=StrictRoute)
 
@@ -38,8 +39,8 @@ class Absence(BaseModel):
 
     person_id: str = Field(max_length=80)
     deputy_id: str = Field(max_length=80)
-    from_at: AwareDatetime
-    until_at: AwareDatetime
+    from_at: Instant
+    until_at: Instant
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

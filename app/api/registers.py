@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import ColumnElement, Numeric, Row, Select, and_, cast, func, or_, select
 
 from app.api.answers import ETAG
@@ -40,6 +40,7 @@ from app.domain.registers import (
     written,
 )  # fmt: skip
 from app.domain.terms import Agency
+from app.domain.typed import Instant
 
 router = APIRouter(prefix="/v1/registers", tags=["registers"], route_class=StrictRoute)
 line = kept.line
@@ -238,7 +239,7 @@ async def end(
 @router.get("/{code}/totals", operation_id="register_totals")
 async def totals(
     code: str, conn: Conn, who: Who, shouhu: Shouhu, field: str | None = None, value: str | None = None,
-    as_of: Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")] = None,
+    as_of: Annotated[Instant | None, Query(description="Any instant; the past as it stood then.")] = None,
 ) -> list[TotalRow]:  # fmt: skip
     """By street: how many entries stood, and what their numbers add up to; where asked, only of one code of a field."""
     register = await _register(conn, shouhu, who, code)

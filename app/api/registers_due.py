@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.strict import StrictRoute
 from app.db import entries as kept
 from app.db.walls import reaching
 from app.domain.registers import Register, sight
+from app.domain.typed import Instant
 
 router = APIRouter(prefix="/v1/registers", tags=["registers"], route_class=StrictRoute)
 line = kept.line
@@ -33,7 +34,7 @@ class DueRow(BaseModel):
 @router.get("/due", operation_id="registers_due")
 async def due(
     conn: Conn, who: Who, shouhu: Shouhu,
-    by: Annotated[AwareDatetime | None, Query(description="What will be due by then; now where it is left out.")] = None,
+    by: Annotated[Instant | None, Query(description="What will be due by then; now where it is left out.")] = None,
 ) -> list[DueRow]:  # fmt: skip
     """Reviews that are due and posts that stand empty, for the desk that keeps the register and those who oversee it."""
     at = by or shouhu.ledger.clock()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import (
     ColumnElement,
     Numeric,
@@ -47,11 +47,12 @@ from app.domain.rounds import Asked, ReturnRound, follows, organises
 from app.domain.sight import divisions, registers_pupils
 from app.domain.submission import Submission
 from app.domain.terms import Agency
+from app.domain.typed import Instant
 from app.domain.working_time import BEIJING
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
 one, unit, child = tables.rounds.c, tables.round_units.c, tables.children.c
-AsOf = Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")]
+AsOf = Annotated[Instant | None, Query(description="Any instant; the past as it stood then.")]
 
 
 class RoundRow(BaseModel):

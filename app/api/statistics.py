@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, func, select, true
 
 from app.api.cases import owed_shown, whole_shown
@@ -23,11 +23,12 @@ from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figu
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.small_numbers import suppressed
 from app.domain.terms import Agency
+from app.domain.typed import Instant
 from app.domain.working_time import BEIJING
 
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
 PDF = "application/pdf"
-AsOf = Annotated[AwareDatetime | None, Query(description="Any instant; the past as it stood then.")]
+AsOf = Annotated[Instant | None, Query(description="Any instant; the past as it stood then.")]
 
 
 class Outcomes(Figures):
@@ -131,7 +132,7 @@ class Card(Kept):
 
 @router.get("/scorecard", operation_id="scorecard")
 async def scorecard(
-    conn: Conn, who: Who, shouhu: Shouhu, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
+    conn: Conn, who: Who, shouhu: Shouhu, since: Annotated[Instant, Query()], until: Annotated[Instant, Query()]
 ) -> list[Card]:  # fmt: skip
     """督查考核, street by street, of any period as it stood at its end; for the district every street, also one that was silent.
     Of a case that is not shown whole, the own deadlines and rungs alone."""

@@ -1,9 +1,10 @@
 """What people type: text that can be kept, and forms in which a misspelt field is an error."""
 
 import re
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 HALF = re.compile("[\ud800-\udfff]")
 
@@ -18,6 +19,17 @@ def _can_be_kept(value: object) -> object:
 
 Text = Annotated[str, BeforeValidator(_can_be_kept), Field(max_length=500)]
 LongText = Annotated[str, BeforeValidator(_can_be_kept), Field(max_length=20_000)]
+
+
+def _of_our_days(at: datetime) -> datetime:
+    if not EARLIEST <= at.year < LATEST:
+        raise ValueError(f"须在{EARLIEST}年至{LATEST}年之间 · has to lie between {EARLIEST} and {LATEST}")
+    return at
+
+
+EARLIEST, LATEST = 1900, 2200
+"""Years between which every zone and calendar can reckon; default."""
+Instant = Annotated[AwareDatetime, AfterValidator(_of_our_days)]
 
 
 class Form(BaseModel):

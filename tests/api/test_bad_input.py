@@ -203,3 +203,11 @@ async def test_text_of_a_command_that_cannot_be_kept_is_told_and_changes_nothing
         assert answer.status_code == 422, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
     assert (await api.progress(case))["version"] == before
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00%2B23:59"])
+@pytest.mark.parametrize("path", [
+    "/v1/registers/due?by=", "/v1/statistics/outcomes?as_of=", "/v1/registers/venues/totals?as_of=",
+])  # fmt: skip
+async def test_an_instant_beyond_every_calendar_is_a_wrong_one(api, path, at):
+    is_problem(await api.get("civil.supervisor.1", path + at), 422, "invalid_request")
