@@ -208,7 +208,7 @@ async def perform(
 ) -> Done:  # fmt: skip
     """See, be allowed, record."""
     if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, None)):
-        return _done(first, await _shown_still(conn, shouhu, who, case_id))
+        return _done(first, await _shown_still(conn, shouhu, who, case_id, referral_id, duty))
     progress = await progress_of(conn, who, case_id, to_act=True)
     shown = await part(conn, who, shouhu, progress)
     return _done(
@@ -219,12 +219,16 @@ async def perform(
     )
 
 
-async def _shown_still(conn: Conn, shouhu: Shouhu, who: Actor, case_id: str) -> Part:
-    """Of what a command did once: before the access rules, for what this person did then may not be theirs to do or see now."""
+async def _shown_still(
+    conn: Conn, shouhu: Shouhu, who: Actor, case_id: str, referral_id: str | None, duty: str | None
+) -> Part:
+    """Of what a command did once: before the access rules, for what this person did then may not be theirs to do or see now. What they did
+    with a leg or duty that was their own then they are told again."""
     try:
         return await part(conn, who, shouhu, await progress_of(conn, who, case_id))
     except Refused:
-        return Part(whole=False, agency=who.agency)
+        legs, duties = (frozenset([one] if one else []) for one in (referral_id, duty))
+        return Part(whole=False, agency=who.agency, persons=who.persons, legs=legs, duties=duties)
 
 
 async def _recorded(
