@@ -88,7 +88,7 @@ OF_NO_CASE = {
     "/v1/registers/{code}/totals", "/v1/keys", "/v1/policy/versions/{version}/changes",
     "/v1/policy/versions/{version}/rows", "/v1/policy/versions/{version}/coverage", "/v1/policy/versions/{version}/dry-run",
     "/v1/compliance", "/v1/compliance/{paper_id}", "/v1/desks", "/v1/people", "/v1/retention/rules", "/v1/signals/rules",
-    "/v1/system/health", "/v1/task-views",
+    "/v1/system/health", "/v1/task-views", "/v1/communities",
 }  # fmt: skip
 """Routes that tell nobody anything of a case."""
 WITH_ROWS_OF_THEIR_OWN = {
