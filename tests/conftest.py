@@ -27,17 +27,15 @@ from tests.faults import LONG
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of a hundred processes would compile the service anew
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
-PARTS = {
-    "web": "pages",
-    "e2e": "processes",
-    "workflows": "processes",
-    "faults": "processes",
-    "api": "api",
-    "domain": "rules",
-}
-"""Which part of a whole run a room belongs to; what is in none is the rest. The three long ones begin at once, each in a process with servers
-of its own, of which one mostly waits; whoever is done first takes the next of the short ones, which need nothing that others leave."""
-ORDER = ("processes", "pages", "api", "rest", "rules")
+PARTS = {"web": "pages", "e2e": "processes", "workflows": "processes", "faults": "processes"} | dict.fromkeys(
+    ("domain", "files", "test_coverage.py", "test_deploy.py", "test_disclosure.py", "test_disclosure_shown.py", "test_entitlements.py",
+     "test_explanation.py", "test_older.py", "test_policy.py", "test_policy_check.py", "test_rehearsal.py", "test_simulation.py",
+     "test_supply.py"),
+    "rules",
+)  # fmt: skip
+"""Which part of a whole run a room or a file belongs to; what is in none is the rest. The three long parts begin at once, each in a process
+with servers of its own, of which one mostly waits; whoever is done first takes the rules, which need no server."""
+ORDER = ("rest", "processes", "pages", "rules")
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
 TOKENS = {person.id: f"wall-{person.id}" for person in PEOPLE}
@@ -59,7 +57,7 @@ class Parts(LoadScopeScheduling):
     """Each part in its order: no test meets other neighbours of its part than when the part runs alone."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return PARTS.get(nodeid.split("/")[1], "rest")
+        return PARTS.get(nodeid.partition("::")[0].split("/")[1], "rest")
 
     def _assign_work_unit(self, node):
         """The longest first, or it would be waited for; how many tests a part has says nothing of that."""
