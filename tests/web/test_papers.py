@@ -16,7 +16,7 @@ async def test_a_letter_is_downloaded_by_keyboard_and_without_scripts(visitor, s
     await here.tab_to("a[href*='referral_letter']")
     async with here.page.expect_download() as coming:
         await here.press("Enter")
-    assert re.fullmatch(r"转介函-WB-\d{4}-\d{6}-转\d\d\.pdf", (await coming.value).suggested_filename)
+    assert re.fullmatch(r"转介函-WB-\d{4}-\d{6}-转POLICE-\d\d\.pdf", (await coming.value).suggested_filename)
     here.is_quiet()
 
 
