@@ -59,7 +59,7 @@ PLAIN = {
     "notes": "stream_id kind",
     "notices": "person_id case_id kind subject rung",
     "owed": "id policy progress division matter code subject agency desk rung",
-    "people": "id name agency desk roles division unit token_hash staff_no also",
+    "people": "id name agency desk roles division unit token_hash staff_no also also_at",
     "policy_versions": "version title effective_from files proposed_by approved_by proposed_behalf approved_behalf",
     "register_entries": "id book desk division kind reason fields marks by behalf",
     "reports": "case_id receipt_hash filed_by reporter_unit happened_on findings",

@@ -64,7 +64,10 @@ async def deputy(conn: AsyncConnection, actor: Actor, absent: str, now: datetime
     if row is None:
         return None
     also = tuple(one for one in dict.fromkeys((*actor.also, *row.also)) if one not in (actor.person_id, absent))
-    return _actor(row).model_copy(update={"person_id": actor.person_id, "acting_for": absent, "also": also})
+    at = (*actor.also_at, *row.also_at)
+    return _actor(row).model_copy(
+        update={"person_id": actor.person_id, "acting_for": absent, "also": also, "also_at": at}
+    )
 
 
 async def actors_of(conn: AsyncConnection, person_ids: Collection[str]) -> dict[str, Actor]:
@@ -131,5 +134,5 @@ def machine_of(agency: Agency) -> Actor:
 def _actor(row: Row) -> Actor:
     return Actor(
         person_id=row.id, agency=Agency(row.agency), desk=row.desk, roles=tuple(Role(role) for role in row.roles),
-        division=row.division, unit=row.unit, also=tuple(row.also),
+        division=row.division, unit=row.unit, also=tuple(row.also), also_at=tuple(row.also_at),
     )  # fmt: skip

@@ -58,10 +58,12 @@ people = Table(
     Column("token_hash", String(64), unique=True),
     Column("staff_no", String(64)),
     Column("also", ARRAY(Id), nullable=False, server_default="{}"),
+    Column("also_at", ARRAY(Id), nullable=False, server_default="{}"),
     Index(None, "desk"),
     Index(None, "agency"),
     Index(None, "staff_no"),
-    comment="`staff_no` is a digest of the national staff number; `also`, kept by a trigger, are the other accounts with the same.",
+    comment="`staff_no` is a digest of the national staff number; `also`, kept by a trigger, are the other accounts with the same,"
+    " and `also_at` the units and local desks of these.",
 )
 
 deputies = Table(

@@ -56,7 +56,7 @@ PASSES = text(
     "select rolname from pg_roles where rolname = current_user and (rolsuper or rolbypassrls or exists"
     " (select from pg_class where relowner = pg_roles.oid and relkind = 'r' and relnamespace = 'public'::regnamespace))"
 )
-PERSON = ("id", "agency", "desk", "roles", "division", "unit", "also")
+PERSON = ("id", "agency", "desk", "roles", "division", "unit", "also", "also_at")
 """What is asked of whoever enters. Named, so that what SQLAlchemy makes of a row is made once."""
 WIDELY, OF_ONE = "null", "set_config('plan_cache_mode', 'auto', true) || set_config('random_page_cost', '1.1', true)"
 """How what follows is planned: for what the person sees, or once for all, where it is found by its keys; and by them also where the

@@ -33,6 +33,8 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
     """Of a machine's key; None for a person, and for a system that signs what it says."""
     also: tuple[str, ...] = ()
     """Further accounts of the same natural person."""
+    also_at: tuple[str, ...] = ()
+    """The units and local desks of these."""
 
     @property
     def persons(self) -> tuple[str, ...]:
@@ -56,7 +58,7 @@ class Actor(BaseModel, frozen=True, extra="forbid"):
         """Under which a case may be about this actor; the service itself is never concerned."""
         if Role.ENGINE in self.roles:
             return ()
-        return (*self.persons, self.desk, self.agency.value, *((self.unit,) if self.unit else ()))
+        return (*self.persons, *self.also_at, self.desk, self.agency.value, *((self.unit,) if self.unit else ()))
 
     def has(self, *roles: Role) -> bool:
         """Whether the actor has one of these roles."""

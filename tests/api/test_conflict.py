@@ -83,6 +83,31 @@ async def test_a_report_about_them_does_not_exist_for_them(api, about, person):
     ) if "reporter" not in person else None
 
 
+async def test_whoever_has_another_account_in_a_unit_finds_no_case_about_it_for_as_long_as_it_is_there(api, walled):
+    officer, other, people = f"street-{STREET}.officer.1", "school.reporter.1", tables.people
+
+    async def enter(account, **values):
+        async with api.service.engine.begin() as conn:
+            await conn.execute(update(people).where(people.c.id == account).values(**values))
+
+    case = await a_report(api, about=["unit-school-1"])
+    assert await found(api, officer, case)
+    for account in (officer, other):
+        await enter(account, staff_no="f" * 64)
+    try:
+        assert not await found(api, officer, case)
+        async with walled.begin() as conn:  # without the rule in front of the wall
+            who = await actor_by_token(conn, api.tokens[officer])
+            seen = select(tables.cases.c.id).where(tables.cases.c.id == case)
+            assert (who.also_at, (await conn.execute(seen)).all()) == (("unit-school-1",), [])
+        await enter(other, unit="unit-school-2")
+        assert await found(api, officer, case), "a case about a unit is none about whoever has left it"
+    finally:
+        await enter(other, unit="unit-school-1")
+        for account in (officer, other):
+            await enter(account, staff_no=None)
+
+
 async def test_once_declared_the_very_next_request_of_those_concerned_is_answered_as_if_there_were_no_case(api):
     case = await a_report(api)
     assert await found(api, "edu.officer.1", case)
