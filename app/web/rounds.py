@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import rounds
+from app.api import round_answers, rounds
 from app.api.context import Conn, Shouhu
 from app.db.service import Service
 from app.district import DESKS
@@ -103,12 +103,12 @@ async def answer(round_id: str, request: Request, conn: Conn, who: Signed, shouh
     if form.one(screened.MORE):
         return await _one(request, conn, who, shouhu, round_id, form, None)
     said = _said(form, who)
-    given = form.valid(rounds.Answer, said) if said else None
+    given = form.valid(round_answers.Answer, said) if said else None
     beside = {
         RefusalCode.NOTHING_SAID: "found", RefusalCode.CHILD_NOT_REGISTERED: "registered", RefusalCode.CHILD_NAMED: "registered",
     }  # fmt: skip
     done = given and await form.attempt(
-        conn, lambda: rounds.answer(round_id, given, conn, who, shouhu, Response(), form.key), beside
+        conn, lambda: round_answers.answer(round_id, given, conn, who, shouhu, Response(), form.key), beside
     )
     if not done:
         return await _one(request, conn, who, shouhu, round_id, form, None)
@@ -158,7 +158,7 @@ async def _one(
     if mine is None and units is None:
         raise HTTPException(404)
     on_file = mine is not None and may_register(who)
-    offered = (await rounds.registered(round_id, conn, who, cursor=None, limit=50)).items if on_file else []
+    offered = (await round_answers.registered(round_id, conn, who, cursor=None, limit=50)).items if on_file else []
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds
     code = mine.code if mine else round_id.removeprefix("round-").rsplit("-", 3)[0]
     spec = specs.get(code)
