@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Row, String, and_, any_, cast, exists, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.children import VALUES, sighted
+from app.api.child_changes import VALUES
+from app.api.children import sighted
 from app.api.context import visible
 from app.api.ledgers import within
 from app.db import tables

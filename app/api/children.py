@@ -1,144 +1,34 @@
 """The file of a child: what is known, who entered and who passed it, and the changes that wait for a desk."""
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime
-from enum import StrEnum
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
+from app.api.context import Conn, Shouhu, Who, unconcerned, visible
 from app.api.need import Asked, Lens, Opened, look, open_view, owner_of
-from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
-from app.api.work import IfMatch, Key, version_of
 from app.db import tables
-from app.db.child_records import division_of, own_id, records_of
-from app.db.communities import listed, street_of
-from app.db.doubles import compared, doubles_of, find_different, tell_district
-from app.db.ledger import StaleVersion
-from app.db.need import open_on
+from app.db.child_records import own_id, records_of
 from app.db.rules import Pack
 from app.db.walls import child_concerns, through_the_door
 from app.domain import child_file as cf
-from app.domain.access import DESK_STAFF, Actor
+from app.domain.access import Actor
 from app.domain.child_record import ChildRecord, shown
-from app.domain.child_terms import SECTION_OF, WHOLE, FileField, HukouPlace, NotTaken, Section
-from app.domain.commands import Command
+from app.domain.child_terms import FileField, Section
 from app.domain.determination import ChildFound
-from app.domain.facts import FactsSeen, Known, Sex
+from app.domain.facts import FactsSeen
 from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions, keeps
-from app.domain.submission import FamilyMember
 from app.domain.terms import Agency, Grade, Role
-from app.domain.typed import Form, LongText, Text
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
-
-
-class Means(Form):
-    """What a family lives on."""
-
-    on_minimum_living: Known = Known.UNKNOWN
-    low_income: Known = Known.UNKNOWN
-    on_destitute_support: Known = Known.UNKNOWN
-    note: Text = ""
-
-
-DIVISION = Annotated[str, Field(pattern=r"^(\d{9}|110106)$")]
-HUKOU = Annotated[str, Field(pattern=rf"^(\d{{9}}|110106|{HukouPlace.OUTSIDE})$")]
-VALUES: dict[FileField, TypeAdapter[Any]] = {
-    **{field: TypeAdapter(Text) for field in FileField},
-    FileField.SEX: TypeAdapter(Sex), FileField.BIRTH_DATE: TypeAdapter(date), FileField.HEALTH: TypeAdapter(LongText),
-    FileField.RESIDENCE_DIVISION: TypeAdapter(DIVISION), FileField.HUKOU_DIVISION: TypeAdapter(HUKOU),
-    FileField.GUARDIANS: TypeAdapter(list[FamilyMember]), FileField.MEANS: TypeAdapter(Means),
-}  # fmt: skip
-"""What each field may hold."""
-NOT_LISTED = "不在该街道（乡镇）的社区（村）名录内 · It is not in the list of communities of that street."
-
-
-class EnteredValue(BaseModel):
-    """A new value with what shows that it is so."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {"field": "school", "value": "示例小学（化名）", "seen": 0, "evidence": "学籍卡", "note": "转学"}
-        },
-    )
-
-    field: FileField
-    value: JsonValue
-    seen: int | None = Field(
-        None, ge=0, description="The version of the value that this replaces; 409 when another has come."
-    )
-    evidence: LongText = ""
-    note: LongText = ""
-
-
-class Comparison(StrEnum):
-    """What a comparison of a registration with another file found."""
-
-    DIFFERENT = "different"
-    UNCLEAR = "unclear"
-
-
-class Compared(Form):
-    """A file that was compared with the one that is verified; `unclear` leaves the pair among the possible doubles."""
-
-    child_id: str
-    found: Comparison
-
-
-class Taken(BaseModel):
-    """A step done."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"note": "已入户核实"}})
-
-    note: LongText = ""
-    compared: list[Compared] = Field(
-        default=[],
-        max_length=200,
-        description="Of a registration, each file of `GET …/duplicates`, which is compared before it.",
-    )
-
-
-class Returned(BaseModel):
-    """Why the value is not taken."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "not_confirmed"}})
-
-    reason: NotTaken
-    note: LongText = ""
-
-
-class FileAnswer(BaseModel):
-    """The file after a command."""
-
-    child_id: str
-    version: int
-    change: int
-    waits_for: str | None = Field(
-        description="The desk whose step it is now; null once the value counts or was returned."
-    )
-    due_at: datetime | None
-    replayed: bool
-
-
-class Passed(FileAnswer):
-    """The file after a step."""
-
-    district_compares: bool = Field(
-        default=False,
-        description="There may be a file of this child in another street: the district was told and compares them.",
-    )
 
 
 class ChildWatch(BaseModel):
@@ -176,23 +66,6 @@ class WaitingChange(BaseModel):
     due_at: datetime
 
 
-class WaitingRow(BaseModel):
-    """A file in which changes wait for the caller's desk, with whose it is; masked unless the caller has said why the name is needed."""
-
-    id: str
-    child_id: str
-    division: str
-    version: int
-    next_deadline_at: datetime | None
-    desks: list[str]
-    name: str = ""
-    changes: list[WaitingChange] = []
-
-
-class _Waiting(WaitingRow):
-    progress: cf.ChildFile
-
-
 @router.get(
     "/children/{child_id}", operation_id="read_child", response_model=ChildPage, responses={200: {"headers": ETAG}}
 )
@@ -214,166 +87,6 @@ def _going_on(record: ChildRecord) -> ChildWatch | None:
     if watch is None or not watch.is_open:
         return None
     return ChildWatch(id=watch.watch_id, desk=watch.desk, grade=watch.grade, visit_due_at=watch.visit.due_at)
-
-
-@router.get("/changes", operation_id="waiting_changes")
-async def waiting_changes(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 100) -> Page[WaitingRow]:
-    """The files in which a change waits for the caller's desk, the most urgent first."""
-    file = tables.child_files.c
-    mine = file.desks.contains([who.desk]) if keeps(who) and who.has(*DESK_STAFF) else false()
-    query = select(*(file[name] for name in _Waiting.model_fields if name in file)).where(file.is_open, mine)
-    page = await page_of(conn, query, _Waiting, (file.next_deadline_at, file.id), cursor=cursor, limit=limit)
-    ids = [row.child_id for row in page.items]
-    if ids:
-        await audit_read(conn, who, "waiting_changes", None, [FileField.NAME.value], children=ids)
-    known = {record.child_id: record for record in await records_of(conn, ids, visible(who))} if ids else {}
-    full = await open_on(conn, who, [row.id for row in page.items])
-    return Page(
-        items=[_named(row, who, known.get(row.child_id), Lens(row.id in full)) for row in page.items], next=page.next
-    )
-
-
-def _named(row: _Waiting, who: Actor, record: ChildRecord | None, lens: Lens) -> WaitingRow:
-    """As it is shown."""
-    entry = record.entry(FileField.NAME) if record else None
-    changes = [
-        WaitingChange(change=one.number, field=one.field, by=one.persons[0], at=one.at, due_at=one.clock.due_at)
-        for one in row.progress.waiting if one.desk == who.desk
-    ]  # fmt: skip
-    name = lens({"name": entry.value}, record.named)["name"] if entry and record else ""
-    return WaitingRow(**row.model_dump(exclude={"progress", "name", "changes"}), name=name, changes=changes)
-
-
-@router.post("/children/{child_id}/changes", operation_id="enter_change", responses={200: {"headers": ETAG}})
-async def enter_change(
-    child_id: str, entered: EnteredValue, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
-    idempotency_key: Key = None, if_match: IfMatch = None,
-) -> FileAnswer:  # fmt: skip
-    """填报: the value counts once it has gone its path; a second one for the same field is told of the first."""
-    own = await in_sight(conn, who, child_id, to_act=True)
-    pack = await rules_of(conn, shouhu)
-    if (
-        entered.field in WHOLE
-        or not who.has(*DESK_STAFF)
-        or (
-            entered.field is FileField.COMMUNITY and not who.agency.is_territorial
-        )  # else the list would tell of a street kept back
-        or SECTION_OF[entered.field] not in pack.file.seen_by(who.agency)
-    ):
-        raise Refused(RefusalCode.NOT_ALLOWED)
-    value, community = _valid(entered), None
-    if entered.field is FileField.COMMUNITY:
-        community, value = await _community(conn, own, str(value))
-    command = cf.EnterChange(
-        by=who, child_id=own, division=await division_of(conn, own), field=entered.field, seen=entered.seen, note=entered.note,
-        community=community,
-        moves_to=str(value) if entered.field is FileField.RESIDENCE_DIVISION else None,
-        content={"value": value, "evidence": entered.evidence},
-    )  # fmt: skip
-    return await perform(conn, shouhu, command, own, None, response, idempotency_key, if_match)
-
-
-async def _community(conn: Conn, child: str, said: str) -> tuple[str, str]:
-    """The entry of the list of the child's street that is meant, by its id or its name, with that name."""
-    known = await listed(conn, await street_of(conn, child))
-    found = next(((one, name) for one, name in known.items() if said in (one, name)), None)
-    if found is None:
-        fault = {"type": "unknown_reference", "loc": ("body", "value"), "msg": NOT_LISTED, "input": said}
-        raise RequestValidationError([fault])
-    return found
-
-
-def _valid(entered: EnteredValue) -> JsonValue:
-    adapter = VALUES[entered.field]
-    try:
-        return adapter.dump_python(adapter.validate_python(entered.value), mode="json", exclude_defaults=True)
-    except ValidationError as wrong:
-        found = [{**one, "loc": ("body", "value", *one["loc"])} for one in wrong.errors()]
-        raise RequestValidationError(found) from None
-
-
-@router.post(
-    "/children/{child_id}/changes/{change}/pass", operation_id="pass_change", responses={200: {"headers": ETAG}}
-)
-async def pass_change(
-    child_id: str, change: int, taken: Taken, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
-    idempotency_key: Key = None, if_match: IfMatch = None,
-) -> Passed:  # fmt: skip
-    """核实 by the street, 审批 by the district where the path has it; never by a person who had a part in it before.
-
-    Before a registration counts, whoever verifies it says of each file that may be the same child's what comparing them has found, and
-    the district is told of those in other streets.
-    """
-    own = await in_sight(conn, who, child_id, to_act=True)
-    command = cf.PassChange(by=who, change=change, note=taken.note)
-    if not await _registers(conn, who, own, change):
-        done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
-        return Passed(**done.model_dump())
-    doubles = await doubles_of(conn, own, sighted(who))
-    found = {one.child_id: one.found for one in taken.compared}
-    left = [one.child_id for one in doubles.here if one.child_id not in found]
-    if left:
-        raise Refused(RefusalCode.DOUBLES_NOT_COMPARED, children=tuple(left))
-    others, ledger = [one.child_id for one in doubles.elsewhere], shouhu.ledger
-    await tell_district(conn, ledger, own, await division_of(conn, own), others, ledger.clock())
-    done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
-    for other in (one.child_id for one in doubles.here if found[one.child_id] is Comparison.DIFFERENT):
-        made = (await find_different(conn, ledger, who, own, other))[own]
-        done.version = made.version
-        response.headers["ETag"] = f'"{made.version}"'
-    return Passed(**done.model_dump(), district_compares=bool(others))
-
-
-async def _registers(conn: Conn, who: Actor, child_id: str, change: int) -> bool:
-    """Whether the change is a registration that waits for the caller's desk."""
-    file = tables.child_files.c
-    stored = await conn.scalar(select(file.progress).where(file.child_id == child_id, file.desks.contains([who.desk])))
-    waiting = cf.ChildFile.model_validate(stored).change(change) if stored else None
-    return waiting is not None and waiting.field is FileField.REGISTRATION
-
-
-@router.post(
-    "/children/{child_id}/changes/{change}/reject", operation_id="reject_change", responses={200: {"headers": ETAG}}
-)
-async def reject_change(
-    child_id: str, change: int, returned: Returned, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
-    idempotency_key: Key = None, if_match: IfMatch = None,
-) -> FileAnswer:  # fmt: skip
-    """退回: the value is not taken, for a reason."""
-    own = await in_sight(conn, who, child_id, to_act=True)
-    command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
-    if await _registers(conn, who, own, change):
-        await compared(conn, shouhu.ledger, own, who)
-    return await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
-
-
-async def perform(
-    conn: Conn, shouhu: Shouhu, command: Command, child: str, change: int | None, response: Response, key: str | None,
-    if_match: str | None,
-) -> FileAnswer:  # fmt: skip
-    """Record it in the file of the child."""
-    try:
-        done = await shouhu.ledger.begin(conn, cf.file_id(child), command, key=key, expected=version_of(if_match))
-    except StaleVersion as stale:
-        raise StaleVersion(stale.current, await _shown(conn, shouhu, command.by, child, stale.since)) from None
-    response.headers["ETag"] = f'"{done.version}"'
-    number = change or done.version
-    waiting = done.progress.change(number)
-    return FileAnswer(
-        child_id=child, version=done.version, change=number, waits_for=waiting.desk if waiting else None,
-        due_at=waiting.clock.due_at if waiting else None, replayed=done.replayed,
-    )  # fmt: skip
-
-
-async def _shown(
-    conn: Conn, shouhu: Shouhu, who: Actor, child: str, since: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
-    """What has changed of that which the caller's body is shown of the file: the field names what is known."""
-    sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
-    (record,) = await records_of(conn, [child], visible(who))
-    kept = record.told(who.agency).kept_back
-    fields = [name for name in FileField if SECTION_OF[name] in sections and name not in kept]
-    return [row for row in since if row.get("field") in fields]
 
 
 async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:

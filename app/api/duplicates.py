@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select, true
 
 from app.api.answers import ETAG
-from app.api.children import FileAnswer, in_sight, perform, rules_of, sighted
+from app.api.child_changes import FileAnswer, perform
+from app.api.children import in_sight, rules_of, sighted
 from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.registration import AlikeFile, masked_of

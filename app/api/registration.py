@@ -11,7 +11,8 @@ from pydantic import ConfigDict, Field
 from sqlalchemy import false, insert, select
 
 from app.api.answers import ETAG
-from app.api.children import Means, found_of, perform, rules_of, sighted
+from app.api.child_changes import Means, perform
+from app.api.children import found_of, rules_of, sighted
 from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.strict import StrictRoute
 from app.api.work import Key

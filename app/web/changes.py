@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import child_history, children, duplicates
+from app.api import child_changes, child_history, children, duplicates
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked
 from app.db import tables
@@ -31,8 +31,8 @@ VERIFY = (Agency.STREET, Agency.CIVIL)
 FOUND = "found-"
 """Before the id of a file that was compared."""
 FINDINGS = {
-    children.Comparison.DIFFERENT: ("已比对，不是这个孩子", "Compared: this is another child"),
-    children.Comparison.UNCLEAR: (
+    child_changes.Comparison.DIFFERENT: ("已比对，不是这个孩子", "Compared: this is another child"),
+    child_changes.Comparison.UNCLEAR: (
         "暂不能确定：先核实并走访，留在疑似重复档案中继续比对",
         "Not clear yet: verify and visit, and go on comparing among the double files",
     ),
@@ -89,7 +89,7 @@ async def _listed(
     passed: int = 0,
     district: int = 0,
 ) -> Response:
-    page = await children.waiting_changes(conn, who, cursor=cursor, limit=50)
+    page = await child_changes.waiting_changes(conn, who, cursor=cursor, limit=50)
     facts = {
         "path": CHANGES, "rows": page.items, "next": page.next, "form": form, "passed": passed, "streets": STREETS, "district": district,
     }  # fmt: skip
@@ -130,26 +130,28 @@ async def decide(child_id: str, request: Request, conn: Conn, who: Signed, shouh
     return RedirectResponse(f"{CHANGES}?district={district}" if district else CHANGES, 303, headers=STRICT)
 
 
-def _is_compared(done: children.FileAnswer) -> bool:
+def _is_compared(done: child_changes.FileAnswer) -> bool:
     """Whether the district compares what was verified with a file in another street."""
-    return isinstance(done, children.Passed) and done.district_compares
+    return isinstance(done, child_changes.Passed) and done.district_compares
 
 
 async def _step(
     form: Form, conn: AsyncConnection, who: Actor, shouhu: Service, child: str, change: str, note: str, reason: str | None
-) -> children.FileAnswer | None:  # fmt: skip
+) -> child_changes.FileAnswer | None:  # fmt: skip
     """One change passed, with what was found of files like it, or returned for a reason; None with what was wrong in the form."""
     if not change.isdecimal():
         raise HTTPException(404)
     number, answer = int(change), Response()
     if reason:
-        asked = children.Returned(reason=NotTaken(reason), note=note)
-        return await form.attempt(conn, lambda: children.reject_change(child, number, asked, conn, who, shouhu, answer))
+        asked = child_changes.Returned(reason=NotTaken(reason), note=note)
+        return await form.attempt(
+            conn, lambda: child_changes.reject_change(child, number, asked, conn, who, shouhu, answer)
+        )
     said = {name.removeprefix(FOUND): form.one(name) for name in form.typed if name.startswith(FOUND)}
     compared = [{"child_id": other, "found": found} for other, found in said.items()]
-    taken = form.valid(children.Taken, {"note": note, "compared": compared})
+    taken = form.valid(child_changes.Taken, {"note": note, "compared": compared})
     return await form.attempt(
-        conn, lambda: children.pass_change(child, number, taken, conn, who, shouhu, answer),
+        conn, lambda: child_changes.pass_change(child, number, taken, conn, who, shouhu, answer),
         {RefusalCode.DOUBLES_NOT_COMPARED: "alike"},
     ) if taken else None  # fmt: skip
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from app.api import catalogue, child_history, children, communities, registers
+from app.api import catalogue, child_changes, child_history, children, communities, registers
 from app.api.context import Conn, Shouhu
 from app.api.need import Asked, Lens
 from app.db.service import Service
@@ -270,12 +270,12 @@ async def _enter(
     """Each by the API; where somebody was faster, which field it was is kept in `clash`."""
     for field, value in said.items():
         try:
-            entered = children.EnteredValue(
+            entered = child_changes.EnteredValue(
                 field=field, value=value, seen=_version_seen(form, field, stands[field].version),
                 evidence=form.one("evidence"), note=form.one("note"),
             )  # fmt: skip
             key = f"{form.key}/{field.value}"
-            await children.enter_change(child_id, entered, conn, who, shouhu, Response(), key)
+            await child_changes.enter_change(child_id, entered, conn, who, shouhu, Response(), key)
         except ValidationError as wrong:
             form.invalid(wrong)
         except RequestValidationError as wrong:

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import children, communities, registration
+from app.api import child_changes, communities, registration
 from app.api.context import Conn, Shouhu
 from app.db.service import Service
 from app.district import DISTRICT
@@ -106,9 +106,9 @@ async def _register(
     community = form.one(FileField.COMMUNITY.value)
     later |= {FileField.COMMUNITY: community} if community else {}
     for field, value in later.items():
-        entered = children.EnteredValue(field=field, value=value, seen=0, evidence=given.evidence)
+        entered = child_changes.EnteredValue(field=field, value=value, seen=0, evidence=given.evidence)
         try:
-            await children.enter_change(
+            await child_changes.enter_change(
                 done.child_id, entered, conn, who, shouhu, Response(), f"{form.key}/{field.value}"
             )
         except RequestValidationError as wrong:
