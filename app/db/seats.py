@@ -60,8 +60,11 @@ async def add(conn: AsyncConnection, row: dict[str, Any]) -> None:
 
 
 async def change(conn: AsyncConnection, person_id: str, **values: Any) -> None:
-    """Other values of a person's row."""
+    """Other values of a person's row. What they had open in full was open for the seat: who comes back to it says why once more."""
     await conn.execute(update(tables.people).where(people.id == person_id).values(values))
+    view = tables.full_views.c
+    theirs = update(tables.full_views).where(view.person_id == person_id, view.until > func.clock_timestamp())
+    await conn.execute(theirs.values(until=func.clock_timestamp()))
 
 
 async def let_go(conn: AsyncConnection, person_id: str) -> bool:

@@ -148,6 +148,18 @@ async def test_a_full_view_is_one_step_ends_by_itself_and_is_on_record_and_told_
     assert NAME not in (await api.get("police.officer.1", path)).text
 
 
+async def test_a_full_view_ends_with_the_roles_for_which_it_was_opened_and_does_not_come_back_with_them(api, child):
+    path, roles = f"/v1/cases/{child[0]}", "/v1/people/civil.officer.1/roles"
+    opened = await api.post("civil.officer.1", f"{path}/full-view", WHY)
+    assert (opened.status_code, NAME in (await api.get("civil.officer.1", path)).text) == (201, True)
+    try:
+        assert (await api.post("security.1", roles, {"roles": []})).status_code == 204
+    finally:
+        assert (await api.post("security.1", roles, {"roles": ["officer"]})).status_code == 204
+    again = await api.get("civil.officer.1", path)
+    assert (again.status_code, NAME in again.text) == (200, False)
+
+
 async def test_a_desk_sees_in_full_what_the_row_of_its_leg_tells_and_nothing_more(api):
     case, _ = await known_child(api)
     path, school = f"/v1/cases/{case}", "edu.officer.1"
