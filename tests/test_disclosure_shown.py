@@ -86,3 +86,9 @@ def test_what_looks_wrong_with_a_field_is_told_to_whom_the_field_is_told():
     assert shown_to(Agency.PROC, "anything", PACK.lists, content)["findings"] == wrong
     assert shown_to(Agency.HEALTH, "treat_first", PACK.lists, content)["findings"] == wrong
     assert shown_to(Agency.EDU, "support_at_school", PACK.lists, content)["findings"] == []
+    about = {**CONTENT, "findings": [{"field": "about", "code": "unknown_concerned", "value": "unit-school-l"}]}
+    told = {
+        agency: shown_to(agency, "treat_first", PACK.lists, about)["findings"]
+        for agency in (Agency.PROC, Agency.HEALTH)
+    }
+    assert told == {Agency.PROC: about["findings"], Agency.HEALTH: []}

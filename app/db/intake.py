@@ -15,7 +15,7 @@ from app.db import tables
 from app.db.ledger import KeyReused, Ledger
 from app.db.marks import Marks, marks_of
 from app.db.owed import designation, open_all
-from app.db.people import kept_out
+from app.db.people import kept_out, unknown_among
 from app.db.receipts import Receipts
 from app.db.suggestions import candidate_of, hidden_from_staff, matching, suggestion_row
 from app.db.vault import Vault, vault_of
@@ -28,6 +28,10 @@ from app.domain.identity import id_findings, normal_id
 from app.domain.masking import EARLIER
 from app.domain.refusals import Refused
 from app.domain.submission import ReportedChild, Submission, facts_of
+
+UNKNOWN = "unknown_concerned"
+"""Of a word for whom a report is about that is nobody's code, so that it keeps nobody out. Whoever reports is not told: it would say
+which codes there are."""
 
 
 class InFlight(Exception):
@@ -72,12 +76,14 @@ async def file(
         facts = facts.model_copy(update={"children": kept, "possible_duplicate": bool(matches.keys() - hidden)})
     else:
         matches = {}
+    named = await unknown_among(conn, submission.about) if submission.about else []
+    nobody = [{"field": "about", "code": UNKNOWN, "value": one} for one in named]
     code = receipts.code(case_id)
     reporter = submission.reporter.model_dump(mode="json") | ({EARLIER: list(earlier)} if earlier else {})
     report = {
         "case_id": case_id, "receipt_hash": receipts.hash(code), "filed_by": actor.person_id, "reporter_unit": unit,
         "happened_on": facts.happened_on, "reporter": reporter, "narrative": submission.narrative, "family": submission.family,
-        "facts": facts, "findings": findings,
+        "facts": facts, "findings": findings + nobody,
     }  # fmt: skip
     submitted = {"scope": unit, "key": key, "body_hash": body_hash, "case_id": case_id, "at": now}
     content = {
@@ -122,7 +128,8 @@ async def _submitted(
         report.case_id == row.case_id, case.id == report.case_id
     )
     kept = (await conn.execute(stored)).one()
-    findings = kept.findings + ([] if kept.sealed_for else _offence_left_out(again.children))
+    findings = [one for one in kept.findings if one["code"] != UNKNOWN]
+    findings += [] if kept.sealed_for else _offence_left_out(again.children)
     return Filed(row.case_id, receipts.code(row.case_id), findings, replayed=True)
 
 

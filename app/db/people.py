@@ -88,6 +88,14 @@ async def units_of(conn: AsyncConnection, concerned: Collection[str]) -> tuple[s
     return tuple(sorted({one for pair in both for one in pair if one}))
 
 
+async def unknown_among(conn: AsyncConnection, named: Collection[str]) -> list[str]:
+    """Those of these that are the code of nobody: no account, unit, desk or agency, also none of before."""
+    people, known = tables.people.c, {agency.value for agency in Agency}
+    for code in (people.id, people.unit, tables.desks.c.id, tables.round_units.c.unit, tables.api_keys.c.unit):
+        known.update((await conn.execute(select(code).where(code.in_(named)).distinct())).scalars())
+    return [one for one in dict.fromkeys(named) if one not in known]
+
+
 async def is_about_reporter(conn: AsyncConnection, case_id: str) -> bool:
     """Whether a case, or one that it is linked to, is about whoever reported it: the account, or the unit, desk or agency behind it."""
     people, case, report = tables.people, tables.cases.c, tables.reports.c

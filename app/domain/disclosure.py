@@ -117,11 +117,14 @@ class Told(Frozen):
                 _only(one, told) for one in content["family"] or () if (told := self._told_of(one)) != ()
             ]
         if "findings" in content:
-            told = self.child
-            shown["findings"] = [one for one in content["findings"] if told is None or one["field"] in told]
+            shown["findings"] = [one for one in content["findings"] if self._has(one["field"])]
         if not self.narrative:
             shown.pop("narrative", None)
         return shown
+
+    def _has(self, field: str) -> bool:
+        """Whom a report is about is for those alone who are told all of it."""
+        return self.whole if field == "about" else self.child is None or field in self.child
 
     def _told_of(self, person: Mapping[str, Any]) -> tuple[str, ...] | None:
         return self.kin if self.kin is None or is_suspect(person) else (*self.kin, *self.unsuspected)

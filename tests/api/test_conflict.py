@@ -83,6 +83,20 @@ async def test_a_report_about_them_does_not_exist_for_them(api, about, person):
     ) if "reporter" not in person else None
 
 
+async def test_a_report_about_a_word_that_is_nobodys_code_says_so_to_intake_and_nothing_to_whoever_reports(api, key):
+    named = ["unit-school-1", "unit-school-l", "police", "EDU", f"STREET-{STREET}", "school.reporter.1"]
+    child = {"residence_division": STREET}
+    form = {"reporter": {"class": "committee"}, "children": [child], "situations": ["living_alone"], "about": named}
+    filed = [
+        (await api.post("village.reporter.1", "/v1/reports", form, {"Idempotency-Key": key})).json() for _ in range(2)
+    ]
+    assert [one["findings"] for one in filed] == [[], []], "which codes there are is nobody's to try"
+    content = (await api.get("police.officer.1", f"/v1/cases/{filed[0]['case_id']}")).json()["content"]
+    assert content["findings"] == [
+        {"field": "about", "code": "unknown_concerned", "value": one} for one in ("unit-school-l", "police")
+    ]
+
+
 async def test_whoever_has_another_account_in_a_unit_finds_no_case_about_it_for_as_long_as_it_is_there(api, walled):
     officer, other, people = f"street-{STREET}.officer.1", "school.reporter.1", tables.people
 
