@@ -6,15 +6,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from sqlalchemy import literal, select
 
 from app.api.answers import ETAG
 from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
-from app.db.ledger import Recorded
+from app.db.ledger import KeyReused, Recorded
 from app.db.past import report_of
 from app.db.people import actors_of, units_of
 from app.db.suggestions import decide_suggestions
+from app.db.walls import stream_concerns
 from app.domain import benefit_commands as bc
 from app.domain import commands as c
 from app.domain import referral_commands as rc
@@ -207,7 +209,7 @@ async def perform(
     key: str | None, if_match: str | None, referral_id: str | None = None, duty: str | None = None,
 ) -> Done:  # fmt: skip
     """See, be allowed, record."""
-    if key and (first := await shouhu.ledger.replayed(conn, case_id, command, key, None)):
+    if key and (first := await _first(conn, shouhu, case_id, command, key)):
         return _done(first, await _shown_still(conn, shouhu, who, case_id, referral_id, duty))
     progress = await progress_of(conn, who, case_id, to_act=True)
     shown = await part(conn, who, shouhu, progress)
@@ -217,6 +219,23 @@ async def perform(
         ),
         shown,
     )
+
+
+async def _first(conn: Conn, shouhu: Shouhu, case_id: str, command: c.Command, key: str) -> Recorded | None:
+    """What the command did, if it was given with this key before. To whom the case has come to be about there is none, nor a key."""
+    try:
+        first = await shouhu.ledger.replayed(conn, case_id, command, key, None)
+    except KeyReused:
+        await _require_unconcerned(conn, command.by, case_id)
+        raise
+    if first:
+        await _require_unconcerned(conn, command.by, case_id)
+    return first
+
+
+async def _require_unconcerned(conn: Conn, who: Actor, case_id: str) -> None:
+    if (await conn.execute(select(stream_concerns(who, literal(case_id))))).scalar_one():
+        raise Refused(RefusalCode.CASE_NOT_FOUND)
 
 
 async def _shown_still(

@@ -138,6 +138,16 @@ async def test_once_declared_the_very_next_request_of_those_concerned_is_answere
     assert await found(api, "police.officer.1", case)
 
 
+async def test_whom_a_case_has_come_to_be_about_repeats_nothing_of_before_in_it(api, key):
+    case, who, headers = await a_report(api), "police.officer.2", {"Idempotency-Key": key}
+    notes, said = f"/v1/cases/{case}/notes", {"note": "已联系"}
+    assert [(await api.post(who, notes, said, headers)).status_code for _ in range(2)] == [200, 200]
+    declared = await api.post("civil.supervisor.1", f"/v1/cases/{case}/conflict", {"about": [who]})
+    assert declared.status_code == 200, declared.text
+    for body in (said, {"note": "x"}):
+        is_problem(await api.post(who, notes, body, headers), 404, "case_not_found")
+
+
 async def test_an_agency_that_sent_its_leg_away_has_left_the_case_and_may_still_repeat_its_last_word(api):
     case = await a_report(api)
     leg = await api.leg(case, "EDU")
