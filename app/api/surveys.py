@@ -1,11 +1,13 @@
 """The survey of the public: codes are handed out, whoever holds one answers without an account, and results name nobody."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import date
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Conn, Shouhu, Who
@@ -14,7 +16,7 @@ from app.api.strict import StrictRoute
 from app.db import surveys
 from app.db.audit import on_record
 from app.db.guesses import guess, key_of
-from app.db.service import SURVEY_PATH, Service
+from app.db.service import SURVEY_PATH
 from app.domain.access import Actor
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
@@ -98,12 +100,17 @@ async def invite(survey: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shou
 
 @router.post("/answers", status_code=201, operation_id="answer_survey")
 async def answer(given: FilledIn, request: Request, shouhu: Shouhu) -> Thanks:
-    """For whoever holds a code; a code that is wrong and one that was used are refused alike, and counted as guesses."""
+    """For whoever holds a code; a code that is wrong and one that was used are refused alike, and counted as guesses. Marks are read
+    before the code: a refusal of them would else say, and use nothing up, that the code is good."""
     key = key_of(shouhu.receipts, shouhu.codes, address_of(request))
 
     async def take(conn: AsyncConnection) -> Thanks | None:
-        survey = await surveys.redeem(conn, shouhu.receipts.hash(given.code))
-        return None if survey is None else await _keep(conn, shouhu, survey, given)
+        fits = _taking(await _rules(conn, shouhu), given.marks)
+        survey = await surveys.redeem(conn, shouhu.receipts.hash(given.code), fits)
+        if survey is None:
+            return None
+        await surveys.keep(conn, survey, given.marks, day_of(shouhu.ledger.clock()))
+        return Thanks()
 
     thanks = await guess(shouhu.engine, key, shouhu.codes, shouhu.ledger.clock(), take)
     if thanks is None:
@@ -111,16 +118,20 @@ async def answer(given: FilledIn, request: Request, shouhu: Shouhu) -> Thanks:
     return thanks
 
 
-async def _keep(conn: AsyncConnection, shouhu: Service, survey: str, given: FilledIn) -> Thanks:
-    """Marks that do not fit leave the code unused."""
-    spec = await _survey(conn, shouhu, survey)
-    try:
-        marks = spec.read(given.marks)
-    except ValidationError as wrong:
-        faults = [{**fault, "loc": ("body", "marks", *fault["loc"])} for fault in wrong.errors()]
-        raise RequestValidationError(faults) from None
-    await surveys.keep(conn, survey, marks, day_of(shouhu.ledger.clock()))
-    return Thanks()
+def _taking(rules: Policy, marks: Mapping[str, int]) -> list[str]:
+    """The questionnaires that these marks fit. RequestValidationError where they fit none, by the one that they are nearest to."""
+    fits, wrong = list[str](), list[list[ErrorDetails]]()
+    for spec in rules.surveys.values():
+        try:
+            spec.read(marks)
+            fits.append(spec.code)
+        except ValidationError as unfit:
+            wrong.append(unfit.errors())
+    if wrong and not fits:
+        raise RequestValidationError(
+            [{**fault, "loc": ("body", "marks", *fault["loc"])} for fault in min(wrong, key=len)]
+        )
+    return fits
 
 
 @router.get("/{survey}/results", operation_id="survey_results")

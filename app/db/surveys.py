@@ -1,6 +1,7 @@
 """Surveys, apart from all that is known of cases: invitations by the hash of their code, and answers that name nobody."""
 
 import uuid
+from collections.abc import Collection
 from datetime import date
 
 from sqlalchemy import Boolean, Column, Date, Index, String, Table, insert, select, update
@@ -38,9 +39,10 @@ async def issue(conn: AsyncConnection, survey: str, hashes: list[str], by: str, 
     await conn.execute(insert(survey_invitations), rows)
 
 
-async def redeem(conn: AsyncConnection, code_hash: str) -> str | None:
-    """The survey of a code that nobody has used before, once: two at the same moment are one."""
-    unused = update(survey_invitations).where(invitation.code_hash == code_hash, ~invitation.used)
+async def redeem(conn: AsyncConnection, code_hash: str, of: Collection[str]) -> str | None:
+    """The survey, one of these, of a code that nobody has used before, once: two at the same moment are one."""
+    mine = (invitation.code_hash == code_hash, ~invitation.used, invitation.survey.in_(of))
+    unused = update(survey_invitations).where(*mine)
     return (await conn.execute(unused.values(used=True).returning(invitation.survey))).scalar_one_or_none()
 
 

@@ -72,6 +72,10 @@ async def test_a_bad_answer_costs_no_code(api, codes):
     said = is_problem(await answer(api, codes[11], overall=9, crown=1), 422, "invalid_request")
     assert {e["at"] for e in said["errors"]} == {"/marks/overall", "/marks/crown"}
     is_problem(await answer(api, codes[11]), 422, "invalid_request")
+    untrue = await answer(api, "1111-1111-1111-1111", overall=9, crown=1)
+    assert (untrue.status_code, untrue.json()["errors"]) == (422, said["errors"]), (
+        "and tells of none whether it is good"
+    )
     assert (await answer(api, codes[11], overall=2)).status_code == 201
 
 
