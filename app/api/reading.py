@@ -1,6 +1,6 @@
 """One person's reading of one case: what several answers or parts of a page show of it is found, put on record and opened once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, RowMapping, select
@@ -12,6 +12,7 @@ from app.db import tables
 from app.db.audit import CONTENT_OF, before_reading
 from app.db.ledger import REPORTER
 from app.db.past import report_of
+from app.db.people import behind_accounts
 from app.db.service import Service
 from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
@@ -32,6 +33,8 @@ NOT_NAMED = REPORTER
 """Instead of the account and the unit of whoever filed the report."""
 HIDDEN = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
 """Parts of events that are no news to a person."""
+ABOUT = ("about", "about_by_link")
+"""Of a case and of its events: whom it is about."""
 NOTES = "notes"
 """The field of the audit for the texts that came with events."""
 PROGRESS, TIMELINE = "progress", "timeline"
@@ -111,9 +114,10 @@ class Reading:
         """What makes the same, once all that it needs is on record and read."""
         rules, part, knows_reporter = await self.rules(), await self.part(), self.may(Action.READ_REPORTER)
         content = await self._content_shown(beside, knows_reporter, named=reporter and knows_reporter)
+        behind = await self._behind()
 
         def file() -> dict[str, Any]:
-            progress, header = self.progress, part.header(self.progress)
+            progress, header = self.progress, without_those(behind, part.header(self.progress))
             return {
                 "id": progress.case_id,
                 "case_no": self.case_no,
@@ -151,15 +155,20 @@ class Reading:
 
         return shown
 
+    async def _behind(self) -> set[str]:
+        """Who is kept out of the case with an account that it is about, and is not named to whoever reads it."""
+        return await behind_accounts(self.conn, self.progress.about) if self.progress.about else set()
+
     async def timeline(self) -> list[dict[str, Any]]:
         """Who did what, when, by which clause; every rung with its planned instant and its recipients."""
         knows_reporter, rows, part = self.may(Action.READ_REPORTER), [], await self.part()
-        note_of, events = await self._notes(knows_reporter), await self._happened()
+        note_of, events, behind = await self._notes(knows_reporter), await self._happened(), await self._behind()
         for whole, note in events:
             body = part.event(whole)
             if body is None:
                 continue
-            said = {name: value for name, value in body.items() if name not in HIDDEN or isinstance(value, str)}
+            told = without_those(behind, body)
+            said = {name: value for name, value in told.items() if name not in HIDDEN or isinstance(value, str)}
             if said["kind"] == "report_filed" and not knows_reporter:
                 said |= {"by": NOT_NAMED, "behalf": None} | ({"reporter_unit": NOT_NAMED} if part.whole else {})
             clocks = (body.get(name) for name in ("finish", "accept", "clock"))
@@ -268,3 +277,11 @@ async def reading(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: s
     one = Reading(conn, who, shouhu, await found(conn, who, case_id))
     require(who, Action.READ_CASE, one.subject)
     return one
+
+
+def without_those(behind: Collection[str], told: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without these among those whom it is about."""
+    return {
+        name: [one for one in value if one not in behind] if name in ABOUT and isinstance(value, list) else value
+        for name, value in told.items()
+    }

@@ -88,6 +88,15 @@ async def units_of(conn: AsyncConnection, concerned: Collection[str]) -> tuple[s
     return tuple(sorted({one for pair in both for one in pair if one}))
 
 
+async def behind_accounts(conn: AsyncConnection, named: Collection[str]) -> set[str]:
+    """The units and local desks of the accounts among these that report for a unit: which account is whose is nobody's to know."""
+    people = tables.people.c
+    theirs = select(people.unit, people.desk, people.agency).where(people.id.in_(named), people.unit.is_not(None))
+    rows = (await conn.execute(theirs)).all()
+    desks = {row.desk for row in rows if Agency(row.agency).is_territorial}
+    return {row.unit for row in rows} | desks
+
+
 async def unknown_among(conn: AsyncConnection, named: Collection[str]) -> list[str]:
     """Those of these that are the code of nobody: no account, unit, desk or agency, also none of before."""
     people, known = tables.people.c, {agency.value for agency in Agency}

@@ -177,6 +177,21 @@ async def test_declared_of_a_person_it_reaches_the_unit_and_not_a_whole_authorit
     assert not await found(api, "village.colleague.1", case)
 
 
+@pytest.mark.parametrize("when", ["reported", "declared"])
+async def test_of_an_account_that_reports_for_a_unit_nobody_is_told_the_unit_that_is_kept_out_with_it(api, when):
+    who, unit, case = "kindergarten.reporter.1", "unit-kindergarten-1", tables.cases.c
+    one = await a_report(api, about=[who] if when == "reported" else [])
+    if when == "declared":
+        declared = await api.post("civil.supervisor.1", f"/v1/cases/{one}/conflict", {"about": [who]})
+        assert declared.status_code == 200, declared.text
+    async with api.service.engine.connect() as conn:
+        assert unit in (await conn.execute(select(case.about).where(case.id == one))).scalar_one()
+    assert (await api.progress(one))["about"] == [who]
+    for path in ("", "/timeline"):
+        said = (await api.get("civil.supervisor.1", f"/v1/cases/{one}{path}")).text
+        assert (who in said, unit in said) == (True, False), path
+
+
 async def test_a_committee_keeps_no_case_of_its_own_people_whenever_they_were_named(api):
     """By a declaration, and where the case was about them before the desk went with the unit."""
     of_village, desk = {"residence_division": "110106101"}, "COMM-110106101"
