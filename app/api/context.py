@@ -19,7 +19,7 @@ from app.db.audit import before_reading
 from app.db.keys import PREFIX
 from app.db.people import actor_by_key, actor_by_session, actor_by_token, deputy
 from app.db.service import Service
-from app.db.walls import OF_ONE, WIDELY, concerns, of_one_thing, through_the_door
+from app.db.walls import OF_ONE, WIDELY, child_concerns, concerns, of_one_thing, through_the_door
 from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, may, scope
 from app.domain.case_no import case_no
 from app.domain.disclosure import Told, told_to
@@ -152,6 +152,12 @@ def is_kept() -> ColumnElement[bool]:
 def unconcerned(who: Actor, case_id: ColumnElement[str]) -> ColumnElement[bool]:
     """The case behind a row of a desk, a unit or a person is not about the actor."""
     return not_(concerns(who, case_id))
+
+
+def unconcerned_by_watch(who: Actor) -> ColumnElement[bool]:
+    """Neither the case behind a watch nor any of the child's, or of who is the same child, is about the actor."""
+    watch = tables.watches.c
+    return and_(unconcerned(who, watch.case_id), not_(child_concerns(who, watch.child_id)))
 
 
 def at_desk_of(who: Actor, desk: ColumnElement[str]) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.communities import Community, placed_in
-from app.api.context import Conn, Who, at_desk_of, unconcerned
+from app.api.context import Conn, Who, at_desk_of, unconcerned_by_watch
 from app.api.need import Lens, look
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -48,7 +48,7 @@ async def due_visits(
     watch = tables.watches.c
     stored = [name for name in WatchRow.model_fields if name in watch]
     query = select(*(watch[name] for name in stored), watch.progress)
-    query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     query = query.where(func.jsonb_array_length(watch.progress["warnings"]) > 0) if warned else query
     query = query.where(await placed_in(conn, who, watch.community, community))
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
@@ -69,7 +69,7 @@ async def due_visits(
 async def due_visit(watch_id: str, conn: Conn, who: Who) -> DueVisit:
     """The same of one child; to whoever does not watch it there is none."""
     watch = tables.watches.c
-    mine = at_desk_of(who, watch.desk), unconcerned(who, watch.case_id), watch.is_open
+    mine = at_desk_of(who, watch.desk), unconcerned_by_watch(who), watch.is_open
     row = (await conn.execute(select(tables.watches).where(watch.id == watch_id, *mine))).mappings().one_or_none()
     if row is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)

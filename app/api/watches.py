@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select, true
 from app.api.answers import ETAG
 from app.api.children import found_of, rules_of
 from app.api.communities import Community, placed_in
-from app.api.context import Conn, Shouhu, Who, at_desk_of, unconcerned
+from app.api.context import Conn, Shouhu, Who, at_desk_of, unconcerned_by_watch
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
@@ -177,7 +177,7 @@ async def watches(
     watch = tables.watches.c
     stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at", "returns_on")]
     query = select(*(watch[name] for name in stored), watch.progress)
-    query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     query = query.where(await placed_in(conn, who, watch.community, community))
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     return Page(items=[row_of(one) for one in page.items], next=page.next)
@@ -212,7 +212,7 @@ async def offered_watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Li
     watch = tables.watches.c
     stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at", "returns_on")]
     query = select(*(watch[name] for name in stored), watch.progress)
-    query = query.where(watch.is_open, at_desk_of(who, watch.offered_to), unconcerned(who, watch.case_id))
+    query = query.where(watch.is_open, at_desk_of(who, watch.offered_to), unconcerned_by_watch(who))
     page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     return Page(items=[row_of(one) for one in page.items], next=page.next)
 
@@ -225,7 +225,7 @@ async def take_watch(
     """接收: the visits are the caller's desk's from now on, each due when it was due."""
     watch = tables.watches.c
     offer = or_(at_desk_of(who, watch.offered_to), at_desk_of(who, watch.desk))
-    query = select(watch.id, through_the_door()).where(watch.id == watch_id, offer, unconcerned(who, watch.case_id))
+    query = select(watch.id, through_the_door()).where(watch.id == watch_id, offer, unconcerned_by_watch(who))
     if (await conn.execute(query)).scalar() is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     return await _perform(
@@ -358,7 +358,7 @@ async def end_watch(
 async def _at_its_desk(conn: Conn, who: Who, watch_id: str) -> None:
     """Only the staff of the desk that watches; to all others there is no such watch."""
     watch = tables.watches.c
-    own = and_(watch.id == watch_id, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    own = and_(watch.id == watch_id, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     desk = (await conn.execute(select(watch.desk, through_the_door()).where(own))).scalar()
     if desk is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from app.api import children, communities, need, visits, watches
-from app.api.context import Conn, Shouhu, at_desk_of, unconcerned
+from app.api.context import Conn, Shouhu, at_desk_of, unconcerned_by_watch
 from app.db import tables
 from app.db.service import Service
 from app.db.vault import vault_of
@@ -92,7 +92,7 @@ def _due(who: Actor) -> Select[Any]:
     watch = tables.watches.c
     mine = select(watch.id).where(watch.is_open, at_desk_of(who, watch.desk))
     mine = mine.where(watch.visit_due_at <= func.clock_timestamp() + SOON)
-    return mine.where(unconcerned(who, watch.case_id))
+    return mine.where(unconcerned_by_watch(who))
 
 
 ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, on_phone=2, place=2))
@@ -126,7 +126,7 @@ async def due(
 async def _unplaced(conn: AsyncConnection, who: Actor) -> int:
     """How many children stand in no community's list, up to a hundred."""
     watch = tables.watches.c
-    query = select(watch.id).where(watch.is_open, at_desk_of(who, watch.desk), unconcerned(who, watch.case_id))
+    query = select(watch.id).where(watch.is_open, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     nowhere = await communities.placed_in(conn, who, watch.community, communities.UNPLACED)
     return (
         await conn.execute(select(func.count()).select_from(query.where(nowhere).limit(100).subquery()))

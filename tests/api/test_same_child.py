@@ -6,10 +6,13 @@ from sqlalchemy import select
 from app.db import tables
 from app.db.joining import watched_as
 from app.domain.access import ENGINE
+from app.domain.belonging import Belong
+from app.domain.child_file import file_id
+from app.domain.handover import OfferWatch
 from app.domain.terms import Grade
 from app.domain.watch import EndReason, Watch, watch_id
 from app.domain.watch_work import EndWatch
-from tests.api.test_ledgers import book, of
+from tests.api.test_ledgers import book, of, watched
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
 
@@ -195,3 +198,31 @@ async def test_strangers_and_the_same_person_decide_nothing(api, twice):
     rejected = await api.post(HEAD, f"{path}/reject", {"reason": "not_confirmed"})
     assert rejected.status_code == 200, rejected.text
     assert (await api.get(COMMITTEE, f"/v1/children/{loose}")).json()["id"] == loose
+
+
+async def test_who_a_case_of_the_same_child_is_about_has_a_list_of_visits_without_that_child(api):
+    """The wall hides the child's file from that desk: its list failed as a whole, for all children whom it watches."""
+    other, mine = await child_of(api), await child_of(api)
+    coming = await watched(api, division="110106025")
+    about = await api.report(children=[{"residence_division": DIVISION}], about=[f"COMM-{DIVISION}"])
+    same = (await api.progress(about["case_id"]))["children"][0]["id"]
+    ledger = api.service.ledger
+    async with api.service.engine.begin() as conn:
+        await ledger.record(conn, watch_id(coming), OfferWatch(by=ENGINE, division=DIVISION))
+
+    async def seen(path):
+        answer = await api.get(COMMITTEE, f"/v1/{path}?limit=200")
+        assert answer.status_code == 200, answer.text
+        return {row["child_id"] for row in answer.json()["items"]} & {mine, other, coming}
+
+    lists = ("visits", "watches", "watches/offered")
+    assert [await seen(path) for path in lists] == [{mine, other}, {mine, other}, {coming}]
+    async with api.service.engine.begin() as conn:
+        for child in (same, coming):
+            belong = Belong(by=ENGINE, child_id=child, division=DIVISION, primary=mine)
+            await ledger.begin(conn, file_id(child), belong)
+    assert [await seen(path) for path in lists] == [{other}, {other}, set()]
+    is_problem(await api.get(COMMITTEE, f"/v1/visits/{watch_id(mine)}"), 404, "case_not_found")
+    for path in (f"{watch_id(mine)}/visits", f"{watch_id(coming)}/take"):
+        body = {"finding": "well"} if path.endswith("visits") else {}
+        is_problem(await api.post(COMMITTEE, f"/v1/watches/{path}", body), 404, "case_not_found")
