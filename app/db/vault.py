@@ -90,9 +90,11 @@ class MasterKeys(Protocol):
         ...
 
 
-def seal(secret: bytes, plain: bytes, place: str, algorithm: Algorithm = Algorithm.AES) -> bytes:
-    """Version, nonce, ciphertext and tag; `place` is authenticated with it."""
-    nonce, version = os.urandom(NONCE), VERSIONS[algorithm]
+def seal(
+    secret: bytes, plain: bytes, place: str, algorithm: Algorithm = Algorithm.AES, nonce: bytes | None = None
+) -> bytes:
+    """Version, nonce, ciphertext and tag; `place` is authenticated with it. No `nonce` serves two texts under one key."""
+    nonce, version = nonce or os.urandom(NONCE), VERSIONS[algorithm]
     if algorithm is Algorithm.AES:
         body = AESGCM(secret).encrypt(nonce, plain, place.encode())
     else:
@@ -219,8 +221,9 @@ class Vault:
         return self.master.mac(f"digest|{hashed}".encode()).hex()
 
     def word(self, said: str, place: str) -> str:
-        """An opaque word that only this service makes and reads."""
-        return base64.urlsafe_b64encode(seal(self._words, said.encode(), place, self.algorithm)).decode()
+        """An opaque word that only this service makes and reads; the same for the same text, whose mark is its nonce."""
+        nonce = self.master.mac(f"nonce|{place}|{said}".encode())[:NONCE]
+        return base64.urlsafe_b64encode(seal(self._words, said.encode(), place, self.algorithm, nonce)).decode()
 
     def said(self, word: str, place: str) -> str:
         """What an opaque word says; raises ValueError for any that was not made for this place."""

@@ -63,7 +63,7 @@ def possible(progress: Progress, *, was_placed: bool) -> Iterator[Possible]:
 
 def paper_no(case_no: str, paper: Paper, progress: Progress, leg: Referral | None) -> str:
     """WB-2026-000123-转POLICE-02: the same paper of the same leg has the same number however often it is made; it counts the legs of the
-    desk alone, for of the others' the desk may not be told."""
-    own = [one.id for one in progress.referrals if leg and one.desk == leg.desk]
-    place = f"{leg.desk}-{own.index(leg.id) + 1:02}" if leg else ""
+    agency alone, for of the others' a desk may not be told."""
+    own = [one.id for one in progress.referrals if leg and one.agency == leg.agency]
+    place = f"{leg.agency}-{own.index(leg.id) + 1:02}" if leg else ""
     return f"{case_no}-{MARKS[paper]}{place}"

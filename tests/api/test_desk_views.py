@@ -44,7 +44,8 @@ async def test_views_are_kept_by_each_for_themselves_and_one_is_the_default(api)
     assert await names(POLICE) == [("紧急", True)]
     async with api.service.engine.begin() as conn:
         assert "紧急" not in (await conn.execute(select(tables.saved_views.c.name))).scalars().all()
-        row = (await conn.execute(select(tables.saved_views))).mappings().one()
+        of_police = select(tables.saved_views).where(tables.saved_views.c.person_id == POLICE)
+        row = (await conn.execute(of_police)).mappings().one()
         many = [{**row, "id": f"view-{n}"} for n in range(20)]
         await conn.execute(tables.saved_views.insert(), many)
     is_problem(await api.post(POLICE, "/v1/task-views", {"name": "又一个"}), 409, "too_many_views")

@@ -12,15 +12,14 @@ from sqlalchemy import delete, select
 from app import documents
 from app.api import overview
 from app.api.context import SESSION
-from app.db import tables
+from app.db import tables, versions
 from app.db.accounts import begin_session
 from app.db.findings import rebuild_tasks
-from app.db.versions import keep, seal
 from app.domain import commands as c
 from app.domain.access import ENGINE
 from app.domain.working_time import BEIJING, day_of
 from tests.actors import at_desk
-from tests.api.drafts import days, pack
+from tests.api.drafts import pack
 from tests.api.test_need import routes
 from tests.api.test_reports import is_problem
 from tests.api.test_stalled import later, rows_of
@@ -232,11 +231,20 @@ FOREVER = "2100-01-01T00:00:00Z"
 
 @pytest.fixture
 async def as_shipped(api, version):
-    """The rules as they ship in force: those that other tests publish tell some desks all of a case."""
-    files, today = pack(version, effective=days(0))["files"], day_of(datetime.now(UTC))
+    """The rules as they ship in force, also on the days ahead: those that other tests publish tell some desks all of a case."""
+    row, today = versions.policy_versions.c, day_of(datetime.now(UTC))
+    ahead = select(row.effective_from).distinct().where(row.approved_by.is_not(None), row.effective_from > today)
     async with api.service.engine.begin() as conn:
-        await keep(conn, version, "", today, files, at_desk("CIVIL"), datetime.now(UTC))
-        await seal(conn, version, at_desk("CONF"), datetime.now(UTC))
+        coming = (await conn.execute(ahead)).scalars().all()
+        for day in (today, *coming):
+            name = version if day == today else f"{version}-{day}"
+            await versions.keep(
+                conn, name, "", day, pack(name, effective=day)["files"], at_desk("CIVIL"), datetime.now(UTC)
+            )
+            await versions.seal(conn, name, at_desk("CONF"), datetime.now(UTC))
+    yield
+    async with api.service.engine.begin() as conn:
+        await conn.execute(delete(versions.policy_versions).where(row.version.like(f"{version}-%")))
 
 
 async def stalling(api, person, case):
