@@ -19,6 +19,7 @@ from app.db.linked import REACHES_OTHERS, keep_apart, lock_together, require_ove
 from app.db.people import is_about_reporter
 from app.db.rules import Rules
 from app.db.streams import CASE, ROUND, Kind, kind_of, progress_of, stream_row
+from app.db.suggestions import is_last_suggested
 from app.db.vault import DataKey, Destroyed, vault_of
 from app.domain import commands as c
 from app.domain import events as e
@@ -288,7 +289,8 @@ class Ledger(Rules):
         for event in events:
             match event:
                 case e.ReportLinked(primary=primary, procedures=owed):
-                    follow = c.AddFollower(by=ENGINE, case_id=after.case_id, procedures=owed)
+                    last = await is_last_suggested(conn, primary, after.case_id)
+                    follow = c.AddFollower(by=ENGINE, case_id=after.case_id, procedures=owed, settles=last)
                     added = await self.record(conn, primary, follow, now=now)
                     await keep_apart(self, conn, primary, now)
                     await self._follow(conn, after.case_id, added.progress, now)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, select, union, update
+from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, or_, select, union, update
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -111,19 +111,30 @@ def suggestion_row(case_id: str, other: str, match: Match) -> dict[str, Any]:
     return {"case_id": case_id, "other_id": other, "score": match.score, "reasons": reasons, "state": "open"}
 
 
+async def is_last_suggested(conn: AsyncConnection, case_id: str, other: str) -> bool:
+    """Whether the case has nothing else to be compared with than this other."""
+    table = tables.suggestions.c
+    waiting = select(table.other_id).where(table.case_id == case_id, table.state == "open")
+    return set((await conn.execute(waiting)).scalars()) == {other}
+
+
 async def decide_suggestions(conn: AsyncConnection, case_id: str, command: c.Command) -> None:
-    """What a person's decision means for the suggestions of a case: linked, or cleared, also when a link was a mistake."""
+    """What a person's decision means for the suggestions of a case: linked, or cleared, also when a link was a mistake; a link is one of
+    both cases, whichever of them was said to be like the other."""
     table = tables.suggestions
     of_case = update(table).where(table.c.case_id == case_id)
     match command:
         case c.LinkReport(primary=primary):
-            chosen = of_case.where(table.c.other_id == primary)
-            await conn.execute(chosen.values(state="linked", decided_by=command.by.person_id))
+            pair = update(table).where(
+                table.c.case_id.in_((case_id, primary)), table.c.other_id.in_((case_id, primary))
+            )
+            await conn.execute(pair.values(state="linked", decided_by=command.by.person_id))
         case c.ClearDuplicate():
             undecided = of_case.where(table.c.state == "open")
             await conn.execute(undecided.values(state="cleared", decided_by=command.by.person_id))
-        case c.UnlinkReport():
-            linked = of_case.where(table.c.state == "linked")
+        case c.UnlinkReport():  # what follows another is followed by none
+            of_both = update(table).where(or_(table.c.case_id == case_id, table.c.other_id == case_id))
+            linked = of_both.where(table.c.state == "linked")
             await conn.execute(linked.values(state="cleared", decided_by=command.by.person_id))
         case _:
             pass

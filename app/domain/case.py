@@ -234,7 +234,8 @@ def _add_follower(progress: Progress, command: c.AddFollower, policy: Policy, no
     require_unsealed(progress.sealed_for)
     if missing := policy.lacks((), tuple(map(step_of, command.procedures))):
         raise Refused(RefusalCode.POLICY_UNFIT, rows=list(missing))
-    added = e.FollowerAdded(**signed(command.by, now), case_id=command.case_id)
+    settles = command.settles and progress.possible_duplicate
+    added = e.FollowerAdded(**signed(command.by, now), case_id=command.case_id, settles=settles)
     return (added, *taken_over(progress, policy, now, command.procedures))
 
 

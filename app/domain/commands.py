@@ -184,10 +184,12 @@ class UnlinkReport(Command):
 
 
 class AddFollower(Command):
-    """The other side of a link; `procedures` are the steps that the linked case owed."""
+    """The other side of a link; `procedures` are the steps that the linked case owed; it `settles` what this one was compared for, if
+    that was the last to be compared."""
 
     case_id: str
     procedures: tuple[str, ...] = ()
+    settles: bool = False
 
 
 class RemoveFollower(Command):

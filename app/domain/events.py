@@ -267,6 +267,8 @@ class FollowerAdded(Fact):
 
     kind: Literal["follower_added"] = "follower_added"
     case_id: str
+    settles: bool = False
+    """It was the last that this case had to be compared with, so nothing waits for that any more."""
 
 
 class FollowerRemoved(Fact):

@@ -204,21 +204,22 @@ def _of_link(progress: Progress, event: e.Event) -> Change:
         case e.ReportLinked(primary=primary):
             return {"linked_to": primary}
         case e.ReportUnlinked() | e.DuplicateCleared():
-            happened = progress.happened
-            if "duplicate_cleared" not in happened:
-                happened = (*happened, "duplicate_cleared")
             return {
-                "linked_to": None, "possible_duplicate": False, "happened": happened, **_without_followed(progress),
-                **_open_again(progress),
+                "linked_to": None, **_compared(progress), **_without_followed(progress), **_open_again(progress),
             }  # fmt: skip
         case e.DuplicateSuspected():
             return {"possible_duplicate": True}
-        case e.FollowerAdded(case_id=follower):
-            return {"followers": (*progress.followers, follower)}
+        case e.FollowerAdded(case_id=follower, settles=settles):
+            return {"followers": (*progress.followers, follower), **(_compared(progress) if settles else {})}
         case e.FollowerRemoved(case_id=follower):
             return {"followers": tuple(f for f in progress.followers if f != follower)}
         case _:
             return {}
+
+
+def _compared(progress: Progress) -> Change:
+    """It goes on by itself, so the search that waited for the comparison begins here."""
+    return {"possible_duplicate": False, "happened": tuple(dict.fromkeys((*progress.happened, "duplicate_cleared")))}
 
 
 def _of_benefit(progress: Progress, event: e.Event) -> Change:

@@ -148,9 +148,12 @@ ON_CASE: dict[str, Ask] = {
         (
             Asked(
                 "primary",
-                ("并入哪一案件", "The other case"),
+                ("与哪一案件并案", "The other case"),
                 "suggested",
-                hint=("先在“疑似重复”中对照两份报告", "Compare the two under Duplicates first"),
+                hint=(
+                    "先在“疑似重复”中对照两份报告；所选案件的报告较晚时，由其并入本案",
+                    "Compare the two under Duplicates first; where the other report is the later one, it follows this case.",
+                ),
             ),
         ),
         ("理由", "The reasons"),

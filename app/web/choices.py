@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import cases, deputies
-from app.api.context import numbers_of
-from app.db import people
+from app.api.context import numbers_of, visible
+from app.db import people, tables
 from app.domain.terms import Agency
 from app.web.asks import Ask
 from app.web.case import Opened
@@ -47,6 +48,13 @@ async def _suggested(conn: AsyncConnection, case: Opened, leg_id: str, chosen: s
     found = [one["other_id"] for one in await cases.suggested_duplicates(case.id, conn, case.who)]
     numbers = await numbers_of(conn, [*found, *([chosen] if chosen else [])])
     return [(other, (numbers[other], numbers[other])) for other in dict.fromkeys((chosen, *found)) if other in numbers]
+
+
+async def is_later(conn: AsyncConnection, case: Opened, other: str) -> bool:
+    """Whether the other report came after this one; of a case that the person may not see it is not told."""
+    filed = select(tables.cases.c.filed_at).where(tables.cases.c.id == other, visible(case.who))
+    at = (await conn.execute(filed)).scalar()
+    return at is not None and at > case.progress.filed_at
 
 
 async def _concerned(conn: AsyncConnection, case: Opened, leg_id: str, chosen: str) -> Groups:

@@ -127,11 +127,20 @@ async def on_case(case_id: str, verb: str, request: Request, conn: Conn, who: Si
     case = await opened(conn, who, shouhu, case_id)
     if verb not in CASE_ASKS:
         raise HTTPException(404)
+    if verb == "link" and (later := await _later(request, conn, case)):
+        return RedirectResponse(f"/cases/{later}/do/link?primary={case.id}", 303, headers=STRICT)
     command, action = ON_CASE[verb]
     about = {"duty": "answer_outcome"} if action is Action.ANSWER_REPORTER else {}
     return await _answer(
         request, conn, shouhu, Doing(case, CASE_ASKS[verb], command, action, {}, about, case.path), verb
     )
+
+
+async def _later(request: Request, conn: AsyncConnection, case: Opened) -> str | None:
+    """The case that was chosen, if its report is the later one: it follows this one then, which goes on with all that is under way."""
+    typed = await request.form() if request.method == "POST" else request.query_params
+    chosen = str(typed.get("primary") or "")
+    return chosen if chosen and not typed.get("keep") and await choices.is_later(conn, case, chosen) else None
 
 
 async def _over(request: Request, back: str) -> Response:

@@ -83,9 +83,18 @@ async def test_that_a_case_is_about_somebody_is_not_told_by_a_later_report_that_
     assert told == {
         (concerned, later): nothing, (colleague, later): nothing, (colleague, hidden): (True, True, [later], False),
     }  # fmt: skip
-    done = await api.post(colleague, f"/v1/cases/{hidden}/link", {"primary": later})
+    under_way = await api.progress(hidden, colleague)
+    done = await api.post(colleague, f"/v1/cases/{later}/link", {"primary": hidden})
     assert done.status_code == 200, done.text
     is_problem(await api.get(concerned, f"/v1/cases/{later}"), 404, "case_not_found")
+    now = await api.progress(hidden, colleague)
+    assert now["referrals"] == under_way["referrals"], "the earlier case goes on with all that is under way"
+    still = [duty["code"] for duty in under_way["duties"] if duty["is_open"] and duty["code"] != "duplicate_check"]
+    assert [duty["code"] for duty in now["duties"] if duty["is_open"]] == still
+    assert (now["possible_duplicate"], now["followers"]) == (False, [later])
+    assert (await api.get(colleague, f"/v1/cases/{hidden}/suggestions")).json()[0]["state"] == "linked"
+    assert (await api.post(colleague, f"/v1/cases/{later}/unlink")).status_code == 200
+    assert (await api.get(colleague, f"/v1/cases/{hidden}/suggestions")).json()[0]["state"] == "cleared"
     other = child(birth_date="2016-07-09")
     of_school = (await api.report(children=[other], about=["unit-school-1"]))["case_id"]
     like_it = (await api.report("hotline.reporter.1", children=[other]))["case_id"]

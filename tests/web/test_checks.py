@@ -2,7 +2,7 @@
 
 import re
 
-from tests.web.seeded import verify
+from tests.web.seeded import POLICE, report, verify
 
 DIVISION = "110106004"
 COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
@@ -71,3 +71,19 @@ async def test_a_registration_that_may_be_a_double_is_compared_before_it_is_veri
     assert (unseen.status_code, 'id="alike-error"' in unseen.text) == (409, True)
     assert (await street.post(path, data=passes | unclear)).status_code == 303
     assert (await people.get(STREET, f"/v1/children/{child}"))["watch"]["grade"] == "high"
+
+
+async def test_from_the_page_of_the_earlier_report_the_later_one_is_linked_to_it(as_person, people):
+    form = {**report("司徒小禾（化名）"), "about": ["police.officer.2"]}
+    earlier = (await people.post("school.reporter.1", "/v1/reports", form))["case_id"]
+    later = (await people.post("school.reporter.1", "/v1/reports", report("司徒小禾（化名）")))["case_id"]
+    officer = await as_person(POLICE)
+    assert "是同一情况，另一案并入本案" in (await officer.get(f"/cases/{earlier}/duplicates/{later}")).text
+    asked = await officer.post(f"/cases/{earlier}/do/link", data={"primary": later, "note": "同一情况", "go": "yes"})
+    assert asked.status_code == 303
+    assert f'value="{earlier}" selected' in (await officer.get(asked.headers["location"])).text
+    said = {"primary": earlier, "note": "同一情况", "go": "yes"}
+    done = await officer.post(asked.headers["location"], data=said)
+    assert done.headers["location"] == f"/cases/{later}?done=link"
+    stands = (await people.get("civil.supervisor.1", f"/v1/cases/{earlier}"))["progress"]
+    assert (stands["linked_to"], stands["followers"]) == (None, [later])
