@@ -29,7 +29,7 @@ from app.api.compliance import make_yearly
 from app.bookkeeper import Bookkeeper
 from app.db import form_drafts
 from app.db.beats import beat
-from app.db.colleagues import keep_colleagues_out
+from app.db.colleagues import give_to_others, keep_colleagues_out
 from app.db.drafts import forget
 from app.db.ledger import Ledger
 from app.db.linked import keep_all_apart
@@ -148,6 +148,7 @@ async def _reconcile(reconciler: Reconciler, engine: AsyncEngine, ledger: Ledger
             findings = await reconciler.run_once()
             await keep_colleagues_out(engine, ledger)
             await keep_all_apart(engine, ledger)
+            await give_to_others(engine, ledger)
             if moved or findings:
                 log.info("reconciled", brought_home=len(moved), findings=len(findings))
         except Exception as failure:  # tried again next time; a failing check must not end the worker

@@ -256,6 +256,10 @@ async def on_time(
     return [Rate.model_validate({**row, "rate": round(row["on_time"] / row["due"], 4)}) for row in rows]
 
 
+FOR_OVERSIGHT = (Fault.LINK_STANDS_OPEN.value, Fault.DESK_CONCERNED.value)
+"""What alone says that a case is about somebody who handles cases."""
+
+
 @router.get("/findings", operation_id="findings")
 async def findings(
     conn: Conn, who: Who, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
@@ -278,7 +282,7 @@ async def findings(
         .outerjoin(tables.cases, case.id == of_case)
         .where(or_(visible(who), of_no_case), found.c.ended_at.is_not(None) if ended else found.c.ended_at.is_(None))
         .where(not_(stream_concerns(who, stream)))
-        .where(true() if who.oversees_district else found.c.problem != Fault.LINK_STANDS_OPEN.value)
+        .where(true() if who.oversees_district else found.c.problem.not_in(FOR_OVERSIGHT))
     )
     return await page_of(conn, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)
 

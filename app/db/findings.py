@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.changes import Changes
+from app.db.joining import ANY, CONCERNED
 from app.db.ledger import CHANNEL
 from app.db.projections import task_rows
 from app.domain.access import STAFF
@@ -65,6 +66,9 @@ _QUERIES: dict[Fault, str] = {
             from tasks t join cases c on c.id = t.case_id where c.is_open and t.is_open)
         select id from ((table owed except table listed) union (table listed except table owed)) as differing
         group by id""",
+    Fault.DESK_CONCERNED: f"""
+        select t.case_id from tasks t join cases c on c.id = t.case_id where t.is_open and c.is_open and c.linked_to is null
+        and c.about && array[t.desk, split_part(t.desk, '-', 1)]::varchar[] union {CONCERNED.format(which=ANY)}""",
     Fault.EMERGENCY_UNREVIEWED: """
         select distinct case_id from emergency_reads where reviewed_at is null and review_by < :now""",
     Fault.LINK_STANDS_OPEN: """

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -18,7 +18,7 @@ from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.belonging import Belong
 from app.domain.child_file import ChildFile, file_id
 from app.domain.child_terms import FileField
-from app.domain.handover import OfferWatch, PlaceWatch
+from app.domain.handover import OF_STREET, MoveWatch, OfferWatch, PlaceWatch
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
 from app.domain.terms import CloseReason, Grade
@@ -28,8 +28,15 @@ from app.domain.watch_work import BeginWatch, EndWatch, ResumeWatch, SuspendWatc
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
 
-STREET = len("110106001")
-"""Digits of a street's division; the district's own has fewer."""
+BEHIND = """select w.id, w.desk, c.about from cases c join watches w on w.case_id = c.id where w.is_open and {which}
+  union all select w.id, w.desk, c.about from cases c join children k on k.case_id = c.id
+  join watches w on w.child_id = any (shouhu_family(k.id)) where w.is_open and {which}"""
+CONCERNED = f"select distinct id from ({BEHIND}) behind where about && array[desk, split_part(desk, '-', 1)]::varchar[]"
+"""Open watches at a desk that a case of the child, or of who is the same child, is about; by walls that desk does not see them."""
+ANY, ONE = "cardinality(c.about) > 0", "c.id = :case_id"
+ABOUT = text("""select distinct unnest(c.about) from cases c
+  where c.id in (select k.case_id from children k where k.id = any (shouhu_family(:child)))
+  or c.id = (select w.case_id from watches w where w.child_id = :child)""")
 
 
 async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, now: datetime) -> None:
@@ -66,7 +73,7 @@ async def _watch_by(
         if strictest((grade, watch.grade)) is watch.grade:
             return
         division = watch.division
-    begin = BeginWatch(by=ENGINE, child_id=one, division=division, grade=grade)
+    begin = BeginWatch(by=ENGINE, child_id=one, division=division, grade=grade, about=await _about(conn, one))
     await ledger.begin(conn, watch_id(one), begin, now=now)
 
 
@@ -85,7 +92,8 @@ async def moved(ledger: "Ledger", conn: AsyncConnection, child: str, division: s
     watch = await _watch(conn, await watched_as(conn, child))
     if watch and watch.is_open and watch.division != division and len(division) == len(watch.division):
         with suppress(Refused):
-            await ledger.record(conn, watch.watch_id, OfferWatch(by=ENGINE, division=division), now=now)
+            offer = OfferWatch(by=ENGINE, division=division, about=await _about(conn, watch.child_id))
+            await ledger.record(conn, watch.watch_id, offer, now=now)
 
 
 async def placed(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:
@@ -131,8 +139,33 @@ async def _begin(conn: AsyncConnection, child: str, case: Progress) -> BeginWatc
     else:
         file = tables.child_files.c
         known = (await conn.execute(select(file.division).where(file.child_id == child))).scalar_one_or_none()
-        division = known if known and len(known) == STREET else case.division
-    return BeginWatch(by=ENGINE, child_id=child, case_id=case.case_id, division=division, grade=case.grade)
+        division = known if known and len(known) == OF_STREET else case.division
+    about = (*case.about, *await _about(conn, child))
+    return BeginWatch(by=ENGINE, child_id=child, case_id=case.case_id, division=division, grade=case.grade, about=about)
+
+
+async def away(ledger: "Ledger", conn: AsyncConnection, watches: Iterable[str], now: datetime) -> None:
+    """Those of these that lie at a desk which a case of the child is about go to one that none is about; one that was offered to another
+    street is offered again."""
+    for one in watches:
+        child = child_of(one)
+        about, watch = await _about(conn, child), await _watch(conn, child)
+        with suppress(Refused):
+            await ledger.record(conn, one, MoveWatch(by=ENGINE, about=about), now=now)
+            if watch and watch.handover:
+                again = OfferWatch(by=ENGINE, division=watch.handover.division, about=about)
+                await ledger.record(conn, one, again, now=now)
+
+
+async def watched_by_concerned(conn: AsyncConnection, case_id: str | None = None) -> list[str]:
+    """The open watches whose desk may not see the child; on wish for the sake of this case alone."""
+    query = CONCERNED.format(which=ONE if case_id else ANY)
+    return list((await conn.execute(text(query), {"case_id": case_id} if case_id else {})).scalars())
+
+
+async def _about(conn: AsyncConnection, child: str) -> tuple[str, ...]:
+    """Whom the cases behind the watch over the child are about."""
+    return tuple(sorted((await conn.execute(ABOUT, {"child": child})).scalars()))
 
 
 async def watched_as(conn: AsyncConnection, child: str) -> str:

@@ -1,5 +1,6 @@
 """A watched child moves to another street: its watch is offered there, and stays where it is until that desk has accepted it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,15 +13,26 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
 from app.domain.visit import WatchFact
 
+OF_STREET = len("110106001")
+"""Digits of a street's division; the district's own has fewer."""
+
 
 class OfferWatch(Command):
-    """The service offers it once the new residence counts."""
+    """The service offers it once the new residence counts; not to whom a case of the child is about."""
 
     division: str
+    about: tuple[str, ...] = ()
 
 
 class TakeWatch(Command):
     """接收: the desk of the new residence accepts the child."""
+
+
+class MoveWatch(Command):
+    """The service takes it from a desk that a case of the child is about, which may not see the child; `about` are all whom these are
+    about."""
+
+    about: tuple[str, ...]
 
 
 class PlaceWatch(Command):
@@ -62,11 +74,32 @@ class Handover(Frozen):
     clock: Clock
 
 
+def desk_to_watch(division: str, about: Collection[str] = ()) -> str:
+    """The committee of the street; where a case of the child is about it, its street office, else civil affairs, else the joint conference
+    office. Where all of these are concerned it is the committee again, for then the board says so and people decide."""
+    office = (Agency.STREET,) if len(division) == OF_STREET else ()
+    desks = [desk_of(agency, division) for agency in (Agency.COMM, *office, Agency.CIVIL, Agency.CONF)]
+    return next((desk for desk in desks if not is_about(desk, about)), desks[0])
+
+
+def is_about(desk: str, about: Collection[str]) -> bool:
+    """Whether cases that are about these are about this desk."""
+    return not {desk, desk.partition("-")[0]}.isdisjoint(about)
+
+
+def moved_away(division: str, desk: str, command: MoveWatch, head: dict[str, Any]) -> WatchTaken:
+    """At once, for nobody at the old desk may visit any more."""
+    to = desk_to_watch(division, command.about) if is_about(desk, command.about) else desk
+    if to == desk or is_about(to, command.about):
+        raise Refused(RefusalCode.ALREADY_DONE)
+    return WatchTaken(**head, division=division, desk=to, from_desk=desk)
+
+
 def offered(
     desk: str, handover: Handover | None, command: OfferWatch, policy: Policy, now: datetime, head: dict[str, Any]
 ) -> WatchOffered:
-    """To the committee of the new street; nothing is offered twice, nor to who has it."""
-    to = desk_of(Agency.COMM, command.division)
+    """To the committee of the new street, or who watches in its place; nothing is offered twice, nor to who has it."""
+    to = desk_to_watch(command.division, command.about)
     if to == (handover.desk if handover else desk):
         raise Refused(RefusalCode.ALREADY_DONE)
     clock = Clock.start(policy.time("accept", urgent=False), now, policy.calendar)

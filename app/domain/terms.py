@@ -338,6 +338,11 @@ class Fault(Term):
         "关联无法落实回避：须解除关联",
         "its link cannot keep those concerned out, as nobody would oversee it: take the link back",
     )
+    DESK_CONCERNED = (
+        "desk_concerned",
+        "承办单位须回避：须改派",
+        "it is about the desk that owes a task of it or watches the child, and may not see it: give it to another",
+    )
 
 
 STREETS = (

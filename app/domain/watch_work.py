@@ -17,8 +17,18 @@ from app.domain.clock import Clock, RungPlan
 from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.determination import Category
 from app.domain.facts import Relation
-from app.domain.handover import OfferWatch, PlaceWatch, TakeWatch, WatchPlaced, offered, taken
-from app.domain.opening import desk_of, recipients
+from app.domain.handover import (
+    MoveWatch,
+    OfferWatch,
+    PlaceWatch,
+    TakeWatch,
+    WatchPlaced,
+    desk_to_watch,
+    moved_away,
+    offered,
+    taken,
+)
+from app.domain.opening import recipients
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Rung
@@ -69,6 +79,8 @@ class BeginWatch(Command):
     case_id: str | None = None
     division: str
     grade: Grade | None = None
+    about: tuple[str, ...] = ()
+    """Whom the cases of the child are about; none of these watches."""
 
 
 class RecordVisit(Command):
@@ -154,6 +166,8 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
             )
         case OfferWatch():
             return (offered(watch.desk, watch.handover, command, policy, now, head),)
+        case MoveWatch():
+            return (moved_away(watch.division, watch.desk, command, head),)
         case TakeWatch():
             return (taken(watch.desk, watch.handover, command, head),)
         case EndWatch(reason=reason):
@@ -186,7 +200,7 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
         division=command.division,
         policy=policy.version,
         grade=grade,
-        desk=desk_of(Agency.COMM, command.division),
+        desk=desk_to_watch(command.division, command.about),
         visit=running.visit if running and missed else visit,
         keeps_open=watch is not None and not watch.has_ended,
         anew={
@@ -318,5 +332,5 @@ def _missed(watch: Watch, now: datetime) -> tuple[WatchEvent, ...]:
 def _fired(watch: Watch, about: str, plan: RungPlan, now: datetime) -> WatchEvent:
     told = {"at": now, "rung": plan.rung, "planned_at": plan.at}
     desk = watch.handover.desk if about == HANDOVER and watch.handover else watch.desk
-    told |= {"recipients": recipients(plan.rung, Agency.COMM, desk, None)}
+    told |= {"recipients": recipients(plan.rung, Agency(desk.partition("-")[0]), desk, None)}
     return VisitRungFired(**told) if about == VISIT else WatchRungFired(**told, about=about)

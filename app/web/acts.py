@@ -123,6 +123,7 @@ FURTHER: dict[str, Pair] = {
     "RecordContact": ("登记联系", "recorded a contact"),
     "RecordReturn": ("登记返家", "recorded a return"),
     "OfferWatch": ("移交监测", "offered a watch"),
+    "MoveWatch": ("由须回避的单位移交监测", "gave a watch to a desk that is not concerned"),
     "TakeWatch": ("接收监测", "took a watch over"),
     "SuspendWatch": ("暂停监测", "suspended a watch"),
     "ResumeWatch": ("恢复监测", "resumed a watch"),

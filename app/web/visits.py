@@ -88,6 +88,10 @@ def _visits(who: Actor) -> bool:
     return works(who) and who.agency in (Agency.COMM, Agency.STREET)
 
 
+def _visits_instead(who: Actor) -> bool:
+    return works(who) and who.agency in (Agency.CIVIL, Agency.CONF)
+
+
 def _due(who: Actor) -> Select[Any]:
     watch = tables.watches.c
     mine = select(watch.id).where(watch.is_open, at_desk_of(who, watch.desk))
@@ -96,6 +100,7 @@ def _due(who: Actor) -> Select[Any]:
 
 
 ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits, count=_due, on_phone=2, place=2))
+ENTRIES.append(Entry(VISITS, "走访", "Visits", MY_WORK, _visits_instead, count=_due, place=6))
 
 
 @router.get(VISITS)

@@ -9,8 +9,10 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.db import tables
-from app.db.colleagues import keep_colleagues_out
+from app.db.colleagues import give_to_others, keep_colleagues_out
 from app.db.findings import find, keep
+from app.db.joining import given_back
+from app.db.ledger import progress_of
 from app.db.linked import keep_all_apart, lock_together
 from app.db.owed import open_all, opening
 from app.db.people import actor_by_token
@@ -22,7 +24,9 @@ from app.domain.commands import DeclareConflict
 from app.domain.fold import fold
 from app.domain.owed import Matter
 from app.domain.progress import Progress
-from app.domain.terms import Fault
+from app.domain.terms import CloseReason, Fault, Grade
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from tests.api.test_reports import is_problem
 
 STREET = "110106024"
@@ -279,6 +283,75 @@ async def test_a_file_with_which_that_of_a_hidden_case_was_joined_is_as_hidden_a
     for person, file in files.items():
         (services,) = (await api.get(person, f"/v1/cases/{shown}/services")).json()
         assert (services["child_id"], services["file_id"]) == (of_shown, file), person
+
+
+async def test_who_reports_for_a_unit_takes_no_case_along_to_another_desk(api):
+    case_id, people, case = await a_report(api, about=["unit-village-1"]), tables.people, tables.cases.c
+    desk = update(people).where(people.c.id == "village.reporter.1")
+    async with api.service.engine.begin() as conn:
+        before = (await conn.execute(select(case.about).where(case.id == case_id))).scalar_one()
+        await conn.execute(desk.values(desk=f"COMM-{STREET}"))
+    try:
+        await keep_colleagues_out(api.service.engine, api.service.ledger)
+    finally:
+        async with api.service.engine.begin() as conn:
+            await conn.execute(desk.values(desk="COMM-110106101"))
+            after = (await conn.execute(select(case.about).where(case.id == case_id))).scalar_one()
+    assert set(after) == set(before) == {"unit-village-1", "COMM-110106101"}
+
+
+VILLAGE = "110106101"
+AT = {"COMM": f"comm-{VILLAGE}.officer.1", "STREET": f"street-{VILLAGE}.officer.1", "CIVIL": "civil.officer.1"}
+
+
+async def watched_by(api, child):
+    """The desks at which the visit is on the list, those who may record one, and where the children's page is open."""
+    path, lists, record = f"/v1/watches/{watch_id(child)}/visits", set(), set()
+    for desk, person in AT.items():
+        answer = await api.get(person, "/v1/visits?limit=200")
+        assert answer.status_code == 200, answer.text
+        lists |= {desk} & {
+            desk for row in answer.json()["items"] if row["child_id"] == child and row["desk"].startswith(desk)
+        }
+        record |= {desk} if (await api.post(person, path, {"finding": "well"})).status_code == 200 else set()
+    return lists, record
+
+
+async def test_no_child_is_watched_by_a_desk_that_may_not_see_it(api):
+    """While the watch runs it goes on at the next office; a case that closes begins it there; what still lies at such a desk is found."""
+    ledger, engine = api.service.ledger, api.service.engine
+    case_id = await a_report(api, VILLAGE)
+    child = (await api.progress(case_id))["children"][0]["id"]
+    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case_id, division=VILLAGE, grade=Grade.MEDIUM)
+    async with engine.begin() as conn:
+        await ledger.begin(conn, watch_id(child), begin)
+    assert await watched_by(api, child) == ({"COMM"}, {"COMM"})
+    for about, desk in (("unit-village-1", "STREET"), (f"STREET-{VILLAGE}", "CIVIL")):
+        path = f"/v1/cases/{case_id}/conflict"
+        assert (await api.post("conf.supervisor.1", path, {"about": [about]})).status_code == 200
+        assert await watched_by(api, child) == ({desk}, {desk})
+    closes = await a_report(api, VILLAGE, about=["unit-village-1"])
+    given = (await api.progress(closes))["children"][0]["id"]
+    async with engine.begin() as conn:
+        now = ledger.clock()
+        await given_back(ledger, conn, await progress_of(conn, closes), CloseReason.NEEDS_MET, now)
+        assert closes in {one.stream_id for one in await find(conn, now) if one.problem is Fault.DESK_CONCERNED}
+    assert await watched_by(api, given) == ({"STREET"}, {"STREET"})
+    async with engine.begin() as conn:  # as an earlier build left it
+        watch = tables.watches.c
+        stored = (await conn.execute(select(watch.progress).where(watch.child_id == given))).scalar_one()
+        at = {"desk": f"COMM-{VILLAGE}"}
+        await conn.execute(update(tables.watches).where(watch.child_id == given).values(**at, progress=stored | at))
+    assert await watched_by(api, given) == (set(), set())
+    await give_to_others(engine, ledger)
+    assert await watched_by(api, given) == ({"STREET"}, {"STREET"})
+    task = tables.tasks.c
+    query = select(task.kind, task.desk).where(
+        task.case_id == closes, task.is_open, task.agency.in_(["COMM", "STREET"])
+    )
+    async with engine.connect() as conn:
+        legs = {row.desk for row in await conn.execute(query) if row.kind == "referral"}
+    assert legs == {f"STREET-{VILLAGE}"}, "its leg went to the street office with it"
 
 
 async def test_nobody_takes_a_case_from_all_who_oversee_the_district(api):
