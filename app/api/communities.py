@@ -21,7 +21,8 @@ Community = Annotated[
     str | None,
     Query(
         max_length=80,
-        description=f"Only children of this community, by its id; `{UNPLACED}` for those of whom none is known that stands.",
+        description=f"Only children of this community, by its id; `{UNPLACED}` for those of whom none is known that stands."
+        " Committees and streets may ask so, nobody else.",
     ),
 ]
 
@@ -54,12 +55,17 @@ async def communities_for(conn: AsyncConnection, who: Actor, division: str | Non
 async def placed_in(
     conn: AsyncConnection, who: Actor, column: ColumnElement[str | None], community: str | None
 ) -> ColumnElement[bool]:
-    """The filter as a condition; a community that its street lists no more is as good as none, so that no child falls between two lists."""
+    """The filter as a condition; a community that its street lists no more is as good as none, so that no child falls between two lists.
+
+    Raises Refused(NOT_ALLOWED) to whoever has no street: who stands in the list would tell them of a place that is kept back.
+    """
     if community is None:
         return true()
+    if not (who.agency.is_territorial and who.division):
+        raise Refused(RefusalCode.NOT_ALLOWED)
     if community != UNPLACED:
         return column == community
-    known = await listed(conn, who.division) if who.division else {}
+    known = await listed(conn, who.division)
     return or_(column.is_(None), column.not_in(list(known)))
 
 

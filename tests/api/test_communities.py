@@ -6,7 +6,9 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from app.domain.watch import watch_id
+from tests.api.test_compartments import FAMILY, child_of
 from tests.api.test_handover import officer
+from tests.api.test_ledgers import book
 from tests.api.test_registers import made
 from tests.api.test_registration import CHILD, register
 from tests.api.test_reports import is_problem
@@ -100,6 +102,29 @@ async def test_in_the_next_street_it_is_in_no_community_until_one_of_that_street
     assert child not in await due(api, beyond, there), "the watch is not there yet"
     assert (await api.post(there, f"/v1/watches/{watch_id(child)}/take")).status_code == 200
     assert child in await due(api, beyond, there)
+
+
+async def test_no_list_is_cut_for_those_who_are_not_told_where_a_child_was_moved_to(api):
+    """Its father is a suspect; each of them keeps a book in which it stands, without its place."""
+    there, street = officer("comm", NEXT), officer("street", NEXT)
+    place = await made(api, street, "communities", {"name": "寄养所在社区"})
+    (father,) = FAMILY
+    away = [
+        {**father, "facts": {**father["facts"], "whereabouts": "away_for_work"}},
+        {"name": "乙某", "relation": "母", "facts": {"relation": "mother", "whereabouts": "away_for_work"}},
+    ]
+    _, child = await child_of(api, "SW", "WF", "EDU", family=away)
+    await placed(api, child, place, there, street)
+    cut = (await api.get(there, f"/v1/ledgers/work?limit=200&community={place}")).json()["rows"]
+    assert [row["child_id"] for row in cut] == [child]
+    for person, code in (("wf.officer.1", "left_behind"), ("sw.officer.1", "social_work"), ("edu.officer.1", "school")):
+        rows = await book(api, person, code)
+        (row,) = [row for row in rows["rows"] if row["child_id"] == child]
+        assert "寄养" not in str(row), code
+        for asked in (place, "none", "not-listed"):
+            is_problem(await api.get(person, f"/v1/ledgers/{code}?limit=200&community={asked}"), 403, "not_allowed")
+        is_problem(await api.get(person, f"/v1/visits?community={place}"), 403, "not_allowed")
+        is_problem(await api.get(person, f"/v1/watches?community={place}"), 403, "not_allowed")
 
 
 async def test_a_sheet_names_the_community_out_of_the_streets_own_list(api, listed, run):
