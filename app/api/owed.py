@@ -49,7 +49,7 @@ class OwedRow(BaseModel):
 
 
 class HowSettled(BaseModel):
-    """Why the books are right as they stand, or who was asked to designate another body."""
+    """Why the books are right as they stand or two files need not be compared, or who was asked to designate another body."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"how": "explained", "note": "已迁出本区，移交手续办理中"}}

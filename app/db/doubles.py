@@ -95,9 +95,18 @@ async def tell_district(
 
 
 async def compared(conn: AsyncConnection, ledger: Ledger, child: str, by: Actor, other: str | None = None) -> None:
-    """Somebody decided on these two, or what was registered of the child waits no more: nothing is owed for it."""
-    about = or_(owed.subject == child, owed.code == child)
-    query = select(owed.id).where(owed.matter == Matter.DOUBLE.value, owed.is_open, about)
-    query = query.where(or_(owed.subject == other, owed.code == other)) if other else query
+    """Somebody decided on these two, or what was registered of the child waits no more: nothing is owed for it. One of them may have
+    been joined with a third file meanwhile, and is meant by any of its names."""
+    query = select(owed.id).where(owed.matter == Matter.DOUBLE.value, owed.is_open)
+    if other is None:
+        query = query.where(or_(owed.subject == child, owed.code == child))
+    else:
+        one, second = await _names(conn, child), await _names(conn, other)
+        there, back = owed.subject.in_(one) & owed.code.in_(second), owed.subject.in_(second) & owed.code.in_(one)
+        query = query.where(or_(there, back))
     for name in (await conn.execute(query)).scalars().all():
         await settle(conn, ledger, name, Settled.DECIDED, by, ledger.clock())
+
+
+async def _names(conn: AsyncConnection, child: str) -> list[str]:
+    return (await conn.execute(select(func.shouhu_family(child)))).scalar_one()

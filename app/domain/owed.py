@@ -40,8 +40,10 @@ class Settled(Term):
     DESIGNATED = "designated", "已报请上级机关指定办理", "a superior organ was asked to designate"
 
 
-BY_HAND: Mapping[Matter, Settled] = {Matter.BOOKS: Settled.EXPLAINED, Matter.RECUSAL: Settled.DESIGNATED}
-"""The others follow from what was done, such as the entry of a new director."""
+BY_HAND: Mapping[Matter, Settled] = {
+    Matter.BOOKS: Settled.EXPLAINED, Matter.RECUSAL: Settled.DESIGNATED, Matter.DOUBLE: Settled.EXPLAINED,
+}  # fmt: skip
+"""The others follow from what was done, such as the entry of a new director; of two files one may be gone before they are compared."""
 
 
 class OpenOwed(Command):

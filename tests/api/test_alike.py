@@ -71,6 +71,9 @@ async def test_a_double_in_another_street_is_the_districts_to_compare_and_is_tol
     api, engine
 ):
     twin = {**CHILD, "name": "华念慈（化名）", "birth_date": "2013-04-05"}
+    older = {**CHILD, "name": "欧阳立（化名）", "birth_date": "2011-12-24"}
+    third = (await register(api, "comm-110106016.officer.1", child=older)).json()
+    assert (await verify(api, "street-110106016.officer.1", third)).status_code == 200
     far = (await register(api, "comm-110106016.officer.1", child=twin, family=KIN)).json()
     assert (await verify(api, "street-110106016.officer.1", far)).status_code == 200
     here = (await register(api, COMMITTEE, child=twin, family=KIN)).json()
@@ -98,6 +101,11 @@ async def test_a_double_in_another_street_is_the_districts_to_compare_and_is_tol
     assert len(await owed("civil.supervisor.1")) == 1, "once, whoever found it"
     notices = (await api.get("civil.supervisor.1", "/v1/notices?limit=200")).json()["items"]
     assert told["id"] in {one["case_id"] for one in notices}
+    asked = {"other": third["child_id"], "decision": "same"}
+    joined = (await api.post("comm-110106016.officer.1", f"/v1/children/{far['child_id']}/duplicates", asked)).json()
+    assert joined["child_id"] == third["child_id"], "the file that is owed for is known by another id from now on"
+    change = f"/v1/children/{third['child_id']}/changes/{joined['change']}"
+    assert (await api.post("street-110106016.officer.1", f"{change}/pass")).status_code == 200
     decision = {"other": far["child_id"], "decision": "different"}
     done = await api.post("civil.supervisor.1", f"{path}/duplicates", decision)
     assert done.status_code == 200, done.text
