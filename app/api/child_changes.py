@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
-from sqlalchemy import false, select
+from sqlalchemy import ColumnElement, false, select
 
 from app.api.answers import ETAG
 from app.api.children import WaitingChange, in_sight, rules_of, sighted
@@ -20,7 +20,7 @@ from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import division_of, records_of
 from app.db.communities import listed, street_of
-from app.db.doubles import compared, doubles_of, find_different, tell_district
+from app.db.doubles import compare_again, compared, doubles_of, find_different, tell_district
 from app.db.ledger import StaleVersion
 from app.db.need import open_on
 from app.domain import child_file as cf
@@ -268,10 +268,15 @@ async def pass_change(
 
 async def _registers(conn: Conn, who: Actor, child_id: str, change: int) -> bool:
     """Whether the change is a registration that waits for the caller's desk."""
-    file = tables.child_files.c
-    stored = await conn.scalar(select(file.progress).where(file.child_id == child_id, file.desks.contains([who.desk])))
-    waiting = cf.ChildFile.model_validate(stored).change(change) if stored else None
+    waiting = await _waiting(conn, child_id, change, tables.child_files.c.desks.contains([who.desk]))
     return waiting is not None and waiting.field is FileField.REGISTRATION
+
+
+async def _waiting(conn: Conn, child_id: str, change: int, *more: ColumnElement[bool]) -> cf.Change | None:
+    """A change that nobody has decided on yet."""
+    file = tables.child_files.c
+    stored = await conn.scalar(select(file.progress).where(file.child_id == child_id, *more))
+    return cf.ChildFile.model_validate(stored).change(change) if stored else None
 
 
 @router.post(
@@ -286,7 +291,11 @@ async def reject_change(
     command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
     if await _registers(conn, who, own, change):
         await compared(conn, shouhu.ledger, own, who)
-    return await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+    waited = await _waiting(conn, own, change)
+    done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+    if waited and waited.field is FileField.SAME_AS and waited.other:
+        await compare_again(conn, shouhu.ledger, own, waited.other)
+    return done
 
 
 async def perform(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.alike import Alike, alike, alike_files, known_of, waits_to_be_verified
 from app.db.child_records import division_of, records_of
+from app.db.communities import street_of
 from app.db.ledger import Ledger, Recorded
 from app.db.owed import open_all, opening, owed, settle
 from app.domain.access import Actor
@@ -92,6 +93,13 @@ async def tell_district(
         if not links & {child, other}:
             asked.append(opening(Matter.DOUBLE, other, child, Agency.CIVIL.value, division, "change_verify"))
     await open_all(conn, ledger, asked, now)
+
+
+async def compare_again(conn: AsyncConnection, ledger: Ledger, kept: str, other: str) -> None:
+    """That two files are one child's was not verified: of two streets the district compares them again, for nobody else sees both."""
+    of_kept, of_other = [await street_of(conn, one) for one in (kept, other)]
+    if of_kept != of_other:
+        await tell_district(conn, ledger, other, of_other, [kept], ledger.clock())
 
 
 async def compared(conn: AsyncConnection, ledger: Ledger, child: str, by: Actor, other: str | None = None) -> None:

@@ -101,6 +101,13 @@ async def test_a_double_in_another_street_is_the_districts_to_compare_and_is_tol
     assert len(await owed("civil.supervisor.1")) == 1, "once, whoever found it"
     notices = (await api.get("civil.supervisor.1", "/v1/notices?limit=200")).json()["items"]
     assert told["id"] in {one["case_id"] for one in notices}
+    same = {"other": far["child_id"], "decision": "same"}
+    asked = (await api.post("civil.supervisor.1", f"{path}/duplicates", same)).json()
+    assert await owed("civil.supervisor.1") == [], "somebody has compared them"
+    change = f"/v1/children/{asked['child_id']}/changes/{asked['change']}"
+    returned = await api.post("street-110106016.officer.1", f"{change}/reject", {"reason": "not_confirmed"})
+    assert returned.status_code == 200, returned.text
+    assert len(await owed("civil.supervisor.1")) == 1, "returned, it is the district's to compare again"
     asked = {"other": third["child_id"], "decision": "same"}
     joined = (await api.post("comm-110106016.officer.1", f"/v1/children/{far['child_id']}/duplicates", asked)).json()
     assert joined["child_id"] == third["child_id"], "the file that is owed for is known by another id from now on"
