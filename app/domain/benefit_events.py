@@ -6,10 +6,10 @@ from typing import Literal
 from app.domain.benefits import Benefit, Verdict, Yuan
 from app.domain.entitlement import Comparison
 from app.domain.medical_costs import Bill
-from app.domain.referral_events import Fact
+from app.domain.referral_events import CaseFact
 
 
-class BenefitDecided(Fact):
+class BenefitDecided(CaseFact):
     """A benefit was granted, refused, changed or stopped; the written reasons are content."""
 
     kind: Literal["benefit_decided"] = "benefit_decided"
@@ -22,7 +22,7 @@ class BenefitDecided(Fact):
     """Decided by a person under another policy, for the notice is silent on it."""
 
 
-class HighestChosen(Fact):
+class HighestChosen(CaseFact):
     """择高: the family signed for one of the group; the comparison that it was shown stands here."""
 
     kind: Literal["highest_chosen"] = "highest_chosen"
@@ -35,7 +35,7 @@ class HighestChosen(Fact):
     other_policy: bool
 
 
-class FamilyHeard(Fact):
+class FamilyHeard(CaseFact):
     """The family was heard before a benefit is cut or stopped; what it said is content."""
 
     kind: Literal["family_heard"] = "family_heard"
@@ -44,14 +44,14 @@ class FamilyHeard(Fact):
     heard_on: date
 
 
-class BillOpened(Fact):
+class BillOpened(CaseFact):
     """A medical bill that the family cannot pay goes through its payers."""
 
     kind: Literal["bill_opened"] = "bill_opened"
     bill: Bill
 
 
-class PayerAnswered(Fact):
+class PayerAnswered(CaseFact):
     """A payer said up to how much it pays."""
 
     kind: Literal["payer_answered"] = "payer_answered"

@@ -18,7 +18,7 @@ from app.domain.procedure_work import PROCEDURE_WORK, elapsed, handed_over, lost
 from app.domain.progress import Answer, Progress, State
 from app.domain.referral import DESK_WORK, signed
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import ENGINE, office_of
+from app.domain.sight import ENGINE
 from app.domain.stages import STAGE_WORK
 from app.domain.supervision import SUPERVISION_WORK
 from app.domain.terms import OWN_AGENCY, Role
@@ -84,7 +84,9 @@ def file_report(case_id: str, command: c.FileReport, policy: Policy, now: dateti
     facts, triage = command.facts, policy.triage(command.facts)
     require_inside(triage.sealed_for, command.by.agency)
     filed = e.ReportFiled(
-        **signed(command.by, now),
+        at=now,
+        by=command.by.person_id,
+        behalf=command.by.acting_for,
         case_id=case_id,
         report_kind=facts.kind,
         reporter_class=facts.reporter_class,
@@ -148,7 +150,7 @@ def _duties_settled(state: Progress, now: datetime) -> tuple[e.Event, ...]:
 def _confirm_safety(progress: Progress, command: c.ConfirmSafety, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
     if command.child_id not in {child.id for child in progress.children}:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
-    said = {"child_id": command.child_id, "safety": command.safety, "office": office_of(command.by)}
+    said = {"child_id": command.child_id, "safety": command.safety}
     return (e.SafetyConfirmed(**signed(command.by, now), **said),)
 
 
@@ -181,7 +183,7 @@ def _waive_answer(progress: Progress, command: c.WaiveAnswer, policy: Policy, no
 
 
 def _add_note(progress: Progress, command: c.AddNote, policy: Policy, now: datetime) -> tuple[e.Event, ...]:
-    return (e.NoteAdded(**signed(command.by, now), office=office_of(command.by)),)
+    return (e.NoteAdded(**signed(command.by, now)),)
 
 
 def _declare_conflict(

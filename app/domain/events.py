@@ -10,6 +10,7 @@ from app.domain.clock import Clock
 from app.domain.policy import Frozen, Gate
 from app.domain.procedure import Recorded
 from app.domain.referral_events import (
+    CaseFact,
     ClockExtended,
     ClockPaused,
     ClockResumed,
@@ -92,7 +93,7 @@ class ReportFiled(Fact):
     sealed_for: tuple[Agency, ...] = ()
 
 
-class RungFired(Fact):
+class RungFired(CaseFact):
     """One rung of one ladder, once; `subject` is a referral id or the code of a duty."""
 
     kind: Literal["rung_fired"] = "rung_fired"
@@ -103,7 +104,7 @@ class RungFired(Fact):
     recipients: tuple[str, ...]
 
 
-class PolicyMoved(Fact):
+class PolicyMoved(CaseFact):
     """From now on the case goes by another version of the rules."""
 
     kind: Literal["policy_moved"] = "policy_moved"
@@ -111,7 +112,7 @@ class PolicyMoved(Fact):
     after: str
 
 
-class DutyOpened(Fact):
+class DutyOpened(CaseFact):
     """A duty with a clock of its own began."""
 
     kind: Literal["duty_opened"] = "duty_opened"
@@ -122,28 +123,28 @@ class DutyOpened(Fact):
     clock: Clock
 
 
-class DutyMet(Fact):
+class DutyMet(CaseFact):
     """The duty is done."""
 
     kind: Literal["duty_met"] = "duty_met"
     code: str
 
 
-class DutyExpired(Fact):
+class DutyExpired(CaseFact):
     """The duty's time ran out; what the rules foresee for that opens."""
 
     kind: Literal["duty_expired"] = "duty_expired"
     code: str
 
 
-class DutyDropped(Fact):
+class DutyDropped(CaseFact):
     """The duty fell away: the case was linked or closed."""
 
     kind: Literal["duty_dropped"] = "duty_dropped"
     code: str
 
 
-class OutcomeRecorded(Fact):
+class OutcomeRecorded(CaseFact):
     """办理结果: a step of a procedure ended so; `subject` is its duty or its leg, the record holds dates, counts and file numbers only."""
 
     kind: Literal["outcome_recorded"] = "outcome_recorded"
@@ -153,23 +154,21 @@ class OutcomeRecorded(Fact):
     record: Recorded
 
 
-class SafetyConfirmed(Fact):
+class SafetyConfirmed(CaseFact):
     """A person on the spot says how the child is now."""
 
     kind: Literal["safety_confirmed"] = "safety_confirmed"
     child_id: str
     safety: Safety
-    office: str = ""
-    """The unit, else the desk, of whoever confirmed it, for the colleagues there; empty in events from before it was kept."""
 
 
-class GuardianSentenced(Fact):
+class GuardianSentenced(CaseFact):
     """A judgment against a guardian arrived."""
 
     kind: Literal["guardian_sentenced"] = "guardian_sentenced"
 
 
-class AssessmentFiled(Fact):
+class AssessmentFiled(CaseFact):
     """评估: the social worker's report and grade, beside what the scale proposed and why it is another."""
 
     kind: Literal["assessment_filed"] = "assessment_filed"
@@ -182,7 +181,7 @@ class AssessmentFiled(Fact):
     """Whether it found facts of the children to be otherwise; they are content of this version."""
 
 
-class GradeReviewed(Fact):
+class GradeReviewed(CaseFact):
     """审议: the committee's grade."""
 
     kind: Literal["grade_reviewed"] = "grade_reviewed"
@@ -194,7 +193,7 @@ class GradeReviewed(Fact):
     recused: int
 
 
-class AssessmentReturned(Fact):
+class AssessmentReturned(CaseFact):
     """审议: the committee has sent the assessment back; its reasons are a note."""
 
     kind: Literal["assessment_returned"] = "assessment_returned"
@@ -203,7 +202,7 @@ class AssessmentReturned(Fact):
     recused: int
 
 
-class PlanAdopted(Fact):
+class PlanAdopted(CaseFact):
     """方案: one lead agency, the items as planned legs."""
 
     kind: Literal["plan_adopted"] = "plan_adopted"
@@ -212,14 +211,14 @@ class PlanAdopted(Fact):
     dropped: tuple[str, ...]
 
 
-class StageEntered(Fact):
+class StageEntered(CaseFact):
     """The case moved to the next stage of the chain."""
 
     kind: Literal["stage_entered"] = "stage_entered"
     stage: Stage
 
 
-class PostAssessmentFiled(Fact):
+class PostAssessmentFiled(CaseFact):
     """后期评估报告; `code` is the duty that it fulfils."""
 
     kind: Literal["post_assessment_filed"] = "post_assessment_filed"
@@ -227,26 +226,26 @@ class PostAssessmentFiled(Fact):
     grade: Grade
 
 
-class ReporterInformed(Fact):
+class ReporterInformed(CaseFact):
     """The reporter can read that the report was accepted."""
 
     kind: Literal["reporter_informed"] = "reporter_informed"
 
 
-class ReporterAnswered(Fact):
+class ReporterAnswered(CaseFact):
     """The reporter has the answer; its text is content."""
 
     kind: Literal["reporter_answered"] = "reporter_answered"
 
 
-class AnswerWaived(Fact):
+class AnswerWaived(CaseFact):
     """The reporter is not answered, for a recorded reason."""
 
     kind: Literal["answer_waived"] = "answer_waived"
     reason: WaiveReason
 
 
-class ReportLinked(Fact):
+class ReportLinked(CaseFact):
     """A person confirmed that this report is about the incident of another case."""
 
     kind: Literal["report_linked"] = "report_linked"
@@ -255,14 +254,14 @@ class ReportLinked(Fact):
     """Steps that were owed here; the other case owes them from now on."""
 
 
-class ReportUnlinked(Fact):
+class ReportUnlinked(CaseFact):
     """The link was a mistake; the report is a case of its own again, open even if it was closed with the other."""
 
     kind: Literal["report_unlinked"] = "report_unlinked"
     primary: str
 
 
-class FollowerAdded(Fact):
+class FollowerAdded(CaseFact):
     """Another report on the same incident follows this case."""
 
     kind: Literal["follower_added"] = "follower_added"
@@ -271,34 +270,32 @@ class FollowerAdded(Fact):
     """It was the last that this case had to be compared with, so nothing waits for that any more."""
 
 
-class FollowerRemoved(Fact):
+class FollowerRemoved(CaseFact):
     """The other report no longer follows."""
 
     kind: Literal["follower_removed"] = "follower_removed"
     case_id: str
 
 
-class DuplicateCleared(Fact):
+class DuplicateCleared(CaseFact):
     """A person found that the suggested duplicate is none."""
 
     kind: Literal["duplicate_cleared"] = "duplicate_cleared"
 
 
-class DuplicateSuspected(Fact):
+class DuplicateSuspected(CaseFact):
     """可能重复: a later report may be about the same. Said of this case alone, where people who see that one do not see this one."""
 
     kind: Literal["duplicate_suspected"] = "duplicate_suspected"
 
 
-class NoteAdded(Fact):
+class NoteAdded(CaseFact):
     """A note; its text is content."""
 
     kind: Literal["note_added"] = "note_added"
-    office: str = ""
-    """The author's, as with safety; empty where the author is no desk's staff, such as a reporter."""
 
 
-class ConflictDeclared(Fact):
+class ConflictDeclared(CaseFact):
     """利益冲突: these units, desks, agencies or persons turned out to be what the case is about."""
 
     kind: Literal["conflict_declared"] = "conflict_declared"
@@ -307,27 +304,27 @@ class ConflictDeclared(Fact):
     """Said by the service itself, and not for a link, as it did before links had a fact of their own."""
 
 
-class KeptOutByLink(Fact):
+class KeptOutByLink(CaseFact):
     """并案期间回避: whom linked cases are about, beside its own; all of them by now, none once the link is taken back."""
 
     kind: Literal["kept_out_by_link"] = "kept_out_by_link"
     about: tuple[str, ...]
 
 
-class ClosureProposed(Fact):
+class ClosureProposed(CaseFact):
     """办结 proposed by the first person."""
 
     kind: Literal["closure_proposed"] = "closure_proposed"
     reason: CloseReason
 
 
-class ClosureRejected(Fact):
+class ClosureRejected(CaseFact):
     """The second person disagrees."""
 
     kind: Literal["closure_rejected"] = "closure_rejected"
 
 
-class CaseClosed(Fact):
+class CaseClosed(CaseFact):
     """办结 approved by the second person; the children go back to the watch with this grade."""
 
     kind: Literal["case_closed"] = "case_closed"
@@ -344,7 +341,7 @@ class MovedClock(Frozen):
     moved: Clock
 
 
-class DeadlinesRecomputed(Fact):
+class DeadlinesRecomputed(CaseFact):
     """The calendar changed; open deadlines follow it, and the reason stands here."""
 
     kind: Literal["deadlines_recomputed"] = "deadlines_recomputed"

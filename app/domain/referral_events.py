@@ -26,7 +26,14 @@ class Fact(Frozen):
     behalf: str | None = None
 
 
-class ReferralOpened(Fact):
+class CaseFact(Fact):
+    """The same in a case, of which reports alone name no office: the unit, else the desk, where a member of staff did it, whose colleagues
+    read its text as typed. Empty of others, and before it was kept."""
+
+    office: str = ""
+
+
+class ReferralOpened(CaseFact):
     """A referral lies on a desk, with the absolute instants of its acceptance and its ladder."""
 
     kind: Literal["referral_opened"] = "referral_opened"
@@ -46,7 +53,7 @@ class ReferralOpened(Fact):
     visited: tuple[Agency, ...] = ()
 
 
-class ReferralAccepted(Fact):
+class ReferralAccepted(CaseFact):
     """受案: the desk took it; the finish clock starts."""
 
     kind: Literal["referral_accepted"] = "referral_accepted"
@@ -54,7 +61,7 @@ class ReferralAccepted(Fact):
     finish: Clock
 
 
-class ReferralReturned(Fact):
+class ReferralReturned(CaseFact):
     """退回补正: the acceptance clock stands still while the sender completes it."""
 
     kind: Literal["referral_returned"] = "referral_returned"
@@ -64,7 +71,7 @@ class ReferralReturned(Fact):
     supply: Clock
 
 
-class MaterialSupplied(Fact):
+class MaterialSupplied(CaseFact):
     """补正: the sender supplied what was missing; the acceptance clock runs on."""
 
     kind: Literal["material_supplied"] = "material_supplied"
@@ -72,7 +79,7 @@ class MaterialSupplied(Fact):
     accept: Clock
 
 
-class ReferralDeclined(Fact):
+class ReferralDeclined(CaseFact):
     """不受案, with its coded reason."""
 
     kind: Literal["referral_declined"] = "referral_declined"
@@ -80,7 +87,7 @@ class ReferralDeclined(Fact):
     reason: DeclineReason
 
 
-class ReferralPassedOn(Fact):
+class ReferralPassedOn(CaseFact):
     """再转: the desk knows the right agency."""
 
     kind: Literal["referral_passed_on"] = "referral_passed_on"
@@ -89,7 +96,7 @@ class ReferralPassedOn(Fact):
     reason: DeclineReason
 
 
-class ReferralReassigned(Fact):
+class ReferralReassigned(CaseFact):
     """改派 by a supervisor."""
 
     kind: Literal["referral_reassigned"] = "referral_reassigned"
@@ -97,21 +104,21 @@ class ReferralReassigned(Fact):
     to: Agency
 
 
-class ReferralLeftSilent(Fact):
+class ReferralLeftSilent(CaseFact):
     """Nobody answered up to the rung of re-routing: another agency helps the child, the ladder of this one climbs on."""
 
     kind: Literal["referral_left_silent"] = "referral_left_silent"
     referral_id: str
 
 
-class ReferralCompleted(Fact):
+class ReferralCompleted(CaseFact):
     """The task is done."""
 
     kind: Literal["referral_completed"] = "referral_completed"
     referral_id: str
 
 
-class ReferralFailed(Fact):
+class ReferralFailed(CaseFact):
     """The task ended without its result."""
 
     kind: Literal["referral_failed"] = "referral_failed"
@@ -119,7 +126,7 @@ class ReferralFailed(Fact):
     reason: FailReason
 
 
-class ReferralWithdrawn(Fact):
+class ReferralWithdrawn(CaseFact):
     """The referral is no longer needed: the case was linked or closed."""
 
     kind: Literal["referral_withdrawn"] = "referral_withdrawn"
@@ -127,7 +134,7 @@ class ReferralWithdrawn(Fact):
     why: Literal["linked", "closed"]
 
 
-class ClockExtended(Fact):
+class ClockExtended(CaseFact):
     """延期 of a finish clock."""
 
     kind: Literal["clock_extended"] = "clock_extended"
@@ -136,7 +143,7 @@ class ClockExtended(Fact):
     finish: Clock
 
 
-class ClockPaused(Fact):
+class ClockPaused(CaseFact):
     """中止: the budget that is left is kept."""
 
     kind: Literal["clock_paused"] = "clock_paused"
@@ -145,7 +152,7 @@ class ClockPaused(Fact):
     finish: Clock
 
 
-class ClockResumed(Fact):
+class ClockResumed(CaseFact):
     """恢复: due instant and rungs are moved by the pause."""
 
     kind: Literal["clock_resumed"] = "clock_resumed"
@@ -153,7 +160,7 @@ class ClockResumed(Fact):
     finish: Clock
 
 
-class TaskClaimed(Fact):
+class TaskClaimed(CaseFact):
     """领取: a person of the desk holds the task."""
 
     kind: Literal["task_claimed"] = "task_claimed"
@@ -161,14 +168,14 @@ class TaskClaimed(Fact):
     holder: str
 
 
-class TaskHandedBack(Fact):
+class TaskHandedBack(CaseFact):
     """交回 to the desk."""
 
     kind: Literal["task_handed_back"] = "task_handed_back"
     referral_id: str
 
 
-class TaskMoved(Fact):
+class TaskMoved(CaseFact):
     """移交 to a colleague by the head."""
 
     kind: Literal["task_moved"] = "task_moved"
@@ -176,7 +183,7 @@ class TaskMoved(Fact):
     holder: str
 
 
-class DeliveryRecorded(Fact):
+class DeliveryRecorded(CaseFact):
     """How the referral reached the agency's own system."""
 
     kind: Literal["delivery_recorded"] = "delivery_recorded"
@@ -187,7 +194,7 @@ class DeliveryRecorded(Fact):
     recipients: tuple[str, ...] = ()
 
 
-class ReferralUrged(Fact):
+class ReferralUrged(CaseFact):
     """催办 by a supervisor."""
 
     kind: Literal["referral_urged"] = "referral_urged"

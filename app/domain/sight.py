@@ -228,9 +228,9 @@ def may_register(actor: Actor) -> bool:
 
 
 def office_of(actor: Actor) -> str:
-    """Whose colleagues are shown what the actor does in a case beside any leg: the unit, else the desk; of no desk's staff, such as a
-    reporter, nobody."""
-    return (actor.unit or actor.desk) if actor.has(*DESK_STAFF) else ""
+    """Whose colleagues read as typed what the actor wrote in a case, and are shown the notes beside any leg: the unit, else the desk; of
+    who is no staff, such as a reporter, nobody."""
+    return (actor.unit or actor.desk) if actor.has(*STAFF) else ""
 
 
 def _desks(actor: Actor) -> tuple[str, ...]:

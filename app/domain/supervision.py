@@ -91,7 +91,7 @@ def _supervise(progress: Progress, command: rc.SuperviseReferral, policy: Policy
     if progress.open_duty(name):
         raise Refused(RefusalCode.ALREADY_DONE)
     opened = open_duty(progress, policy, now, SUPERVISED, holder=referral.agency, name=name)
-    return (opened.model_copy(update={"by": command.by.person_id, "behalf": command.by.acting_for}),)
+    return (opened.model_copy(update=signed(command.by, now)),)
 
 
 def _reassign(progress: Progress, command: rc.ReassignReferral, policy: Policy, now: datetime) -> Events:

@@ -16,7 +16,7 @@ from app.domain.terms import Grade
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
 from app.policy.loader import load
-from tests.api.conftest import described
+from tests.api.conftest import described, upload
 
 STREET = "110106014"
 NAME, KIN, REPORTER = "欧阳玄烨", "欧阳长林", "赫连守信"
@@ -245,10 +245,15 @@ async def test_a_text_that_tries_names_comes_back_as_it_was_typed(api, child):
     entered = await api.post(
         school, f"/v1/children/{own}/changes", {"field": "school", "value": "示例九小（化名）", "evidence": tried}
     )
-    assert (noted.status_code, entered.status_code) == (200, 200), (noted.text, entered.text)
+    photo, leg = await upload(api, school, name=f"{tried}.jpg"), f"{path}/referrals/{await api.leg(case, 'EDU')}"
+    taken = await api.post(school, f"{leg}/accept", {"note": tried, "files": [photo]})
+    assert [one.status_code for one in (noted, entered, taken)] == [200] * 3, (noted.text, entered.text, taken.text)
     for who in (school, "edu.head.1"):
-        said = [row["note"] for row in (await api.get(who, f"{path}/timeline")).json() if row.get("note")]
-        assert tried in said
+        said = [row for row in (await api.get(who, f"{path}/timeline")).json() if row.get("note") == tried]
+        assert len(said) == 2, who
+        assert ["office" in row for row in said] == [row["kind"] == "note_added" for row in said]
+        (name,) = [one["name"] for one in (await api.get(who, f"{path}/files")).json() if one["id"] == photo]
+        assert [word for word in (REPORTER, KIN, HOME) if word not in name] == [], who
     history = (await api.get(school, f"/v1/children/{own}/history")).json()
     assert tried in [row["evidence"] for row in history]
     others = (await api.get("police.officer.1", f"{path}/timeline")).text

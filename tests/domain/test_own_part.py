@@ -149,6 +149,7 @@ def test_what_a_desk_needs_of_others_for_its_work_is_shown(lived):
     for by in (colleague, other):
         case.do(c.AddNote(by=by))
     case.do(c.ConfirmSafety(by=colleague, child_id="ch-1", safety=Safety.SAFE))
+    case.do(c.DeclareConflict(by=colleague, about=("unit-school-9",)))
     part, (_, events, _), _ = shown_to(case.events, Agency.HOSPITAL)
     assert [one["kind"] for one in events if one["by"] == "colleague"] == ["note_added", "safety_confirmed"]
     assert [part.wrote(one) for one in events if one["by"] == "colleague"] == [True, True]
