@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +21,7 @@ from app.api.context import Conn, Shouhu, Who
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.db.rounds import begin_round, due_then, found_twice
+from app.db.rounds import answered_by, answered_on, begin_round, due_then, found_twice
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.policy import RoundSpec
@@ -29,11 +29,10 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import follows, organises
 from app.domain.terms import Agency
 from app.domain.typed import Instant
-from app.domain.working_time import BEIJING
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
 one, unit = tables.rounds.c, tables.round_units.c
-AsOf = Annotated[Instant | None, Query(description="Any instant; the past as it stood then.")]
+AsOf = Annotated[Instant | None, Query(description="Any instant; the past as it stood then, answers by days.")]
 
 
 class RoundRow(BaseModel):
@@ -181,14 +180,14 @@ async def rates(conn: Conn, who: Who, shouhu: Shouhu, code: str, as_of: AsOf = N
     if code not in await _followed(conn, shouhu, who):
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
     at = as_of or shouhu.ledger.clock()
-    due, back = due_then(at), func.coalesce(unit.returned_at <= at, false())
+    due, back = due_then(at), answered_by(at)
     over = func.coalesce(or_(due.c.at <= at, one.closed_at <= at), false())
     asked, returned = func.count().filter(over), func.count().filter(over, back)
     query = (
         select(
             unit.unit, unit.desk, asked.label("asked"), returned.label("returned"),
             func.count().filter(over, back, ~unit.late).label("on_time"),
-            _day(func.max(unit.returned_at).filter(back)).label("last_returned_at"), func.bool_or(back).filter(~over).label("running"),
+            answered_on(func.max(unit.returned_at).filter(back)).label("last_returned_at"), func.bool_or(back).filter(~over).label("running"),
         )
         .join(tables.rounds, one.id == unit.round_id)
         .join(due, due.c.id == one.id)
@@ -215,18 +214,13 @@ async def units(
 ) -> Page[UnitRow]:
     """Every unit of a round with its answer; where asked, only those that are missing."""
     await _seen(conn, shouhu, who, round_id)
-    columns = [_day(column).label(column.name) if column is unit.returned_at else column for column in unit]
+    columns = [answered_on(column).label(column.name) if column is unit.returned_at else column for column in unit]
     query = select(*columns).where(unit.round_id == round_id)
     query = query.where(unit.returned_at.is_(None)) if missing else query
     page = await page_of(conn, query, UnitRow, (unit.unit,), cursor=cursor, limit=limit)
     twice = await found_twice(conn, [round_id])
     once = [row.model_copy(update={"found": row.found - twice.get((round_id, row.unit), 0)}) for row in page.items]
     return Page(items=once, next=page.next)
-
-
-def _day(at: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Of an answer others are told the day: at that instant a report was filed, if it made one."""
-    return func.date_trunc("day", at, str(BEIJING))
 
 
 @router.post("", status_code=201, operation_id="open_round")

@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Subquery, cast, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, cast, false, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -53,6 +54,16 @@ async def _units(conn: AsyncConnection, spec: RoundSpec, whole: str) -> tuple[As
         )
     rows = await conn.execute(query.distinct())
     return tuple(Asked(unit=unit, desk=at) for unit, at in sorted(rows.all()))
+
+
+def answered_on(at: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Of an answer others are told the day: at that instant a report was filed, if it made one."""
+    return func.date_trunc("day", at, str(BEIJING))
+
+
+def answered_by(until: datetime) -> ColumnElement[bool]:
+    """Whether a unit had answered then, by days: whoever asks for one instant after the other finds no more than the day."""
+    return func.coalesce(answered_on(tables.round_units.c.returned_at) < until, false())
 
 
 def due_then(until: datetime) -> Subquery:

@@ -9,7 +9,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.rounds import due_then
+from app.db.rounds import answered_by, due_then
 from app.domain.child_file import PREFIX
 from app.domain.outcomes import AGAIN_WITHIN
 from app.domain.terms import Rung
@@ -215,7 +215,7 @@ def _screening(
     return (
         select(
             street.label("division"), func.count().label("asked"),
-            func.count().filter(unit.returned_at <= until).label("returned"),
+            func.count().filter(answered_by(until)).label("returned"),
         )
         .select_from(tables.round_units)
         .join(due, due.c.id == unit.round_id)

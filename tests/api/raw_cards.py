@@ -17,6 +17,11 @@ STOPPED = {
 COUNTS = ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned")
 
 
+def of_its_day(at):
+    """The midnight before: answers are counted by days."""
+    return at.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def when(said):
     return datetime.fromisoformat(said)
 
@@ -209,7 +214,9 @@ class Raw:
             for asked in units if self.since <= due <= self.until else ():
                 street, back = asked["desk"].partition("-")[2], self.back.get((round_id, asked["unit"]))
                 if street:
-                    self.cards[street]["n"] += Counter(asked=1, returned=int(back is not None and back <= self.until))
+                    self.cards[street]["n"] += Counter(
+                        asked=1, returned=int(back is not None and of_its_day(back) < self.until)
+                    )
         for stream, deadlines in self.deadlines.items():
             for agency, clock, in_time in deadlines.due(self.since, self.until):
                 of = "accept" if clock == "accept" else "finish"

@@ -1,7 +1,7 @@
 """Outcome figures and scorecard equal those of an independent walk over the raw events, at any time; third parties see no small number."""
 
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from statistics import median
 
 import pytest
@@ -373,6 +373,10 @@ async def test_the_card_of_a_past_day_stays_as_it_was_when_the_calendar_changes_
         moved = (await ledger.record(conn, asked.stream_id, late)).progress.clock.due_at
         assert moved > span[1]
         assert [await scorecard(conn, since, until, true(), true(), EVERY) for until in span] == before
+        today = datetime.combine(day_of(api.service.ledger.clock()), time(), BEIJING)
+        hours = [today + timedelta(minutes=1), today + timedelta(hours=23, minutes=59)]
+        then = [(await scorecard(conn, since, until, true(), true(), EVERY))[SILENT]["returned"] for until in hours]
+        assert then[0] == then[1] == before[1][SILENT]["returned"] + 1, "by days: no instant tells at which hour it was"
         event = tables.events.c
         query = select(event.stream_id, event.kind, event.at, event.body).order_by(event.stream_id, event.version)
         raw = Raw((await conn.execute(query)).all(), since, span[1], set()).cards

@@ -340,6 +340,12 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     assert figures(first_day) == [(NURSERY.unit, 0, 0, None, False), (school, 0, 0, None, False)], "nobody is late yet"
     assert figures(running) == [(school, 0, 1, 0.0, False), (NURSERY.unit, 1, 1, 1.0, True)], "what runs is not counted"
     assert [bool(row["last_returned_at"]) for row in running] == [False, True]
+    returned = datetime.fromisoformat(by_unit[school]["last_returned_at"]).astimezone(UTC)
+    hours = [returned + timedelta(minutes=1), returned + timedelta(hours=23, minutes=59)]
+    assert await rates_at(hours[0]) == await rates_at(hours[1]), (
+        "no instant tells at which hour of its day a unit answered"
+    )
+    assert figures(await rates_at(returned)) != figures(await rates_at(hours[0]))
     listed = (await api.get("edu.officer.1", "/v1/rounds?code=school_screening")).json()["items"]
     assert [(row["is_open"], row["returned"]) for row in listed] == [(True, 1), (False, 1), (False, 1)]
     pupil = {
