@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, func, or_, select
 
 from app.api.context import Conn, Shouhu, Who, is_kept, numbers_of, visible
-from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, page_of
+from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, own_words, page_of
 from app.api.strict import StrictRoute
 from app.db import approvals as two
 from app.db import tables
@@ -153,5 +153,5 @@ async def _shown(conn: Conn, who: Actor, row: Row) -> ApprovalRow:
     made = ApprovalRow.model_validate({**found, "case_no": number})
     about = ({found["case_id"]} - {None}) | (await _children_of(conn, [made])).get(made.id, set())
     return made.model_copy(
-        update=(await hiding(conn, about))(about, {"note": found["note"]}, own=found["person_id"] in who.persons)
+        update=(await hiding(conn, about))(about, {"note": found["note"]}, own=own_words(who, found))
     )

@@ -10,7 +10,7 @@ from sqlalchemy import String, and_, cast, func, insert, or_, select, update
 
 from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, unconcerned, visible
 from app.api.need import owner_of
-from app.api.pages import Cursor, Limit, Page, hiding, in_words, page_of
+from app.api.pages import Cursor, Limit, Page, hiding, in_words, own_words, page_of
 from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -165,6 +165,7 @@ async def judge(read_id: str, judged: Judged, conn: Conn, who: Who, shouhu: Shou
     )
     done = update(tables.emergency_reads).where(glass.id == read_id).values(**values).returning(tables.emergency_reads)
     (found,) = await opened(conn, (await conn.execute(done)).mappings(), tables.emergency_reads)
-    said = (await hiding(conn, {row.case_id}))({row.case_id}, {name: found[name] for name in ("note", "review_note")})
+    words = {name: found[name] for name in ("note", "review_note")}
+    said = (await hiding(conn, {row.case_id}))({row.case_id}, words, own=own_words(who, found))
     shown = {name: found[name] for name in EmergencyRead.model_fields if name != "overdue"}
     return EmergencyRead.model_validate({**shown, **said})

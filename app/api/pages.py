@@ -68,15 +68,17 @@ async def in_words(
     rows = await opened(conn, [one.model_dump() for one in page.items], of)
     hide = await hiding(conn, {about for one in page.items for about in whom(one)})
     said = [
-        hide(whom(one), {name: row[name] for name in sealing(of).columns}, own=_author(one) in who.persons)
+        hide(whom(one), {name: row[name] for name in sealing(of).columns}, own=own_words(who, row))
         for one, row in zip(page.items, rows, strict=True)
     ]
     items = [one.model_copy(update=words) for one, words in zip(page.items, said, strict=True)]
     return Page(items=items, next=page.next)
 
 
-def _author(row: BaseModel) -> str | None:
-    return next((getattr(row, name) for name in ("person_id", "set_by") if hasattr(row, name)), None)
+def own_words(who: Actor, row: Mapping[str, Any]) -> set[str]:
+    """The columns of a row that the reader wrote: what was said in a review is the reviewer's, all else of whoever made the row."""
+    authors = {"note": row.get("person_id") or row.get("set_by"), "review_note": row.get("reviewed_by")}
+    return {name for name, author in authors.items() if author in who.persons}
 
 
 def _about(row: BaseModel) -> set[str]:
@@ -88,12 +90,15 @@ def _about(row: BaseModel) -> set[str]:
 class Hide(Protocol):
     """What `hiding` gives."""
 
-    def __call__(self, about: Collection[str], said: Mapping[str, Any], *, own: bool = False) -> dict[str, Any]: ...
+    def __call__(
+        self, about: Collection[str], said: Mapping[str, Any], *, own: Collection[str] = ()
+    ) -> dict[str, Any]: ...
 
 
 async def hiding(conn: AsyncConnection, about: Collection[str]) -> Hide:
     """For words that somebody gave as a reason, told to others than the case is: without those whom these cases or children name, and
-    without who reported them. To whoever wrote them they lose the children's names alone: a mask that knew more would answer guesses."""
+    without who reported them. `own` are those that the reader wrote: they lose the children's names alone, for a mask that knew more would
+    answer guesses."""
     child, report = tables.children, tables.reports
     of = select(child).where(or_(child.c.case_id.in_(about), child.c.id.in_(about)))
     children = await opened(conn, (await conn.execute(of)).mappings(), child, lenient=True)
@@ -101,14 +106,14 @@ async def hiding(conn: AsyncConnection, about: Collection[str]) -> Hide:
     asked = select(report.c.case_id, report.c.family, report.c.reporter).where(report.c.case_id.in_(cases))
     reports = await opened(conn, (await conn.execute(asked)).mappings(), report, lenient=True)
 
-    def hide(about: Collection[str], said: Mapping[str, Any], *, own: bool = False) -> dict[str, Any]:
+    def hide(about: Collection[str], said: Mapping[str, Any], *, own: Collection[str] = ()) -> dict[str, Any]:
         named = [one for one in children if one["id"] in about or one["case_id"] in about]
-        if own:
-            return Mask([{"name": one["name"]} for one in named])(dict(said))
+        typed = Mask([{"name": one["name"]} for one in named])({name: said[name] for name in said if name in own})
         cases = {*about, *(one["case_id"] for one in named if one["case_id"])}
         told = [one for one in reports if one["case_id"] in cases]
         traces = [trace for one in told for trace in names_of(one["reporter"] or {})]
-        return Mask([*named, *told])({name: text and without(text, traces) for name, text in said.items()})
+        others = {name: text and without(text, traces) for name, text in said.items() if name not in own}
+        return typed | Mask([*named, *told])(others)
 
     return hide
 

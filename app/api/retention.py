@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from app.api.context import Conn, Shouhu, Who, numbers_of, progress_of
-from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, page_of
+from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, own_words, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
@@ -180,7 +180,7 @@ async def _shown(conn: Conn, who: Actor, hold_id: str) -> HoldRow:
     (found,) = await opened(conn, rows, tables.legal_holds)
     number = (await numbers_of(conn, [found["subject_id"]])).get(found["subject_id"])
     about = {found["subject_id"]}
-    said = (await hiding(conn, about))(about, {"note": found["note"]}, own=found["set_by"] in who.persons)
+    said = (await hiding(conn, about))(about, {"note": found["note"]}, own=own_words(who, found))
     return HoldRow.model_validate({**found, **said, "case_no": number})
 
 

@@ -76,13 +76,19 @@ async def test_control_a_use_that_tells_nobody_is_missed(api, monkeypatch):
 
 async def test_another_desk_judges_it_and_nobody_else(api):
     case = await case_of(api)
-    read = (await api.post(READER, PATH, WHY | {"case": case})).json()["id"]
+    read = (await api.post(READER, PATH, WHY | {"case": case, "note": "宗政报告也在"})).json()["id"]
     verdict, path = {"verdict": "justified", "note": "已核实"}, f"{PATH}/{read}/verdict"
     for person in (READER, "hospital.head.1", "police.officer.1", "auditor.1", "civil.head.1"):
         is_problem(await api.post(person, path, verdict), 403, "not_allowed")
     queue = (await api.get(JUDGE, f"{PATH}?limit=200")).json()["items"]
     assert next(one for one in queue if one["id"] == read)["overdue"] is False
-    assert (await api.post(JUDGE, path, verdict)).json()["reviewed_by"] == JUDGE
+    tried = "核对：宗政报告、张三丰、李四光"
+    judged = (await api.post(JUDGE, path, verdict | {"note": tried})).json()
+    assert (judged["reviewed_by"], judged["review_note"], "宗政报告" in judged["note"]) == (JUDGE, tried, False)
+    for person, is_own in ((JUDGE, True), (OTHER, False)):
+        done = (await api.get(person, f"{PATH}?waiting=false&limit=200")).json()["items"]
+        shown = next(one for one in done if one["id"] == read)
+        assert (shown["review_note"] == tried, "宗政报告" in shown["note"]) == (is_own, False), "whose words they are"
     is_problem(await api.post(OTHER, path, verdict), 409, "already_done")
     assert read not in (await api.get(JUDGE, f"{PATH}?limit=200")).text
 
