@@ -17,6 +17,8 @@ from app.policy.basis import NOTICE, on_paper
 from app.policy.said import STATES, STREETS, fact_name, fact_value
 
 Facts = dict[str, Any]
+IN_RECORD = "见流转记录"
+"""Instead of what the own office wrote without being told who reported."""
 DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 CHILD = (
     "name", "sex", "birth_date", "birth_text", "id_no", "school", "hukou", "residence", "division", "features", "phone",

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import documents
-from app.api import cases, paper_facts
+from app.api import paper_facts
 from app.api.context import Conn, Shouhu, Who, numbers_of, part, progress_of, require, subject_of
 from app.api.files import AS_ATTACHMENT
 from app.api.limits import address_of
@@ -167,15 +167,11 @@ async def _made(
     now = shouhu.ledger.clock()
     number = (await numbers_of(conn, [progress.case_id]))[progress.case_id]
     stamp = await _stamp(conn, who, progress.case_id, now)
-    timeline = await cases.read_timeline(progress.case_id, conn, who, shouhu) if one.paper in OF_EVENTS else []
     knows = not isinstance(may(who, Action.READ_REPORTER, subject_of(progress)), Deny)
-    own = [
-        not knows and ours.by_own_hand(entry) for entry in timeline
-    ]  # what was typed without knowing answers no guess
-    timeline = [
-        entry | {"note": (entry["note"] or "") if typed else without(entry["note"] or "", hidden)}
-        for entry, typed in zip(timeline, own, strict=True)
-    ]
+    # what was written without knowing the reporter could name them as typed, and would answer a guess once cleared
+    own = None if knows else paper_facts.IN_RECORD
+    past = await (await reading(conn, who, shouhu, progress.case_id)).timeline(own) if one.paper in OF_EVENTS else []
+    timeline = [entry | {"note": without(entry["note"] or "", hidden)} for entry in past]
     people = await _people(conn, {entry["by"] for entry in timeline})
     stands = ours.progress(progress) if one.paper is Paper.SUMMARY else progress
     sheet = paper_facts.Sheet(stands, number, rules, await _offices(conn), people, now, stamp, ours.whole)

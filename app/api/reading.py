@@ -159,10 +159,11 @@ class Reading:
         """Who is kept out of the case with an account that it is about, and is not named to whoever reads it."""
         return await behind_accounts(self.conn, self.progress.about) if self.progress.about else set()
 
-    async def timeline(self) -> list[dict[str, Any]]:
-        """Who did what, when, by which clause; every rung with its planned instant and its recipients."""
+    async def timeline(self, own: str | None = None) -> list[dict[str, Any]]:
+        """Who did what, when, by which clause; every rung with its planned instant and its recipients. `own` stands where the own office
+        wrote something."""
         knows_reporter, rows, part = self.may(Action.READ_REPORTER), [], await self.part()
-        note_of, events, behind = await self._notes(knows_reporter), await self._happened(), await self._behind()
+        note_of, events, behind = await self._notes(knows_reporter, own), await self._happened(), await self._behind()
         for whole, note in events:
             body = part.event(whole)
             if body is None:
@@ -233,7 +234,7 @@ class Reading:
         found = await opened(self.conn, rows, tables.notes, names={"note": "body"}, keys=self._lens.keys)
         return [({**row["body"], "version": row["version"]}, row["note"]) for row in found]
 
-    async def _notes(self, knows_reporter: bool) -> NoteOf:
+    async def _notes(self, knows_reporter: bool, own: str | None) -> NoteOf:
         """The texts that came with the events: all for those who see all of the case, else those of the own legs and hand.
 
         What the own office wrote is cleared of what it is told alone: a mask that knew more would answer guesses.
@@ -250,7 +251,9 @@ class Reading:
         def note_of(event: dict[str, Any], note: str | None) -> str | None:
             if not note or not (sees.whole or part.wrote(event)):
                 return None
-            return typed(note) if part.by_own_hand(event) else see(without(note, hidden))
+            if part.by_own_hand(event):
+                return typed(note) if own is None else own
+            return see(without(note, hidden))
 
         return note_of
 

@@ -112,6 +112,22 @@ async def test_no_paper_says_who_reported_not_even_to_whoever_knows(api, case, p
         assert hidden not in whole
 
 
+async def test_what_an_office_wrote_without_knowing_who_reported_is_read_in_the_record_and_in_no_paper(
+    api, case, printed
+):
+    """As typed it could name the reporter; cleared, the paper would answer a guess of names."""
+    tried = f"核对：{TEACHER}、张三丰（示例）"
+    noted = await api.post(CIVIL, f"{case['path']}/notes", {"note": tried})
+    assert noted.status_code == 200, noted.text
+    for who, knows in ((CIVIL, False), ("civil.officer.2", False), (SUPERVISOR, True)):
+        said = [one["note"] for one in (await api.get(who, f"{case['path']}/timeline")).json() if one.get("note")]
+        row = next(one for one in (await api.get(who, f"{case['path']}/papers")).json() if one["paper"] == "summary")
+        assert (await made(api, who, case, row)).status_code == 200
+        assert tried in said, who
+        assert ("见流转记录" in printed[-1], "张三丰" in printed[-1]) == (not knows, knows), who
+        assert TEACHER not in printed[-1], who
+
+
 async def test_a_letter_holds_the_packet_of_its_desk_alone(api, case, printed):
     rows = {row["about"]: row for row in (await api.get(SUPERVISOR, f"{case['path']}/papers")).json()
             if row["paper"] == "referral_letter"}  # fmt: skip
