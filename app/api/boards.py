@@ -73,7 +73,13 @@ def unread_notices(who: Actor) -> Select[Any]:
     """What the person was told and has not read, of cases that are not about them."""
     notice = tables.notices.c
     mine = select(notice.id).where(notice.person_id == who.person_id, notice.read_at.is_(None))
-    return mine.where(unconcerned(who, notice.case_id))
+    return mine.where(_may_be_told(who))
+
+
+def _may_be_told(who: Actor) -> ColumnElement[bool]:
+    """Neither the case of a notice, nor a case for which something is owed, is about the actor."""
+    of = tables.notices.c.case_id
+    return and_(unconcerned(who, of), or_(not_(of.startswith("owed-")), not_(stream_concerns(who, of))))
 
 
 @router.get("/tasks/counts", operation_id="task_counts")
@@ -292,7 +298,7 @@ async def notices(conn: Conn, who: Who, unread: bool = True, cursor: Cursor = No
     """What the caller was told, newest first."""
     table, case = tables.notices, tables.cases.c
     query = select(table, case.number, case.filed_at).outerjoin(tables.cases, case.id == table.c.case_id)
-    query = query.where(table.c.person_id == who.person_id, unconcerned(who, table.c.case_id))
+    query = query.where(table.c.person_id == who.person_id, _may_be_told(who))
     query = query.where(table.c.read_at.is_(None)) if unread else query
     page = await page_of(conn, query, _Told, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
     return Page(items=[_notice(row) for row in page.items], next=page.next)

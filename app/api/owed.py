@@ -13,7 +13,7 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
-from app.db.walls import child_concerns, open_door
+from app.db.walls import open_door, stream_concerns
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.agreement import Differs
 from app.domain.owed import BY_HAND, Matter, Settled, SettleOwed
@@ -126,9 +126,10 @@ async def all_owed(
 
 
 def seen_by(who: Actor) -> ColumnElement[bool]:
-    """The desk, the street over its committees, and those who oversee the district; nothing of a child whose case is about the caller."""
+    """The desk, the street over its committees, and those who oversee the district; nothing of a case that names the caller, nor of
+    a child whose case is about the caller."""
     sight = true() if who.oversees_district and not who.has(Role.ADMIN) else at_desk_of(who, owed.desk)
-    return sight & ~child_concerns(who, owed.subject) & ~child_concerns(who, owed.code)
+    return sight & ~stream_concerns(who, owed.id)
 
 
 @router.get("/{owed_id}", operation_id="read_owed")

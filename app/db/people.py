@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, Row, func, or_, select, update
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables, walls
@@ -14,6 +16,14 @@ from app.domain.terms import Agency, KeyScope, Role
 
 FRESH = timedelta(minutes=1)
 """A session is written as seen at most so often."""
+
+
+def marks_in(people: FromClause) -> ColumnElement[Any]:
+    """By what a case may be about the person of a row."""
+    of = people.c
+    return func.array_cat(
+        func.array_cat(of.also, of.also_at), array([of.id, of.desk, of.agency, func.coalesce(of.unit, "")])
+    )
 
 
 async def actor_by_token(conn: AsyncConnection, token: str, *, plans: str = walls.WIDELY) -> Actor | None:

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.changes import Changes
+from app.db.people import marks_in
 from app.domain import events as e
 from app.domain.access import STAFF
 from app.domain.child_file import ChangeRungFired, ChildFile, file_id
 from app.domain.clock import Clock
-from app.domain.owed import Owed, OwedOpened, OwedRungFired
+from app.domain.owed import Matter, Owed, OwedOpened, OwedRungFired
 from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, State, running_clocks
 from app.domain.rounds import UNIT, Round, RoundOpened, RoundRungFired
 from app.domain.terms import Agency, Role
@@ -23,6 +24,7 @@ from app.domain.watch import VisitRungFired, Watch
 Row = dict[str, Any]
 FILER = "filer"
 """Address of the person who filed a report; reports without one of our people behind them have nobody there."""
+ANYBODY = true()
 
 
 def event_rows(stream_id: str, first: int, events: Sequence[Any]) -> list[Row]:
@@ -255,7 +257,7 @@ def _standing(progress: Progress) -> dict[tuple[str, str], Row]:
 
 async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], first: int) -> list[Row]:
     rows: list[Row] = []
-    sealed = isinstance(after, Progress) and after.sealed_for
+    sealed, may_know = isinstance(after, Progress) and after.sealed_for, _may_know(after)
     instead = f"desk:{Agency.PROC}" if sealed else f"{Role.SUPERVISOR}:{Agency.CIVIL}"
     for n, event in enumerate(events):
         told = _told(after, event)
@@ -266,7 +268,7 @@ async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], fir
                 "person_id": person, "case_id": _stream_of(after), "version": first + n, "kind": event.kind, "subject": subject,
                 "rung": rung.value if rung else None, "at": event.at,
             }
-            for person in await people_at(conn, told, event.at, instead)
+            for person in await people_at(conn, told, event.at, instead, may_know)
         ]  # fmt: skip
     return rows
 
@@ -313,28 +315,43 @@ def _stream_of(after: Any) -> str:
     return after.case_id or after.watch_id if isinstance(after, Watch) else after.case_id
 
 
-async def people_at(conn: AsyncConnection, addresses: Sequence[str], at: datetime, instead: str) -> list[str]:
+def _may_know(after: Any) -> ColumnElement[bool]:
+    """Of people: that somebody has to be designated for a case is told to nobody whom it names; of a sealed one every authority outside
+    is kept from what it says, also that which is told."""
+    if not isinstance(after, Owed) or after.matter is not Matter.RECUSAL:
+        return true()
+    case, people = tables.cases.c, tables.people
+    named = func.array_remove(marks_in(people), people.c.agency)
+    about_them = select(case.id).where(case.id == after.subject, case.about.overlap(named))
+    return not_(about_them.correlate(people).exists())
+
+
+async def people_at(
+    conn: AsyncConnection, addresses: Sequence[str], at: datetime, instead: str, may_know: ColumnElement[bool] = ANYBODY
+) -> list[str]:
     """The active people behind addresses such as `desk:POLICE`, and their deputies at that time.
 
     Where a seat is empty, others are told `instead`, such as the supervisors of civil affairs; a reporter's word is for the reporter alone.
     """
     people: dict[str, None] = {}
     for address in addresses:
-        found = await _ids(conn, _at(address))
+        found = await _ids(conn, and_(_at(address), may_know))
         if not found and not address.startswith(FILER):
-            found = await _ids(conn, _at(instead))
+            found = await _ids(conn, and_(_at(instead), may_know))
         people |= dict.fromkeys(found)
-    return [*people, *(await _deputies_of(conn, list(people), at) if people else ())]
+    return [*people, *(await _deputies_of(conn, list(people), at, may_know) if people else ())]
 
 
-async def _deputies_of(conn: AsyncConnection, people: list[str], at: datetime) -> list[str]:
+async def _deputies_of(
+    conn: AsyncConnection, people: list[str], at: datetime, may_know: ColumnElement[bool]
+) -> list[str]:
     row = tables.deputies.c
     standing_in = (
         select(row.deputy_id)
         .where(row.person_id.in_(people), row.from_at <= at, row.until_at > at, row.revoked_at.is_(None))
         .where(row.deputy_id.not_in(people))
     )
-    return await _ids(conn, tables.people.c.id.in_(standing_in))
+    return await _ids(conn, and_(tables.people.c.id.in_(standing_in), may_know))
 
 
 async def _ids(conn: AsyncConnection, condition: ColumnElement[bool]) -> list[str]:

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, or_, select, union, update
-from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.marks import Marks
+from app.db.people import marks_in
 from app.db.vault import opened
 from app.domain import commands as c
 from app.domain.access import STAFF
@@ -53,10 +53,8 @@ async def _without_sealed(conn: AsyncConnection, best: dict[str, Match]) -> dict
 async def hidden_from_staff(conn: AsyncConnection, case_ids: Collection[str]) -> set[str]:
     """Those of these cases that are about somebody who handles cases: were another case said to be like one, they would be told of it."""
     case, people = tables.cases.c, tables.people.c
-    also = func.array_cat(people.also, people.also_at)
-    marks = func.array_cat(also, array([people.id, people.desk, people.agency, func.coalesce(people.unit, "")]))
     staff = select(people.id).where(people.is_active, people.roles.overlap([role.value for role in STAFF]))
-    concerned = staff.where(case.about.overlap(marks)).correlate(tables.cases).exists()
+    concerned = staff.where(case.about.overlap(marks_in(tables.people))).correlate(tables.cases).exists()
     return set((await conn.execute(select(case.id).where(case.id.in_(case_ids), concerned))).scalars())
 
 

@@ -14,7 +14,7 @@ from app.db.findings import find, keep
 from app.db.joining import given_back
 from app.db.ledger import progress_of
 from app.db.linked import keep_all_apart, lock_together
-from app.db.owed import open_all, opening
+from app.db.owed import designation, open_all, opening
 from app.db.people import actor_by_token
 from app.db.projections import event_rows
 from app.db.refold import look, mend
@@ -244,19 +244,21 @@ async def test_what_is_wrong_or_owed_for_a_child_tells_nobody_that_a_case_is_abo
     hidden, child, _, same = await two_of_one(api, concerned)
     of_third = (await api.progress(await a_report(api), other))["children"][0]["id"]
     asked = [opening(Matter.BOOKS, "of_age", one, f"COMM-{STREET}", STREET, "books_check") for one in (child, same)]
-    asked.append(opening(Matter.DOUBLE, child, of_third, "CONF", STREET, "books_check"))
+    asked += [opening(Matter.DOUBLE, child, of_third, "CONF", STREET, "books_check"), designation(hidden)]
     streams = [hidden, f"file-{child}", f"file-{same}", f"watch-{same}", *(one.owed_id for one in asked)]
     wrong, engine, now = tables.findings, api.service.engine, api.service.ledger.clock()
     said = {"problem": Fault.ENGINE_STANDS_STILL, "repaired": False, "found_at": now}
     async with engine.begin() as conn:
         await open_all(conn, api.service.ledger, asked, now)
         await conn.execute(insert(wrong), [{**said, "stream_id": one} for one in streams])
-    rows = {"findings": "stream_id", "owed": "id"}
+        before = {"person_id": concerned, "version": 99, "kind": "owed_opened", "subject": "owed", "at": now}
+        await conn.execute(insert(tables.notices), [{**before, "case_id": one.owed_id} for one in asked])
+    rows = {"findings": "stream_id", "owed": "id", "notices": "case_id"}
     try:
         told = {}
         for person in (concerned, other):
-            listed = [(await api.get(person, f"/v1/{one}?limit=200")).json()["items"] for one in ("findings", "owed")]
-            told[person] = {row.get("id") for row in listed[1]} | {row.get("case_id") for row in listed[0]}
+            listed = [(await api.get(person, f"/v1/{one}?limit=200")).json()["items"] for one in rows]
+            told[person] = {row.get("id") for row in listed[1]} | {row.get("case_id") for row in listed[0] + listed[2]}
             told[person] = len(told[person] & {*streams})
             async with walled.begin() as conn:
                 assert await actor_by_token(conn, api.tokens[person])
@@ -264,12 +266,13 @@ async def test_what_is_wrong_or_owed_for_a_child_tells_nobody_that_a_case_is_abo
                     query = text(f"select count(*) from {table} where {key} = any(:all)")
                     told[person, table] = (await conn.execute(query, {"all": streams})).scalar_one()
         assert told == {
-            concerned: 0, (concerned, "findings"): 0, (concerned, "owed"): 0,
-            other: 1 + len(asked), (other, "findings"): len(streams), (other, "owed"): len(asked),
+            concerned: 0, (concerned, "findings"): 0, (concerned, "owed"): 0, (concerned, "notices"): 0,
+            other: 1 + len(asked), (other, "findings"): len(streams), (other, "owed"): len(asked), (other, "notices"): 2,
         }  # fmt: skip
     finally:
         async with engine.begin() as conn:
             await conn.execute(delete(wrong).where(wrong.c.stream_id.in_(streams)))
+            await conn.execute(delete(tables.notices).where(tables.notices.c.case_id.in_(streams)))
             await conn.execute(delete(tables.owed).where(tables.owed.c.id.in_([one.owed_id for one in asked])))
 
 

@@ -201,7 +201,7 @@ async def test_a_sealed_report_about_all_four_inside_stays_with_the_procuratorat
 ):
     """Else nobody in the district would know of it, and its silence climbed to people who may not see it."""
     four = ["POLICE", "PROC", "COURT", "JUSTICE"]
-    about = [*four, "proc.procurator.1"]
+    about = [*four, "proc.procurator.1", "conf.supervisor.1", "civil.supervisor.1"]
     case = (await api.report("police.officer.1", **OFFENCE, about=about))["case_id"]
     assert await found_by(api, "proc.chief.1", case)
     for person in (*OUTSIDE, "police.officer.1", "court.chief.1", "justice.chief.1", "proc.procurator.1"):
@@ -216,6 +216,13 @@ async def test_a_sealed_report_about_all_four_inside_stays_with_the_procuratorat
         row for row in (await api.get("conf.officer.1", "/v1/notices")).json()["items"] if row["case_id"] == owed["id"]
     ]
     assert [row["kind"] for row in told] == ["owed_opened"]
+    for person in ("conf.supervisor.1", "civil.supervisor.1"):
+        is_problem(await api.get(person, f"/v1/owed/{owed['id']}"), 404, "owed_not_found")
+    async with api.service.engine.connect() as conn:
+        known = select(tables.notices.c.person_id).where(tables.notices.c.case_id == owed["id"])
+        assert "conf.supervisor.1" not in (await conn.execute(known)).scalars().all(), (
+            "whom it is about is not told of it"
+        )
     async with api.service.engine.begin() as conn:
         own = {"Cookie": f"{SESSION}={await begin_session(conn, 'conf.officer.1', datetime.now(UTC))}"}
     page = await api.http.get(f"/owed/{owed['id']}", headers=own)
