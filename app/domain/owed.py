@@ -211,13 +211,23 @@ def _opened(
 def _due(state: Owed, now: datetime) -> tuple[OwedEvent, ...]:
     fired = tuple(
         OwedRungFired(
-            at=now, rung=plan.rung, planned_at=plan.at, recipients=recipients(plan.rung, state.agency, state.desk, None)
+            at=now, rung=plan.rung, planned_at=plan.at, recipients=_climbs_to(state, plan.rung)
         )
         for plan in state.clock.due_rungs(now)
     )  # fmt: skip
     if not fired:
         raise Refused(RefusalCode.NOTHING_DUE)
     return fired
+
+
+def _climbs_to(state: Owed, rung: Rung) -> tuple[str, ...]:
+    """Who is told on a rung: of files in two streets those alone who may compare them."""
+    told = recipients(rung, state.agency, state.desk, None)
+    if state.matter is not Matter.DOUBLE:
+        return told
+    return tuple(
+        dict.fromkeys(one if one == f"desk:{Agency.CONF}" else f"{Role.SUPERVISOR}:{state.desk}" for one in told)
+    )
 
 
 def owed_id(matter: Matter, code: str, subject: str) -> str:

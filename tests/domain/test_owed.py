@@ -45,6 +45,17 @@ def test_an_empty_post_is_told_upwards_up_to_the_supervisors_and_never_to_the_pr
         decide_owed(state, RaiseDueOwed(by=ENGINE), POLICY, NOW + timedelta(days=400))
 
 
+def test_of_files_in_two_streets_those_alone_are_told_who_may_compare_them():
+    given = {"matter": Matter.DOUBLE, "agency": Agency.CIVIL, "desk": "CIVIL", "time": "change_verify"}
+    state, (opened,) = done(None, OPEN.model_copy(update=given), NOW)
+    told, rungs = set(opened.recipients), 0
+    while state.clock.next_at:
+        state, events = done(state, RaiseDueOwed(by=ENGINE), state.clock.next_at)
+        told, rungs = told.union(*(event.recipients for event in events)), rungs + len(events)
+    assert rungs
+    assert told <= {"supervisor:CIVIL", "desk:CONF"}
+
+
 def test_what_is_settled_rings_no_more_and_may_be_owed_again():
     state, _ = done(None, OPEN, NOW)
     with pytest.raises(Refused):
