@@ -206,9 +206,10 @@ async def _past(data: Path) -> list[tuple[str, "ReportFacts"]]:
 async def _numbers(data: Path, cases: list[str]) -> dict[str, str]:
     """What these cases are called."""
     from app.api.context import numbers_of
+    from app.domain.sight import ENGINE
 
     async with database(settings_of(data)) as engine, engine.connect() as conn:
-        return await numbers_of(conn, cases)
+        return await numbers_of(conn, ENGINE, cases)
 
 
 def _named(source: "Citation") -> str:

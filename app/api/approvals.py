@@ -111,7 +111,7 @@ async def approvals(
         conn, query, ApprovalRow, (row.proposed_at, row.id), cursor=cursor, limit=limit, newest_first=True
     )
     beside = await _children_of(conn, page.items)
-    page = await numbered(conn, page, "case_id")
+    page = await numbered(conn, who, page, "case_id")
     return await in_words(conn, who, "approvals", page, tables.approvals, beside=lambda one: beside.get(one.id, set()))
 
 
@@ -149,7 +149,7 @@ async def _children_of(conn: Conn, rows: Sequence[ApprovalRow]) -> dict[str, set
 
 async def _shown(conn: Conn, who: Actor, row: Row) -> ApprovalRow:
     (found,) = await opened(conn, [row._mapping], tables.approvals)
-    number = (await numbers_of(conn, [found["case_id"]])).get(found["case_id"]) if found["case_id"] else None
+    number = (await numbers_of(conn, who, [found["case_id"]])).get(found["case_id"]) if found["case_id"] else None
     made = ApprovalRow.model_validate({**found, "case_no": number})
     about = ({found["case_id"]} - {None}) | (await _children_of(conn, [made])).get(made.id, set())
     return made.model_copy(

@@ -123,9 +123,9 @@ def _is_own(who: Actor) -> ColumnElement[bool]:
     return or_(tables.tasks.c.desk.in_(sorted(desks)), tables.tasks.c.agency.in_(sorted(agencies)))
 
 
-async def number_of(conn: Conn, case_id: str) -> str:
+async def number_of(conn: Conn, who: Actor, case_id: str) -> str:
     """As people say it."""
-    return (await numbers_of(conn, [case_id]))[case_id]
+    return (await numbers_of(conn, who, [case_id]))[case_id]
 
 
 @router.get("/cases/{case_id}/timeline", operation_id="read_timeline", response_model=list[TimelineEntry])

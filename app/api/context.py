@@ -188,10 +188,11 @@ async def progress_of(conn: AsyncConnection, who: Actor, case_id: str, *, to_act
     return (await found(conn, who, case_id, to_act=to_act)).progress
 
 
-async def numbers_of(conn: AsyncConnection, case_ids: Iterable[str]) -> dict[str, str]:
-    """What these cases are called, as far as the caller may see them."""
+async def numbers_of(conn: AsyncConnection, who: Actor, case_ids: Iterable[str]) -> dict[str, str]:
+    """What these cases are called, as far as the caller may see them: also behind a door that was opened for something else."""
     case = tables.cases.c
-    found = await conn.execute(select(case.id, case.number, case.filed_at).where(case.id.in_(set(case_ids))))
+    query = select(case.id, case.number, case.filed_at).where(case.id.in_(set(case_ids)), visible(who))
+    found = await conn.execute(query)
     return {row.id: case_no(row.number, row.filed_at) for row in found}
 
 

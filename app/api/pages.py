@@ -118,9 +118,9 @@ async def hiding(conn: AsyncConnection, about: Collection[str]) -> Hide:
     return hide
 
 
-async def numbered(conn: AsyncConnection, page: Page[T], name: str) -> Page[T]:
+async def numbered(conn: AsyncConnection, who: Actor, page: Page[T], name: str) -> Page[T]:
     """The same page with `case_no`, where the row's field of that name is a case in the caller's sight."""
-    numbers = await numbers_of(conn, (case for one in page.items if (case := getattr(one, name))))
+    numbers = await numbers_of(conn, who, (case for one in page.items if (case := getattr(one, name))))
     items = [one.model_copy(update={"case_no": numbers.get(getattr(one, name))}) for one in page.items]
     return Page(items=items, next=page.next)
 

@@ -72,7 +72,7 @@ async def case_papers(case_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> lis
     """Those that the caller may have of this case as it stands."""
     progress = await progress_of(conn, who, case_id)
     require(who, Action.READ_CONTENT, subject_of(progress))
-    offices, number = await _offices(conn), (await numbers_of(conn, [case_id]))[case_id]
+    offices, number = await _offices(conn), (await numbers_of(conn, who, [case_id]))[case_id]
     shown = await part(conn, who, shouhu, progress)
     return [
         PaperRow(
@@ -165,7 +165,7 @@ async def _made(
     content = texts_without(as_known(content, facts), hidden)
     shown = sees.of(content)
     now = shouhu.ledger.clock()
-    number = (await numbers_of(conn, [progress.case_id]))[progress.case_id]
+    number = (await numbers_of(conn, who, [progress.case_id]))[progress.case_id]
     stamp = await _stamp(conn, who, progress.case_id, now)
     knows = not isinstance(may(who, Action.READ_REPORTER, subject_of(progress)), Deny)
     # what was written without knowing the reporter could name them as typed, and would answer a guess once cleared

@@ -297,7 +297,7 @@ async def dry_run_policy(
     packs = [await _pack(conn, name) for name in (against, version)]
     cases = await past_reports(conn, who, newest, visible(who))
     found = await asyncio.to_thread(lambda: list(dry_run(packs[0], packs[1], cases)))
-    numbers = await numbers_of(conn, (one.case_id for one in found))
+    numbers = await numbers_of(conn, who, (one.case_id for one in found))
     rows = [_otherwise(one, numbers[one.case_id], packs) for one in found]
     return Tried(cases=len(cases), otherwise=rows)
 

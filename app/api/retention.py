@@ -121,7 +121,7 @@ async def due(
     _require(may_dispose(who))
     query = select(*(listed[name] for name in DisposalRow.model_fields if name != "case_no")).where(in_state(state))
     page = await page_of(conn, query, DisposalRow, (listed.due_on, listed.subject_id), cursor=cursor, limit=limit)
-    return await numbered(conn, page, "subject_id")
+    return await numbered(conn, who, page, "subject_id")
 
 
 @router.get("/holds", operation_id="legal_holds")
@@ -131,7 +131,7 @@ async def holds(conn: Conn, who: Who, in_force: bool = True, cursor: Cursor = No
     query = select(*(hold[name] for name in HoldRow.model_fields if name != "case_no"))
     query = query.where(hold.lifted_at.is_(None)) if in_force else query
     page = await page_of(conn, query, HoldRow, (hold.set_at, hold.id), cursor=cursor, limit=limit, newest_first=True)
-    return await in_words(conn, who, "legal_holds", await numbered(conn, page, "subject_id"), tables.legal_holds)
+    return await in_words(conn, who, "legal_holds", await numbered(conn, who, page, "subject_id"), tables.legal_holds)
 
 
 @router.post("/{subject_id}/holds", status_code=201, operation_id="set_legal_hold")
@@ -178,7 +178,7 @@ async def destroy(subject_id: Subject, conn: Conn, who: Who, shouhu: Shouhu) -> 
 async def _shown(conn: Conn, who: Actor, hold_id: str) -> HoldRow:
     rows = (await conn.execute(select(tables.legal_holds).where(hold.id == hold_id))).mappings()
     (found,) = await opened(conn, rows, tables.legal_holds)
-    number = (await numbers_of(conn, [found["subject_id"]])).get(found["subject_id"])
+    number = (await numbers_of(conn, who, [found["subject_id"]])).get(found["subject_id"])
     about = {found["subject_id"]}
     said = (await hiding(conn, about))(about, {"note": found["note"]}, own=own_words(who, found))
     return HoldRow.model_validate({**found, **said, "case_no": number})

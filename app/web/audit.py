@@ -64,7 +64,7 @@ async def _audit(request: Request, conn: AsyncConnection, who: Actor, shouhu: Se
     columns = {one.code: (one.zh, one.en) for one in COLUMNS.values()}
     columns |= {spec.code: (spec.zh, spec.en) for one in rules.registers for spec in one.fields}
     facts: dict[str, Any] = {
-        "whole": lambda code: whole(code, books), "numbers": await numbers_of(conn, (row.stream_id for row in rows if row.stream_id)),
+        "whole": lambda code: whole(code, books), "numbers": await numbers_of(conn, who, (row.stream_id for row in rows if row.stream_id)),
         "path": AUDIT, "form": form, "page": page, "acts": list(ACTS.items()), "act": act,
         "part": lambda code: seen(code, {**columns, **books}), "ground": ground, "outcomes": OUTCOMES,
         "unusual": _unusual, "sees_cases": who.oversees_district,

@@ -46,7 +46,7 @@ async def _colleagues(conn: AsyncConnection, case: Opened, leg_id: str, chosen: 
 async def _suggested(conn: AsyncConnection, case: Opened, leg_id: str, chosen: str) -> Options:
     """The reports that look like the same, the likeliest first, by number."""
     found = [one["other_id"] for one in await cases.suggested_duplicates(case.id, conn, case.who)]
-    numbers = await numbers_of(conn, [*found, *([chosen] if chosen else [])])
+    numbers = await numbers_of(conn, case.who, [*found, *([chosen] if chosen else [])])
     return [(other, (numbers[other], numbers[other])) for other in dict.fromkeys((chosen, *found)) if other in numbers]
 
 

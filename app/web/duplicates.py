@@ -27,7 +27,7 @@ async def suggested(case_id: str, request: Request, conn: Conn, who: Signed, sho
     """What was suggested, the likeliest first."""
     case = await opened(conn, who, shouhu, case_id)
     found = await cases.suggested_duplicates(case_id, conn, who)
-    numbers = {one["other_id"]: await cases.number_of(conn, one["other_id"]) for one in found}
+    numbers = {one["other_id"]: await cases.number_of(conn, who, one["other_id"]) for one in found}
     facts = await facts_of(case, "duplicates")
     more = {"found": found, "numbers": numbers, "decided": STATES}
     return await show(request, conn, who, "duplicates.html", {**facts, **more})

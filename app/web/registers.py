@@ -203,7 +203,7 @@ async def _facts(
     numbers = {
         row.id: case_no(row.number, row.filed_at) for row in (await registers.called(conn, who, ids=ids) if ids else ())
     }
-    opened = await numbers_of(conn, ids)
+    opened = await numbers_of(conn, who, ids)
     books = {spec.code: await _called(conn, who, shouhu, spec.book) for spec in kind.fields if spec.book}
     rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
     subjects = [await _called(conn, who, shouhu, one.each) for one in rules.registers[kind.code].expects]

@@ -11,6 +11,7 @@ from app.db import approvals as two
 from app.db import tables
 from app.db.identities import enter_staff_no
 from app.db.people import actor_by_token, actors_of
+from app.db.refold import mend
 from app.db.vault import Broken, opened
 from app.domain.approvals import HOLDS, WAITS, Act, Proposal, may_propose, require_second
 from app.domain.refusals import Refused
@@ -227,3 +228,21 @@ async def test_what_was_written_as_the_reason_is_sealed_with_the_key_of_its_case
     shown = (await api.get(SECOND, "/v1/approvals?limit=2")).json()["items"]
     assert [(row["note"], row["case_id"]) for row in shown] == [(said, None), (said, case)]
     assert said in (await api.get(SUPERVISOR, "/v1/emergency-reads?waiting=false&limit=200")).text
+
+
+async def test_a_page_behind_the_door_names_no_case_that_its_reader_does_not_see(api):
+    """To find whose words are to be masked the service opens the door; what a case is called is not looked up behind it."""
+    officer, case, row = "civil.officer.1", (await api.report())["case_id"], tables.cases.c
+    async with (
+        api.service.engine.begin() as conn
+    ):  # of others alone: it is in the sight of the supervisor, who proposes
+        await conn.execute(update(tables.cases).where(row.id == case).values(desks=["POLICE"], agencies=["POLICE"]))
+    is_problem(await api.get(officer, f"/v1/cases/{case}"), 404, "case_not_found")
+    for asked in ({"parameters": {"case": case}}, {"act": "delete", "parameters": {"child": "ch-none"}}):
+        await proposed(api, SUPERVISOR, **asked)
+    for person, is_named in ((officer, False), ("civil.supervisor.1", True)):
+        of_child, of_case = (await api.get(person, "/v1/approvals?limit=2")).json()["items"]
+        assert (of_child["act"], of_child["case_id"], of_case["case_id"]) == ("delete", None, case)
+        assert (of_case["case_no"] is not None) == is_named
+    async with api.service.engine.begin() as conn:
+        await mend(conn, case)
