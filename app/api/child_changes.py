@@ -20,7 +20,7 @@ from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import division_of, records_of
 from app.db.communities import listed, street_of
-from app.db.doubles import compare_again, compared, doubles_of, find_different, tell_district
+from app.db.doubles import compare_again, compared, doubles_of, find_different, tell_district, was_told
 from app.db.ledger import StaleVersion
 from app.db.need import open_on
 from app.domain import child_file as cf
@@ -250,7 +250,7 @@ async def pass_change(
     command = cf.PassChange(by=who, change=change, note=taken.note)
     if not await _registers(conn, who, own, change):
         done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
-        return Passed(**done.model_dump())
+        return Passed(**done.model_dump(), district_compares=done.replayed and await was_told(conn, own, change))
     doubles = await doubles_of(conn, own, sighted(who))
     found = {one.child_id: one.found for one in taken.compared}
     left = [one.child_id for one in doubles.here if one.child_id not in found]

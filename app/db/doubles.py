@@ -16,7 +16,7 @@ from app.db.owed import open_all, opening, owed, settle
 from app.domain.access import Actor
 from app.domain.belonging import FindDifferent
 from app.domain.child_file import ChildFile, file_id
-from app.domain.child_terms import Section
+from app.domain.child_terms import FileField, Section
 from app.domain.owed import Matter, OpenOwed, Settled
 from app.domain.terms import Agency
 
@@ -100,6 +100,15 @@ async def compare_again(conn: AsyncConnection, ledger: Ledger, kept: str, other:
     of_kept, of_other = [await street_of(conn, one) for one in (kept, other)]
     if of_kept != of_other:
         await tell_district(conn, ledger, other, of_other, [kept], ledger.clock())
+
+
+async def was_told(conn: AsyncConnection, child: str, change: int) -> bool:
+    """Whether this change registered the child, and the district has or had to compare it with another. Asked behind the door."""
+    event = tables.events.c
+    asked = select(owed.id).where(owed.matter == Matter.DOUBLE.value, or_(owed.subject == child, owed.code == child))
+    entered = select(event.version).where(event.stream_id == file_id(child), event.version == change)
+    entered = entered.where(event.body["field"].astext == FileField.REGISTRATION.value, asked.exists())
+    return (await conn.execute(entered)).first() is not None
 
 
 async def compared(conn: AsyncConnection, ledger: Ledger, child: str, by: Actor, other: str | None = None) -> None:
