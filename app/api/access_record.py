@@ -80,7 +80,7 @@ class _Row(AccessRow):
 async def _page(
     conn: Conn, who: Actor, query: Select[*tuple[Any, ...]], cursor: str | None, limit: int
 ) -> Page[AccessRow]:
-    page = await page_of(conn, query, _Row, (line.id,), cursor=cursor, limit=limit, newest_first=True)
+    page = await page_of(conn, who, query, _Row, (line.id,), cursor=cursor, limit=limit, newest_first=True)
     return Page(items=[AccessRow.model_validate(_unnamed(who, row.model_dump())) for row in page.items], next=page.next)
 
 

@@ -108,7 +108,7 @@ async def approvals(
             row.approved_at.is_(None), row.rejected_at.is_(None), row.expires_at > shouhu.ledger.clock()
         )
     page = await page_of(
-        conn, query, ApprovalRow, (row.proposed_at, row.id), cursor=cursor, limit=limit, newest_first=True
+        conn, who, query, ApprovalRow, (row.proposed_at, row.id), cursor=cursor, limit=limit, newest_first=True
     )
     beside = await _children_of(conn, page.items)
     page = await numbered(conn, who, page, "case_id")

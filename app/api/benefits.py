@@ -75,7 +75,7 @@ async def touched_benefits(
     query = select(case.id, case.number, case.filed_at, case.policy, case.progress).where(
         await whole_shown(conn, who, shouhu), func.jsonb_array_length(case.progress["benefits"]) > 0
     )
-    page = await page_of(conn, query, _Stored, (case.filed_at, case.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, _Stored, (case.filed_at, case.id), cursor=cursor, limit=limit)
     found = []
     for one in page.items:
         pack = await shouhu.ledger.pack(conn, one.policy)

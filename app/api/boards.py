@@ -64,7 +64,7 @@ async def tasks(
     query = select(*shown).join(tables.cases, case.id == task.case_id).where(*asked)
     done = view == "done"
     by = (task.ended_at if done else task.due_at, task.case_id, task.subject)
-    page = await page_of(conn, query, _Numbered, by, cursor=cursor, limit=limit, newest_first=done)
+    page = await page_of(conn, who, query, _Numbered, by, cursor=cursor, limit=limit, newest_first=done)
     packs = await _packs(conn, shouhu, page.items)
     return Page(items=[NamedTask(**row.named(packs[row.rules])) for row in page.items], next=page.next)
 
@@ -213,7 +213,7 @@ async def stalled(
         .where(text(tables.WAITING), await tasks_shown(conn, who, shouhu), asked)
     )  # fmt: skip
     by = (task.opened_at, task.case_id, task.subject)
-    page = await page_of(conn, query, _Stalling, by, cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, _Stalling, by, cursor=cursor, limit=limit)
     packs = await _packs(conn, shouhu, page.items)
     return Page(items=[StalledRow(**row.named(packs[row.rules])) for row in page.items], next=page.next)
 
@@ -290,7 +290,7 @@ async def findings(
         .where(not_(stream_concerns(who, stream)))
         .where(true() if who.oversees_district else found.c.problem.not_in(FOR_OVERSIGHT))
     )
-    return await page_of(conn, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)
+    return await page_of(conn, who, query, FindingRow, (found.c.found_at, found.c.id), cursor=cursor, limit=limit)
 
 
 @router.get("/notices", operation_id="notices")
@@ -300,7 +300,7 @@ async def notices(conn: Conn, who: Who, unread: bool = True, cursor: Cursor = No
     query = select(table, case.number, case.filed_at).outerjoin(tables.cases, case.id == table.c.case_id)
     query = query.where(table.c.person_id == who.person_id, _may_be_told(who))
     query = query.where(table.c.read_at.is_(None)) if unread else query
-    page = await page_of(conn, query, _Told, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
+    page = await page_of(conn, who, query, _Told, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
     return Page(items=[_notice(row) for row in page.items], next=page.next)
 
 

@@ -57,7 +57,7 @@ async def list_cases(
     if agency:
         query = query.where(case.agencies.contains([agency.value]), true() if agency is who.agency else sees)
     by = (case.filed_at, case.id)
-    return await page_of(conn, query, CaseRow, by, cursor=cursor, limit=limit, newest_first=True)
+    return await page_of(conn, who, query, CaseRow, by, cursor=cursor, limit=limit, newest_first=True)
 
 
 @router.get(

@@ -164,7 +164,7 @@ async def waiting_changes(conn: Conn, who: Who, cursor: Cursor = None, limit: Li
     file = tables.child_files.c
     mine = file.desks.contains([who.desk]) if keeps(who) and who.has(*DESK_STAFF) else false()
     query = select(*(file[name] for name in _Waiting.model_fields if name in file)).where(file.is_open, mine)
-    page = await page_of(conn, query, _Waiting, (file.next_deadline_at, file.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, _Waiting, (file.next_deadline_at, file.id), cursor=cursor, limit=limit)
     ids = [row.child_id for row in page.items]
     if ids:
         await audit_read(conn, who, "waiting_changes", None, [FileField.NAME.value], children=ids)

@@ -89,7 +89,7 @@ async def deputies(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 1
     table = tables.deputies
     own = [table.c.person_id, table.c.deputy_id, table.c.set_by]
     query = select(table).where(or_(*(column == who.person_id for column in own)))
-    return await page_of(conn, query, Deputyship, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
+    return await page_of(conn, who, query, Deputyship, (table.c.id,), cursor=cursor, limit=limit, newest_first=True)
 
 
 @router.get("/colleagues", operation_id="colleagues")

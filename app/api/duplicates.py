@@ -101,7 +101,7 @@ async def duplicates(
     mine = select(child.id).where(sighted(who), on_file(), unsealed())
     query = select(alike_files).where(pair.one.in_(mine), pair.other.in_(mine))
     return await page_of(
-        conn, query, FilesAlike, (pair.score, pair.one, pair.other), cursor=cursor, limit=limit, newest_first=True
+        conn, who, query, FilesAlike, (pair.score, pair.one, pair.other), cursor=cursor, limit=limit, newest_first=True
     )
 
 

@@ -138,7 +138,7 @@ async def emergency_reads(
     shown = [name for name in EmergencyRead.model_fields if name != "overdue"]
     query = select(*(glass[name] for name in shown)).where(unconcerned(who, glass.case_id))
     query = query.where(glass.reviewed_at.is_(None)) if waiting else query
-    page = await page_of(conn, query, EmergencyRead, (glass.review_by, glass.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, EmergencyRead, (glass.review_by, glass.id), cursor=cursor, limit=limit)
     page, now = await in_words(conn, who, "emergency_reads", page, tables.emergency_reads), shouhu.ledger.clock()
     late = [one.model_copy(update={"overdue": overdue(one.review_by, one.reviewed_at, now)}) for one in page.items]
     return Page(items=late, next=page.next)

@@ -86,7 +86,9 @@ async def entry_links(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit 
     query = select(
         link.id, link.unit, link.agency, link.reporter_class, link.name, link.made_by, link.made_at, link.ended_at
     )
-    return await page_of(conn, query, LinkRow, (link.made_at, link.id), cursor=cursor, limit=limit, newest_first=True)
+    return await page_of(
+        conn, who, query, LinkRow, (link.made_at, link.id), cursor=cursor, limit=limit, newest_first=True
+    )
 
 
 @router.post("/entry-links/{link_id}/end", status_code=204, operation_id="end_entry_link", response_model=None)

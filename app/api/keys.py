@@ -77,7 +77,7 @@ async def all_keys(
     elif not any(governs(who, own) for own in (who.unit, who.desk) if own):
         raise Refused(RefusalCode.NOT_ALLOWED)
     by = (api_keys.c.made_at, api_keys.c.id)
-    return await page_of(conn, keys.listed(unit), KeyRow, by, cursor=cursor, limit=limit, newest_first=True)
+    return await page_of(conn, who, keys.listed(unit), KeyRow, by, cursor=cursor, limit=limit, newest_first=True)
 
 
 @router.post("", status_code=201, operation_id="issue_key")

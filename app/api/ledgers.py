@@ -322,7 +322,7 @@ async def chosen_by_columns(
     query = select(child.id, child.filed_at)
     match ledger.reach:
         case Reach.KEPT if who.agency.is_territorial:
-            last = read_cursor(conn, cursor, by) if cursor else (None, None)
+            last = read_cursor(conn, who, Listed, cursor, by) if cursor else (None, None)
             kept: Any = func.shouhu_book(*last, limit + 1).table_valued("id", "filed_at").c
             query, by, cursor = select(kept.id, kept.filed_at), (kept.filed_at, kept.id), None
         case Reach.CASES | Reach.SCREENED:
@@ -330,7 +330,7 @@ async def chosen_by_columns(
             query = query.where(or_(of_case, _screened(who)) if ledger.reach is Reach.SCREENED else of_case)
         case _:
             pass
-    return await page_of(conn, query, Listed, by, cursor=cursor, limit=limit)
+    return await page_of(conn, who, query, Listed, by, cursor=cursor, limit=limit)
 
 
 async def those_within(

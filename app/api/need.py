@@ -125,6 +125,6 @@ async def full_views(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
     of_no_case = and_(view.case_id.is_(None), or_(mine, true() if who.oversees_district else false()))
     query = query.where(or_(of_no_case, and_(visible(who), or_(mine, of_us))))
     page = await page_of(
-        conn, query, FullViewRow, (view.opened_at, view.id), cursor=cursor, limit=limit, newest_first=True
+        conn, who, query, FullViewRow, (view.opened_at, view.id), cursor=cursor, limit=limit, newest_first=True
     )
     return await in_words(conn, who, "full_views", page, tables.full_views)

@@ -120,7 +120,7 @@ async def all_owed(
     """What the caller's desks owe, or all desks for those who oversee the district; the first due first."""
     query = select(tables.owed).where(seen_by(who), not_(owed.is_open) if settled else owed.is_open)
     query = query.where(owed.matter == matter.value) if matter else query
-    page = await page_of(conn, query, _Stored, (owed.due_at, owed.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, _Stored, (owed.due_at, owed.id), cursor=cursor, limit=limit)
     rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
     return Page(items=[row.named(rules) for row in page.items], next=page.next)
 

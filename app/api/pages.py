@@ -33,7 +33,7 @@ class Page(BaseModel, Generic[T]):
 
 
 async def page_of(
-    conn: AsyncConnection, query: Select[*tuple[Any, ...]], row: type[T], by: Sequence[Column[Any]], *,
+    conn: AsyncConnection, who: Actor, query: Select[*tuple[Any, ...]], row: type[T], by: Sequence[Column[Any]], *,
     cursor: str | None, limit: int, newest_first: bool = False, of: Table | None = None,
 ) -> Page[T]:  # fmt: skip
     """The rows after the cursor; `by` names columns of the query that no two rows share, so none is shown twice or missed.
@@ -41,12 +41,12 @@ async def page_of(
     They are opened where they are `of` a sealed table.
     """
     if cursor:
-        last = read_cursor(conn, cursor, by)
+        last = read_cursor(conn, who, row, cursor, by)
         query = query.where(tuple_(*by) < last if newest_first else tuple_(*by) > last)
     order = [key.desc() for key in by] if newest_first else by
     rows = (await conn.execute(query.order_by(*order).limit(limit + 1))).mappings().all()
     shown = await opened(conn, rows[:limit], of, lenient=True) if of is not None else rows[:limit]
-    following = _word(conn, (shown[-1][key.name] for key in by)) if len(rows) > limit else None
+    following = _word(conn, who, row, (shown[-1][key.name] for key in by)) if len(rows) > limit else None
     return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
 
 
@@ -125,15 +125,22 @@ async def numbered(conn: AsyncConnection, who: Actor, page: Page[T], name: str) 
     return Page(items=items, next=page.next)
 
 
-def _word(conn: AsyncConnection, keys: Iterable[object]) -> str:
+def _place(who: Actor, row: type[BaseModel]) -> str:
+    """A cursor is one person's, in one seat, and of lists of these rows."""
+    return f"cursor:{row.__module__}.{row.__qualname__}:{who.person_id}:{who.acting_for or ''}"
+
+
+def _word(conn: AsyncConnection, who: Actor, row: type[BaseModel], keys: Iterable[object]) -> str:
     """Sort keys as an opaque word: a page may end with a row of which nothing is shown."""
-    return vault_of(conn).word("|".join(str(key) for key in keys), "cursor")
+    return vault_of(conn).word("|".join(str(key) for key in keys), _place(who, row))
 
 
-def read_cursor(conn: AsyncConnection, cursor: str, by: Sequence[Column[Any]]) -> tuple[Any, ...]:
+def read_cursor(
+    conn: AsyncConnection, who: Actor, row: type[BaseModel], cursor: str, by: Sequence[Column[Any]]
+) -> tuple[Any, ...]:
     """The sort keys of the last row of the page before; raises Problem."""
     try:
-        parts = vault_of(conn).said(cursor, "cursor").split("|")
+        parts = vault_of(conn).said(cursor, _place(who, row)).split("|")
         return tuple(_READ[key.type.python_type](part) for key, part in zip(by, parts, strict=True))
     except ValueError:
         raise Problem(422, "invalid_cursor", "没有此页 · There is no such page.") from None

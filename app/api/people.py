@@ -120,7 +120,7 @@ async def people(
     query = seats.seats(shouhu.ledger.clock()).where(*(column == wanted for column, wanted in asked if wanted))
     if waiting:
         query = query.where(seat.is_active, or_(seat.roles == [], seats.accounts.c.held_at.is_not(None)))
-    return await page_of(conn, query, SeatRow, (seat.desk, seat.id), cursor=cursor, limit=limit)
+    return await page_of(conn, who, query, SeatRow, (seat.desk, seat.id), cursor=cursor, limit=limit)
 
 
 @router.post("/people", status_code=201, operation_id="add_person")

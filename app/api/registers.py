@@ -144,7 +144,15 @@ async def entries(
     query = kept.newest(line.book == code, kept.seen(seen), (line.kind == Kind.ENDED.value) == ended)
     query = query.where(line.division == division) if division else query
     page = await page_of(
-        conn, query, _Line, (line.at, line.id), cursor=cursor, limit=limit, newest_first=True, of=kept.register_entries
+        conn,
+        who,
+        query,
+        _Line,
+        (line.at, line.id),
+        cursor=cursor,
+        limit=limit,
+        newest_first=True,
+        of=kept.register_entries,
     )
     return Page(items=[row.shown(seen.shows_private(row.desk), register) for row in page.items], next=page.next)
 

@@ -102,4 +102,4 @@ async def own_reports(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit 
         .where(case.reporter_unit == unit, unconcerned(who, case.id))
     )  # fmt: skip
     by = (case.filed_at, case.id)
-    return await page_of(conn, query, ReportRow, by, cursor=cursor, limit=limit, newest_first=True)
+    return await page_of(conn, who, query, ReportRow, by, cursor=cursor, limit=limit, newest_first=True)

@@ -120,7 +120,7 @@ async def due(
     """销毁清册, as the schedule last found it; for supervisors."""
     _require(may_dispose(who))
     query = select(*(listed[name] for name in DisposalRow.model_fields if name != "case_no")).where(in_state(state))
-    page = await page_of(conn, query, DisposalRow, (listed.due_on, listed.subject_id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, DisposalRow, (listed.due_on, listed.subject_id), cursor=cursor, limit=limit)
     return await numbered(conn, who, page, "subject_id")
 
 
@@ -130,7 +130,9 @@ async def holds(conn: Conn, who: Who, in_force: bool = True, cursor: Cursor = No
     _require(may_hold(who))
     query = select(*(hold[name] for name in HoldRow.model_fields if name != "case_no"))
     query = query.where(hold.lifted_at.is_(None)) if in_force else query
-    page = await page_of(conn, query, HoldRow, (hold.set_at, hold.id), cursor=cursor, limit=limit, newest_first=True)
+    page = await page_of(
+        conn, who, query, HoldRow, (hold.set_at, hold.id), cursor=cursor, limit=limit, newest_first=True
+    )
     return await in_words(conn, who, "legal_holds", await numbered(conn, who, page, "subject_id"), tables.legal_holds)
 
 

@@ -136,7 +136,7 @@ async def registered(
     await _behind_the_door(conn, who)
     query = select(child.id, child.filed_at).where(_on_file(who), child.id.not_in(await _named(conn, round_id)))
     page = await page_of(
-        conn, query, _OnFile, (child.filed_at, child.id), cursor=cursor, limit=limit, newest_first=True
+        conn, who, query, _OnFile, (child.filed_at, child.id), cursor=cursor, limit=limit, newest_first=True
     )
     ids = [row.id for row in page.items]
     if not ids:

@@ -118,7 +118,9 @@ async def rounds(
     )  # fmt: skip
     query = select(tables.rounds, figures).join(figures, figures.c.round_id == one.id)
     query = query.where(one.code.in_(specs if code is None else [c for c in specs if c == code]))
-    page = await page_of(conn, query, _Counted, (one.opened_at, one.id), cursor=cursor, limit=limit, newest_first=True)
+    page = await page_of(
+        conn, who, query, _Counted, (one.opened_at, one.id), cursor=cursor, limit=limit, newest_first=True
+    )
     now, twice = shouhu.ledger.clock(), Counter[str]()
     for (round_id, _), doubles in (await found_twice(conn, [row.id for row in page.items])).items():
         twice[round_id] += doubles
@@ -158,7 +160,7 @@ async def asked(
     mine = and_(unit.is_open, unit.returned_at.is_not(None), own(who)) if answered else owed_by(who)
     query = select(tables.round_units, one.code, one.version).join(tables.rounds, one.id == unit.round_id).where(mine)
     by = (unit.due_at, unit.round_id, unit.unit)
-    page = await page_of(conn, query, AskedRow, by, cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, AskedRow, by, cursor=cursor, limit=limit)
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).rounds
     return Page(items=[_in_words(row, specs.get(row.code)) for row in page.items], next=page.next)
 
@@ -217,7 +219,7 @@ async def units(
     columns = [answered_on(column).label(column.name) if column is unit.returned_at else column for column in unit]
     query = select(*columns).where(unit.round_id == round_id)
     query = query.where(unit.returned_at.is_(None)) if missing else query
-    page = await page_of(conn, query, UnitRow, (unit.unit,), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, UnitRow, (unit.unit,), cursor=cursor, limit=limit)
     twice = await found_twice(conn, [round_id])
     once = [row.model_copy(update={"found": row.found - twice.get((round_id, row.unit), 0)}) for row in page.items]
     return Page(items=once, next=page.next)

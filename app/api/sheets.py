@@ -222,7 +222,7 @@ async def sheets(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit = 50)
     """The caller's own exports and imports, newest first."""
     query = select(*jobs.SHOWN).where(jobs.job.person_id == who.person_id)
     by = (jobs.job.at, jobs.job.id)
-    return await page_of(conn, query, SheetJob, by, cursor=cursor, limit=limit, newest_first=True)
+    return await page_of(conn, who, query, SheetJob, by, cursor=cursor, limit=limit, newest_first=True)
 
 
 @router.get("/sheets/{sheet_id}", operation_id="read_sheet")

@@ -151,7 +151,7 @@ async def send(batch: Batch, conn: Conn, who: Who, shouhu: Shouhu) -> AllTaken:
 async def held(conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50) -> Page[HeldRow]:
     """Those that wait at the caller's desk, the oldest first; nothing of whom they name."""
     query = select(signals.signals).where(seen_by(who), row.state == SignalState.HELD.value)
-    page = await page_of(conn, query, _Stored, (row.received_at, row.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, _Stored, (row.received_at, row.id), cursor=cursor, limit=limit)
     return Page(
         items=[HeldRow(**one.model_dump(), **await _named(conn, shouhu, one.rule)) for one in page.items],
         next=page.next,

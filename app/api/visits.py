@@ -51,7 +51,7 @@ async def due_visits(
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     query = query.where(func.jsonb_array_length(watch.progress["warnings"]) > 0) if warned else query
     query = query.where(await placed_in(conn, who, watch.community, community))
-    page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     children = [row.child_id for row in page.items]
     if not children:
         return Page(items=[], next=None)

@@ -179,7 +179,7 @@ async def watches(
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     query = query.where(await placed_in(conn, who, watch.community, community))
-    page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     return Page(items=[row_of(one) for one in page.items], next=page.next)
 
 
@@ -213,7 +213,7 @@ async def offered_watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Li
     stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at", "returns_on")]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.offered_to), unconcerned_by_watch(who))
-    page = await page_of(conn, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     return Page(items=[row_of(one) for one in page.items], next=page.next)
 
 

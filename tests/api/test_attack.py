@@ -9,22 +9,26 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 
 from app.db import tables
+from app.db.vault import Vault
 from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import TOKENS, described, image, upload
+from tests.api.test_reports import is_problem
+from tests.conftest import VAULT
 
 SUPERVISOR, POLICE, EDU = "civil.supervisor.1", "police.officer.1", "edu.officer.1"
 WORDS = (
     "9" * 40,
-    "-1",
+    "1.5",
     "\x00",
-    "2026-01-01T00:00:00Z|\x00",
-    "9999-12-31T23:59:59+14:00|x",
-    "0001-01-01T00:00:00-14:00|x",
+    "2026-01-01T00:00:00|x",
+    *(EXTREME := ("2026-01-01T00:00:00Z|\x00", "9999-12-31T23:59:59-14:00|x", "0001-01-01T00:00:00+14:00|x")),
     "x|y|z",
     "é",
     "",
 )
+OF_TEXT = ("/v1/people", 1)
+"""A list that is sorted by two texts, and by nothing else: any two are a place in it."""
 IDS = (
     "%00",
     "..%2f..%2fetc%2fpasswd",
@@ -68,10 +72,14 @@ async def test_a_cursor_says_nothing_to_whoever_holds_it(api):
     assert page["items"][0]["id"].encode() not in held
     more = (await api.get(SUPERVISOR, f"/v1/cases?limit=1&cursor={page['next']}")).json()
     assert more["items"][0]["id"] != page["items"][0]["id"]
+    for person, where in ((SUPERVISOR, "findings"), ("conf.supervisor.1", "cases")):
+        is_problem(await api.get(person, f"/v1/{where}?cursor={page['next']}"), 422, "invalid_cursor")
 
 
-async def test_a_cursor_that_somebody_made_up_is_a_wrong_one(api):
-    cursors = [*(base64.urlsafe_b64encode(word.encode()).decode() for word in WORDS), "%00%ff"]
+async def test_a_cursor_that_somebody_made_up_is_a_wrong_one(api, monkeypatch):
+    """Also one that bears the seal of its list, as if the service had made it."""
+    places, said, lists = set(), Vault.said, set()
+    monkeypatch.setattr(Vault, "said", lambda vault, word, place: places.add(place) or said(vault, word, place))
     paged = [
         path
         for path, verb, op in operations()
@@ -85,8 +93,18 @@ async def test_a_cursor_that_somebody_made_up_is_a_wrong_one(api):
             "case_id": "case-none",
             "round_id": "x",
         }
-        for cursor in cursors:
-            is_clean(await api.get(SUPERVISOR, f"{path.format(**asked)}?cursor={cursor}"))
+        places.clear()
+        for cursor in (base64.urlsafe_b64encode(WORDS[3].encode()).decode(), "%00%ff"):
+            refused = await api.get(SUPERVISOR, f"{path.format(**asked)}?cursor={cursor}")
+            is_clean(refused)
+            assert refused.status_code == 422 or not places, path
+        for place in {*places}:
+            lists.add(place)
+            for word in WORDS:
+                answer = await api.get(SUPERVISOR, f"{path.format(**asked)}?cursor={VAULT.word(word, place)}")
+                is_clean(answer)
+                assert answer.status_code == 422 or word in EXTREME or (path, word.count("|")) == OF_TEXT, (path, word)
+    assert len(lists) > 12
 
 
 async def test_every_operation_with_an_id_is_attacked():

@@ -81,7 +81,7 @@ async def _everybody(conn, who, ledger, cursor, limit):
     """A page of all children there are."""
     child = tables.children.c
     by = (child.filed_at, child.id)
-    return await page_of(conn, select(*by), ledgers.Listed, by, cursor=cursor, limit=limit)
+    return await page_of(conn, who, select(*by), ledgers.Listed, by, cursor=cursor, limit=limit)
 
 
 async def _nothing():
