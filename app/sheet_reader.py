@@ -339,7 +339,7 @@ class Reader:
             asked = self._unread.differing(parts, record, lambda line: line.visit in said.stands)
             one.unread += list(asked or ())
         elif said.day and not said.is_known:
-            self._once(one, f"{record.child_id} {said.day} {said.visitor}")
+            self._once(one, f"{record.child_id} {said.day} {said.visitor} {said.form.seen_in_person}")
             one.visit = said
             one.faults += [] if is_watched_by(record, self._sheet.who.desk) else [Fault("", Wrong.NOT_WATCHED)]
         new = RowState.VISIT if said.form.seen_in_person else RowState.ATTEMPT

@@ -320,6 +320,14 @@ async def test_a_visit_that_was_entered_on_the_page_is_not_entered_again_by_the_
     helped = {**form, "finding": "needs_help"}
     is_problem(await api.post(COMMITTEE, path, helped), 409, "visit_in_book")
     assert (await api.post(COMMITTEE, path, {**helped, "another": True})).is_success, "a person has decided"
+    today = (by_page.event.day - timedelta(days=3)).isoformat()
+    came_again = ("张三（化名）", "否", "家中无人"), ("张三（化名）", "是", "情况良好")
+    _, shown = await said(*came_again, came_again[0])
+    assert [(one["row"], one["code"]) for one in shown["faults"]] == [(4, "twice_made")], "an attempt is one still"
+    job, shown = await said(*came_again)
+    assert (shown["counts"]["attempt"], shown["counts"]["visit"], shown["faults"]) == (1, 1, []), "nobody was in, then"
+    await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    assert (await state(api, COMMITTEE, job))["state"] == "done"
 
 
 async def test_rows_of_cases_and_benefits_are_compared_and_never_entered(api, run):
