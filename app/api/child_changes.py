@@ -257,12 +257,13 @@ async def pass_change(
     if left:
         raise Refused(RefusalCode.DOUBLES_NOT_COMPARED, children=tuple(left))
     others, ledger = [one.child_id for one in doubles.elsewhere], shouhu.ledger
-    await tell_district(conn, ledger, own, await division_of(conn, own), others, ledger.clock())
     done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
     for other in (one.child_id for one in doubles.here if found[one.child_id] is Comparison.DIFFERENT):
         made = (await find_different(conn, ledger, who, own, other))[own]
         done.version = made.version
         response.headers["ETag"] = f'"{made.version}"'
+    # after the pairs, as the nightly look takes them: in the other order each could wait for the other
+    await tell_district(conn, ledger, own, await division_of(conn, own), others, ledger.clock())
     return Passed(**done.model_dump(), district_compares=bool(others))
 
 

@@ -1,13 +1,15 @@
 """Files that may be about one child are suggested from the database itself, with reasons; a person decides, and is not asked again."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select
 
 from app.db import tables
-from app.db.alike import alike_files, look_for_doubles
+from app.db.alike import alike_files, look_for_doubles, suggest
 from app.db.doubles import tell_of_waiting
+from tests.api.test_conflict import waiting
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
 
@@ -76,26 +78,33 @@ async def test_a_double_in_another_street_is_the_districts_to_compare_and_is_tol
     assert (await verify(api, "street-110106016.officer.1", third)).status_code == 200
     far = (await register(api, "comm-110106016.officer.1", child=twin, family=KIN)).json()
     assert (await verify(api, "street-110106016.officer.1", far)).status_code == 200
+    began = api.service.ledger.clock()
+    near = await child_of(api, name="华年慈（化名）", birth_date="2013-04-06")
     here = (await register(api, COMMITTEE, child=twin, family=KIN)).json()
     child, path = here["child_id"], f"/v1/children/{here['child_id']}"
     like = await api.get(STREET, f"{path}/duplicates")
     assert (far["child_id"] in like.text, like.json()["district_compares"]) == (False, True)
-    async for _ in look_for_doubles(
-        engine, api.service.ledger.clock() - timedelta(hours=1), api.service.ledger.clock(),
-        lambda conn, ids: tell_of_waiting(conn, api.service.ledger, ids, api.service.ledger.clock()),
-    ):  # fmt: skip
-        pass
+    await scanned(api, engine, began)
+    assert (min(child, near), max(child, near)) in await pairs(api)
 
     async def owed(person, settled="false"):
         rows = (await api.get(person, f"/v1/owed?matter=double&limit=200&settled={settled}")).json()["items"]
         return [row for row in rows if row["subject"] == child]
 
+    once, compared = {"Idempotency-Key": key}, {"compared": [{"child_id": near, "found": "different"}]}
+    asked = f"{path}/changes/{here['change']}/pass", compared, once
+    # a look of this very moment, which has come to the pairs
+    async with engine.begin() as conn, engine.connect() as watch:
+        await suggest(conn, [child], api.service.ledger.clock())
+        passing = asyncio.create_task(api.post(STREET, *asked))
+        await waiting(await watch.execution_options(isolation_level="AUTOCOMMIT"), 1)
+        await tell_of_waiting(conn, api.service.ledger, [child], api.service.ledger.clock())
+    first = await passing
+    assert first.status_code == 200, first.text
     (told,) = await owed("civil.supervisor.1")
     assert (told["code"], told["division"]) == (far["child_id"], DIVISION)
     assert await owed(STREET) == await owed("civil.officer.1") == [], "nobody hears of it who may not compare them"
-    once = {"Idempotency-Key": key}
-    for is_again in (False, True):  # the first answer may be lost on its way
-        passed = await api.post(STREET, f"{path}/changes/{here['change']}/pass", {"compared": []}, once)
+    for is_again, passed in enumerate((first, await api.post(STREET, *asked))):  # the first may be lost on its way
         told_of = passed.json()["district_compares"], passed.json()["replayed"], far["child_id"] in passed.text
         assert (passed.status_code, *told_of) == (200, True, is_again, False)
     assert len(await owed("civil.supervisor.1")) == 1, "once, whoever found it"
