@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import typst
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from activities.circular import CircularActivities
 from app import documents
@@ -80,7 +80,9 @@ def deadlines_agree(streets, agencies, both, kept):
     assert whole[0] == district[0] == "合计"
     assert counts(whole) == added(agencies)
     assert [*district[9].split("/"), *district[10].split("/")] == [str(counts(whole)[n]) for n in (1, 0, 3, 2)]
-    assert [sum(int(row[9].split("/")[n]) for row in streets) for n in (1, 0)] == counts(whole)[:2]
+    told = [[int(n) for n in reversed(row[9].split("/"))] for row in streets if row[9] != "—"]
+    assert len(streets) - len(told) != 1
+    assert len(told) < len(streets) or [sum(column) for column in zip(*told, strict=True)] == counts(whole)[:2]
     lines = {row[0]: row for row in both}
     assert not any(number.isdecimal() and 0 < int(number) < FEW for row in both for number in (row[1], row[4], row[7]))
     assert kept
@@ -107,8 +109,14 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
         async with conn.begin_nested() as others:  # whose few would hide some of these
             await conn.execute(tables.deadlines.delete().where(tables.deadlines.c.case_id.not_in(world.cases)))
             alone = (await facts_of(conn, world.ledger, month))["tables"][2]["rows"]
+            busy = [row[0] for row in alone if row[1].isdecimal() and int(row[1]) > FEW]
+            assert busy, "enough of one agency are told of"
+            is_other = (
+                tables.deadlines.c.agency != next(one for one in Agency if busy[0].endswith(f" · {one.zh}")).value
+            )
+            await conn.execute(tables.deadlines.delete().where(or_(tables.deadlines.c.case_id != case, is_other)))
+            of_one = {row[0]: row for row in (await facts_of(conn, world.ledger, month))["tables"][0]["rows"]}
             await others.rollback()
-    assert any(row[1].isdecimal() and int(row[1]) > FEW for row in alone), "enough of one agency are told of"
     *streets, whole = facts["tables"][0]["rows"]
     division = (await world.fold(case)).division
     here = next(one.name for one in DIVISIONS if one.code == division)
@@ -116,9 +124,12 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
     told = {row[0]: (row[1], row[3]) for row in streets if row[1] != "0"}
     assert told.keys() == counted.keys(), "of a sealed case nothing"
     assert all(shown in ("—", number) for name in told for shown, number in zip(told[name], counted[name], strict=True))
-    assert all(n == 0 or n >= FEW for row in streets for n in map(int, filter(str.isdecimal, row[1:4]))), (
-        "of few nothing"
-    )
+    for row in (*streets, *of_one.values()):
+        if row[0] != "合计":
+            numbers = [*row[1:4], *row[5:7], *(share.split("/")[-1] for share in row[9:11]), *row[11:]]
+            assert all(n == 0 or n >= FEW for n in map(int, filter(str.isdecimal, numbers))), "of few nothing"
+    assert (of_one[here][9], of_one["合计"][9].split("/")[1]) == ("—", "1"), "a deadline of one child"
+    assert [row[9] for row in of_one.values()].count("—") > 1, "and nothing by which it could be told"
     assert told[here] == counted[here]
     assert {row[0] for row in streets} >= {one.name for one in DIVISIONS if one.kind != "district"}, "silent ones too"
     assert whole[:2] == ["合计", str(sum(int(reports) for reports, _ in counted.values()))]

@@ -13,7 +13,7 @@ from app.db import tables
 from app.db.columns import Instant, metadata
 from app.db.ledger import Ledger
 from app.db.scorecard import EVERY, KEPT, scorecard
-from app.domain.small_numbers import shown_of_agencies, suppressed
+from app.domain.small_numbers import TOGETHER, shown_of_agencies, suppressed
 from app.domain.terms import Agency, Rung
 from app.domain.working_time import BEIJING, day_of
 
@@ -27,7 +27,7 @@ circulars = Table(
 )
 LEDGER = (
     "由个案台账逐条统计，期末以后发生的事项不计入，封存的案件不计入；时限按当时生效的工作日历。"
-    "第一表的报告、再次报告、答复和第三表中小于{smallest}的数及可由合计推出的数不列（—），核实安全的报告少于{smallest}件的不列小时数；第三表全部不列的单位不出现。"
+    "第一表除排查外的数和第三表中小于{smallest}的数及可由合计推出的数不列（—），核实安全的报告少于{smallest}件的不列小时数；第三表全部不列的单位不出现。"
 )
 STREETS = (
     "街乡（镇）",
@@ -46,7 +46,6 @@ STREETS = (
 )
 AGENCIES = ("单位", "受理到期", "按时受理", "受理按时率", "办结到期", "按时办结", "办结按时率", "督促次数")
 """What is owed in material counts with neither."""
-EVERYBODY = "合计"
 
 
 def month_before(now: datetime) -> date:
@@ -79,7 +78,9 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
         (code, Agency(agency)): row for code in sorted(cards) for agency, row in sorted(cards[code].get("agencies", {}).items())
     }  # fmt: skip
     counts = {(code, one.value): {**row, "rungs": sum(row["rungs"].values())} for (code, one), row in kept.items()}
-    apart = shown_of_agencies(counts, smallest)
+    apart = shown_of_agencies(counts, smallest, cards)
+    alone = _alone(cards, smallest)
+    shown = {code: {**of_reports[code], **apart.pop((code, TOGETHER)), **alone[code]} for code in cards}
     agencies = [agency for agency in Agency if any(one is agency for _, one in kept)]
     return {
         "title": f"丰台区困境儿童和留守儿童社会保护工作督查考核通报（{month:%Y年%m月}）", "stamp": "内部资料",
@@ -88,12 +89,12 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
         "note": LEDGER.format(smallest=smallest),
         "tables": [
             {"title": "一、街乡（镇）", "columns": list(STREETS), "rows": [
-                *(_street(names.get(code, code), _without_few(cards[code], of_reports[code], smallest)) for code in sorted(cards)),
-                _street(EVERYBODY, whole),
+                *(_street(names.get(code, code), _without_few(cards[code], shown[code], smallest)) for code in sorted(cards)),
+                _street(TOGETHER, whole),
             ]},
             {"title": "二、单位", "columns": list(AGENCIES), "rows": [
                 *(_agency(agency.zh, [row for (_, one), row in kept.items() if one is agency]) for agency in agencies),
-                _agency(EVERYBODY, [*kept.values()]),
+                _agency(TOGETHER, [*kept.values()]),
             ]},
             {"title": "三、各街乡（镇）的单位", "columns": ["街乡（镇）· 单位", *AGENCIES[1:]], "rows": [
                 _shown(f"{names.get(code, code)} · {Agency(one).zh}", counts[code, one], line) for (code, one), line in apart.items()
@@ -103,7 +104,9 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
 
 
 OF_REPORTS = ("reports", "reported_again", "answered")
-COUNTED = (*OF_REPORTS, "visits", "visits_missed", "asked", "returned")
+VISITS = ("visits", "visits_missed")
+COUNTED = (*OF_REPORTS, *VISITS, "asked", "returned")
+TOP = (Rung.SUPERVISION.value, Rung.PROCURATORATE.value)
 SHARES = tuple((f"{of}_due", f"{of}_on_time") for of in ("accept", "finish"))
 
 
@@ -116,17 +119,29 @@ def _whole(cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {**{name: sum(card.get(name, 0) for card in every) for name in (*COUNTED, *KEPT)}, "rungs": rungs}
 
 
-def _without_few(card: Mapping[str, Any], of_reports: Mapping[str, int | None], smallest: int) -> Mapping[str, Any]:
+def _alone(cards: Mapping[str, Mapping[str, Any]], smallest: int) -> dict[str, dict[str, int | None]]:
+    """By street, what nothing beside it in the table is a part or the sum of: visits, and how often a silence came so high."""
+    found: dict[str, dict[str, int | None]] = {code: {} for code in cards}
+    for name in (*VISITS, *TOP):
+        few = suppressed(
+            {code: {name: {**card, **card["rungs"]}.get(name, 0)} for code, card in cards.items()}, smallest
+        )
+        for code, line in few.items():
+            found[code] |= line
+    return found
+
+
+def _without_few(card: Mapping[str, Any], shown: Mapping[str, int | None], smallest: int) -> Mapping[str, Any]:
     """A street's card as heads of every office may read it: how long so few took to be found safe is how long one of them took."""
     hours = card.get("hours_to_safety") if card.get("found_safe", 0) >= smallest else None
-    return {**card, **of_reports, "hours_to_safety": hours}
+    return {**card, **shown, "hours_to_safety": hours, "rungs": {name: shown[name] for name in TOP}}
 
 
 def _street(name: str, card: Mapping[str, Any]) -> list[str]:
     hours, rungs = card.get("hours_to_safety"), card["rungs"]
     counts = ["—" if (count := card.get(what, 0)) is None else str(count) for what in COUNTED]
-    top = [str(rungs.get(rung.value, 0)) for rung in (Rung.SUPERVISION, Rung.PROCURATORATE)]
-    kept = [f"{card.get(met, 0)}/{card.get(due, 0)}" for due, met in SHARES]
+    top = ["—" if (count := rungs.get(name, 0)) is None else str(count) for name in TOP]
+    kept = ["—" if card.get(due, 0) is None else f"{card.get(met, 0)}/{card.get(due, 0)}" for due, met in SHARES]
     return [name, *counts[:3], "—" if hours is None else f"{hours:.1f}", *counts[3:], *kept, *top]
 
 

@@ -25,23 +25,36 @@ def suppressed(table: Mapping[str, Mapping[str, int]], smallest: int) -> dict[st
 
 KEPT_COUNTS = ("accept_due", "finish_due", "rungs")
 """Of the deadlines and silences of one agency in one street."""
+TOGETHER = "合计"
+"""In the place of an agency: all of a street."""
 
 
 def shown_of_agencies(
-    counts: Mapping[tuple[str, str], Mapping[str, int]], smallest: int
+    counts: Mapping[tuple[str, str], Mapping[str, int]], smallest: int, streets: Iterable[str] = ()
 ) -> dict[tuple[str, str], dict[str, int | None]]:
     """The same of each agency in each street. Where nothing of a line can be shown the line itself is not there: that a court had
-    something to do in a street tells of one child."""
-    streets, agencies = ([*dict.fromkeys(key[n] for key in counts)] for n in (0, 1))
-    shown = {
-        name: suppressed(
-            {street: {one: counts.get((street, one), {}).get(name, 0) for one in agencies} for street in streets},
-            smallest,
-        )
-        for name in KEPT_COUNTS
-    }
+    something to do in a street tells of one child. Of `streets`, where given, the sums are told too, by which one agency could be known."""
+    told = dict.fromkeys(streets)
+    busy, agencies = (dict.fromkeys(key[n] for key in counts) for n in (0, 1))
+    shown: dict[str, dict[str, dict[str, int | None]]] = {}
+    for name in KEPT_COUNTS:
+        table = {street: {one: counts.get((street, one), {}).get(name, 0) for one in agencies} for street in busy}
+        if told:
+            table = {street: {**line, TOGETHER: sum(line.values())} for street, line in table.items()}
+        shown[name] = suppressed(table, smallest)
     lines = {(street, one): {name: shown[name][street][one] for name in KEPT_COUNTS} for street, one in counts}
-    return {key: line for key, line in lines.items() if any(line.values())}
+    sums = {name: _sums(told, shown[name]) for name in KEPT_COUNTS}
+    of_streets = {(street, TOGETHER): {name: sums[name][street] for name in KEPT_COUNTS} for street in told}
+    return {key: line for key, line in lines.items() if any(line.values())} | of_streets
+
+
+def _sums(streets: Iterable[str], shown: Mapping[str, Mapping[str, int | None]]) -> dict[str, int | None]:
+    """Of each street, nought of those where nobody had anything to do; one that is left out is never alone."""
+    sums = {street: shown[street][TOGETHER] if street in shown else 0 for street in streets}
+    silent = [street for street in sums if street not in shown]
+    if silent and [*sums.values()].count(None) == 1:
+        sums[silent[0]] = None
+    return sums
 
 
 def _beside_one_alone(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.domain.determination import Category
 from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, figures, outcomes_of
-from app.domain.small_numbers import shown_of_agencies, suppressed
+from app.domain.small_numbers import TOGETHER, shown_of_agencies, suppressed
 from app.policy.examples import facts_of
 from app.policy.loader import load
 
@@ -126,3 +126,8 @@ def test_of_an_agency_in_a_street_nobody_learns_that_it_had_one_child_there():
     assert shown["a", "POLICE"] == {"accept_due": 9, "finish_due": 0, "rungs": 0}
     alone = shown_of_agencies({key: line for key, line in counts.items() if key[1] in ("POLICE", "COURT")}, 9)
     assert alone == {}, "the sum of the street would tell the one by the other"
+    few = {("a", "COURT"): {"accept_due": 3}, ("b", "POLICE"): {"accept_due": 9}, ("b", "EDU"): {"accept_due": 8}}
+    for streets in ("abc", "bca", "ac"):
+        told = shown_of_agencies({key: line for key, line in few.items() if key[0] in streets}, 5, streets)
+        sums = {street: told[street, TOGETHER]["accept_due"] for street in streets}
+        assert (sums.get("a"), [*sums.values()].count(None) > 1) == (None, True), "the sum of all streets is told"
