@@ -81,6 +81,11 @@ class Where(BaseModel):
     """The same for the address of the next page."""
     rows: list[CommunityRow]
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether those of whom no community is known are left out."""
+        return self.asked not in (None, UNPLACED)
+
 
 async def chosen(conn: AsyncConnection, who: Actor, said: str) -> Where:
     """What a page was asked for; where it says nothing, the community whose child director the person is, else all."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.children import rules_of
-from app.api.communities import Community, placed_in
+from app.api.communities import UNPLACED, Community, placed_in
 from app.api.context import Conn, Shouhu, Who, audit_read, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of, read_cursor
 from app.api.problems import Problem
@@ -346,6 +346,12 @@ async def those_within(
         query = query.where(await placed_in(conn, who, func.coalesce(watch.community, file.community), community))
     reached = set((await conn.execute(query)).scalars())
     return [one for one in ids if one in reached]
+
+
+async def unplaced_in(conn: AsyncConnection, who: Actor, ledger: Ledger) -> int:
+    """How many of the children out of whom the book is made are in no community's list, of the first MOST_COUNTED."""
+    chosen = await chosen_by_columns(conn, who, ledger, None, MOST_COUNTED)
+    return len(await those_within(conn, who, ledger, chosen, UNPLACED))
 
 
 def book_of(rules: Pack, who: Actor, code: str) -> Any:

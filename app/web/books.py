@@ -146,9 +146,8 @@ async def book(
     unfinished: bool = False, community: str = "", cursor: str | None = None,
 ) -> Response:  # fmt: skip
     """A page of the book, masked; how it is taken along and how it is sent back. Visits of one month, or only whom somebody has to look at."""
-    chosen = month if re.fullmatch(MONTH, month) else None
     return await _book(
-        request, conn, who, shouhu, code, Form(), cursor, chosen, unfinished=unfinished, community=community
+        request, conn, who, shouhu, code, Form(), cursor, month, unfinished=unfinished, community=community
     )
 
 
@@ -194,7 +193,10 @@ async def _done(
             step = wanted and (lambda: sheets.export_ledger(code, wanted, conn, who, shouhu))
             done = step and await form.attempt(conn, step, {RefusalCode.SECOND_PERSON_NEEDED: "use"})
     if done is None:
-        return await _book(request, conn, who, shouhu, code, form, None)
+        seen, unfinished, community = form.one("shown"), bool(form.one("unfinished")), form.one("community")
+        return await _book(
+            request, conn, who, shouhu, code, form, None, seen, unfinished=unfinished, community=community
+        )
     return RedirectResponse(f"{SHEETS}/{done.id}" if isinstance(done, sheets.SheetJob) else BOOKS, 303, headers=STRICT)
 
 
@@ -231,13 +233,15 @@ async def template(code: str, conn: Conn, who: Signed, shouhu: Shouhu) -> Respon
 
 async def _book(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, code: str, form: Form, cursor: str | None,
-    month: str | None = None, *, unfinished: bool = False, community: str = "",
+    said: str, *, unfinished: bool, community: str,
 ) -> Response:  # fmt: skip
+    month = said if re.fullmatch(MONTH, said) else None
     where = await communities.chosen(conn, who, community)
     found = await ledgers.read_ledger(
         code, conn, who, shouhu, month=month, unfinished=unfinished, community=where.asked, cursor=cursor, limit=50
     )
     ledger = ledgers.book_of(await rules_of(conn, shouhu), who, code).ledger()
+    unplaced = await ledgers.unplaced_in(conn, who, ledger) if where.is_cut and not cursor else 0
     names = await streets(conn)
     columns = layout([column.code for column in found.columns], names)[1:]
     rows = [
@@ -247,7 +251,8 @@ async def _book(
     back = months(month_of(shouhu.ledger.clock()))
     chosen = [*([f"month={month}"] if month else ()), *(["unfinished=true"] if unfinished else ())]
     facts = {
-        "where": where, "more": {**({"month": month} if month else {}), **({"unfinished": "true"} if unfinished else {})},
+        "where": where, "unplaced": unplaced,
+        "more": {**({"month": month} if month else {}), **({"unfinished": "true"} if unfinished else {})},
         "path": BOOKS, "book": found, "imports": IMPORTS[ledger.rows_of], "compares": is_compared(ledger.rows_of),
         "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
         "enters": who.has(*DESK_STAFF), "month": month, "unfinished": unfinished, "chosen": "&".join(chosen),

@@ -6,6 +6,7 @@ What is typed lies in the browser sealed with a key that this service gives to t
 import base64
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -123,7 +124,8 @@ async def due(
         "offered": offered,
         "warned": warned,
         "where": where,
-        "unplaced": await _unplaced(conn, who) if where.asked not in (None, communities.UNPLACED) else 0,
+        "community": (where.asked or communities.ALL) if where.rows else "",
+        "unplaced": await _unplaced(conn, who) if where.is_cut else 0,
     }
     return await show(request, conn, who, "visits.html", {**_facts(conn, who, shouhu), **more})
 
@@ -147,10 +149,13 @@ async def take(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Res
 
 
 @router.get(f"{VISITS}/{{watch_id}}")
-async def one(watch_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
-    """One child, with the form of the visit."""
+async def one(
+    watch_id: str, request: Request, conn: Conn, who: Signed, shouhu: Shouhu, community: str = ""
+) -> Response:
+    """One child, with the form of the visit; `community` is the list from which it was opened, to go back to."""
     row = await visits.due_visit(watch_id, conn, who)
-    return await shown(request, conn, who, shouhu, row, Form(version=row.version))
+    form = Form({"community": [community]} if community else {}, version=row.version)
+    return await shown(request, conn, who, shouhu, row, form)
 
 
 @router.post(f"{VISITS}/{{watch_id}}")
@@ -165,7 +170,7 @@ async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shou
     if form.one("full"):
         asked = form.valid(need.Asked, {"need": Need.VISIT, "note": form.one("full_note")})
         if asked and await form.attempt(conn, lambda: children.open_child(row.child_id, asked, conn, who, shouhu)):
-            return RedirectResponse(f"{VISITS}/{watch_id}", 303, headers=STRICT)
+            return RedirectResponse(f"{VISITS}/{watch_id}{_back(form, '?')}", 303, headers=STRICT)
         return await shown(request, conn, who, shouhu, row, form.moved("note", "full_note"))
     said = _said(form)
     visit = form.valid(watches.Visit, said) if said else None
@@ -177,7 +182,12 @@ async def visited(watch_id: str, request: Request, conn: Conn, who: Signed, shou
         return await shown(request, conn, who, shouhu, row, form)
     left_out = visit and visit.grade not in (None, done.grade)
     more = f"{'&left_out=true' if left_out else ''}{'&unclear=true' if done.left_out else ''}"
-    return RedirectResponse(f"{VISITS}?done=true{more}", 303, headers=STRICT)
+    return RedirectResponse(f"{VISITS}?done=true{more}{_back(form)}", 303, headers=STRICT)
+
+
+def _back(form: Form, mark: str = "&") -> str:
+    """The list that was shown before, as a part of an address."""
+    return f"{mark}{urlencode({'community': form.one('community')})}" if form.one("community") else ""
 
 
 async def _act(
@@ -234,7 +244,8 @@ async def shown(
     words = {one.id: (one.zh, one.en, one.basis) for one in rules.file.warnings}
     words |= {one.code: (one.zh, one.en, one.basis) for one in rules.file.signals}
     facts = {
-        **_facts(conn, who, shouhu), "row": row, "form": form, "minutes": int(VIEW_LASTS.total_seconds() // 60), "rules": words,
+        **_facts(conn, who, shouhu), "row": row, "form": form, "community": form.one("community"),
+        "minutes": int(VIEW_LASTS.total_seconds() // 60), "rules": words,
         "outcomes": tuple(Outcome), "relations": tuple(Relation), "grounds": tuple(Ground), "ends": tuple(EndReason),
     }  # fmt: skip
     return await show(request, conn, who, "visit.html", facts, status=form.status)
@@ -247,5 +258,5 @@ def _facts(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, Any]
         "path": VISITS, "take": TAKE, "findings": tuple(Finding), "grades": tuple(Grade), "one_of": ONE_OF,
         "services": tuple(Help), "triggers": tuple(Trigger), "says": WORDS, "seal": base64.b64encode(key).decode(),
         "whose": name.hex()[:12], "visits_itself": who.has(*DESK_STAFF), "changed": CHANGED, "parents": PARENTS,
-        "today": day_of(shouhu.ledger.clock()).isoformat(),
+        "community": "", "today": day_of(shouhu.ledger.clock()).isoformat(),
     }  # fmt: skip

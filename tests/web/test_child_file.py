@@ -294,6 +294,9 @@ async def test_a_director_finds_the_own_community_first_and_the_whole_street_one
     )
     assert (await street.get("/visits")).text.count('class="card visit"') == whole.count('class="card visit"')
     child = whole.partition('id="watch-')[2].partition('"')[0]
+    assert f'href="/visits/watch-{child}?community=all"' in whole
+    for page in (whole, (await director.get(f"/visits/watch-{child}?community=all")).text):
+        assert 'name="community" value="all"' in page.partition('data-visit="')[2].partition("</form>")[0]
     path = f"/children/{child}/change"
     form = (await director.get(f"{path}/moved")).text
     assert f'<option value="{first["id"]}">示例一社区</option>' in form
@@ -301,4 +304,16 @@ async def test_a_director_finds_the_own_community_first_and_the_whole_street_one
     assert "由新街乡（镇）接收后填报" in (await director.post(f"{path}/moved", data=away)).text
     book = (await director.get("/books/work")).text
     assert f'href="/books/work?community={first["id"]}" aria-current="page"' in book
+    assert "还没有填报社区" in book, "a book that is cut says so likewise"
+    assert 'href="/books/work?community=none"' in book
+    assert "导出全街道" in book
+    for one in ("all", "none"):
+        assert "还没有填报社区" not in (await director.get(f"/books/work?community={one}")).text
+    assert 'href="/books/work?community=all"><strong>' in (await director.get("/books/due")).text, "as it counts there"
+    chosen = "/books/guardianship_supervision?month=2020-01&unfinished=true&community=all"
+    forms = re.findall(r'<form method="post" action="/books/.*?</form>', (await director.get(chosen)).text, re.S)
+    for form, verb in zip(forms, ("propose", "import"), strict=True):
+        typed = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)) | {"verb": verb}
+        refused = await director.post("/books/guardianship_supervision", data=typed)
+        assert (refused.status_code, f'href="{chosen}" aria-current' in unescape(refused.text)) == (422, True), verb
     assert f'<option value="{first["id"]}">' in (await director.get("/children/new")).text

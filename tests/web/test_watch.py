@@ -76,9 +76,10 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
         "situations": "unguarded",
         "facts.father.place": "whereabouts=home",
         "p": "",
+        "community": "none",
     }
     sent = await http.post(path, data=old)  # a page that was opened before
-    assert sent.headers["location"] == "/visits?done=true&unclear=true"
+    assert sent.headers["location"] == "/visits?done=true&unclear=true&community=none", "the list that was shown"
     told = (await http.get(sent.headers["location"])).text
     assert told.count("没有记入") == 2, "once in what the script may say"
     assert (await http.post(path, data={"verb": "end", "place": "e-", "e-reason": "risk_ended"})).status_code == 422
