@@ -153,8 +153,9 @@ async def settle(
     row = (await conn.execute(select(owed.matter, owed.desk).where(owed.id == owed_id, seen_by(who)))).one_or_none()
     if row is None:
         raise Refused(RefusalCode.OWED_NOT_FOUND)
-    how = BY_HAND.get(Matter(row.matter))
-    if how is None or given.how not in (None, how) or not who.has(*DESK_STAFF, Role.AGENCY_HEAD):
+    matter = Matter(row.matter)
+    how, compares = BY_HAND.get(matter), matter is Matter.DOUBLE and who.oversees_district
+    if how is None or given.how not in (None, how) or not (compares or who.has(*DESK_STAFF, Role.AGENCY_HEAD)):
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
     command = SettleOwed(by=who, how=how, note=given.note)

@@ -13,15 +13,12 @@ from app.db.joining import away, watched_by_concerned
 from app.db.ledger import Ledger
 from app.domain import commands as c
 from app.domain.access import ENGINE
-from app.domain.handover import is_about
-from app.domain.opening import desk_of
+from app.domain.handover import desk_to_watch, is_about
 from app.domain.referral_commands import ReassignReferral
 from app.domain.terms import Agency
 
 MOST = 200
 """Cases that one look sets right."""
-OTHERS = (Agency.STREET, Agency.CIVIL, Agency.CONF)
-"""Who takes a leg in the place of a committee or street office that may not see its case, the nearest first."""
 LEGS = text("""select t.case_id, t.subject, t.desk, t.division, c.about from tasks t join cases c on c.id = t.case_id
   where t.is_open and t.kind = 'referral' and c.is_open and c.linked_to is null and split_part(t.desk, '-', 2) <> ''
   and c.about && array[t.desk, split_part(t.desk, '-', 1)]::varchar[]""")
@@ -50,10 +47,11 @@ async def give_to_others(engine: AsyncEngine, ledger: Ledger) -> None:
         async with _goes_on("watch_not_given", watch), engine.begin() as conn:
             await away(ledger, conn, [watch], ledger.clock())
     for leg in random.sample(legs, min(len(legs), MOST)):
-        to = next((one for one in OTHERS if not is_about(desk_of(one, leg.division), (*leg.about, leg.desk))), None)
-        if to:
+        about = (*leg.about, leg.desk)
+        to = desk_to_watch(leg.division, about)
+        if not is_about(to, about):
             async with _goes_on("leg_not_given", leg.case_id), engine.begin() as conn:
-                command = ReassignReferral(by=ENGINE, referral_id=leg.subject, to=to)
+                command = ReassignReferral(by=ENGINE, referral_id=leg.subject, to=Agency(to.partition("-")[0]))
                 await ledger.record(conn, leg.case_id, command)
 
 

@@ -18,6 +18,7 @@ from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.belonging import Belong
 from app.domain.child_file import ChildFile, file_id
 from app.domain.child_terms import FileField
+from app.domain.commands import Command
 from app.domain.handover import OF_STREET, MoveWatch, OfferWatch, PlaceWatch
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
@@ -28,11 +29,13 @@ from app.domain.watch_work import BeginWatch, EndWatch, ResumeWatch, SuspendWatc
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
 
-BEHIND = """select w.id, w.desk, c.about from cases c join watches w on w.case_id = c.id where w.is_open and {which}
-  union all select w.id, w.desk, c.about from cases c join children k on k.case_id = c.id
+BEHIND = """select w.id, w.desk, w.offered_to, c.about from cases c join watches w on w.case_id = c.id where w.is_open and {which}
+  union all select w.id, w.desk, w.offered_to, c.about from cases c join children k on k.case_id = c.id
   join watches w on w.child_id = any (shouhu_family(k.id)) where w.is_open and {which}"""
-CONCERNED = f"select distinct id from ({BEHIND}) behind where about && array[desk, split_part(desk, '-', 1)]::varchar[]"
-"""Open watches at a desk that a case of the child, or of who is the same child, is about; by walls that desk does not see them."""
+CONCERNED = f"""select distinct id from ({BEHIND}) behind, unnest(array[desk, offered_to]) at
+  where about && array[at, split_part(at, '-', 1)]::varchar[]"""
+"""Open watches at a desk, or offered to one, that a case of the child, or of who is the same child, is about: by walls it does not see
+them."""
 ANY, ONE = "cardinality(c.about) > 0", "c.id = :case_id"
 ABOUT = text("""select distinct unnest(c.about) from cases c
   where c.id in (select k.case_id from children k where k.id = any (shouhu_family(:child)))
@@ -150,11 +153,13 @@ async def away(ledger: "Ledger", conn: AsyncConnection, watches: Iterable[str], 
     for one in watches:
         child = child_of(one)
         about, watch = await _about(conn, child), await _watch(conn, child)
-        with suppress(Refused):
-            await ledger.record(conn, one, MoveWatch(by=ENGINE, about=about), now=now)
-            if watch and watch.handover:
-                again = OfferWatch(by=ENGINE, division=watch.handover.division, about=about)
-                await ledger.record(conn, one, again, now=now)
+        moves: list[Command] = [MoveWatch(by=ENGINE, about=about)]
+        moves += (
+            [OfferWatch(by=ENGINE, division=watch.handover.division, about=about)] if watch and watch.handover else []
+        )
+        for move in moves:
+            with suppress(Refused):
+                await ledger.record(conn, one, move, now=now)
 
 
 async def watched_by_concerned(conn: AsyncConnection, case_id: str | None = None) -> list[str]:

@@ -340,8 +340,8 @@ class Fault(Term):
     )
     DESK_CONCERNED = (
         "desk_concerned",
-        "承办单位须回避：须改派",
-        "it is about the desk that owes a task of it or watches the child, and may not see it: give it to another",
+        "承办单位须回避：须由其他单位办理",
+        "it is about the desk that owes a task, a change of the file or the visits, and may not see it: another has to do it",
     )
 
 

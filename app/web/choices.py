@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import cases, deputies
@@ -51,8 +51,11 @@ async def _suggested(conn: AsyncConnection, case: Opened, leg_id: str, chosen: s
 
 
 async def is_later(conn: AsyncConnection, case: Opened, other: str) -> bool:
-    """Whether the other report came after this one; of a case that the person may not see it is not told."""
-    filed = select(tables.cases.c.filed_at).where(tables.cases.c.id == other, visible(case.who))
+    """Whether the other report came after this one and can follow it, for nothing follows itself; of a case that the person may not see it
+    is not told."""
+    its = tables.cases.c
+    alone = func.coalesce(func.jsonb_array_length(its.progress["followers"]), 0) == 0
+    filed = select(its.filed_at).where(its.id == other, its.is_open, alone, visible(case.who))
     at = (await conn.execute(filed)).scalar()
     return at is not None and at > case.progress.filed_at
 

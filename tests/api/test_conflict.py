@@ -22,6 +22,7 @@ from app.domain import events as e
 from app.domain.access import ENGINE
 from app.domain.commands import DeclareConflict
 from app.domain.fold import fold
+from app.domain.handover import OfferWatch
 from app.domain.owed import Matter
 from app.domain.progress import Progress
 from app.domain.terms import CloseReason, Fault, Grade
@@ -269,6 +270,11 @@ async def test_what_is_wrong_or_owed_for_a_child_tells_nobody_that_a_case_is_abo
             concerned: 0, (concerned, "findings"): 0, (concerned, "owed"): 0, (concerned, "notices"): 0,
             other: 1 + len(asked), (other, "findings"): len(streams), (other, "owed"): len(asked), (other, "notices"): 2,
         }  # fmt: skip
+        double = next(one.owed_id for one in asked if one.matter is Matter.DOUBLE)
+        said = {"note": "其中一份档案已不在册"}
+        is_problem(await api.post("civil.officer.1", f"/v1/owed/{double}/settle", said), 404, "owed_not_found")
+        settled = await api.post(other, f"/v1/owed/{double}/settle", said)
+        assert settled.status_code == 200, "whoever is told of it ends it where nothing is left to compare"
     finally:
         async with engine.begin() as conn:
             await conn.execute(delete(wrong).where(wrong.c.stream_id.in_(streams)))
@@ -355,6 +361,30 @@ async def test_no_child_is_watched_by_a_desk_that_may_not_see_it(api):
     async with engine.connect() as conn:
         legs = {row.desk for row in await conn.execute(query) if row.kind == "referral"}
     assert legs == {f"STREET-{VILLAGE}"}, "its leg went to the street office with it"
+    entered = await api.post(
+        AT["CIVIL"], f"/v1/children/{child}/changes", {"field": "school", "value": "示例三小（化名）"}
+    )
+    assert (entered.status_code, entered.json()["waits_for"]) == (200, f"STREET-{VILLAGE}"), entered.text
+    async with engine.begin() as conn:
+        found_now = {one.stream_id for one in await find(conn, ledger.clock()) if one.problem is Fault.DESK_CONCERNED}
+    assert f"file-{child}" in found_now, "who has to verify it may not see it"
+
+
+async def test_a_watch_that_is_offered_to_a_desk_which_is_shut_out_then_is_offered_to_another(api):
+    ledger, engine = api.service.ledger, api.service.engine
+    case_id = await a_report(api, STREET)
+    child = (await api.progress(case_id))["children"][0]["id"]
+    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case_id, division=STREET, grade=Grade.MEDIUM)
+    async with engine.begin() as conn:
+        await ledger.begin(conn, watch_id(child), begin)
+        await ledger.record(conn, watch_id(child), OfferWatch(by=ENGINE, division=VILLAGE))
+    declared = await api.post("conf.supervisor.1", f"/v1/cases/{case_id}/conflict", {"about": ["unit-village-1"]})
+    assert declared.status_code == 200, declared.text
+    await give_to_others(engine, ledger)
+    watch = tables.watches.c
+    async with engine.connect() as conn:
+        at = (await conn.execute(select(watch.desk, watch.offered_to).where(watch.child_id == child))).one()
+    assert tuple(at) == (f"COMM-{STREET}", f"STREET-{VILLAGE}")
 
 
 async def test_nobody_takes_a_case_from_all_who_oversee_the_district(api):
