@@ -46,7 +46,7 @@ async def page_of(
     order = [key.desc() for key in by] if newest_first else by
     rows = (await conn.execute(query.order_by(*order).limit(limit + 1))).mappings().all()
     shown = await opened(conn, rows[:limit], of, lenient=True) if of is not None else rows[:limit]
-    following = _word(conn, who, row, (shown[-1][key.name] for key in by)) if len(rows) > limit else None
+    following = cursor_after(conn, who, row, (shown[-1][key.name] for key in by)) if len(rows) > limit else None
     return Page(items=[row.model_validate(dict(one)) for one in shown], next=following)
 
 
@@ -130,7 +130,7 @@ def _place(who: Actor, row: type[BaseModel]) -> str:
     return f"cursor:{row.__module__}.{row.__qualname__}:{who.person_id}:{who.acting_for or ''}"
 
 
-def _word(conn: AsyncConnection, who: Actor, row: type[BaseModel], keys: Iterable[object]) -> str:
+def cursor_after(conn: AsyncConnection, who: Actor, row: type[BaseModel], keys: Iterable[object]) -> str:
     """Sort keys as an opaque word: a page may end with a row of which nothing is shown."""
     return vault_of(conn).word("|".join(str(key) for key in keys), _place(who, row))
 

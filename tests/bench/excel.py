@@ -4,7 +4,6 @@ Every child is written through the vault, each with a key of its own, as the ser
 """
 
 import asyncio
-import base64
 import contextlib
 import io
 import random
@@ -20,10 +19,13 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.api.ledgers import Listed
+from app.api.pages import cursor_after
 from app.db import tables
 from app.db.alike import alike_files
 from app.db.intake import child_row, marked_as
 from app.db.ledger import Ledger
+from app.db.people import actor_by_token
 from app.db.session import engine_of
 from app.db.vault import sealed_rows
 from app.domain.access import ENGINE
@@ -141,12 +143,14 @@ async def looks(http: httpx2.AsyncClient, stranger: str) -> list[Figure]:
     ]
 
 
-async def middle_of(engine: AsyncEngine, rows: int) -> str:
-    """The cursor of the page in the middle of the book."""
+async def middle_of(engine: AsyncEngine, token: str, rows: int) -> str:
+    """The cursor of the page in the middle of the book of whoever has this token."""
     child, half = tables.children.c, f"ch-bench-{rows // 2:06}"
     async with engine.connect() as conn:
         at = (await conn.execute(select(child.filed_at).where(child.id == half))).scalar_one()
-    return base64.urlsafe_b64encode(f"{at}|{half}".encode()).decode()
+        who = await actor_by_token(conn, token)
+        assert who
+        return cursor_after(conn, who, Listed, (at, half))
 
 
 def lines_of(some: list[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -217,7 +221,7 @@ async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS)
     await pair_up(engine, rows)
     async with engine.begin() as conn:
         await conn.exec_driver_sql("analyze")
-    cursor = await middle_of(engine, rows)
+    cursor = await middle_of(engine, stack.tokens[OFFICER], rows)
     await engine.dispose()
     headers = {"Authorization": f"Bearer {stack.tokens[OFFICER]}"}
     figures: list[Figure] = []
