@@ -12,7 +12,7 @@ from app.domain.terms import Rung
 from app.policy.examples import submission_of
 from tests.e2e.conftest import running
 
-PATIENCE = 60
+PATIENCE = 90
 
 
 def kill_at_the_start(stack, said):
