@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from app.db import tables
 from app.db.alike import alike_files, look_for_doubles, suggest
 from app.db.doubles import tell_of_waiting
-from tests.api.test_conflict import waiting
+from tests.api.test_conflict_links import waiting
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
 
