@@ -145,7 +145,7 @@ async def take(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Res
     """接收: a child who has moved here is this desk's from now on."""
     form = await Form.of(request)
     await watches.take_watch(form.one("watch"), watches.Noted(note=""), conn, who, shouhu, Response(), form.key)
-    return RedirectResponse(VISITS, 303, headers=STRICT)
+    return RedirectResponse(f"{VISITS}{_back(form, '?')}", 303, headers=STRICT)
 
 
 @router.get(f"{VISITS}/{{watch_id}}")
@@ -205,7 +205,7 @@ async def _act(
         sent.status = form.status
         return await shown(request, conn, who, shouhu, row, sent)
     over = sent.one("verb") == "end" or form.one("outcome") == Outcome.RISK.value
-    return RedirectResponse(VISITS if over else f"{VISITS}/{watch_id}", 303, headers=STRICT)
+    return RedirectResponse(f"{VISITS if over else f'{VISITS}/{watch_id}'}{_back(sent, '?')}", 303, headers=STRICT)
 
 
 def _said(form: Form) -> dict[str, Any] | None:

@@ -1,9 +1,15 @@
 """What a watch asks for besides the visit, from its page: a warning is verified, parents keep in touch and come back, the watch ends."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
+from app.db.ledger import Ledger
+from app.domain.access import ENGINE
+from app.domain.handover import OfferWatch
+from app.domain.visit import RaiseWarning
 from app.domain.watch import watch_id
 from app.domain.working_time import day_of
+from app.policy.loader import load
 from tests.web.seeded import DIVISION as SEEDED
 from tests.web.seeded import report, watch_of
 
@@ -16,6 +22,9 @@ FAMILY = {
     "a-is_adult": "yes",
     "place": "a-",
 }
+
+LIST = {"community": "none"}
+"""From which the child was opened, and to which every step goes back."""
 
 
 async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(as_person, people):
@@ -42,28 +51,30 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     assert set(visit["categories"]) == {"D1", "D2"}, "poor, and an orphan"
     listed = (await http.get("/visits")).text
     assert listed.count("预警待核实") >= 2
-    page = (await http.get(path)).text
+    page = (await http.get(f"{path}?community=none")).text
     assert all(said in page for said in ("无人监护", "拒绝确认监护责任"))
+    assert page.count('name="community" value="none"') == page.count(f'<form method="post" action="{path}"') > 4
     first, second = (one["number"] for one in await warnings(people))
     place = f"w{first}-"
     unclear = await http.post(
         path, data={"verb": "warning", "place": place, f"{place}number": first, f"{place}outcome": "risk"}
     )
     assert (unclear.status_code, "请选择情形" in unclear.text) == (422, True)
-    done = await http.post(
-        path, data={"verb": "warning", "place": place, f"{place}number": first, f"{place}outcome": "help"}
-    )
-    assert done.status_code == 303, done.text
+    helped = {"verb": "warning", "place": place, f"{place}number": first, f"{place}outcome": "help"}
+    done = await http.post(path, data=helped | LIST)
+    assert (done.status_code, done.headers["location"]) == (303, f"{path}?community=none"), done.text
     unfit = await http.post(path, data=FAMILY | {"verb": "arrangement", "a-grounds": "addiction", "a-is_able": "yes"})
     assert unfit.status_code == 409, unfit.text
     assert (await http.post(path, data=FAMILY | {"verb": "arrangement", "a-is_able": "yes"})).status_code == 303
     assert "登记已联系" in (await http.get(path)).text
-    assert (await http.post(path, data={"verb": "contact", "place": "c-"})).status_code == 303
-    assert (await http.post(path, data={"verb": "return", "place": "b-"})).status_code == 303
+    for verb, place in (("contact", "c-"), ("return", "b-")):
+        done = await http.post(path, data={"verb": verb, "place": place} | LIST)
+        assert (done.status_code, done.headers["location"]) == (303, f"{path}?community=none"), done.text
     assert "登记已联系" not in (await http.get(path)).text
     place = f"w{second}-"
     risk = {f"{place}number": second, f"{place}outcome": "risk", f"{place}situations": "unguarded", f"{place}note": "x"}
-    assert (await http.post(path, data=risk | {"verb": "warning", "place": place})).status_code == 303
+    done = await http.post(path, data=risk | {"verb": "warning", "place": place} | LIST)
+    assert (done.status_code, done.headers["location"]) == (303, "/visits?community=none"), done.text
     two = {"guardians": [{"relation": "father"}, {"relation": "father"}]}
     await people.post(
         COMMITTEE, f"/v1/watches{path.removeprefix('/visits')}/visits", {"finding": "well", "form": {"facts": two}}
@@ -87,8 +98,32 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     assert (await (await as_person(STREET)).post(path, data=ended)).status_code == 404, (
         "to the street's officers there is none"
     )
-    assert (await http.post(path, data=ended)).status_code == 303
+    done = await http.post(path, data=ended | LIST)
+    assert (done.status_code, done.headers["location"]) == (303, "/visits?community=none"), done.text
     assert (await http.get(path)).status_code == 404
+
+
+async def test_a_list_that_was_chosen_is_shown_again_after_a_child_was_taken_over(as_person, people, owner, seeded):
+    """A warning there leads to its page, and back to the same list."""
+    http, rules = await as_person("comm-110106002.officer.1"), Ledger(load, "fengtai-2026.1")
+    case = (await people.post("school.reporter.1", "/v1/reports", report("示例壬（化名）")))["case_id"]
+    coming = await watch_of(owner, people, case)
+    async with owner.begin() as conn:
+        await rules.record(conn, coming, OfferWatch(by=ENGINE, division="110106002"))
+    page = (await http.get("/visits?community=all")).text
+    (form,) = [
+        one
+        for one in re.findall(r'<form[^>]*action="/visits/take">.*?</form>', page, re.S)
+        if f'value="{coming}"' in one
+    ]
+    taken = await http.post("/visits/take", data=dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form)))
+    assert (taken.status_code, taken.headers["location"]) == (303, "/visits?community=all")
+    async with owner.begin() as conn:
+        await rules.record(conn, coming, RaiseWarning(by=ENGINE, rule="x", basis=("x",), urgent=False))
+    page = (await http.get("/visits?community=all")).text
+    assert f'href="/visits/{coming}?community=all#warnings"' in page
+    end = {"verb": "end", "place": "e-", "e-reason": "risk_ended", "e-sure": "yes"}
+    assert (await http.post(f"/visits/{coming}", data=end)).headers["location"] == "/visits", "opened from no list"
 
 
 async def test_whoever_sends_an_older_visit_is_told_that_its_grade_was_left_out(as_person, people, owner):
