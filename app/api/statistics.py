@@ -119,6 +119,7 @@ class Card(Kept):
         0, description="Of these reports, those within 90 days after a closed case of the same child."
     )
     answered: int = Field(0, description="Of these reports, those whose reporter has an answer or cannot be given one.")
+    found_safe: int = Field(0, description="Of these reports, those of which a child has been found safe.")
     hours_to_safety: float | None = Field(None, description="Median, until the first child of a report was found safe.")
     visits: int = Field(0, description="Visits that were recorded in the period, whenever they were made.")
     visits_missed: int = Field(
@@ -134,12 +135,12 @@ class Card(Kept):
 async def scorecard(
     conn: Conn, who: Who, shouhu: Shouhu, since: Annotated[Instant, Query()], until: Annotated[Instant, Query()]
 ) -> list[Card]:  # fmt: skip
-    """督查考核, street by street, of any period as it stood at its end; for the district every street, also one that was silent.
-    Of a case that is not shown whole, the own deadlines and rungs alone."""
+    """督查考核, street by street, of any period as it stood at its end, or as it stands now where that lies ahead: what is not due yet is
+    not missed. For the district every street, also one that was silent. Of a case that is not shown whole, the own deadlines and rungs alone."""
     require(who, Action.READ_STATISTICS)
     own = EVERY if who.oversees_district else who.division
     seen, owed = await whole_shown(conn, who, shouhu), await owed_shown(conn, who, shouhu)
-    found = await counted(conn, since, until, seen, _kept(who), own, owed)
+    found = await counted(conn, since, min(until, shouhu.ledger.clock()), seen, _kept(who), own, owed)
     return [_card(division, found[division]) for division in sorted(found)]
 
 

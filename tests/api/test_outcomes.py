@@ -281,15 +281,45 @@ async def led(api, lives):
     return *instants, at
 
 
-async def shown_and_raw(api, since, until):
-    """The answer of the API, and the same from the rows of the ledger."""
+async def asked_of(api, since, until):
     answer = await api.get(CIVIL, f"/v1/statistics/scorecard?since={stamp(since)}&until={stamp(until)}")
     assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def shown_and_raw(api, since, until):
+    """The answer of the API on that day, which may lie ahead, and the same from the rows of the ledger."""
+    with pytest.MonkeyPatch.context() as then:
+        if until > api.service.ledger.clock():
+            then.setattr(api.service.ledger, "clock", lambda: until)
+        shown = await asked_of(api, since, until)
+    return shown, await raw_of(api, since, until)
+
+
+async def raw_of(api, since, until):
     event = tables.events.c
     query = select(event.stream_id, event.kind, event.at, event.body).order_by(event.stream_id, event.version)
     async with api.service.engine.connect() as conn:
         rows = (await conn.execute(query)).all()
-    return answer.json(), Raw(rows, since, until, MARKS).cards
+    return Raw(rows, since, until, MARKS).cards
+
+
+def agree(shown, wanted):
+    """Every figure of every street; of agencies too."""
+    for street in shown:
+        mine = wanted[street["division"]]
+        for name in COUNTS:
+            assert street[name] == mine["n"][name], (street["division"], name)
+        assert street["rungs"] == mine["rungs"]
+        hours = median(mine["hours"]) if mine["hours"] else None
+        assert street["hours_to_safety"] == (None if hours is None else pytest.approx(hours, abs=1e-6))
+        agencies = {one["agency"]: {name: one[name] for name in one if name != "agency"} for one in street["agencies"]}
+        assert agencies == by_agency(mine)
+        assert {name: street[name] for name in KEPT} == {
+            name: sum(one[name] for one in agencies.values()) for name in KEPT
+        }
+    divisions = {row["division"] for row in shown}
+    assert divisions >= {one.code for one in DIVISIONS if one.kind != "district"} | wanted.keys()
 
 
 @pytest.mark.requirement("R136")
@@ -301,20 +331,7 @@ async def test_the_scorecard_is_that_of_the_raw_events(api, lives, twins, silenc
     missed = []
     for since, until in (*spans, *((now - year, at) for at in twins[0])):
         shown, wanted = await shown_and_raw(api, since, until)
-        for street in shown:
-            mine = wanted[street["division"]]
-            for name in COUNTS:
-                assert street[name] == mine["n"][name], (street["division"], name)
-            assert street["rungs"] == mine["rungs"]
-            hours = median(mine["hours"]) if mine["hours"] else None
-            assert street["hours_to_safety"] == (None if hours is None else pytest.approx(hours, abs=1e-6))
-            agencies = {one.pop("agency"): one for one in street["agencies"]}
-            assert agencies == by_agency(mine)
-            assert {name: street[name] for name in KEPT} == {
-                name: sum(one[name] for one in agencies.values()) for name in KEPT
-            }
-        divisions = {row["division"] for row in shown}
-        assert divisions >= {one.code for one in DIVISIONS if one.kind != "district"} | wanted.keys()
+        agree(shown, wanted)
         cards = {row["division"]: row for row in shown}
         missed += [cards[TWINS]["visits_missed"]] if until in (*silences, now + year) else []
         if until == now + year:
@@ -329,6 +346,18 @@ async def test_the_scorecard_is_that_of_the_raw_events(api, lives, twins, silenc
     shown, _ = await shown_and_raw(api, now - year, now)
     street = next(row for row in shown if row["division"] == "110106021")
     assert (street["reports"], street["visits"], street["answered"] >= 1, street["reported_again"]) == (4, 1, True, 1)
+
+
+@pytest.mark.requirement("R136")
+async def test_a_period_that_reaches_ahead_is_counted_up_to_now(api, lives, twins, silences, led):
+    """What is not due yet was not missed."""
+    now, year = api.service.ledger.clock(), timedelta(days=365)
+    shown = await asked_of(api, now - year, now + year)
+    agree(shown, await raw_of(api, now - year, now))
+    late, _ = await shown_and_raw(api, now - year, now + year)
+    due = [sum(row["accept_due"] + row["finish_due"] for row in cards) for cards in (shown, late)]
+    assert due[0] < due[1], "there is something to fall due"
+    assert await asked_of(api, now + year, now + 2 * year) == await asked_of(api, now + year, now + year), "none of it"
 
 
 async def test_the_card_of_a_past_day_stays_as_it_was_when_the_calendar_changes_and_a_unit_answers_late(
