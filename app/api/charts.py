@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -17,7 +18,7 @@ from app.db.service import Service
 from app.domain.access import Action, Actor
 from app.domain.charts import Cell, Chart, ChartTable, Row, shown
 from app.domain.determination import Category
-from app.domain.small_numbers import shown_of_agencies, suppressed
+from app.domain.small_numbers import each_alone, shown_of_agencies, suppressed
 from app.domain.terms import Grade, Rung
 from app.domain.working_time import BEIJING
 from app.policy.said import STREETS
@@ -35,6 +36,8 @@ KEPT = (
     ("按时办结", "done on time"),
     ("办结到期", "of those due"),
 )
+ALONE = ("visits", "visits_missed", "accept_due", "finish_due")
+"""Columns of the streets that are no part of one another."""
 NOT_SHOWN = (None, None)
 HOURS = 3
 """The place of the hours to safety in a street's line."""
@@ -95,7 +98,8 @@ async def figures(conn: AsyncConnection, who: Actor, shouhu: Service, month: str
 
 
 def streets_table(cards: list[statistics.Card], smallest: int) -> ChartTable:
-    """A street with few reports shows neither how many nor how long these took."""
+    """A street with few reports shows neither how many nor how long these took, nor how long it took where few were found safe; and
+    visits, misses and deadlines of few are left out like them."""
     counts = suppressed(
         {
             card.division: {"reports": card.reports, "again": card.reported_again, "answered": card.answered}
@@ -103,6 +107,7 @@ def streets_table(cards: list[statistics.Card], smallest: int) -> ChartTable:
         },
         smallest,
     )
+    alone = each_alone({card.division: card.model_dump(include={*ALONE}) for card in cards}, ALONE, smallest)
     columns = (("街道乡镇", "street"), ("报告", "reports"), ("90日内再报", "again within 90 days"),
                ("已答复报告人", "reporters answered"), ("到安全（小时）", "hours to safety"),
                ("走访", "visits"), ("漏访", "missed"), ("应返回排查", "screenings asked"), ("已返回排查", "returned"), *KEPT)  # fmt: skip
@@ -110,9 +115,9 @@ def streets_table(cards: list[statistics.Card], smallest: int) -> ChartTable:
         Row(
             _street(card.division),
             (*(counts[card.division][name] for name in ("reports", "again", "answered")),
-             card.hours_to_safety if counts[card.division]["reports"] is not None else None,
-             card.visits, card.visits_missed, card.asked, card.returned,
-             *_kept_cells(card, smallest if counts[card.division]["reports"] is not None else None)),
+             card.hours_to_safety if counts[card.division]["reports"] is not None and card.found_safe >= smallest else None,
+             alone[card.division]["visits"], alone[card.division]["visits_missed"], card.asked, card.returned,
+             *_kept_cells(card, alone[card.division] if counts[card.division]["reports"] is not None else {})),
         )
         for card in cards
     )  # fmt: skip
@@ -142,11 +147,13 @@ def kept_table(cards: list[statistics.Card], streets: ChartTable, smallest: int)
     return ChartTable(Chart.KEPT, (("街道乡镇 · 单位", "street · agency"), *KEPT, ("督促次数", "rungs climbed")), rows)
 
 
-def _kept_cells(card: statistics.Card, smallest: int | None) -> tuple[Cell, ...]:
+def _kept_cells(card: statistics.Card, told: Mapping[str, int | None]) -> tuple[Cell, ...]:
     """Of a street; nothing where its reports are not shown, and no number of so few that it tells of one."""
-    few = [smallest is None or 0 < due < smallest for due in (card.accept_due, card.finish_due)]
-    accepted, done = ((card.accept_on_time, card.accept_due), (card.finish_on_time, card.finish_due))
-    return (*(NOT_SHOWN if few[0] else accepted), *(NOT_SHOWN if few[1] else done))
+    accepted, done = (
+        _pair(card.accept_on_time, told.get("accept_due")),
+        _pair(card.finish_on_time, told.get("finish_due")),
+    )
+    return (*accepted, *done)
 
 
 def _pair(met: int, due: int | None) -> tuple[Cell, ...]:

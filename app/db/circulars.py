@@ -13,7 +13,7 @@ from app.db import tables
 from app.db.columns import Instant, metadata
 from app.db.ledger import Ledger
 from app.db.scorecard import EVERY, KEPT, scorecard
-from app.domain.small_numbers import TOGETHER, shown_of_agencies, suppressed
+from app.domain.small_numbers import TOGETHER, each_alone, shown_of_agencies, suppressed
 from app.domain.terms import Agency, Rung
 from app.domain.working_time import BEIJING, day_of
 
@@ -121,14 +121,9 @@ def _whole(cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _alone(cards: Mapping[str, Mapping[str, Any]], smallest: int) -> dict[str, dict[str, int | None]]:
     """By street, what nothing beside it in the table is a part or the sum of: visits, and how often a silence came so high."""
-    found: dict[str, dict[str, int | None]] = {code: {} for code in cards}
-    for name in (*VISITS, *TOP):
-        few = suppressed(
-            {code: {name: {**card, **card["rungs"]}.get(name, 0)} for code, card in cards.items()}, smallest
-        )
-        for code, line in few.items():
-            found[code] |= line
-    return found
+    names = (*VISITS, *TOP)
+    counts = {code: {name: {**card, **card["rungs"]}.get(name, 0) for name in names} for code, card in cards.items()}
+    return each_alone(counts, names, smallest)
 
 
 def _without_few(card: Mapping[str, Any], shown: Mapping[str, int | None], smallest: int) -> Mapping[str, Any]:

@@ -23,6 +23,17 @@ def suppressed(table: Mapping[str, Mapping[str, int]], smallest: int) -> dict[st
     return shown
 
 
+def each_alone(
+    table: Mapping[str, Mapping[str, int]], columns: Iterable[str], smallest: int
+) -> dict[str, dict[str, int | None]]:
+    """The same of columns of which none is a part or the sum of another."""
+    found: dict[str, dict[str, int | None]] = {row: {} for row in table}
+    for column in columns:
+        for row, line in suppressed({row: {column: counts[column]} for row, counts in table.items()}, smallest).items():
+            found[row] |= line
+    return found
+
+
 KEPT_COUNTS = ("accept_due", "finish_due", "rungs")
 """Of the deadlines and silences of one agency in one street."""
 TOGETHER = "合计"

@@ -5,7 +5,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from app.api.charts import kept_table, streets_table
+from app.api.charts import HOURS, kept_table, streets_table
 from app.api.statistics import Card, KeptBy
 from app.domain.charts import Chart, shown
 from app.domain.determination import Category
@@ -62,12 +62,26 @@ def test_of_an_agency_in_a_street_nothing_of_few_is_shown():
     silent = Card(
         division="110106101", accept_due=3, accept_on_time=1, rungs={}, agencies=[of("COURT", 1, 1), of("WF", 2, 0)]
     )
-    streets = streets_table([busy, silent], 5)
-    assert [row.cells[8:10] for row in streets.rows] == [(17, 19), (None, None)]
-    shown = {row.words[0]: row.cells for row in kept_table([busy, silent], streets, 5).rows}
+    other = Card(division="110106102", reports=6, accept_due=8, accept_on_time=8, rungs={})
+    cards = [busy, silent, other]
+    streets = streets_table(cards, 5)
+    assert [row.cells[8:10] for row in streets.rows] == [(17, 19), (None, None), (None, None)], "nor by the sum of all"
+    shown = {row.words[0]: row.cells for row in kept_table(cards, streets, 5).rows}
     assert shown == {
         "卢沟桥街道 · 区公安分局": (8, 9, 0, 0, 0), "卢沟桥街道 · 区教委": (7, 7, 0, 0, 0),
     }  # fmt: skip
+
+
+def test_visits_of_few_are_not_told_beside_reports_that_are_hidden():
+    """One visit, one missed, an hour until the one child was found safe: each is that child's."""
+    counts = [(2, 1, 1, 1), (6, 3, 0, 1), (9, 40, 7, 9), (8, 12, 6, 5)]
+    divisions = ("110106101", "110106102", "110106017", "110106018")
+    cards = [
+        Card(division=division, reports=n, visits=visits, visits_missed=missed, found_safe=safe, hours_to_safety=3.0, rungs={})
+        for division, (n, visits, missed, safe) in zip(divisions, counts, strict=True)
+    ]  # fmt: skip
+    shown = [(row.cells[0], row.cells[HOURS], *row.cells[4:6]) for row in streets_table(cards, 5).rows]
+    assert shown == [(None, None, None, None), (None, None, None, 0), (9, 3.0, 40, 7), (8, 3.0, 12, None)]
 
 
 def test_one_small_number_takes_a_second_with_it():
