@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import typst
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from activities.circular import CircularActivities
 from app import documents
@@ -33,14 +33,13 @@ async def world(engine, temporal):
         yield world
 
 
-async def by_hand(engine, month):
-    """Reports and answers by street, from the events themselves."""
+async def by_hand(engine, month, cases=None):
+    """Reports and answers by street, from the events themselves; on wish of these cases alone."""
     since, until = span(month)
     event, filed, answered = tables.events.c, {}, set()
+    query = select(event.stream_id, event.kind, event.at, event.body).where(event.at <= until)
     async with engine.connect() as conn:
-        for row in await conn.execute(
-            select(event.stream_id, event.kind, event.at, event.body).where(event.at <= until)
-        ):
+        for row in await conn.execute(query if cases is None else query.where(event.stream_id.in_(cases))):
             if row.kind == "report_filed" and row.at >= since and not row.body["sealed_for"]:
                 filed[row.stream_id] = row.body["division"]
             elif row.kind in ("reporter_answered", "answer_waived"):
@@ -51,16 +50,17 @@ async def by_hand(engine, month):
     return {name: (str(count), str(told[name])) for name, count in reports.items()}
 
 
-async def kept_of(engine, month, case_id):
-    """The deadlines of a case by street and agency, from its own events."""
+async def kept_of(engine, month, cases):
+    """The deadlines of these cases by street and agency, from their own events."""
     event = tables.events.c
-    query = select(event.stream_id, event.kind, event.at, event.body).where(event.stream_id == case_id)
+    query = select(event.stream_id, event.kind, event.at, event.body).where(event.stream_id.in_(cases))
     async with engine.connect() as conn:
-        rows = (await conn.execute(query.order_by(event.version))).all()
+        rows = (await conn.execute(query.order_by(event.stream_id, event.version))).all()
         names = {row.code: row.name for row in await conn.execute(select(tables.divisions))}
     cards = Raw(rows, *span(month), set()).cards
     return {
-        f"{names[code]} · {Agency(agency).zh}": kept for code, card in cards.items() for agency, kept in card["kept"].items()
+        (names[code], Agency(agency).zh): [kept[name] for name in KEPT_NAMES]
+        for code, card in cards.items() for agency, kept in card["kept"].items()
     }  # fmt: skip
 
 
@@ -70,26 +70,28 @@ def counts(row):
 
 
 def added(rows):
-    return [sum(column) for column in zip(*(counts(row) for row in rows), strict=True)]
+    return [sum(column) for column in zip([0] * 4, *rows, strict=True)]
 
 
 def deadlines_agree(streets, agencies, both, kept):
-    """One count by street and by agency; the case is in it. By both nothing of few."""
+    """One count by street and by agency, which is that of the events. By both nothing of few."""
     *agencies, whole = agencies
     *streets, district = streets
     assert whole[0] == district[0] == "合计"
-    assert counts(whole) == added(agencies)
-    assert [*district[9].split("/"), *district[10].split("/")] == [str(counts(whole)[n]) for n in (1, 0, 3, 2)]
-    told = [[int(n) for n in reversed(row[9].split("/"))] for row in streets if row[9] != "—"]
-    assert len(streets) - len(told) != 1
-    assert len(told) < len(streets) or [sum(column) for column in zip(*told, strict=True)] == counts(whole)[:2]
-    lines = {row[0]: row for row in both}
+    assert counts(whole) == added(kept.values())
+    for row in agencies:
+        assert counts(row) == added(line for (_, agency), line in kept.items() if agency == row[0]), row[0]
+    for row in (*streets, district):
+        due, on_time, finish_due, finished = added(
+            line for (street, _), line in kept.items() if row is district or street == row[0]
+        )
+        assert row[9:11] == [f"{on_time}/{due}", f"{finished}/{finish_due}"], row[0]
     assert not any(number.isdecimal() and 0 < int(number) < FEW for row in both for number in (row[1], row[4], row[7]))
-    assert kept
-    for name, of_case in kept.items():
-        for cells, (due, on_time) in zip((slice(1, 3), slice(4, 6)), (KEPT_NAMES[:2], KEPT_NAMES[2:]), strict=True):
-            shown = lines.get(name, ["—"] * 8)[cells]
-            assert shown == ["—"] * 2 or [int(n) for n in shown] >= [of_case[due], of_case[on_time]], name
+    told = {tuple(row[0].split(" · ")): row for row in both}
+    assert {key for key, line in kept.items() if max(line[0], line[2]) >= FEW} <= told.keys() <= kept.keys()
+    for key, row in told.items():
+        for cells, of_events in ((row[1:3], kept[key][:2]), (row[4:6], kept[key][2:])):
+            assert cells == ["—"] * 2 or [int(n) for n in cells] == of_events, key
 
 
 @pytest.mark.requirement("R136", "R137")
@@ -101,15 +103,22 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
     await world.do(
         other, rc.ReturnReferral(by=at_desk(leg.desk), referral_id=leg.id, reason="missing_contact"), tell=False
     )
-    await world.report(facts=OFFENCE.model_copy(update={"division": "110106022"}), by=at_desk("PROC"), tell=False)
+    sealed = await world.report(
+        facts=OFFENCE.model_copy(update={"division": "110106022"}), by=at_desk("PROC"), tell=False
+    )
+    mine = {*world.cases} - {sealed}
     month = day_of(world.now).replace(day=1)
     async with world.engine.begin() as conn:
         facts = await facts_of(conn, world.ledger, month)
         await conn.execute(circulars.delete())
         async with conn.begin_nested() as others:  # whose few would hide some of these
-            await conn.execute(tables.deadlines.delete().where(tables.deadlines.c.case_id.not_in(world.cases)))
-            alone = (await facts_of(conn, world.ledger, month))["tables"][2]["rows"]
-            busy = [row[0] for row in alone if row[1].isdecimal() and int(row[1]) > FEW]
+            as_sealed = tables.cases.c.progress.op("||")(
+                func.jsonb_build_object("sealed_for", func.jsonb_build_array("POLICE"))
+            )
+            others_sealed = tables.cases.update().where(tables.cases.c.id.not_in(world.cases))
+            await conn.execute(others_sealed.values(progress=as_sealed))
+            alone = [table["rows"] for table in (await facts_of(conn, world.ledger, month))["tables"]]
+            busy = [row[0] for row in alone[2] if row[1].isdecimal() and int(row[1]) > FEW]
             assert busy, "enough of one agency are told of"
             is_other = (
                 tables.deadlines.c.agency != next(one for one in Agency if busy[0].endswith(f" · {one.zh}")).value
@@ -130,7 +139,9 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
             assert all(n == 0 or n >= FEW for n in map(int, filter(str.isdecimal, numbers))), "of few nothing"
     assert (of_one[here][9], of_one["合计"][9].split("/")[1]) == ("—", "1"), "a deadline of one child"
     assert [row[9] for row in of_one.values()].count("—") > 1, "and nothing by which it could be told"
-    assert told[here] == counted[here]
+    of_mine = await by_hand(world.engine, month, mine)
+    assert {row[0]: (row[1], row[3]) for row in alone[0][:-1] if row[1] != "0"} == of_mine, "with nobody else's few"
+    assert of_mine.keys() == {here}
     assert {row[0] for row in streets} >= {one.name for one in DIVISIONS if one.kind != "district"}, "silent ones too"
     assert whole[:2] == ["合计", str(sum(int(reports) for reports, _ in counted.values()))]
     fell_due = sum(int(share.split("/")[1]) for share in whole[9:11])
@@ -138,8 +149,7 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
     assert f"到期时限{fell_due}项，其中按时{on_time}项。" in facts["lead"], (
         "material that is owed is told of in neither"
     )
-    kept = await kept_of(world.engine, month, case)
-    deadlines_agree(*(table["rows"] for table in facts["tables"]), kept)
+    deadlines_agree(*alone, await kept_of(world.engine, month, mine))
     await keep_circular(world.env.client, world.settings.task_queue)
     handle = world.env.client.get_schedule_handle(f"{CIRCULAR}{world.settings.task_queue}")
     days = {(at.day, at.hour) for at in (await handle.describe()).info.next_action_times}
