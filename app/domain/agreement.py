@@ -6,8 +6,10 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.determination import ChildFound
 from app.domain.ledgers import categories
-from app.domain.terms import CloseReason, Term
+from app.domain.terms import CloseReason, Grade, Term
 from app.domain.visit import counted_from
+from app.domain.watch import strictest
+from app.domain.working_time import day_of
 
 MAJORITY = 18
 NOT_WATCHED_AFTER = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
@@ -26,7 +28,11 @@ class Differs(Term):
         "个案办结后未转回走访监测",
         "the case is closed and the child was not given back to the watch",
     )
-    GRADE = "grade", "监测等级与办结时等级不一致", "watched by another grade than the case was closed with"
+    GRADE = (
+        "grade",
+        "监测等级与办结时等级不一致，或低于合并的登记",
+        "watched by another grade than the case was closed with, or by a looser one than a joined registration's",
+    )
     DIVISION = (
         "division",
         "监测所在街乡与台账居住地不一致",
@@ -48,7 +54,10 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
         return ()
     closed = last.closed_reason if last else None
     wrong: list[Differs] = []
-    if not watched and closed not in NOT_WATCHED_AFTER and not (watch and closed is None):
+    registered = _registered(record)
+    if not watched and registered:
+        wrong.append(Differs.UNWATCHED)
+    elif not watched and closed not in NOT_WATCHED_AFTER and not (watch and closed is None):
         if last and closed is not CloseReason.NO_RISK_FOUND:
             wrong.append(Differs.NOT_RETURNED)
         elif categories(found) and not _is_of_age(record, today):
@@ -57,7 +66,9 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
         visited = max((counted_from(seen.event.day, seen.event.at) for seen in record.visits), default=None)
         since = last.closed_at if last else None
         unvisited = since is not None and (visited is None or visited < since)
-        if last and last.grade and unvisited and watch.case_id == last.case_id and watch.grade is not last.grade:
+        of_case = last.grade if last and unvisited and watch.case_id == last.case_id else None
+        is_looser = registered is not None and strictest((registered, watch.grade)) is not watch.grade
+        if is_looser or (of_case and watch.grade is not of_case):
             wrong.append(Differs.GRADE)
         lives = record.entry(FileField.RESIDENCE_DIVISION)
         if (
@@ -72,6 +83,22 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
         if _is_of_age(record, today):
             wrong.append(Differs.OF_AGE)
     return tuple(wrong)
+
+
+def _registered(record: ChildRecord) -> Grade | None:
+    """The grade of registrations that joinings of former days set aside unread, where nobody has decided on the child since: today they
+    count as soon as they are joined."""
+    waits = record.file is not None and record.file.waiting_for(FileField.REGISTRATION) is not None
+    aside = [change for one in record.joined if one.file for change in one.file.set_aside if change.registration]
+    if waits or not aside:
+        return None
+    newest, watch, last = max(change.at for change in aside), record.watch, record.last_case
+    decided = [counted_from(seen.event.day, seen.event.at) for seen in record.visits]
+    decided += [at for at in (watch and watch.graded_at, last and last.closed_at) if at]
+    began_since = watch is not None and watch.began_on is not None and watch.began_on > day_of(newest)
+    if began_since or any(at >= newest for at in decided):
+        return None
+    return strictest(change.registration.grade for change in aside if change.registration)
 
 
 def _is_of_age(record: ChildRecord, today: date) -> bool:

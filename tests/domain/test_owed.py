@@ -6,6 +6,7 @@ import pytest
 
 from app.domain.access import ENGINE
 from app.domain.agreement import Differs, differences
+from app.domain.child_file import Change, ChildFile, Registration
 from app.domain.child_record import CaseSeen, ChildRecord, Seen
 from app.domain.child_terms import FileField
 from app.domain.clock import Clock
@@ -120,4 +121,42 @@ def watched(**changes):
     ],
 )  # fmt: skip
 def test_books_cases_and_watch_are_compared(child, wrong):
+    assert differences(child, None, TODAY) == wrong
+
+
+def joined(watch=None, waits=False, **more):
+    """A child whose registration of the day before was set aside as its file was joined to that of a watched one."""
+    clock = Clock.start(POLICY.time("change_verify", urgent=False), NOW, POLICY.calendar)
+    change = Change(
+        number=1, field=FileField.REGISTRATION, persons=("comm",), at=NOW - timedelta(days=1), steps=(Agency.STREET,), desk="STREET-110106007",
+        clock=clock, registration=Registration(found="left_behind", grade=Grade.MEDIUM),
+    )  # fmt: skip
+    known = {"policy": "p", "division": "110106007"}
+    own = ChildFile(child_id="ch-1", absorbed=("ch-2",), waiting=(change,) if waits else (), **known)
+    other = record().model_copy(
+        update={"file": ChildFile(child_id="ch-2", merged_into="ch-1", set_aside=(change,), **known)}
+    )
+    return record(watch=watch, **more).model_copy(update={"file": own, "joined": (other,)})
+
+
+BEGAN = {"case_id": None, "began_on": BEFORE, "graded_at": NOW - timedelta(days=10)}
+
+
+@pytest.mark.parametrize(
+    ("child", "wrong"),
+    [
+        (joined(), (Differs.UNWATCHED,)),
+        (joined(waits=True), ()),
+        (joined(watched(**BEGAN, is_open=False)), (Differs.UNWATCHED,)),
+        (joined(watched(**BEGAN, is_open=False), seen=NOW), ()),
+        (joined(watched(**BEGAN, grade=Grade.LOW)), (Differs.GRADE,)),
+        (joined(watched(**BEGAN, grade=Grade.HIGH)), ()),
+        (joined(watched(**BEGAN | {"graded_at": NOW}, grade=Grade.LOW)), ()),
+        (joined(watched(**BEGAN | {"graded_at": None}, grade=Grade.LOW), seen=NOW, on=BEFORE), (Differs.GRADE,)),
+        (joined(watched(**BEGAN | {"graded_at": None, "began_on": TODAY}, grade=Grade.LOW)), ()),
+        (joined(case=CASE | {"closed_reason": "died"}), (Differs.UNWATCHED,)),
+        (joined(case=CASE | {"closed_reason": "died", "closed_at": NOW}), ()),
+    ],
+)  # fmt: skip
+def test_a_registration_that_an_earlier_joining_set_aside_counts_until_somebody_decides(child, wrong):
     assert differences(child, None, TODAY) == wrong
