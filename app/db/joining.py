@@ -1,4 +1,4 @@
-"""Joins and parts the files of one child: a pointer and, of two watches, the stricter; every stream keeps what is its own.
+"""Joins the files of one child: a pointer and, of two watches, the stricter; every stream keeps what is its own.
 
 Likewise the one watch over a child when its street changes and when a case of it closes.
 """
@@ -24,7 +24,7 @@ from app.domain.progress import Progress
 from app.domain.refusals import Refused
 from app.domain.terms import CloseReason, Grade
 from app.domain.watch import EndReason, Watch, child_of, looser, strictest, watch_id
-from app.domain.watch_work import BeginWatch, EndWatch, ResumeWatch, SuspendWatch
+from app.domain.watch_work import BeginWatch, EndWatch, SuspendWatch
 
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
@@ -48,20 +48,20 @@ async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, n
     A registration that waited in the other is verified with that: the child is watched by it as well, but where the file that is kept
     waits itself to be verified.
     """
-    await _belong(ledger, conn, other, kept, now)
-    watches = {child: watch for child in (kept, other) if (watch := await _watch(conn, child)) and watch.is_open}
+    await belong(ledger, conn, other, kept, now)
+    watches = {child: watch for child in (kept, other) if (watch := await watch_of(conn, child)) and watch.is_open}
     if len(watches) == 2:
         less = looser(watches[kept], watches[other])
         instead = watches[kept if less.child_id == other else other].watch_id
         await ledger.record(conn, less.watch_id, SuspendWatch(by=ENGINE, instead=instead), now=now)
-    file, joined = await _file(conn, kept), await _file(conn, other)
+    file, joined = await file_of(conn, kept), await file_of(conn, other)
     if joined and joined.grades_aside and not (file and file.waiting_for(FileField.REGISTRATION)):
         await _watch_by(ledger, conn, kept, joined.division, joined.grades_aside, now)
 
 
 async def registered(ledger: "Ledger", conn: AsyncConnection, file: ChildFile, grade: Grade, now: datetime) -> None:
     """A registration was verified: the child is watched by its grade, or by a stricter one of a registration that was joined to it."""
-    joined = [await _file(conn, other) for other in file.absorbed]
+    joined = [await file_of(conn, other) for other in file.absorbed]
     aside = [one for other in joined if other for one in other.grades_aside]
     await _watch_by(ledger, conn, file.child_id, file.division, (grade, *aside), now)
 
@@ -71,38 +71,28 @@ async def _watch_by(
 ) -> None:
     """The one watch over the child begins where it was registered, or goes on where it is by a grade no looser than these."""
     one, grade = await watched_as(conn, child), strictest(grades)
-    watch = await _watch(conn, one)
+    watch = await watch_of(conn, one)
     if watch and watch.is_open:
         if strictest((grade, watch.grade)) is watch.grade:
             return
         division = watch.division
-    begin = BeginWatch(by=ENGINE, child_id=one, division=division, grade=grade, about=await _about(conn, one))
+    begin = BeginWatch(by=ENGINE, child_id=one, division=division, grade=grade, about=await about_of(conn, one))
     await ledger.begin(conn, watch_id(one), begin, now=now)
-
-
-async def part(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, now: datetime) -> None:
-    """As if they had never been joined; what happened meanwhile stays where it was written."""
-    await _belong(ledger, conn, other, None, now)
-    pair = (watch_id(kept), watch_id(other))
-    for child in (kept, other):
-        watch = await _watch(conn, child)
-        if watch and watch.suspended_for in pair:
-            await ledger.record(conn, watch.watch_id, ResumeWatch(by=ENGINE), now=now)
 
 
 async def moved(ledger: "Ledger", conn: AsyncConnection, child: str, division: str, now: datetime) -> None:
     """A new residence counts: the watch is offered to the desk of its street, where that is another one of the district."""
-    watch = await _watch(conn, await watched_as(conn, child))
+    watch = await watch_of(conn, await watched_as(conn, child))
     if watch and watch.is_open and watch.division != division and len(division) == len(watch.division):
         with suppress(Refused):
-            offer = OfferWatch(by=ENGINE, division=division, about=await _about(conn, watch.child_id))
+            offer = OfferWatch(by=ENGINE, division=division, about=await about_of(conn, watch.child_id))
             await ledger.record(conn, watch.watch_id, offer, now=now)
 
 
 async def placed(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:
     """The watch goes by the community that counts in the child's file, where it is one of the street that watches: in its own, else in
     one that was joined to it."""
-    watch, file = await _watch(conn, going_on := await watched_as(conn, child)), tables.child_files.c
+    watch, file = await watch_of(conn, going_on := await watched_as(conn, child)), tables.child_files.c
     if watch is None:
         return
     query = select(file.division, file.community)
@@ -136,15 +126,16 @@ async def given_back(
 
 async def _begin(conn: AsyncConnection, child: str, case: Progress) -> BeginWatch:
     """A watch that goes on stays where it is; else it is where the file says, else the case."""
-    watch = await _watch(conn, child)
-    if watch and watch.is_open:
-        division = watch.division
-    else:
-        file = tables.child_files.c
-        known = (await conn.execute(select(file.division).where(file.child_id == child))).scalar_one_or_none()
-        division = known if known and len(known) == OF_STREET else case.division
-    about = (*case.about, *await _about(conn, child))
+    watch = await watch_of(conn, child)
+    division = watch.division if watch and watch.is_open else await where_from(conn, child, case.division)
+    about = (*case.about, *await about_of(conn, child))
     return BeginWatch(by=ENGINE, child_id=child, case_id=case.case_id, division=division, grade=case.grade, about=about)
+
+
+async def where_from(conn: AsyncConnection, child: str, division: str) -> str:
+    """Where a watch begins: in the street that the file says, else in this division."""
+    file = await file_of(conn, child)
+    return file.division if file and len(file.division) == OF_STREET else division
 
 
 async def away(ledger: "Ledger", conn: AsyncConnection, watches: Iterable[str], now: datetime) -> None:
@@ -152,7 +143,7 @@ async def away(ledger: "Ledger", conn: AsyncConnection, watches: Iterable[str], 
     street is offered again."""
     for one in watches:
         child = child_of(one)
-        about, watch = await _about(conn, child), await _watch(conn, child)
+        about, watch = await about_of(conn, child), await watch_of(conn, child)
         moves: list[Command] = [MoveWatch(by=ENGINE, about=about)]
         moves += (
             [OfferWatch(by=ENGINE, division=watch.handover.division, about=about)] if watch and watch.handover else []
@@ -168,7 +159,7 @@ async def watched_by_concerned(conn: AsyncConnection, case_id: str | None = None
     return list((await conn.execute(text(query), {"case_id": case_id} if case_id else {})).scalars())
 
 
-async def _about(conn: AsyncConnection, child: str) -> tuple[str, ...]:
+async def about_of(conn: AsyncConnection, child: str) -> tuple[str, ...]:
     """Whom the cases behind the watch over the child are about."""
     return tuple(sorted((await conn.execute(ABOUT, {"child": child})).scalars()))
 
@@ -179,23 +170,26 @@ async def watched_as(conn: AsyncConnection, child: str) -> str:
     primary = (await conn.execute(select(file.merged_into).where(file.child_id == child))).scalar() or child
     others = (await conn.execute(select(file.child_id).where(file.merged_into == primary))).scalars()
     for one in (primary, *others):
-        if (watch := await _watch(conn, one)) and watch.is_open:
+        if (watch := await watch_of(conn, one)) and watch.is_open:
             return one
     return primary
 
 
-async def _belong(ledger: "Ledger", conn: AsyncConnection, child: str, primary: str | None, now: datetime) -> None:
+async def belong(ledger: "Ledger", conn: AsyncConnection, child: str, primary: str | None, now: datetime) -> None:
+    """It is read with the file of `primary`, or alone."""
     command = Belong(by=ENGINE, child_id=child, division=await division_of(conn, child), primary=primary)
     await ledger.begin(conn, file_id(child), command, now=now)
 
 
-async def _file(conn: AsyncConnection, child: str) -> ChildFile | None:
+async def file_of(conn: AsyncConnection, child: str) -> ChildFile | None:
+    """As it stands."""
     stored = select(tables.child_files.c.progress).where(tables.child_files.c.child_id == child)
     found = (await conn.execute(stored)).scalar_one_or_none()
     return ChildFile.model_validate(found) if found else None
 
 
-async def _watch(conn: AsyncConnection, child: str) -> Watch | None:
+async def watch_of(conn: AsyncConnection, child: str) -> Watch | None:
+    """As it stands, for nobody else to change before the transaction ends."""
     stored = select(tables.watches.c.progress).where(tables.watches.c.id == watch_id(child)).with_for_update()
     found = (await conn.execute(stored)).scalar_one_or_none()
     return Watch.model_validate(found) if found else None

@@ -14,8 +14,9 @@ from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
-from app.db.joining import away, given_back, join, moved, part, placed, registered, watched_by_concerned
+from app.db.joining import away, given_back, join, moved, placed, registered, watched_by_concerned
 from app.db.linked import REACHES_OTHERS, keep_apart, lock_together, require_overseen
+from app.db.parting import part
 from app.db.people import is_about_reporter
 from app.db.rules import Rules
 from app.db.streams import CASE, ROUND, Kind, kind_of, progress_of, stream_row

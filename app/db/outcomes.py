@@ -109,8 +109,8 @@ async def watches_then(conn: AsyncConnection, at: datetime) -> dict[str, WatchTh
     return watches
 
 
-GOES_ON = ("watch_began", "visit_recorded", "watch_taken", "watch_resumed")
-STOPS = ("watch_ended", "watch_suspended")
+GOES_ON = ("watch_began", "visit_recorded", "watch_taken", "watch_resumed", "watch_parted")
+STOPS = ("watch_ended", "watch_suspended", "watch_undone")
 
 
 async def registered_then(

@@ -15,14 +15,14 @@ from app.domain.policy import RECOGNISED, REFUSED, Courses, Frozen
 from app.domain.procedure import Kind, Outcome, Places, happening, step_of
 from app.domain.terms import Agency, CloseReason, Grade, Safety
 from app.domain.visit import VisitRecorded
-from app.domain.watch import WatchBegan, WatchEvent
+from app.domain.watch import WatchBegan, WatchEvent, WatchParted
 from app.domain.working_time import day_of
 
 TOLD = (
     e.ReportFiled, e.SafetyConfirmed, e.OutcomeRecorded, e.GuardianSentenced, e.AssessmentFiled, e.GradeReviewed, e.PostAssessmentFiled,
     e.CaseClosed, e.BenefitDecided, e.HighestChosen,
 )  # fmt: skip
-KINDS = tuple(kind.model_fields["kind"].default for kind in (*TOLD, WatchBegan, VisitRecorded))
+KINDS = tuple(kind.model_fields["kind"].default for kind in (*TOLD, WatchBegan, WatchParted, VisitRecorded))
 """The events that this is read from."""
 PLACED_BY = {CloseReason.LONG_TERM_PLACEMENT: Places.BEGINS, CloseReason.FAMILY_REUNIFICATION: Places.ENDS}
 """What the end of a case says of where the child lives."""
@@ -88,7 +88,7 @@ def _grades(told: Iterable[Happening]) -> Iterable[Turn]:
     before: dict[str, Grade] = {}
     for one in told:
         match one.event:
-            case WatchBegan(grade=grade) | VisitRecorded(grade=grade):
+            case WatchBegan(grade=grade) | WatchParted(grade=grade) | VisitRecorded(grade=grade):
                 is_new = isinstance(one.event, WatchBegan) or before.get(one.stream_id) is not grade
                 before[one.stream_id] = grade
                 by = one.event.by

@@ -83,6 +83,8 @@ TITLES: dict[str, tuple[str, str]] = {
     "watch_taken": ("接收监测", "the watch was taken over"),
     "watch_suspended": ("合并后由另一监测继续", "the watch goes on under the joined file"),
     "watch_resumed": ("拆分后恢复监测", "the watch resumed once the files were parted"),
+    "watch_parted": ("拆分后按本人情况监测", "watched by what is its own since the files were parted"),
+    "watch_undone": ("拆分后撤回监测：属另一儿童", "the watch was the other child's, as the files were parted"),
     "change_recomputed": ("变更时限重算", "deadline of a change recomputed"),
     "emergency_read": ("本案被紧急调阅，待复核", "read in an emergency, to be judged"),
     "full_view": ("完整信息被查看", "seen in full"),

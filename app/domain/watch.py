@@ -108,10 +108,28 @@ class WatchResumed(WatchFact):
     """By what they are about, the clocks whose ladder goes on from now; in events of former days each rings all that it has missed."""
 
 
+class WatchParted(WatchFact):
+    """Two files were parted: it goes on by what is this child's own, and keeps nothing of the other's."""
+
+    kind: Literal["watch_parted"] = "watch_parted"
+    grade: Grade
+    graded_at: datetime | None = None
+    case_id: str | None = None
+    visit: Clock
+    anew: Mapping[str, Clock] = {}
+    """By what they are about, the clocks whose ladder goes on from now, where a case of the other had ended the watch."""
+
+
+class WatchUndone(WatchFact):
+    """Two files were parted, and it was the other child who was to be watched: this one is as little as before."""
+
+    kind: Literal["watch_undone"] = "watch_undone"
+
+
 WatchEvent = Annotated[
     WatchBegan | VisitRecorded | VisitAttempted | VisitRecomputed | VisitRungFired | WatchEnded | WarningOpened
     | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned
-    | WatchSuspended | WatchResumed | WatchOffered | WatchTaken | WatchPlaced,
+    | WatchSuspended | WatchResumed | WatchParted | WatchUndone | WatchOffered | WatchTaken | WatchPlaced,
     Field(discriminator="kind"),
 ]  # fmt: skip
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
@@ -262,12 +280,15 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"handover": None, "division": division, "desk": desk, "community": None}
         case WatchPlaced(community=community):
             return {"community": community}
-        case WatchEnded():
+        case WatchEnded() | WatchUndone():
             return {"is_open": False}
         case WatchSuspended(instead=instead):
             return {"is_open": False, "suspended_for": instead}
         case WatchResumed(anew=anew):
             return {"is_open": True, "suspended_for": None, **_on_clocks(watch, anew)}
+        case WatchParted(anew=anew):
+            own = {name: getattr(event, name) for name in ("grade", "graded_at", "case_id", "visit")}
+            return {"is_open": True, **_on_clocks(watch, anew), **own}
         case _:
             return {}
 

@@ -61,8 +61,10 @@ from app.domain.watch import (
     WatchBegan,
     WatchEnded,
     WatchEvent,
+    WatchParted,
     WatchResumed,
     WatchSuspended,
+    WatchUndone,
     watch_event_adapter,
     watch_id,
 )
@@ -133,6 +135,19 @@ class ResumeWatch(Command):
     """The files are parted: it goes on as it stood, and asks for what fell due meanwhile, one rung at a time."""
 
 
+class GoByOwn(Command):
+    """The files are parted: it goes by the grade and the case that are this child's own (app/domain/parting.py). The visit that is owed
+    is put off by neither."""
+
+    grade: Grade
+    graded_at: datetime | None
+    case_id: str | None
+
+
+class UndoWatch(Command):
+    """The files are parted, and nothing of this child's own says that it is watched."""
+
+
 class RaiseDueVisit(Command):
     """The engine records every rung of a missed visit that is due."""
 
@@ -147,6 +162,8 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
     if isinstance(command, ResumeWatch) and watch.suspended_for:
         late = [(about, clock) for about, clock in watch.clocks() if clock.due_rungs(now)]
         return (WatchResumed(**head, anew={about: clock.going_on(now, policy.calendar) for about, clock in late}),)
+    if isinstance(command, GoByOwn):
+        return (_by_own(watch, command, policy, now, head),)
     if isinstance(command, PlaceWatch):  # also while it rests: it may begin again
         return (WatchPlaced(**head, community=command.community),) if command.community != watch.community else ()
     if not watch.is_open:
@@ -170,6 +187,8 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
             return (moved_away(watch.division, watch.desk, command, head),)
         case TakeWatch():
             return (taken(watch.desk, watch.handover, command, head),)
+        case UndoWatch():
+            return (WatchUndone(**head),)
         case EndWatch(reason=reason):
             return (WatchEnded(**head, reason=reason),)
         case RaiseDueVisit():
@@ -211,6 +230,14 @@ def _begun(watch: Watch | None, command: BeginWatch, policy: Policy, now: dateti
         graded_at=now if command.grade else None,
         keeps_case=watch is not None and watch.case_id is not None and command.case_id is None,
     )
+
+
+def _by_own(watch: Watch, command: GoByOwn, policy: Policy, now: datetime, head: dict[str, Any]) -> WatchParted:
+    late = [] if watch.is_open else [(about, clock) for about, clock in watch.clocks() if clock.due_rungs(now)]
+    anew = {about: clock.going_on(now, policy.calendar) for about, clock in late}
+    owed = (anew.get(VISIT, watch.visit), _visit(policy, now, command.grade))
+    said = command.model_dump(include={"grade", "graded_at", "case_id"})
+    return WatchParted(**head, **said, visit=min(owed, key=lambda clock: clock.due_at), anew=anew)
 
 
 def _visited(

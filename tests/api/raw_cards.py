@@ -149,7 +149,7 @@ class Raw:
     def _fact(self, row):
         stream, inside = row.stream_id, row.at >= self.since
         card = self.cards[self.division[stream]] if inside else None
-        if row.kind == "watch_began":
+        if row.kind in ("watch_began", "watch_parted"):
             self._owes(stream, row.body)
         if row.kind in ("report_filed", "plan_adopted"):
             self.lead[stream] = row.body["lead"]
