@@ -188,7 +188,7 @@ def _book(found: Figures, charts: list[Chart], who: Actor) -> bytes:
                 page.add((row.words[0], *("—" if cell is None else cell for cell in row.cells)))
         made.facts("说明", {
             "截至 as of": f"{found.at:%Y-%m-%d %H:%M}", "月份 month": found.month, "导出人 exported by": f"{seat} {who.agency.zh}",
-            "小数 small numbers": f"涉及儿童和街道报告、小于 {found.smallest} 的数不显示（—），可由合计推出的另一个数也不显示。",
+            "小数 small numbers": f"涉及儿童和街道报告、走访、时限，小于 {found.smallest} 的数不显示（—），可由合计推出的另一个数也不显示。",
             "范围 of": "导出人可见全案的案件；时限和督促另含本单位承办的事项；每月报告为导出人可见的案件", "须知 notice": "内部资料，不得外传。",
         })  # fmt: skip
         made.close()

@@ -8,8 +8,19 @@ from sqlalchemy import update
 
 from app.db.surveys import quarter_of, survey_answers
 from app.domain.working_time import BEIJING
+from tests.web.seeded import DIVISION, report, watch_of
 
 SUPERVISOR, SURVEY = "civil.supervisor.1", "/v1/surveys"
+
+
+async def test_visits_of_few_are_a_dash(as_person, people, owner):
+    case = (await people.post("school.reporter.1", "/v1/reports", report("示例癸（化名）")))["case_id"]
+    watch = await watch_of(owner, people, case)
+    await people.post(f"comm-{DIVISION}.officer.1", f"/v1/watches/{watch}/visits", {"finding": "well"})
+    page = (await (await as_person(SUPERVISOR)).get("/statistics")).text
+    visits = re.findall(r'<td data-l="走访"><div>(.*?)</div></td>', page)
+    assert "—" in visits, "a visit of a street where there were few"
+    assert all(one == "—" or one == "0" or int(one) >= 5 for one in visits)
 
 
 async def results(overseer):
