@@ -20,7 +20,15 @@ from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import division_of, records_of
 from app.db.communities import listed, street_of
-from app.db.doubles import compare_again, compared, doubles_of, find_different, tell_district, was_told
+from app.db.doubles import (
+    compare_again,
+    compared,
+    doubles_of,
+    find_different,
+    tell_district,
+    was_told,
+    with_pairs,
+)
 from app.db.ledger import StaleVersion
 from app.db.need import open_on
 from app.domain import child_file as cf
@@ -250,6 +258,8 @@ async def pass_change(
     command = cf.PassChange(by=who, change=change, note=taken.note)
     if not await _registers(conn, who, own, change):
         done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+        if done.replayed:  # else the next step would be refused for what they found themselves
+            _now_at(done, await with_pairs(conn, own, done.version, who), response)
         return Passed(**done.model_dump(), district_compares=done.replayed and await was_told(conn, own, change))
     doubles = await doubles_of(conn, own, sighted(who))
     found = {one.child_id: one.found for one in taken.compared}
@@ -259,12 +269,15 @@ async def pass_change(
     others, ledger = [one.child_id for one in doubles.elsewhere], shouhu.ledger
     done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
     for other in (one.child_id for one in doubles.here if found[one.child_id] is Comparison.DIFFERENT):
-        made = (await find_different(conn, ledger, who, own, other))[own]
-        done.version = made.version
-        response.headers["ETag"] = f'"{made.version}"'
+        _now_at(done, (await find_different(conn, ledger, who, own, other))[own].version, response)
     # after the pairs, as the nightly look takes them: in the other order each could wait for the other
     await tell_district(conn, ledger, own, await division_of(conn, own), others, ledger.clock())
     return Passed(**done.model_dump(), district_compares=bool(others))
+
+
+def _now_at(answer: FileAnswer, version: int, response: Response) -> None:
+    answer.version = version
+    response.headers["ETag"] = f'"{version}"'
 
 
 async def _registers(conn: Conn, who: Actor, child_id: str, change: int) -> bool:

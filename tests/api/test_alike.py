@@ -148,6 +148,22 @@ async def test_a_registration_counts_once_each_file_like_it_was_compared_and_who
         assert other in stored["different"]
 
 
+async def test_a_verification_that_is_repeated_tells_the_version_that_it_left_behind_the_first_time(api, key):
+    """Else whoever repeats it is told of a conflict with nothing but what they found themselves."""
+    first = await child_of(api, name="华知远（化名）", birth_date="2013-03-03")
+    said = {**CHILD, "name": "华知源（化名）", "birth_date": "2013-03-03"}
+    made = (await register(api, COMMITTEE, child=said, family=KIN)).json()
+    path, once = f"/v1/children/{made['child_id']}/changes", {"Idempotency-Key": key}
+    asked = f"{path}/{made['change']}/pass", {"compared": [{"child_id": first, "found": "different"}]}, once
+    passed, again = [await api.post(STREET, *asked) for _ in range(2)]
+    assert (passed.status_code, again.json()["replayed"]) == (200, True)
+    assert (again.headers["etag"], again.json()["version"]) == (passed.headers["etag"], passed.json()["version"])
+    entered = {"field": "school", "value": "示例二小（化名）", "evidence": "学籍"}
+    done = await api.post(STREET, path, entered, {"If-Match": again.headers["etag"]})
+    assert done.status_code == 200, done.text
+    assert (await api.post(STREET, *asked)).headers["etag"] == passed.headers["etag"], "not what came after it"
+
+
 @pytest.mark.requirement("R051")
 async def test_joined_files_are_one_and_suggest_each_other_no_more(api, engine):
     began = api.service.ledger.clock()
