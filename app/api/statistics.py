@@ -95,13 +95,18 @@ async def volumes(
 
 
 class Kept(BaseModel):
-    """Deadlines that fell due in the period, how many were met in time, and how high silences climbed."""
+    """Deadlines that fell due in the period, how many were met in time, how high silences climbed, and who was screened."""
 
     accept_due: int = Field(0, description="受理: tasks whose acceptance fell due.")
     accept_on_time: int = 0
     finish_due: int = Field(0, description="办结: tasks and duties whose completion fell due.")
     finish_on_time: int = 0
     rungs: dict[str, int] = Field(description="How often a silence reached each rung.")
+    asked: int = Field(
+        0,
+        description="Desks and schools that a screening round asked, of the rounds that fell due; schools stand with the district.",
+    )
+    returned: int = 0
 
 
 class KeptBy(Kept):
@@ -126,9 +131,9 @@ class Card(Kept):
         0,
         description="Visits whose day passed in the period, but those that were known by its end to have been made in time.",
     )
-    asked: int = Field(0, description="Desks that a screening round asked, of the rounds that fell due.")
-    returned: int = 0
-    agencies: list[KeptBy] = Field([], description="The deadlines and rungs of this street by the agency that owed.")
+    agencies: list[KeptBy] = Field(
+        [], description="The deadlines, rungs and screening of this street by the agency that owed."
+    )
 
 
 @router.get("/scorecard", operation_id="scorecard")

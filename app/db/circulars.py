@@ -46,6 +46,8 @@ STREETS = (
 )
 AGENCIES = ("单位", "受理到期", "按时受理", "受理按时率", "办结到期", "按时办结", "办结按时率", "督促次数")
 """What is owed in material counts with neither."""
+SCREENED = ("排查应报", "排查已报")
+"""Of an agency's own desks and, of education, its schools."""
 
 
 def month_before(now: datetime) -> date:
@@ -92,7 +94,7 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
                 *(_street(names.get(code, code), _without_few(cards[code], shown[code], smallest)) for code in sorted(cards)),
                 _street(TOGETHER, whole),
             ]},
-            {"title": "二、单位", "columns": list(AGENCIES), "rows": [
+            {"title": "二、单位", "columns": [*AGENCIES, *SCREENED], "rows": [
                 *(_agency(agency.zh, [row for (_, one), row in kept.items() if one is agency]) for agency in agencies),
                 _agency(TOGETHER, [*kept.values()]),
             ]},
@@ -145,7 +147,8 @@ def _agency(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for of_due, of_met in SHARES:
         due, met = (sum(row[what] for row in rows) for what in (of_due, of_met))
         cells += _share(due, met)
-    return [*cells, str(sum(n for row in rows for n in row["rungs"].values()))]
+    screened = (sum(row[what] for row in rows) for what in ("asked", "returned"))
+    return [*cells, str(sum(n for row in rows for n in row["rungs"].values())), *map(str, screened)]
 
 
 def _shown(name: str, counts: Mapping[str, int], shown: Mapping[str, int | None]) -> list[str]:

@@ -9,6 +9,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.owed import DISTRICT
 from app.db.rounds import answered_by, due_then
 from app.domain.child_file import PREFIX
 from app.domain.outcomes import AGAIN_WITHIN
@@ -52,12 +53,12 @@ async def scorecard(
 
 def _add_agency(street: dict[str, Any], row: Mapping[Any, Any]) -> None:
     """What is known of one agency in that street, which the street's own sums have as well."""
-    agency = street.setdefault("agencies", {}).setdefault(row["agency"], {"rungs": {}, **dict.fromkeys(KEPT, 0)})
+    agency = street.setdefault("agencies", {}).setdefault(row["agency"], {"rungs": {}, **dict.fromkeys(OF_AGENCY, 0)})
     if "rung" in row:
         agency["rungs"][row["rung"]] = row["fired"]
         street["rungs"][row["rung"]] = street["rungs"].get(row["rung"], 0) + row["fired"]
         return
-    for name in KEPT:
+    for name in (name for name in OF_AGENCY if name in row):
         agency[name] = row[name]
         street[name] = street.get(name, 0) + row[name]
 
@@ -205,22 +206,23 @@ def _made_in_time(until: datetime) -> ColumnElement[bool]:
 def _screening(
     since: datetime, until: datetime, seen: ColumnElement[bool], own: str | None
 ) -> Select[*tuple[Any, ...]]:
-    """Of the rounds that fell due in the period, the desks of streets and committees that were asked and those that had answered; a round
-    was due when its clock said so at the period's end."""
+    """Of the rounds that fell due in the period, the units that were asked and those that had answered, by the agency whose desk they are
+    or stand behind; those of no street, as schools, stand with the district. A round was due when its clock said so at the period's end."""
     unit = tables.round_units.c
-    street = func.split_part(unit.desk, "-", 2)
+    agency, at = func.split_part(unit.desk, "-", 1), func.split_part(unit.desk, "-", 2)
+    street = func.coalesce(func.nullif(at, ""), DISTRICT)
     due = due_then(until)
-    of_case = select(case.id).where(case.division == street, case.filed_at <= until, seen)
+    of_case = select(case.id).where(case.division == at, case.filed_at <= until, seen)
     shown = or_(_is_own(street, own), of_case.correlate(tables.round_units).exists())
     return (
         select(
-            street.label("division"), func.count().label("asked"),
+            street.label("division"), agency.label("agency"), func.count().label("asked"),
             func.count().filter(answered_by(until)).label("returned"),
         )
         .select_from(tables.round_units)
         .join(due, due.c.id == unit.round_id)
-        .where(due.c.at.between(since, until), street != "", shown)
-        .group_by(street)
+        .where(due.c.at.between(since, until), shown)
+        .group_by(street, agency)
     )  # fmt: skip
 
 
@@ -274,6 +276,8 @@ CLOCKS = ACCEPT + FINISH
 ON_TIME = "_on_time"
 KEPT = {"accept_due": ACCEPT, "accept_on_time": ACCEPT, "finish_due": FINISH, "finish_on_time": FINISH}
 """受理 is the acceptance of a task, 办结 its completion and every duty."""
+OF_AGENCY = (*KEPT, "asked", "returned")
+"""Counted by agency, of which a street has the sum."""
 line = tables.deadlines.c
 
 

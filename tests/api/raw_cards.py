@@ -14,6 +14,7 @@ STOPPED = {
     "material_supplied": False,
     "referral_accepted": False,
 }
+DISTRICT = "110106"
 COUNTS = ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned")
 
 
@@ -121,6 +122,7 @@ class Raw:
                 "n": Counter(),
                 "kept": defaultdict(Counter),
                 "silent": defaultdict(Counter),
+                "screened": defaultdict(Counter),
             }
         )
         self.lead, self.holder = {}, {}
@@ -212,11 +214,11 @@ class Raw:
                 mine["hours"].append((self.safe[stream] - at).total_seconds() / 3600)
         for round_id, (units, due) in self.rounds.items():
             for asked in units if self.since <= due <= self.until else ():
-                street, back = asked["desk"].partition("-")[2], self.back.get((round_id, asked["unit"]))
-                if street:
-                    self.cards[street]["n"] += Counter(
-                        asked=1, returned=int(back is not None and of_its_day(back) < self.until)
-                    )
+                (agency, _, street), back = asked["desk"].partition("-"), self.back.get((round_id, asked["unit"]))
+                screened = Counter(asked=1, returned=int(back is not None and of_its_day(back) < self.until))
+                card = self.cards[street or DISTRICT]  # a school stands behind a desk of the district
+                card["n"] += screened
+                card["screened"][agency] += screened
         for stream, deadlines in self.deadlines.items():
             for agency, clock, in_time in deadlines.due(self.since, self.until):
                 of = "accept" if clock == "accept" else "finish"
@@ -241,6 +243,10 @@ def by_agency(card):
     """What the answer has to say of each agency in a street."""
     names = ("accept_due", "accept_on_time", "finish_due", "finish_on_time")
     return {
-        agency: {name: card["kept"][agency][name] for name in names} | {"rungs": dict(card["silent"][agency])}
-        for agency in card["kept"].keys() | card["silent"].keys()
+        agency: {name: card["kept"][agency][name] for name in names}
+        | {
+            "rungs": dict(card["silent"][agency]),
+            **{name: card["screened"][agency][name] for name in ("asked", "returned")},
+        }
+        for agency in card["kept"].keys() | card["silent"].keys() | card["screened"].keys()
     }

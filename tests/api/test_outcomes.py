@@ -10,10 +10,10 @@ from sqlalchemy import delete, func, insert, select, true
 from app.db import tables
 from app.db.ledger import Ledger
 from app.db.past import assessed_of, with_assessed
-from app.db.scorecard import EVERY, KEPT, scorecard
+from app.db.scorecard import EVERY, OF_AGENCY, scorecard
 from app.db.vault import opened
 from app.district import DIVISIONS
-from app.domain.access import ENGINE
+from app.domain.access import ENGINE, Actor
 from app.domain.commands import AdoptPlan, EnterStage, FileAssessment, RaiseDue, RecomputeDeadlines, ReviewGrade
 from app.domain.determination import Category
 from app.domain.events import event_adapter
@@ -27,7 +27,7 @@ from app.domain.watch import apply_watch, watch_event_adapter, watch_id
 from app.domain.watch_work import BeginWatch, RaiseDueVisit, RecordVisit
 from app.domain.working_time import BEIJING, day_of
 from app.policy.loader import load
-from tests.api.raw_cards import COUNTS, Raw, by_agency
+from tests.api.raw_cards import COUNTS, DISTRICT, Raw, by_agency
 from tests.api.test_registration import verify
 from tests.api.test_reports import is_problem
 from tests.api.test_watches import close
@@ -37,6 +37,7 @@ CIVIL = "civil.supervisor.1"
 MARKS = {CIVIL, "CIVIL"}
 """A case that is about one of these is none for the reader of the figures."""
 PACK = load("fengtai-2026.1")
+TEACHER = Actor(person_id="school.reporter.1", agency="EDU", desk="EDU", roles=("reporter",), unit="unit-school-1")
 TWINS, SILENT, LED = "110106020", "110106022", "110106023"
 
 
@@ -237,6 +238,14 @@ async def silences(api, twins):
         asked = (await ledger.open_round(conn, opened, at)).stream_id
         await ledger.record(conn, asked, answer, now=at + timedelta(days=1))
         await ledger.record(conn, asked, CloseRound(by=ENGINE), now=at + timedelta(days=100))
+        of_schools = {"code": "school_screening", "round_id": round_id("school_screening", f"{at:%Y-%m-%d}")}
+        schools = tuple(Asked(unit=f"unit-school-{n}", desk="EDU") for n in (1, 2))
+        asked = (
+            await ledger.open_round(conn, opened.model_copy(update={**of_schools, "units": schools}), at)
+        ).stream_id
+        screened = ReturnRound(by=TEACHER, unit=TEACHER.unit, screened=400)
+        await ledger.record(conn, asked, screened, now=at + timedelta(days=1))
+        await ledger.record(conn, asked, CloseRound(by=ENGINE), now=at + timedelta(days=100))
         await ledger.record(conn, twins[1], RaiseDue(by=ENGINE), now=later)
         await ledger.record(conn, twins[2], RaiseDueVisit(by=ENGINE), now=later)
         made = day_of(later - timedelta(days=9))
@@ -315,8 +324,8 @@ def agree(shown, wanted):
         assert street["hours_to_safety"] == (None if hours is None else pytest.approx(hours, abs=1e-6))
         agencies = {one["agency"]: {name: one[name] for name in one if name != "agency"} for one in street["agencies"]}
         assert agencies == by_agency(mine)
-        assert {name: street[name] for name in KEPT} == {
-            name: sum(one[name] for one in agencies.values()) for name in KEPT
+        assert {name: street[name] for name in OF_AGENCY} == {
+            name: sum(one[name] for one in agencies.values()) for name in OF_AGENCY
         }
     divisions = {row["division"] for row in shown}
     assert divisions >= {one.code for one in DIVISIONS if one.kind != "district"} | wanted.keys()
@@ -340,6 +349,8 @@ async def test_the_scorecard_is_that_of_the_raw_events(api, lives, twins, silenc
             )
             assert cards[TWINS]["rungs"].keys() >= {"desk_head"}
             assert (cards[TWINS]["returned"] >= 1, cards[SILENT]["asked"] > cards[SILENT]["returned"]) == (True, True)
+            (education,) = [one for one in cards[DISTRICT]["agencies"] if one["agency"] == "EDU"]
+            assert (education["asked"] >= 2, 0 < education["returned"] < education["asked"]) == (True, True), "schools"
     assert missed == [2, 1, 0], (
         "of the year the second, and the third, made in time and sent too late; as known then the first, and none once it was sent"
     )
