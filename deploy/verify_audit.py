@@ -201,6 +201,15 @@ def _unseen(stamped: dict[int, datetime], seals: dict[int, datetime]) -> tuple[l
     return [one for place, one in told.items() if place], [one for place, one in told.items() if not place]
 
 
+def anchored(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """What another organisation keeps, and what is wrong with its file: one that was named and says nothing was taken away or mistyped."""
+    try:
+        said = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
+    except FileNotFoundError:
+        return [], [f"anchors: there is no file {path}"]
+    return said, [] if said else [f"anchors: {path} holds none"]
+
+
 def main() -> int:
     """0 when all is well, 1 when it is not; one line for each fault."""
     parser = argparse.ArgumentParser(description="Check an exported audit of Shouhu.")
@@ -211,14 +220,13 @@ def main() -> int:
     parser.add_argument("--anchors", type=Path, help="the file of the other organisation")
     parser.add_argument("--tsa-roots", type=Path, help="root certificates of the time-stamp authority, in PEM")
     given = parser.parse_args()
-    lines = given.anchors.read_text().splitlines() if given.anchors else []
-    said = [json.loads(line) for line in lines if line]
+    said, gone = anchored(given.anchors) if given.anchors else ([], [])
     anchors = [(entry["number"], entry["head"]) for entry in said]
     with given.trail.open(encoding="utf-8") as lines:
         found = faults_of(lines, [bytes.fromhex(key) for key in given.key], anchors)
     roots = given.tsa_roots.read_bytes() if given.tsa_roots else b""
     wrong, odd, stamped = stamps_of(said, roots, found.seals) if roots else ([], [], 0)
-    faults = [*found.faults, *wrong]
+    faults = [*gone, *found.faults, *wrong]
     for kind, told in (("FAULT", faults), ("LATE ", [*found.late, *odd])):
         sys.stdout.writelines(f"{kind}  {one}\n" for one in told)
     held = (
