@@ -16,7 +16,7 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
-from app.db.child_records import own_id, records_of
+from app.db.child_records import booked_visits, own_id, records_of
 from app.db.ledger import Recorded
 from app.db.visits import Seen, report_of_visit
 from app.db.walls import through_the_door
@@ -246,10 +246,11 @@ async def record_visit(
     await _at_its_desk(conn, who, watch_id)
     said = visit.model_dump(include={"finding", "grade", "note", "visited_on"})
     command = RecordVisit(by=who, **said, form=visit.form)
-    (record,) = await records_of(conn, [await own_id(conn, child_of(watch_id))], true())
+    child = await own_id(conn, child_of(watch_id))
     if not visit.another:
-        await _require_not_in_book(conn, shouhu, record, command)
+        await _require_not_in_book(conn, shouhu, child, command)
     if visit.form:
+        (record,) = await records_of(conn, [child], true())
         command = await _with_what_is_known(conn, shouhu, record, command, visit.form.facts)
     if visit.finding is not Finding.AT_RISK:
         return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
@@ -257,13 +258,13 @@ async def record_visit(
     return await _reported(conn, shouhu, who, command, seen, response, idempotency_key, if_match)
 
 
-async def _require_not_in_book(conn: Conn, shouhu: Shouhu, record: ChildRecord, command: RecordVisit) -> None:
+async def _require_not_in_book(conn: Conn, shouhu: Shouhu, child: str, command: RecordVisit) -> None:
     """One that a book has brought is not counted again when its visitor types it: who visited is known there by name alone. A risk is
     reported whatever stands there, and an attempt is no visit."""
     if command.finding is Finding.AT_RISK or (command.form and not command.form.seen_in_person):
         return
     day = command.visited_on or day_of(shouhu.ledger.clock())
-    from_book = [seen for seen in record.visits if seen.is_said and seen.event.day == day]
+    from_book = await booked_visits(conn, child, day)
     if not from_book:
         return
     person = tables.people.c

@@ -287,7 +287,17 @@ async def attempts_of(conn: AsyncConnection, records: Iterable[ChildRecord]) -> 
     return found
 
 
-async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, list[Seen]]:
+async def booked_visits(conn: AsyncConnection, child_id: str, day: date) -> list[Seen]:
+    """The visits of one day that books have brought, of files joined to this one too; nothing else of the child is read."""
+    children = [child_id, *(await _joined(conn, [child_id]))[child_id]]
+    visits = await _visits(conn, [watch_id(one) for one in children], day)
+    contents = await _contents(conn, list(visits)) if visits else {}
+    seen = [_visited_by(one, contents[stream]) for stream, some in visits.items() for one in some]
+    return [one for one in seen if one.is_said]
+
+
+async def _visits(conn: AsyncConnection, streams: list[str], day: date | None = None) -> defaultdict[str, list[Seen]]:
+    """By watch; where a day is given, those that are said to have been made on it."""
     ledger, note, person = tables.events.c, tables.notes.c, tables.people.c
     body = cast(ledger.body, Text).label("body")
     query = (
@@ -296,6 +306,8 @@ async def _visits(conn: AsyncConnection, streams: list[str]) -> defaultdict[str,
         .outerjoin(tables.people, person.id == ledger.body["by"].astext)
         .where(one_of(ledger.stream_id, streams), ledger.kind == "visit_recorded")
     )
+    if day:
+        query = query.where(ledger.body["visited_on"].astext == day.isoformat())
     found = defaultdict[str, list[Seen]](list)
     for row in await with_notes(conn, query.order_by(ledger.stream_id, ledger.version)):
         event = VisitRecorded.model_validate_json(row["body"])
