@@ -13,7 +13,7 @@ from app.api.strict import StrictRoute
 from app.api.watches import Stored, WatchRow, row_of
 from app.db import tables
 from app.db.audit import before_reading
-from app.db.child_records import own_id, records_of
+from app.db.child_records import own_id, own_ids, records_of
 from app.db.need import open_on
 from app.domain.child_file import file_id
 from app.domain.child_record import ChildRecord
@@ -56,7 +56,7 @@ async def due_visits(
     if not children:
         return Page(items=[], next=None)
     await before_reading(conn, who, "due_visits", None, [field.value for field in SHOWN], children=children)
-    own = {child: await own_id(conn, child) for child in children}
+    own = await own_ids(conn, children)
     known = {record.child_id: record for record in await records_of(conn, [*dict.fromkeys(own.values())], true())}
     full = await open_on(conn, who, [file_id(child) for child in own.values()])
     return Page(

@@ -40,6 +40,13 @@ async def own_id(conn: AsyncConnection, child_id: str) -> str:
     return (await conn.execute(select(func.shouhu_own_child(child_id)))).scalar_one()
 
 
+async def own_ids(conn: AsyncConnection, child_ids: Collection[str]) -> dict[str, str]:
+    """The same of several, in one question."""
+    asked = func.unnest(cast(list(child_ids), ARRAY(String))).column_valued("asked")
+    rows = await conn.execute(select(asked, func.shouhu_own_child(asked)))
+    return dict(rows.tuples().all())
+
+
 def each_once() -> ColumnElement[bool]:
     """Each child once, under the id of its watch: no later report about it, no file that was joined to another, no registration that
     nobody has verified."""

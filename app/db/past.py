@@ -64,6 +64,8 @@ async def assessed_of(
         .where(content.stream_id.in_(case_ids), event.kind == "assessment_filed")
     )
     found: defaultdict[str, tuple[Assessed, ...]] = defaultdict(tuple)
+    if not case_ids:
+        return found
     rows = (await conn.execute(query.order_by(content.stream_id, content.version))).mappings()
     for row in await opened(conn, rows, tables.contents, keys=keys):
         seen = tuple(ChildSeen.model_validate(one) for one in (row["body"] or {}).get("seen", ()))

@@ -50,7 +50,6 @@ BOOK, REGISTER, FILLED = "work", "information", 500
 """The book that is written out and sent back, and the one with whose sheet new children are registered: it has their birthdays."""
 CHANGED = 0.03
 SECONDS, MEBIBYTES, LOOKS_EVERY = 30.0, 300.0, 0.2
-COMMITTEE, STREET = at_desk(f"COMM-{DIVISION}"), at_desk(f"STREET-{DIVISION}")
 REGISTERED: dict[str, Any] = {
     "field": FileField.REGISTRATION, "content": {"evidence": "走访"},
     "registration": Registration(found=Found.IN_DIFFICULTY, grade=Grade.MEDIUM),
@@ -77,8 +76,11 @@ def children(count: int, seed: int) -> list[dict[str, Any]]:
     return made
 
 
-async def fill(engine: AsyncEngine, some: list[dict[str, Any]], say: Callable[[str], None]) -> None:
+async def fill(
+    engine: AsyncEngine, some: list[dict[str, Any]], say: Callable[[str], None], name: str = "bench", division: str = DIVISION
+) -> None:  # fmt: skip
     """These children under watch, each with the file of its registration, which the street has verified."""
+    committee, street = at_desk(f"COMM-{division}"), at_desk(f"STREET-{division}")
     ledger, now = Ledger(load, "fengtai-2026.1"), Ledger(load, "fengtai-2026.1").clock()
     for at in range(0, len(some), FILLED):
         say(f"{at} of {len(some)} children written")
@@ -87,13 +89,13 @@ async def fill(engine: AsyncEngine, some: list[dict[str, Any]], say: Callable[[s
             vault = engine.sync_engine.get_execution_options()["vault"]
             for n, one in enumerate(some[at : at + FILLED], at):
                 child = ReportedChild.model_validate(
-                    {**one, "child_id": f"ch-bench-{n:06}", "residence_division": DIVISION}
+                    {**one, "child_id": f"ch-{name}-{n:06}", "residence_division": division}
                 )
-                rows.append(child_row(None, child, now, DIVISION, marked_as(vault, child, [])))
-                begin = BeginWatch(by=ENGINE, child_id=child.child_id, division=DIVISION, grade=Grade.MEDIUM)
+                rows.append(child_row(None, child, now, division, marked_as(vault, child, [])))
+                begin = BeginWatch(by=ENGINE, child_id=child.child_id, division=division, grade=Grade.MEDIUM)
                 watches[watch_id(child.child_id)] = [begin]
                 files[file_id(child.child_id)] = [
-                    EnterChange(by=COMMITTEE, child_id=child.child_id, division=DIVISION, **REGISTERED), PassChange(by=STREET, change=1),
+                    EnterChange(by=committee, child_id=child.child_id, division=division, **REGISTERED), PassChange(by=street, change=1),
                 ]  # fmt: skip
             await conn.execute(insert(tables.children), await sealed_rows(conn, tables.children, rows))
             await ledger.begin_all(conn, files, now=now)

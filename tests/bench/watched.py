@@ -24,6 +24,7 @@ from app.policy.loader import load
 from app.settings import Settings
 from app.stack import Stack
 from app.temporal import connect, version_of
+from tests.bench import excel
 from tests.bench.case import BILLED, at_desk
 from tests.bench.figures import Figure, middle, percentile
 from tests.bench.load import Wire
@@ -33,11 +34,12 @@ WATCHED = 100_000
 FIFTH = 5
 """One in so many is due on the same night: 20,000 of 100,000."""
 STREETS = [f"110106{n:03}" for n in (*range(1, 19), *range(20, 26))]
-DESK = f"COMM-{STREETS[0]}"
+ELSEWHERE = STREETS[1:]
 OFFICER = f"comm-{STREETS[0]}.officer.1"
 WITHIN_MINUTES, LIST_MS, UNHARMED = 10.0, 20.0, 1.5
 LEAD = timedelta(seconds=45)
-DUE = "/v1/watches?limit=50"
+DUE, OF_DESK = "/v1/visits", "watch-ch-{}-%"
+"""The list by name and home, as its page shows it; the children of the desk that reads it are there whole."""
 SHOWN, RUNS, VISITS = 100, 3, 4
 PACE = 0.1
 """Seconds from call to call: ten a second are sixty times the visits of the district's working hours."""
@@ -55,7 +57,7 @@ COPIES = (
               'division', ($4::text[])[1 + n % $5], 'desk', 'COMM-' || ($4::text[])[1 + n % $5])
        from events e, generate_series(1, $3::int) n where e.stream_id = $2 and e.version = 1""",
 )
-"""Copies of one watch, over all streets: what its first event says, each under its own name."""
+"""Copies of one watch, over all streets but one: what its first event says, each under its own name."""
 
 
 class District:
@@ -63,7 +65,7 @@ class District:
 
     def __init__(self, stack: Stack, conn: asyncpg.Connection, say: Callable[[str], None]) -> None:
         self.stack, self.conn, self.say = stack, conn, say
-        self.engine = engine_of(stack.environment()["SHOUHU_DATABASE_URL"])
+        self.engine = engine_of(stack.environment()["SHOUHU_DATABASE_URL"], vault=stack.vault)
         self.ledger = Ledger(load, "fengtai-2026.1")
         given = {
             name.removeprefix("SHOUHU_").lower(): value
@@ -75,14 +77,16 @@ class District:
 
     async def fill(self, name: str, count: int, due_at: datetime | None = None) -> float:
         """So many more watches, all conducted; how many a second. Where `due_at` is given, a rung of each falls due then."""
-        begin = BeginWatch(by=ENGINE, child_id=f"{name}-0", division=STREETS[0], grade=Grade.MEDIUM)
-        pattern = watch_id(begin.child_id)
+        begin = BeginWatch(by=ENGINE, child_id=f"{name}-0", division=ELSEWHERE[0], grade=Grade.MEDIUM)
+        pattern, here = watch_id(begin.child_id), count // len(STREETS)
         async with self.engine.begin() as conn:
             await self.ledger.begin(conn, pattern, begin)
+        await excel.fill(self.engine, excel.children(here, len(name)), self.say, name, STREETS[0])
         if due_at:
-            await self._due(pattern, due_at)
+            await self._due(pattern, due_at, 1)
+            await self._due(OF_DESK.format(name), due_at, here)
         for copies in COPIES:
-            await self.conn.execute(copies, f"{name}-", pattern, count, STREETS, len(STREETS))
+            await self.conn.execute(copies, f"{name}-", pattern, count - here, ELSEWHERE, len(ELSEWHERE))
         await self.conn.execute("analyze watches; analyze events; notify ledger")
         began = time.perf_counter()
         while behind := await self.conn.fetchval(BEHIND) or await self._waiting():
@@ -101,14 +105,19 @@ class District:
         found = await self.client.workflow_service.describe_worker_deployment_version(asked)
         return sum(queue.stats.approximate_backlog_count for queue in found.version_task_queues)
 
-    async def _due(self, pattern: str, due_at: datetime) -> None:
-        """The next rung of the pattern's visit is planned for that instant."""
+    async def _due(self, pattern: str, due_at: datetime, count: int) -> None:
+        """The next rung of so many visits is planned for that instant."""
         at = json.dumps(due_at.isoformat().replace("+00:00", "Z"))
-        for table, column, key in (("watches", "progress", "id"), ("events", "body", "stream_id")):
+        for table, column, key, first in (
+            ("watches", "progress", "id", "true"),
+            ("events", "body", "stream_id", "version = 1"),
+        ):
             moved = f"jsonb_set({column}, '{{visit,rungs,0,at}}', $2::jsonb)"
-            done = await self.conn.execute(f"update {table} set {column} = {moved} where {key} = $1", pattern, at)
-            assert done == "UPDATE 1"
-        await self.conn.execute("update watches set next_deadline_at = $2 where id = $1", pattern, due_at)
+            done = await self.conn.execute(
+                f"update {table} set {column} = {moved} where {key} like $1 and {first}", pattern, at
+            )
+            assert done == f"UPDATE {count}"
+        await self.conn.execute("update watches set next_deadline_at = $2 where id like $1", pattern, due_at)
 
     def memory(self) -> tuple[float, float]:
         """MiB of Temporal and of the worker."""
@@ -124,8 +133,8 @@ class District:
 
     async def visit_p95(self) -> float:
         """Milliseconds of an officer's record of a visit, each of another child."""
-        quiet = "select id from watches where desk = $1 and id like 'watch-quiet-%' order by random() limit $2"  # what is due tonight stays due
-        children = [row["id"] for row in await self.conn.fetch(quiet, DESK, SHOWN)]
+        quiet = "select id from watches where id like $1 order by random() limit $2"  # what is due tonight stays due
+        children = [row["id"] for row in await self.conn.fetch(quiet, OF_DESK.format("quiet"), SHOWN)]
         return await self._p95(*(["POST", f"/v1/watches/{child}/visits", {"finding": "well"}] for child in children))
 
     async def _p95(self, *calls: Sequence[Any]) -> float:
@@ -151,7 +160,7 @@ class District:
 
     async def actions(self) -> float:
         """Billed actions of one child in a year at medium risk: the start, and a visit every thirty days."""
-        child, officer = "counted-0", at_desk(DESK)
+        child, officer = "counted-0", at_desk(f"COMM-{STREETS[0]}")
         begin = BeginWatch(by=ENGINE, child_id=child, division=STREETS[0], grade=Grade.MEDIUM)
         async with self.engine.begin() as conn:
             await self.ledger.begin(conn, watch_id(child), begin)
