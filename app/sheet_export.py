@@ -23,7 +23,9 @@ from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Use, categories,
 from app.domain.sheet_columns import KEY, layout
 from app.domain.sheets import cells, heading
 from app.domain.small_numbers import suppressed
+from app.domain.unread import ORDER
 from app.domain.working_time import BEIJING, day_of
+from app.policy.basis import on_paper
 from app.sheet_book import ABOUT, Called, Tell, called, stamp, streets, width
 from app.workbook import MOST_ROWS, Book
 
@@ -83,8 +85,11 @@ async def export(
     columns, why = layout(codes, divisions), job.why
     person = await called(conn, who)
     made, counts, figures = Book(path, stamp(who, person, now, why)), Counter[str](), Figures()
-    page = made.page(_name(ledger.zh), [width(column) for column in columns])
-    page.head([heading(column) for column in columns])
+    page = made.page(_name(ledger.zh), [width(columns[0]), 6, *(width(column) for column in columns[1:])])
+    page.titled(_title(ledger, person, now, job.month))
+    page.hide(0)  # the number by which an import finds a child is none that people read
+    key, *heads = (heading(column) for column in columns)
+    page.head([key, ORDER, *heads])
     reach, findings, today = within(who, ledger), Findings(rules), day_of(now)
     alone = why is not None and APPROVED not in job.counts
     if alone:
@@ -108,10 +113,11 @@ async def export(
                 if counts["rows"] > MOST_ROWS:
                     raise TooManyRows
                 shown = row(codes, one, masked=why is None) | {KEY: line.record.child_id}
-                page.add(cells(columns, shown, divisions))
+                key, *said = cells(columns, shown, divisions)
+                page.add([key, counts["rows"], *said])
         await tell(done, total)
-    page.filters(len(columns))
-    statistics = made.page(FIGURES, [24] * 8)
+    page.filters(len(columns) + 1)
+    statistics = made.page(FIGURES, [24] * 5)
     head, *table = figures.rows(rules.file.smallest_shown)
     statistics.head([str(name) for name in head])
     for one in table:
@@ -147,7 +153,7 @@ def _about(
     return {
         "台账 book": f"{ledger.zh} {ledger.en}",
         "月份 month": month or "",
-        "依据 basis": "、".join(ledger.basis),
+        "依据 basis": "；".join(on_paper(ledger.basis)),
         "导出人 exported by": f"{person.name} {who.person_id}",
         "代行 on behalf of": who.acting_for or "",
         "单位 office": person.desk,
@@ -156,6 +162,12 @@ def _about(
         "行数 rows": str(rows),
         "须知 notice": "本表含儿童个人信息，仅供上述用途，导出与下载均已留痕。",
     }
+
+
+def _title(ledger: Ledger, person: Called, now: datetime, month: str | None) -> str:
+    """Whose book it is and of when, as it stands over it on paper."""
+    of = f"{month.replace('-', '年')}月" if month else f"{now.astimezone(BEIJING):%Y年%m月%d日}"
+    return f"{person.desk}{ledger.zh}（{of}）"
 
 
 def _name(zh: str) -> str:

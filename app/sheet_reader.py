@@ -102,6 +102,8 @@ class Planned:
     once: str = ""
     """The id of a new child; the same row means the same child."""
     registration: Registration | None = None
+    away: str = ""
+    """Where the parents of a new child are, as it was picked."""
     values: dict[FileField, Any] = field(default_factory=dict)
     community: str | None = None
     """The entry in the street's list of the community that it names."""
@@ -312,7 +314,7 @@ class Reader:
         if one.once and not divisions(self._sheet.who):
             one.faults.append(Fault("", Wrong.ELSEWHERE))
         elif one.once:
-            found, grade, faults = read_registration(row)
+            found, grade, one.away, faults = read_registration(row)
             one.faults += faults
             one.registration = Registration(found=found, grade=grade) if found and grade else None
         new = RowState.NEW if one.once else RowState.CHANGED if one.values or one.care else RowState.SAME

@@ -10,7 +10,7 @@ from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, RowsOf, lines, row
-from app.domain.sheet_columns import VISITOR, WATCHED, WHY, SheetColumn
+from app.domain.sheet_columns import REGISTERING, VISITOR, WATCHED, WHY, SheetColumn
 from app.domain.sheet_compared import as_day
 from app.domain.sheets import as_typed, cells
 from app.domain.unread import ALREADY, NOT_READ, OF_CHILD, OURS, OWN_COLUMN, SAME_VISIT, STANDS, WHY_NOT
@@ -28,7 +28,7 @@ def own_columns(heads: Sequence[str], known: Mapping[int, SheetColumn]) -> dict[
 
 def reason(column: SheetColumn) -> str:
     """Why what stands there is not entered."""
-    if column in (WHY, WATCHED):
+    if column in REGISTERING:
         return f"{NOT_READ}{ALREADY}"
     if column.visit == VISITOR:
         return f"{NOT_READ}{SAME_VISIT}"
@@ -110,4 +110,4 @@ def _registered(line: Line) -> tuple[str, str]:
 
 
 def _enters(column: SheetColumn, rows_of: RowsOf, is_new: bool, cares: bool) -> bool:
-    return cares if column.care else column.is_used(rows_of) or (is_new and column in (WHY, WATCHED))
+    return cares if column.care else column.is_used(rows_of) or (is_new and column in REGISTERING)

@@ -17,6 +17,12 @@ LARGEST_INSIDE = 256 * 2**20
 MOST_PARTS, MOST_ROWS, MOST_COLUMNS = 500, 50_000, 200
 LONGEST_HEADER = 255
 """More characters a header cannot hold."""
+A4, A3 = 9, 8
+WIDEST_ON_A4 = 200
+"""Widths of columns together that can still be read on one sheet of A4, laid across; wider ones go on A3."""
+LINE, TALLEST = 15, 400
+"""Points: of one line of a row, and of the highest row that there can be."""
+SIGNED = "填报人：　　　　　　　审核人：　　　　　　　单位负责人：　　　　　　　单位（盖章）　　　　　年　　月　　日"
 ACTIVE = (
     "vbaproject",
     "macrosheets",
@@ -44,18 +50,32 @@ class Page:
     """One sheet while it is written: rows only come."""
 
     def __init__(self, book: "Book", name: str, widths: Sequence[int]) -> None:
-        self._book, self._sheet, self._row = book, book.file.add_worksheet(name), 0
-        self._sheet.set_header(f"&C{_printed(book.stamp)}")
-        self._sheet.set_footer(f"&L{_printed(book.stamp)}&R&P / &N")
+        self._book, self._sheet, self._row, self._widths = book, book.file.add_worksheet(name), 0, [*widths]
+        self._sheet.set_header(_printed("&C&8{}", book.stamp))
+        self._sheet.set_footer(_printed("&L&8{}&R&8&P / &N", book.stamp))
         self._sheet.set_landscape()
+        self._sheet.set_paper(A4 if sum(widths) <= WIDEST_ON_A4 else A3)
+        self._sheet.set_margins(left=0.4, right=0.4, top=0.9, bottom=0.9)
+        self._sheet.center_horizontally()
+        self._sheet.hide_gridlines(0)  # on paper they are drawn, too
+        self._sheet.fit_to_pages(1, 0)
         self._sheet.repeat_rows(0)
         for n, width in enumerate(widths):
             self._sheet.set_column(n, n, width, book.text)
 
+    def titled(self, title: str) -> None:
+        """Printed as a book is handed in: its title over every page, whoever signs and seals it under each."""
+        self._sheet.set_header(_printed("&C&B&14{}&B\n&8{}", title, self._book.stamp))
+        self._sheet.set_footer(_printed(f"&L&9{SIGNED}\n&8{{}}&R&8&P / &N", self._book.stamp))
+
+    def hide(self, column: int) -> None:
+        """It goes along and is read again, and nobody sees it; before the first row."""
+        self._sheet.set_column(column, column, None, self._book.text, {"hidden": True})
+        self._widths[column] = MOST_ROWS
+
     def head(self, names: Sequence[str]) -> None:
         """The first row, which stays in sight."""
         self._sheet.freeze_panes(1, 0)
-        self._sheet.set_row(0, 32)
         self._put(names, [self._book.bold] * len(names))
 
     def add(self, cells: Sequence[Any], bad: Sequence[int] = ()) -> None:
@@ -63,6 +83,9 @@ class Page:
         self._put(cells, [self._book.red if n in bad else self._book.text for n in range(len(cells))])
 
     def _put(self, cells: Sequence[Any], formats: Sequence[Any]) -> None:
+        needed = max((_lines(cell, wide) for cell, wide in zip(cells, self._widths, strict=False)), default=1)
+        if needed > 1:  # not every program finds the height of a row by itself
+            self._sheet.set_row(self._row, min(needed * LINE, TALLEST))
         for n, (cell, form) in enumerate(zip(cells, formats, strict=True)):
             match cell:
                 case None | "":
@@ -102,9 +125,10 @@ class Book:
             },
         )  # fmt: skip
         self.stamp = stamp
-        self.text = self.file.add_format({"num_format": "@"})
-        self.bold = self.file.add_format({"bold": True, "text_wrap": True, "bg_color": "#E8EEF4", "valign": "top"})
-        self.red = self.file.add_format({"num_format": "@", "bg_color": "#FFC7CE", "font_color": "#9C0006"})
+        cell = {"num_format": "@", "text_wrap": True, "valign": "top"}
+        self.text = self.file.add_format(cell)
+        self.bold = self.file.add_format({**cell, "bold": True, "bg_color": "#E8EEF4"})
+        self.red = self.file.add_format({**cell, "bg_color": "#FFC7CE", "font_color": "#9C0006"})
 
     def page(self, name: str, widths: Sequence[int]) -> Page:
         """One more sheet."""
@@ -121,9 +145,18 @@ class Book:
         self.file.close()
 
 
-def _printed(text: str) -> str:
-    """In a header `&` commands."""
-    return text.replace("&", "&&")[: LONGEST_HEADER - 20]
+def _lines(cell: Any, wide: int) -> int:
+    """Over how many lines a text runs in a column; a Chinese character is as wide as two letters."""
+    if not isinstance(cell, str):
+        return 1
+    return sum(1 + (len(line) + len(line.encode())) // 2 // (wide + 1) for line in cell.split("\n"))
+
+
+def _printed(around: str, *texts: str) -> str:
+    """Texts between the commands of a header, where `&` commands; the last is cut where it holds no more."""
+    *first, last = (text.replace("&", "&&") for text in texts)
+    room = LONGEST_HEADER - len(around.format(*first, ""))
+    return around.format(*first, last if len(last) <= room else last[:room].rstrip("&"))
 
 
 def check(sent: bytes) -> None:

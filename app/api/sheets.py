@@ -34,7 +34,7 @@ from app.domain.sheet_care import arranges
 from app.domain.sheets import JobState, Step
 from app.domain.sight import divisions
 from app.domain.working_time import BEIJING, day_of
-from app.sheet_book import streets, template
+from app.sheet_book import called, streets, template
 from app.workbook import MEDIA_TYPE, Unreadable, check
 
 router = APIRouter(prefix="/v1", tags=["sheets"], route_class=StrictRoute)
@@ -263,7 +263,8 @@ async def fetch_sheet(sheet_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> St
                 yield piece
 
     books = {one.id: one.zh for one in (await rules_of(conn, shouhu)).file.ledgers}
-    name = f"{books.get(job.book, job.book)}{f'-{job.month}' if job.month else ''}-{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
+    office = (await called(conn, who)).desk  # the district gets the same book of fifty offices
+    name = f"{office}-{books.get(job.book, job.book)}{f'-{job.month}' if job.month else ''}-{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
     return StreamingResponse(body(), media_type=MEDIA_TYPE, headers=_named(name))
 
 

@@ -44,6 +44,7 @@ STREETS = (
     "督查",
     "检察监督",
 )
+SENDER = "丰台区困境儿童和留守儿童社会保护工作联席会议办公室"
 AGENCIES = ("单位", "受理到期", "按时受理", "受理按时率", "办结到期", "按时办结", "办结按时率", "督促次数")
 """What is owed in material counts with neither."""
 SCREENED = ("排查应报", "排查已报")
@@ -86,6 +87,7 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
     agencies = [agency for agency in Agency if any(one is agency for _, one in kept)]
     return {
         "title": f"丰台区困境儿童和留守儿童社会保护工作督查考核通报（{month:%Y年%m月}）", "stamp": "内部资料",
+        "sender": SENDER,
         "date": [until.year, until.month, until.day], "period": f"{since:%Y-%m-%d} 至 {until:%Y-%m-%d}",
         "lead": f"本月全区接到报告{whole['reports']}件，到期时限{due}项，其中按时{on_time}项。",
         "note": LEDGER.format(smallest=smallest),

@@ -136,6 +136,11 @@ WATCHED = SheetColumn(
     "registration.grade", "建档风险等级", "grade by which it will be watched", "", picks=tuple(one.zh for one in Grade),
     note="新增儿童必填，核实后按此等级走访；已有儿童不读取", example=Grade.MEDIUM.zh,
 )  # fmt: skip
+BOTH_AWAY, FATHER_AWAY, MOTHER_AWAY = "父母双方外出务工", "父亲外出务工，母亲无监护能力", "母亲外出务工，父亲无监护能力"
+AWAY = SheetColumn(
+    "registration.away", "父母外出情况", "where the parents are", "", picks=(BOTH_AWAY, FATHER_AWAY, MOTHER_AWAY),
+    note="建档原因为“排查发现留守儿童”的必填，据此列入留守儿童；已有儿童不读取，随下一次走访登记", example="",
+)  # fmt: skip
 FIT = SheetColumn(
     "care.fit", "受委托人符合条件", "the delegate is fit", "", care="fit", picks=(Known.YES.zh, Known.NO.zh), example=Known.YES.zh,
     note="填写委托照护时必填：已核实为成年人、有照护能力、无未成年人保护法第22条所列情形",
@@ -176,7 +181,7 @@ VISIT = {
 FINDS = (FileField.NAME.value, FileField.BIRTH_DATE.value, FileField.ID_NO.value)
 """By what a row finds its child besides the number."""
 NUMBERED = "系统编号；没有编号的填姓名和出生日期，或身份证号"
-REGISTERING = (WHY, WATCHED)
+REGISTERING = (WHY, WATCHED, AWAY)
 """What a row says besides of a child whom nobody has reported."""
 DIVISIONS = (FileField.RESIDENCE_DIVISION, FileField.HUKOU_DIVISION)
 

@@ -13,7 +13,7 @@ from app.domain.child_terms import FileField, Found
 from app.domain.facts import Known, Sex
 from app.domain.identity import id_findings, mask_name, mask_phone, normal_id, phone_findings
 from app.domain.ledgers import MASKS, RowsOf
-from app.domain.sheet_columns import DIVISIONS, JOINED, WATCHED, WHY, SheetColumn, places
+from app.domain.sheet_columns import AWAY, DIVISIONS, JOINED, WATCHED, WHY, SheetColumn, places
 from app.domain.terms import Grade, Term
 
 SPLIT = re.compile(r"[、,，;；/\n]+")
@@ -393,11 +393,17 @@ def _read_means(said: Said, means: Mapping[str, tuple[str, str]], record: ChildR
         said.values[FileField.MEANS] = made
 
 
-def read_registration(row: Mapping[SheetColumn, Any]) -> tuple[Found | None, Grade | None, list[Fault]]:
-    """Why a new child is registered and by which grade it will be watched; nobody guesses either."""
+def read_registration(row: Mapping[SheetColumn, Any]) -> tuple[Found | None, Grade | None, str, list[Fault]]:
+    """Why a new child is registered, by which grade it will be watched, and of one left behind where the parents are: without that the
+    rules find it no left-behind child, and it stands in no book of them. Nobody guesses any of it."""
     found, grade = choice(Found, as_typed(row.get(WHY))), choice(Grade, as_typed(row.get(WATCHED)))
     faults = [
         Fault(column.code, Wrong.NO_CHOICE if as_typed(row.get(column)) else Wrong.REQUIRED)
         for column, said in ((WHY, found), (WATCHED, grade)) if said is None
     ]  # fmt: skip
-    return found, grade, faults
+    away = as_typed(row.get(AWAY))
+    if away and away not in AWAY.picks:
+        faults.append(Fault(AWAY.code, Wrong.NO_CHOICE))
+    elif not away and found is Found.LEFT_BEHIND:
+        faults.append(Fault(AWAY.code, Wrong.REQUIRED))
+    return found, grade, away, faults

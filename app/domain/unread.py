@@ -32,5 +32,6 @@ STANDS = "此次走访已登记，登记后不改；更正请另作一次登记"
 SAME_VISIT = "该儿童当日已登记走访，按同一次走访处理，不重复登记；确为另一次走访的，请在走访页登记"
 ALREADY = "只用于新增儿童，已有儿童不读取"
 MARKED, FAULTS = "导入结果 result", "错误 errors"
-OURS = (MARKED, FAULTS)
-"""Headings of the marked sheet that an import sends back; when it is mended and sent again they say nothing of a child."""
+ORDER = "序号\nno."
+OURS = (MARKED, FAULTS, ORDER, "序号")
+"""Headings of what is sent back or counts the rows; they say nothing of a child."""

@@ -30,6 +30,7 @@ from app.web.forms import Form
 from app.web.frame import STRICT, page
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, person, show, works
 from app.web.words import BETWEEN, Pair
+from app.workbook import SIGNED
 
 router = APIRouter(include_in_schema=False)
 BOOKS, SHEETS = "/books", "/sheets"
@@ -59,6 +60,11 @@ NAMES: Mapping[str, Pair] = {
     column.code: (column.zh, column.en) for column in (*layout(COLUMNS, {}, cares=True), *REGISTERING, SEEN)
 }
 """What columns of sheets are called, by their codes."""
+
+
+ENDINGS = ("_date", "_on", "_due", "_visit", "_since", "id_no", "phone", "phones")
+UNBROKEN = {"name", "sex", "age", "grade", *(code for code in COLUMNS if code.endswith(ENDINGS))}
+"""Columns whose values are read as one: days, numbers and words of a few characters."""
 
 
 def _shown(who: Actor) -> bool:
@@ -254,7 +260,7 @@ async def _book(
         "where": where, "unplaced": unplaced,
         "more": {**({"month": month} if month else {}), **({"unfinished": "true"} if unfinished else {})},
         "path": BOOKS, "book": found, "imports": IMPORTS[ledger.rows_of], "compares": is_compared(ledger.rows_of),
-        "columns": columns, "rows": rows, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
+        "columns": columns, "rows": rows, "unbroken": UNBROKEN, "signed": SIGNED, "form": form, "uses": tuple(Use), "most": MOST_CHILDREN,
         "enters": who.has(*DESK_STAFF), "month": month, "unfinished": unfinished, "chosen": "&".join(chosen),
         "months": back if ledger.rows_of is RowsOf.VISITS else [], "opens": not ledger.reach.is_wide,
         "months_of": [(one, (one, one)) for one in back],

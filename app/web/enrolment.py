@@ -28,6 +28,10 @@ from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
 CHILDREN, NEW, ROUNDS = "/children", "/children/new", "/rounds"
+WHO_IS_AWAY = (
+    "留守儿童请填写外出务工的父亲或母亲，以及另一方现在何处、有无监护能力；否则不列入留守儿童台账",
+    "Of a child left behind please enter the parent who is away for work, and where the other is: else it stands in no such book.",
+)
 STREET_ASKED = (
     "residence_division", "请选择现居住的街乡（镇），由其核实", "Please choose where the child lives; that street verifies it.",
 )  # fmt: skip
@@ -141,6 +145,10 @@ def _given(form: Form, who: Actor) -> registration.NewChild | None:
     fields = {"child": child, "family": family, "household": household} | {
         name: form.one(name) for name in ("found", "grade", "school_class", "evidence", "note")
     }
+    if form.one("found") == Found.LEFT_BEHIND and not any(
+        one.get("facts", {}).get("whereabouts") == Whereabouts.AWAY_FOR_WORK for one in family
+    ):
+        form.wrong(kin.name_of("whereabouts", 1), *WHO_IS_AWAY)
     given = _valid(form, fields)
     if given:
         _look_at_number(form, given)

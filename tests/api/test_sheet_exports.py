@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import re
 import zipfile
 
 from python_calamine import CalamineWorkbook
@@ -33,7 +34,22 @@ async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why
     assert (said["单位 office"], said["用途 purpose"]) == ("宛平街道居（村）民委员会", "上报 to be handed in")
     pages = zipfile.ZipFile(io.BytesIO(answer.content))
     printed = [pages.read(name).decode() for name in pages.namelist() if "worksheets/sheet" in name]
-    assert all(f"<oddHeader>&amp;C{COMMITTEE}" in one and "上报" in one and "<oddFooter>" in one for one in printed)
+    assert all(COMMITTEE in head and "上报" in head and COMMITTEE in foot for head, foot in map(_margins, printed))
+    over, under = _margins(printed[0])
+    assert re.search(r"宛平街道居（村）民委员会信息台账（\d{4}年\d\d月\d\d日）", over), "titled as a book"
+    assert all(name in under for name in ("填报人：", "审核人：", "单位负责人：", "（盖章）")), (
+        "with room to sign and seal"
+    )
+    assert all(said in printed[0] for said in ('fitToHeight="0"', "<pageSetUpPr fitToPage")), (
+        "no column is on another page"
+    )
+    assert re.search('<col min="1" max="1"[^>]* hidden="1"', printed[0]), (
+        "the number of the system is for the import alone"
+    )
+    assert [row["序号"] for row in by_column(book["信息台账"])] == list(range(1, len(book["信息台账"])))
+    again = await run(await upload(api, COMMITTEE, "information", answer.content))
+    told = await state(api, COMMITTEE, again)
+    assert (told["state"], told["unread"]) == ("ready", []), "what left comes back as it is"
     asked, made, fetched = [(await audited(api, act, COMMITTEE))[earlier[act] :] for act in acts]
     assert [(row.why, row.children, row.fields) for row in asked] == [
         ("office", [], ["information"]),
@@ -56,6 +72,11 @@ async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why
         100,
         len(by_column(book["信息台账"])),
     )
+
+
+def _margins(page):
+    """What is printed over and under a sheet."""
+    return re.search("<oddHeader>(.*?)</oddHeader><oddFooter>(.*?)</oddFooter>", page, re.DOTALL).groups()
 
 
 async def test_without_an_audit_row_nothing_is_written_and_nothing_leaves(api, run, engine):

@@ -42,3 +42,21 @@ async def test_lists_print_as_lists(visitor, seeded):
             Path(DRAWN).mkdir(parents=True, exist_ok=True)
             (Path(DRAWN) / f"print-{name}.pdf").write_bytes(made)
         there.is_quiet()
+
+
+async def test_a_book_lies_across_the_paper_under_a_line_to_sign(visitor, seeded):
+    there = await (await visitor("street-110106002.officer.1")).open("/books/work")
+    signed, days = there.page.locator(".signed"), there.page.locator("#rows tbody td.whole")
+    assert not await signed.is_visible()
+    await there.page.emulate_media(media="print")
+    assert "单位（盖章）" in await signed.inner_text()
+    assert (
+        await there.page.locator("#import, #export").evaluate_all("all => all.some(one => one.checkVisibility())")
+        is False
+    )
+    made = await there.page.pdf(prefer_css_page_size=True)
+    assert b"/MediaBox [0 0 841" in made, "A4, the long side down"
+    assert await days.count() > 4
+    broken = await days.evaluate_all("all => all.filter(one => getComputedStyle(one).whiteSpace != 'nowrap').length")
+    assert broken == 0, "no day runs over two lines"
+    there.is_quiet()
