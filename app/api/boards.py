@@ -77,9 +77,10 @@ def unread_notices(who: Actor) -> Select[Any]:
 
 
 def _may_be_told(who: Actor) -> ColumnElement[bool]:
-    """Neither the case of a notice, nor a case for which something is owed, is about the actor."""
+    """No case behind a notice is about the actor: neither its own, nor one of the child whose file or watch it tells of, nor one for which
+    something is owed."""
     of = tables.notices.c.case_id
-    return and_(unconcerned(who, of), or_(not_(of.startswith("owed-")), not_(stream_concerns(who, of))))
+    return and_(unconcerned(who, of), or_(of.startswith("case-"), not_(stream_concerns(who, of))))
 
 
 @router.get("/tasks/counts", operation_id="task_counts")

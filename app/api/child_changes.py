@@ -29,6 +29,7 @@ from app.db.doubles import (
     was_told,
     with_pairs,
 )
+from app.db.joining import about_of
 from app.db.ledger import StaleVersion
 from app.db.need import open_on
 from app.domain import child_file as cf
@@ -303,10 +304,10 @@ async def reject_change(
     """退回: the value is not taken, for a reason."""
     own = await in_sight(conn, who, child_id, to_act=True)
     command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
-    if await _registers(conn, who, own, change):
-        await compared(conn, shouhu.ledger, own, who)
-    waited = await _waiting(conn, own, change)
+    registers, waited = await _registers(conn, who, own, change), await _waiting(conn, own, change)
     done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
+    if registers:  # after the file, as all others lock them
+        await compared(conn, shouhu.ledger, own, who)
     if waited and waited.field is FileField.SAME_AS and waited.other:
         await compare_again(conn, shouhu.ledger, own, waited.other)
     return done
@@ -316,7 +317,9 @@ async def perform(
     conn: Conn, shouhu: Shouhu, command: Command, child: str, change: int | None, response: Response, key: str | None,
     if_match: str | None,
 ) -> FileAnswer:  # fmt: skip
-    """Record it in the file of the child."""
+    """Record it in the file of the child; no desk that a case of the child is about has a step in it."""
+    if isinstance(command, cf.EnterChange | cf.PassChange):
+        command = command.model_copy(update={"concerned": await about_of(conn, child)})
     try:
         done = await shouhu.ledger.begin(conn, cf.file_id(child), command, key=key, expected=version_of(if_match))
     except StaleVersion as stale:

@@ -161,14 +161,14 @@ async def decide_duplicate(
     if decided.decision is Decision.DIFFERENT:
         return await _different(conn, shouhu, who, one, other, decided, response, idempotency_key)
     kept, joined = (one, other) if apart else await _in_order(conn, one, other)
-    if not apart:
-        await compared(conn, shouhu.ledger, one, who, other)
     field = FileField.PARTED if apart else FileField.SAME_AS
     command = EnterChange(
         by=who, child_id=kept, division=await division_of(conn, kept), field=field, other=joined, note=decided.note,
         content={"evidence": decided.evidence},
     )  # fmt: skip
     done = await perform(conn, shouhu, command, kept, None, response, idempotency_key, if_match)
+    if not apart:  # after the file, as all others lock them
+        await compared(conn, shouhu.ledger, one, who, other)
     return DuplicateAnswer(**done.model_dump(), decision=decided.decision)
 
 

@@ -63,6 +63,7 @@ ON_DUTY: dict[str, tuple[type[c.Command], Action]] = {
     "meet": (c.MeetDuty, Action.WORK_REFERRAL),
     "outcome": (c.RecordOutcome, Action.WORK_REFERRAL),
     "reply": (rc.ReplyToSupervision, Action.WORK_REFERRAL),
+    "reassign": (rc.ReassignDuty, Action.REASSIGN),
 }
 ON_CASE: dict[str, tuple[type[c.Command], Action]] = {
     "procedure": (c.StartProcedure, Action.START_PROCEDURE),
@@ -106,6 +107,7 @@ EXAMPLES: dict[type[c.Command], dict[str, Any]] = {
     rc.PauseReferral: {"reason": "awaiting_material"},
     rc.MoveTask: {"to": "police.officer.2"},
     rc.ReassignReferral: {"to": "CIVIL"},
+    rc.ReassignDuty: {"to": "CIVIL"},
     c.StartProcedure: {"procedure": "guardian_admonition"},
     c.RecordOutcome: {"outcome": "admonished", "record": {"done_on": "2026-05-06"}, "note": "已当面劝诫"},
     c.ConfirmSafety: {"child_id": CHILD, "safety": "safe"},

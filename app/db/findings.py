@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.changes import Changes
-from app.db.joining import ANY, CONCERNED
+from app.db.joining import ANY, CONCERNED, WAITS_FOR_CONCERNED
 from app.db.ledger import CHANNEL
 from app.db.projections import task_rows
 from app.domain.access import STAFF
@@ -69,9 +69,7 @@ _QUERIES: dict[Fault, str] = {
     Fault.DESK_CONCERNED: f"""
         select t.case_id from tasks t join cases c on c.id = t.case_id where t.is_open and c.is_open and c.linked_to is null
         and c.about && array[t.desk, split_part(t.desk, '-', 1)]::varchar[] union {CONCERNED.format(which=ANY)}
-        union select f.id from cases c join children k on k.case_id = c.id
-        join child_files f on f.child_id = any (shouhu_family(k.id)), unnest(f.desks) d
-        where cardinality(c.about) > 0 and f.is_open and c.about && array[d, split_part(d, '-', 1)]::varchar[]""",
+        union {WAITS_FOR_CONCERNED.format(which=ANY)}""",
     Fault.EMERGENCY_UNREVIEWED: """
         select distinct case_id from emergency_reads where reviewed_at is null and review_by < :now""",
     Fault.LINK_STANDS_OPEN: """

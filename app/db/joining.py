@@ -15,14 +15,15 @@ from app.db import tables
 from app.db.child_records import division_of
 from app.domain.access import ENGINE
 from app.domain.agreement import NOT_WATCHED_AFTER
-from app.domain.belonging import Belong
-from app.domain.child_file import ChildFile, file_id
+from app.domain.belonging import Belong, MoveChanges
+from app.domain.child_file import PREFIX, ChildFile, file_id
 from app.domain.child_terms import FileField
 from app.domain.commands import Command
-from app.domain.handover import OF_STREET, MoveWatch, OfferWatch, PlaceWatch
+from app.domain.handover import MoveWatch, OfferWatch, PlaceWatch
+from app.domain.opening import OF_STREET
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
-from app.domain.terms import CloseReason, Grade
+from app.domain.terms import Agency, CloseReason, Grade
 from app.domain.watch import EndReason, Watch, child_of, looser, strictest, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, SuspendWatch
 
@@ -36,7 +37,18 @@ CONCERNED = f"""select distinct id from ({BEHIND}) behind, unnest(array[desk, of
   where about && array[at, split_part(at, '-', 1)]::varchar[]"""
 """Open watches at a desk, or offered to one, that a case of the child, or of who is the same child, is about: by walls it does not see
 them."""
+WAITING = """select f.id, d as desk, c.about from cases c join children k on k.case_id = c.id
+  join child_files f on f.child_id = any (shouhu_family(k.id)), unnest(f.desks) d where f.is_open and {which}"""
+"""Likewise the files in which a change waits, with the desks whose step it is."""
+WAITS_FOR_CONCERNED = (
+    f"select distinct id from ({WAITING}) waits where about && array[desk, split_part(desk, '-', 1)]::varchar[]"
+)
 ANY, ONE = "cardinality(c.about) > 0", "c.id = :case_id"
+AT_CONCERNED = text(f"""{CONCERNED.format(which=ANY)} union {WAITS_FOR_CONCERNED.format(which=ANY)}
+  union select id from watches where is_open and desk not like '{Agency.COMM}-%' order by id""")
+BEHIND_ONE = text(
+    f"select id from ({BEHIND.format(which=ONE)}) w union select id from ({WAITING.format(which=ONE)}) f order by id"
+)
 ABOUT = text("""select distinct unnest(c.about) from cases c
   where c.id in (select k.case_id from children k where k.id = any (shouhu_family(:child)))
   or c.id = (select w.case_id from watches w where w.child_id = :child)""")
@@ -138,25 +150,31 @@ async def where_from(conn: AsyncConnection, child: str, division: str) -> str:
     return file.division if file and len(file.division) == OF_STREET else division
 
 
-async def away(ledger: "Ledger", conn: AsyncConnection, watches: Iterable[str], now: datetime) -> None:
-    """Those of these that lie at a desk which a case of the child is about go to one that none is about; one that was offered to another
-    street is offered again."""
-    for one in watches:
-        child = child_of(one)
-        about, watch = await about_of(conn, child), await watch_of(conn, child)
-        moves: list[Command] = [MoveWatch(by=ENGINE, about=about)]
-        moves += (
-            [OfferWatch(by=ENGINE, division=watch.handover.division, about=about)] if watch and watch.handover else []
-        )
+async def away(ledger: "Ledger", conn: AsyncConnection, streams: Iterable[str], now: datetime) -> None:
+    """What of these watches and files lies at a desk which a case of the child is about goes to one that none is about, and back where
+    none is any more; a watch that was offered to another street is offered again."""
+    for one in streams:
+        if one.startswith(PREFIX):
+            moves: list[Command] = [MoveChanges(by=ENGINE, about=await about_of(conn, one.removeprefix(PREFIX)))]
+        else:
+            child = child_of(one)
+            about, watch = await about_of(conn, child), await watch_of(conn, child)
+            moves = [MoveWatch(by=ENGINE, about=about)]
+            if watch and watch.handover:
+                moves.append(OfferWatch(by=ENGINE, division=watch.handover.division, about=about))
         for move in moves:
             with suppress(Refused):
                 await ledger.record(conn, one, move, now=now)
 
 
-async def watched_by_concerned(conn: AsyncConnection, case_id: str | None = None) -> list[str]:
-    """The open watches whose desk may not see the child; on wish for the sake of this case alone."""
-    query = CONCERNED.format(which=ONE if case_id else ANY)
-    return list((await conn.execute(text(query), {"case_id": case_id} if case_id else {})).scalars())
+async def at_concerned(conn: AsyncConnection) -> list[str]:
+    """The open watches and files whose desk may not see the child, and the watches that a desk has in place of a committee."""
+    return list((await conn.execute(AT_CONCERNED)).scalars())
+
+
+async def behind(conn: AsyncConnection, case_id: str) -> list[str]:
+    """All open watches and files of the children of this case."""
+    return list((await conn.execute(BEHIND_ONE, {"case_id": case_id})).scalars())
 
 
 async def about_of(conn: AsyncConnection, child: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from app.db import projections, tables
 from app.db.audit import TRACE
 from app.db.changes import Changes
 from app.db.files import bring
-from app.db.joining import away, given_back, join, moved, placed, registered, watched_by_concerned
+from app.db.joining import away, behind, given_back, join, moved, placed, registered
 from app.db.linked import REACHES_OTHERS, keep_apart, lock_together, require_overseen
 from app.db.parting import part
 from app.db.people import is_about_reporter
@@ -302,9 +302,9 @@ class Ledger(Rules):
                         await keep_apart(self, conn, parted, now)
                 case e.ConflictDeclared():
                     await keep_apart(self, conn, after.case_id, now)
-                    await away(self, conn, await watched_by_concerned(conn, after.case_id), now)
+                    await away(self, conn, await behind(conn, after.case_id), now)
                 case e.KeptOutByLink():
-                    await away(self, conn, await watched_by_concerned(conn, after.case_id), now)
+                    await away(self, conn, await behind(conn, after.case_id), now)
                 case e.ReporterAnswered() | e.AnswerWaived() if after.linked_to and after.is_open:
                     await self._follow(conn, after.case_id, await progress_of(conn, after.linked_to), now)
                 case e.ReporterAnswered():
@@ -409,6 +409,7 @@ def _digest(command: c.Command) -> str:
         "unclear",
         "unfit",
         "staff_of",
+        "concerned",
         *(name for name in SILENT if not getattr(command, name, None)),
     }
     asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude=left_out)}"

@@ -11,15 +11,18 @@ from app.db import tables
 from app.db.changes import Changes
 from app.db.people import marks_in
 from app.domain import events as e
-from app.domain.access import STAFF
+from app.domain.access import ENGINE, STAFF
+from app.domain.belonging import ChangeMoved
 from app.domain.child_file import ChangeRungFired, ChildFile, file_id
 from app.domain.clock import Clock
+from app.domain.handover import WatchTaken
+from app.domain.opening import desk_of
 from app.domain.owed import Matter, Owed, OwedOpened, OwedRungFired
 from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, State, running_clocks
 from app.domain.rounds import UNIT, Round, RoundOpened, RoundRungFired
 from app.domain.terms import Agency, Role
 from app.domain.visit import WatchRungFired
-from app.domain.watch import VisitRungFired, Watch
+from app.domain.watch import VisitRungFired, Watch, WatchBegan
 
 Row = dict[str, Any]
 FILER = "filer"
@@ -291,6 +294,10 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
             return event.recipients
         case e.TaskMoved(holder=holder):
             return (f"person:{holder}",)
+        case (WatchTaken(by=ENGINE.person_id) | ChangeMoved()) as given:
+            return (f"desk:{given.desk}",)
+        case WatchBegan(desk=desk, division=division) if desk != desk_of(Agency.COMM, division):
+            return (f"desk:{desk}",)
         case e.ReferralReassigned(referral_id=rid) | e.ReferralWithdrawn(referral_id=rid):
             left = after.referral(rid)
             return (f"person:{left.holder}",) if left.holder else (f"desk:{left.desk}",)

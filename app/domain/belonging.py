@@ -35,6 +35,23 @@ class FindDifferent(Command):
     other: str
 
 
+class MoveChanges(Command):
+    """The service gives what waits at a desk that a case of the child is about, which may not see the child, to another, and back once
+    none is; `about` are all whom these are about."""
+
+    about: tuple[str, ...]
+
+
+class ChangeMoved(FileFact):
+    """The step of a change is another desk's from now on, with all its time."""
+
+    kind: Literal["change_moved"] = "change_moved"
+    change: int
+    field: FileField
+    desk: str
+    clock: Clock
+
+
 class FileBelongs(FileFact):
     """From now on it is read with the file of `primary`, or alone."""
 

@@ -8,10 +8,12 @@ from pydantic import Field, TypeAdapter
 from app.domain.access import DESK_STAFF
 from app.domain.belonging import (
     Belong,
+    ChangeMoved,
     FileBelongs,
     FileFact,
     FindDifferent,
     FoundDifferent,
+    MoveChanges,
     require_may_belong,
     require_may_join,
     require_may_part,
@@ -19,7 +21,7 @@ from app.domain.belonging import (
 from app.domain.child_terms import LINKS, FileField, Found, NotTaken
 from app.domain.clock import Clock
 from app.domain.commands import Command, ContentCommand, RecomputeDeadlines
-from app.domain.opening import desk_of, recipients
+from app.domain.opening import desk_unless, is_about, recipients
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Rung
@@ -50,12 +52,15 @@ class EnterChange(ContentCommand):
     """With the field of that name, and never without it."""
     other: str | None = None
     """The child whose file is joined or parted."""
+    concerned: tuple[str, ...] = ()
+    """Whom cases of the child are about; the service says so, for their desks have no step in its file."""
 
 
 class PassChange(Command):
     """核实 or 审批 by the desk whose step it is."""
 
     change: int
+    concerned: tuple[str, ...] = ()
 
 
 class RejectChange(Command):
@@ -134,7 +139,14 @@ class ChangeRecomputed(FileFact):
 
 
 FileEvent = Annotated[
-    ChangeEntered | ChangePassed | ChangeRejected | ChangeRungFired | ChangeRecomputed | FileBelongs | FoundDifferent,
+    ChangeEntered
+    | ChangePassed
+    | ChangeRejected
+    | ChangeRungFired
+    | ChangeRecomputed
+    | ChangeMoved
+    | FileBelongs
+    | FoundDifferent,
     Field(discriminator="kind"),
 ]
 file_event_adapter: TypeAdapter[FileEvent] = TypeAdapter(FileEvent)
@@ -252,6 +264,8 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
             update["waiting"] = _with(file, change.model_copy(update={"clock": change.clock.fire(rung)}))
         case ChangeRecomputed(clock=clock):
             update["waiting"] = _with(file, change.model_copy(update={"clock": clock}))
+        case ChangeMoved(desk=desk, clock=clock):
+            update["waiting"] = _with(file, change.model_copy(update={"desk": desk, "clock": clock}))
     return file.model_copy(update=update)
 
 
@@ -317,13 +331,15 @@ def decide_file(file: ChildFile | None, command: Command, policy: Policy, now: d
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
     match command:
         case PassChange(change=number):
-            return (_passed(file, _mine(file, number, command), policy, now, head),)
+            return (_passed(file, _mine(file, number, command), policy, now, head, command.concerned),)
         case RejectChange(change=number, reason=reason):
             change = _mine(file, number, command)
             parts = file.absorbed if change.field is FileField.REGISTRATION else ()
             return (ChangeRejected(**head, change=number, field=change.field, reason=reason, parts=parts),)
         case RaiseDueChanges():
             return _late(file, now)
+        case MoveChanges(about=about):
+            return _moved(file, about, policy, now, head)
         case RecomputeDeadlines(why=why):
             return _recomputed(file, why, policy, now, head)
         case _:
@@ -353,7 +369,7 @@ def _entered(
     division = file.division if file else command.division
     return ChangeEntered(
         **head, child_id=command.child_id, division=division, policy=policy.version, field=field, path=path.id,
-        basis=path.basis, steps=path.steps, desk=desk_of(path.steps[0], division), moves_to=command.moves_to,
+        basis=path.basis, steps=path.steps, desk=desk_unless(path.steps[0], division, command.concerned), moves_to=command.moves_to,
         community=command.community, registration=command.registration, other=command.other, unit=command.by.unit,
         clock=Clock.start(policy.time(TIMES[0], urgent=False), now, policy.calendar),
     )  # fmt: skip
@@ -384,7 +400,9 @@ def _mine(file: ChildFile, number: int, command: Command) -> Change:
     return change
 
 
-def _passed(file: ChildFile, change: Change, policy: Policy, now: datetime, head: dict[str, Any]) -> ChangePassed:
+def _passed(
+    file: ChildFile, change: Change, policy: Policy, now: datetime, head: dict[str, Any], concerned: tuple[str, ...]
+) -> ChangePassed:
     step = {**head, "change": change.number, "field": change.field}
     if change.of_street and change.of_street != file.division:  # the child has moved meanwhile: only to be returned
         moved = file.counts.get(FileField.RESIDENCE_DIVISION)
@@ -396,7 +414,24 @@ def _passed(file: ChildFile, change: Change, policy: Policy, now: datetime, head
         step |= {"parts": change.other if change.field is FileField.PARTED else None}
         return ChangePassed(**step)
     clock = Clock.start(policy.time(TIMES[1], urgent=False), now, policy.calendar)
-    return ChangePassed(**step, desk=desk_of(change.steps[change.done + 1], file.division), clock=clock)
+    return ChangePassed(**step, desk=desk_unless(change.steps[change.done + 1], file.division, concerned), clock=clock)
+
+
+def _moved(
+    file: ChildFile, about: tuple[str, ...], policy: Policy, now: datetime, head: dict[str, Any]
+) -> tuple[FileEvent, ...]:
+    """From a desk that is concerned, and back from one that verifies for another which is so no more."""
+    moved = tuple(
+        ChangeMoved(
+            **head, change=one.number, field=one.field, desk=to, clock=Clock.start(one.clock.spec, now, policy.calendar)
+        )
+        for one in file.waiting
+        if (is_about(one.desk, about) or one.desk.partition("-")[0] != one.step)
+        and (to := desk_unless(one.step, file.division, about)) != one.desk and not is_about(to, about)
+    )  # fmt: skip
+    if not moved:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    return moved
 
 
 def _late(file: ChildFile, now: datetime) -> tuple[FileEvent, ...]:

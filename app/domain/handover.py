@@ -7,14 +7,11 @@ from typing import Any, Literal
 from app.domain.access import DESK_STAFF
 from app.domain.clock import Clock
 from app.domain.commands import Command
-from app.domain.opening import desk_of
+from app.domain.opening import desk_unless, is_about
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
 from app.domain.visit import WatchFact
-
-OF_STREET = len("110106001")
-"""Digits of a street's division; the district's own has fewer."""
 
 
 class OfferWatch(Command):
@@ -29,8 +26,8 @@ class TakeWatch(Command):
 
 
 class MoveWatch(Command):
-    """The service takes it from a desk that a case of the child is about, which may not see the child; `about` are all whom these are
-    about."""
+    """The service takes it from a desk that a case of the child is about, which may not see the child, and gives it back once none is;
+    `about` are all whom these are about."""
 
     about: tuple[str, ...]
 
@@ -75,21 +72,13 @@ class Handover(Frozen):
 
 
 def desk_to_watch(division: str, about: Collection[str] = ()) -> str:
-    """The committee of the street; where a case of the child is about it, its street office, else civil affairs, else the joint conference
-    office. Where all of these are concerned it is the committee again, for then the board says so and people decide."""
-    office = (Agency.STREET,) if len(division) == OF_STREET else ()
-    desks = [desk_of(agency, division) for agency in (Agency.COMM, *office, Agency.CIVIL, Agency.CONF)]
-    return next((desk for desk in desks if not is_about(desk, about)), desks[0])
-
-
-def is_about(desk: str, about: Collection[str]) -> bool:
-    """Whether cases that are about these are about this desk."""
-    return not {desk, desk.partition("-")[0]}.isdisjoint(about)
+    """The committee of the street, or who takes its place where a case of the child is about it."""
+    return desk_unless(Agency.COMM, division, about)
 
 
 def moved_away(division: str, desk: str, command: MoveWatch, head: dict[str, Any]) -> WatchTaken:
-    """At once, for nobody at the old desk may visit any more."""
-    to = desk_to_watch(division, command.about) if is_about(desk, command.about) else desk
+    """At once, for nobody at the old desk may visit any more, or it visits for another that may again."""
+    to = desk_to_watch(division, command.about)
     if to == desk or is_about(to, command.about):
         raise Refused(RefusalCode.ALREADY_DONE)
     return WatchTaken(**head, division=division, desk=to, from_desk=desk)

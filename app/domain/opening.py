@@ -1,5 +1,6 @@
 """Opening legs and duties: which of the planned ones are ready, and the event that puts one on its desk and on its clock."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from app.domain import events as e
@@ -10,6 +11,8 @@ from app.domain.progress import Progress, Referral, State
 from app.domain.terms import Agency, Role, Rung, Stage
 
 STAGES = tuple(Stage)
+OF_STREET = len("110106001")
+"""Digits of a street's division; the district's own has fewer."""
 REPLY, SUPERVISED = "supervision_reply", "supervised"
 """Duties that an agency meets by a written reply, to 检察监督 and to 督办; the referral stands behind a colon."""
 TAKEN_UP = (State.ACCEPTED, State.COMPLETED, State.FAILED)
@@ -18,6 +21,19 @@ TAKEN_UP = (State.ACCEPTED, State.COMPLETED, State.FAILED)
 def desk_of(agency: Agency, division: str) -> str:
     """The desk that works for an agency in a division (statistics code, 9 digits, or 110106 while the street is unknown)."""
     return f"{agency.value}-{division}" if agency.is_territorial else agency.value
+
+
+def desk_unless(agency: Agency, division: str, about: Collection[str] = ()) -> str:
+    """The desk of the agency; where a case is about a committee or street office, the street office, else civil affairs, else the joint
+    conference office. Where all of these are concerned it is the first again, for then the board says so and people decide."""
+    office = (Agency.STREET,) if agency.is_territorial and len(division) == OF_STREET else ()
+    desks = [desk_of(one, division) for one in (agency, *office, Agency.CIVIL, Agency.CONF)]
+    return next((desk for desk in desks if not is_about(desk, about)), desks[0])
+
+
+def is_about(desk: str, about: Collection[str]) -> bool:
+    """Whether cases that are about these are about this desk."""
+    return not {desk, desk.partition("-")[0]}.isdisjoint(about)
 
 
 def ready_legs(state: Progress) -> tuple[e.PlannedStep, ...]:

@@ -106,6 +106,13 @@ class ReassignReferral(Command):
     to: Agency
 
 
+class ReassignDuty(Command):
+    """改派 of a duty by a supervisor, from a desk that the case is about to one that it is not."""
+
+    code: str
+    to: Agency
+
+
 class UrgeReferral(Command):
     """催办 by a supervisor."""
 

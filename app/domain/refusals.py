@@ -119,6 +119,11 @@ class RefusalCode(Term):
         "此项义务须以办理结果完成，不能勾选了结",
         "This duty is met by doing what it asks for, not by ticking it off.",
     )
+    DUTY_STAYS = (
+        "duty_stays",
+        "只有须回避单位的义务可以改派给无须回避的单位，且须是其他单位也可办理的",
+        "Only what others may do as well goes from a desk that the case is about to one that it is not about.",
+    )
     DUTY_NOT_FOUND = "duty_not_found", "没有此项义务", "There is no such open duty."
     RISK_NOT_REPORTED = (
         "risk_not_reported",

@@ -6,14 +6,28 @@ from datetime import datetime
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain import referral_commands as rc
+from app.domain.clock import Clock
+from app.domain.compartment import require_inside
 from app.domain.fold import fold
-from app.domain.opening import REPLY, SUPERVISED, desk_of, next_agency, open_duty, recipients, reopen_leg
+from app.domain.opening import (
+    REPLY,
+    SUPERVISED,
+    desk_of,
+    is_about,
+    next_agency,
+    open_duty,
+    recipients,
+    reopen_leg,
+)
 from app.domain.policy import Policy
 from app.domain.procedure import is_step, step_of
 from app.domain.progress import LEFT, ClockName, Progress, State, running_clocks
 from app.domain.referral import Events, open_referral, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Rung
+
+OF_ONE_BODY = ("closure", "committee_review")
+"""Duties of which the rules let one body alone do the act; at another desk nobody could."""
 
 
 def _raise_due(progress: Progress, command: c.RaiseDue, policy: Policy, now: datetime) -> Events:
@@ -102,6 +116,20 @@ def _reassign(progress: Progress, command: rc.ReassignReferral, policy: Policy, 
     return moved, reopen_leg(progress, policy, now, referral, command.to, refused=False)
 
 
+def _reassign_duty(progress: Progress, command: rc.ReassignDuty, policy: Policy, now: datetime) -> Events:
+    """The rules say who owes a duty, so it leaves that desk only where the case is about it, and with all its time."""
+    duty, desk = progress.open_duty(command.code), desk_of(command.to, progress.division)
+    if duty is None:
+        raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
+    concerned = is_about(duty.desk, progress.about) and not is_about(desk, progress.about)
+    if not concerned or duty.code in OF_ONE_BODY:
+        raise Refused(RefusalCode.DUTY_STAYS, desk=duty.desk)
+    require_inside(progress.sealed_for, command.to)
+    head, clock = signed(command.by, now), Clock.start(duty.clock.spec, now, policy.calendar)
+    opened = e.DutyOpened(**head, code=duty.code, holder=command.to, desk=desk, basis=duty.basis, clock=clock)
+    return e.DutyDropped(**head, code=duty.code), opened
+
+
 def _recompute(progress: Progress, command: c.RecomputeDeadlines, policy: Policy, now: datetime) -> Events:
     """Open deadlines follow the calendar in force; those that do not move are left alone."""
     moved = tuple(
@@ -181,6 +209,7 @@ SUPERVISION_WORK = {
     rc.UrgeReferral: _urge,
     rc.SuperviseReferral: _supervise,
     rc.ReassignReferral: _reassign,
+    rc.ReassignDuty: _reassign_duty,
     c.MovePolicy: _move_policy,
     c.RecomputeDeadlines: _recompute,
 }

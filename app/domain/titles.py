@@ -85,6 +85,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "watch_resumed": ("拆分后恢复监测", "the watch resumed once the files were parted"),
     "watch_parted": ("拆分后按本人情况监测", "watched by what is its own since the files were parted"),
     "watch_undone": ("拆分后撤回监测：属另一儿童", "the watch was the other child's, as the files were parted"),
+    "change_moved": ("变更改由另一单位核实或审批", "another desk verifies or approves the change"),
     "change_recomputed": ("变更时限重算", "deadline of a change recomputed"),
     "emergency_read": ("本案被紧急调阅，待复核", "read in an emergency, to be judged"),
     "full_view": ("完整信息被查看", "seen in full"),

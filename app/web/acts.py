@@ -124,6 +124,7 @@ FURTHER: dict[str, Pair] = {
     "RecordReturn": ("登记返家", "recorded a return"),
     "OfferWatch": ("移交监测", "offered a watch"),
     "MoveWatch": ("由须回避的单位移交监测", "gave a watch to a desk that is not concerned"),
+    "MoveChanges": ("由须回避的单位移交档案变更", "gave changes of a file to a desk that is not concerned"),
     "TakeWatch": ("接收监测", "took a watch over"),
     "SuspendWatch": ("暂停监测", "suspended a watch"),
     "ResumeWatch": ("恢复监测", "resumed a watch"),

@@ -266,4 +266,13 @@ ON_DUTY: dict[str, Ask] = {
         needs_note=("答复内容", "The reply"),
         main=True,
     ),
+    "reassign": Ask(
+        ("改派", "Reassign"),
+        (
+            "承办单位须回避本案：交给另一单位办理，重新计时。",
+            "The case is about the desk that owes it: another one does, with all its time.",
+        ),
+        takes=(one_of("to", ("改派给", "To"), t.Agency),),
+        needs_note=("理由", "The reasons"),
+    ),
 }

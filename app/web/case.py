@@ -17,7 +17,7 @@ from app.db.service import Service
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.clock import Clock
 from app.domain.masking import VIEW_LASTS, Need
-from app.domain.opening import REPLY, SUPERVISED
+from app.domain.opening import REPLY, SUPERVISED, is_about
 from app.domain.own_part import OF_COMING, Part
 from app.domain.policy import Policy
 from app.domain.procedure import is_step, step_of
@@ -183,7 +183,12 @@ class Opened(NamedTuple):
 
     def offers_on_duty(self, duty: Duty) -> Iterator[tuple[str, asks.Ask]]:
         """The same for a duty."""
-        if not (duty.is_open and self.progress.is_open and self.allows(ON_DUTY["meet"][1], duty=duty.code)):
+        if not (duty.is_open and self.progress.is_open):
+            return
+        is_concerned = is_about(duty.desk, self.reading.progress.about)
+        if is_concerned and self.allows(ON_DUTY["reassign"][1], duty=duty.code):
+            yield f"{self.path}/duties/{duty.code}/reassign", asks.ON_DUTY["reassign"]
+        if not self.allows(ON_DUTY["meet"][1], duty=duty.code):
             return
         if is_step(duty.code):
             if self.policy.step(step_of(duty.code)).by_person:

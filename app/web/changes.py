@@ -26,8 +26,8 @@ from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
 
 router = APIRouter(include_in_schema=False)
 CHANGES = "/changes"
-VERIFY = (Agency.STREET, Agency.CIVIL)
-"""Whose step a change waits for by the rules of the release."""
+VERIFY = (Agency.STREET, Agency.CIVIL, Agency.CONF)
+"""Whose step a change waits for by the rules of the release, or where a case of the child is about these."""
 FOUND = "found-"
 """Before the id of a file that was compared."""
 FINDINGS = {

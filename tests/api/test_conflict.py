@@ -3,13 +3,15 @@
 import hashlib
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from app.db import tables
-from app.db.colleagues import keep_colleagues_out
+from app.db.colleagues import give_to_others, keep_colleagues_out
+from app.db.findings import find
 from app.db.linked import keep_all_apart
 from app.db.people import actor_by_token
 from app.db.refold import look
+from app.domain.terms import Fault
 from tests.api.test_reports import is_problem
 
 STREET = "110106024"
@@ -179,6 +181,18 @@ async def test_of_an_account_that_reports_for_a_unit_nobody_is_told_the_unit_tha
         assert (who in said, unit in said) == (True, False), path
 
 
+async def named_alone(conn, case_id, unit, desk):
+    """The unit that a report was about, without its desk, as it was kept before the rule; what stood there then."""
+    case, first = tables.cases.c, and_(tables.events.c.stream_id == case_id, tables.events.c.kind == "report_filed")
+    stored = (await conn.execute(select(case.progress).where(case.id == case_id))).scalar_one()
+    body = (await conn.execute(select(tables.events.c.body).where(first))).scalar_one()
+    assert set(stored["about"]) == set(body["about"]) == {unit, desk}
+    named = {"about": [unit]}
+    await conn.execute(update(tables.cases).where(case.id == case_id).values(**named, progress=stored | named))
+    await conn.execute(update(tables.events).where(first).values(body=body | named))
+    return stored
+
+
 async def test_a_committee_keeps_no_case_of_its_own_people_whenever_they_were_named(api):
     """By a declaration, and where the case was about them before the desk went with the unit."""
     of_village, desk = {"residence_division": "110106101"}, "COMM-110106101"
@@ -188,10 +202,7 @@ async def test_a_committee_keeps_no_case_of_its_own_people_whenever_they_were_na
     assert (await api.post("civil.supervisor.1", path, about)).status_code == 200
     case, engine = tables.cases.c, api.service.engine
     async with engine.begin() as conn:
-        stored = (await conn.execute(select(case.progress).where(case.id == before))).scalar_one()
-        named = {"about": [one for one in stored["about"] if one != desk]}
-        assert named["about"] == ["unit-village-1"]
-        await conn.execute(update(tables.cases).where(case.id == before).values(**named, progress=stored | named))
+        stored = await named_alone(conn, before, "unit-village-1", desk)
     assert await found(api, "comm-110106101.officer.1", before)
     await keep_colleagues_out(engine, api.service.ledger)
     await keep_all_apart(engine, api.service.ledger)
@@ -239,3 +250,85 @@ async def test_a_report_about_everybody_reaches_the_procuratorate_at_least(api):
             stored = await conn.execute(select(tables.cases.c.about).where(tables.cases.c.id == case))
             assert {"PROC", "proc.procurator.1"} & set(stored.scalar_one()) == set(left)
         assert not await found(api, "police.officer.1", case)
+
+
+async def test_a_unit_that_was_named_before_the_rule_keeps_its_desk_out_whichever_other_desk_is_named(api):
+    """And once its desk was, whoever moves takes no case along."""
+    before, people, engine = await a_report(api, about=["unit-village-1"]), tables.people, api.service.engine
+    case, desk = tables.cases.c, "COMM-110106101"
+    async with engine.begin() as conn:
+        await named_alone(conn, before, "unit-village-1", desk)
+    declared = await api.post("civil.supervisor.1", f"/v1/cases/{before}/conflict", {"about": [f"COMM-{STREET}"]})
+    assert declared.status_code == 200, declared.text
+
+    async def kept_from():
+        await keep_colleagues_out(engine, api.service.ledger)
+        async with engine.connect() as conn:
+            return set((await conn.execute(select(case.about).where(case.id == before))).scalar_one())
+
+    assert await kept_from() == {"unit-village-1", f"COMM-{STREET}", desk}
+    moves = update(people).where(people.c.id == "village.reporter.1")
+    async with engine.begin() as conn:
+        await conn.execute(moves.values(desk="COMM-110106007"))
+    try:
+        assert await kept_from() == {"unit-village-1", f"COMM-{STREET}", desk}
+    finally:
+        async with engine.begin() as conn:
+            await conn.execute(moves.values(desk=desk))
+
+
+async def lying_at(api, case_id, desk):
+    """What the case has waiting there, by subject and kind."""
+    task = tables.tasks.c
+    query = select(task.subject, task.kind).where(task.case_id == case_id, task.is_open, task.desk == desk)
+    async with api.service.engine.connect() as conn:
+        return dict((await conn.execute(query)).all())
+
+
+async def test_what_a_whole_authority_owes_that_is_concerned_is_given_on_by_whoever_oversees_the_district(api):
+    """No rule says who does the part of the police; who is given it does it in their place, with all its time."""
+    case, overseer, engine = await a_report(api), "conf.supervisor.1", api.service.engine
+    path, duty, to = f"/v1/cases/{case}", "confirm_safety", {"to": "CIVIL", "note": "公安机关回避"}
+    given = f"{path}/duties/{duty}/reassign"
+    is_problem(await api.post(overseer, given, to), 409, "duty_stays")
+    assert (await api.post(overseer, f"{path}/conflict", {"about": ["POLICE", "EDU"]})).status_code == 200
+    is_problem(await api.post("police.officer.1", given, to), 404, "case_not_found")
+    is_problem(await api.post("civil.officer.1", given, to), 403, "not_allowed")
+    is_problem(await api.post(overseer, given, to | {"to": "EDU"}), 409, "duty_stays")
+    before = next(one for one in (await api.progress(case, overseer))["duties"] if one["code"] == duty)
+    for desk in ("POLICE", "EDU"):
+        for subject, kind in (await lying_at(api, case, desk)).items():
+            place = "referrals" if kind == "referral" else "duties"
+            done = await api.post(overseer, f"{path}/{place}/{subject}/reassign", to)
+            assert done.status_code == 200, done.text
+    after = [one for one in (await api.progress(case, overseer))["duties"] if one["code"] == duty][-1]
+    assert (before["desk"], after["desk"], after["holder"], after["is_open"]) == ("POLICE", "CIVIL", "CIVIL", True)
+    assert after["clock"]["started_at"] > before["clock"]["started_at"]
+    tasks = (await api.get("civil.officer.1", "/v1/tasks?limit=200")).json()["items"]
+    assert (case, duty) in {(one["case_id"], one["subject"]) for one in tasks}
+    async with engine.begin() as conn:
+        wrong = await find(conn, api.service.ledger.clock())
+        assert await look(conn, [case]) == []
+    assert case not in {one.stream_id for one in wrong if one.problem in (Fault.DESK_CONCERNED, Fault.TASKS_DIFFER)}
+    child = after and (await api.progress(case, overseer))["children"][0]["id"]
+    safe = await api.post("civil.officer.1", f"{path}/safety", {"child_id": child, "safety": "safe"})
+    assert "duty_met" in safe.json()["events"], safe.text
+    is_problem(await api.post(overseer, given, to), 404, "duty_not_found")
+
+
+async def test_what_a_committee_owes_that_is_shut_out_goes_to_its_street_office_by_itself(api):
+    case, step = await a_report(api, "110106101"), "guardian_admonition.admonish"
+    begun = await api.post("civil.officer.1", f"/v1/cases/{case}/procedure", {"procedure": "guardian_admonition"})
+    assert begun.status_code == 200, begun.text
+    assert step in await lying_at(api, case, "COMM-110106101")
+    declared = await api.post("conf.supervisor.1", f"/v1/cases/{case}/conflict", {"about": ["unit-village-1"]})
+    assert declared.status_code == 200, declared.text
+    for _ in range(2):
+        await give_to_others(api.service.engine, api.service.ledger)
+    assert await lying_at(api, case, "COMM-110106101") == {}
+    assert step in await lying_at(api, case, "STREET-110106101")
+    done = await api.post(
+        "street-110106101.officer.1", f"/v1/cases/{case}/duties/{step}/outcome",
+        (await api.get("street-110106101.officer.1", f"/v1/cases/{case}/procedures")).json()["open"][0]["usual"],
+    )  # fmt: skip
+    assert done.status_code == 200, done.text

@@ -1,5 +1,7 @@
 """利益冲突, for the child: who may not see a case finds no row, file or watch of its child, and what lies with them goes to others."""
 
+from datetime import datetime
+
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
@@ -17,6 +19,7 @@ from app.domain.terms import CloseReason, Fault, Grade
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
 from tests.api.test_conflict import STREET, a_report
+from tests.api.test_conflict_links import link
 from tests.api.test_reports import is_problem
 
 
@@ -52,7 +55,7 @@ async def test_what_is_wrong_or_owed_for_a_child_tells_nobody_that_a_case_is_abo
         await open_all(conn, api.service.ledger, asked, now)
         await conn.execute(insert(wrong), [{**said, "stream_id": one} for one in streams])
         before = {"person_id": concerned, "version": 99, "kind": "owed_opened", "subject": "owed", "at": now}
-        await conn.execute(insert(tables.notices), [{**before, "case_id": one.owed_id} for one in asked])
+        await conn.execute(insert(tables.notices), [{**before, "case_id": one} for one in streams[1:]])
     rows = {"findings": "stream_id", "owed": "id", "notices": "case_id"}
     try:
         told = {}
@@ -151,13 +154,115 @@ async def test_no_child_is_watched_by_a_desk_that_may_not_see_it(api):
     async with engine.connect() as conn:
         legs = {row.desk for row in await conn.execute(query) if row.kind == "referral"}
     assert legs == {f"STREET-{VILLAGE}"}, "its leg went to the street office with it"
-    entered = await api.post(
-        AT["CIVIL"], f"/v1/children/{child}/changes", {"field": "school", "value": "示例三小（化名）"}
-    )
-    assert (entered.status_code, entered.json()["waits_for"]) == (200, f"STREET-{VILLAGE}"), entered.text
+
+
+async def shut_out(api, case_id, about):
+    done = await api.post("conf.supervisor.1", f"/v1/cases/{case_id}/conflict", {"about": [about]})
+    assert done.status_code == 200, done.text
+
+
+async def told(api, person, *kinds):
+    rows = (await api.get(person, "/v1/notices?limit=200")).json()["items"]
+    return [(row["case_id"], row["kind"], row["subject"]) for row in rows if row["kind"] in kinds]
+
+
+async def test_a_watch_that_a_link_took_from_its_committee_goes_back_once_the_link_is_taken_back(api):
+    case_id, child = await a_watch(api, VILLAGE)
+    primary = await a_report(api, VILLAGE, about=["unit-village-1"])
+    await link(api, case_id, primary)
+    assert await watched_by(api, child) == ({"STREET"}, {"STREET"})
+    undone = await api.post("police.officer.1", f"/v1/cases/{case_id}/unlink", {"note": "有误"})
+    assert undone.status_code == 200, undone.text
+    assert await watched_by(api, child) == ({"COMM"}, {"COMM"})
+    assert (case_id, "watch_taken", "visit") in await told(api, AT["COMM"], "watch_taken")
+
+
+async def test_a_watch_of_before_goes_back_to_its_committee_as_well(api):
+    ledger, watch = api.service.ledger, tables.watches.c
+    _, child = await a_watch(api, VILLAGE)
+    async with api.service.engine.begin() as conn:
+        stored = (await conn.execute(select(watch.progress).where(watch.child_id == child))).scalar_one()
+        at = {"desk": f"STREET-{VILLAGE}"}
+        await conn.execute(update(tables.watches).where(watch.child_id == child).values(**at, progress=stored | at))
+    await give_to_others(api.service.engine, ledger)
+    assert await watched_by(api, child) == ({"COMM"}, {"COMM"})
+
+
+async def enter(api, person, child, **value):
+    entered = await api.post(person, f"/v1/children/{child}/changes", value)
+    assert entered.status_code == 200, entered.text
+    return entered.json()
+
+
+async def waiting_for(api, child):
+    """The desks in whose list of changes the child stands."""
+    lists = {desk: (await api.get(person, "/v1/changes?limit=200")).json()["items"] for desk, person in AT.items()}
+    return {desk for desk, rows in lists.items() if child in {row["child_id"] for row in rows}}
+
+
+async def test_a_change_is_verified_by_a_desk_that_may_see_the_child(api):
+    """One that waits goes there with all its time when its desk is shut out, and back when it is so no more; a later one at once."""
+    engine, now = api.service.engine, api.service.ledger.clock
+    case_id, child = await a_watch(api, VILLAGE)
+    first = await enter(api, AT["COMM"], child, field="school", value="示例三小（化名）")
+    assert (first["waits_for"], await waiting_for(api, child)) == (f"STREET-{VILLAGE}", {"STREET"})
+    primary = await a_report(api, VILLAGE, about=[f"STREET-{VILLAGE}"])
+    await link(api, case_id, primary)
+    assert await waiting_for(api, child) == {"CIVIL"}
+    assert (await api.post("police.officer.1", f"/v1/cases/{case_id}/unlink", {"note": "有误"})).status_code == 200
+    assert await waiting_for(api, child) == {"STREET"}
+    await shut_out(api, case_id, f"STREET-{VILLAGE}")
+    assert await waiting_for(api, child) == {"CIVIL"}
     async with engine.begin() as conn:
-        found_now = {one.stream_id for one in await find(conn, ledger.clock()) if one.problem is Fault.DESK_CONCERNED}
-    assert f"file-{child}" in found_now, "who has to verify it may not see it"
+        file = tables.child_files.c
+        stored = (await conn.execute(select(file.progress).where(file.child_id == child))).scalar_one()
+        assert datetime.fromisoformat(stored["waiting"][0]["clock"]["started_at"]) > datetime.fromisoformat(
+            stored["waiting"][0]["at"]
+        )
+        wrong = [one for one in await find(conn, now()) if one.problem is Fault.DESK_CONCERNED]
+    assert f"file-{child}" not in {one.stream_id for one in wrong}
+    assert (f"file-{child}", "change_moved", "child_file") in await told(api, AT["CIVIL"], "change_moved")
+    step = f"/v1/children/{child}/changes/{first['change']}/pass"
+    is_problem(await api.post(AT["STREET"], step, {"note": "已核实"}), 404, "child_not_found")
+    passed = await api.post(AT["CIVIL"], step, {"note": "已核实"})
+    assert (passed.status_code, passed.json()["waits_for"]) == (200, None), passed.text
+    later = await enter(api, AT["COMM"], child, field="school", value="示例四小（化名）")
+    assert later["waits_for"] == "CIVIL"
+    returned = await api.post(
+        AT["CIVIL"], f"/v1/children/{child}/changes/{later['change']}/reject", {"reason": "not_confirmed"}
+    )
+    assert returned.status_code == 200, returned.text
+
+
+async def test_what_waited_at_a_concerned_desk_before_the_rule_is_given_on(api):
+    engine, file = api.service.engine, tables.child_files.c
+    case_id, child = await a_watch(api, VILLAGE)
+    await shut_out(api, case_id, f"STREET-{VILLAGE}")
+    await enter(api, AT["COMM"], child, field="school", value="示例三小（化名）")
+    async with engine.begin() as conn:  # as an earlier build left it
+        stored = (await conn.execute(select(file.progress).where(file.child_id == child))).scalar_one()
+        stored["waiting"][0]["desk"] = f"STREET-{VILLAGE}"
+        at = {"desks": [f"STREET-{VILLAGE}"], "progress": stored}
+        await conn.execute(update(tables.child_files).where(file.child_id == child).values(**at))
+    assert await waiting_for(api, child) == set()
+    await give_to_others(engine, api.service.ledger)
+    assert await waiting_for(api, child) == {"CIVIL"}
+
+
+async def test_a_desk_that_the_service_gives_a_watch_is_told_so(api):
+    """Also where a case that closes begins it; whoever takes over what was offered knows it."""
+    ledger, kinds = api.service.ledger, ("watch_taken", "watch_began")
+    case_id, _ = await a_watch(api, VILLAGE)
+    await shut_out(api, case_id, "unit-village-1")
+    closes = await a_report(api, VILLAGE, about=["unit-village-1"])
+    async with api.service.engine.begin() as conn:
+        await given_back(ledger, conn, await progress_of(conn, closes), CloseReason.NEEDS_MET, ledger.clock())
+    given = {(case_id, "watch_taken", "visit"), (closes, "watch_began", "visit")}
+    assert given <= set(await told(api, AT["STREET"], *kinds))
+    assert not given & set(await told(api, AT["COMM"], *kinds))
+    await shut_out(api, case_id, f"STREET-{VILLAGE}")
+    assert (case_id, "watch_taken", "visit") in await told(api, AT["CIVIL"], *kinds)
+    assert (case_id, "watch_taken", "visit") not in await told(api, AT["STREET"], *kinds)
 
 
 async def test_a_watch_that_is_offered_to_a_desk_which_is_shut_out_then_is_offered_to_another(api):
