@@ -1,6 +1,6 @@
-"""Q-S13: sixty scripts typed into every field that people fill stay text on every page that there is, and none runs in a browser.
+"""Q-S13: sixty scripts typed into cases, watches, signals and children's files stay text on every page that there is; none runs in a browser.
 
-In `make test` they are spread over the fields of one case; with `make faults` each stands in every field of a case of its own.
+In `make test` they are spread over one of each; with `make faults` each stands in every such field of its own.
 """
 
 import re
