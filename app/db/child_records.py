@@ -49,10 +49,11 @@ async def own_ids(conn: AsyncConnection, child_ids: Collection[str]) -> dict[str
 
 def each_once() -> ColumnElement[bool]:
     """Each child once, under the id of its watch: no later report about it, no file that was joined to another, no registration that
-    nobody has verified."""
+    nobody has verified, unless a watched child's file was joined to it."""
     child, watch, file = tables.children.c, tables.watches.c, tables.child_files.c
     reported = func.shouhu_first_report(child.case_id, type_=Boolean)  # a keeper need not see the case
-    verified = child.case_id.is_(None) & exists().where(watch.child_id == child.id)
+    by_joined = exists().where(file.merged_into == child.id, watch.child_id == file.child_id)
+    verified = child.case_id.is_(None) & or_(exists().where(watch.child_id == child.id), by_joined)
     joined = exists().where(file.child_id == child.id, file.merged_into.is_not(None))
     return or_(reported, verified) & ~joined
 

@@ -7,6 +7,7 @@ from app.domain.access import ENGINE
 from app.domain.terms import Grade
 from app.domain.watch import EndReason, watch_id
 from app.domain.watch_work import EndWatch
+from tests.api.test_ledgers import book, of
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_same_child import (
     COMMITTEE,
@@ -107,7 +108,11 @@ async def test_a_child_that_was_verified_while_the_others_watch_went_on_is_watch
     assert (await verify(api, STREET, second)).status_code == 200
     joined = await api.post(HEAD, f"/v1/children/{kept}/changes/{asked['change']}/pass")
     assert joined.status_code == 200, joined.text
+    assert len(of(await book(api, STREET, "work"), kept)) == 1, (
+        "a watched child stands in its books, under the file that is kept"
+    )
     assert (await verify(api, STREET, first)).status_code == 200
+    assert len(of(await book(api, STREET, "work"), kept)) == 1
     assert (await watch_of(api, kept), (await watch_of(api, other)).grade) == (None, Grade.MEDIUM)
     await decided_by_two(api, kept, other, "apart")
     watches = [await watch_of(api, child) for child in (kept, other)]
