@@ -27,11 +27,11 @@ from app.db.doubles import (
     find_different,
     tell_district,
     was_told,
-    with_pairs,
 )
 from app.db.joining import about_of
 from app.db.ledger import StaleVersion
 from app.db.need import open_on
+from app.db.streams import followed
 from app.domain import child_file as cf
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord
@@ -260,7 +260,8 @@ async def pass_change(
     if not await _registers(conn, who, own, change):
         done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
         if done.replayed:  # else the next step would be refused for what they found themselves
-            _now_at(done, await with_pairs(conn, own, done.version, who), response)
+            found = await followed(conn, cf.file_id(own), done.version, "found_different", who.person_id)
+            _now_at(done, found, response)
         return Passed(**done.model_dump(), district_compares=done.replayed and await was_told(conn, own, change))
     doubles = await doubles_of(conn, own, sighted(who))
     found = {one.child_id: one.found for one in taken.compared}

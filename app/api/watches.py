@@ -18,9 +18,10 @@ from app.api.work import IfMatch, Key, version_of
 from app.db import tables
 from app.db.child_records import booked_visits, own_id, records_of
 from app.db.ledger import Recorded
+from app.db.streams import followed
 from app.db.visits import Seen, report_of_visit
 from app.db.walls import through_the_door
-from app.domain.access import DESK_STAFF
+from app.domain.access import DESK_STAFF, ENGINE
 from app.domain.arrangement import ArrangeCare, Ground, RecordContact, RecordReturn
 from app.domain.child_record import ChildRecord
 from app.domain.commands import Command
@@ -228,9 +229,11 @@ async def take_watch(
     query = select(watch.id, through_the_door()).where(watch.id == watch_id, offer, unconcerned_by_watch(who))
     if (await conn.execute(query)).scalar() is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
-    return await _perform(
-        conn, shouhu, TakeWatch(by=who, note=noted.note), watch_id, response, idempotency_key, if_match
-    )
+    taking = TakeWatch(by=who, note=noted.note)
+    done = await _perform(conn, shouhu, taking, watch_id, response, idempotency_key, if_match)
+    done.version = await followed(conn, watch_id, done.version, "watch_placed", ENGINE.person_id)
+    response.headers["ETag"] = f'"{done.version}"'
+    return done
 
 
 @router.post("/watches/{watch_id}/visits", operation_id="record_visit", responses={200: {"headers": ETAG}})

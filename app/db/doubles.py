@@ -20,9 +20,6 @@ from app.domain.child_terms import FileField, Section
 from app.domain.owed import Matter, OpenOwed, Settled
 from app.domain.terms import Agency
 
-MOST_PAIRS = 100
-"""More files like one than are ever suggested."""
-
 
 @dataclass(frozen=True)
 class Doubles:
@@ -112,19 +109,6 @@ async def was_told(conn: AsyncConnection, child: str, change: int) -> bool:
     entered = select(event.version).where(event.stream_id == file_id(child), event.version == change)
     entered = entered.where(event.body["field"].astext == FileField.REGISTRATION.value, asked.exists())
     return (await conn.execute(entered)).first() is not None
-
-
-async def with_pairs(conn: AsyncConnection, child: str, version: int, by: Actor) -> int:
-    """The version of a registration's file after whoever verified it had said of others that they are different, which follows at once."""
-    event = tables.events.c
-    query = select(event.version, event.kind, event.by).where(
-        event.stream_id == file_id(child), event.version > version
-    )
-    for row in await conn.execute(query.order_by(event.version).limit(MOST_PAIRS)):
-        if (row.kind, row.by) != ("found_different", by.person_id):
-            break
-        version = row.version
-    return version
 
 
 async def compared(conn: AsyncConnection, ledger: Ledger, child: str, by: Actor, other: str | None = None) -> None:

@@ -92,6 +92,19 @@ async def progress_of(conn: AsyncConnection, case_id: str) -> Progress:
     return Progress.model_validate((await conn.execute(stored)).scalar_one())
 
 
+async def followed(conn: AsyncConnection, stream_id: str, version: int, kind: str, by: str) -> int:
+    """The version after such events of that author as follow that one at once: what a step brought along, and whoever took it knows."""
+    event = tables.events.c
+    query = select(event.version, event.kind, event.by).where(event.stream_id == stream_id, event.version > version)
+    for row in await conn.execute(query.order_by(event.version).limit(MOST_FOLLOW)):
+        if (row.kind, row.by) != (kind, by):
+            break
+        version = row.version
+    return version
+
+
+MOST_FOLLOW = 100
+"""More than one step brings along."""
 STREAMS = (CASE.table, WATCH.table, ROUND.table, FILE.table, OWED.table)
 """What is conducted: told by the relay, watched over by the reconciler."""
 

@@ -89,7 +89,7 @@ async def test_visits_and_books_are_cut_to_a_community_which_goes_the_path_of_ev
 
 
 @pytest.mark.requirement("R015")
-async def test_in_the_next_street_it_is_in_no_community_until_one_of_that_street_counts(api, listed):
+async def test_in_the_next_street_it_is_in_no_community_until_one_of_that_street_counts(api, listed, key):
     child = await watched(api, "祝远行（化名）", birth_date="2016-01-02")
     await placed(api, child, listed[0])
     beyond = await made(api, officer("street", NEXT), "communities", {"name": "隔壁社区"})
@@ -100,8 +100,12 @@ async def test_in_the_next_street_it_is_in_no_community_until_one_of_that_street
     there, street = officer("comm", NEXT), officer("street", NEXT)
     await placed(api, child, beyond, there, street)
     assert child not in await due(api, beyond, there), "the watch is not there yet"
-    assert (await api.post(there, f"/v1/watches/{watch_id(child)}/take")).status_code == 200
+    path = f"/v1/watches/{watch_id(child)}"
+    first, again = [await api.post(there, f"{path}/take", {}, {"Idempotency-Key": key}) for _ in range(2)]
+    assert (first.status_code, again.headers["etag"]) == (200, first.headers["etag"])
     assert child in await due(api, beyond, there)
+    ended = await api.post(there, f"{path}/end", {"reason": "risk_ended"}, {"If-Match": again.headers["etag"]})
+    assert ended.status_code == 200, "it was put into the list with that, and nobody else has done anything"
 
 
 async def test_no_list_is_cut_for_those_who_are_not_told_where_a_child_was_moved_to(api):
