@@ -95,7 +95,7 @@ async def volumes(
 
 
 class Kept(BaseModel):
-    """Deadlines that fell due in the period, how many were met in time, how high silences climbed, and who was screened."""
+    """Of the period: deadlines that fell due and were met in time, how high silences climbed, who was screened, and the reports."""
 
     accept_due: int = Field(0, description="受理: tasks whose acceptance fell due.")
     accept_on_time: int = 0
@@ -107,6 +107,10 @@ class Kept(BaseModel):
         description="Desks and schools that a screening round asked, of the rounds that fell due; schools stand with the district.",
     )
     returned: int = 0
+    reports: int = Field(0, description="Reports that were filed; of an agency, those that it led from the first.")
+    answered: int = Field(0, description="Of these reports, those whose reporter has an answer or cannot be given one.")
+    found_safe: int = Field(0, description="Of these reports, those of which a child has been found safe.")
+    hours_to_safety: float | None = Field(None, description="Median, until the first child of a report was found safe.")
 
 
 class KeptBy(Kept):
@@ -119,20 +123,16 @@ class Card(Kept):
     """What a street has done in the period."""
 
     division: str
-    reports: int = 0
     reported_again: int = Field(
         0, description="Of these reports, those within 90 days after a closed case of the same child."
     )
-    answered: int = Field(0, description="Of these reports, those whose reporter has an answer or cannot be given one.")
-    found_safe: int = Field(0, description="Of these reports, those of which a child has been found safe.")
-    hours_to_safety: float | None = Field(None, description="Median, until the first child of a report was found safe.")
     visits: int = Field(0, description="Visits that were recorded in the period, whenever they were made.")
     visits_missed: int = Field(
         0,
         description="Visits whose day passed in the period, but those that were known by its end to have been made in time.",
     )
     agencies: list[KeptBy] = Field(
-        [], description="The deadlines, rungs and screening of this street by the agency that owed."
+        [], description="The same of this street by the agency that owed, was asked or leads."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, false, func, not_, or_, select, true, union_all
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -58,6 +58,7 @@ def _add_agency(street: dict[str, Any], row: Mapping[Any, Any]) -> None:
         agency["rungs"][row["rung"]] = row["fired"]
         street["rungs"][row["rung"]] = street["rungs"].get(row["rung"], 0) + row["fired"]
         return
+    agency |= {name: row[name] for name in OF_LEAD if name in row}
     for name in (name for name in OF_AGENCY if name in row):
         agency[name] = row[name]
         street[name] = street.get(name, 0) + row[name]
@@ -78,7 +79,9 @@ def _queries(
     within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None,
     owed: Owed,
 ) -> Iterator[Select[*tuple[Any, ...]]]:  # fmt: skip
-    yield _reports(within, until, seen)
+    filed = _filed(within, until, seen)
+    yield _reports(filed)
+    yield _reports(filed, filed.c.agency)
     yield _fired(within, owed)
     yield _visits(within, until, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
     yield _screening(since, until, seen, own)
@@ -104,28 +107,33 @@ def desk_then(
     )
 
 
-def _reports(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """Of the reports of the period: how many, how soon the first child was found safe, how many reporters have their answer."""
+def _filed(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Subquery:
+    """The reports of the period: who leads the case from the first, how soon the first child was found safe, when the reporter was answered."""
     later = tables.events.alias("later").c
 
     def first(*kinds: str) -> ColumnElement[Any]:
         found = select(func.min(later.at)).where(later.stream_id == case.id, later.kind.in_(kinds), later.at <= until)
         return found.correlate(tables.cases).scalar_subquery()
 
-    filed = (
+    return (
         select(
-            case.division, (func.extract("epoch", first("safety_confirmed") - event.at) / 3600).label("hours"),
+            case.division, event.body["lead"].astext.label("agency"),
+            (func.extract("epoch", first("safety_confirmed") - event.at) / 3600).label("hours"),
             first(*ANSWERS).label("answered"),
         )
         .join(tables.events, event.stream_id == case.id)
         .where(event.kind == "report_filed", within, seen)
         .subquery()
     )  # fmt: skip
+
+
+def _reports(filed: Subquery, *by: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    """How many, how soon the first child was found safe, how many reporters have their answer: by street, and on wish by what else."""
     return select(
-        filed.c.division, func.count().label("reports"), func.count(filed.c.answered).label("answered"),
+        filed.c.division, *by, func.count().label("reports"), func.count(filed.c.answered).label("answered"),
         func.count(filed.c.hours).label("found_safe"),
         func.percentile_cont(0.5).within_group(filed.c.hours).label("hours_to_safety"),
-    ).group_by(filed.c.division)  # fmt: skip
+    ).group_by(filed.c.division, *by)  # fmt: skip
 
 
 def _fired(within: ColumnElement[bool], owed: Owed) -> Select[*tuple[Any, ...]]:
@@ -278,6 +286,8 @@ KEPT = {"accept_due": ACCEPT, "accept_on_time": ACCEPT, "finish_due": FINISH, "f
 """受理 is the acceptance of a task, 办结 its completion and every duty."""
 OF_AGENCY = (*KEPT, "asked", "returned")
 """Counted by agency, of which a street has the sum."""
+OF_LEAD = ("reports", "answered", "found_safe", "hours_to_safety")
+"""Of the reports that an agency leads; a street counts them itself, for a median is no sum."""
 line = tables.deadlines.c
 
 

@@ -2,6 +2,9 @@
 
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta, timezone
+from statistics import median
+
+import pytest
 
 AGAIN, BEIJING = timedelta(days=90), timezone(timedelta(hours=8))
 SOON_ENOUGH = timedelta(days=7)
@@ -123,9 +126,10 @@ class Raw:
                 "kept": defaultdict(Counter),
                 "silent": defaultdict(Counter),
                 "screened": defaultdict(Counter),
+                "led": defaultdict(lambda: {"n": Counter(), "hours": []}),
             }
         )
-        self.lead, self.holder = {}, {}
+        self.lead, self.holder, self.led_first = {}, {}, {}
         self.owed, self.late = {}, {}
         self.division, self.filed, self.safe, self.answered = {}, {}, {}, set()
         self.children, self.watch_of, self.given_back, self.primary = {}, {}, defaultdict(list), {}
@@ -159,6 +163,7 @@ class Raw:
             case "watch_began" if row.body["case_id"]:
                 self.given_back[row.body["child_id"]].append(row.at)
             case "report_filed" if inside:
+                self.led_first[stream] = row.body["lead"]
                 self.filed[stream] = row.at
                 self.children[stream] = [*row.body["children"], *filter(None, [(row.body.get("watch") or "")[6:]])]
             case "safety_confirmed":
@@ -210,8 +215,12 @@ class Raw:
             mine = self.cards[self.division[stream]]
             mine["n"] += Counter(reports=1, answered=int(stream in self.answered))
             mine["n"]["reported_again"] += any(self._again(child, at) for child in self.children[stream])
+            led = mine["led"][self.led_first[stream]]
+            led["n"] += Counter(reports=1, answered=int(stream in self.answered), found_safe=int(stream in self.safe))
             if stream in self.safe:
-                mine["hours"].append((self.safe[stream] - at).total_seconds() / 3600)
+                hours = (self.safe[stream] - at).total_seconds() / 3600
+                mine["hours"].append(hours)
+                led["hours"].append(hours)
         for round_id, (units, due) in self.rounds.items():
             for asked in units if self.since <= due <= self.until else ():
                 (agency, _, street), back = asked["desk"].partition("-"), self.back.get((round_id, asked["unit"]))
@@ -242,11 +251,15 @@ class Raw:
 def by_agency(card):
     """What the answer has to say of each agency in a street."""
     names = ("accept_due", "accept_on_time", "finish_due", "finish_on_time")
-    return {
-        agency: {name: card["kept"][agency][name] for name in names}
-        | {
-            "rungs": dict(card["silent"][agency]),
-            **{name: card["screened"][agency][name] for name in ("asked", "returned")},
-        }
-        for agency in card["kept"].keys() | card["silent"].keys() | card["screened"].keys()
-    }
+    found = {}
+    for agency in card["kept"].keys() | card["silent"].keys() | card["screened"].keys() | card["led"].keys():
+        led = card["led"].get(agency, {"n": Counter(), "hours": []})
+        found[agency] = {name: card["kept"][agency][name] for name in names}
+        found[agency] |= {name: card["screened"][agency][name] for name in ("asked", "returned")}
+        found[agency] |= {name: led["n"][name] for name in ("reports", "answered", "found_safe")}
+        found[agency] |= {"rungs": dict(card["silent"][agency]), "hours_to_safety": middle(led["hours"])}
+    return found
+
+
+def middle(hours):
+    return pytest.approx(median(hours), abs=1e-6) if hours else None
