@@ -13,6 +13,8 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
+from app.db.alike import on_file, unsealed
+from app.db.child_records import own_id
 from app.db.walls import open_door, stream_concerns
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.agreement import Differs
@@ -150,7 +152,8 @@ async def settle(
 ) -> OwedAnswer:  # fmt: skip
     """说明: somebody of the desk looked into it and says why the books are right, or which superior organ was asked to designate who
     handles a case. A post is filled in its register, a signal decided there."""
-    row = (await conn.execute(select(owed.matter, owed.desk).where(owed.id == owed_id, seen_by(who)))).one_or_none()
+    asked = select(owed.matter, owed.subject, owed.code, owed.is_open)
+    row = (await conn.execute(asked.where(owed.id == owed_id, seen_by(who)))).one_or_none()
     if row is None:
         raise Refused(RefusalCode.OWED_NOT_FOUND)
     matter = Matter(row.matter)
@@ -158,7 +161,16 @@ async def settle(
     if how is None or given.how not in (None, how) or not (compares or who.has(*DESK_STAFF, Role.AGENCY_HEAD)):
         raise Refused(RefusalCode.NOT_ALLOWED)
     await open_door(conn)
+    if matter is Matter.DOUBLE and row.is_open and await _may_be_compared(conn, row.subject, row.code):
+        raise Refused(RefusalCode.DOUBLES_NOT_COMPARED, children=(row.subject, row.code))
     command = SettleOwed(by=who, how=how, note=given.note)
     done = await shouhu.ledger.record(conn, owed_id, command, key=idempotency_key, expected=version_of(if_match))
     response.headers["ETag"] = f'"{done.version}"'
     return OwedAnswer(id=owed_id, version=done.version, how=how, replayed=done.replayed)
+
+
+async def _may_be_compared(conn: Conn, one: str, other: str) -> bool:
+    """Whether both are on file yet, by whatever name: then whoever compares them says so there. Asked behind the door."""
+    child, both = tables.children.c, {await own_id(conn, one), await own_id(conn, other)}
+    there = select(child.id).where(child.id.in_(both), on_file(), unsealed())
+    return len((await conn.execute(there)).all()) == 2

@@ -9,6 +9,8 @@ from sqlalchemy import delete, select
 from app.db import tables
 from app.db.alike import alike_files, look_for_doubles, suggest
 from app.db.doubles import tell_of_waiting
+from app.db.owed import open_all, opening
+from app.domain.owed import Matter
 from tests.api.test_conflict_links import waiting
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
@@ -194,3 +196,25 @@ async def test_who_compares_is_told_what_their_body_is_told_of_both_and_not_how_
 
     whole, police = await reasons("civil.supervisor.1"), await reasons("police.officer.1")
     assert (whole.keys() - police.keys(), police["same_name"]) == ({"same_school"}, 8)
+
+
+async def test_a_registration_that_is_returned_locks_its_file_before_what_is_owed_for_it(api, engine):
+    """As passing it does, and the district where it finds two different: in the other order each could wait for the other."""
+    made = (
+        await register(api, COMMITTEE, child={**CHILD, "name": "华待退（化名）", "birth_date": "2010-02-03"})
+    ).json()
+    child, ledger = made["child_id"], api.service.ledger
+    double = opening(Matter.DOUBLE, "ch-another", child, "CIVIL", DIVISION, "change_verify")
+    file, owed = tables.child_files.c, tables.owed.c
+    path = f"/v1/children/{child}/changes/{made['change']}/reject"
+    async with engine.begin() as conn:
+        await open_all(conn, ledger, [double], ledger.clock())
+    async with engine.connect() as conn, engine.connect() as watch:
+        await conn.execute(select(file.id).where(file.child_id == child).with_for_update())
+        asked = asyncio.create_task(api.post(STREET, path, {"reason": "not_confirmed"}))
+        await waiting(await watch.execution_options(isolation_level="AUTOCOMMIT"), 1)
+        await conn.execute(select(owed.id).where(owed.id == double.owed_id).with_for_update(nowait=True))
+        await conn.rollback()
+    assert (await asked).status_code == 200, (await asked).text
+    async with engine.connect() as conn:
+        assert not (await conn.execute(select(owed.is_open).where(owed.id == double.owed_id))).scalar_one()

@@ -45,7 +45,8 @@ async def test_what_is_wrong_or_owed_for_a_child_tells_nobody_that_a_case_is_abo
     """Of the same child under the other id as well, and behind the wall, where the hidden child is not there to be asked about."""
     concerned, other = "civil.supervisor.1", "conf.supervisor.1"
     hidden, child, _, same = await two_of_one(api, concerned)
-    of_third = (await api.progress(await a_report(api), other))["children"][0]["id"]
+    third = await a_report(api)
+    of_third = (await api.progress(third, other))["children"][0]["id"]
     asked = [opening(Matter.BOOKS, "of_age", one, f"COMM-{STREET}", STREET, "books_check") for one in (child, same)]
     asked += [opening(Matter.DOUBLE, child, of_third, "CONF", STREET, "books_check"), designation(hidden)]
     streams = [hidden, f"file-{child}", f"file-{same}", f"watch-{same}", *(one.owed_id for one in asked)]
@@ -75,6 +76,8 @@ async def test_what_is_wrong_or_owed_for_a_child_tells_nobody_that_a_case_is_abo
         double = next(one.owed_id for one in asked if one.matter is Matter.DOUBLE)
         said = {"note": "其中一份档案已不在册"}
         is_problem(await api.post("civil.officer.1", f"/v1/owed/{double}/settle", said), 404, "owed_not_found")
+        is_problem(await api.post(other, f"/v1/owed/{double}/settle", said), 409, "doubles_not_compared")
+        await link(api, third, await a_report(api))
         settled = await api.post(other, f"/v1/owed/{double}/settle", said)
         assert settled.status_code == 200, "whoever is told of it ends it where nothing is left to compare"
     finally:

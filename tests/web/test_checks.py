@@ -87,3 +87,30 @@ async def test_from_the_page_of_the_earlier_report_the_later_one_is_linked_to_it
     assert done.headers["location"] == f"/cases/{later}?done=link"
     stands = (await people.get("civil.supervisor.1", f"/v1/cases/{earlier}"))["progress"]
     assert (stands["linked_to"], stands["followers"]) == (None, [later])
+
+
+async def test_what_lies_at_an_office_that_a_case_is_about_is_done_by_another_on_its_pages(as_person, people):
+    """The change of the child's file at civil affairs in place of the street, a duty of the police once it is given on."""
+    form = {**report("公孙小移（化名）"), "about": ["POLICE"]}
+    form["about"].append(f"STREET-{form['children'][0]['residence_division']}")
+    case, overseer = (await people.post("school.reporter.1", "/v1/reports", form))["case_id"], "conf.supervisor.1"
+    child = (await people.get(overseer, f"/v1/cases/{case}"))["progress"]["children"][0]["id"]
+    said = {"field": "school", "value": "示例三小（化名）"}
+    change = (await people.post("civil.officer.2", f"/v1/children/{child}/changes", said))["change"]
+    civil = await as_person("civil.officer.1")
+    assert f'href="/changes/{child}"' in (await civil.get("/changes")).text
+    page = f"/changes/{child}"
+    assert "示例三小" in (await civil.get(page)).text
+    assert (await civil.post(page, data={"verb": "pass", "change": str(change)})).status_code == 303
+    assert (await people.get("civil.officer.1", f"/v1/children/{child}"))["fields"]["school"][
+        "value"
+    ] == "示例三小（化名）"
+    above, duty = await as_person(overseer), f"/cases/{case}/duties/confirm_safety"
+    assert f'href="{duty}/reassign"' in (await above.get(duty)).text
+    assert f'href="{duty}/reassign"' not in (await civil.get(duty)).text
+    given = await above.post(f"{duty}/reassign", data={"to": "CIVIL", "note": "公安机关回避", "go": "yes"})
+    assert given.status_code == 303, given.text
+    duties = (await people.get(overseer, f"/v1/cases/{case}"))["progress"]["duties"]
+    assert [(one["desk"], one["is_open"]) for one in duties if one["code"] == "confirm_safety"] == [
+        ("POLICE", False), ("CIVIL", True),
+    ]  # fmt: skip
