@@ -21,15 +21,15 @@ from tests.conftest import VAULT
 PLAIN = {
     "accounts": "person_id password_hash",
     "drafts": "id token_hash link_id person_id case_id",
-    "emergency_reads": "id case_id person_id behalf accounts agency desk reason verdict reviewed_by",
+    "emergency_reads": "id case_id person_id behalf accounts agency desk reason office verdict reviewed_by review_office",
     "entry_links": "id code_hash unit agency desk division reporter_class name made_by",
     "files": "id owner stream_id media_type",
     "form_drafts": "person_id case_id form",
-    "full_views": "id person_id behalf agency desk stream_id case_id reason fields",
+    "full_views": "id person_id behalf agency desk stream_id case_id reason office fields",
     "guesses": "key wrong_at",
     "identities": "issuer subject person_id",
     "api_keys": "id digest unit agency desk division scopes label made_by replaced_by",
-    "approvals": "id act parameters digest case_id reason person_id behalf proposed_by agency desk approved_by approved_behalf"
+    "approvals": "id act parameters digest case_id reason office person_id behalf proposed_by agency desk approved_by approved_behalf"
     " rejected_by",
     "agencies": "code name_zh name_en aliases",
     "alike": "one other",
@@ -54,7 +54,7 @@ PLAIN = {
     "endpoints": "agency url",
     "events": "stream_id kind by body",
     "findings": "stream_id problem",
-    "legal_holds": "id subject_id case_id reason set_by lift_reason lifted_by approval_id",
+    "legal_holds": "id subject_id case_id reason office set_by lift_reason lifted_by approval_id",
     "master_keys": "id",
     "notes": "stream_id kind",
     "notices": "person_id case_id kind subject rung",

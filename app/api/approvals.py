@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, func, or_, select
 
 from app.api.context import Conn, Shouhu, Who, is_kept, numbers_of, visible
-from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, own_words, page_of
+from app.api.pages import Cursor, Limit, Office, Page, hiding, in_words, numbered, own_words, page_of
 from app.api.strict import StrictRoute
 from app.db import approvals as two
 from app.db import tables
@@ -55,6 +55,7 @@ class ApprovalRow(BaseModel):
     parameters: dict[str, str | int]
     reason: Reason
     note: str | None = Field(description="Gone with the content of its case.")
+    office: Office = None
     person_id: str
     behalf: str | None
     agency: Agency

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, JsonValue
 from sqlalchemy import select
 
-from app.api.children import record_of, rules_of
+from app.api.children import known_to, record_of, rules_of
 from app.api.context import Conn, Shouhu, Who
 from app.api.need import Lens
 from app.api.strict import StrictRoute
@@ -23,6 +23,7 @@ from app.domain.child_history import CategoriesAt, Happening, Turn, turns
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import SECTION_OF, FileField, NotTaken, Section
 from app.domain.ledgers import categories
+from app.domain.sight import by_own_hand
 from app.domain.titles import TITLES
 from app.domain.working_time import BEIJING
 
@@ -89,7 +90,7 @@ async def changes_of(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> lis
 async def _entered(
     conn: Conn, who: Actor, record: ChildRecord, lens: Lens, sections: Sequence[Section]
 ) -> list[HistoryRow]:
-    """What somebody wrote themselves is cleared of what their body is told alone: a mask that knew more would answer guesses."""
+    """What the own office wrote is cleared of what its body is told alone: a mask that knew more would answer guesses."""
     streams = {cf.file_id(one.child_id): one for one in (record, *record.joined)}
     ledger, note = tables.events.c, tables.notes.c
     query = (
@@ -98,16 +99,16 @@ async def _entered(
         .where(ledger.stream_id.in_(streams), ledger.kind.in_(STEPS))
         .order_by(ledger.at, ledger.version)
     )
-    rows = [_history_row(streams[row["stream_id"]], row) for row in await with_notes(conn, query)]
     told = [field for field in FileField if SECTION_OF[field] in sections and field not in record.kept_back]
-    known = {field.value: entry.value for field in told if (entry := record.entry(field))}
-    seen = [row for row in rows if row.field in told]
-    own = [{str(row.field): row.value} for row in seen if row.by in who.persons]
-    typed, see = lens.over((known, *own)), lens.over((*(row.model_dump(mode="json") for row in seen), *record.named))
-    return [
-        HistoryRow.model_validate((typed if row.by in who.persons else see)(row.model_dump(mode="json")))
-        for row in seen
+    seen = [
+        (_history_row(streams[row["stream_id"]], row), by_own_hand(who, row["body"]["by"], row["body"].get("office")))
+        for row in await with_notes(conn, query)
+        if row["body"]["field"] in told
     ]
+    own = [{str(row.field): row.value} for row, is_own in seen if is_own]
+    typed = lens.over((*known_to(record, sections), *own))
+    see = lens.over((*(row.model_dump(mode="json") for row, _ in seen), *record.named))
+    return [HistoryRow.model_validate((typed if is_own else see)(row.model_dump(mode="json"))) for row, is_own in seen]
 
 
 def _history_row(record: ChildRecord, row: Any) -> HistoryRow:

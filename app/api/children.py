@@ -1,11 +1,12 @@
 """The file of a child: what is known, who entered and who passed it, and the changes that wait for a desk."""
 
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
 from app.api.answers import ETAG
@@ -19,13 +20,13 @@ from app.db.walls import child_concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import Actor
 from app.domain.child_record import ChildRecord, shown
-from app.domain.child_terms import FileField, Section
+from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.determination import ChildFound
 from app.domain.facts import FactsSeen
 from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import divisions, keeps
+from app.domain.sight import by_own_hand, divisions, keeps
 from app.domain.terms import Agency, Grade, Role
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
@@ -75,11 +76,38 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     sections = pack.file.seen_by(who.agency)
     record, lens = await record_of(conn, who, child_id, [section.value for section in sections])
     found = found_of(pack, record)
-    answer = lens(shown(record, sections, found), record.named) | {"masked": not lens.full}
+    file = shown(record, sections, found)
+    answer = lens(file, record.named) | {"masked": not lens.full}
+    answer["fields"] |= _own_words(record, who, lens.over(known_to(record, sections)), file["fields"], answer["fields"])
     answer |= {"watch": _going_on(record) if Section.VISITS in sections else None}
     answer |= {"joined": [one.child_id for one in record.joined]}
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer
+
+
+def known_to(record: ChildRecord, sections: Sequence[Section]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
+    """By field what a body with these sections is told, now and by changes under way: all that a mask may know for words of its own, or it
+    would answer guesses."""
+    told = [one for one in FileField if SECTION_OF[one] in sections and one not in record.kept_back]
+    now = {one.value: entry.value for one in told if (entry := record.entry(one))}
+    return now, {
+        one.value: record.contents[change.number].get("value") for one in told if (change := record.waiting(one))
+    }
+
+
+def _own_words(
+    record: ChildRecord, who: Actor, see: Callable[[Any], Any], file: Mapping[str, Any], masked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields with the values that the reader or their office entered."""
+    found = {}
+    for name, said in file.items():
+        own = {"value": see({"field": name, "value": said["value"]})["value"]} if name in record.own else {}
+        change = record.waiting(FileField(name))
+        if change and by_own_hand(who, change.persons[0], change.office):
+            waiting = see({"field": name, "value": said["waiting"]["value"]})["value"]
+            own |= {"waiting": masked[name]["waiting"] | {"value": waiting}}
+        found[name] = masked[name] | own
+    return found
 
 
 def _going_on(record: ChildRecord) -> ChildWatch | None:
@@ -105,7 +133,7 @@ async def record_of(conn: Conn, who: Actor, child_id: str, fields: list[str]) ->
     """The child with all that the caller's body is told, once it is on record that the caller reads it, and how the caller sees it."""
     own = await in_sight(conn, who, child_id)
     lens = await look(conn, who, "read_child", cf.file_id(own), fields, children=[own])
-    return (await records_of(conn, [own], visible(who)))[0].told(who.agency), lens
+    return (await records_of(conn, [own], visible(who)))[0].read_by(who), lens
 
 
 @router.post("/children/{child_id}/full-view", status_code=201, operation_id="open_child_in_full")

@@ -1,6 +1,6 @@
 """Two reports that may be about the same child, next to each other; the decision is a command on the case (link, clear, unlink)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of, told
 from app.api.need import Lens, look
-from app.api.reading import content_of
+from app.api.reading import content_of, wrote_report
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.past import report_of
@@ -20,7 +20,7 @@ from app.domain.access import Action, Actor
 from app.domain.case_no import case_no
 from app.domain.comparison import Line, Verdict, compare
 from app.domain.disclosure import Told, as_known
-from app.domain.masking import names_of, texts_without
+from app.domain.masking import Trace, names_before, names_of, texts_without
 from app.domain.matching import Reason
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -77,6 +77,17 @@ class Read(NamedTuple):
     lens: Lens
     content: dict[str, Any]
     reporter: dict[str, Any]
+    is_own: bool
+    """Whether the caller or their office filed it: they read it as typed, for what the other case knows would answer guesses."""
+
+    def shown(self, traces: Iterable[Trace]) -> dict[str, Any]:
+        """What the caller is told of it, without these."""
+        said = texts_without(self.content, names_before(self.reporter) if self.is_own else traces)
+        return self.sees.of(said | ({"narrative": self.content.get("narrative")} if self.is_own else {}))
+
+    def seen(self, known: Iterable[object]) -> Seen:
+        """How it may be shown; `known` is all that both cases know."""
+        return self.lens.over((self.sees.of(self.content),) if self.is_own else known)
 
 
 @router.get("/cases/{case_id}/suggestions/{other_id}", operation_id="compare_cases")
@@ -92,8 +103,8 @@ async def compare_cases(case_id: str, other_id: str, conn: Conn, who: Who, shouh
     both = [await _read(conn, who, shouhu, one) for one in (progress, other)]
     known = [part for one in both for part in (one.content, one.reporter)]
     traces = [trace for one in both for trace in names_of(one.reporter)]
-    here, there = (one.sees.of(texts_without(one.content, traces)) for one in both)
-    see, see_there = (one.lens.over(known) for one in both)
+    here, there = (one.shown(traces) for one in both)
+    see, see_there = (one.seen(known) for one in both)
     lines = [_shown(line, see, see_there) for line in compare(here, there, sound_keys)]
     table = tables.suggestions.c
     pair = or_(
@@ -113,7 +124,7 @@ async def _read(conn: Conn, who: Actor, shouhu: Service, progress: Progress) -> 
     lens = await look(conn, who, "compare_cases", progress.case_id, [*sees.fields])
     content, reporter = await content_of(conn, progress, lens.keys)
     known = as_known(content, await report_of(conn, progress.case_id)) if sees.of_suspicion else content
-    return Read(sees, lens, known, reporter)
+    return Read(sees, lens, known, reporter, await wrote_report(conn, who, progress.case_id))
 
 
 def _shown(line: Line, see: Seen, see_there: Seen) -> ComparedLine:

@@ -10,7 +10,7 @@ from sqlalchemy import String, and_, cast, func, insert, or_, select, update
 
 from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, unconcerned, visible
 from app.api.need import owner_of
-from app.api.pages import Cursor, Limit, Page, hiding, in_words, own_words, page_of
+from app.api.pages import Cursor, Limit, Office, Page, hiding, in_words, own_words, page_of
 from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
@@ -30,6 +30,7 @@ from app.domain.emergency import (
 from app.domain.masking import names_of, texts_without
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.sight import reads_with
 from app.domain.terms import Agency, Role, Stage
 from app.domain.typed import LongText
 
@@ -73,12 +74,14 @@ class EmergencyRead(BaseModel):
     desk: str
     reason: Emergency
     note: str | None = Field(description="Gone with the content of its case.")
+    office: Office = None
     read_at: datetime
     review_by: datetime
     overdue: bool = False
     verdict: Verdict | None
     reviewed_by: str | None
     review_note: str | None
+    review_office: Office = None
     reviewed_at: datetime | None
 
 
@@ -116,7 +119,7 @@ async def break_glass(asked: BreakGlass, conn: Conn, who: Who, shouhu: Shouhu) -
     row = {
         "id": f"glass-{uuid.uuid4().hex}", "case_id": case_id, "person_id": who.person_id, "behalf": who.acting_for,
         "accounts": list(who.persons), "agency": who.agency.value, "desk": who.desk, "reason": asked.reason.value,
-        "note": asked.note, "read_at": now, "review_by": now + REVIEWED_WITHIN,
+        "note": asked.note, "office": reads_with(who), "read_at": now, "review_by": now + REVIEWED_WITHIN,
     }  # fmt: skip
     await conn.execute(insert(tables.emergency_reads).values(await sealed_row(conn, tables.emergency_reads, row)))
     await tell(conn, (*SUPERVISORS, owner_of(progress)), case_id, "emergency_read", row["id"], now, but=who.persons)
@@ -158,7 +161,7 @@ async def judge(read_id: str, judged: Judged, conn: Conn, who: Who, shouhu: Shou
     said = {"id": row.id, "case_id": row.case_id, "review_note": judged.note}
     values = {
         **await sealed_row(conn, tables.emergency_reads, said), "verdict": judged.verdict.value,
-        "reviewed_by": who.person_id, "reviewed_at": shouhu.ledger.clock(),
+        "review_office": reads_with(who), "reviewed_by": who.person_id, "reviewed_at": shouhu.ledger.clock(),
     }  # fmt: skip
     await audit_read(
         conn, who, "judge_emergency_read", row.case_id, [read_id[:40]], children=[], why=judged.verdict.value

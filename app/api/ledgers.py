@@ -372,7 +372,7 @@ async def held(
 ) -> list[Line]:
     """Of these children, those who stand in the book."""
     every = await lines_of(conn, who, findings, ids, today)
-    return [line._replace(record=line.record.told(who.agency)) for line in every if book.holds(line)]
+    return [line._replace(record=line.record.read_by(who)) for line in every if book.holds(line)]
 
 
 async def lines_of(

@@ -11,7 +11,7 @@ from sqlalchemy import Row, and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.context import Conn, Shouhu, Who, progress_of, require, subject_of, told, visible
-from app.api.pages import Cursor, Limit, Page, in_words, page_of
+from app.api.pages import Cursor, Limit, Office, Page, in_words, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import FULL_VIEW, before_reading
@@ -90,6 +90,7 @@ class FullViewRow(BaseModel):
     desk: str
     reason: Need
     note: str | None = Field(description="Gone with the content of its case.")
+    office: Office = None
     fields: list[str]
     opened_at: datetime
     until: datetime

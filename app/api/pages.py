@@ -19,10 +19,13 @@ from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.child_file import PREFIX
 from app.domain.masking import Mask, names_of, without
+from app.domain.sight import by_own_hand
 
 T = TypeVar("T", bound=BaseModel)
 Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
+Office = Annotated[str | None, Field(exclude=True)]
+"""Of a row with words: whose people read them as typed. In no answer."""
 
 
 class Page(BaseModel, Generic[T]):
@@ -65,7 +68,7 @@ async def in_words(
     if told:
         named = await children_behind(conn, {about for one in told for about in whom(one)})
         await before_reading(conn, who, action, None, sealed, children=named)
-    rows = await opened(conn, [one.model_dump() for one in page.items], of)
+    rows = await opened(conn, [dict(one) for one in page.items], of)
     hide = await hiding(conn, {about for one in page.items for about in whom(one)})
     said = [
         hide(whom(one), {name: row[name] for name in sealing(of).columns}, own=own_words(who, row))
@@ -76,9 +79,13 @@ async def in_words(
 
 
 def own_words(who: Actor, row: Mapping[str, Any]) -> set[str]:
-    """The columns of a row that the reader wrote: what was said in a review is the reviewer's, all else of whoever made the row."""
-    authors = {"note": row.get("person_id") or row.get("set_by"), "review_note": row.get("reviewed_by")}
-    return {name for name, author in authors.items() if author in who.persons}
+    """The columns of a row that the reader or their office wrote: what was said in a review is the reviewer's, all else of whoever made the
+    row."""
+    authors = {
+        "note": (row.get("person_id") or row.get("set_by"), row["office"]),
+        "review_note": (row.get("reviewed_by"), row.get("review_office")),
+    }
+    return {name for name, by in authors.items() if by_own_hand(who, *by)}
 
 
 def _about(row: BaseModel) -> set[str]:

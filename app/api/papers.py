@@ -194,10 +194,14 @@ async def _made(
             findings = [e for e in timeline if e["kind"] == "safety_confirmed"]
             return paper_facts.placement(sheet, lens(shown, known), findings, file.get("found") or [])
         case Possible(Paper.FEEDBACK):
-            answer = await answer_to(conn, progress)
-            if answer is None:
+            given = await answer_to(conn, progress)
+            if given is None:
                 raise Problem(404, "paper_not_found", NOT_THERE)
-            return paper_facts.feedback(sheet, lens(without(answer, hidden), known))
+            if not knows and ours.by_own_hand(
+                given.fact
+            ):  # it goes to the reporter themselves, who is given it as it was typed
+                return paper_facts.feedback(sheet, lens.over((shown,))(given.text))
+            return paper_facts.feedback(sheet, lens(without(given.text, hidden), known))
         case _:
             return paper_facts.summary(sheet, lens(shown, known), timeline)
 

@@ -12,7 +12,7 @@ from app.db import tables
 from app.db.audit import CONTENT_OF, before_reading
 from app.db.ledger import REPORTER
 from app.db.past import report_of
-from app.db.people import behind_accounts
+from app.db.people import actors_of, behind_accounts
 from app.db.service import Service
 from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
@@ -23,6 +23,7 @@ from app.domain.masking import EARLIER, hidden_from, texts_without, without
 from app.domain.own_part import Part, part_of
 from app.domain.policy import Policy
 from app.domain.progress import Progress
+from app.domain.sight import by_own_hand, reads_with
 from app.domain.stages import closing_obstacles
 from app.domain.terms import CloseReason
 from app.domain.titles import TITLES
@@ -60,6 +61,13 @@ async def content_of(
     rows = sorted(children, key=lambda one: order.index(one["id"]))
     ours = ("marks", "case_id", "filed_at")
     return {"children": [{k: v for k, v in one.items() if k not in ours} for one in rows], **content}, reporter
+
+
+async def wrote_report(conn: AsyncConnection, who: Actor, case_id: str) -> bool:
+    """Whether the reader or their office filed it: a mask that knew more than they do would answer their guesses."""
+    filed_by = str(await conn.scalar(select(tables.reports.c.filed_by).where(tables.reports.c.case_id == case_id)))
+    author = (await actors_of(conn, [filed_by])).get(filed_by)
+    return by_own_hand(who, filed_by, reads_with(author) if author else "")
 
 
 class Reading:
@@ -144,11 +152,15 @@ class Reading:
         # until something was assessed, the report itself says who is suspected
         assessed = await self._assessed() if decides or (sees.of_suspicion and self.progress.grade) else None
         proposals = await self._proposals(assessed) if decides and assessed else dict
+        # a visitor made the report, and is not told who reported the child before
+        typed = EARLIER in who and sees.narrative and await wrote_report(self.conn, self.who, self.progress.case_id)
 
         def shown() -> dict[str, Any]:
             hidden, see = hidden_from(who, knows=knows_reporter), lens.over((content, who))
             known = as_known(content, assessed) if sees.of_suspicion and self.progress.grade else content
             told = {"content": see(sees.of(texts_without(known, hidden))), **proposals()}
+            if typed:
+                told["content"]["narrative"] = lens.over((sees.of(content),))(content["narrative"])
             return told | (
                 {"reporter": see({name: value for name, value in who.items() if name != EARLIER})} if named else {}
             )

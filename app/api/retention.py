@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from app.api.context import Conn, Shouhu, Who, numbers_of, progress_of
-from app.api.pages import Cursor, Limit, Page, hiding, in_words, numbered, own_words, page_of
+from app.api.pages import Cursor, Limit, Office, Page, hiding, in_words, numbered, own_words, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.approvals import spend
@@ -69,6 +69,7 @@ class HoldRow(BaseModel):
     case_no: str | None = Field(None, examples=["WB-2026-000123"], description="Of a case; null for a child's file.")
     reason: HoldReason
     note: str | None
+    office: Office = None
     set_by: str
     set_at: datetime
     lift_reason: LiftReason | None

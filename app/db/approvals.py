@@ -24,6 +24,7 @@ from app.domain.access import Actor
 from app.domain.approvals import HOLDS, WAITS, Act, Proposal, Reason, digest_of, may_propose, require_second
 from app.domain.compartment import may_open, own_marks
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.sight import reads_with
 from app.domain.terms import Agency
 
 approval = tables.approvals.c
@@ -50,8 +51,9 @@ async def propose(
     await open_door(conn)
     row = {
         "id": f"approval-{uuid.uuid4().hex}", "act": act.value, "parameters": dict(parameters), "digest": digest_of(act, parameters),
-        "case_id": case_id, "reason": reason.value, "note": note, "proposed_by": list(who.persons), "person_id": who.person_id,
-        "behalf": who.acting_for, "agency": who.agency.value, "desk": who.desk, "proposed_at": now, "expires_at": now + WAITS,
+        "case_id": case_id, "reason": reason.value, "note": note, "office": reads_with(who), "proposed_by": list(who.persons),
+        "person_id": who.person_id, "behalf": who.acting_for, "agency": who.agency.value, "desk": who.desk, "proposed_at": now,
+        "expires_at": now + WAITS,
     }  # fmt: skip
     stored = await sealed_row(conn, tables.approvals, row)
     made = (await conn.execute(insert(tables.approvals).values(stored).returning(tables.approvals))).one()

@@ -15,6 +15,7 @@ from app.db.vault import sealed_row
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.masking import VIEW_LASTS, Need
+from app.domain.sight import reads_with
 from app.domain.terms import Agency, Role
 
 view = tables.full_views.c
@@ -43,8 +44,8 @@ async def open_view(
     now = func.clock_timestamp()
     row = {
         "id": f"view-{uuid.uuid4().hex}", "person_id": who.person_id, "behalf": who.acting_for, "agency": who.agency.value,
-        "desk": who.desk, "stream_id": stream_id, "case_id": case_id, "reason": need.value, "note": note, "fields": list(fields),
-        "opened_at": now, "until": now + VIEW_LASTS,
+        "desk": who.desk, "stream_id": stream_id, "case_id": case_id, "reason": need.value, "note": note, "office": reads_with(who),
+        "fields": list(fields), "opened_at": now, "until": now + VIEW_LASTS,
     }  # fmt: skip
     stored = await sealed_row(conn, tables.full_views, row)
     made = (

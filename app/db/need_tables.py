@@ -1,4 +1,5 @@
-"""Who opened what in full, and why; and what takes two persons. What was written as the reason is sealed with the key of its case."""
+"""Who opened what in full, and why; and what takes two persons. What was written as the reason is sealed with the key of its case; beside
+it stands the office whose people read it as typed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,7 @@ full_views = Table(
     Column("case_id", Id),
     Column("reason", String(20), nullable=False),
     sealed("note"),
+    Column("office", Id),
     Column("fields", ARRAY(String(40)), nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("until", Instant, nullable=False),
@@ -44,6 +46,7 @@ approvals = Table(
     Column("case_id", Id),
     Column("reason", String(20), nullable=False),
     sealed("note"),
+    Column("office", Id),
     Column("person_id", Id, nullable=False),
     Column("behalf", Id),
     Column("proposed_by", ARRAY(Id), nullable=False),
@@ -76,11 +79,13 @@ emergency_reads = Table(
     Column("desk", String(40), nullable=False),
     Column("reason", String(20), nullable=False),
     sealed("note"),
+    Column("office", Id),
     Column("read_at", Instant, nullable=False),
     Column("review_by", Instant, nullable=False),
     Column("verdict", String(20)),
     Column("reviewed_by", Id),
     sealed("review_note", nullable=True),
+    Column("review_office", Id),
     Column("reviewed_at", Instant),
     Index("ix_emergency_reads_open", "review_by", postgresql_where=text("reviewed_at IS NULL")),
     CheckConstraint("not (reviewed_by = any (accounts))", "another_person"),

@@ -2,8 +2,9 @@
 
 import hmac
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -79,7 +80,8 @@ async def by_receipt(
     if progress.sealed_for and not progress.is_open:
         return None  # a sealed record is found on a ground of law alone
     await asked_by_receipt(conn, progress, action, ["progress", "answer"])
-    return for_reporter(progress, await answer_to(conn, progress))
+    given = await answer_to(conn, progress)
+    return for_reporter(progress, given.text if given else None)
 
 
 async def asked_by_receipt(conn: AsyncConnection, progress: Progress, action: str, fields: Sequence[str]) -> None:
@@ -90,12 +92,19 @@ async def asked_by_receipt(conn: AsyncConnection, progress: Progress, action: st
             await before_reading(conn, RECEIPT_HOLDER, action, case_id, fields, children=[], why="receipt")
 
 
-async def answer_to(conn: AsyncConnection, progress: Progress) -> str | None:
-    """The answer's text, of this report or of the case that it follows; another's answer is not for one who is told none."""
-    own = await _text(conn, progress.case_id)
+class Given(NamedTuple):
+    """An answer, and the fact by which it was given."""
+
+    text: str
+    fact: Mapping[str, Any]
+
+
+async def answer_to(conn: AsyncConnection, progress: Progress) -> Given | None:
+    """That of this report or of the case that it follows; another's answer is not for one who is told none."""
+    own = await _given(conn, progress.case_id)
     if own or (other := await _followed(conn, progress)) is None:
         return own
-    return await _text(conn, other)
+    return await _given(conn, other)
 
 
 async def _followed(conn: AsyncConnection, progress: Progress) -> str | None:
@@ -105,11 +114,12 @@ async def _followed(conn: AsyncConnection, progress: Progress) -> str | None:
     return progress.linked_to
 
 
-async def _text(conn: AsyncConnection, case_id: str) -> str | None:
-    note = tables.notes.c
-    query = select(note.stream_id, note.version, note.body).where(
-        note.stream_id == case_id, note.kind == "reporter_answered"
+async def _given(conn: AsyncConnection, case_id: str) -> Given | None:
+    note, event = tables.notes.c, tables.events.c
+    query = select(note.stream_id, note.version, note.body, event.body.label("fact")).join(
+        tables.events, (event.stream_id == note.stream_id) & (event.version == note.version)
     )
+    query = query.where(note.stream_id == case_id, note.kind == "reporter_answered")
     row = (await conn.execute(query.order_by(note.version.desc()).limit(1))).mappings().one_or_none()
     found = await opened_one(conn, row, tables.notes)
-    return found["body"] if found else None
+    return Given(found["body"], found["fact"]) if found and found["body"] else None

@@ -19,6 +19,7 @@ from app.domain.child_file import file_id
 from app.domain.child_terms import FileField
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.retention import Dossier, HoldReason, Life, LiftReason, RetentionRule, due_on, rule_for, years_after
+from app.domain.sight import reads_with
 from app.domain.watch import watch_id
 from app.domain.working_time import BEIJING, day_of
 
@@ -198,7 +199,7 @@ async def set_hold(
     """Nothing of its group is destroyed from now on."""
     row = {
         "id": f"hold-{uuid.uuid4().hex}", "subject_id": subject_id, "case_id": subject_id if kept is Dossier.CASE else None,
-        "reason": reason.value, "note": note, "set_by": who.person_id, "set_at": now,
+        "reason": reason.value, "note": note, "office": reads_with(who), "set_by": who.person_id, "set_at": now,
     }  # fmt: skip
     await conn.execute(insert(legal_holds).values(await sealed_row(conn, legal_holds, row)))
     await _mark(conn, subject_id, kept)

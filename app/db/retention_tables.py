@@ -32,6 +32,7 @@ legal_holds = Table(
     Column("case_id", Id),
     Column("reason", String(20), nullable=False),
     sealed("note"),
+    Column("office", Id),
     Column("set_by", Id, nullable=False),
     Column("set_at", Instant, nullable=False),
     Column("lift_reason", String(20)),

@@ -17,6 +17,8 @@ class FileFact(Frozen):
     at: datetime
     by: str = "engine"
     behalf: str | None = None
+    office: str = ""
+    """Whose people read its text as typed; empty of the engine, and before it was kept."""
 
 
 class Belong(Command):

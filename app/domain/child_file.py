@@ -24,6 +24,7 @@ from app.domain.commands import Command, ContentCommand, RecomputeDeadlines
 from app.domain.opening import desk_unless, is_about, recipients
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.sight import office_of
 from app.domain.terms import Agency, Grade, Rung
 
 PREFIX = "file-"
@@ -158,6 +159,8 @@ class Change(Frozen):
     number: int
     field: FileField
     persons: tuple[str, ...]
+    office: str = ""
+    """Of whoever entered it."""
     at: datetime
     steps: tuple[Agency, ...]
     done: int = 0
@@ -181,6 +184,7 @@ class Value(Frozen):
 
     version: int
     by: str
+    office: str = ""
     at: datetime
 
 
@@ -234,7 +238,7 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
         if not isinstance(event, ChangeEntered):
             return _linked(before, event)
         entered = Change(
-            number=before.version + 1, field=event.field, persons=_persons(event), at=event.at, steps=event.steps,
+            number=before.version + 1, field=event.field, persons=_persons(event), office=event.office, at=event.at, steps=event.steps,
             desk=event.desk, clock=event.clock, moves_to=event.moves_to, community=event.community,
             of_street=event.division if event.community else None, registration=event.registration, other=event.other,
         )  # fmt: skip
@@ -251,7 +255,7 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
             )
             update["waiting"] = _with(file, moved)
         case ChangePassed():
-            value = Value(version=change.number, by=change.persons[0], at=event.at)
+            value = Value(version=change.number, by=change.persons[0], office=change.office, at=event.at)
             update["waiting"] = _without(file, change)
             update |= (
                 _joined(file, event) if change.field in LINKS else {"counts": {**file.counts, change.field: value}}
@@ -311,7 +315,8 @@ def _without(file: ChildFile, gone: Change) -> tuple[Change, ...]:
 
 def decide_file(file: ChildFile | None, command: Command, policy: Policy, now: datetime) -> tuple[FileEvent, ...]:
     """The events of a command; raises Refused and changes nothing when the rules say no."""
-    head = {"at": now, "by": command.by.person_id, "behalf": command.by.acting_for}
+    by = command.by
+    head = {"at": now, "by": by.person_id, "behalf": by.acting_for, "office": office_of(by)}
     start = {**head, "policy": policy.version}
     match command:
         case EnterChange():
@@ -363,7 +368,7 @@ def _entered(
         )
     counts = file.counts.get(field) if file else None
     if command.seen is not None and command.seen != (counts.version if counts else 0):
-        told = counts.model_dump(mode="json") if counts else {"version": 0}
+        told = counts.model_dump(mode="json", exclude={"office"}) if counts else {"version": 0}
         raise Refused(RefusalCode.VALUE_CHANGED, field=field.value, **told)
     path = policy.change_path(field)
     division = file.division if file else command.division

@@ -16,6 +16,7 @@ from app.domain.entitlement import Held
 from app.domain.facts import ChildSeen, FactsSeen, Relation, ReportFacts
 from app.domain.policy import SENTENCED, Frozen
 from app.domain.progress import Child, State
+from app.domain.sight import Actor, by_own_hand
 from app.domain.terms import Agency, CloseReason, Grade, Safety, Stage
 from app.domain.visit import VisitRecorded, counted_from
 from app.domain.watch import Watch, watch_id
@@ -29,6 +30,7 @@ class Entry(Frozen):
     value: JsonValue
     version: int = 0
     by: str | None = None
+    office: str = ""
     at: datetime
 
 
@@ -123,6 +125,18 @@ class ChildRecord(Frozen):
     """Other files about this child, which stand as they are and are read where this one is silent."""
     kept_back: tuple[FileField, ...] = ()
     """Fields that the reader's body is not told (app/domain/compartment.py)."""
+    own: tuple[FileField, ...] = ()
+    """Fields whose value the reader or their office entered."""
+
+    def read_by(self, who: Actor) -> "ChildRecord":
+        """As this person may read it."""
+        record = self.told(who.agency)
+        files = [one.file for one in reversed((self, *self.joined)) if one.file]
+        counts = {
+            field: value for file in files for field, value in file.counts.items() if field not in record.kept_back
+        }
+        own = tuple(field for field, value in counts.items() if by_own_hand(who, value.by, value.office))
+        return record.model_copy(update={"own": own})
 
     def told(self, agency: Agency) -> "ChildRecord":
         """As this body may read it; of a child whose place is kept back, the visits without their words."""
@@ -338,7 +352,7 @@ def _field(record: ChildRecord, field: FileField) -> dict[str, Any] | None:
     if entry is None and waiting is None:
         return None
     said: dict[str, Any] = {"zh": field.zh, "en": field.en, "value": None, "version": 0, "by": None, "at": None}
-    said |= entry.model_dump(mode="json") if entry else {}
+    said |= entry.model_dump(mode="json", exclude={"office"}) if entry else {}
     if waiting:
         said["waiting"] = {
             "change": waiting.number, "value": record.contents[waiting.number].get("value"), "by": waiting.persons[0],

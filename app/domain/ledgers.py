@@ -115,12 +115,15 @@ def lines(rows_of: RowsOf, line: Line) -> Iterator[Line]:
 
 def row(columns: Iterable[str], line: Line, *, masked: bool) -> dict[str, Any]:
     """One row; the pure projector of all ledgers. What has no mask of its own may still be a text that names somebody."""
-    made, mask = {}, Mask(line.record.named if masked else ())
-    for code in columns:
-        column = COLUMNS[code]
-        value = column.of(line)
-        made[code] = (column.mask or mask)(value) if masked and value not in (None, "", []) else value
-    return made
+    made = {code: COLUMNS[code].of(line) for code in columns}
+    if not masked:
+        return made
+    mask = Mask(line.record.named)
+    typed = (
+        Mask([made]) if line.record.own else mask
+    )  # of what the row tells alone: a mask that knew more would answer guesses
+    masks = {code: COLUMNS[code].mask or (typed if code in line.record.own else mask) for code in made}
+    return {code: value if value in (None, "", []) else masks[code](value) for code, value in made.items()}
 
 
 def _field(field: FileField) -> Callable[[Line], Any]:

@@ -14,7 +14,7 @@ from app.domain.opening import desk_of
 from app.domain.policy import Frozen
 from app.domain.procedure import is_step, step_of
 from app.domain.progress import LEFT, Child, Duty, Progress, Referral
-from app.domain.sight import INTAKE_DESK, Actor, CaseSubject, Leg, office_of, scope
+from app.domain.sight import INTAKE_DESK, Actor, CaseSubject, Leg, offices_of, scope
 from app.domain.terms import Agency, Role, Rung
 
 APART: Mapping[Agency, tuple[Agency, ...]] = {
@@ -84,7 +84,8 @@ class Part(Frozen):
     told: Told = Told()
     agency: Agency = Agency.CONF
     persons: tuple[str, ...] = ()
-    office: str = ""
+    offices: tuple[str, ...] = ()
+    knows_reporter: bool = False
     came: frozenset[str] = frozenset()
     """Legs of others in whose place the own ones are, as far as it is told who takes part."""
     settles: bool = False
@@ -132,9 +133,8 @@ class Part(Frozen):
     def event(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """What happened, as far as it is shown; None of what is not."""
         said = self._said(body)
-        if said is None or body["kind"] in OF_OFFICE:
-            return said
-        return {name: value for name, value in said.items() if name != "office"}
+        unsaid = ("knows_reporter", *(() if body["kind"] in OF_OFFICE else ("office",)))
+        return said and {name: value for name, value in said.items() if name not in unsaid}
 
     def _said(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         if self.whole:
@@ -161,12 +161,17 @@ class Part(Frozen):
         return came or (self.settles and kind in OF_PAYING)
 
     def by_own_hand(self, body: Mapping[str, Any]) -> bool:
-        """Whether the person wrote it, or a colleague at the desk where both sit: a mask that knew more would answer their guesses."""
-        return body["by"] in self.persons or bool(self.office and body.get("office") == self.office)
+        """Whether it is read as typed: the person wrote it, or somebody at their office who was told no more of the reporter than they are.
+        A mask that knew more would answer their guesses."""
+        knew_more = body.get("knows_reporter", False) and not self.knows_reporter
+        return body["by"] in self.persons or (self._of_office(body) and not knew_more)
+
+    def _of_office(self, body: Mapping[str, Any]) -> bool:
+        return body.get("office") in self.offices
 
     def _beside_legs(self, body: Mapping[str, Any]) -> bool:
         """Whether the person did it, or a colleague did what colleagues are shown."""
-        return body["by"] in self.persons or (body["kind"] in OF_OFFICE and self.by_own_hand(body))
+        return body["by"] in self.persons or (body["kind"] in OF_OFFICE and self._of_office(body))
 
     def is_own(self, body: Mapping[str, Any]) -> bool:
         """Whether an event is of an own leg or duty."""
@@ -260,7 +265,8 @@ def part_of(actor: Actor, progress: Progress, told: Told, subject: CaseSubject |
         told=told,
         agency=actor.agency,
         persons=actor.persons,
-        office=office_of(actor),
+        offices=offices_of(actor),
+        knows_reporter=not isinstance(may(actor, Action.READ_REPORTER, subject), Deny),
         settles=not isinstance(may(actor, Action.SETTLE_BILL, subject), Deny),
         places=actor.agency in TOLD_PLACE,
     )

@@ -12,7 +12,7 @@ from app.domain.opening import REPLY, SUPERVISED, next_agency, reopen_leg
 from app.domain.policy import Policy
 from app.domain.progress import Progress, Referral, State
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import office_of
+from app.domain.sight import knows_reporters, office_of
 from app.domain.terms import Agency, DeclineReason, Role
 
 HEADS = (Role.DESK_HEAD, Role.AGENCY_HEAD, Role.SUPERVISOR)
@@ -23,7 +23,8 @@ Events = tuple[e.Event, ...]
 
 def signed(by: Actor, now: datetime) -> dict[str, Any]:
     """The head of an event: when, who, at which office, and for whom when a deputy acts."""
-    return {"at": now, "by": by.person_id, "behalf": by.acting_for, "office": office_of(by)}
+    head = {"at": now, "by": by.person_id, "behalf": by.acting_for}
+    return {**head, "office": office_of(by), "knows_reporter": knows_reporters(by)}
 
 
 def open_referral(progress: Progress, referral_id: str) -> Referral:

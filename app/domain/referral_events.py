@@ -27,10 +27,11 @@ class Fact(Frozen):
 
 
 class CaseFact(Fact):
-    """The same in a case, of which reports alone name no office: the unit, else the desk, where a member of staff did it, whose colleagues
-    read its text as typed. Empty of others, and before it was kept."""
+    """The same in a case, of which reports alone name no office: the unit, else the desk, of whoever did it, whose colleagues read its text
+    as typed, but for those who are not told who reported where the author may be. Empty of others, and before it was kept."""
 
     office: str = ""
+    knows_reporter: bool = False
 
 
 class ReferralOpened(CaseFact):

@@ -218,7 +218,7 @@ def divisions(actor: Actor) -> tuple[str, ...]:
 def registers_pupils(actor: Actor) -> bool:
     """Whether the actor enters the pupils whom the screening of a school or kindergarten has found (R048, R049)."""
     is_school = actor.agency is Agency.SCHOOL and actor.unit is not None
-    return is_school and actor.scopes is None and actor.has(Role.REPORTER) and not actor.has(*ADMINS)
+    return is_school and actor.has(Role.REPORTER) and not actor.has(*ADMINS)
 
 
 def may_register(actor: Actor) -> bool:
@@ -228,9 +228,33 @@ def may_register(actor: Actor) -> bool:
 
 
 def office_of(actor: Actor) -> str:
-    """Whose colleagues read as typed what the actor wrote in a case, and are shown the notes beside any leg: the unit, else the desk; of
-    who is no staff, such as a reporter, nobody."""
-    return (actor.unit or actor.desk) if actor.has(*STAFF) else ""
+    """Whose colleagues read as typed what the actor wrote: the unit, else the desk; of the one system of all streets or committees, the
+    agency. Of who is neither staff nor a system, such as a reporter, nobody."""
+    if not actor.has(*STAFF, Role.MACHINE):
+        return ""
+    return actor.agency.value if _speaks_for_all(actor) else actor.unit or actor.desk
+
+
+def offices_of(actor: Actor) -> tuple[str, ...]:
+    """The offices whose words the actor reads as typed, and whose notes beside any leg they are shown; a system reads no texts."""
+    systems = (actor.agency.value,) if actor.agency.is_territorial else ()
+    return (office_of(actor), *systems) if actor.has(*STAFF) else ()
+
+
+def knows_reporters(actor: Actor) -> bool:
+    """Whether the actor may have been told who reported: then a mask answers no guess, and colleagues who are not told read it masked."""
+    at_intake = actor.desk == INTAKE_DESK and actor.has(Role.OFFICER, Role.DESK_HEAD, Role.MACHINE)
+    return at_intake or (actor.agency is Agency.CIVIL and actor.has(Role.SUPERVISOR))
+
+
+def reads_with(actor: Actor) -> str:
+    """The office whose people read as typed what the actor gives as a reason, which others read without who reported."""
+    return "" if knows_reporters(actor) else office_of(actor)
+
+
+def by_own_hand(reader: Actor, author: str | None, office: str | None) -> bool:
+    """Whether the reader or their office wrote it: a mask that knew more than they do would answer their guesses of names."""
+    return author in reader.persons or office in offices_of(reader)
 
 
 def _desks(actor: Actor) -> tuple[str, ...]:
@@ -244,8 +268,13 @@ def _agencies(actor: Actor) -> tuple[Agency, ...]:
     whole = actor.has(Role.AGENCY_HEAD, Role.SUPERVISOR) and not actor.agency.is_territorial
     whole = whole or (actor.agency is Agency.PROC and actor.has(Role.PROCURATOR))
     whole = whole or (actor.agency is Agency.COMMITTEE and actor.has(*STAFF))
-    whole = whole or (actor.agency.is_territorial and actor.has(Role.MACHINE) and not _is_of_one_street(actor))
+    whole = whole or _speaks_for_all(actor)
     return (actor.agency,) if whole and actor.sees_cases else ()
+
+
+def _speaks_for_all(actor: Actor) -> bool:
+    """The one system of all streets, or of all committees."""
+    return actor.agency.is_territorial and actor.has(Role.MACHINE) and not _is_of_one_street(actor)
 
 
 def _is_of_one_street(actor: Actor) -> bool:

@@ -194,3 +194,20 @@ async def test_a_system_says_how_a_step_ended_or_is_told_which_outcomes_there_ar
     back = {"outcome": "back_already", "record": {"back_on": "2026-03-02"}}
     said = await system.says(case, leg, "complete", **back)
     assert said.json()["events"][:2] == ["outcome_recorded", "referral_completed"]
+
+
+async def test_what_an_agencys_system_sends_the_desk_reads_as_it_was_sent(api, systems):
+    """Else whoever holds its secret tries names through it, and a colleague at the desk sees which are masked."""
+    kin, tried = "欧阳长林", "核对：赫连守信、张三丰、欧阳长林、李四光"
+    filed = await api.report(
+        children=[{"residence_division": "110106101", "school_stage": "primary"}], family=[{"name": kin, "relation": "父"}],
+        reporter={"class": "committee", "name": "赫连守信"},
+    )  # fmt: skip
+    case = filed["case_id"]
+    for agency, reader in (("EDU", "edu.officer.1"), ("STREET", "street-110106101.officer.1")):
+        taken = await System(api, agency).says(case, await api.leg(case, agency), "accept", note=tried)
+        assert taken.status_code == 200, taken.text
+        said = [row.get("note") for row in (await api.get(reader, f"/v1/cases/{case}/timeline")).json()]
+        assert tried in said, reader
+    others = (await api.get("civil.officer.1", f"/v1/cases/{case}/timeline")).text
+    assert ("赫连守信" in others, kin in others) == (False, False), "to all others it is masked as before"

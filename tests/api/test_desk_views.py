@@ -19,6 +19,20 @@ CHILD = {
 }
 
 
+async def test_whoever_filed_one_of_two_reports_finds_no_name_of_the_other_in_it(api):
+    """Beside the other it was cleared of all that both cases know: a list of names in a report was answered."""
+    kin, reporter = "欧阳长林", "赫连守信"
+    told = {"children": [CHILD], "family": [{"name": kin, "relation": "父"}]}
+    first = (await api.report(**told, reporter={"class": "committee", "name": reporter}))["case_id"]
+    tried = f"核对：{reporter}、张三丰、{kin}、李四光"
+    again = await api.report(person="civil.officer.1", children=[CHILD], narrative=tried)
+    for person, is_typed in (("civil.officer.1", True), ("civil.officer.2", True), ("conf.supervisor.1", False)):
+        both = await api.get(person, f"/v1/cases/{again['case_id']}/suggestions/{first}")
+        assert both.status_code == 200, both.text
+        said = both.json()["here"]["narrative"]
+        assert (said == tried, reporter in said, kin in said) == (is_typed,) * 3, person
+
+
 @pytest.fixture(scope="module")
 async def pair(api):
     """Two reports about one child, the second with the name as it sounds."""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.api import emergency
 from app.db import tables
@@ -89,6 +89,18 @@ async def test_another_desk_judges_it_and_nobody_else(api):
         done = (await api.get(person, f"{PATH}?waiting=false&limit=200")).json()["items"]
         shown = next(one for one in done if one["id"] == read)
         assert (shown["review_note"] == tried, "宗政报告" in shown["note"]) == (is_own, False), "whose words they are"
+    roles = "/v1/people/conf.officer.1/roles"
+    assert (await api.post("security.1", roles, {"roles": ["supervisor"]})).status_code == 204
+    try:
+        for office, is_typed in (("CONF", True), (None, False)):  # of before the office was kept
+            async with api.service.engine.begin() as conn:
+                row = update(tables.emergency_reads).where(tables.emergency_reads.c.id == read)
+                assert (await conn.execute(row.values(review_office=office))).rowcount == 1
+            done = (await api.get("conf.officer.1", f"{PATH}?waiting=false&limit=200")).json()["items"]
+            shown = next(one for one in done if one["id"] == read)
+            assert (shown["review_note"] == tried, "office" in shown) == (is_typed, False), "as typed for a colleague"
+    finally:
+        assert (await api.post("security.1", roles, {"roles": ["officer"]})).status_code == 204
     is_problem(await api.post(OTHER, path, verdict), 409, "already_done")
     assert read not in (await api.get(JUDGE, f"{PATH}?limit=200")).text
 

@@ -254,8 +254,9 @@ async def test_a_text_that_tries_names_comes_back_as_it_was_typed(api, child):
         assert ["office" in row for row in said] == [row["kind"] == "note_added" for row in said]
         (name,) = [one["name"] for one in (await api.get(who, f"{path}/files")).json() if one["id"] == photo]
         assert [word for word in (REPORTER, KIN, HOME) if word not in name] == [], who
-    history = (await api.get(school, f"/v1/children/{own}/history")).json()
-    assert tried in [row["evidence"] for row in history]
+    for who in (school, "edu.head.1"):
+        history = (await api.get(who, f"/v1/children/{own}/history")).json()
+        assert tried in [row["evidence"] for row in history], who
     others = (await api.get("police.officer.1", f"{path}/timeline")).text
     assert REPORTER not in others
     assert KIN not in others, "to all others it is masked as before"
@@ -263,3 +264,77 @@ async def test_a_text_that_tries_names_comes_back_as_it_was_typed(api, child):
     assert opened.status_code == 201, opened.text
     mine = (await api.get(school, "/v1/full-views")).json()["items"]
     assert [row["note"] for row in mine if row["id"] == opened.json()["id"]] == [tried]
+
+
+async def test_what_those_wrote_who_are_told_who_reported_is_masked_for_their_colleagues_who_are_not(api, child):
+    """No mask answers a guess of theirs, and as typed it would name the reporter at their desks."""
+    case, _ = child
+    path = f"/v1/cases/{case}"
+    for author, untold, told in (
+        ("civil.supervisor.1", "civil.officer.1", "civil.supervisor.1"),
+        ("police.officer.1", "police.chief.1", "police.officer.2"),
+    ):
+        said, photo = f"{REPORTER}补充{uuid.uuid4().hex[:6]}", await upload(api, author, name=f"{REPORTER}.jpg")
+        noted = await api.post(author, f"{path}/notes", {"note": said, "files": [photo]})
+        assert noted.status_code == 200, noted.text
+        for reader, is_told in ((untold, False), (told, True), (author, True)):
+            line = next(row for row in reversed((await api.get(reader, f"{path}/timeline")).json()) if row.get("note"))
+            files = {one["id"]: one["name"] for one in (await api.get(reader, f"{path}/files")).json()}
+            assert [REPORTER in text for text in (line["note"], files[photo])] == [is_told] * 2, (author, reader)
+            assert "knows_reporter" not in line
+
+
+async def test_a_field_that_tries_names_stands_in_the_file_as_its_office_typed_it(api):
+    """While it waits, and once it counts."""
+    _, own = await known_child(api)
+    school, path, tried = "edu.officer.1", f"/v1/children/{own}", f"示例九小；{KIN}、李四光、{HOME}"
+    entered = await api.post(school, f"{path}/changes", {"field": "school", "value": tried, "evidence": "学籍卡"})
+    assert entered.status_code == 200, entered.text
+    change, desk = entered.json()["change"], entered.json()["waits_for"]
+    readers = ((school, True), ("edu.head.1", True), (COMMITTEE, False))
+    for who, is_typed in readers:
+        waiting = (await api.get(who, path)).json()["fields"]["school"]["waiting"]
+        assert ([waiting["value"] == tried, KIN in waiting["value"]], "office" in waiting) == ([is_typed] * 2, False), (
+            who
+        )
+    while desk:
+        done = await api.post(f"{desk.lower()}.officer.1", f"{path}/changes/{change}/pass", {})
+        assert done.status_code == 200, done.text
+        desk = done.json()["waits_for"]
+    for who, is_typed in readers:
+        said = (await api.get(who, path)).json()["fields"]["school"]
+        assert ([said["value"] == tried, KIN in said["value"]], "office" in said) == ([is_typed] * 2, False), who
+
+
+async def test_a_reason_that_tries_names_is_read_as_typed_by_the_office_that_gave_it(api):
+    """And of before offices were kept by its author alone; of whoever is told who reported, by them alone as well."""
+    case, _ = await known_child(api)
+    lead, tried = (await api.progress(case))["lead"].lower(), f"核对：{REPORTER}、张三丰、{KIN}、李四光"
+    officer, head, other = f"{lead}.officer.1", f"{lead}.head.1", "conf.supervisor.1"
+    proposed = await api.post(
+        officer, "/v1/approvals", {"act": "export", "parameters": {"case": case}, "reason": "verify", "note": tried}
+    )
+    opened = await api.post(officer, f"/v1/cases/{case}/full-view", {"need": "visit", "note": tried})
+    assert (proposed.status_code, opened.status_code) == (201, 201), (proposed.text, opened.text)
+    ids = {"/v1/approvals": proposed.json()["id"], "/v1/full-views": opened.json()["id"]}
+
+    async def note_of(who, path):
+        (note,) = [one["note"] for one in (await api.get(who, path)).json()["items"] if one["id"] == ids[path]]
+        return note
+
+    for path in ids:
+        assert [await note_of(who, path) == tried for who in (officer, head, other)] == [True, True, False], path
+    rejected = await api.post(head, f"/v1/approvals/{proposed.json()['id']}/reject")
+    assert rejected.json()["note"] == tried
+    assert "office" not in rejected.json()
+    async with api.service.engine.begin() as conn:
+        await conn.execute(
+            update(tables.full_views).values(office=None).where(tables.full_views.c.id == ids["/v1/full-views"])
+        )
+    assert [await note_of(who, "/v1/full-views") == tried for who in (officer, head)] == [True, False]
+    named = await api.post("civil.supervisor.1", f"/v1/cases/{case}/full-view", {"need": "visit", "note": tried})
+    ids["/v1/full-views"] = named.json()["id"]
+    told = [REPORTER in await note_of(who, "/v1/full-views") for who in ("civil.supervisor.1", other)]
+    assert told == [True, False]
+    if lead == "civil":
+        assert REPORTER not in await note_of(officer, "/v1/full-views")

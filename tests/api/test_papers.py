@@ -128,6 +128,22 @@ async def test_what_an_office_wrote_without_knowing_who_reported_is_read_in_the_
         assert TEACHER not in printed[-1], who
 
 
+async def test_an_answer_is_printed_as_its_office_typed_it_and_without_the_reporter_for_whoever_else_makes_the_letter(
+    api, printed
+):
+    """Cleared, the letter would answer a guess of whoever typed it; it goes to the reporter, who reads it as typed by the receipt."""
+    filed = await api.report(UNIT, **report(NAME, narrative=SEEN))
+    path, tried = f"/v1/cases/{filed['case_id']}", f"孩子已安全。核对：{TEACHER}、张三丰（示例）、{MOTHER}"
+    for author, said, as_typed in ((CIVIL, tried, (CIVIL, "civil.officer.2")), (SUPERVISOR, f"{TEACHER}：已办结", ())):
+        answered = await api.post(author, f"{path}/answer", {"note": said})
+        assert answered.status_code == 200, answered.text
+        for who in (CIVIL, "civil.officer.2", SUPERVISOR, POLICE):
+            assert (await api.get(who, f"{path}/papers/feedback")).status_code == 200
+            assert (TEACHER in printed[-1]) == (who in as_typed), (author, who)
+        assert (await api.post(None, "/v1/progress/papers/feedback", {"receipt": filed["receipt"]})).status_code == 200
+        assert said in printed[-1]
+
+
 async def test_a_letter_holds_the_packet_of_its_desk_alone(api, case, printed):
     rows = {row["about"]: row for row in (await api.get(SUPERVISOR, f"{case['path']}/papers")).json()
             if row["paper"] == "referral_letter"}  # fmt: skip

@@ -103,6 +103,18 @@ async def test_a_risk_that_a_visit_verified_is_a_report_with_a_police_leg_and_a_
         assert "赵守义" not in str(await view_of(conn, done["report"], knows_reporter=True)), "intake, neither"
 
 
+async def test_a_visitor_who_tries_names_reads_the_report_that_the_visit_made_as_typed(api, watch):
+    """It is cleared of who reported the child before for all but the office that typed it."""
+    tried = "核对：赵守义、张三丰（示例）"
+    done = (await api.post(COMMITTEE, f"/v1/watches/{watch}/visits", FOUND | {"note": tried})).json()
+    async with api.service.engine.begin() as conn:  # as where civil affairs visits in the place of a committee
+        report = update(tables.reports).where(tables.reports.c.case_id == done["report"])
+        assert (await conn.execute(report.values(filed_by="civil.officer.1"))).rowcount == 1
+    for person, is_typed in (("civil.officer.1", True), ("civil.officer.2", True), ("conf.officer.1", False)):
+        said = (await api.get(person, f"/v1/cases/{done['report']}")).json()["content"]["narrative"]
+        assert (said == tried, "赵守义" in said, "张三丰" in said) == (is_typed, is_typed, True), person
+
+
 async def require_untold(api, watch, case):
     """Of a visit that made a report neither the file nor the audit tells who made it, but to the committee, and to who may know reporters."""
     for person, is_told in ((COMMITTEE, True), ("civil.officer.1", False), ("conf.officer.1", False)):

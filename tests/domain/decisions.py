@@ -19,8 +19,9 @@ PLACES = (
     ("COMMITTEE", "COMMITTEE", None, None), ("PROC", "PROC", None, None), ("SW", "SW", None, None), ("HOSPITAL", "HOSPITAL", None, None),
     ("INSURANCE", "INSURANCE", None, None), ("HEALTH", "HEALTH", None, None),
     ("STREET", "STREET", "110106", None), ("COMM", "COMM-110106023", None, None), ("HR", "HR", "110106", None),
+    ("SCHOOL", "SCHOOL", None, "unit-school-1"), ("SCHOOL", "SCHOOL", None, None),
 )  # fmt: skip
-KEYED = ("POLICE", "HOTLINE", "STREET")
+KEYED = ("POLICE", "HOTLINE", "STREET", "COMM")
 """Where systems have keys."""
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -67,11 +68,12 @@ class Decisions(NamedTuple):
         actor = self.sight.Actor
         for agency, desk, division, unit in PLACES:
             here = {"person_id": "me", "agency": Agency(agency), "desk": desk, "division": division, "unit": unit}
+            place = f"{desk} {division or ''} {unit or ''}".strip()
             for role in Role:
-                yield f"{role}@{desk}", actor(roles=(role,), **here)
+                yield f"{role}@{place}", actor(roles=(role,), **here)
             for scopes in ((), *((scope,) for scope in KeyScope), tuple(KeyScope)) if agency in KEYED else ():
-                yield f"key {'+'.join(scopes)}@{desk}", actor(roles=(Role.MACHINE,), scopes=scopes, **here)
-        for agency, desk, division, unit in PLACES[:4]:
+                yield f"key {'+'.join(scopes)}@{place}", actor(roles=(Role.MACHINE,), scopes=scopes, **here)
+        for agency, desk, division, unit in (*PLACES[:4], PLACES[-2]):
             here = {"person_id": "me", "agency": Agency(agency), "desk": desk, "division": division, "unit": unit}
             for admin in (Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR):
                 for other in (
@@ -85,7 +87,8 @@ class Decisions(NamedTuple):
                     yield f"{admin}+{other}@{desk}", actor(roles=(admin, other), **here)
             for role in (Role.OFFICER, Role.DESK_HEAD):
                 yield f"deputy {role}@{desk}", actor(roles=(role,), acting_for="absent", **here)
-                yield f"two accounts {role}@{desk}", actor(roles=(role,), also=("other-account",), **here)
+                others = {"also": ("other-account",), "also_at": ("unit-other",)}
+                yield f"two accounts {role}@{desk}", actor(roles=(role,), **others, **here)
         yield "engine", self.sight.ENGINE
 
     def cases(self) -> Iterator[tuple[str, Any]]:
@@ -117,17 +120,27 @@ class Decisions(NamedTuple):
                 )
 
     def sights(self) -> Iterator[tuple[str, str]]:
-        """For each seat what it keeps and oversees, and under which marks a case may be about it."""
+        """For each seat what it keeps, oversees and registers, under which marks a case may be about it, and whose words it reads as typed."""
         for name, who in self.seats():
             allowed = self.sight.scope(who)
             parts = (self.sight.keeps(who), self.sight.divisions(who), who.marks, allowed.desks, allowed.agencies)
-            signs = "".join(
-                str(int(flag)) for flag in (who.oversees_district, allowed.everything, allowed.at_procuratorate)
-            )
-            yield (
-                f"sight · {name}",
-                " ".join([signs, allowed.reports_of_unit or "-", *(",".join(part) or "-" for part in parts)]),
-            )
+            office = self.sight.office_of(who)
+            words = (("me", None), (None, None), ("somebody", office), ("somebody", who.agency.value))
+            flags = (
+                who.oversees_district, allowed.everything, allowed.at_procuratorate, self.sight.registers_pupils(who),
+                self.sight.may_register(who), self.sight.knows_reporters(who),
+                *(self.sight.is_overseen((), [who], sealed=sealed) for sealed in (False, True)), self.sight.is_overseen(("me",), [who]),
+                *(self.sight.by_own_hand(who, *by) for by in words),
+            )  # fmt: skip
+            signs = "".join(str(int(flag)) for flag in flags)
+            said = [
+                signs,
+                office or "-",
+                self.sight.reads_with(who) or "-",
+                allowed.reports_of_unit or "-",
+                *(",".join(part) or "-" for part in parts),
+            ]
+            yield f"sight · {name}", " ".join(one or "-" for one in said)
 
 
 AS_THEY_STAND = Decisions(sight, access)

@@ -61,7 +61,9 @@ def test_what_the_committee_entered_counts_when_the_street_has_verified_it():
     assert file.refused(cf.PassChange(by=at_desk(COMM, "head", Role.DESK_HEAD), change=change)).code == "not_your_desk"
     file.now += timedelta(hours=1)
     file.passed(change, STREET)
-    assert file.state.counts[FileField.SCHOOL] == cf.Value(version=change, by=at_desk(COMM).person_id, at=file.now)
+    assert file.state.counts[FileField.SCHOOL] == cf.Value(
+        version=change, by=at_desk(COMM).person_id, office=COMM, at=file.now
+    )
     assert (file.state.is_open, cf.next_file_deadline(file.state)) == (False, None)
 
 

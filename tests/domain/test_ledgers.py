@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from app.domain.child_file import ChildFile, Value
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines, row, view
 from app.domain.sheet_columns import layout
 from app.domain.sheets import cells, read_row
 from app.policy.loader import load
+from tests.actors import at_desk
 
 RECORD = ChildRecord(
     child_id="ch-1", division="110106007", reported_at=datetime(2026, 3, 1, tzinfo=UTC), case_id="case-1",
@@ -37,6 +39,17 @@ def test_no_masked_row_names_anybody():
     assert all(secret in str(shown) for secret in SECRETS)
     assert [secret for secret in SECRETS if secret in str(masked)] == []
     assert (masked["name"], masked["guardian_names"], masked["age"]) == ("华*", ["华*"], 9)
+
+
+def test_a_field_that_the_readers_office_wrote_is_cleared_of_what_the_row_tells_alone():
+    """A mask that knew the family and the home would answer guesses of whoever is told of neither."""
+    tried, codes = "示例九小：华小满（化名）、华某（化名）、玉泉营示例路1号", ("name", "school")
+    passed = Value(version=1, by="edu.officer", office="EDU", at=RECORD.reported_at)
+    file = ChildFile(child_id="ch-1", policy="p", division="110106007", version=2, counts={FileField.SCHOOL: passed})
+    record = RECORD.model_copy(update={"file": file, "contents": {1: {"value": tried}}})
+    for who, is_typed in ((at_desk("EDU", "head"), True), (at_desk("SW"), False)):
+        shown = row(codes, LINE._replace(record=record.read_by(who)), masked=True)["school"]
+        assert ("华某" in shown, "示例路" in shown, "小满" in shown) == (is_typed, is_typed, False), who.desk
 
 
 @pytest.mark.parametrize("kind", RowsOf)
