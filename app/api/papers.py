@@ -197,9 +197,8 @@ async def _made(
             given = await answer_to(conn, progress)
             if given is None:
                 raise Problem(404, "paper_not_found", NOT_THERE)
-            if not knows and ours.by_own_hand(
-                given.fact
-            ):  # it goes to the reporter themselves, who is given it as it was typed
+            # it goes to the reporter, who reads it as typed by the receipt: cleared, it would answer a guess of whoever typed it
+            if not knows and ours.by_own_hand(given.fact):
                 return paper_facts.feedback(sheet, lens.over((shown,))(given.text))
             return paper_facts.feedback(sheet, lens(without(given.text, hidden), known))
         case _:

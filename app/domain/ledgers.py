@@ -114,14 +114,13 @@ def lines(rows_of: RowsOf, line: Line) -> Iterator[Line]:
 
 
 def row(columns: Iterable[str], line: Line, *, masked: bool) -> dict[str, Any]:
-    """One row; the pure projector of all ledgers. What has no mask of its own may still be a text that names somebody."""
+    """One row; the pure projector of all ledgers. What has no mask of its own may still be a text that names somebody; one of the reader's own
+    office is cleared of what the row tells alone."""
     made = {code: COLUMNS[code].of(line) for code in columns}
     if not masked:
         return made
     mask = Mask(line.record.named)
-    typed = (
-        Mask([made]) if line.record.own else mask
-    )  # of what the row tells alone: a mask that knew more would answer guesses
+    typed = Mask([made]) if line.record.own else mask
     masks = {code: COLUMNS[code].mask or (typed if code in line.record.own else mask) for code in made}
     return {code: value if value in (None, "", []) else masks[code](value) for code, value in made.items()}
 
