@@ -13,8 +13,10 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import on_record
+from app.db.need import shut
 from app.db.people import actors_of
 from app.db.people import names as names_of
+from app.db.walls import open_door
 from app.domain.access import STAFF
 from app.domain.deputies import may_appoint, may_know_names
 from app.domain.refusals import RefusalCode, Refused
@@ -133,7 +135,7 @@ async def appoint(absence: Absence, conn: Conn, who: Who, shouhu: Shouhu) -> Mad
 
 @router.delete("/deputies/{deputy_row}", status_code=204, operation_id="revoke_deputy")
 async def revoke(deputy_row: int, conn: Conn, who: Who, shouhu: Shouhu) -> None:
-    """By whoever is away or set it; at once."""
+    """By whoever is away or set it; at once, with what the deputy has open in full in that seat."""
     table = tables.deputies
     own = or_(table.c.person_id == who.person_id, table.c.set_by == who.person_id)
     standing = and_(table.c.id == deputy_row, table.c.revoked_at.is_(None), own)
@@ -146,4 +148,7 @@ async def revoke(deputy_row: int, conn: Conn, who: Who, shouhu: Shouhu) -> None:
     done = (await conn.execute(ended)).one_or_none()
     if done is None:
         raise HTTPException(404)
+    view = tables.full_views.c
+    await open_door(conn)
+    await shut(conn, view.person_id == done.deputy_id, view.behalf == done.person_id)
     await on_record(conn, who, "revoke_deputy", done.person_id, [f"deputy:{done.deputy_id}"[:40]], children=[])

@@ -58,7 +58,8 @@ FULL_VIEW = "full_view:"
 """How the reason begins of whoever said why names are needed in full."""
 OPEN_VIEW = f"""
     select '{FULL_VIEW}' || v.reason from full_views v
-    where v.person_id = :person and v.stream_id = :view_of and v.until > clock_timestamp() order by v.opened_at desc limit 1
+    where v.person_id = :person and v.behalf is not distinct from :behalf and v.stream_id = :view_of and v.until > clock_timestamp()
+    order by v.opened_at desc limit 1
 """
 READ = f"""
     with theirs as materialized (select {{shown}} from children where case_id = :stream)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,20 +18,32 @@ from app.domain.masking import VIEW_LASTS, Need
 from app.domain.sight import reads_with
 from app.domain.terms import Agency, Role
 
-view = tables.full_views.c
+view, deputies = tables.full_views.c, tables.deputies.c
 
 
 async def opened(conn: AsyncConnection, who: Actor, stream_id: str) -> str | None:
     """The reason of the full view that this person has open on this stream; None while names are masked for them."""
-    mine = (view.person_id == who.person_id, view.stream_id == stream_id, view.until > func.clock_timestamp())
-    query = select(view.reason).where(*mine).order_by(view.opened_at.desc()).limit(1)
+    query = select(view.reason).where(_open_to(who), view.stream_id == stream_id)
+    query = query.order_by(view.opened_at.desc()).limit(1)
     return (await conn.execute(query)).scalar_one_or_none()
 
 
 async def open_on(conn: AsyncConnection, who: Actor, streams: Sequence[str]) -> set[str]:
     """Of these streams those on which this person has a full view open."""
-    mine = (view.person_id == who.person_id, view.stream_id.in_(streams), view.until > func.clock_timestamp())
-    return {*(await conn.execute(select(view.stream_id).where(*mine))).scalars()}
+    query = select(view.stream_id).where(_open_to(who), view.stream_id.in_(streams))
+    return {*(await conn.execute(query)).scalars()}
+
+
+def _open_to(who: Actor) -> ColumnElement[bool]:
+    """In the seat in which they sit, the own or a lent one: in another they say why once more."""
+    seat = and_(view.person_id == who.person_id, view.behalf.is_not_distinct_from(who.acting_for))
+    return and_(seat, view.until > func.clock_timestamp())
+
+
+async def shut(conn: AsyncConnection, *of: ColumnElement[bool]) -> None:
+    """What is open ends now, of these."""
+    still = update(tables.full_views).where(view.until > func.clock_timestamp(), *of)
+    await conn.execute(still.values(until=func.clock_timestamp()))
 
 
 async def open_view(
@@ -42,10 +54,12 @@ async def open_view(
     await open_door(conn)
     await before_reading(conn, who, "open_full_view", stream_id, fields, children=children, why=f"{FULL_VIEW}{need}")
     now = func.clock_timestamp()
+    lent = (deputies.person_id == who.acting_for, deputies.deputy_id == who.person_id, deputies.revoked_at.is_(None))
+    given_back = select(func.max(deputies.until_at)).where(*lent, deputies.from_at <= now, deputies.until_at > now)
     row = {
         "id": f"view-{uuid.uuid4().hex}", "person_id": who.person_id, "behalf": who.acting_for, "agency": who.agency.value,
         "desk": who.desk, "stream_id": stream_id, "case_id": case_id, "reason": need.value, "note": note, "office": reads_with(who),
-        "fields": list(fields), "opened_at": now, "until": now + VIEW_LASTS,
+        "fields": list(fields), "opened_at": now, "until": func.least(now + VIEW_LASTS, given_back.scalar_subquery()),
     }  # fmt: skip
     stored = await sealed_row(conn, tables.full_views, row)
     made = (

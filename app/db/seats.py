@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, insert, select, update
+from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.account_tables import accounts, identities, sessions
+from app.db.need import shut
 from app.domain.terms import Role
 
 people, desks, deputies = tables.people.c, tables.desks.c, tables.deputies.c
@@ -60,11 +61,10 @@ async def add(conn: AsyncConnection, row: dict[str, Any]) -> None:
 
 
 async def change(conn: AsyncConnection, person_id: str, **values: Any) -> None:
-    """Other values of a person's row. What they had open in full was open for the seat: who comes back to it says why once more."""
+    """Other values of a person's row. What was open in full was open for the seat, to a deputy too: who comes back to it says why once more."""
     await conn.execute(update(tables.people).where(people.id == person_id).values(values))
     view = tables.full_views.c
-    theirs = update(tables.full_views).where(view.person_id == person_id, view.until > func.clock_timestamp())
-    await conn.execute(theirs.values(until=func.clock_timestamp()))
+    await shut(conn, or_(view.person_id == person_id, view.behalf == person_id))
 
 
 async def let_go(conn: AsyncConnection, person_id: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text, update
@@ -158,6 +159,37 @@ async def test_a_full_view_ends_with_the_roles_for_which_it_was_opened_and_does_
         assert (await api.post("security.1", roles, {"roles": ["officer"]})).status_code == 204
     again = await api.get("civil.officer.1", path)
     assert (again.status_code, NAME in again.text) == (200, False)
+
+
+async def test_a_full_view_ends_with_the_loan_of_the_seat_in_which_it_was_opened(api, child):
+    path, (absent, deputy) = f"/v1/cases/{child[0]}", ("police.officer.1", "police.officer.2")
+    seat = {"X-Acting-For": absent}
+
+    async def lent(**ends):
+        now = datetime.now(UTC)
+        of = {"person_id": absent, "deputy_id": deputy, "from_at": (now - timedelta(hours=1)).isoformat()}
+        made = await api.post(absent, "/v1/deputies", of | {"until_at": (now + timedelta(**ends)).isoformat()})
+        assert made.status_code == 201, made.text
+        return f"/v1/deputies/{made.json()['id']}"
+
+    async def is_open(headers=None):
+        return NAME in (await api.get(deputy, path, headers=headers)).text
+
+    first = await lent(hours=1)
+    assert (await api.post(deputy, f"{path}/full-view", WHY, seat)).status_code == 201
+    assert (await is_open(seat), await is_open()) == (True, False), "what is open in a lent seat is masked in the own"
+    assert (await api.http.delete(first, headers=api._headers(absent, None))).status_code == 204
+    short = await lent(minutes=2)
+    assert not await is_open(seat), "given back and lent again"
+    opened = (await api.post(deputy, f"{path}/full-view", WHY, seat)).json()
+    assert datetime.fromisoformat(opened["until"]) <= datetime.now(UTC) + timedelta(minutes=2)
+    assert (await api.post("security.1", f"/v1/people/{absent}/roles", {"roles": []})).status_code == 204
+    assert (await api.post("security.1", f"/v1/people/{absent}/roles", {"roles": ["officer"]})).status_code == 204
+    assert not await is_open(seat), "whose seat it was has had another in between"
+    assert (await api.http.delete(short, headers=api._headers(absent, None))).status_code == 204
+    assert (await api.post(deputy, f"{path}/full-view", WHY)).status_code == 201
+    assert await is_open()
+    await shut(api)
 
 
 async def test_a_desk_sees_in_full_what_the_row_of_its_leg_tells_and_nothing_more(api):
