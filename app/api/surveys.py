@@ -139,7 +139,8 @@ async def results(
     survey: str, conn: Conn, who: Who, shouhu: Shouhu, first: date | None = None, last: date | None = None
 ) -> Results:
     """For those who oversee the district and whom they show it to. By whole quarters that are over, those in which the two days lie and
-    all between; one in which few have answered is told with the next: the difference between two results would tell of these few else."""
+    all between; one in which few have answered is told with the next, and so are its marks where few gave one of them: the difference
+    between two results would tell of these few else."""
     _require(who)
     spec, smallest = await _survey(conn, shouhu, survey), (await _rules(conn, shouhu)).figures.smallest_shown
     quarters = await surveys.answers_of(conn, survey, day_of(shouhu.ledger.clock()))

@@ -1,14 +1,13 @@
 """The public's satisfaction, 社会公众满意度调查: one-time codes, answers that hang on nobody, and results without small numbers."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from app.domain.small_numbers import suppressed
 from app.domain.working_time import Value
 
 MARKS = (1, 2, 3, 4, 5)
@@ -51,7 +50,7 @@ class SurveySpec(Value):
 
 
 class Result(Value):
-    """How a question was answered; where few have answered it, neither marks nor mean are told."""
+    """How a question was answered. Where few gave one of the marks, marks and mean wait, so they may be of fewer than have answered."""
 
     code: str
     zh: str
@@ -77,28 +76,39 @@ def results_of(
 
 
 def _result(question: Question, quarters: Quarters, smallest: int, first: date, last: date) -> Result:
-    spans = _spans(question.code, quarters, smallest)
-    marks = sum((span.marks for span in spans if first <= span.first and span.last <= last), Counter[int]())
-    counts = {str(mark): marks[mark] for mark in MARKS}
+    def inside(spans: Iterable[Span]) -> Counter[int]:
+        return sum((span.marks for span in spans if first <= span.first and span.last <= last), Counter[int]())
+
+    spans = [*_spans(question.code, quarters, smallest)]
+    answered, marks = inside(spans).total(), inside(_together(spans, smallest))
     asked = (answer for quarter, answers in quarters.items() if first <= quarter <= last for answer in answers)
-    enough = bool(marks)
-    waits = not enough and any(question.code in answer for answer in asked)
-    shown = dict.fromkeys(counts) if waits else suppressed({question.code: counts}, smallest)[question.code]
-    told = enough and None not in shown.values()
-    mean = sum(mark * count for mark, count in marks.items()) / marks.total() if told else None
+    waits = any(question.code in answer for answer in asked)
+    told = marks or not waits
+    mean = sum(mark * count for mark, count in marks.items()) / marks.total() if marks else None
     return Result(
-        **question.model_dump(), answered=None if waits else marks.total(), marks=shown,
-        mean=None if mean is None else round(mean, 2),
+        **question.model_dump(), answered=answered or (None if waits else 0),
+        marks={str(mark): marks[mark] if told else None for mark in MARKS}, mean=None if mean is None else round(mean, 2),
     )  # fmt: skip
 
 
 def _spans(code: str, quarters: Quarters, smallest: int) -> Iterator[Span]:
     """A quarter in which few have answered is told with those after it, once they are enough. So a span never changes, and no difference
     between two results, of other quarters or of another day, is of fewer people."""
+    said = ((one, Counter(answer[code] for answer in quarters[one] if code in answer)) for one in sorted(quarters))
+    return _once((Span(one, one, marks) for one, marks in said if marks), lambda marks: marks.total() >= smallest)
+
+
+def _together(spans: Iterable[Span], smallest: int) -> Iterator[Span]:
+    """The marks of a span in which few gave one of them are told with those of the next, once none is given by few: of a sum of such
+    spans no other sum takes away all but a few."""
+    return _once(spans, lambda marks: all(count >= smallest for count in marks.values()))
+
+
+def _once(spans: Iterable[Span], enough: Callable[[Counter[int]], bool]) -> Iterator[Span]:
+    """Each with those after it until they are enough; what is left of them waits."""
     first, marks = None, Counter[int]()
-    for quarter in sorted(quarters):
-        said = Counter(answer[code] for answer in quarters[quarter] if code in answer)
-        first, marks = (first or quarter if said else first), marks + said
-        if first and marks.total() >= smallest:
-            yield Span(first, quarter, marks)
+    for span in spans:
+        first, marks = first or span.first, marks + span.marks
+        if enough(marks):
+            yield Span(first, span.last, marks)
             first, marks = None, Counter[int]()
