@@ -17,7 +17,7 @@ from app.db.service import Service
 from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.disclosure import Told, as_known
-from app.domain.events import event_adapter
+from app.domain.events import KeptOutByLink, event_adapter
 from app.domain.facts import ReportFacts
 from app.domain.masking import EARLIER, hidden_from, texts_without, without
 from app.domain.own_part import Part, part_of
@@ -32,9 +32,9 @@ from app.policy.explanation import Explained, as_told, explain, versions_of
 
 NOT_NAMED = REPORTER
 """Instead of the account and the unit of whoever filed the report."""
-HIDDEN = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks")
+HIDDEN = ("accept", "finish", "supply", "clock", "steps", "duties", "clocks", "named")
 """Parts of events that are no news to a person."""
-ABOUT = ("about", "about_by_link")
+ABOUT, BY_LINK = ("about", "about_by_link"), KeptOutByLink.model_fields["kind"].default
 """Of a case and of its events: whom it is about."""
 NOTES = "notes"
 """The field of the audit for the texts that came with events."""
@@ -122,10 +122,11 @@ class Reading:
         """What makes the same, once all that it needs is on record and read."""
         rules, part, knows_reporter = await self.rules(), await self.part(), self.may(Action.READ_REPORTER)
         content = await self._content_shown(beside, knows_reporter, named=reporter and knows_reporter)
-        behind = await self._behind()
+        untold = await self._untold()
+        named = [one for row in await self._recorded() for one in row["body"].get("named", ())] if untold else ()
 
         def file() -> dict[str, Any]:
-            progress, header = self.progress, without_those(behind, part.header(self.progress))
+            progress, header = self.progress, without_those(untold.difference(named), part.header(self.progress))
             return {
                 "id": progress.case_id,
                 "case_no": self.case_no,
@@ -167,20 +168,23 @@ class Reading:
 
         return shown
 
-    async def _behind(self) -> set[str]:
-        """Who is kept out of the case with an account that it is about, and is not named to whoever reads it."""
-        return await behind_accounts(self.conn, self.progress.about) if self.progress.about else set()
+    async def _untold(self) -> set[str]:
+        """Whom the case is kept from and nobody is told of, unless they were named in it: who stands behind an account that is named,
+        and whom linked cases are about, for what comes with a link would say the same."""
+        about = self.progress.about
+        return {*self.progress.about_by_link, *await behind_accounts(self.conn, about)} if about else set()
 
     async def timeline(self, own: str | None = None) -> list[dict[str, Any]]:
         """Who did what, when, by which clause; every rung with its planned instant and its recipients. `own` stands where the own office
         wrote something."""
         knows_reporter, rows, part = self.may(Action.READ_REPORTER), [], await self.part()
-        note_of, events, behind = await self._notes(knows_reporter, own), await self._happened(), await self._behind()
+        note_of, events, untold = await self._notes(knows_reporter, own), await self._happened(), await self._untold()
         for whole, note in events:
             body = part.event(whole)
             if body is None:
                 continue
-            told = without_those(behind, body)
+            by_link = whole["about"] if whole["kind"] == BY_LINK else ()
+            told = without_those({*untold.difference(whole.get("named", ())), *by_link}, body)
             said = {name: value for name, value in told.items() if name not in HIDDEN or isinstance(value, str)}
             if said["kind"] == "report_filed" and not knows_reporter:
                 said |= {"by": NOT_NAMED, "behalf": None} | ({"reporter_unit": NOT_NAMED} if part.whole else {})
@@ -294,9 +298,9 @@ async def reading(conn: AsyncConnection, who: Actor, shouhu: Service, case_id: s
     return one
 
 
-def without_those(behind: Collection[str], told: Mapping[str, Any]) -> dict[str, Any]:
+def without_those(untold: Collection[str], told: Mapping[str, Any]) -> dict[str, Any]:
     """The same without these among those whom it is about."""
     return {
-        name: [one for one in value if one not in behind] if name in ABOUT and isinstance(value, list) else value
+        name: [one for one in value if one not in untold] if name in ABOUT and isinstance(value, list) else value
         for name, value in told.items()
     }

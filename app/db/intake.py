@@ -98,7 +98,9 @@ async def file(
         tables.submissions: [submitted] if key else [],
     }
     about = await kept_out(conn, submission.about, sealed=sealed) if submission.about else ()
-    command = c.FileReport(by=actor, facts=facts, unit=unit, watch=watch, about=about, files=submission.files)
+    command = c.FileReport(
+        by=actor, facts=facts, unit=unit, watch=watch, about=about, named=submission.about, files=submission.files
+    )
     await ledger.file(conn, case_id, command, now=now, content=content, rules=rules)
     for other in sorted(hidden):
         with suppress(Refused):  # closed, or linked, at this moment

@@ -301,7 +301,7 @@ class Ledger(Rules):
                     for parted in (primary, after.case_id):
                         await keep_apart(self, conn, parted, now)
                 case e.ConflictDeclared():
-                    await keep_apart(self, conn, after.case_id, now)
+                    await keep_apart(self, conn, after.case_id, now, declared=True)
                     await away(self, conn, await behind(conn, after.case_id), now)
                 case e.KeptOutByLink():
                     await away(self, conn, await behind(conn, after.case_id), now)

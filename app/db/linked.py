@@ -58,15 +58,19 @@ async def _family(conn: AsyncConnection, named: Sequence[str]) -> set[str]:
     )
 
 
-async def keep_apart(ledger: "Ledger", conn: AsyncConnection, case_id: str, now: datetime) -> None:
+async def keep_apart(
+    ledger: "Ledger", conn: AsyncConnection, case_id: str, now: datetime, *, declared: bool = False
+) -> None:
     """Each of the cases that this one is linked to, and itself, are kept from whom the others are about, and from nobody else besides
-    its own: a case would name the other to them, and they would work on it. Raises Refused."""
+    its own: a case would name the other to them, and they would work on it. Raises Refused. What was `declared` in this one is on record
+    in the others, new to them or not: else the number of their events would say whether it was."""
     head = select(func.coalesce(case.linked_to, case.id)).where(case.id == case_id).scalar_subquery()
     stored = select(case.progress).where(or_(case.id == head, case.linked_to == head)).order_by(case.id)
     family = [Progress.model_validate(one) for one in (await conn.execute(stored)).scalars()]
     out = kept_out({one.case_id: one.own_about for one in family})
     for one in family:
-        if (wanted := out[one.case_id]) != one.about_by_link:
+        told = declared and one.case_id != case_id
+        if (wanted := out[one.case_id]) != one.about_by_link or told:
             await require_overseen(conn, one.about, (*one.own_about, *wanted))
             await ledger.record(conn, one.case_id, c.KeepOut(by=ENGINE, about=wanted), now=now)
 

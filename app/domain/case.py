@@ -107,6 +107,7 @@ def file_report(case_id: str, command: c.FileReport, policy: Policy, now: dateti
         rows=triage.rows,
         watch=command.watch,
         about=(*command.about, *outside(triage.sealed_for)),
+        named=command.named,
         sealed_for=triage.sealed_for,
     )
     return with_consequences(None, (filed,), policy, now)
@@ -189,10 +190,10 @@ def _add_note(progress: Progress, command: c.AddNote, policy: Policy, now: datet
 def _declare_conflict(
     progress: Progress, command: c.DeclareConflict, policy: Policy, now: datetime
 ) -> tuple[e.Event, ...]:
-    new = tuple(one for one in dict.fromkeys((*command.about, *command.staff_of)) if one not in progress.own_about)
-    if not new:
-        raise Refused(RefusalCode.ALREADY_DONE)
-    return (e.ConflictDeclared(**signed(command.by, now), about=new, is_own=command.by == ENGINE),)
+    """What was declared before is on record once more: any other answer would say which unit is kept out with an account."""
+    by_service, about = command.by == ENGINE, tuple(dict.fromkeys((*command.about, *command.staff_of)))
+    named = () if by_service else command.about
+    return (e.ConflictDeclared(**signed(command.by, now), about=about, named=named, is_own=by_service),)
 
 
 def _keep_out(progress: Progress, command: c.KeepOut, policy: Policy, now: datetime) -> tuple[e.Event, ...]:

@@ -59,6 +59,7 @@ class FileReport(Command):
     unit: str
     watch: str | None = None
     about: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 class MeetDuty(Command):

@@ -90,6 +90,8 @@ class ReportFiled(Fact):
     watch: str | None = None
     about: tuple[str, ...] = ()
     """Units, desks, agencies and persons whom the report is about, and those outside of a sealed case; none of them learns of it."""
+    named: tuple[str, ...] = ()
+    """Those of them whom the report names itself; with the others somebody works, or reports."""
     sealed_for: tuple[Agency, ...] = ()
 
 
@@ -300,6 +302,8 @@ class ConflictDeclared(CaseFact):
 
     kind: Literal["conflict_declared"] = "conflict_declared"
     about: tuple[str, ...]
+    named: tuple[str, ...] = ()
+    """Those of them whom a person declared; with the others somebody works, or reports."""
     is_own: bool = False
     """Said by the service itself, and not for a link, as it did before links had a fact of their own."""
 

@@ -122,8 +122,6 @@ async def test_once_declared_the_very_next_request_of_those_concerned_is_answere
     assert not await found(api, "edu.officer.1", case)
     is_problem(await api.post("edu.officer.1", f"/v1/cases/{case}/notes", {"note": "x"}), 404, "case_not_found")
     assert (await api.get("edu.head.1", "/v1/statistics/on-time")).json() == rates
-    again = await api.post("civil.supervisor.1", f"/v1/cases/{case}/conflict", {"about": ["EDU"]})
-    is_problem(again, 409, "already_done")
     assert await found(api, "police.officer.1", case)
 
 
@@ -179,6 +177,30 @@ async def test_of_an_account_that_reports_for_a_unit_nobody_is_told_the_unit_tha
     for path in ("", "/timeline"):
         said = (await api.get("civil.supervisor.1", f"/v1/cases/{one}{path}")).text
         assert (who in said, unit in said) == (True, False), path
+
+
+@pytest.mark.parametrize("account_first", [True, False])
+async def test_whoever_names_units_one_by_one_is_told_of_none_that_it_stands_behind_an_account(api, account_first):
+    """Neither by what is answered, nor by what is shown from then on, also where a linked case names them."""
+    account, told, by = "kindergarten.reporter.1", [], "civil.supervisor.1"
+    for unit in ("unit-kindergarten-1", "unit-school-1"):
+        case, linked = await a_report(api), await a_report(api)
+        assert (await api.post(by, f"/v1/cases/{linked}/link", {"primary": case})).status_code == 200
+        said = []
+        for one in (account, unit, unit) if account_first else (unit, account):
+            answer = await api.post(by, f"/v1/cases/{case}/conflict", {"about": [one]})
+            said.append((answer.status_code, answer.json().get("version"), answer.json().get("events")))
+        for path in (f"/v1/cases/{one}{end}" for one in (case, linked) for end in ("", "/timeline")):
+            said.append(told_of_whom((await api.get(by, path)).json()))
+        told.append(str(said).replace(unit, "UNIT"))
+    assert told[0] == told[1]
+    assert "UNIT" in told[0]
+
+
+def told_of_whom(shown):
+    """Of a case, or of what happened in it."""
+    of = [shown["progress"]] if isinstance(shown, dict) else shown
+    return [[one.get(name) for name in ("kind", "about", "about_by_link", "named", "version")] for one in of]
 
 
 async def named_alone(conn, case_id, unit, desk):
