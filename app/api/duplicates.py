@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select, true
 
+from app.api import patience
 from app.api.answers import ETAG
 from app.api.child_changes import FileAnswer, perform
 from app.api.children import in_sight, rules_of, sighted
@@ -115,13 +116,15 @@ async def files_like(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Fil
     ids = [other.child_id for other in found.here]
     fields = ["name", "birth_date", "id_no", "family"]
     await audit_read(conn, who, "compare_children", f"file-{one}", fields, children=[one, *ids])
+    gave = patience.numbers_given_by(who, *await records_of(conn, [one], true()))
+    await patience.compared(conn, who, shouhu, gave, [other.told for other in (*found.here, *found.elsewhere)])
     return FilesLike(files=await masked_of(conn, found.here), district_compares=bool(found.elsewhere))
 
 
 @router.get("/children/{child_id}/duplicates/{other}", operation_id="compare_children")
 async def compare_children(child_id: str, other: str, conn: Conn, who: Who, shouhu: Shouhu) -> FilesCompared:
     """The reasons for and against, weighed, of what the caller's body is told of both; on record, for it says what two files have in
-    common."""
+    common. A number that the caller entered and that is none of the other's counts as a search that found nobody."""
     _require_may(who)
     sections = await _sections(conn, who, shouhu)
     one, second = await in_sight(conn, who, child_id), await in_sight(conn, who, other, to_act=True)
@@ -134,6 +137,7 @@ async def compare_children(child_id: str, other: str, conn: Conn, who: Who, shou
     known, known_other = (as_told(known_of(records[child]), sections) for child in (one, second))
     rare = known.model_copy(update={"rarity": await seldom(conn, marks_of_known(conn, known).sounds)})
     found = told(known, known_other)
+    await patience.compared(conn, who, shouhu, patience.numbers_given_by(who, *records.values()), [found])
     suggested = compare(rare, known_other).suggest
     return FilesCompared(one=one, other=second, score=found.score, suggested=suggested, reasons=list(found.reasons))
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field
 from sqlalchemy import false, insert, select
 
+from app.api import patience
 from app.api.answers import ETAG
 from app.api.child_changes import Means, perform
 from app.api.children import found_of, rules_of, sighted
@@ -138,15 +139,19 @@ class AlikeFile(Form):
 
 @router.post("/children/alike", operation_id="alike_children")
 async def alike_children(
-    given: NewChild, conn: Conn, who: Who, idempotency_key: Key = None
-) -> list[AlikeFile]:  # fmt: skip
+    given: NewChild, conn: Conn, who: Who, shouhu: Shouhu, idempotency_key: Key = None
+) -> list[AlikeFile]:
     """疑似重复: files like the child that is about to be registered, those among them that wait to be verified too; nothing is stored.
-    With the key under which it will be registered, what that has registered already is no double."""
+    With the key under which it will be registered, what that has registered already is no double. A number that is none of theirs
+    counts as a search that found nobody."""
     if not may_register(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
     found = () if registers_pupils(who) else await _alike_to(conn, who, given, idempotency_key)
     ids = [one.child_id for one in found]
     await audit_read(conn, who, "alike_children", None, ["name", "birth_date", "id_no", "family"], children=ids)
+    gave = patience.numbers_given(given.child.id_no, given.child.phone, *(one.phone for one in given.family))
+    if not registers_pupils(who):
+        await patience.compared(conn, who, shouhu, gave, [one.told for one in found])
     return await masked_of(conn, found)
 
 

@@ -7,12 +7,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import func, select
 
+from app.api import patience
 from app.api.context import Conn, Shouhu, Who, audit_read, subject_of, told, visible
-from app.api.problems import Problem
 from app.api.reading import content_of
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.db.guesses import TooManyGuesses, count_wrong, require_patience
 from app.db.marks import marks_of
 from app.db.past import report_of
 from app.db.sounds import LETTERS
@@ -21,7 +20,7 @@ from app.domain.access import ADMINS, STAFF, Action, Deny, may
 from app.domain.case_no import case_no
 from app.domain.disclosure import Told, as_known
 from app.domain.disclosure_lists import VOCABULARY
-from app.domain.guessing import INITIALS, NUMBERS, Allowance
+from app.domain.guessing import INITIALS, NUMBERS
 from app.domain.identity import known_name, mask_name
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
@@ -30,7 +29,6 @@ from app.domain.typed import Text
 
 router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 MOST = 50
-TOO_MANY = "查找过于频繁，请稍后再试 · Too many searches; please wait."
 
 
 class Wanted(BaseModel):
@@ -97,7 +95,7 @@ async def search_children(wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) 
         raise Refused(RefusalCode.NOT_ALLOWED)
     allowance = NUMBERS if wanted.id_no or wanted.phone else INITIALS if wanted.initials else None
     if allowance:
-        await _require_patience(conn, who, shouhu, allowance)
+        await patience.require(conn, who, shouhu, allowance)
     child, case = tables.children.c, tables.cases.c
     inside = func.coalesce(func.jsonb_array_length(case.progress["sealed_for"]), 0)
     query = (
@@ -119,7 +117,7 @@ async def search_children(wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) 
             if await _is_told_phone(conn, wanted, row["id"], case, sight[case.case_id])
         ]
     if allowance and (allowance is INITIALS or not read):
-        await count_wrong(conn, _key(who, shouhu, allowance), shouhu.ledger.clock())
+        await patience.count(conn, who, shouhu, allowance)
     shown = ("case_id", "number", "stage", "is_open")
     return [
         FoundChild(
@@ -145,18 +143,6 @@ async def _is_told_phone(conn: Conn, wanted: Wanted, child_id: str, case: Progre
     of_child = [one.get("phone") for one in shown["children"] if one["id"] == child_id]
     theirs = marks_of(vault_of(conn), phones=(*of_child, *(one.get("phone") for one in shown.get("family") or ())))
     return not {*_marks(conn, wanted)}.isdisjoint(theirs.phones)
-
-
-async def _require_patience(conn: Conn, who: Who, shouhu: Shouhu, allowance: Allowance) -> None:
-    """So few letters fit many, and so few numbers are left where half of one is told: whoever goes through them has to wait."""
-    try:
-        await require_patience(conn, _key(who, shouhu, allowance), allowance, shouhu.ledger.clock())
-    except TooManyGuesses as refusal:
-        raise Problem(429, "too_many_guesses", TOO_MANY, wait=refusal.seconds) from None
-
-
-def _key(who: Who, shouhu: Shouhu, allowance: Allowance) -> str:
-    return shouhu.receipts.alias(f"{allowance.what}:{who.person_id}")
 
 
 def _marks(conn: Conn, wanted: Wanted) -> list[str]:

@@ -87,7 +87,7 @@ async def register(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) ->
     given = _given(form, who)
     alike: list[registration.AlikeFile] = []
     if given is not None:
-        alike = await registration.alike_children(given, conn, who, form.key)
+        alike = await form.attempt(conn, lambda: registration.alike_children(given, conn, who, shouhu, form.key)) or []
         if not {one.child_id for one in alike} <= set(form.many("alike")):
             form.wrong("alike", "请先比对疑似重复的档案", "Please compare the files that may be doubles first.")
     done = given and await form.attempt(conn, lambda: _register(form, given, conn, who, shouhu))

@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.api import patience, search
+from app.domain.guessing import Allowance
 from app.domain.terms import Grade
 from app.domain.watch import watch_id
 from tests.api.test_ledgers import AWAY, book, of
@@ -10,6 +12,7 @@ from tests.api.test_reports import is_problem
 DIVISION = "110106023"
 COMMITTEE, STREET, CIVIL = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1", "civil.officer.1"
 CHILD = {"name": "单小禾（化名）", "sex": "male", "birth_date": "2017-03-04", "residence": "看丹示例路5号"}
+KNOWN = ("110106201609080013", "11010620160908003X", "110106201609080056")
 FOUND = {"child": CHILD, "family": AWAY, "found": "left_behind", "grade": "high", "evidence": "入户排查"}
 
 
@@ -131,3 +134,28 @@ async def test_a_double_is_told_before_it_is_registered_to_whoever_may_see_it_an
     path = f"/v1/children/{first}/changes/{row['fields']['registration']['waiting']['change']}/reject"
     assert (await api.post(STREET, path, {"reason": "not_confirmed"})).status_code == 200
     assert (await api.post(STREET, "/v1/children/alike", given)).json() == [], "what was returned is no file"
+
+
+async def test_numbers_that_are_tried_on_files_count_as_searches_that_found_nobody(api, monkeypatch):
+    few = Allowance(what="numbers that are tried on files", most=3)
+    for module in (patience, search):
+        monkeypatch.setattr(module, "NUMBERS", few)
+    known, wrong, other = KNOWN
+    child = {**CHILD, "name": "单映雪（化名）", "birth_date": "2016-09-08"}
+    kept = (await register(api, STREET, child={**child, "id_no": known})).json()["child_id"]
+
+    def asked(number):
+        return api.post(COMMITTEE, "/v1/children/alike", {**FOUND, "child": {**child, "id_no": number}})
+
+    found = [(await asked(number)).text for number in (known, known, wrong)]
+    assert ["same_id" in one for one in found] == [True, True, False], "what is found uses up nothing"
+    made = (await register(api, child={**child, "id_no": other})).json()["child_id"]
+    like = f"/v1/children/{made}/duplicates"
+    assert [(await api.get(COMMITTEE, path)).status_code for path in (like, f"{like}/{kept}")] == [200, 200]
+    refused = [await api.get(COMMITTEE, like), await api.get(COMMITTEE, f"{like}/{kept}"), await asked(known)]
+    refused.append(await api.post(COMMITTEE, "/v1/search/children", {"id_no": known}))
+    for answer in refused:
+        is_problem(answer, 429, "too_many_guesses")
+    for _ in range(4):
+        compared = await api.get("civil.supervisor.1", f"{like}/{kept}")
+        assert compared.status_code == 200, "who gave none of the numbers guesses at none"
