@@ -128,6 +128,7 @@ async def on_case(case_id: str, verb: str, request: Request, conn: Conn, who: Si
     if verb not in CASE_ASKS:
         raise HTTPException(404)
     if verb == "link" and (later := await _later(request, conn, case)):
+        await _carry(request, conn, shouhu, case, later)
         return RedirectResponse(f"/cases/{later}/do/link?primary={case.id}", 303, headers=STRICT)
     command, action = ON_CASE[verb]
     about = {"duty": "answer_outcome"} if action is Action.ANSWER_REPORTER else {}
@@ -141,6 +142,17 @@ async def _later(request: Request, conn: AsyncConnection, case: Opened) -> str |
     typed = await request.form() if request.method == "POST" else request.query_params
     chosen = str(typed.get("primary") or "")
     return chosen if chosen and not typed.get("keep") and await choices.is_later(conn, case, chosen) else None
+
+
+async def _carry(request: Request, conn: AsyncConnection, shouhu: Service, case: Opened, later: str) -> None:
+    """The reasons that were typed go along to the form of the other case, as a draft there: no address says them."""
+    form = await Form.of(request) if request.method == "POST" else Form()
+    if form.one("note"):
+        await form_drafts.drop(conn, _place(request, case))
+        there = await opened(conn, case.who, shouhu, later)
+        place = form_drafts.Place(case.who.person_id, later, "do/link")
+        said = {"primary": [case.id], "note": form.many("note")}
+        await form_drafts.save(conn, place, said, there.progress.version, form.key, shouhu.ledger.clock())
 
 
 async def _over(request: Request, back: str) -> Response:

@@ -51,7 +51,13 @@ async def listed(api):
 @pytest.mark.requirement("R135", "R053")
 async def test_visits_and_books_are_cut_to_a_community_which_goes_the_path_of_every_change(api, listed, engine):
     one, two = listed
-    director = {"post": "director", "community": two, "name": "主任（化名）", "full_time": "full"}
+    director = {
+        "post": "director",
+        "community": two,
+        "name": "主任（化名）",
+        "full_time": "full",
+        "checked_on": "2026-01-05",
+    }
     is_problem(
         await api.post(STREET, "/v1/registers/staff/entries", {"fields": {**director, "account": officer("comm", NEXT)}}),
         422, "invalid_request",

@@ -58,7 +58,7 @@ KEPT = [
                                   "families_in_need": 5}),
     ("R058", "projects", "urban.officer.1", {"title": "心理疏导", "kind": "counselling", "organisation": "@organisation",
                                               "from_day": DAY, "until_day": LATER, "yuan": "80000", "contracted": 60, "delivered": 5}),
-    ("R073", "staff", STREET, {"post": "social_worker", "name": "社工（化名）", "full_time": "full", "qualification": "中级"}),
+    ("R073", "staff", STREET, {"post": "social_worker", "name": "社工（化名）", "full_time": "full", "checked_on": DAY}),
     ("R078", "shelters", STREET, {"name": "庇护点", "address": "某路3号", "phone": "010-1", "suited": "any", "beds": 6, "taken": 2}),
     ("R108", "payments", "finance.officer.1", {"line": "@line", "purpose": "活动之家", "state": "paid", "paid_on": DAY, "yuan": "12.50"}),
     ("R115", "venues", "culture.officer.1", {"name": "某网吧", "address": "某路4号", "origin": "tip_off", "inspected_on": DAY,
@@ -98,6 +98,9 @@ async def test_whom_the_notice_names_keeps_the_register_and_nobody_else_writes_i
     }
     assert row in load("fengtai-2026.1").registers[register].basis
     is_problem(await add(api, "hotline.officer.1", register, fields), 404, "register_not_found")
+    if register in ("staff", "volunteers"):
+        unchecked = {name: value for name, value in fields.items() if name != "checked_on"}
+        is_problem(await add(api, keeper, register, unchecked), 422, "invalid_request")
     is_problem(await add(api, keeper, register, {**fields, "crown": "gold"}), 422, "invalid_request")
     lacking = {name: value for name, value in fields.items() if name != next(iter(fields))}
     is_problem(await add(api, keeper, register, lacking), 422, "invalid_request")

@@ -18,8 +18,14 @@ from app.policy.loader import HERE, load, texts
 REGISTERS = load("fengtai-2026.1").registers
 CALENDAR = seed().calendar()
 NOW = datetime(2026, 3, 12, 2, tzinfo=UTC)
-DIRECTOR = {"post": "director", "community": "entry-c1", "name": "某某（化名）", "full_time": "full"}
-SUPERVISOR = {"post": "supervisor", "name": "某某（化名）", "full_time": "part"}
+DIRECTOR = {
+    "post": "director",
+    "community": "entry-c1",
+    "name": "某某（化名）",
+    "full_time": "full",
+    "checked_on": "2026-01-05",
+}
+SUPERVISOR = {"post": "supervisor", "name": "某某（化名）", "full_time": "part", "checked_on": "2026-01-05"}
 
 
 def at(desk, *roles):
@@ -41,13 +47,17 @@ def test_what_is_entered_is_typed_and_each_fault_has_its_place():
     with pytest.raises(ValidationError) as wrong:
         enter("staff", {"post": "king", "phone": 5, "crown": "gold"})
     assert {error["loc"] for error in wrong.value.errors()} == {
-        ("post",), ("name",), ("full_time",), ("phone",), ("crown",)
+        ("post",), ("name",), ("full_time",), ("phone",), ("crown",), ("checked_on",)
     }  # fmt: skip
     with pytest.raises(ValidationError) as wrong:
         enter("staff", {**DIRECTOR, "community": None, "checked_on": "2026-03-13"})
     assert {(error["loc"], error["type"]) for error in wrong.value.errors()} == {
         (("community",), "missing"), (("checked_on",), "date_in_future")
     }  # fmt: skip
+    for register, fields in (("staff", SUPERVISOR), ("volunteers", {"name": "志愿者（化名）", "serves": "ch-1"})):
+        with pytest.raises(ValidationError) as wrong:
+            enter(register, {**fields, "checked_on": None})
+        assert [error["loc"] for error in wrong.value.errors()] == [("checked_on",)], "未成年人保护法 第62条"
     with pytest.raises(ValidationError):
         enter("payments", {"line": "entry-1", "purpose": "x", "state": "paid", "yuan": "-1"})
 

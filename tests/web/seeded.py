@@ -187,6 +187,7 @@ async def _registers(people, street, child):
         "post": "director",
         "name": "示例主任（化名）",
         "full_time": "full",
+        "checked_on": "2026-01-05",
         "account": "comm-110106002.officer.1",
     }
     post = await entered("staff", community=first, **director)

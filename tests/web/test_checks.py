@@ -81,7 +81,9 @@ async def test_from_the_page_of_the_earlier_report_the_later_one_is_linked_to_it
     assert "是同一情况，另一案并入本案" in (await officer.get(f"/cases/{earlier}/duplicates/{later}")).text
     asked = await officer.post(f"/cases/{earlier}/do/link", data={"primary": later, "note": "同一情况", "go": "yes"})
     assert asked.status_code == 303
-    assert f'value="{earlier}" selected' in (await officer.get(asked.headers["location"])).text
+    shown = (await officer.get(asked.headers["location"])).text
+    assert f'value="{earlier}" selected' in shown
+    assert ">同一情况</textarea>" in shown, "and the reasons need not be typed again"
     said = {"primary": earlier, "note": "同一情况", "go": "yes"}
     done = await officer.post(asked.headers["location"], data=said)
     assert done.headers["location"] == f"/cases/{later}?done=link"

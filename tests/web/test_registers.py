@@ -32,6 +32,10 @@ async def test_a_director_is_appointed_where_the_post_stands_empty_and_the_post_
     await here.page.locator("[name=name]").fill("示例丁（化名）")
     assert await send(here, "登记") == 422
     assert "请填写或选择" in await here.page.locator("#full_time-error").inner_text()
+    assert "请填写或选择" in await here.page.locator("#checked_on-error").inner_text(), (
+        "a criminal record is looked up first"
+    )
+    await here.page.locator("[name=checked_on]").fill("2026-01-05")
     assert await here.page.locator("[name=name]").input_value() == "示例丁（化名）"
     await here.page.locator("[name=full_time]").select_option("full")
     assert await send(here, "登记") == 200
@@ -52,7 +56,13 @@ async def test_a_director_is_appointed_where_the_post_stands_empty_and_the_post_
 async def test_what_an_entry_names_stays_chosen_when_that_has_ended(as_person, people):
     keeper, books = "street-110106012.officer.1", "/v1/registers"
     place = await people.post(keeper, f"{books}/communities/entries", {"fields": {"name": "示例南社区"}})
-    fields = {"post": "director", "community": place["id"], "name": "示例戊（化名）", "full_time": "full"}
+    fields = {
+        "post": "director",
+        "community": place["id"],
+        "name": "示例戊（化名）",
+        "full_time": "full",
+        "checked_on": "2026-01-05",
+    }
     post = await people.post(keeper, f"{books}/staff/entries", {"fields": fields})
     await people.post(keeper, f"{books}/communities/entries/{place['id']}/end", {"reason": "replaced"})
     shown = (await (await as_person(keeper)).get(f"/registers/staff/{post['id']}")).text

@@ -72,7 +72,7 @@ async def test_a_street_without_a_supervisor_is_told_rung_by_rung_until_somebody
         assert {f"street-{STREET}.head.1", "conf.officer.1", "civil.supervisor.1"} <= set(told.scalars())
         register = (await world.ledger.current(conn, world.now)).registers["staff"]
         who = at_desk(f"STREET-{STREET}").model_copy(update={"division": STREET})
-        person = {"post": "supervisor", "name": "督导员（化名）", "full_time": "full"}
+        person = {"post": "supervisor", "name": "督导员（化名）", "full_time": "full", "checked_on": "2026-01-05"}
         rules = await world.ledger.current(conn, world.now)
         name = f"entry-{uuid.uuid4().hex}"
         entry = written(register, None, name, person, STREET, who, world.now, rules.calendar)
