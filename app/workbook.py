@@ -51,7 +51,7 @@ class Page:
 
     def __init__(self, book: "Book", name: str, widths: Sequence[int]) -> None:
         self._book, self._sheet, self._row, self._widths = book, book.file.add_worksheet(name), 0, [*widths]
-        self._sheet.set_header(_printed("&C&8{}", book.stamp))
+        self._sheet.set_header(_printed("&C&B&A&B\n&8{}", book.stamp))  # under its name
         self._sheet.set_footer(_printed("&L&8{}&R&8&P / &N", book.stamp))
         self._sheet.set_landscape()
         self._sheet.set_paper(A4 if sum(widths) <= WIDEST_ON_A4 else A3)

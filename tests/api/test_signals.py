@@ -69,7 +69,7 @@ async def fares(api, rule):
     return next(row for row in (await api.get("civil.supervisor.1", "/v1/signals/rules")).json() if row["rule"] == rule)
 
 
-@pytest.mark.requirement("R055")
+@pytest.mark.requirement("R014", "R055")
 async def test_a_schools_signal_about_a_watched_child_opens_one_warning_and_is_taken_once(api, give, watched):
     school, before = await give(scopes=["signal:send"]), await fares(api, "s-absent")
     first = absent()
@@ -113,6 +113,22 @@ async def test_a_signal_that_nobody_is_certain_of_waits_at_the_street_for_a_pers
     assert (done.status_code, done.json()["watch_id"]) == (200, watch_id(watched)), done.text
     assert [one["rule"] for one in await warnings(api, watched)] == ["s-injury"]
     assert await held(api) == (await api.get(STREET, "/v1/owed?matter=signal")).json()["items"] == []
+
+
+@pytest.mark.requirement("R055", "R105")
+async def test_the_list_of_prisoners_children_that_justice_holds_reaches_each_street_once(api, watched):
+    def listed(name, division):
+        child = {"name": name, "birth_date": "2015-04-06", "residence_division": division}
+        return absent(child=child, count=0, text="父亲服刑")
+
+    own, other = listed("华小寻（化名）", DIVISION), listed("华小找（化名）", OTHER.split("-")[1].split(".")[0])
+    given = {"signals": [own, {**own, "id": f"{own['id']}-again"}, other]}
+    assert (await api.post("justice.officer.1", "/v1/signals", given)).status_code == 200
+    is_problem(await api.post("finance.officer.1", "/v1/signals", given), 403, "not_allowed")
+    for street in (STREET, OTHER):
+        (row,) = [one for one in await held(api, street) if one["rule"] == "s-prisoner"]
+        found = {"outcome": "unknown", "note": "已入户，未居住在本辖区"}
+        assert (await api.post(street, f"/v1/signals/{row['id']}/decision", found)).status_code == 200
 
 
 @pytest.mark.requirement("R055")
