@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -34,6 +35,7 @@ from app.workbook import SIGNED
 
 router = APIRouter(include_in_schema=False)
 BOOKS, SHEETS = "/books", "/sheets"
+DUE = f"{BOOKS}/due"
 KEEPERS = (Agency.COMM, Agency.STREET, Agency.SW, Agency.WF, Agency.EDU, Agency.SCHOOL)
 """Who keeps a book by the rules of the release; by others the page says so."""
 DESK_NAMES = {desk.id: desk.name for desk in DESKS}
@@ -132,11 +134,16 @@ async def asked_of(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[a
 
 @router.get(SHEETS)
 async def fresh(request: Request, conn: Conn, who: Unattended, shouhu: Shouhu) -> Response:
-    """The exports and imports alone, which the page asks for while one is under way."""
-    return page(request, "books_jobs.html", await jobs_of(conn, who, shouhu), live=True)
+    """The exports and imports alone, which the page asks for while one is under way; where the books of the month stand above them, that
+    page is shown anew once all have ended."""
+    facts = await jobs_of(conn, who, shouhu)
+    told = page(request, "books_jobs.html", facts, live=True)
+    if DUE in request.headers.get("HX-Current-URL", "") and not any(job.state in UNDER_WAY for job in facts["jobs"]):
+        told.headers["HX-Refresh"] = "true"
+    return told
 
 
-async def jobs_of(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, object]:
+async def jobs_of(conn: AsyncConnection, who: Actor, shouhu: Service) -> dict[str, Any]:
     """The person's exports and imports, with the words for them."""
     made = await sheets.sheets(conn, who, cursor=None, limit=20)
     names = {one.id: (one.zh, one.en) for one in (await rules_of(conn, shouhu)).file.ledgers}

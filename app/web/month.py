@@ -19,13 +19,12 @@ from app.domain.ledgers import RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheets import Step
 from app.domain.terms import Agency
-from app.web.books import BOOKS, DESK_NAMES, asked_of, jobs_of, months
+from app.web.books import BOOKS, DESK_NAMES, DUE, asked_of, jobs_of, months
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import Signed, show
 
 router = APIRouter(include_in_schema=False)
-DUE = f"{BOOKS}/due"
 
 
 @router.get(DUE)

@@ -109,6 +109,11 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     answer = await street.post("/books/due", data={"one": "guardianship_supervision", "month": this})
     assert answer.headers["location"] == f"/books/due?month={this}"
     await ended(street, "/sheets")
+    told = [
+        (await street.get("/sheets", headers={"HX-Current-URL": f"http://x{at}"})).headers
+        for at in ("/books/due?month=x", "/books")
+    ]
+    assert ["HX-Refresh" in one for one in told] == [True, False], "what stands above the list is shown anew, too"
     due = (await street.get("/books/due")).text
     assert (due.count("重新导出："), due.count("导出上报：")) == (1, 7)
     path = re.search(r'href="(/sheets/sheet-[0-9a-f]+/workbook)" aria-label="下载：贫困家庭监护监督', due)[1]
