@@ -18,13 +18,14 @@ from app.domain.arrangement import ArrangeCare
 from app.domain.child_file import EnterChange, file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
-from app.domain.facts import HouseholdFacts, Known, Relation, Whereabouts
+from app.domain.facts import HouseholdFacts
 from app.domain.ledgers import RowsOf, categories
 from app.domain.refusals import Refused
-from app.domain.sheet_columns import BOTH_AWAY, FATHER_AWAY, MOTHER_AWAY, VISITOR, SheetColumn
+from app.domain.sheet_columns import VISITOR, SheetColumn
+from app.domain.sheet_registration import family_of
 from app.domain.sheets import STATES, Fault, RowState, as_typed
 from app.domain.sight import divisions
-from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission, facts_of
+from app.domain.submission import ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import ReporterClass
 from app.domain.unread import FAULTS, MARKED, NOT_READ, SAME_VISIT
 from app.domain.watch_work import RecordVisit
@@ -44,16 +45,6 @@ REPORTED = {
 
 COMMITTEE = Reporter.model_validate({"class": ReporterClass.COMMITTEE})
 """The rules read a registration as they read a report of the committee."""
-_GONE, _UNABLE = {"whereabouts": Whereabouts.AWAY_FOR_WORK.value}, {"able": Known.NO.value}
-PARENTS_AWAY: dict[str, dict[str, dict[str, str]]] = {
-    away: {Relation.FATHER.value: father, Relation.MOTHER.value: mother}
-    for away, father, mother in (
-        (BOTH_AWAY, _GONE, _GONE),
-        (FATHER_AWAY, _GONE, _UNABLE),
-        (MOTHER_AWAY, _UNABLE, _GONE),
-    )
-}
-"""What makes a child one left behind (R011), as facts of its father and its mother."""
 CARED = "委托照护（即时登记）"
 
 
@@ -160,7 +151,7 @@ def _registration(sheet: Sheet, vault: Vault, one: Planned) -> tuple[EnterChange
     (division,), values = divisions(sheet.who), one.values
     said = {name: values[of] for of, name in REPORTED.items() if of in values}
     child = ReportedChild.model_validate({**said, "child_id": one.once, "residence_division": division})
-    family = _family([_kin(member) for member in values.get(FileField.GUARDIANS, ())], one.away)
+    family = family_of(values.get(FileField.GUARDIANS, ()), one.away)
     means = {name: answer for name, answer in values.get(FileField.MEANS, {}).items() if name != "note"}
     submission = Submission(
         reporter=COMMITTEE, children=[child], family=family, household=HouseholdFacts.model_validate(means)
@@ -173,24 +164,6 @@ def _registration(sheet: Sheet, vault: Vault, one: Planned) -> tuple[EnterChange
     }  # fmt: skip
     row = child_row(None, child, sheet.now, division, marked_as(vault, child, [member.phone for member in family]))
     return command.model_copy(update={"content": content, "registration": one.registration}), row
-
-
-def _family(members: Sequence[dict[str, Any]], away: str) -> list[FamilyMember]:
-    """With where the parents are; of one whom the row does not name that is all that is known, and stands last."""
-    known = PARENTS_AWAY.get(away, {})
-    of = [one.get("facts", {}).get("relation", "") for one in members]
-    said = [
-        {**one, "facts": {**one.get("facts", {}), **known.get(relation, {})}}
-        for one, relation in zip(members, of, strict=True)
-    ]
-    more = [{"facts": {"relation": relation, **facts}} for relation, facts in known.items() if relation not in of]
-    return [FamilyMember.model_validate(one) for one in (*said, *more)]
-
-
-def _kin(member: dict[str, Any]) -> dict[str, Any]:
-    """With the relation as a fact, where its word is the official one."""
-    relation = next((one.value for one in Relation if one.zh == member.get("relation")), None)
-    return {**member, "facts": {"relation": relation}} if relation else member
 
 
 async def _enter(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -> None:

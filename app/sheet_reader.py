@@ -37,8 +37,9 @@ from app.domain.ledgers import Findings, RowsOf
 from app.domain.sheet_care import arranges, is_watched_by, read_care
 from app.domain.sheet_columns import FINDS, KEY, REGISTERING, SheetColumn, layout_of
 from app.domain.sheet_compared import MISSING, named
+from app.domain.sheet_registration import read_registration
 from app.domain.sheet_visits import OnRecord, VisitSaid, read_visit
-from app.domain.sheets import Fault, RowState, Wrong, as_typed, matched, read_registration, read_row
+from app.domain.sheets import Fault, RowState, Wrong, as_typed, matched, read_row
 from app.domain.sight import divisions
 from app.domain.working_time import day_of
 from app.sheet_book import ENTERED

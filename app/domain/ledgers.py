@@ -236,12 +236,17 @@ def _hidden(value: Any) -> str:
     return HIDDEN
 
 
+def _means(value: Any) -> Any:
+    """What was recognised stays; the note tells of the family's illness, work and money."""
+    return {**value, "note": HIDDEN} if isinstance(value, Mapping) and value.get("note") else value
+
+
 MASKS: Mapping[FileField, Callable[[Any], Any]] = {
     FileField.NAME: lambda value: mask_name(str(value)), FileField.ID_NO: lambda value: mask_id(str(value)),
     FileField.PHONE: lambda value: mask_phone(str(value)), FileField.RESIDENCE: mask_address,
     FileField.COMMUNITY: mask_address, FileField.HUKOU: mask_address, FileField.BIRTH_DATE: mask_birth_date,
     FileField.FEATURES: _hidden, FileField.HEALTH: _hidden, FileField.HOUSEHOLD: _hidden,
-    FileField.GUARDIANS: _hidden,
+    FileField.GUARDIANS: _hidden, FileField.MEANS: _means,
 }  # fmt: skip
 
 

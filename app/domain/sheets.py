@@ -9,12 +9,12 @@ from functools import cache
 from typing import Any, TypeVar
 
 from app.domain.child_record import ChildRecord
-from app.domain.child_terms import FileField, Found
+from app.domain.child_terms import FileField
 from app.domain.facts import Known, Sex
 from app.domain.identity import id_findings, mask_name, mask_phone, normal_id, phone_findings
 from app.domain.ledgers import MASKS, RowsOf
-from app.domain.sheet_columns import AWAY, DIVISIONS, JOINED, WATCHED, WHY, SheetColumn, places
-from app.domain.terms import Grade, Term
+from app.domain.sheet_columns import DIVISIONS, JOINED, SheetColumn, places
+from app.domain.terms import Term
 
 SPLIT = re.compile(r"[、,，;；/\n]+")
 LONGEST, LONGEST_HEALTH = 500, 20_000
@@ -379,6 +379,9 @@ def _read_means(said: Said, means: Mapping[str, tuple[str, str]], record: ChildR
     now: dict[str, Any] = dict(now_of(record, FileField.MEANS) or {})
     made, faults = dict(now), []
     for part, (code, text) in means.items():
+        if part == "note" and "*" in text:  # it is as it was, or nobody's to guess
+            faults += [] if now.get("note") else [Fault(code, Wrong.MASKED)]
+            continue
         answer = text if part == "note" else next((one.value for one in Known if text in (one.zh, one.value)), None)
         if answer is None:
             faults.append(Fault(code, Wrong.NO_CHOICE))
@@ -391,19 +394,3 @@ def _read_means(said: Said, means: Mapping[str, tuple[str, str]], record: ChildR
     said.faults += faults
     if not faults and made != now:
         said.values[FileField.MEANS] = made
-
-
-def read_registration(row: Mapping[SheetColumn, Any]) -> tuple[Found | None, Grade | None, str, list[Fault]]:
-    """Why a new child is registered, by which grade it will be watched, and of one left behind where the parents are: without that the
-    rules find it no left-behind child, and it stands in no book of them. Nobody guesses any of it."""
-    found, grade = choice(Found, as_typed(row.get(WHY))), choice(Grade, as_typed(row.get(WATCHED)))
-    faults = [
-        Fault(column.code, Wrong.NO_CHOICE if as_typed(row.get(column)) else Wrong.REQUIRED)
-        for column, said in ((WHY, found), (WATCHED, grade)) if said is None
-    ]  # fmt: skip
-    away = as_typed(row.get(AWAY))
-    if away and away not in AWAY.picks:
-        faults.append(Fault(AWAY.code, Wrong.NO_CHOICE))
-    elif not away and found is Found.LEFT_BEHIND:
-        faults.append(Fault(AWAY.code, Wrong.REQUIRED))
-    return found, grade, away, faults

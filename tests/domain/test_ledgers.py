@@ -52,6 +52,18 @@ def test_a_field_that_the_readers_office_wrote_is_cleared_of_what_the_row_tells_
         assert ("华某" in shown, "示例路" in shown, "小满" in shown) == (is_typed, is_typed, False), who.desk
 
 
+def test_what_is_noted_of_a_familys_means_is_masked_and_comes_back_as_it_was():
+    means = {"on_minimum_living": "yes", "note": "父亲患病无业"}
+    record = RECORD.model_copy(update={"reported": {**RECORD.reported, FileField.MEANS: means}})
+    masked = row(["means"], Line(record=record, found=None, today=LINE.today), masked=True)
+    assert masked["means"] == {"on_minimum_living": "yes", "note": "***"}
+    columns = layout(("means",), {})[1:]
+    sheet = dict(zip(columns, cells(columns, masked, {}), strict=True))
+    said = read_row(sheet, record, {}, LINE.today)
+    assert (said.values, said.faults) == ({}, [])
+    assert [fault.wrong.value for fault in read_row(sheet, RECORD, {}, LINE.today).faults] == ["masked"]
+
+
 @pytest.mark.parametrize("kind", RowsOf)
 def test_a_child_without_visits_cases_or_benefits_has_no_row_of_them(kind):
     assert len(list(lines(kind, LINE))) == (1 if kind is RowsOf.CHILDREN else 0)
