@@ -18,7 +18,7 @@ COLUMNS: dict[str, Pair] = {
     "id_no": ("身份证号", "Identity number"), "phone": ("电话", "Telephone"), "hukou": ("户籍地", "Hukou"), "residence": ("住址", "Address"),
     "school": ("学校", "School"), "features": ("体貌特征", "Features"), "division": ("街道乡镇", "Division"),
     "guardians": ("监护人", "Guardians"), "class": ("报告人类别", "Kind of reporter"),
-    "text": ("信号内容", "What was said"), "count": ("次数", "How often"),
+    "note": ("情况说明", "Note"), "text": ("信号内容", "What was said"), "count": ("次数", "How often"),
     "reporter_class": ("报告人类别", "Kind of reporter"), "org": ("单位", "Organisation"), "unit": ("单位", "Unit"),
 }  # fmt: skip
 STATES: dict[str, Pair] = {

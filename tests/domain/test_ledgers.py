@@ -11,6 +11,7 @@ from app.domain.ledgers import COLUMNS, Line, RowsOf, lines, row, view
 from app.domain.sheet_columns import layout
 from app.domain.sheets import cells, read_row
 from app.policy.loader import load
+from app.policy.said import fact_value
 from tests.actors import at_desk
 
 RECORD = ChildRecord(
@@ -85,3 +86,7 @@ def test_a_hukou_outside_of_the_district_or_of_no_street_is_a_choice_of_a_sheet_
     said = read_row(dict(zip((home, hukou), shown, strict=True)), None, streets, LINE.today)
     assert ({field.value: value for field, value in said.values.items()}, said.faults) == (row, [])
     assert read_row({home: "丰台区外"}, None, streets, LINE.today).faults, "a child's home is in a street"
+
+
+def test_what_a_family_has_is_said_in_words():
+    assert fact_value({"low_income": "yes", "note": "打零工"})[0].endswith("情况说明：打零工")

@@ -44,6 +44,15 @@ async def test_lists_print_as_lists(visitor, seeded):
         there.is_quiet()
 
 
+async def test_a_childs_file_prints_without_what_is_only_done_there(visitor, seeded):
+    there = await (await visitor("street-110106002.officer.1")).open(f"/children/{seeded['changed']['case_id']}")
+    await there.page.emulate_media(media="print")
+    asks = there.page.locator("#change, #help, #full")
+    assert await asks.count() == 3
+    assert await asks.evaluate_all("all => all.some(one => one.checkVisibility())") is False
+    assert await there.page.locator("#stands").is_visible()
+
+
 async def test_a_book_lies_across_the_paper_under_a_line_to_sign(visitor, seeded):
     there = await (await visitor("street-110106002.officer.1")).open("/books/work")
     signed, days = there.page.locator(".signed"), there.page.locator("#rows tbody td.whole")
