@@ -29,7 +29,7 @@ from app.web.words import Pair
 router = APIRouter(include_in_schema=False)
 CHILDREN, NEW, ROUNDS = "/children", "/children/new", "/rounds"
 WHO_IS_AWAY = (
-    "留守儿童请填写外出务工的父亲或母亲，以及另一方现在何处、有无监护能力；否则不列入留守儿童台账",
+    "留守儿童请填写外出务工的父亲或母亲，以及另一方现在何处；否则不列入留守儿童台账",
     "Of a child left behind please enter the parent who is away for work, and where the other is: else it stands in no such book.",
 )
 STREET_ASKED = (

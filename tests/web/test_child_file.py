@@ -50,9 +50,13 @@ async def test_a_child_is_registered_by_page_and_a_double_is_shown_before_it_cou
     await here.page.get_by_role("link", name="登记建档").click()
     await fill(here)
     await here.page.locator("[name=id_no]").fill("11010620160405001")
+    await here.page.locator("[name=kin_whereabouts_1]").select_option("home")
     assert await send(here, "查重并提交建档") == 422
     assert "身份证号应为18位" in await here.page.locator("#id_no-error").inner_text()
     assert "请写明依据" in await here.page.locator("#evidence-error").inner_text()
+    away = here.page.locator("[name=kin_whereabouts_1]")
+    assert "否则不列入留守儿童台账" in await here.page.locator("#kin_whereabouts_1-error").inner_text()
+    await away.select_option("away_for_work")
     assert await here.page.locator("[name=residence]").input_value() == f"示例路8号 {INERT}"
     await here.page.locator("[name=id_no]").fill("")
     await here.page.locator("[name=evidence]").fill("入户排查")
