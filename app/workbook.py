@@ -147,7 +147,7 @@ class Book:
 
 def _lines(cell: Any, wide: int) -> int:
     """Over how many lines a text runs in a column; a Chinese character is as wide as two letters."""
-    if not isinstance(cell, str):
+    if not isinstance(cell, str) or (2 * len(cell) <= wide and "\n" not in cell):
         return 1
     return sum(1 + (len(line) + len(line.encode())) // 2 // (wide + 1) for line in cell.split("\n"))
 
