@@ -264,7 +264,7 @@ async def fetch_sheet(sheet_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> St
 
     books = {one.id: one.zh for one in (await rules_of(conn, shouhu)).file.ledgers}
     office = (await called(conn, who)).desk  # the district gets the same book of fifty offices
-    name = f"{office}-{books.get(job.book, job.book)}{f'-{job.month}' if job.month else ''}-{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
+    name = f"{office}_{books.get(job.book, job.book)}{f'_{job.month}' if job.month else ''}_{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
     return StreamingResponse(body(), media_type=MEDIA_TYPE, headers=_named(name))
 
 
