@@ -65,8 +65,9 @@ def governs(actor: Actor, unit: str) -> bool:
 
 
 def may_issue(actor: Actor, bound: Bound, scopes: Collection[KeyScope]) -> bool:
-    """Nobody gives a key that sees more than they do: the system administrator, who sees no case, gives none that does."""
-    if actor.scopes is not None:
+    """Nobody gives a key that sees more than they do: the system administrator, who sees no case, gives none that does, and a deputy
+    none that goes on when the seat was given back."""
+    if actor.scopes is not None or actor.acting_for is not None:
         return False
     if set(scopes) <= set(REPORTING):
         return governs(actor, bound.unit) or actor.runs_the_system

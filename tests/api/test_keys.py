@@ -140,6 +140,22 @@ async def test_nobody_gives_a_key_that_sees_more_than_they_do(api, give, by, uni
     assert made.status_code == status, made.text
 
 
+async def test_in_a_lent_seat_nobody_gives_a_key_that_outlives_the_loan(api, give):
+    deputy, seat = "police.officer.2", {"X-Acting-For": POLICE_HEAD}
+    head, wanted = await give("POLICE", TASKS, POLICE_HEAD), {"unit": "POLICE", "scopes": TASKS}
+    now = api.service.ledger.clock()
+    lent = {"from_at": (now - timedelta(hours=1)).isoformat(), "until_at": (now + timedelta(hours=1)).isoformat()}
+    made = await api.post(POLICE_HEAD, "/v1/deputies", {"person_id": POLICE_HEAD, "deputy_id": deputy, **lent})
+    assert made.status_code == 201, made.text
+    try:
+        is_problem(await api.post(deputy, "/v1/keys", wanted, seat), 403, "not_allowed")
+        is_problem(await api.post(deputy, f"/v1/keys/{head.id}/rotation", {}, seat), 403, "not_allowed")
+        ends = await api.http.delete(f"/v1/keys/{head.id}", headers=api._headers(deputy, seat))
+        assert ends.status_code == 204, "what leaks can be ended at once"
+    finally:
+        await api.http.delete(f"/v1/deputies/{made.json()['id']}", headers=api._headers(POLICE_HEAD, None))
+
+
 async def test_another_units_keys_do_not_exist(api, give):
     school = await give()
     assert (await api.get("hospital.reporter.1", "/v1/keys")).json()["items"] == []
