@@ -215,16 +215,19 @@ def _collect_deadlines(
     changes: Changes, before: Progress | None, after: Progress, events: Sequence[Any], now: datetime
 ) -> None:
     old, new, case = _standing(before) if before else {}, _standing(after), {"case_id": after.case_id}
-    met = {event.code for event in events if isinstance(event, e.DutyMet)}  # and owed anew at once, it may be
+    met = {event.code for event in events if isinstance(event, e.DutyMet)}
+    over = met | {
+        event.code for event in events if isinstance(event, e.DutyDropped)
+    }  # and owed anew at once, it may be
     gone = [
         {
             **case, "subject": subject, "clock": clock, "valid_to": now,
             "met_at": now if subject in met or ((subject, clock) not in new and _was_met(after, subject)) else None,
         }
         for (subject, clock), row in old.items()
-        if subject in met or new.get((subject, clock), {}).get("due_at") != row["due_at"]
+        if subject in over or new.get((subject, clock), {}).get("due_at") != row["due_at"]
     ]  # fmt: skip
-    came = [row for key, row in new.items() if key[0] in met or old.get(key, {}).get("due_at") != row["due_at"]]
+    came = [row for key, row in new.items() if key[0] in over or old.get(key, {}).get("due_at") != row["due_at"]]
     changes.update(tables.deadlines, ["case_id", "subject", "clock"], gone, where="old.valid_to is null")
     changes.insert(tables.deadlines, [{**row, **case, "valid_from": now} for row in came])
 

@@ -111,16 +111,14 @@ def _legs(progress: Progress, events: Sequence[e.Event]) -> Iterator[Lane]:
 
 def _duties(progress: Progress, events: Sequence[e.Event]) -> Iterator[Lane]:
     """A code may be owed again; each time is a lane of its own, with the rungs of its own time."""
-    stage, begun = Stage.REPORT, list[tuple[Stage, e.DutyOpened]]()
-    for event in events:
+    stage, begun = Stage.REPORT, list[tuple[int, Stage, e.DutyOpened]]()
+    for n, event in enumerate(events):
         stage = event.stage if isinstance(event, e.StageEntered) else stage
-        begun += [(stage, event)] if isinstance(event, e.DutyOpened) else []
-    for duty, (stage, opened) in zip(progress.duties, begun, strict=True):
-        again = next((later.at for _, later in begun if later.code == duty.code and later.at > opened.at), None)
-        ends = (event for event in events if isinstance(event, e.DutyMet | e.DutyDropped) and event.code == duty.code)
-        end = (
-            next((event.at for event in ends if event.at >= opened.at), None) if not duty.is_open else _closed(progress)
-        )
+        begun += [(n, stage, event)] if isinstance(event, e.DutyOpened) else []
+    for duty, (n, stage, opened) in zip(progress.duties, begun, strict=True):
+        again = next((later.at for _, _, later in begun if later.code == duty.code and later.at > opened.at), None)
+        ends = (later for later in events[n:] if isinstance(later, e.DutyMet | e.DutyDropped))
+        end = next((one.at for one in ends if one.code == duty.code), None) if not duty.is_open else _closed(progress)
         own = tuple(
             one for one in _rungs(duty.code, events) if one.at >= opened.at and (again is None or one.at < again)
         )

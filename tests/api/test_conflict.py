@@ -338,6 +338,18 @@ async def test_what_a_whole_authority_owes_that_is_concerned_is_given_on_by_whoe
     is_problem(await api.post(overseer, given, to), 404, "duty_not_found")
 
 
+async def test_the_deadline_of_a_duty_that_was_given_on_is_the_new_desks_though_it_is_due_on_the_same_day(api):
+    case, overseer, duty = await a_report(api), "conf.supervisor.1", "answer_outcome"
+    assert (await api.post(overseer, f"/v1/cases/{case}/conflict", {"about": ["CIVIL"]})).status_code == 200
+    given = await api.post(overseer, f"/v1/cases/{case}/duties/{duty}/reassign", {"to": "WF", "note": "民政回避"})
+    assert given.status_code == 200, given.text
+    line = tables.deadlines.c
+    owed = select(line.agency, line.valid_to.is_(None), line.met_at).where(line.case_id == case, line.subject == duty)
+    async with api.service.engine.connect() as conn:
+        kept = [tuple(one) for one in await conn.execute(owed.order_by(line.valid_from))]
+    assert kept == [("CIVIL", False, None), ("WF", True, None)]
+
+
 async def test_what_a_committee_owes_that_is_shut_out_goes_to_its_street_office_by_itself(api):
     case, step = await a_report(api, "110106101"), "guardian_admonition.admonish"
     begun = await api.post("civil.officer.1", f"/v1/cases/{case}/procedure", {"procedure": "guardian_admonition"})
@@ -354,3 +366,10 @@ async def test_what_a_committee_owes_that_is_shut_out_goes_to_its_street_office_
         (await api.get("street-110106101.officer.1", f"/v1/cases/{case}/procedures")).json()["open"][0]["usual"],
     )  # fmt: skip
     assert done.status_code == 200, done.text
+    lanes = [
+        one
+        for one in (await api.get("civil.supervisor.1", f"/v1/cases/{case}/flow")).json()["lanes"]
+        if one["subject"] == step
+    ]
+    assert [one["state"] for one in lanes] == ["dropped", "met"]
+    assert lanes[0]["ended_at"] == lanes[1]["opened_at"] < lanes[1]["ended_at"]
