@@ -110,6 +110,7 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
     month = day_of(world.now).replace(day=1)
     async with world.engine.begin() as conn:
         facts = await facts_of(conn, world.ledger, month)
+        assert facts["sender"].endswith("联席会议办公室")
         await conn.execute(circulars.delete())
         async with conn.begin_nested() as others:  # whose few would hide some of these
             as_sealed = tables.cases.c.progress.op("||")(
@@ -177,6 +178,8 @@ def test_the_same_facts_make_the_same_paper_and_its_type_is_inside():
     assert made == documents.render("circular", facts)
     assert b"NotoSerifCJK" in made
     assert made != documents.render("circular", {**facts, "title": "另一"})
+    issued = documents.render("circular", {**facts, "sender": "丰台区联席会议办公室"})
+    assert len(issued) > len(made), "who issues it, and where it is sealed"
     with pytest.raises(KeyError):
         documents.render("../circular", facts)
 
