@@ -91,7 +91,7 @@ async def export(
     key, *heads = (heading(column) for column in columns)
     page.head([key, ORDER, *heads])
     reach, findings, today = within(who, ledger), Findings(rules), day_of(now)
-    alone = why is not None and APPROVED not in job.counts
+    alone = APPROVED not in job.counts
     if alone:
         await _require_no_other(conn, who)
     taken, noted = await taken_alone(conn, who, now) if alone else set[str](), [*codes, *([] if alone else [APPROVED])]
@@ -128,7 +128,7 @@ async def export(
 
 
 async def _require_no_other(conn: AsyncConnection, who: Actor) -> None:
-    """One book in full at a time for a natural person, or two that are made at once would not count each other."""
+    """One book at a time for a natural person, or two that are made at once would not count each other."""
     for account in sorted({who.person_id, *who.also}):
         mine = select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{EXPORT}:{account}", 0)))
         if not (await conn.execute(mine)).scalar_one():

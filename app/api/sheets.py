@@ -56,7 +56,7 @@ TITLES = {
     "workbook_has_other_columns": "没有可识别的列，请使用模板 · No column is known; use the template.",
     "sheet_has_errors": "有错误，整表未导入，请下载标红的表修改后重新上传 · Nothing was imported; the marked sheet says what to mend.",
     "sheet_only_compared": "此表只与系统比对，未导入；不一致和没有的见标注的表 · It was only compared with the record.",
-    "second_person_needed": "超过50名儿童的完整信息须另一人批准后导出 · More than 50 children in full need a second person.",
+    "second_person_needed": "超过50名儿童的台账（含遮蔽导出）须另一人批准后导出 · More than 50 children, masked too, need a second person.",
     "audit_unavailable": "访问无法留痕，未导出 · What cannot be put on record is not read.",
     "gave_up": "多次中断，已停止 · It was interrupted several times and was given up.",
     "process_ended": "处理进程意外终止 · The process ended unexpectedly.",
@@ -126,15 +126,15 @@ async def ledger_template(code: str, conn: Conn, who: Who, shouhu: Shouhu) -> Re
 
 @router.post("/ledgers/{code}/exports", status_code=202, operation_id="export_ledger")
 async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu: Shouhu) -> SheetJob:
-    """Begins an export of the caller's book, on record before its workbook can be fetched; more than 50 children in full take two
-    persons (`export` with the ledger, the use and the month if any)."""
+    """Begins an export of the caller's book, on record before its workbook can be fetched; more than 50 children take two persons,
+    masked or in full (`export` with the ledger, and the use and the month if any)."""
     rules = await rules_of(conn, shouhu)
     book = book_of(rules, who, code)
     now, why = shouhu.ledger.clock(), wanted.use.value if wanted.use else None
-    counted = await _counted(conn, who, shouhu, rules, book, wanted.month) if why else set[str]()
+    counted = await _counted(conn, who, shouhu, rules, book, wanted.month)
     is_needed = len(counted) > MOST_CHILDREN
     try:
-        approved = bool(why) and await _is_approved(conn, who, parameters(code, str(why), wanted.month), now, is_needed)
+        approved = await _is_approved(conn, who, parameters(code, why, wanted.month), now, is_needed)
     except Refused as refusal:
         async with shouhu.engine.begin() as apart:  # the request's own transaction takes its rows along
             await open_door(apart)
@@ -149,9 +149,9 @@ async def export_ledger(code: str, wanted: Wanted, conn: Conn, who: Who, shouhu:
     return await _job(conn, asked)
 
 
-def parameters(code: str, use: str, month: str | None) -> dict[str, str | int]:
-    """What an export in full is approved for: this book, this use, and of visits this month."""
-    return {"ledger": code, "use": use, **({"month": month} if month else {})}
+def parameters(code: str, use: str | None, month: str | None) -> dict[str, str | int]:
+    """What an export is approved for: this book, masked or in full for this use, and of visits this month."""
+    return {"ledger": code, **({"use": use} if use else {}), **({"month": month} if month else {})}
 
 
 async def _is_approved(conn: Conn, who: Actor, asked: dict[str, str | int], now: datetime, is_needed: bool) -> bool:
@@ -176,7 +176,7 @@ async def _counted(conn: Conn, who: Actor, shouhu: Shouhu, rules: Any, book: Any
     ids, taken = await those_within(conn, who, book.ledger(), chosen), await jobs.taken_alone(conn, who, now)
     if len(taken.union(ids)) <= MOST_CHILDREN:
         return set()
-    await before_reading(conn, who, jobs.EXPORT, f"ledger-{book.id}", [book.id], children=ids)
+    await before_reading(conn, who, "ask_export", f"ledger-{book.id}", [book.id], children=ids)
     lines = await held(conn, who, book, Findings(rules), ids, day_of(now))
     return taken.union(line.record.child_id for line in lines if has_rows(book.ledger().rows_of, line, month))
 

@@ -27,10 +27,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import tables
+from app.db.audit import REFUSED
 from app.db.columns import Id, Instant, keyed_by, metadata, sealed
 from app.db.vault import forget_keys, opened, sealed_row
 from app.domain.access import Actor
-from app.domain.ledgers import Use
 from app.domain.sheets import JobState, Step
 
 LEASE = timedelta(seconds=60)
@@ -104,11 +104,11 @@ EXPORT, WITHIN = "export_ledger", timedelta(days=1)
 
 
 async def taken_alone(conn: AsyncConnection, who: Actor, now: datetime) -> set[str]:
-    """The children whom this natural person has carried away in full since yesterday with no second person behind it: month by month
-    or book by book they are as many as at once."""
-    line, uses = tables.audit.c, [use.value for use in Use]
+    """The children whom this natural person has carried away since yesterday with no second person behind it: month by month or book
+    by book they are as many as at once."""
+    line = tables.audit.c
     query = select(func.unnest(line.children)).where(
-        line.person_id.in_([who.person_id, *who.also]), line.action == EXPORT, line.why.in_(uses),
+        line.person_id.in_([who.person_id, *who.also]), line.action == EXPORT, line.outcome != REFUSED,
         line.at > now - WITHIN, ~line.fields.contains([APPROVED]),
     )  # fmt: skip
     return set((await conn.execute(query)).scalars())
@@ -132,7 +132,7 @@ async def pieces(conn: AsyncConnection, job_id: str, name: str) -> AsyncIterator
 
 
 async def take(engine: AsyncEngine, now: datetime) -> Row[Any] | None:
-    """The oldest job that nobody works on, which is the caller's from now on. Books in full of one natural person come one after the
+    """The oldest job that nobody works on, which is the caller's from now on. Books that leave for one natural person come one after the
     other, or they would take the places of all workers to wait in."""
     stale = and_(job.state == JobState.RUNNING.value, job.beat_at < now - LEASE)
     async with engine.begin() as conn:
@@ -148,17 +148,15 @@ async def take(engine: AsyncEngine, now: datetime) -> Row[Any] | None:
 
 
 def _has_another(now: datetime) -> ColumnElement[bool]:
-    """Whether both it and one that is being worked on are books in full of one natural person, with no second person behind them."""
+    """Whether both it and one that is being worked on are books that leave for one natural person, with no second person behind them."""
     under_way = sheet_jobs.alias("under_way")
     other = under_way.c
     same = or_(
         other.person_id == job.person_id, job.actor["also"].has_key(other.person_id), other.actor["also"].has_key(job.person_id)
     )  # fmt: skip
     is_worked_on = and_(other.id != job.id, other.state == JobState.RUNNING.value, other.beat_at >= now - LEASE)
-    in_full = [
-        and_(one.step == Step.EXPORT.value, one.why.is_not(None), ~one.counts.has_key(APPROVED)) for one in (job, other)
-    ]
-    return select(other.id).where(same, is_worked_on, *in_full).correlate(sheet_jobs).exists()
+    leave = [and_(one.step == Step.EXPORT.value, ~one.counts.has_key(APPROVED)) for one in (job, other)]
+    return select(other.id).where(same, is_worked_on, *leave).correlate(sheet_jobs).exists()
 
 
 async def beat(engine: AsyncEngine, job_id: str, now: datetime, done: int, total: int) -> None:

@@ -46,6 +46,7 @@ class Reason(Term):
     VERIFY = "verify", "核对", "to be verified"
     INSPECTION = "inspection", "督查", "for an inspection"
     VISIT = "visit", "集中走访", "for a round of visits"
+    OFFICE_WORK = "office_work", "日常工作", "for the work of the office"
     RETENTION_OVER = "retention_over", "保存期限届满", "the time of retention is over"
     BY_LAW = "by_law", "依法办理", "the law asks for it"
 

@@ -18,7 +18,7 @@ from app.api.problems import Problem
 from app.db.service import Service
 from app.district import DESKS
 from app.domain.access import DESK_STAFF, Actor
-from app.domain.approvals import MOST_CHILDREN, Act
+from app.domain.approvals import MOST_CHILDREN, Act, Reason
 from app.domain.handing_in import MONTH, month_of, sees_every_office
 from app.domain.ledgers import COLUMNS, RowsOf, Use
 from app.domain.refusals import RefusalCode
@@ -166,7 +166,7 @@ async def book(
 
 @router.post(BOOKS + "/{code}")
 async def take(code: str, request: Request, shouhu: Shouhu) -> Response:
-    """导出, the proposal to another person where so many children in full take two, or 导入, which is previewed before it counts; no
+    """导出, the proposal to another person where so many children take two, or 导入, which is previewed before it counts; no
     connection to the database waits for what is sent or looked at."""
     async with shouhu.engine.begin() as conn:
         ledgers.book_of(await rules_of(conn, shouhu), await person(request, conn, shouhu), code)
@@ -221,19 +221,16 @@ async def _sent(conn: AsyncConnection, who: Actor, shouhu: Service, code: str, s
 async def _proposed(
     form: Form, conn: AsyncConnection, who: Actor, shouhu: Service, code: str
 ) -> approvals.ApprovalRow | None:
-    use = form.one("use")
-    if not use:
-        form.wrong("use", "请选择用途", "Choose what for.")
-        return None
-    wanted = form.valid(sheets.Wanted, {"use": use, "month": form.one("month")})
+    wanted = form.valid(sheets.Wanted, {"use": form.one("use"), "month": form.one("month")})
     if not wanted:
         return None
+    use = wanted.use.value if wanted.use else None
     named = sheets.parameters(code, use, wanted.month)
     asked = await asked_of(conn, who, shouhu)
     if any(row.parameters == named and row.person_id in who.persons and row.approved_at is None for row in asked):
         form.wrong("use", "已提请，待第二人批准", "It was proposed and waits for a second person.")
         return None
-    said = {"act": Act.EXPORT, "parameters": named, "reason": use, "note": form.one("note")}
+    said = {"act": Act.EXPORT, "parameters": named, "reason": use or Reason.OFFICE_WORK.value, "note": form.one("note")}
     proposed = form.valid(approvals.Proposed, said)
     return proposed and await form.attempt(conn, lambda: approvals.propose(proposed, conn, who, shouhu))
 

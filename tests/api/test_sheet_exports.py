@@ -15,6 +15,8 @@ from tests.api.test_ledgers import watched
 from tests.api.test_reports import is_problem
 from tests.api.workbooks import COMMITTEE, DIVISION, POOR, STREET, audited, by_column, child_here, opened, state, upload
 
+OTHER = "110106015"
+
 
 async def test_an_export_is_masked_unless_it_says_why_and_bears_who_when_and_why(api, run):
     child = await child_here(api, "欧阳小满（化名）")
@@ -109,7 +111,7 @@ async def test_the_template_names_its_columns_and_choices_and_is_an_empty_import
     is_problem(await api.get("wf.officer.1", "/v1/ledgers/information/template"), 404, "ledger_not_found")
 
 
-async def test_whole_names_of_more_than_fifty_children_need_a_second_person(api, run, monkeypatch):
+async def test_more_than_fifty_children_need_a_second_person_masked_or_in_full(api, run, monkeypatch):
     monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
     monkeypatch.setattr("app.sheet_export.MOST_CHILDREN", 1)
     crowd = {await child_here(api, f"成群{n}（化名）", f"2010-01-0{n + 1}", None) for n in range(2)}
@@ -136,7 +138,18 @@ async def test_whole_names_of_more_than_fifty_children_need_a_second_person(api,
     assert {*last} <= {*said.children}
     is_problem(await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook"), 404, "sheet_not_found")
     masked = await run(await api.post(COMMITTEE, path, {}))
-    assert (await state(api, COMMITTEE, masked))["state"] == "done"
+    assert (await state(api, COMMITTEE, masked))["problem"] == "second_person_needed"
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 1)
+    is_problem(await api.post(COMMITTEE, path, {}), 409, "second_person_needed")
+    one = {"act": "export", "parameters": {"ledger": "information"}, "reason": "office_work", "note": "核对填表"}
+    proposed = (await api.post(COMMITTEE, "/v1/approvals", one)).json()["id"]
+    is_problem(await api.post(COMMITTEE, f"/v1/approvals/{proposed}/approve"), 403, "not_allowed")
+    approved = await api.post(f"street-{DIVISION}.head.1", f"/v1/approvals/{proposed}/approve")
+    assert approved.status_code == 200, approved.text
+    is_problem(await api.post(COMMITTEE, path, whole), 409, "second_person_needed")
+    masked = await run(await api.post(COMMITTEE, path, {}))
+    assert (await state(api, COMMITTEE, masked))["state"] == "done", "approved for a masked book, and for no other"
+    monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 50)
     asked = {"act": "export", "parameters": {"ledger": "information", **whole}, "reason": "hand_in", "note": "季度上报"}
     asked["parameters"]["month"] = "2026-10"
     proposed = (await api.post(COMMITTEE, "/v1/approvals", asked)).json()["id"]
@@ -156,31 +169,32 @@ async def test_slices_of_books_are_one_export_for_a_day_unless_a_second_person_s
     api, run, engine, monkeypatch
 ):
     """However few children are in each, month by month or book by book."""
-    await child_here(api, "切片（化名）", None, None)
-    path, whole = "/v1/ledgers/information/exports", {"use": "hand_in"}
-    row = {"person_id": COMMITTEE, "agency": "COMM", "action": "export_ledger", "stream_id": "ledger-visits", "why": "hand_in",
+    said = {"residence_division": OTHER, "name": "切片（化名）"}
+    await watched(api, **POOR, child=said, division=OTHER)
+    path, whole, person = "/v1/ledgers/information/exports", {"use": "hand_in"}, f"comm-{OTHER}.head.1"
+    row = {"person_id": person, "agency": "COMM", "action": "export_ledger", "stream_id": "ledger-visits", "why": "hand_in",
            "children": [f"ch-elsewhere-{n}" for n in range(50)], "trace_id": "", "outcome": "done"}  # fmt: skip
-    for fields, why, said in (
-        (["name", "approved"], "hand_in", None),
-        (["name"], "office", None),
-        (["name"], "hand_in", True),
+    for more, said in (
+        ({"fields": ["name", "approved"], "why": "hand_in"}, None),
+        ({"fields": ["name"], "why": "second_person_needed", "outcome": "refused"}, None),
+        ({"fields": ["name"], "why": "office"}, True),
     ):
         async with engine.begin() as conn:
-            await conn.execute(insert(tables.audit), row | {"fields": fields, "why": why})
-        asked = await api.post(COMMITTEE, path, whole)
-        if said:
-            is_problem(asked, 409, "second_person_needed")
-            monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 500)
-            asked = await api.post(COMMITTEE, path, whole)
-        shown = await state(api, COMMITTEE, await run(asked))
-        assert shown["problem"] == ("second_person_needed" if said else None), "the job counts them as well"
-    masked = await state(api, COMMITTEE, await run(await api.post(COMMITTEE, path, {})))
-    assert masked["state"] == "done"
+            await conn.execute(insert(tables.audit), row | more)
+        for wanted in (whole, {}):
+            asked = await api.post(person, path, wanted)
+            if said:
+                is_problem(asked, 409, "second_person_needed")
+                monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 500)
+                asked = await api.post(person, path, wanted)
+                monkeypatch.setattr("app.api.sheets.MOST_CHILDREN", 50)
+            shown = await state(api, person, await run(asked))
+            assert shown["problem"] == ("second_person_needed" if said else None), "the job counts them as well"
 
 
 async def test_slices_that_are_made_at_once_are_counted_together(api, run, monkeypatch):
     """By two workers, for one person: each of the jobs has begun before the other has ended."""
-    other, division = "comm-110106015.officer.1", "110106015"
+    other, division = f"comm-{OTHER}.officer.1", OTHER
     slices = []
     for n in range(2):
         said = {"residence_division": division, "name": f"同时{n}（化名）", "birth_date": f"2011-01-0{n + 1}"}

@@ -57,6 +57,10 @@ def left_by_a_killed_worker(place):
 
 
 async def books_are_made(rig, people):
+    """By two persons, for of two hundred children it takes them."""
+    said = {"act": "export", "parameters": {"ledger": "information"}, "reason": "office_work", "note": "核对填表"}
+    proposed = (await people.post(STREET, "/v1/approvals", said))["id"]
+    await people.post(STREET.replace("officer", "head"), f"/v1/approvals/{proposed}/approve", {})
     asked = await people.post(STREET, "/v1/ledgers/information/exports", {})
     async with asyncio.timeout(PATIENCE):
         while (await people.get(STREET, f"/v1/sheets/{asked['id']}"))["state"] not in ("done", "refused", "failed"):
