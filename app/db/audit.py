@@ -30,8 +30,8 @@ from app.db import tables
 from app.db.session import is_away
 from app.domain.access import Actor, scope
 from app.domain.child_file import file_id
-from app.domain.commands import FileReport
-from app.domain.terms import Rung
+from app.domain.commands import Command, FileReport
+from app.domain.terms import Role, Rung, Term
 from app.domain.watch import watch_id
 
 log = structlog.get_logger()
@@ -147,6 +147,22 @@ async def before_reading(
     if waited > REFUSED_AFTER:
         raise AuditUnavailable
     return row
+
+
+def row_of(command: Command, stream_id: str, after: Any) -> dict[str, Any]:
+    """Of a command, in its own transaction: the children of its stream, or the one that it names, the code of a reason that it gives, and
+    what it brings along. Its words are sealed elsewhere."""
+    by, reason = command.by, getattr(command, "reason", None)
+    here = [one.id for one in getattr(after, "children", ())] or [*filter(None, [getattr(after, "child_id", None)])]
+    named, field = getattr(command, "child_id", None), getattr(command, "field", None)
+    brought = {"notes": command.note or command.kept, "files": command.files, "facts": isinstance(command, FileReport)}
+    return {
+        "person_id": by.person_id, "behalf": by.acting_for, "agency": by.agency.value, "action": type(command).__name__,
+        "stream_id": stream_id, "version": after.version, "trace_id": TRACE.get(),
+        "children": [named] if named in here else here,
+        "why": reason.value if isinstance(reason, Term) else "" if by.has(Role.ENGINE) else "office",
+        "fields": [*([field.value] if isinstance(field, Term) else ()), *(name for name, is_there in brought.items() if is_there)],
+    }  # fmt: skip
 
 
 async def unsealed_for(conn: AsyncConnection) -> timedelta:

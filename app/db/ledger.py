@@ -11,7 +11,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
-from app.db.audit import TRACE
+from app.db.audit import row_of
 from app.db.changes import Changes
 from app.db.files import bring
 from app.db.joining import away, behind, given_back, join, moved, placed, registered
@@ -282,7 +282,7 @@ class Ledger(Rules):
             changes.insert(tables.commands, [used])
         _content(changes, conn, _said(command, stream_id, first, events[0].kind), sealing)
         await projections.collect(changes, conn, before, after, events, first, now)
-        changes.insert(tables.audit, [_audit_row(command, stream_id, after.version)])
+        changes.insert(tables.audit, [row_of(command, stream_id, after)])
         return after
 
     async def _echo(self, conn: AsyncConnection, after: Any, events: tuple[Any, ...], now: datetime) -> None:
@@ -414,19 +414,6 @@ def _digest(command: c.Command) -> str:
     }
     asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude=left_out)}"
     return hashlib.sha256(asked.encode()).hexdigest()
-
-
-def _audit_row(command: c.Command, stream_id: str, version: int) -> dict[str, Any]:
-    by: Actor = command.by
-    return {
-        "person_id": by.person_id,
-        "behalf": by.acting_for,
-        "agency": by.agency.value,
-        "action": type(command).__name__,
-        "stream_id": stream_id,
-        "version": version,
-        "trace_id": TRACE.get(),
-    }
 
 
 async def events_since(conn: AsyncConnection, stream_id: str, version: int) -> list[dict[str, Any]]:

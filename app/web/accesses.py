@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from app.api import work
 from app.domain.approvals import Act, Reason
-from app.domain.child_terms import FileField, Section
+from app.domain.child_terms import FileField, NotTaken, Section
 from app.domain.emergency import Emergency, Verdict
 from app.domain.keys import KeyScope
 from app.domain.ledgers import Use
@@ -12,7 +12,18 @@ from app.domain.masking import Need
 from app.domain.papers import Paper
 from app.domain.refusals import RefusalCode
 from app.domain.retention import HoldReason, LiftReason
-from app.domain.terms import Role, Term
+from app.domain.terms import (
+    CloseReason,
+    DeclineReason,
+    ExtendReason,
+    FailReason,
+    PauseReason,
+    ReturnReason,
+    Role,
+    Term,
+    WaiveReason,
+)
+from app.domain.watch import EndReason
 from app.web import asks, asks_case
 from app.web.acts import ACTS, FURTHER
 from app.web.said import fact_name, short
@@ -113,7 +124,10 @@ ENDED: dict[str, Pair] = {
     "not_right": ("口令或动态码不正确", "the password or the code was not right"),
 }
 """Why the service itself refused."""
-REASONS: tuple[type[Term], ...] = (Need, Emergency, Verdict, HoldReason, LiftReason, Reason, Use, RefusalCode)
+REASONS: tuple[type[Term], ...] = (
+    Need, Emergency, Verdict, HoldReason, LiftReason, Reason, Use, RefusalCode, CloseReason, DeclineReason, ExtendReason, FailReason,
+    PauseReason, ReturnReason, WaiveReason, NotTaken, EndReason,
+)  # fmt: skip
 
 
 FORMS = (

@@ -221,6 +221,47 @@ async def test_each_read_is_one_row_with_its_request_its_children_and_its_why(ap
     assert all(one.children == children and one.fields == ["notes"] and one.outcome == "done" for one in rows)
 
 
+async def test_each_write_says_which_child_why_and_what_it_brought(api):
+    """Of two children of one case whose part it was; a reason by its code, and its words by no more than that there were some."""
+    twins = [{**CHILD, "name": name} for name in ("甲某", "乙某")]
+    case_id = (await api.report(children=twins))["case_id"]
+    both = sorted(await _children(api, case_id))
+    path = f"/v1/cases/{case_id}"
+    await api.post("police.officer.1", f"{path}/notes", {"note": "已到场"})
+    asked = {"reason": "missing_location", "note": "缺门牌"}
+    returned = await api.post("police.officer.1", f"{path}/referrals/a-police-1/return", asked)
+    assert returned.status_code == 200, returned.text
+    safe = await api.post("police.officer.1", f"{path}/safety", {"child_id": both[0], "safety": "safe"})
+    assert safe.status_code == 200, safe.text
+    row = tables.audit.c
+    async with api.service.engine.connect() as conn:
+        query = select(row.action, row.why, row.fields, row.children).where(row.stream_id == case_id, row.version > 0)
+        rows = [(one.action, one.why, one.fields, sorted(one.children)) for one in await conn.execute(query)]
+    assert ("FileReport", "office", ["facts"], both) in rows
+    assert ("AddNote", "office", ["notes"], both) in rows
+    assert ("ConfirmSafety", "office", [], both[:1]) in rows
+    said = [one for one in rows if one[1] not in ("", "office")]
+    assert said == [("ReturnReferral", "missing_location", ["notes"], both)], rows
+    records = [
+        (await api.get("civil.supervisor.1", f"/v1/children/{one}/access-record")).json()["items"] for one in both
+    ]
+    assert [sum(one["action"] == "ConfirmSafety" for one in record) for record in records] == [1, 0]
+
+
+async def test_no_write_about_a_child_is_without_it(api):
+    """Whatever has been written here, by these tests and those before them: in cases, files and watches."""
+    case_id, _ = await _report(api)
+    nameless = text(
+        "select distinct a.action from audit a where a.version is not null and a.children = '{}' and (a.stream_id ~ '^(file|watch)-'"
+        " or exists (select from children c where c.case_id = a.stream_id and c.filed_at <= a.at))"
+    )
+    async with api.service.engine.connect() as conn:
+        assert (await conn.execute(nameless)).scalars().all() == []
+        assert (
+            await conn.execute(text("select count(*) from audit where stream_id = :case"), {"case": case_id})
+        ).scalar_one()
+
+
 async def test_an_answer_by_receipt_is_on_record_of_its_case_and_of_nobody_before_it_leaves(api):
     """Asked by program and by page; a code that there is not leaves no row."""
     filed, said = await api.report(), "已核实，孩子平安"
