@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import itertools
 import secrets
+from datetime import date
 
 import pytest
 import structlog
@@ -13,7 +14,7 @@ from sqlalchemy import select, text, update
 
 from app.db import rotation, tables
 from app.db.session import engine_of
-from app.db.vault import Algorithm, Broken, Vault, opened, seal, sealed_row, sealing, unseal, vault_of, written
+from app.db.vault import Algorithm, Broken, DataKey, Vault, opened, seal, sealed_row, sealing, unseal, vault_of, written
 from app.master_keys import GivenKeys
 from tests.canary import filed, in_dump, read, words
 from tests.conftest import VAULT
@@ -182,6 +183,30 @@ async def test_a_sealed_value_in_any_other_place_is_refused(engine):
         with pytest.raises(Broken):  # nor does the key of one case serve another
             await opened(conn, rows, child)
         await conn.rollback()
+
+
+def test_a_sealed_value_in_the_place_of_any_other_table_or_column_is_refused():
+    """Of rows with one id and one key, as a note and a report of one case have it."""
+    key, plain = (
+        DataKey("case-1", secrets.token_bytes(32)),
+        {"text": "x", "json": "x", "date": date(2016, 3, 4), "bytes": b"x"},
+    )
+    found = [sealing(table) for table in tables.metadata.tables.values()]
+    row = {column.name: 1 for of in found for column in of.table.primary_key}
+    places = [(of, column) for of in found for column in of.columns]
+    assert {of.table.name for of, _ in places} == set(SEALED)
+    for of, column in places:
+        sealed = VAULT.sealed(of.table, [{**row, column: plain[of.columns[column]]}], key)[0][column]
+        assert key.open(sealed, of.place(row, column))
+        for other, place in places:
+            if (other, place) != (of, column):
+                with pytest.raises(Broken):
+                    key.open(sealed, other.place(row, place))
+
+
+def test_no_two_texts_share_the_nonce_of_an_opaque_word():
+    nonces = [base64.urlsafe_b64decode(VAULT.word(*said))[1:13] for said in (("c", "a|b"), ("b|c", "a"), ("b|c", "a"))]
+    assert nonces[0] != nonces[1] == nonces[2]
 
 
 async def test_a_spoilt_case_stops_no_report_of_the_same_child(engine):

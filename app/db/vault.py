@@ -222,7 +222,7 @@ class Vault:
 
     def word(self, said: str, place: str) -> str:
         """An opaque word that only this service makes and reads; the same for the same text, whose mark is its nonce."""
-        nonce = self.master.mac(f"nonce|{place}|{said}".encode())[:NONCE]
+        nonce = self.master.mac(f"nonce|{len(place)}|{place}|{said}".encode())[:NONCE]
         return base64.urlsafe_b64encode(seal(self._words, said.encode(), place, self.algorithm, nonce)).decode()
 
     def said(self, word: str, place: str) -> str:
