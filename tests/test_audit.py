@@ -190,6 +190,25 @@ async def test_rows_of_slow_transactions_are_all_sealed(own, place):
     assert "0 rows wait" in said
 
 
+async def test_what_is_written_is_sealed_within_ten_seconds(own):
+    """By the sealer as a worker runs it, beginning at the worst moment: it has just looked."""
+
+    async def below():
+        async with own.engine.connect() as conn:
+            return (await conn.execute(LAST)).one().below
+
+    running = asyncio.create_task(own.run())
+    try:
+        await asyncio.sleep(0.5)
+        async with own.engine.begin() as conn:
+            written_in = (await conn.execute(insert(tables.audit).returning(tables.audit.c.xid), ROW)).scalar_one()
+        async with asyncio.timeout(10):
+            while await below() <= written_in:
+                await asyncio.sleep(0.1)
+    finally:
+        running.cancel()
+
+
 async def test_two_sealers_draw_one_chain(own, place):
     other = Sealer(own.engine, KEY)
     for _ in range(5):

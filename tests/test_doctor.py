@@ -1,5 +1,6 @@
 """Each check of the doctor is true of the real servers, and fails when what it looks at is broken."""
 
+import asyncio
 import base64
 from datetime import UTC, date, datetime, timedelta
 
@@ -54,6 +55,26 @@ async def test_an_unmigrated_an_unsafe_and_an_unseeded_database_are_each_told(ot
     assert not found["synchronous_commit is on"].ok
     assert found["fsync is on"].ok
     assert not found["the calendar is confirmed"].ok
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_a_server_that_could_lose_what_was_acknowledged_is_told(other, engine, setting):
+    """These two are of the server and not of a database."""
+    assert (await verdicts(other))[f"{setting} is on"].ok
+    async with engine.connect() as free:
+        conn = await free.execution_options(isolation_level="AUTOCOMMIT")
+
+        async def put(change, value):
+            await conn.execute(text(f"alter system {change}"))
+            await conn.execute(text("select pg_reload_conf()"))
+            while (await conn.execute(text(f"show {setting}"))).scalar_one() != value:
+                await asyncio.sleep(0.01)
+
+        try:
+            await put(f"set {setting} = off", "off")
+            assert not (await verdicts(other))[f"{setting} is on"].ok
+        finally:
+            await put(f"reset {setting}", "on")
 
 
 async def test_a_wall_that_was_opened_and_a_role_that_may_pass_it_are_told(other, engine):
