@@ -9,6 +9,7 @@ from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Rela
 from app.domain.approvals import Act, may_propose
 from app.domain.deputies import may_know_names
 from app.domain.emergency import may_break_glass, may_review
+from app.domain.handing_in import sees_every_office
 from app.domain.keys import opens
 from app.domain.retention import may_dispose, may_hold
 from app.domain.seats import may_see_seats, sees_every_seat
@@ -90,6 +91,15 @@ def _overseer(actor: Actor) -> str:
 def _handed_out(actor: Actor) -> str:
     """What leaves the district is handed out by those who oversee it."""
     return YES if may(actor, Action.READ_STATISTICS).allowed and actor.oversees_district else REFUSED
+
+
+def _every_office(actor: Actor) -> str:
+    return YES if sees_every_office(actor) else REFUSED
+
+
+def _circular(actor: Actor) -> str:
+    """Of a month of which none was made."""
+    return NOTHING if may(actor, Action.READ_STATISTICS).allowed else REFUSED
 
 
 def _on_record(actor: Actor) -> str:
@@ -204,6 +214,10 @@ RULES: dict[str, tuple[str, Rule]] = {
     "figures_workbook": ("read_statistics", _by(Action.READ_STATISTICS)),
     "scorecard": ("read_statistics", _by(Action.READ_STATISTICS)),
     "anonymised": ("read_statistics, oversight", _handed_out),
+    "circulars": ("read_statistics", _by(Action.READ_STATISTICS)),
+    "read_circular": ("read_statistics", _circular),
+    "ledgers_handed_in": ("civil affairs, oversight", _every_office),
+    "signal_rules": ("oversight", _overseer),
     "survey_results": ("oversight", _overseer),
     "invite_to_survey": ("oversight", _overseer),
     "findings": ("read_statistics, sight", _on_the_board),
@@ -230,6 +244,10 @@ RULES: dict[str, tuple[str, Rule]] = {
     "propose_act": ("staff (app/domain/approvals.py)", _proposer),
     "approvals": ("the own office's proposals", signed_in),
     **dict.fromkeys(("approve_act", "reject_act"), ("another person than the proposer, with the right", _nothing)),
+    **dict.fromkeys(("read_signal", "open_signal_in_full", "decide_signal"), ("the desk that holds it", _nothing)),
+    **dict.fromkeys(("read_owed", "settle_owed"), ("the desk that owes it, the street over its committees, oversight", _nothing)),
+    **dict.fromkeys(("read_sheet", "confirm_sheet", "fetch_sheet"), ("the own exports and imports", _nothing)),
+    "open_sealed": ("procurators, heads of procuratorate and court, by two persons; no record is here", _nothing),
     "notices": ("the own notices", _nothing),
     "read_notice": ("the own notices", signed_in),
     "deputies": ("the own absences", signed_in),
@@ -292,7 +310,6 @@ OWN_RULES = {
         ),
         "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
     ),
-    "ledgers_handed_in": "civil affairs and those who oversee the district (app/domain/handing_in.py)",
     "search_children": "staff, among the cases in their sight that they may read, by what their disclosure list tells (app/api/search.py)",
     **dict.fromkeys(
         ("duplicates", "compare_children"),
@@ -309,29 +326,17 @@ OWN_RULES = {
         "the body that keeps the book, its own children (app/api/ledgers.py)",
     ),
     **dict.fromkeys(
-        ("sheets", "read_sheet", "confirm_sheet", "fetch_sheet"),
-        "whoever asked for the export or import (app/api/sheets.py)",
-    ),
-    **dict.fromkeys(
         ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round", "round_registered"),
         "no case; who organises a round, who is asked and who oversees it (app/domain/rounds.py)",
     ),
+    "held_signals": "no case; the desk that holds the signal, those who oversee the district (app/api/signals.py)",
+    "owed": "no case; the desk that owes it, the street over its committees, those who oversee the district (app/api/owed.py)",
+    "sheets": "whoever asked for the export or import (app/api/sheets.py)",
     **dict.fromkeys(
         ("keys", "issue_key", "rotate_key", "revoke_key"),
         "no case; people of the unit, heads of the desk, administrators of system and security (app/domain/keys.py)",
     ),
     "send_signals": "no case; units and systems of the agencies that a rule listens to (app/domain/signals.py)",
-    **dict.fromkeys(
-        ("held_signals", "read_signal", "open_signal_in_full", "decide_signal"),
-        "no case; the desk that holds the signal, those who oversee the district (app/api/signals.py)",
-    ),
-    "signal_rules": "no case; those who oversee the district (app/api/signals.py)",
-    **dict.fromkeys(
-        ("owed", "read_owed", "settle_owed"),
-        "no case; the desk that owes it, the street over its committees, those who oversee the district (app/api/owed.py)",
-    ),
-    **dict.fromkeys(("circulars", "read_circular"), "no case; whoever may read_statistics (app/api/statistics.py)"),
-    "open_sealed": "procurators and the heads of procuratorate and court, on a ground of law (app/domain/compartment.py)",
 }
 """Routes about no case, with rules of their own that depend on other rows."""
 

@@ -94,7 +94,7 @@ async def world(stack, owner):
             "other": child,
             "code": "loving_families",
         }
-        ids |= {"round_id": "round-none", "owed_id": "owed-none", "month": "2026-01"}
+        ids |= {"round_id": "round-none", "owed_id": "owed-none", "month": "2026-01-01"}
         ids |= await things(api, case)
         async with owner.connect() as conn:
             stored = select(tables.cases.c.progress).where(tables.cases.c.id == case)
