@@ -1,5 +1,6 @@
 """Children of whom every word is unique, all that somebody does with one over the API and the pages, and where such words are found again."""
 
+import asyncio
 import re
 import uuid
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from sqlalchemy import text
 from app.api.context import SESSION
 from app.db import tables
 from app.db.accounts import begin_session
+from app.workbook import MEDIA_TYPE
+from tests.api.workbooks import sheet
 from tests.faults.traffic import PUPIL, REPORTER
 from tests.files.corpus import office
 from tests.files.test_examine import unpacked
@@ -21,6 +24,8 @@ IN_A_ROW = "canary[0-9a-f]{16}|7{4}[0-9]{14}|7{3}[0-9]{8}"
 FIELDS = ("reporter", "org", "name", "school", "residence", "hukou", "features", "guardian", "narrative", "note", "need", "typed", "asked",
           "file", "content", "path")  # fmt: skip
 POLICE, CIVIL, BORN = "police.officer.1", "civil.officer.1", "2016-03-04"
+COMMITTEE, STREET = "comm-110106101.officer.1", "street-110106101.officer.1"
+HEADS = ("姓名", "性别", "出生日期", "现居住地址", "建档原因", "建档风险等级")
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 digits = SystemRandom()
 
@@ -80,6 +85,74 @@ async def lives(rig, people, word, seated):
     )
     await refused(http, signed, path, word)
     return case
+
+
+async def kept(people, word):
+    """One child on the ways that no case knows: registered, verified, visited and changed, in a register, a signal, a sheet and an answer
+    of a round."""
+    child = {name: word[name] for name in ("name", "school", "residence", "hukou", "features", "id_no", "phone")}
+    family = [{"name": word["guardian"], "relation": "父", "note": word["guardian"], "phone": word["guardian_phone"]}]
+    found = {"found": "in_difficulty", "grade": "low", "evidence": word["typed"], "note": word["note"]}
+    child |= {"residence_division": PUPIL["residence_division"], "birth_date": BORN}
+    made = await people.post(COMMITTEE, "/v1/children", {"child": child, "family": family, **found})
+    file = f"/v1/children/{made['child_id']}"
+    like = (await people.get(STREET, f"{file}/duplicates"))["files"]
+    compared = [{"child_id": one["child_id"], "found": "unclear"} for one in like]
+    await people.post(STREET, f"{file}/changes/{made['change']}/pass", {"compared": compared, "note": word["need"]})
+    visit = {"finding": "at_risk", "situations": ["unguarded"], "note": word["narrative"]}
+    await people.post(COMMITTEE, f"/v1/watches/watch-{made['child_id']}/visits", visit)
+    moved = {"field": "residence", "value": word["path"], "evidence": word["file"], "note": word["content"]}
+    change = (await people.post(COMMITTEE, f"{file}/changes", moved))["change"]
+    await people.post(STREET, f"{file}/changes/{change}/pass", {"note": word["need"]})
+    home = {
+        "family": word["reporter"],
+        "address": word["org"],
+        "phone": word["reporter_phone"],
+        "checked_on": "2026-01-05",
+    }
+    await people.post("wf.officer.1", "/v1/registers/loving_families/entries", {"fields": home})
+    seen = {
+        "id": uuid.uuid4().hex,
+        "count": 4,
+        "text": word["asked"],
+        "child": {"name": word["name"], "residence_division": STREET[7:16]},
+    }
+    await people.post("school.reporter.1", "/v1/signals", {"signals": [seen]})
+    await sent(
+        people, "information", sheet(HEADS, (word["name"], "女", BORN, word["hukou"], "走访发现困境儿童", "低风险"))
+    )
+    return made["child_id"]
+
+
+async def sent(people, book, body):
+    """A filled-in sheet, looked at and entered."""
+    signed = {"Authorization": f"Bearer {people.tokens[COMMITTEE]}", "Content-Type": MEDIA_TYPE}
+    answer = await people.http.post(f"/v1/sheets?book={book}", content=body, headers=signed)
+    assert answer.status_code == 202, answer.text
+    path = f"/v1/sheets/{answer.json()['id']}"
+    await until(people, path, "ready")
+    await people.post(COMMITTEE, f"{path}/confirm")
+    await until(people, path, "done")
+
+
+async def until(people, path, state):
+    """The job has come so far."""
+    async with asyncio.timeout(60):
+        while (found := await people.get(COMMITTEE, path))["state"] != state:
+            assert found["state"] not in ("failed", "refused"), found
+            await asyncio.sleep(0.1)
+
+
+async def answered(people, word):
+    """A round whose answer reports a child, and a survey; once, for both are of everybody."""
+    opened = await people.post("civil.supervisor.1", "/v1/rounds", {"code": "community_survey"})
+    unit = COMMITTEE.partition(".")[0].upper()
+    listed = {"unit": unit, "screened": 3, "reports": [form(word)]}
+    await people.post(COMMITTEE, f"/v1/rounds/{opened['id']}/returns", listed)
+    survey = "/v1/surveys/satisfaction"
+    codes = (await people.post("civil.supervisor.1", f"{survey}/invitations", {"count": 1}))["codes"]
+    said = {"code": codes[0], "marks": {"overall": 4, "help": 4}}
+    assert (await people.http.post("/v1/surveys/answers", json=said)).is_success
 
 
 async def refused(http, signed, path, word):

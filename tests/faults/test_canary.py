@@ -15,12 +15,11 @@ from app.db import tables
 from app.db.beats import beats
 from app.db.vault import opened
 from tests.faults import times
-from tests.faults.canaries import CIVIL, POLICE, form, leaks, lives, outside, sessions, words
+from tests.faults.canaries import CIVIL, POLICE, STREET, answered, form, kept, leaks, lives, outside, sessions, words
 from tests.faults.traffic import REPORTER
 
 PATIENCE = 60
 CHILDREN, AT_ONCE = times(2, 200), 4
-STREET = "street-110106101.officer.1"
 
 
 async def everything_fails(rig, people, word):
@@ -70,16 +69,19 @@ async def books_are_made(rig, people):
 async def test_what_is_said_of_children_is_nowhere_but_in_its_columns(rig, people):
     await rig.agency("EDU", "reject")
     await rig.agency("HEALTH", "hang")
-    all_words, left = [words() for _ in range(CHILDREN + 1)], left_by_a_killed_worker(rig.place)
+    all_words, left = [words() for _ in range(2 * CHILDREN + 2)], left_by_a_killed_worker(rig.place)
+    reported, others = all_words[1 : CHILDREN + 1], all_words[CHILDREN + 1 :]
     await rig.restart("worker", saying=all_words[0]["narrative"])
     await rig.works()
     seated, turn, cases = await sessions(rig, POLICE, CIVIL), asyncio.Semaphore(AT_ONCE), []
 
-    async def one(word):
+    async def one(word, other):
         async with turn:
             cases.append(await lives(rig, people, word, seated))
+            await kept(people, other)
 
-    await asyncio.gather(*(one(word) for word in all_words[1:]))
+    await asyncio.gather(*(one(*both) for both in zip(reported, others[1:], strict=True)))
+    await answered(people, others[0])
     case = await everything_fails(rig, people, all_words[0])
     await failed(rig, case)
     await books_are_made(rig, people)
