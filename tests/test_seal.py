@@ -192,7 +192,7 @@ def test_a_sealed_value_in_the_place_of_any_other_table_or_column_is_refused():
         {"text": "x", "json": "x", "date": date(2016, 3, 4), "bytes": b"x"},
     )
     found = [sealing(table) for table in tables.metadata.tables.values()]
-    row = {column.name: 1 for of in found for column in of.table.primary_key}
+    row = {column.name: "1" for of in found for column in of.table.primary_key if "sealed" not in column.info}
     places = [(of, column) for of in found for column in of.columns]
     assert {of.table.name for of, _ in places} == set(SEALED)
     for of, column in places:

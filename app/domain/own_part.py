@@ -12,7 +12,7 @@ from app.domain.compartment import TOLD_HEALTH, TOLD_PLACE
 from app.domain.disclosure import Told
 from app.domain.opening import desk_of
 from app.domain.policy import Frozen
-from app.domain.procedure import is_step, step_of
+from app.domain.procedure import step_of
 from app.domain.progress import LEFT, Child, Duty, Progress, Referral
 from app.domain.sight import INTAKE_DESK, Actor, CaseSubject, Leg, offices_of, scope
 from app.domain.terms import Agency, Role, Rung
@@ -256,7 +256,7 @@ def part_of(actor: Actor, progress: Progress, told: Told, subject: CaseSubject |
     legs = [leg for leg in progress.referrals if leg.desk in desks or leg.agency in agencies]
     duties = [duty for duty in progress.duties if duty.desk in desks or duty.holder in agencies]
     steps = [one for one in progress.steps if one.agency in agencies or desk_of(one.agency, progress.division) in desks]
-    names = [step_of(duty.code) if is_step(duty.code) else duty.code.partition(":")[0] for duty in duties]
+    names = [step_of(duty.code) for duty in duties]
     part = Part(
         whole=told.whole or decides or actor.has(Role.ENGINE),
         legs=frozenset(leg.id for leg in legs),

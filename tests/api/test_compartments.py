@@ -104,19 +104,26 @@ async def ill(api):
     return case, child
 
 
+@pytest.fixture(scope="module")
+async def disturbed(api):
+    case, child = await child_of(api, "SW", "HOSPITAL", impaired="yes")
+    await entered(api, child, "health", ILLNESS)
+    return case, child
+
+
 async def test_hiv_and_mental_illness_are_told_to_whom_treats_and_supports_and_stand_in_no_list_of_a_street(
-    api, ill, monkeypatch
+    api, ill, disturbed, monkeypatch
 ):
-    _, child = ill
-    for person in (CIVIL, HOSPITAL):
-        assert await told(api, person, child, ILLNESS), person
     outside = (COMMITTEE, OFFICE, SW, "conf.officer.1")
-    for person in outside:
-        assert not await told(api, person, child, ILLNESS), person
+    for _, child in (ill, disturbed):
+        for person in (CIVIL, HOSPITAL):
+            assert await told(api, person, child, ILLNESS), person
+        for person in outside:
+            assert not await told(api, person, child, ILLNESS), person
     for book in ("information", "personal"):
         await api.approved(COMMITTEE, COMMITTEE.replace("officer", "head"), "unmask_list", ledger=book, use="verify")
         page = (await api.get(COMMITTEE, f"/v1/ledgers/{book}?use=verify&limit=200")).text
-        assert (child in page, ILLNESS in page) == (True, False)
+        assert (ill[1] in page, ILLNESS in page) == (True, False)
     monkeypatch.setattr(compartment, "TOLD_HEALTH", tuple(Agency))
     for person in outside:
         assert await told(api, person, child, ILLNESS), person

@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -150,14 +150,22 @@ def changed(mutant: "Mutant") -> Decisions:
     """The rules with one less: its module read from the changed tree, and access anew where the sight below it has changed."""
     names = RULES if mutant.module == RULES[0] else RULES[1:]
     kept = {name: sys.modules[name] for name in RULES}
+    now = {**kept, **anew(names, mutant)}
+    made = Decisions(now[RULES[0]], now[RULES[1]])
+    return made if mutant.module == RULES[0] else made._replace(people=SEATS)
+
+
+def anew(names: Iterable[str], mutant: "Mutant") -> dict[str, ModuleType]:
+    """These modules read again, each by those before it, one of them with a rule less."""
+    kept = {name: sys.modules[name] for name in names}
+    made: dict[str, ModuleType] = {}
     try:
-        for name in names:
+        for name in kept:
             tree = mutant.tree if name == mutant.module else _read(name)
-            module = sys.modules[name] = ModuleType(name)
-            module.__file__ = kept[name].__file__
-            exec(compile(tree, name, "exec"), module.__dict__)
-        made = Decisions(*(sys.modules[name] for name in RULES))
-        return made if mutant.module == RULES[0] else made._replace(people=SEATS)
+            made[name] = sys.modules[name] = ModuleType(name)
+            made[name].__file__ = kept[name].__file__
+            exec(compile(tree, name, "exec"), made[name].__dict__)
+        return made
     finally:
         sys.modules.update(kept)
 
@@ -188,14 +196,13 @@ def _read(module: str) -> ast.Module:
     return ast.parse(Path(str(sys.modules[module].__file__)).read_text("utf-8"))
 
 
-def mutants() -> Iterator[Mutant]:
-    """Each condition of an `and` or `or` left out, each early answer left out, each `not` turned, each member of a list of roles, agencies or
-    actions left out."""
-    for module in RULES:
+def mutants(modules: Iterable[str] = RULES) -> Iterator[Mutant]:
+    """Each condition of an `and` or `or` left out, each early answer or refusal left out, each `not` turned, each condition of a choice among
+    many left out, each member of a list of roles, agencies or actions and each entry of a mapping left out."""
+    for module in modules:
         tree = _read(module)
-        rules = {
-            id(part): rule.name for rule in tree.body if isinstance(rule, ast.FunctionDef) for part in ast.walk(rule)
-        }
+        named = (rule for rule in tree.body if isinstance(rule, ast.FunctionDef | ast.ClassDef))
+        rules = {id(part): rule.name for rule in named for part in ast.walk(rule)}
         for number, node in enumerate(ast.walk(tree)):
             for said, change in _changes(node):
                 name = f"{module.rpartition('.')[2]}:{getattr(node, 'lineno', 0)} {said}"
@@ -208,7 +215,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Any]]:
             for n, one in enumerate(values):
                 left_out = ast.Constant(value=isinstance(node.op, ast.And))
                 yield f"without {ast.unparse(one)}", lambda at, n=n, by=left_out: at.values.__setitem__(n, by)
-        case ast.If(body=[ast.Return()], test=test):
+        case ast.If(body=[ast.Return() | ast.Raise()], test=test):
             yield f"never if {ast.unparse(test)}", lambda at: setattr(at, "test", ast.Constant(value=False))
         case ast.IfExp(test=test):
             yield f"always {ast.unparse(node)[:50]}", lambda at: setattr(at, "test", ast.Constant(value=True))
@@ -222,6 +229,15 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Any]]:
         ):
             for n, one in enumerate(elts):
                 yield f"list without {ast.unparse(one)}", lambda at, n=n: at.elts.pop(n)
+        case ast.Dict(keys=keys):
+            for n, one in enumerate(keys):
+                yield (
+                    f"entry without {ast.unparse(one or node.values[n])}",
+                    lambda at, n=n: (at.keys.pop(n), at.values.pop(n)),
+                )
+        case ast.comprehension(ifs=[_, *_] as ifs):
+            for n, one in enumerate(ifs):
+                yield f"any, not if {ast.unparse(one)}", lambda at, n=n: at.ifs.pop(n)
         case ast.Call(func=ast.Attribute(attr="has"), args=args) if args:
             for n, one in enumerate(args):
                 yield f"has() without {ast.unparse(one)}", lambda at, n=n: at.args.pop(n)
