@@ -170,7 +170,10 @@ async def _enter(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -
     """The changed values of these rows, each by the path of its field."""
     asked = {
         file_id(one.record.child_id): [
-            _command(sheet, one.record.child_id, one.record.division, _version(one.record, name), name, value, one.community)
+            _command(
+                sheet, one.record.child_id, one.record.division, _version(one.record, name), name, value, one.community,
+                blind=name in one.record.kept_back,
+            )
             for name, value in one.values.items()
         ]
         for one in some if one.record
@@ -222,11 +225,12 @@ def _version(record: ChildRecord, name: FileField) -> int:
 
 
 def _command(
-    sheet: Sheet, child: str, division: str, seen: int, name: FileField, value: Any, community: str | None = None
-) -> EnterChange:
+    sheet: Sheet, child: str, division: str, seen: int, name: FileField, value: Any, community: str | None = None, *,
+    blind: bool = False,
+) -> EnterChange:  # fmt: skip
     evidence = f"{sheet.book.zh}导入 {sheet.job.id}"
     return EnterChange(
-        by=sheet.who, child_id=child, division=division, field=name, seen=seen,
+        by=sheet.who, child_id=child, division=division, field=name, seen=seen, blind=blind,
         moves_to=str(value) if name is FileField.RESIDENCE_DIVISION else None,
         community=community if name is FileField.COMMUNITY else None,
         content={"value": value, "evidence": evidence},

@@ -239,7 +239,10 @@ class Reader:
         if self.rows_of is RowsOf.VISITS:
             await self._recall_attempts(found)
         for one in some:
-            one.record = found.get(one.child or "")
+            record = found.get(one.child or "")
+            one.record = record and record.told(
+                who.agency
+            )  # what is kept back is not compared with what somebody guesses
             self._read(one)
         return some
 
@@ -279,13 +282,14 @@ class Reader:
         return f"ch-{self._sheet.receipts.hash(f'{self._sheet.who.desk} {said}')[:32]}"
 
     async def _registered_before(self, some: list[Planned]) -> None:
-        """What an earlier import has registered is that child; what was returned then is registered anew."""
+        """What an earlier import has registered is that child, as long as the sender sees it; what was returned then is registered anew."""
         child, file, watch = tables.children.c, tables.child_files.c, tables.watches.c
         stands = or_(
             exists().where(file.child_id == child.id, file.is_open), exists().where(watch.child_id == child.id)
         )
         while some:
-            query = select(child.id, stands.label("stands")).where(child.id.in_([one.once for one in some]))
+            kept = and_(stands, sighted(self._sheet.who)).label("stands")
+            query = select(child.id, kept).where(child.id.in_([one.once for one in some]))
             found = {row.id: row.stands for row in await self._conn.execute(query)}
             for one in some:
                 if found.get(one.once):

@@ -25,14 +25,17 @@ from app.db.doubles import (
     compared,
     doubles_of,
     find_different,
+    is_told,
     tell_district,
     was_told,
 )
 from app.db.joining import about_of
 from app.db.ledger import StaleVersion
 from app.db.need import open_on
+from app.db.people import of_streets
 from app.db.streams import followed
 from app.domain import child_file as cf
+from app.domain import compartment
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import SECTION_OF, WHOLE, FileField, HukouPlace, NotTaken
@@ -41,6 +44,7 @@ from app.domain.facts import Known, Sex
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import keeps
 from app.domain.submission import FamilyMember
+from app.domain.terms import Agency
 from app.domain.typed import Form, LongText, Text
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
@@ -217,11 +221,21 @@ async def enter_change(
         community, value = await _community(conn, own, str(value))
     command = cf.EnterChange(
         by=who, child_id=own, division=await division_of(conn, own), field=entered.field, seen=entered.seen, note=entered.note,
+        blind=await _is_kept_back(conn, who, own, entered.field),
         community=community,
         moves_to=str(value) if entered.field is FileField.RESIDENCE_DIVISION else None,
         content={"value": value, "evidence": entered.evidence},
     )  # fmt: skip
     return await perform(conn, shouhu, command, own, None, response, idempotency_key, if_match)
+
+
+async def _is_kept_back(conn: Conn, who: Actor, child: str, field: FileField) -> bool:
+    """Whether what counts in this field of the child's file is not told to the caller's body."""
+    if field not in compartment.asked_of(who.agency):
+        return False
+    await audit_read(conn, who, "read_child", cf.file_id(child), ["facts"], children=[child])
+    (record,) = await records_of(conn, [child], visible(who))
+    return field in record.told(who.agency).kept_back
 
 
 async def _community(conn: Conn, child: str, said: str) -> tuple[str, str]:
@@ -256,13 +270,14 @@ async def pass_change(
     the district is told of those in other streets.
     """
     own = await in_sight(conn, who, child_id, to_act=True)
+    _require_verifies(who)
     command = cf.PassChange(by=who, change=change, note=taken.note)
     if not await _registers(conn, who, own, change):
         done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
         if done.replayed:  # else the next step would be refused for what they found themselves
             found = await followed(conn, cf.file_id(own), done.version, "found_different", who.person_id)
             _now_at(done, found, response)
-        return Passed(**done.model_dump(), district_compares=done.replayed and await was_told(conn, own, change))
+        return Passed(**done.model_dump(), district_compares=done.replayed and await was_told(conn, who, own, change))
     doubles = await doubles_of(conn, own, sighted(who))
     found = {one.child_id: one.found for one in taken.compared}
     left = [one.child_id for one in doubles.here if one.child_id not in found]
@@ -274,7 +289,13 @@ async def pass_change(
         _now_at(done, (await find_different(conn, ledger, who, own, other))[own].version, response)
     # after the pairs, as the nightly look takes them: in the other order each could wait for the other
     await tell_district(conn, ledger, own, await division_of(conn, own), others, ledger.clock())
-    return Passed(**done.model_dump(), district_compares=bool(others))
+    return Passed(**done.model_dump(), district_compares=await is_told(conn, who, others))
+
+
+def _require_verifies(who: Actor) -> None:
+    """Nothing waits at bodies to which a place may be kept back; which changes wait, and where, is not theirs to try out."""
+    if who.agency not in compartment.TOLD_PLACE:
+        raise Refused(RefusalCode.NOT_ALLOWED)
 
 
 def _now_at(answer: FileAnswer, version: int, response: Response) -> None:
@@ -304,6 +325,7 @@ async def reject_change(
 ) -> FileAnswer:  # fmt: skip
     """退回: the value is not taken, for a reason."""
     own = await in_sight(conn, who, child_id, to_act=True)
+    _require_verifies(who)
     command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
     registers, waited = await _registers(conn, who, own, change), await _waiting(conn, own, change)
     done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
@@ -325,21 +347,32 @@ async def perform(
         done = await shouhu.ledger.begin(conn, cf.file_id(child), command, key=key, expected=version_of(if_match))
     except StaleVersion as stale:
         raise StaleVersion(stale.current, await _shown(conn, shouhu, command.by, child, stale.since)) from None
+    except Refused as refusal:
+        raise _as_told(refusal, command.by.agency) from None
     response.headers["ETag"] = f'"{done.version}"'
     number = change or done.version
     waiting = done.progress.change(number)
     return FileAnswer(
-        child_id=child, version=done.version, change=number, waits_for=waiting.desk if waiting else None,
+        child_id=child, version=done.version, change=number,
+        waits_for=compartment.desk_told(command.by.agency, waiting.desk) if waiting else None,
         due_at=waiting.clock.due_at if waiting else None, replayed=done.replayed,
     )  # fmt: skip
+
+
+def _as_told(refusal: Refused, agency: Agency) -> Refused:
+    """The same to a body to which it may be kept back where the child lives: neither whose account nor whose desk it is."""
+    if agency in compartment.TOLD_PLACE:
+        return refusal
+    return Refused(refusal.code, **{name: value for name, value in refusal.facts.items() if name not in ("by", "desk")})
 
 
 async def _shown(
     conn: Conn, shouhu: Shouhu, who: Actor, child: str, since: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """What has changed of that which the caller's body is shown of the file: the field names what is known."""
+    """What has changed of that which the caller's body is shown of the file, and by whom: the field names what is known."""
     sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
     (record,) = await records_of(conn, [child], visible(who))
     kept = record.told(who.agency).kept_back
     fields = [name for name in FileField if SECTION_OF[name] in sections and name not in kept]
-    return [row for row in since if row.get("field") in fields]
+    shown = [dict(row) for row in since if row.get("field") in fields]
+    return compartment.unplaced(shown, who.agency, await of_streets(conn, {row["by"] for row in shown}))

@@ -14,6 +14,7 @@ from app.api.need import Lens
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.child_records import happenings
+from app.db.people import of_streets
 from app.db.rules import Pack
 from app.db.vault import with_notes
 from app.domain import child_file as cf
@@ -22,6 +23,7 @@ from app.domain.access import Actor
 from app.domain.child_history import CategoriesAt, Happening, Turn, turns
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import SECTION_OF, FileField, NotTaken, Section
+from app.domain.compartment import TOLD_PLACE, unplaced
 from app.domain.ledgers import categories
 from app.domain.sight import by_own_hand
 from app.domain.titles import TITLES
@@ -78,13 +80,22 @@ async def read_child_history(child_id: str, conn: Conn, who: Who, shouhu: Shouhu
     )
     entered = await _entered(conn, who, record, lens, sections)
     rows = [*entered, *(_turned(one, sections) for one in _seen(found, sections))]
-    return sorted(rows, key=lambda row: row.at)
+    return sorted(await _unplaced(conn, who, rows), key=lambda row: row.at)
 
 
 async def changes_of(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[HistoryRow]:
     """The fields of the file alone."""
     record, lens = await record_of(conn, who, child_id, ["history"])
-    return await _entered(conn, who, record, lens, (await rules_of(conn, shouhu)).file.seen_by(who.agency))
+    rows = await _entered(conn, who, record, lens, (await rules_of(conn, shouhu)).file.seen_by(who.agency))
+    return await _unplaced(conn, who, rows)
+
+
+async def _unplaced(conn: Conn, who: Actor, rows: Sequence[HistoryRow]) -> list[HistoryRow]:
+    """Without the accounts of streets and committees, for bodies to which it may be kept back where the child lives."""
+    if who.agency in TOLD_PLACE:
+        return [*rows]
+    local = await of_streets(conn, {one for row in rows for one in (row.by, row.behalf) if one})
+    return [row.model_copy(update=unplaced({"by": row.by, "behalf": row.behalf}, who.agency, local)) for row in rows]
 
 
 async def _entered(

@@ -15,12 +15,14 @@ from app.api.need import Asked, Lens, Opened, look, open_view, owner_of
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.child_records import own_id, records_of
+from app.db.people import of_streets
 from app.db.rules import Pack
 from app.db.walls import child_concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import Actor
 from app.domain.child_record import ChildRecord, shown
 from app.domain.child_terms import SECTION_OF, FileField, Section
+from app.domain.compartment import TOLD_PLACE, desk_told, unplaced
 from app.domain.determination import ChildFound
 from app.domain.facts import FactsSeen
 from app.domain.opening import desk_of
@@ -79,7 +81,9 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     file = shown(record, sections, found)
     answer = lens(file, record.named) | {"masked": not lens.full}
     answer["fields"] |= _own_words(record, who, lens.over(known_to(record, sections)), file["fields"], answer["fields"])
-    answer |= {"watch": _going_on(record) if Section.VISITS in sections else None}
+    local = await of_streets(conn, record.authors) if who.agency not in TOLD_PLACE else ()
+    answer = unplaced(answer, who.agency, local)
+    answer |= {"watch": _going_on(record, who.agency) if Section.VISITS in sections else None}
     answer |= {"joined": [one.child_id for one in record.joined]}
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer
@@ -110,11 +114,12 @@ def _own_words(
     return found
 
 
-def _going_on(record: ChildRecord) -> ChildWatch | None:
+def _going_on(record: ChildRecord, agency: Agency) -> ChildWatch | None:
     watch = record.watch
     if watch is None or not watch.is_open:
         return None
-    return ChildWatch(id=watch.watch_id, desk=watch.desk, grade=watch.grade, visit_due_at=watch.visit.due_at)
+    desk = desk_told(agency, watch.desk)
+    return ChildWatch(id=watch.watch_id, desk=desk, grade=watch.grade, visit_due_at=watch.visit.due_at)
 
 
 async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:

@@ -19,10 +19,11 @@ from app.api.work import IfMatch, Key
 from app.db import tables
 from app.db.alike import alike_files, known_of, marks_of_known, on_file, seldom, told, unsealed, waits_to_be_verified
 from app.db.child_records import division_of, records_of
-from app.db.doubles import compared, doubles_of, find_different
+from app.db.doubles import compared, doubles_of, find_different, is_told
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_file import EnterChange
 from app.domain.child_terms import FileField, Section
+from app.domain.compartment import TOLD_PLACE
 from app.domain.duplicates import as_told, compare
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
@@ -118,7 +119,8 @@ async def files_like(child_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> Fil
     await audit_read(conn, who, "compare_children", f"file-{one}", fields, children=[one, *ids])
     gave = patience.numbers_given_by(who, *await records_of(conn, [one], true()))
     await patience.compared(conn, who, shouhu, gave, [other.told for other in (*found.here, *found.elsewhere)])
-    return FilesLike(files=await masked_of(conn, found.here), district_compares=bool(found.elsewhere))
+    elsewhere = await is_told(conn, who, [other.child_id for other in found.elsewhere])
+    return FilesLike(files=await masked_of(conn, found.here), district_compares=elsewhere)
 
 
 @router.get("/children/{child_id}/duplicates/{other}", operation_id="compare_children")
@@ -143,7 +145,9 @@ async def compare_children(child_id: str, other: str, conn: Conn, who: Who, shou
 
 
 async def _sections(conn: Conn, who: Actor, shouhu: Shouhu) -> tuple[Section, ...]:
-    return (await rules_of(conn, shouhu)).file.seen_by(who.agency)
+    """Of what its body sees; whom it may be kept back from where a child lives is told of no street or phone that two have in common."""
+    seen = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
+    return seen if who.agency in TOLD_PLACE else tuple(one for one in seen if one is not Section.RESIDENCE)
 
 
 def _require_may(who: Actor) -> None:

@@ -34,10 +34,11 @@ from app.domain.facts import HouseholdFacts
 from app.domain.identity import clean_name, mask_name, normal_phones
 from app.domain.masking import mask_birth_date
 from app.domain.matching import Reason
+from app.domain.opening import desk_of
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import divisions, may_register, registers_pupils
 from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission, facts_of
-from app.domain.terms import Grade, ReporterClass
+from app.domain.terms import Agency, Grade, ReporterClass
 from app.domain.typed import Form, LongText, Text
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
@@ -119,6 +120,8 @@ async def register_child(
         last = await perform(conn, shouhu, entered, child.child_id, None, response, once, None)
         means = last.change if field is FileField.MEANS else means
     answer = Registered(**done.model_dump(exclude={"version"}), version=last.version, means_change=means, proposed=None)
+    if registers_pupils(who) and not done.replayed:  # the street that the school itself has named
+        answer = answer.model_copy(update={"waits_for": desk_of(Agency.STREET, division)})
     if done.replayed and registers_pupils(who):  # what has become of it since is the street's: a school sees no file
         return answer.model_copy(update={"waits_for": None, "due_at": None})
     (record,) = await records_of(conn, [child.child_id], false())

@@ -13,6 +13,7 @@ from app.db.child_records import division_of, records_of
 from app.db.communities import street_of
 from app.db.ledger import Ledger, Recorded
 from app.db.owed import open_all, opening, owed, settle
+from app.db.walls import child_concerns
 from app.domain.access import Actor
 from app.domain.belonging import FindDifferent
 from app.domain.child_file import ChildFile, file_id
@@ -43,6 +44,13 @@ async def doubles_of(
     seen = select(tables.children.c.id).where(tables.children.c.id.in_([one.child_id for one in found]), mine)
     here = set((await conn.execute(seen)).scalars()) if found else set[str]()
     return Doubles([one for one in found if one.child_id in here], [one for one in found if one.child_id not in here])
+
+
+async def is_told(conn: AsyncConnection, who: Actor, others: Collection[str]) -> bool:
+    """Whether a reader is told that the district compares with these: of a child whose case is about them that would say that there is one."""
+    child = tables.children.c
+    seen = select(child.id).where(child.id.in_(others), ~child_concerns(who, child.id)).limit(1)
+    return (await conn.execute(seen)).first() is not None
 
 
 async def find_different(
@@ -102,13 +110,16 @@ async def compare_again(conn: AsyncConnection, ledger: Ledger, kept: str, other:
         await tell_district(conn, ledger, other, of_other, [kept], ledger.clock())
 
 
-async def was_told(conn: AsyncConnection, child: str, change: int) -> bool:
-    """Whether this change registered the child, and the district has or had to compare it with another. Asked behind the door."""
+async def was_told(conn: AsyncConnection, who: Actor, child: str, change: int) -> bool:
+    """Whether this change registered the child, and the reader was told that the district compares it with another. Asked behind the door."""
     event = tables.events.c
-    asked = select(owed.id).where(owed.matter == Matter.DOUBLE.value, or_(owed.subject == child, owed.code == child))
     entered = select(event.version).where(event.stream_id == file_id(child), event.version == change)
-    entered = entered.where(event.body["field"].astext == FileField.REGISTRATION.value, asked.exists())
-    return (await conn.execute(entered)).first() is not None
+    entered = entered.where(event.body["field"].astext == FileField.REGISTRATION.value)
+    asked = select(owed.subject, owed.code).where(
+        owed.matter == Matter.DOUBLE.value, or_(owed.subject == child, owed.code == child)
+    )
+    pairs = (await conn.execute(asked.where(entered.exists()))).all()
+    return await is_told(conn, who, [one for pair in pairs for one in pair if one != child])
 
 
 async def compared(conn: AsyncConnection, ledger: Ledger, child: str, by: Actor, other: str | None = None) -> None:

@@ -404,6 +404,7 @@ def _digest(command: c.Command) -> str:
     """What was asked, by whom and for whom; the same question has the same digest."""
     left_out = {
         "by",
+        "blind",
         "proposed",
         "categories",
         "unclear",

@@ -40,6 +40,13 @@ async def names(conn: AsyncConnection, accounts: Collection[str] | None = None) 
     return {row.id: row.name for row in rows}
 
 
+async def of_streets(conn: AsyncConnection, accounts: Collection[str]) -> set[str]:
+    """Those of these accounts that are somebody's of a street office or a committee."""
+    people, local = tables.people.c, [agency.value for agency in Agency if agency.is_territorial]
+    query = select(people.id).where(people.id.in_(accounts), people.agency.in_(local))
+    return set((await conn.execute(query)).scalars())
+
+
 async def actor_by_key(conn: AsyncConnection, secret: str, now: datetime) -> Actor | None:
     """The system with this key, while it is good; it has one name through all its keys, so that it can repeat what it sent."""
     row = await walls.entered_by_key(conn, token_hash(secret), now)

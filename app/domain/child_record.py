@@ -192,6 +192,16 @@ class ChildRecord(Frozen):
         waiting = {one.field.value: self.contents[one.number].get("value") for one in self.file.waiting}
         return self.reported, counts, waiting, self.entrusted, *joined
 
+    @property
+    def authors(self) -> set[str]:
+        """The accounts of whoever entered or visited."""
+        files = [one.file for one in (self, *self.joined) if one.file]
+        entered = {one.by for file in files for one in file.counts.values()} | {
+            p for f in files for one in f.waiting for p in one.persons
+        }
+        visited = {one for seen in self.visits for one in (seen.event.by, seen.event.behalf) if one}
+        return entered | visited | {one.registered_by for one in (self, *self.joined) if one.registered_by}
+
     def waiting(self, field: FileField) -> Change | None:
         """The change of a field that is under way."""
         return None if field in self.kept_back else self._waiting(field)

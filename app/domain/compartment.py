@@ -4,7 +4,8 @@ Whoever is outside stands among those whom the case must not reach (`about`), so
 of their own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from app.domain.child_terms import FileField
 from app.domain.facts import ChildFacts, Known, ReportFacts
@@ -77,8 +78,16 @@ TOLD_PLACE = (
 )  # fmt: skip
 """Who protects, places and visits a child whose guardian is a suspect, and who judges; to all others the child lives where it was
 reported to live. Default (guide B.8)."""
+UNNAMED = "another"
+"""Instead of an account that would tell what the reader is not told."""
 TOLD_HEALTH = (Agency.HEALTH, Agency.HOSPITAL, Agency.CIVIL, Agency.RESCUE, Agency.CWI)
 """Who treats, supports by it and cares for a child with HIV or a mental illness; never a street's or committee's list (R009). Default."""
+
+
+def asked_of(agency: Agency) -> tuple[FileField, ...]:
+    """Fields that may be kept back from this body."""
+    place = PLACE if agency not in TOLD_PLACE else ()
+    return (*place, *((FileField.HEALTH,) if agency not in TOLD_HEALTH else ()))
 
 
 def kept_back(agency: Agency, facts: Iterable[ReportFacts]) -> tuple[FileField, ...]:
@@ -88,3 +97,34 @@ def kept_back(agency: Agency, facts: Iterable[ReportFacts]) -> tuple[FileField, 
     delicate = any(Known.YES in (one.hiv_affected, one.impaired) for said in known for one in said.children)
     place = PLACE if suspect and agency not in TOLD_PLACE else ()
     return (*place, *((FileField.HEALTH,) if delicate and agency not in TOLD_HEALTH else ()))
+
+
+def desk_told(agency: Agency, desk: str) -> str:
+    """A desk as a body is told of it with a child: which street verifies or visits says where the child lives."""
+    return desk if agency in TOLD_PLACE else desk.partition("-")[0]
+
+
+def unplaced(told: Any, agency: Agency, local: Collection[str]) -> Any:
+    """The same without what else says in which street a child lives now, for a body to which that may be kept back: desks, and the
+    accounts of streets and committees, who are `local`. Of every child alike, or what is missing would tell of a suspect."""
+    if agency in TOLD_PLACE:
+        return told
+    if isinstance(told, list):
+        return [unplaced(one, agency, local) for one in told]
+    if not isinstance(told, dict):
+        return told
+    return {name: _unplaced(name, value, agency, local) for name, value in told.items()}
+
+
+def _unplaced(name: str, value: Any, agency: Agency, local: Collection[str]) -> Any:
+    if not isinstance(value, str):
+        return unplaced(value, agency, local)
+    if name == "desk":
+        return desk_told(agency, value)
+    if value not in local or name not in BY:
+        return value
+    return UNNAMED if name == BY[0] else None
+
+
+BY = ("by", "behalf")
+"""Whose account stands in a field, and for whom."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.domain.access import Action, Deny, may
-from app.domain.compartment import TOLD_HEALTH, TOLD_PLACE
+from app.domain.compartment import TOLD_HEALTH, TOLD_PLACE, UNNAMED
 from app.domain.disclosure import Told
 from app.domain.opening import desk_of
 from app.domain.policy import Frozen
@@ -49,8 +49,6 @@ OF_OFFICE = ("note_added", "safety_confirmed")
 """What was done beside any leg and is shown to the colleagues at the desk, with their office."""
 OF_SAFETY = ("kind", "at", "version", "child_id", "safety")
 """How a child was found."""
-UNNAMED = "another"
-"""Instead of the account of somebody of an agency of which it is not told that it takes part."""
 OF_PAYING = ("bill_opened", "payer_answered")
 HEADER = (
     "case_id", "version", "policy", "filed_at", "division", "stage", "urgency", "lead", "grade", "plan_adopted", "linked_to", "closed_at",

@@ -24,7 +24,7 @@ from app.domain.facts import Known, Relation, Sex
 from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.registers import FieldType
-from app.domain.terms import CloseReason, Grade, Safety, Stage
+from app.domain.terms import Agency, CloseReason, Grade, Safety, Stage
 from app.domain.titles import TITLES
 from app.domain.visit import Finding
 from app.web import kin
@@ -36,7 +36,7 @@ from app.web.staff import Signed, show
 from app.web.words import Pair
 
 router = APIRouter(include_in_schema=False)
-DESK_NAMES = {desk.id: desk.name for desk in DESKS}
+DESK_NAMES = {agency.value: agency.zh for agency in Agency} | {desk.id: desk.name for desk in DESKS}
 AGENCIES: Mapping[str, Pair] = {
     "STREET": ("街道（乡镇）核实", "verified by the street"),
     "CIVIL": ("区民政局审批", "approved by civil affairs"),

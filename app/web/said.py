@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from app.domain.own_part import UNNAMED
+from app.domain.compartment import UNNAMED
 from app.domain.terms import (
     CloseReason,
     DeclineReason,

@@ -136,9 +136,10 @@ async def test_a_conflict_names_the_fields_that_the_body_is_shown_and_no_others(
         ("means", {"low_income": "yes"}),
     ):
         assert (await enter(api, child, field=field, value=value)).status_code == 200
-    late = await api.post("edu.officer.1", f"/v1/children/{child}/changes/1/pass", headers={"If-Match": '"0"'})
+    late = await enter(api, child, "edu.officer.1", field="school_class", value="三班", headers={"If-Match": '"0"'})
     told = is_problem(late, 409, "stale_version")
     assert [row["field"] for row in told["since"]] == ["school"], "neither illness nor means"
+    assert {row["by"] for row in told["since"]} == {"another"}, "nor in which street it lives"
 
 
 async def test_of_two_officers_at_the_same_moment_one_wins_and_the_other_is_told_what_changed(api, child):

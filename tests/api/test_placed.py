@@ -1,0 +1,115 @@
+"""In which street a child lives now, while a guardian is a suspect, is told to no body that is not told where: not by a desk, an account,
+a refusal, a comparison of files or a sheet of guesses."""
+
+import pytest
+
+from app.domain.watch import watch_id
+from tests.api.test_compartments import COMMITTEE, FAMILY, HOME, HOSPITAL, OFFICE, PLACE, SW, WF, child_of, entered
+from tests.api.test_need import everything
+from tests.api.test_reports import is_problem
+from tests.api.workbooks import sheet, state, upload
+
+NEW = "110106003"
+THERE, VERIFIES = f"comm-{NEW}.officer.1", f"street-{NEW}.officer.1"
+EDU, CIVIL = "edu.officer.1", "civil.supervisor.1"
+OF_NO_CHILD = ("/v1/policy", "/v1/desks", "/v1/registers", "/v1/rounds", "/v1/statistics", "/v1/calendar")
+"""Of the streets themselves."""
+
+
+@pytest.fixture(scope="module")
+async def gone(api):
+    """It has moved to another street, whose committee has taken the watch, visited, and entered what waits there."""
+    case, child = await child_of(api, "SW", "WF", "EDU", "HOSPITAL", family=FAMILY)
+    await entered(api, child, "residence_division", NEW)
+    assert (await api.post(THERE, f"/v1/watches/{watch_id(child)}/take", {})).status_code == 200
+    assert (await api.post(THERE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "well"})).status_code == 200
+    for field, verified in (("school", True), ("features", False), ("residence", False)):
+        made = await api.post(THERE, f"/v1/children/{child}/changes", {"field": field, "value": "示例（化名）"})
+        assert made.json()["waits_for"] == f"STREET-{NEW}", made.text
+        if verified:
+            passed = await api.post(VERIFIES, f"/v1/children/{child}/changes/{made.json()['change']}/pass")
+            assert passed.status_code == 200, passed.text
+    return case, child, made.json()["change"]
+
+
+async def where(api, person, case, child):
+    """The routes on which somebody finds the new street."""
+    walk = everything(api, person, case, child)
+    return {route async for route, answer in walk if NEW in answer.text and not route.startswith(OF_NO_CHILD)}
+
+
+@pytest.mark.parametrize("person", [SW, WF, EDU, HOSPITAL])
+async def test_no_route_tells_in_which_street_it_lives_by_whose_desk_or_account_it_is(api, gone, person):
+    case, child, waiting = gone
+    assert await where(api, person, case, child) == set()
+    read = (await api.get(person, f"/v1/children/{child}")).json()
+    assert read["fields"]["features"]["waiting"]["desk"] == "STREET"
+    assert read["fields"]["features"]["waiting"]["by"] == "another"
+    tries = [
+        await api.post(person, f"/v1/children/{child}/changes", {"field": "features", "value": "痣"}),
+        *[await api.post(person, f"/v1/children/{child}/changes/{n}/pass") for n in (waiting, 99)],
+        await api.post(person, f"/v1/children/{child}/changes", {"field": "name", "value": f"甘小满{person[:2]}"}),
+    ]
+    assert [one.status_code for one in tries] == [409, 403, 403, 200]
+    assert [NEW in one.text for one in tries] == [False] * 4
+    assert tries[3].json()["waits_for"] == "STREET"
+    ended = {"reason": "not_confirmed"}
+    change = tries[3].json()["change"]
+    assert (await api.post(VERIFIES, f"/v1/children/{child}/changes/{change}/reject", ended)).status_code == 200
+
+
+async def test_whoever_protects_it_finds_the_street_on_the_same_walk(api, gone):
+    """The control."""
+    case, child, _ = gone
+    assert {"/v1/children/{child_id}", "/v1/children/{child_id}/history"} <= await where(api, CIVIL, case, child)
+
+
+async def test_a_refusal_does_not_say_that_a_field_which_is_kept_back_has_changed_or_is_about_to(api, gone):
+    _, child, _ = gone
+    is_problem(
+        await api.post(THERE, f"/v1/children/{child}/changes", {"field": "residence", "value": "别处"}),
+        409,
+        "change_waits",
+    )
+    for person, seen in ((SW, 0), (WF, 7)):
+        said = {"field": "residence", "value": "别处一号（化名）", "seen": seen}
+        made = await api.post(person, f"/v1/children/{child}/changes", said)
+        assert made.status_code == 200, made.text
+        change = made.json()["change"]
+        ended = {"reason": "not_confirmed"}
+        assert (await api.post(VERIFIES, f"/v1/children/{child}/changes/{change}/reject", ended)).status_code == 200
+
+
+async def test_two_files_have_no_street_in_common_for_them(api, gone):
+    _, child, _ = gone
+    other = (await child_of(api, "SW", residence_division=NEW))[1]
+
+    async def reasons(person):
+        answer = await api.get(person, f"/v1/children/{child}/duplicates/{other}")
+        return {one["code"] for one in answer.json()["reasons"]}
+
+    assert await reasons(CIVIL) - await reasons(SW) == {"same_street"}
+
+
+async def test_a_sheet_is_compared_with_what_its_sender_is_told(api, run):
+    """The committee, who is told, is the control."""
+    _, child = await child_of(api, "SW", family=FAMILY, hiv_affected="yes", school_stage="primary")
+    await entered(api, child, "residence", PLACE)
+    waits = await api.post(
+        COMMITTEE, f"/v1/children/{child}/changes", {"field": "residence", "value": "又一处（化名）"}
+    )
+
+    async def counts(person, book, said):
+        job = await run(await upload(api, person, book, sheet(["编号", "现居住地址"], [child, said])))
+        shown = await state(api, person, job)
+        return job, [name for name, rows in shown["counts"].items() if rows], shown["faults"]
+
+    assert [(await counts(SW, "social_work", said))[1] for said in (HOME, PLACE, "别处（化名）")] == [
+        ["same"], ["changed"], ["changed"]
+    ]  # fmt: skip
+    assert [(await counts(COMMITTEE, "information", said))[1] for said in (PLACE, HOME)] == [["same"], ["wrong"]]
+    job, _, faults = await counts(SW, "social_work", PLACE)
+    await run(await api.post(SW, f"/v1/sheets/{job}/confirm"))
+    assert (faults, (await state(api, SW, job))["state"]) == ([], "done"), "nor does one that waits stand against it"
+    passed = await api.post(OFFICE, f"/v1/children/{child}/changes/{waits.json()['change']}/pass")
+    assert passed.status_code == 200, passed.text
