@@ -35,6 +35,7 @@ from app.policy.loader import load
 from app.process import begin
 from app.settings import Settings
 from app.sheet_book import Tell
+from app.sheet_unread import Guessed
 from app.workbook import Unreadable
 
 log = structlog.get_logger()
@@ -118,6 +119,9 @@ async def work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row
     except sheet_export.SecondPersonNeeded as refusal:
         state, problem = JobState.REFUSED, "second_person_needed"
         await _tried(engine, job, problem, refusal.children)
+    except Guessed as refusal:
+        state, problem = JobState.REFUSED, "sheet_guesses"
+        await _tried(engine, job, problem, [refusal.child], "import_ledger")
     except sheet_export.TooManyRows:
         state, problem = JobState.REFUSED, "workbook_has_too_many_rows"
     except Problem as refusal:
@@ -134,13 +138,11 @@ async def work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row
         await jobs.settle(conn, job.id, state, ledger.clock(), problem=problem)
 
 
-async def _tried(engine: AsyncEngine, job: Row[Any], why: str, children: list[str]) -> None:
+async def _tried(engine: AsyncEngine, job: Row[Any], why: str, children: list[str], what: str = jobs.EXPORT) -> None:
     """What was counted until it was refused is on record as an attempt, for the job's own transaction takes its rows along."""
     async with engine.begin() as conn:
         who = Actor.model_validate(job.actor)
-        await on_record(
-            conn, who, jobs.EXPORT, f"ledger-{job.book}", [job.book], children=children, why=why, outcome=REFUSED
-        )
+        await on_record(conn, who, what, f"ledger-{job.book}", [job.book], children=children, why=why, outcome=REFUSED)
 
 
 async def _work(engine: AsyncEngine, ledger: Ledger, receipts: Receipts, job: Row[Any], place: Path) -> None:

@@ -3,7 +3,7 @@
 Children are found by the keyed marks of what a row names them by; only those are opened.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -43,7 +43,7 @@ from app.domain.sheets import Fault, RowState, Wrong, as_typed, matched, read_ro
 from app.domain.sight import divisions
 from app.domain.working_time import day_of
 from app.sheet_book import ENTERED
-from app.sheet_unread import Unread, own_columns
+from app.sheet_unread import MOST_OTHERWISE, Guessed, Unread, own_columns
 from app.workbook import Unreadable, rows
 
 BATCH = 1_000
@@ -149,7 +149,7 @@ class Reader:
         known = layout_of(self.rows_of, codes, names, cares=arranges(sheet.who))
         self._layout = (*known, *(REGISTERING if self.rows_of is RowsOf.CHILDREN else ()))
         self.names = {column.code: column.zh for column in self._layout}
-        self._seen, self._met = set[str](), set[str]()
+        self._seen, self._met, self._otherwise = set[str](), set[str](), Counter[str]()
         self.known = Known()
         self._visits = defaultdict[str, OnRecord](OnRecord)
         self.columns: dict[int, SheetColumn] = {}
@@ -299,6 +299,9 @@ class Reader:
             some = [one for one in some if one.once and found]
 
     def _read(self, one: Planned) -> None:
+        if Fault("", Wrong.TWICE) in one.faults:  # what else it says would be a guess more
+            one.state = RowState.WRONG
+            return
         row = dict(self._cells(one))
         typed = row | {column: one.cells[n] for n, column in self.others.items() if n < len(one.cells)}
         if self.rows_of is not RowsOf.CHILDREN:
@@ -366,6 +369,10 @@ class Reader:
         one.state = RowState.DIFFERS if one.faults else RowState.AGREES
 
     def _differs(self, one: Planned, others: dict[SheetColumn, str]) -> None:
+        child = one.child or ""
+        self._otherwise[child] += bool(others)
+        if self._otherwise[child] > MOST_OTHERWISE:
+            raise Guessed(child)
         one.faults += [Fault(column.code, Wrong.DIFFERS) for column in others]
         one.recorded |= {column.code: said for column, said in others.items()}
 

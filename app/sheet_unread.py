@@ -16,6 +16,16 @@ from app.domain.sheets import as_typed, cells
 from app.domain.unread import ALREADY, NOT_READ, OF_CHILD, OURS, OWN_COLUMN, SAME_VISIT, STANDS, WHY_NOT
 
 OWN = "own."
+MOST_OTHERWISE = 20
+"""Rows of a sheet that may say otherwise of one child than the record; default. Who is in doubt asks for the names in full."""
+
+
+class Guessed(Exception):
+    """So many rows of one child that differ are no book: each would be told apart from what is masked."""
+
+    def __init__(self, child: str) -> None:
+        super().__init__()
+        self.child = child
 
 
 def own_columns(heads: Sequence[str], known: Mapping[int, SheetColumn]) -> dict[int, SheetColumn]:

@@ -1,6 +1,6 @@
 """Need to know: names, numbers and addresses are masked until somebody says why; the view is open for minutes and the owner is told."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,8 +16,10 @@ from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import FULL_VIEW, before_reading
 from app.db.need import open_view
+from app.db.people import of_streets
 from app.db.vault import Keys, keys_in
 from app.domain.access import STAFF, Action, Actor
+from app.domain.compartment import TOLD_PLACE, unplaced
 from app.domain.masking import Mask, Need
 from app.domain.opening import desk_of
 from app.domain.progress import Progress
@@ -128,4 +130,15 @@ async def full_views(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
     page = await page_of(
         conn, who, query, FullViewRow, (view.opened_at, view.id), cursor=cursor, limit=limit, newest_first=True
     )
-    return await in_words(conn, who, "full_views", page, tables.full_views)
+    page = await in_words(conn, who, "full_views", page, tables.full_views)
+    if who.agency in TOLD_PLACE:
+        return page
+    local = await of_streets(conn, {one for row in page.items for one in (row.person_id, row.behalf) if one})
+    return Page(items=[_unplaced(row, who, local) for row in page.items], next=page.next)
+
+
+def _unplaced(row: FullViewRow, who: Actor, local: Collection[str]) -> FullViewRow:
+    """Before a body to which it may be kept back where the child lives: not who of a street has looked, nor of which."""
+    said = {"by": row.person_id, "behalf": row.behalf, "desk": row.desk}
+    told = unplaced(said, who.agency, local)
+    return row.model_copy(update={"person_id": told["by"], "behalf": told["behalf"], "desk": told["desk"]})

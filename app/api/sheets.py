@@ -56,6 +56,7 @@ TITLES = {
     "workbook_has_other_columns": "没有可识别的列，请使用模板 · No column is known; use the template.",
     "sheet_has_errors": "有错误，整表未导入，请下载标红的表修改后重新上传 · Nothing was imported; the marked sheet says what to mend.",
     "sheet_only_compared": "此表只与系统比对，未导入；不一致和没有的见标注的表 · It was only compared with the record.",
+    "sheet_guesses": "同一儿童有20行以上与系统不一致，整表未比对 · More than 20 rows of one child differ from the record; nothing was compared.",
     "second_person_needed": "超过50名儿童的台账（含遮蔽导出）须另一人批准后导出 · More than 50 children, masked too, need a second person.",
     "audit_unavailable": "访问无法留痕，未导出 · What cannot be put on record is not read.",
     "gave_up": "多次中断，已停止 · It was interrupted several times and was given up.",

@@ -2,9 +2,11 @@
 a refusal, a comparison of files or a sheet of guesses."""
 
 import pytest
+from sqlalchemy import select, update
 
+from app.db import tables
 from app.domain.watch import watch_id
-from tests.api.test_compartments import COMMITTEE, FAMILY, HOME, HOSPITAL, OFFICE, PLACE, SW, WF, child_of, entered
+from tests.api.test_compartments import COMMITTEE, FAMILY, HOME, HOSPITAL, OFFICE, PLACE, SW, WF, WHY, child_of, entered
 from tests.api.test_need import everything
 from tests.api.test_reports import is_problem
 from tests.api.workbooks import sheet, state, upload
@@ -56,6 +58,23 @@ async def test_no_route_tells_in_which_street_it_lives_by_whose_desk_or_account_
     ended = {"reason": "not_confirmed"}
     change = tries[3].json()["change"]
     assert (await api.post(VERIFIES, f"/v1/children/{child}/changes/{change}/reject", ended)).status_code == 200
+
+
+async def test_who_has_opened_it_in_full_tells_whoever_leads_its_case_of_no_street(api, gone):
+    case, child, _ = gone
+    assert (await api.post(THERE, f"/v1/children/{child}/full-view", WHY)).status_code == 201
+    row = tables.cases
+    async with api.service.engine.begin() as conn:
+        lead = (await conn.execute(select(row.c.lead).where(row.c.id == case))).scalar_one()
+        await conn.execute(update(row).where(row.c.id == case).values(lead="WF"))
+    try:
+        looks = (await api.get(WF, "/v1/full-views?limit=200")).json()["items"]
+        mine = [one for one in looks if one["case_id"] == case]
+        assert {(one["person_id"], one["desk"]) for one in mine} == {("another", "COMM")}
+        assert THERE in (await api.get(CIVIL, "/v1/full-views?limit=200")).text, "the control"
+    finally:
+        async with api.service.engine.begin() as conn:
+            await conn.execute(update(row).where(row.c.id == case).values(lead=lead))
 
 
 async def test_whoever_protects_it_finds_the_street_on_the_same_walk(api, gone):
