@@ -124,6 +124,8 @@ FURTHER: dict[str, Pair] = {
     "RecordReturn": ("登记返家", "recorded a return"),
     "OfferWatch": ("移交监测", "offered a watch"),
     "MoveWatch": ("由须回避的单位移交监测", "gave a watch to a desk that is not concerned"),
+    "GoByOwn": ("档案分开后按本人情况监测", "watched a child by what is its own once files were parted"),
+    "UndoWatch": ("档案分开后撤销监测", "took a watch back once files were parted"),
     "MoveChanges": ("由须回避的单位移交档案变更", "gave changes of a file to a desk that is not concerned"),
     "TakeWatch": ("接收监测", "took a watch over"),
     "SuspendWatch": ("暂停监测", "suspended a watch"),
