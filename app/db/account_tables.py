@@ -11,8 +11,6 @@ accounts = Table(
     Column("person_id", Id, ForeignKey("people.id"), primary_key=True),
     Column("password_hash", Text, nullable=False),
     sealed("totp_secret"),
-    Column("failures", Integer, nullable=False, server_default="0"),
-    Column("waits_until", Instant),
     Column("last_step", BIGINT, nullable=False, server_default="0"),
     Column("made_at", Instant, nullable=False),
     Column("held_at", Instant),

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.account_tables import accounts, sessions
 from app.db.audit import REFUSED, on_record
-from app.db.guesses import count_wrong, wrong_before
+from app.db.guesses import count_wrong, forgive, wrong_before
 from app.db.people import actor_by_session
 from app.db.vault import opened_one, sealed_row
 from app.db.walls import open_door
@@ -58,8 +58,8 @@ async def make_account(
         return None
     password, secret = secrets.token_urlsafe(12), random_base32()
     row = {
-        "password_hash": await asyncio.to_thread(HASHER.hash, password), "totp_secret": secret, "failures": 0,
-        "waits_until": None, "last_step": 0, "made_at": now, "held_at": now if held else None,
+        "password_hash": await asyncio.to_thread(HASHER.hash, password), "totp_secret": secret,
+        "last_step": 0, "made_at": now, "held_at": now if held else None,
     }  # fmt: skip
     stored = await sealed_row(conn, accounts, {"person_id": person_id, **row})
     await conn.execute(upsert(accounts).values(stored).on_conflict_do_update(index_elements=["person_id"], set_=stored))
@@ -72,38 +72,29 @@ async def sign_in(
 ) -> Tried:
     """One try; the transaction has to be committed however it ends, for wrong tries are counted.
 
-    Somebody who has no account here waits like somebody who has: their tries are counted by the `alias`, a keyed hash of the name.
+    By the `alias`, a keyed hash of the name, whether or not somebody has an account by it: all wait, and are forgotten, alike. With
+    an account that is made anew nobody waits for what was tried before.
     """
+    wrong = await wrong_before(conn, alias, now)
     mine = accounts.c.person_id == person_id
     found = (await conn.execute(select(accounts).where(mine).with_for_update())).mappings().one_or_none()
     row = await opened_one(conn, found, accounts)
-    guarded = (
-        Guarded.model_validate({name: row[name] for name in Guarded.model_fields})
-        if row
-        else await _stranger(conn, alias, now)
-    )
+    guarded = Guarded()
+    for at in wrong:
+        guarded = guarded.failed(at) if row is None or at > row["made_at"] else guarded
     if wait := guarded.wait(now):
         return Tried(wait=wait)
     right = await asyncio.to_thread(_is_right, row["password_hash"] if row else _nobody(), password)
-    if row is None:
+    step = None
+    if row and right and row["held_at"] is None:
+        step = _step_of(row["totp_secret"], code, now, row["last_step"])
+    if step is None:
         await count_wrong(conn, alias, now)
         await _refused(conn, person_id)
         return Tried(wait=guarded.failed(now).wait(now))
-    step = _step_of(row["totp_secret"], code, now, row["last_step"]) if right and row["held_at"] is None else None
-    after = guarded.failed(now) if step is None else guarded.succeeded(step)
-    await conn.execute(update(accounts).where(mine).values(after.model_dump()))
-    if step is None:
-        await _refused(conn, person_id)
-        return Tried(wait=after.wait(now))
+    await conn.execute(update(accounts).where(mine).values(last_step=step))
+    await forgive(conn, alias)
     return Tried(await begin_session(conn, person_id, now))
-
-
-async def _stranger(conn: AsyncConnection, alias: str, now: datetime) -> Guarded:
-    """As far as an hour remembers."""
-    guarded = Guarded()
-    for at in await wrong_before(conn, alias, now):
-        guarded = guarded.failed(at)
-    return guarded
 
 
 async def begin_session(conn: AsyncConnection, person_id: str, now: datetime) -> str:

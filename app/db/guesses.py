@@ -95,6 +95,11 @@ async def wrong_before(conn: AsyncConnection, key: str, now: datetime) -> list[d
     return await _take(conn, key, now)
 
 
+async def forgive(conn: AsyncConnection, key: str) -> None:
+    """A right one makes the wrong ones before it forgotten."""
+    await conn.execute(delete(guesses).where(guesses.c.key == key))
+
+
 async def forget(engine: AsyncEngine, now: datetime) -> int:
     """What is older than an hour; how many addresses that were."""
     async with engine.begin() as conn:

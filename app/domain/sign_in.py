@@ -24,12 +24,10 @@ def token_hash(token: str) -> str:
 
 
 class Guarded(Value):
-    """What has to be remembered of an account between two tries."""
+    """What has to be remembered of a name between two tries."""
 
     failures: int = 0
     waits_until: datetime | None = None
-    last_step: int = 0
-    """The step of the newest one-time code that was used: it and all before it count no more."""
 
     def wait(self, now: datetime) -> timedelta | None:
         """How long the next try has to wait."""
@@ -40,11 +38,7 @@ class Guarded(Value):
         failures = self.failures + 1
         late = failures - FREE_TRIES
         until = now + WAITS[min(late, len(WAITS) - 1)] if late >= 0 else None
-        return Guarded(failures=failures, waits_until=until, last_step=self.last_step)
-
-    def succeeded(self, step: int) -> "Guarded":
-        """After both were right."""
-        return Guarded(last_step=step)
+        return Guarded(failures=failures, waits_until=until)
 
 
 def steps_at(now: datetime, last_step: int) -> tuple[int, ...]:

@@ -14,7 +14,6 @@ def test_after_three_wrong_tries_the_next_has_to_wait_longer_and_longer_but_neve
         waits.append(guarded.wait(NOW))
     assert waits == [None, None, WAITS[0], WAITS[1], *[WAITS[2]] * 5]
     assert guarded.wait(NOW + WAITS[2]) is None
-    assert guarded.succeeded(7) == Guarded(last_step=7)
 
 
 def test_a_code_of_a_clock_that_is_a_little_wrong_is_good_and_none_that_was_used():
