@@ -1,6 +1,6 @@
 """The accounts of people who sign in here or at an identity provider, their sessions, and the keys of machines."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, String, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 
 from app.db.columns import Id, Instant, keyed_by, metadata, of_service, sealed
