@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import and_, or_, select, true
+from sqlalchemy import Select, and_, or_, select, true
 
 from app.api.answers import ETAG
 from app.api.children import found_of, rules_of
@@ -16,12 +16,13 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
+from app.db.audit import before_reading
 from app.db.child_records import booked_visits, own_id, records_of
 from app.db.ledger import Recorded
 from app.db.streams import followed
 from app.db.visits import Seen, report_of_visit
 from app.db.walls import through_the_door
-from app.domain.access import DESK_STAFF, ENGINE
+from app.domain.access import DESK_STAFF, ENGINE, Actor
 from app.domain.arrangement import ArrangeCare, Ground, RecordContact, RecordReturn
 from app.domain.child_record import ChildRecord
 from app.domain.commands import Command
@@ -180,7 +181,16 @@ async def watches(
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     query = query.where(await placed_in(conn, who, watch.community, community))
+    return await _shown(conn, who, query, cursor, limit)
+
+
+async def _shown(conn: Conn, who: Actor, query: Select[Any], cursor: str | None, limit: int) -> Page[WatchRow]:
+    """On record before it leaves: a grade says something of a child, though nobody is named."""
+    watch = tables.watches.c
     page = await page_of(conn, who, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    if page.items:
+        told = ["grade", "warnings"]
+        await before_reading(conn, who, "due_visits", None, told, children=[row.child_id for row in page.items])
     return Page(items=[row_of(one) for one in page.items], next=page.next)
 
 
@@ -214,8 +224,7 @@ async def offered_watches(conn: Conn, who: Who, cursor: Cursor = None, limit: Li
     stored = [name for name in WatchRow.model_fields if name not in ("warnings", "contact_due_at", "returns_on")]
     query = select(*(watch[name] for name in stored), watch.progress)
     query = query.where(watch.is_open, at_desk_of(who, watch.offered_to), unconcerned_by_watch(who))
-    page = await page_of(conn, who, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
-    return Page(items=[row_of(one) for one in page.items], next=page.next)
+    return await _shown(conn, who, query, cursor, limit)
 
 
 @router.post("/watches/{watch_id}/take", operation_id="take_watch", responses={200: {"headers": ETAG}})

@@ -44,7 +44,7 @@ async def own_ids(conn: AsyncConnection, child_ids: Collection[str]) -> dict[str
     """The same of several, in one question."""
     asked = func.unnest(cast(list(child_ids), ARRAY(String))).column_valued("asked")
     rows = await conn.execute(select(asked, func.shouhu_own_child(asked)))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def each_once() -> ColumnElement[bool]:

@@ -47,7 +47,8 @@ ROW = {
     "case_flow": "case_flow", "read_procedures": "read_procedures", "read_benefits": "read_benefits",
     "case_files": "read_content", "read_file": "read_file", "read_paper": "paper_summary",
     "child_services": "read_services", "read_child": "read_child", "read_child_history": "read_child",
-    "due_visits": "due_visits", "due_visit": "read_child", "access_record": "read_access_record", "read_ledger": "read_ledger",
+    "due_visits": "due_visits", "watches": "due_visits", "offered_watches": "due_visits", "due_visit": "read_child",
+    "access_record": "read_access_record", "read_ledger": "read_ledger",
     "export_access_record": "read_access_record", "search_audit": "search_audit", "search_children": "search_children",
     "entries": "read_register", "entry_history": "read_register", "read_signal": "read_signal",
     "compare_children": "compare_children", "files_like": "compare_children",
@@ -174,7 +175,7 @@ def must_be_on_record(name, answer):
         return int("content" in answer.json())
     if name in ("read_timeline", "entries", "entry_history"):
         return 1 if SHOWS.search(answer.text) else None
-    return int(bool(answer.json()["items"])) if name == "due_visits" else 2 if name == "compare_cases" else 1
+    return int(bool(answer.json()["items"])) if ROW[name] == "due_visits" else 2 if name == "compare_cases" else 1
 
 
 def faults_of(person, name, answer, rows):
