@@ -379,8 +379,9 @@ def _read_means(said: Said, means: Mapping[str, tuple[str, str]], record: ChildR
     now: dict[str, Any] = dict(now_of(record, FileField.MEANS) or {})
     made, faults = dict(now), []
     for part, (code, text) in means.items():
-        if part == "note" and "*" in text:  # it is as it was, or nobody's to guess
-            faults += [] if now.get("note") else [Fault(code, Wrong.MASKED)]
+        if part == "note" and "*" in text:  # it is as the book shows it, or nobody's to guess
+            stands = text in (now.get("note"), MASKS[FileField.MEANS](now).get("note"))
+            faults += [] if stands else [Fault(code, Wrong.MASKED)]
             continue
         answer = text if part == "note" else next((one.value for one in Known if text in (one.zh, one.value)), None)
         if answer is None:

@@ -63,6 +63,13 @@ def test_what_is_noted_of_a_familys_means_is_masked_and_comes_back_as_it_was():
     said = read_row(sheet, record, {}, LINE.today)
     assert (said.values, said.faults) == ({}, [])
     assert [fault.wrong.value for fault in read_row(sheet, RECORD, {}, LINE.today).faults] == ["masked"]
+    note = next(column for column in columns if column.part == "note")
+    starred = record.model_copy(update={"reported": {**record.reported, FileField.MEANS: {"note": "低保*2025年起"}}})
+    for known, typed, wrong in (
+        (record, "低保*2026年起", ["masked"]), (starred, "低保*2026年起", ["masked"]), (starred, "低保*2025年起", []),
+    ):  # fmt: skip
+        said = read_row({note: typed}, known, {}, LINE.today)
+        assert ([fault.wrong.value for fault in said.faults], said.values) == (wrong, {}), typed
 
 
 @pytest.mark.parametrize("kind", RowsOf)
