@@ -146,6 +146,11 @@ class Step(Value):
     outcomes: tuple[Outcome, ...]
 
     @property
+    def runs_on(self) -> bool:
+        """Its time is no time to act, so it is the same whoever owes the step."""
+        return self.waits or bool(self.months)
+
+    @property
     def usual(self) -> Outcome:
         """The first outcome, or that the time is over: following it leads to the end, and rehearsals do."""
         over = (outcome for outcome in self.outcomes if outcome.code == ELAPSED)

@@ -117,7 +117,8 @@ def _reassign(progress: Progress, command: rc.ReassignReferral, policy: Policy, 
 
 
 def _reassign_duty(progress: Progress, command: rc.ReassignDuty, policy: Policy, now: datetime) -> Events:
-    """The rules say who owes a duty, so it leaves that desk only where the case is about it, and with all its time."""
+    """The rules say who owes a duty, so it leaves that desk only where the case is about it. Time to act begins anew; months that were
+    ruled, and time that only passes, run on, for they are nobody's to give."""
     duty, desk = progress.open_duty(command.code), desk_of(command.to, progress.division)
     if duty is None:
         raise Refused(RefusalCode.DUTY_NOT_FOUND, code_of_duty=command.code)
@@ -125,7 +126,9 @@ def _reassign_duty(progress: Progress, command: rc.ReassignDuty, policy: Policy,
     if not concerned or duty.code in OF_ONE_BODY:
         raise Refused(RefusalCode.DUTY_STAYS, desk=duty.desk)
     require_inside(progress.sealed_for, command.to)
-    head, clock = signed(command.by, now), Clock.start(duty.clock.spec, now, policy.calendar)
+    step = policy.step(step_of(duty.code)) if is_step(duty.code) else None
+    clock = duty.clock if step and step.runs_on else Clock.start(duty.clock.spec, now, policy.calendar)
+    head = signed(command.by, now)
     opened = e.DutyOpened(**head, code=duty.code, holder=command.to, desk=desk, basis=duty.basis, clock=clock)
     return e.DutyDropped(**head, code=duty.code), opened
 

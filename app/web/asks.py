@@ -269,8 +269,8 @@ ON_DUTY: dict[str, Ask] = {
     "reassign": Ask(
         ("改派", "Reassign"),
         (
-            "承办单位须回避本案：交给另一单位办理，重新计时。",
-            "The case is about the desk that owes it: another one does, with all its time.",
+            "承办单位须回避本案：交给另一单位办理，办理时限重新计算，等候期满的照旧。",
+            "The case is about the desk that owes it: another one does, with all its time to act; what waits for a day still does.",
         ),
         takes=(one_of("to", ("改派给", "To"), t.Agency),),
         needs_note=("理由", "The reasons"),

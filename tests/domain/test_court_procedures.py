@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from app.domain import commands as c
+from app.domain import referral_commands as rc
+from app.domain.access import ENGINE
 from app.domain.determination import Category
 from app.domain.facts import ReportFacts
 from app.domain.procedure_work import begin
-from app.domain.terms import Rung
+from app.domain.terms import Agency, Rung
 from app.policy.loader import load
 from tests.actors import at_desk
 from tests.domain.in_memory import POLICY
@@ -79,6 +81,31 @@ def test_a_protection_order_is_in_force_for_its_months_at_most_six_and_then_look
     case.end("protection_order.renew", "applied", applied_on=DAY)
     case.end("protection_order.rule", "refused", ruled_on=DAY, note="危险已消除")
     assert case.time_for("protection_order.reconsider") == "5 days"
+
+
+@pytest.mark.requirement("R093")
+def test_an_order_runs_out_on_its_day_also_where_another_desk_looks_after_it_and_only_time_to_act_begins_anew():
+    case = Run(ALONE)
+    case.events.append(begin(case.progress, POLICY, case.now, "protection_order"))
+    case.end("protection_order.rule", "issued", months=6, ruled_on=DAY, file="（2026）京0106民保令5号")
+    runs_on = ("protection_order.in_force", "protection_order.renew")
+    ruled = [case.progress.open_duty(code).clock for code in runs_on]
+    case.now = ruled[1].rungs[0].at
+    case.do(c.RaiseDue(by=ENGINE))
+    case.start("legal_aid", "SW", "ch-1")
+    examined = case.progress.open_duty("legal_aid.examine:ch-1").clock
+    case.now += timedelta(days=5)
+    case.do(c.DeclareConflict(by=ENGINE, about=("POLICE", "WF", "JUSTICE")))
+    for code in (*runs_on, "legal_aid.examine:ch-1"):
+        case.do(rc.ReassignDuty(by=ENGINE, code=code, to=Agency.CIVIL))
+        assert case.owed[code] == "CIVIL"
+    assert case.progress.open_duty("legal_aid.examine:ch-1").clock.started_at == case.now > examined.started_at
+    in_force, renew = [case.progress.open_duty(code).clock for code in runs_on]
+    assert (in_force.due_at, renew.due_at) == (ruled[0].due_at, ruled[1].due_at), "the court said until when"
+    assert (renew.started_at, renew.fired) == (ruled[1].started_at, (Rung.REMIND,)), "no rung comes twice"
+    case.now = in_force.due_at
+    case.do(c.RaiseDue(by=ENGINE))
+    assert runs_on[0] not in case.owed, "it has run out"
 
 
 @pytest.mark.requirement("R057")
