@@ -17,7 +17,17 @@ from app.api.registration import AlikeFile, masked_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key
 from app.db import tables
-from app.db.alike import alike_files, known_of, marks_of_known, on_file, seldom, told, unsealed, waits_to_be_verified
+from app.db.alike import (
+    alike_files,
+    has_absorbed,
+    known_of,
+    marks_of_known,
+    on_file,
+    seldom,
+    told,
+    unsealed,
+    waits_to_be_verified,
+)
 from app.db.child_records import division_of, records_of
 from app.db.doubles import compared, doubles_of, find_different, is_told
 from app.domain.access import DESK_STAFF, Actor
@@ -195,10 +205,16 @@ async def _different(
 
 
 async def _in_order(conn: Conn, one: str, other: str) -> tuple[str, str]:
-    """The file that is kept, then the one that joins it: the stricter watch first, then any watch, then whoever was verified, then the
-    older child."""
+    """The file that is kept, then the one that joins it: what others were joined to first, then the stricter watch, then any watch, then
+    whoever was verified, then the older child. Of two that others were joined to, those of one are parted first."""
     child, watch = tables.children.c, tables.watches
-    of = (child.id, child.filed_at, watch.c.progress, waits_to_be_verified().label("waits"))
+    of = (
+        child.id,
+        child.filed_at,
+        watch.c.progress,
+        waits_to_be_verified().label("waits"),
+        has_absorbed().label("kept"),
+    )
     query = select(*of).outerjoin(watch, watch.c.child_id == child.id)
     rows = (await conn.execute(query.where(child.id.in_((one, other))))).all()
     if len(rows) != 2:
@@ -206,7 +222,11 @@ async def _in_order(conn: Conn, one: str, other: str) -> tuple[str, str]:
     grades = {None: len(Grade), **{grade: n for n, grade in enumerate(Grade)}}
     watches = {row.id: Watch.model_validate(row.progress) if row.progress else None for row in rows}
     open_grade = {child: found.grade if found and found.is_open else None for child, found in watches.items()}
-    first, second = sorted(rows, key=lambda row: (grades[open_grade[row.id]], row.waits, row.filed_at, row.id))
+    first, second = sorted(
+        rows, key=lambda row: (not row.kept, grades[open_grade[row.id]], row.waits, row.filed_at, row.id)
+    )
+    if second.kept:
+        raise Refused(RefusalCode.ALREADY_MERGED)
     return first.id, second.id
 
 

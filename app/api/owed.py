@@ -13,7 +13,7 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import tables
-from app.db.alike import on_file, unsealed
+from app.db.alike import has_absorbed, on_file, unsealed
 from app.db.child_records import own_id
 from app.db.walls import open_door, stream_concerns
 from app.domain.access import DESK_STAFF, Actor
@@ -170,7 +170,8 @@ async def settle(
 
 
 async def _may_be_compared(conn: Conn, one: str, other: str) -> bool:
-    """Whether both are on file yet, by whatever name: then whoever compares them says so there. Asked behind the door."""
+    """Whether both are on file yet, by whatever name, and can be joined: then whoever compares them says so there. Asked behind the door."""
     child, both = tables.children.c, {await own_id(conn, one), await own_id(conn, other)}
-    there = select(child.id).where(child.id.in_(both), on_file(), unsealed())
-    return len((await conn.execute(there)).all()) == 2
+    there = select(has_absorbed()).where(child.id.in_(both), on_file(), unsealed())
+    kept = (await conn.execute(there)).scalars().all()
+    return len(kept) == 2 and not all(kept)

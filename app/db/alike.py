@@ -81,6 +81,11 @@ def waits_to_be_verified() -> ColumnElement[bool]:
     return child.case_id.is_(None) & waits & ~exists().where(watch.child_id == child.id).correlate(tables.children)
 
 
+def has_absorbed() -> ColumnElement[bool]:
+    """Files that others were joined to: such a file is kept, for it can itself join none."""
+    return exists().where(tables.child_files.c.merged_into == tables.children.c.id).correlate(tables.children)
+
+
 def on_file() -> ColumnElement[bool]:
     """Each child once, and whoever was registered and waits to be verified: a double is found before a second watch begins."""
     return or_(each_once(), waits_to_be_verified())

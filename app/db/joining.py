@@ -24,7 +24,7 @@ from app.domain.opening import OF_STREET
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, CloseReason, Grade
-from app.domain.watch import EndReason, Watch, child_of, looser, strictest, watch_id
+from app.domain.watch import EndReason, Watch, by_strictness, child_of, strictest, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, SuspendWatch
 
 if TYPE_CHECKING:
@@ -55,18 +55,18 @@ ABOUT = text("""select distinct unnest(c.about) from cases c
 
 
 async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, now: datetime) -> None:
-    """Two persons found one child in two files: one belongs to the other, and of two open watches the stricter goes on.
+    """Two persons found one child in two files: one belongs to the other, and of all that are read as one the strictest watch goes on.
 
     A registration that waited in the other is verified with that: the child is watched by it as well, but where the file that is kept
     waits itself to be verified.
     """
     await belong(ledger, conn, other, kept, now)
-    watches = {child: watch for child in (kept, other) if (watch := await watch_of(conn, child)) and watch.is_open}
-    if len(watches) == 2:
-        less = looser(watches[kept], watches[other])
-        instead = watches[kept if less.child_id == other else other].watch_id
-        await ledger.record(conn, less.watch_id, SuspendWatch(by=ENGINE, instead=instead), now=now)
     file, joined = await file_of(conn, kept), await file_of(conn, other)
+    family = dict.fromkeys((kept, *(file.absorbed if file else ()), other))
+    watches = [watch for child in family if (watch := await watch_of(conn, child)) and watch.is_open]
+    watches = by_strictness(watches)
+    for less in watches[1:]:
+        await ledger.record(conn, less.watch_id, SuspendWatch(by=ENGINE, instead=watches[0].watch_id), now=now)
     if joined and joined.grades_aside and not (file and file.waiting_for(FileField.REGISTRATION)):
         await _watch_by(ledger, conn, kept, joined.division, joined.grades_aside, now)
 
@@ -186,7 +186,8 @@ async def watched_as(conn: AsyncConnection, child: str) -> str:
     """The child whose watch goes on where files were joined."""
     file = tables.child_files.c
     primary = (await conn.execute(select(file.merged_into).where(file.child_id == child))).scalar() or child
-    others = (await conn.execute(select(file.child_id).where(file.merged_into == primary))).scalars()
+    joined = select(file.child_id).where(file.merged_into == primary).order_by(file.child_id)
+    others = (await conn.execute(joined)).scalars()
     for one in (primary, *others):
         if (watch := await watch_of(conn, one)) and watch.is_open:
             return one

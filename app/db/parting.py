@@ -17,7 +17,7 @@ from app.domain.child_record import CaseSeen
 from app.domain.child_terms import FileField
 from app.domain.parting import Given, Own, own_watch
 from app.domain.terms import CloseReason, Grade
-from app.domain.watch import EndReason, WatchEvent, strictest, watch_event_adapter, watch_id
+from app.domain.watch import EndReason, WatchEvent, by_strictness, strictest, watch_event_adapter, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, GoByOwn, ResumeWatch, UndoWatch
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ async def _resumed(ledger: "Ledger", conn: AsyncConnection, family: Sequence[str
     watches = [watch for one in family if (watch := await watch_of(conn, one))]
     resting = [watch for watch in watches if watch.suspended_for]
     if resting and not any(watch.is_open for watch in watches):
-        grades = tuple(Grade)
-        strict = min(resting, key=lambda watch: (grades.index(watch.grade), watch.visit.due_at))
+        strict = by_strictness(resting)[0]
         await ledger.record(conn, strict.watch_id, ResumeWatch(by=ENGINE), now=now)
 
 

@@ -321,9 +321,9 @@ def _rung(warning: Warned, about: str, rung: Rung) -> Warned:
     return warning.model_copy(update={"clock": warning.clock.fire(rung)}) if mine else warning
 
 
-def looser(one: Watch, other: Watch) -> Watch:
-    """Of two watches over one child, that which asks for less: by grade, then by the later visit."""
-    return max(one, other, key=lambda watch: (tuple(Grade).index(watch.grade), watch.visit.due_at))
+def by_strictness(watches: Iterable[Watch]) -> list[Watch]:
+    """Watches over one child, that which asks for most first: by grade, then by the earlier visit."""
+    return sorted(watches, key=lambda watch: (tuple(Grade).index(watch.grade), watch.visit.due_at))
 
 
 def strictest(grades: Iterable[Grade]) -> Grade:

@@ -3,12 +3,15 @@
 import pytest
 
 from app.db.ledger import events_since
+from app.db.owed import open_all, opening
 from app.domain.access import ENGINE
+from app.domain.owed import Matter
 from app.domain.terms import Grade
 from app.domain.watch import EndReason, watch_id
 from app.domain.watch_work import EndWatch
 from tests.api.test_ledgers import book, of
 from tests.api.test_registration import CHILD, register, verify
+from tests.api.test_reports import is_problem
 from tests.api.test_same_child import (
     COMMITTEE,
     HEAD,
@@ -98,16 +101,23 @@ async def test_of_two_registrations_that_waited_each_counts_for_its_own_child(ap
     assert await waits(api, again)
 
 
-@pytest.mark.requirement("R051")
-async def test_a_child_that_was_verified_while_the_others_watch_went_on_is_watched_once_they_are_parted(api):
-    """The other file was verified between the two who joined them, so its watch goes on; the registration, being looser, changes nothing."""
+async def kept_unverified(api):
+    """Two registrations: the file of the first is kept and nobody has verified it; of the other, verified meanwhile, the watch goes on."""
     first, second = [(await register(api, COMMITTEE, child=CHILD, grade=grade)).json() for grade in ("low", "medium")]
-    kept, other = first["child_id"], second["child_id"]
-    asked = (await decide(api, COMMITTEE, other, kept)).json()
+    kept = first["child_id"]
+    asked = (await decide(api, COMMITTEE, second["child_id"], kept)).json()
     assert asked["child_id"] == kept
     assert (await verify(api, STREET, second)).status_code == 200
     joined = await api.post(HEAD, f"/v1/children/{kept}/changes/{asked['change']}/pass")
     assert joined.status_code == 200, joined.text
+    return first, second
+
+
+@pytest.mark.requirement("R051")
+async def test_a_child_that_was_verified_while_the_others_watch_went_on_is_watched_once_they_are_parted(api):
+    """The other file was verified between the two who joined them, so its watch goes on; the registration, being looser, changes nothing."""
+    first, second = await kept_unverified(api)
+    kept, other = first["child_id"], second["child_id"]
     assert len(of(await book(api, STREET, "work"), kept)) == 1, (
         "a watched child stands in its books, under the file that is kept"
     )
@@ -158,3 +168,43 @@ async def test_a_case_that_ended_with_its_child_ends_no_other_childs_watch(api):
     assert (mine.is_open, mine.grade, mine.visit.next_at is not None) == (True, Grade.MEDIUM, True)
     assert others.has_ended
     assert (await events_of(api, loose))[-1]["reason"] == "died"
+
+
+@pytest.mark.requirement("R051")
+@pytest.mark.parametrize("meanwhile", [False, True])
+@pytest.mark.parametrize("grade", ["high", "low"])
+async def test_a_third_file_of_a_child_joins_the_one_that_others_were_joined_to_and_one_watch_goes_on(
+    api, grade, meanwhile
+):
+    """Also where the kept file has no watch of its own, and where the third is verified between the two who join it."""
+    first, second = await kept_unverified(api)
+    kept, other = first["child_id"], second["child_id"]
+    third = (await register(api, COMMITTEE, child=CHILD, grade=grade)).json()
+    if not meanwhile:
+        assert (await verify(api, STREET, third)).status_code == 200
+    asked = (await decide(api, COMMITTEE, third["child_id"], kept)).json()
+    assert asked["child_id"] == kept, "a file that others were joined to joins none"
+    if meanwhile:
+        assert (await verify(api, STREET, third)).status_code == 200
+    joined = await api.post(HEAD, f"/v1/children/{kept}/changes/{asked['change']}/pass")
+    assert joined.status_code == 200, joined.text
+    watches = {child: await watch_of(api, child) for child in (kept, other, third["child_id"])}
+    goes_on, rests = (third["child_id"], other) if grade == "high" else (other, third["child_id"])
+    assert [child for child, watch in watches.items() if watch and watch.is_open] == [goes_on]
+    assert watches[rests].suspended_for == watch_id(goes_on)
+    await decided_by_two(api, kept, third["child_id"], "apart")
+    assert [(await watch_of(api, child)).is_open for child in (other, third["child_id"])] == [True, True]
+
+
+@pytest.mark.requirement("R051")
+async def test_of_two_files_that_others_were_joined_to_it_is_said_at_once_that_one_is_parted_first(api):
+    """What a second person could never pass is not entered, and whoever is to compare the two is not kept from saying so."""
+    ledger, files = api.service.ledger, [await child_of(api) for _ in range(4)]
+    one, other = [await decided_by_two(api, *both) for both in (files[:2], files[2:])]
+    double = opening(Matter.DOUBLE, one, other, "CIVIL", "110106024", "change_verify")
+    async with api.service.engine.begin() as conn:
+        await open_all(conn, ledger, [double], ledger.clock())
+    is_problem(await decide(api, COMMITTEE, one, other), 409, "already_merged")
+    said = {"note": "两份档案各有合并，先拆分一份再合并"}
+    settled = await api.post("conf.supervisor.1", f"/v1/owed/{double.owed_id}/settle", said)
+    assert settled.status_code == 200, settled.text
