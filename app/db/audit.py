@@ -190,10 +190,10 @@ def shown() -> Select[*tuple[Any, ...]]:
 
 
 def hidden() -> ColumnElement[bool]:
-    """Who filed, by a step that made the report too; who uploads before filing, and whoever of the reporter's unit tried the case in
-    vain, for only they know its id."""
+    """Who filed, by a step that made the report too, in one transaction, for a trace is the caller's to choose; who uploads before filing,
+    and whoever of the reporter's unit tried the case in vain, for only they know its id."""
     filed = tables.audit.alias("filed").c
-    beside = filed.id.between(line.id - BESIDE, line.id + BESIDE) & (filed.trace_id == line.trace_id)
+    beside = filed.id.between(line.id - BESIDE, line.id + BESIDE) & (filed.xid == line.xid)
     made = select(filed.id).where(beside, filed.action == FileReport.__name__).correlate(tables.audit).exists()
     tried = and_(line.outcome == REFUSED, func.shouhu_is_reporter(line.stream_id, line.person_id, type_=Boolean))
     return or_(line.action.in_([FileReport.__name__, "add_file"]), line.action.in_(MAKES_REPORTS) & made, tried)

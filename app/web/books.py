@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -135,11 +136,13 @@ async def asked_of(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[a
 @router.get(SHEETS)
 async def fresh(request: Request, conn: Conn, who: Unattended, shouhu: Shouhu) -> Response:
     """The exports and imports alone, which the page asks for while one is under way; where the books of the month stand above them, that
-    page is shown anew once all have ended."""
+    page is opened anew once all have ended: to load it again would send again what it answered."""
     facts = await jobs_of(conn, who, shouhu)
     told = page(request, "books_jobs.html", facts, live=True)
-    if DUE in request.headers.get("HX-Current-URL", "") and not any(job.state in UNDER_WAY for job in facts["jobs"]):
-        told.headers["HX-Refresh"] = "true"
+    at = urlsplit(request.headers.get("HX-Current-URL", ""))
+    if at.path == DUE and not any(job.state in UNDER_WAY for job in facts["jobs"]):
+        month = "".join(parse_qs(at.query).get("month", ()))
+        told.headers["HX-Redirect"] = f"{DUE}?month={month}" if re.fullmatch(MONTH, month) else DUE
     return told
 
 

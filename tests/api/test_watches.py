@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from importlib import import_module as load_module
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -266,3 +267,19 @@ async def test_confirming_a_year_moves_provisional_deadlines_of_cases_and_watche
 
 def duty_of(progress):
     return Clock.model_validate(next(d for d in progress["duties"] if d["code"] == "answer_outcome")["clock"])
+
+
+async def test_no_visit_is_hidden_by_a_report_that_its_visitor_sends_with_the_same_trace(api, watch):
+    """Who sends it chooses the trace; the control is the visit that made the report."""
+    headers = {"traceparent": f"00-{uuid4().hex}-00f067aa0ba902b7-01"}
+    for said in ({"finding": "well"}, FOUND):
+        answer = await api.http.post(
+            f"/v1/watches/{watch}/visits",
+            json=said,
+            headers=headers | {"Authorization": f"Bearer {api.tokens[COMMITTEE]}"},
+        )
+        assert answer.status_code == 200, answer.text
+    rows = (await api.get("conf.supervisor.1", f"/v1/audit?limit=200&stream_id={watch}&action=RecordVisit")).json()[
+        "items"
+    ]
+    assert [row["person_id"] == COMMITTEE for row in sorted(rows, key=lambda row: row["at"])] == [True, False]
