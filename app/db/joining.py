@@ -43,9 +43,12 @@ WAITING = """select f.id, d as desk, c.about from cases c join children k on k.c
 WAITS_FOR_CONCERNED = (
     f"select distinct id from ({WAITING}) waits where about && array[desk, split_part(desk, '-', 1)]::varchar[]"
 )
+STANDS_IN = """select f.id from child_files f, jsonb_array_elements(f.progress -> 'waiting') as one where f.is_open
+  and split_part(one ->> 'desk', '-', 1) <> one -> 'steps' ->> (one ->> 'done')::integer"""
+"""Files in which a change waits at a desk in place of the one whose step it is."""
 ANY, ONE = "cardinality(c.about) > 0", "c.id = :case_id"
 AT_CONCERNED = text(f"""{CONCERNED.format(which=ANY)} union {WAITS_FOR_CONCERNED.format(which=ANY)}
-  union select id from watches where is_open and desk not like '{Agency.COMM}-%' order by id""")
+  union select id from watches where is_open and desk not like '{Agency.COMM}-%' union {STANDS_IN} order by id""")
 BEHIND_ONE = text(
     f"select id from ({BEHIND.format(which=ONE)}) w union select id from ({WAITING.format(which=ONE)}) f order by id"
 )
@@ -168,7 +171,7 @@ async def away(ledger: "Ledger", conn: AsyncConnection, streams: Iterable[str], 
 
 
 async def at_concerned(conn: AsyncConnection) -> list[str]:
-    """The open watches and files whose desk may not see the child, and the watches that a desk has in place of a committee."""
+    """The open watches and files whose desk may not see the child, and those that a desk has in place of another."""
     return list((await conn.execute(AT_CONCERNED)).scalars())
 
 

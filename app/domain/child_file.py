@@ -180,6 +180,11 @@ class Change(Frozen):
         """Whose turn it is."""
         return self.steps[self.done]
 
+    @property
+    def agency(self) -> Agency:
+        """Whose desk it lies at: another's where that one is concerned."""
+        return Agency(self.desk.partition("-")[0])
+
 
 class Value(Frozen):
     """Which entry counts for a field, and since when."""
@@ -433,7 +438,7 @@ def _moved(
             **head, change=one.number, field=one.field, desk=to, clock=Clock.start(one.clock.spec, now, policy.calendar)
         )
         for one in file.waiting
-        if (is_about(one.desk, about) or one.desk.partition("-")[0] != one.step)
+        if (is_about(one.desk, about) or one.agency is not one.step)
         and (to := desk_unless(one.step, file.division, about)) != one.desk and not is_about(to, about)
     )  # fmt: skip
     if not moved:
@@ -445,7 +450,7 @@ def _late(file: ChildFile, now: datetime) -> tuple[FileEvent, ...]:
     fired = tuple(
         ChangeRungFired(
             at=now, change=change.number, rung=plan.rung, planned_at=plan.at,
-            recipients=recipients(plan.rung, change.step, change.desk, None),
+            recipients=recipients(plan.rung, change.agency, change.desk, None),
         )
         for change in file.waiting for plan in change.clock.due_rungs(now)
     )  # fmt: skip

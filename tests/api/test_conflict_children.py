@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, text, update
 from app.db import tables
 from app.db.colleagues import give_to_others
 from app.db.findings import find
-from app.db.joining import given_back
+from app.db.joining import belong, given_back
 from app.db.ledger import progress_of
 from app.db.owed import designation, open_all, opening
 from app.db.people import actor_by_token
@@ -250,6 +250,20 @@ async def test_what_waited_at_a_concerned_desk_before_the_rule_is_given_on(api):
     assert await waiting_for(api, child) == set()
     await give_to_others(engine, api.service.ledger)
     assert await waiting_for(api, child) == {"CIVIL"}
+
+
+async def test_a_change_goes_back_once_the_file_of_the_child_that_was_hidden_is_parted_from_it(api):
+    """No case of either says a word then: whoever stands in is found by what lies there."""
+    ledger, engine = api.service.ledger, api.service.engine
+    (_, child), hidden = await a_watch(api, VILLAGE), await a_report(api, VILLAGE, about=[f"STREET-{VILLAGE}"])
+    other = (await api.progress(hidden, "conf.supervisor.1"))["children"][0]["id"]
+    await enter(api, AT["COMM"], child, field="school", value="示例三小（化名）")
+    for primary, desk in ((child, "CIVIL"), (None, "STREET")):
+        async with engine.begin() as conn:
+            await belong(ledger, conn, other, primary, ledger.clock())
+        for _ in range(2):  # what stays is looked at again and left alone
+            await give_to_others(engine, ledger)
+            assert await waiting_for(api, child) == {desk}
 
 
 async def test_a_desk_that_the_service_gives_a_watch_is_told_so(api):

@@ -6,7 +6,7 @@ import pytest
 
 from app.domain import child_file as cf
 from app.domain.access import ENGINE
-from app.domain.belonging import Belong
+from app.domain.belonging import Belong, MoveChanges
 from app.domain.child_terms import FileField, Found, NotTaken
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, Grade, Role, Rung
@@ -159,6 +159,16 @@ def test_a_step_that_nobody_does_climbs_the_ladder_each_rung_once():
     assert [event.rung for event in fired] == list(Rung)
     assert fired[0].recipients == (f"desk:{STREET}",)
     assert file.refused(cf.RaiseDueChanges(by=ENGINE)).code == "nothing_due"
+
+
+def test_of_a_late_step_the_heads_of_the_desk_that_stands_in_are_told_and_not_those_who_are_concerned():
+    file = File()
+    file.passed(file.enter("name"), STREET)
+    file.do(MoveChanges(by=ENGINE, about=("CIVIL",)))
+    assert (file.state.waiting[0].desk, file.state.waiting[0].step) == ("CONF", "CIVIL")
+    file.now += timedelta(weeks=12)
+    told = {event.rung: event.recipients for event in file.do(cf.RaiseDueChanges(by=ENGINE))}
+    assert told[Rung.AGENCY_HEAD][0] == "agency_head:CONF"
 
 
 def test_a_registration_that_waits_again_after_its_file_was_parted_has_all_its_time():
