@@ -18,6 +18,7 @@ from app.domain.arrangement import ArrangeCare
 from app.domain.child_file import EnterChange, file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
+from app.domain.compartment import asked_of
 from app.domain.facts import HouseholdFacts
 from app.domain.ledgers import RowsOf, categories
 from app.domain.refusals import Refused
@@ -172,7 +173,7 @@ async def _enter(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -
         file_id(one.record.child_id): [
             _command(
                 sheet, one.record.child_id, one.record.division, _version(one.record, name), name, value, one.community,
-                blind=name in one.record.kept_back,
+                blind=name in asked_of(sheet.who.agency),
             )
             for name, value in one.values.items()
         ]

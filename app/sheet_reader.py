@@ -240,9 +240,7 @@ class Reader:
             await self._recall_attempts(found)
         for one in some:
             record = found.get(one.child or "")
-            one.record = record and record.told(
-                who.agency
-            )  # what is kept back is not compared with what somebody guesses
+            one.record = record and record.read_by(who)  # what is kept back is not compared with what somebody guesses
             self._read(one)
         return some
 

@@ -221,21 +221,12 @@ async def enter_change(
         community, value = await _community(conn, own, str(value))
     command = cf.EnterChange(
         by=who, child_id=own, division=await division_of(conn, own), field=entered.field, seen=entered.seen, note=entered.note,
-        blind=await _is_kept_back(conn, who, own, entered.field),
+        blind=entered.field in compartment.asked_of(who.agency),
         community=community,
         moves_to=str(value) if entered.field is FileField.RESIDENCE_DIVISION else None,
         content={"value": value, "evidence": entered.evidence},
     )  # fmt: skip
     return await perform(conn, shouhu, command, own, None, response, idempotency_key, if_match)
-
-
-async def _is_kept_back(conn: Conn, who: Actor, child: str, field: FileField) -> bool:
-    """Whether what counts in this field of the child's file is not told to the caller's body."""
-    if field not in compartment.asked_of(who.agency):
-        return False
-    await audit_read(conn, who, "read_child", cf.file_id(child), ["facts"], children=[child])
-    (record,) = await records_of(conn, [child], visible(who))
-    return field in record.told(who.agency).kept_back
 
 
 async def _community(conn: Conn, child: str, said: str) -> tuple[str, str]:
@@ -371,8 +362,7 @@ async def _shown(
 ) -> list[Mapping[str, Any]]:
     """What has changed of that which the caller's body is shown of the file, and by whom: the field names what is known."""
     sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
-    (record,) = await records_of(conn, [child], visible(who))
-    kept = record.told(who.agency).kept_back
+    kept = compartment.asked_of(who.agency)
     fields = [name for name in FileField if SECTION_OF[name] in sections and name not in kept]
     shown = [dict(row) for row in since if row.get("field") in fields]
     return compartment.unplaced(shown, who.agency, await of_streets(conn, {row["by"] for row in shown}))

@@ -110,16 +110,25 @@ async def _entered(
         .where(ledger.stream_id.in_(streams), ledger.kind.in_(STEPS))
         .order_by(ledger.at, ledger.version)
     )
-    told = [field for field in FileField if SECTION_OF[field] in sections and field not in record.kept_back]
+    told = [field for field in FileField if SECTION_OF[field] in sections]
     seen = [
         (_history_row(streams[row["stream_id"]], row), by_own_hand(who, row["body"]["by"], row["body"].get("office")))
         for row in await with_notes(conn, query)
-        if row["body"]["field"] in told
+        if row["body"]["field"] in told and not _is_kept(record, row)
     ]
     own = [{str(row.field): row.value} for row, is_own in seen if is_own]
     typed = lens.over((*known_to(record, sections), *own))
     see = lens.over((*(row.model_dump(mode="json") for row, _ in seen), *record.named))
     return [HistoryRow.model_validate((typed if is_own else see)(row.model_dump(mode="json"))) for row, is_own in seen]
+
+
+def _is_kept(record: ChildRecord, row: Any) -> bool:
+    """Whether it is not told to the reader's body, who knows what they entered themselves and still waits."""
+    mine = (
+        row["stream_id"] == cf.file_id(record.child_id)
+        and row["body"].get("change", row["version"]) in record.own_changes
+    )
+    return row["body"]["field"] in record.kept_back and not mine
 
 
 def _history_row(record: ChildRecord, row: Any) -> HistoryRow:

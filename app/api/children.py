@@ -92,8 +92,8 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
 def known_to(record: ChildRecord, sections: Sequence[Section]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
     """By field what a body with these sections is told, now and by changes under way: all that a mask may know for words of its own, or it
     would answer guesses."""
-    told = [one for one in FileField if SECTION_OF[one] in sections and one not in record.kept_back]
-    now = {one.value: entry.value for one in told if (entry := record.entry(one))}
+    told = [one for one in FileField if SECTION_OF[one] in sections]
+    now = {one.value: entry.value for one in told if one not in record.kept_back and (entry := record.entry(one))}
     return now, {
         one.value: record.contents[change.number].get("value") for one in told if (change := record.waiting(one))
     }

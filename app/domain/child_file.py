@@ -24,7 +24,7 @@ from app.domain.commands import Command, ContentCommand, RecomputeDeadlines
 from app.domain.opening import desk_unless, is_about, recipients
 from app.domain.policy import Frozen, Policy
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import office_of
+from app.domain.sight import by_own_hand, office_of
 from app.domain.terms import Agency, Grade, Rung
 
 PREFIX = "file-"
@@ -46,7 +46,7 @@ class EnterChange(ContentCommand):
     field: FileField
     seen: int | None = None
     blind: bool = False
-    """The field is kept back from whoever enters it, so neither what counts there nor what waits is told by a refusal: this waits beside."""
+    """The field may be kept back from whoever enters it, so neither what counts there nor what waits is told by a refusal: this waits beside."""
     moves_to: str | None = Field(default=None, pattern=DIVISION)
     """The new street, where that is what changes: a code, which the file goes by."""
     community: str | None = None
@@ -368,8 +368,10 @@ def _entered(
     if (field is FileField.COMMUNITY) != (command.community is not None):
         raise Refused(RefusalCode.WRONG_STAGE)
     _require_link(file, command)
-    waiting = file.waiting_for(field) if file else None
-    if waiting and not command.blind:
+    waiting = (
+        next((one for one in file.waiting if one.field is field and _is_known(one, command)), None) if file else None
+    )
+    if waiting:
         raise Refused(
             RefusalCode.CHANGE_WAITS, field=field.value, change=waiting.number, by=waiting.persons[0], at=waiting.at
         )
@@ -385,6 +387,11 @@ def _entered(
         community=command.community, registration=command.registration, other=command.other, unit=command.by.unit,
         clock=Clock.start(policy.time(TIMES[0], urgent=False), now, policy.calendar),
     )  # fmt: skip
+
+
+def _is_known(waiting: Change, command: EnterChange) -> bool:
+    """Whether whoever enters a change is told of this one: of what may be kept back, of that of their own office alone."""
+    return not command.blind or by_own_hand(command.by, waiting.persons[0], waiting.office)
 
 
 def _require_link(file: ChildFile | None, command: EnterChange) -> None:
@@ -418,7 +425,7 @@ def _passed(
     step = {**head, "change": change.number, "field": change.field}
     if change.of_street and change.of_street != file.division:  # the child has moved meanwhile: only to be returned
         moved = file.counts.get(FileField.RESIDENCE_DIVISION)
-        told = moved.model_dump(mode="json") if moved else {"version": 0}
+        told = moved.model_dump(mode="json", exclude={"office"}) if moved else {"version": 0}
         raise Refused(RefusalCode.VALUE_CHANGED, field=FileField.RESIDENCE_DIVISION.value, **told)
     if change.done + 1 == len(change.steps):
         step |= {"watch_begins": change.registration.grade if change.registration else None}

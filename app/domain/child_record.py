@@ -125,8 +125,12 @@ class ChildRecord(Frozen):
     """Other files about this child, which stand as they are and are read where this one is silent."""
     kept_back: tuple[FileField, ...] = ()
     """Fields that the reader's body is not told (app/domain/compartment.py)."""
+    asked_of: tuple[FileField, ...] = ()
+    """Fields that may be kept back from the reader's body, of this child or another."""
     own: tuple[FileField, ...] = ()
     """Fields whose value the reader or their office entered."""
+    own_changes: tuple[int, ...] = ()
+    """What waits of theirs, or for their desk in a field that is not kept back."""
 
     def read_by(self, who: Actor) -> "ChildRecord":
         """As this person may read it."""
@@ -136,11 +140,17 @@ class ChildRecord(Frozen):
             field: value for file in files for field, value in file.counts.items() if field not in record.kept_back
         }
         own = tuple(field for field, value in counts.items() if by_own_hand(who, value.by, value.office))
-        return record.model_copy(update={"own": own})
+        waits = self.file.waiting if self.file else ()
+        changes = tuple(
+            one.number for one in waits
+            if by_own_hand(who, one.persons[0], one.office) or (one.desk == who.desk and one.field not in record.kept_back)
+        )  # fmt: skip
+        return record.model_copy(update={"own": own, "own_changes": changes})
 
     def told(self, agency: Agency) -> "ChildRecord":
         """As this body may read it; of a child whose place is kept back, the visits without their words."""
-        return self.model_copy(update={"visits": tuple(seen.told(agency) for seen in self.visits)})._placed(agency)
+        told = {"visits": tuple(seen.told(agency) for seen in self.visits), "asked_of": compartment.asked_of(agency)}
+        return self.model_copy(update=told)._placed(agency)
 
     def _placed(self, agency: Agency) -> "ChildRecord":
         if agency in compartment.TOLD_PLACE and agency in compartment.TOLD_HEALTH:
@@ -203,11 +213,10 @@ class ChildRecord(Frozen):
         return entered | visited | {one.registered_by for one in (self, *self.joined) if one.registered_by}
 
     def waiting(self, field: FileField) -> Change | None:
-        """The change of a field that is under way."""
-        return None if field in self.kept_back else self._waiting(field)
-
-    def _waiting(self, field: FileField) -> Change | None:
-        return self.file.waiting_for(field) if self.file else None
+        """The change of a field that is under way; of what may be kept back the reader's own alone, of every child alike."""
+        waits = self.file.waiting if self.file else ()
+        mine = field in self.asked_of
+        return next((c for c in waits if c.field is field and (not mine or c.number in self.own_changes)), None)
 
     def facts_with(self, *more: tuple[datetime, FactsSeen]) -> ReportFacts | None:
         """What was reported, and of this child and the family what was said or seen to be otherwise since, `more` too, the newest last."""

@@ -132,3 +132,38 @@ async def test_a_sheet_is_compared_with_what_its_sender_is_told(api, run):
     assert (faults, (await state(api, SW, job))["state"]) == ([], "done"), "nor does one that waits stand against it"
     passed = await api.post(OFFICE, f"/v1/children/{child}/changes/{waits.json()['change']}/pass")
     assert passed.status_code == 200, passed.text
+
+
+@pytest.mark.parametrize(
+    ("person", "field", "told", "facts", "family"),
+    [
+        (COMMITTEE, "health", "civil.officer.1", {"hiv_affected": "yes"}, ()),
+        (COMMITTEE, "health", "civil.officer.1", {"impaired": "yes"}, ()),
+        (SW, "residence", COMMITTEE, {}, FAMILY),
+    ],
+)
+async def test_no_answer_tells_by_a_field_whether_it_is_kept_back_of_this_child(
+    api, person, field, told, facts, family
+):
+    """Of one child it is, of the other it is not, and both are asked the same."""
+
+    async def answers(facts, family):
+        _, child = await child_of(api, "SW", family=family, **facts)
+        path, said = f"/v1/children/{child}", {"field": field, "value": "良好示例"}
+        beside = await api.post(told, f"{path}/changes", said | {"value": "另一示例"})
+        assert beside.status_code == 200, beside.text
+        first = await api.post(person, f"{path}/changes", said | {"seen": 999})
+        assert first.status_code == 200, first.text
+        again = await api.post(person, f"{path}/changes", said | {"value": "又一示例"})
+
+        async def shown():
+            one = (await api.get(person, path)).json()["fields"].get(field) or {}
+            past = [row for row in (await api.get(person, f"{path}/history")).json() if row["field"] == field]
+            return (one.get("waiting") or {}).get("value"), past[-1]["kind"], past[-1]["value"]
+
+        return again.status_code, again.json().get("code"), await shown()
+
+    kept, plain = await answers(facts, family), await answers({}, ())
+    assert kept == plain
+    assert kept[:2] == (409, "change_waits")
+    assert kept[2][0].startswith("良好")
