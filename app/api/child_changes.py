@@ -116,6 +116,10 @@ class Taken(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"note": "已入户核实"}})
 
     note: LongText = ""
+    seen: int | None = Field(
+        None, ge=0,
+        description="The version of the value that this replaces, where another change of the field waits or was passed meanwhile.",
+    )  # fmt: skip
     compared: list[Compared] = Field(
         default=[],
         max_length=200,
@@ -219,14 +223,31 @@ async def enter_change(
     value, community = _valid(entered), None
     if entered.field is FileField.COMMUNITY:
         community, value = await _community(conn, own, str(value))
+    blind = entered.field in compartment.asked_of(who.agency)
+    if blind and (same := await _entered_already(conn, who, own, entered.field, value, response)):
+        return same
     command = cf.EnterChange(
         by=who, child_id=own, division=await division_of(conn, own), field=entered.field, seen=entered.seen, note=entered.note,
-        blind=entered.field in compartment.asked_of(who.agency),
+        blind=blind,
         community=community,
         moves_to=str(value) if entered.field is FileField.RESIDENCE_DIVISION else None,
         content={"value": value, "evidence": entered.evidence},
     )  # fmt: skip
     return await perform(conn, shouhu, command, own, None, response, idempotency_key, if_match)
+
+
+async def _entered_already(
+    conn: Conn, who: Actor, child: str, field: FileField, value: JsonValue, response: Response
+) -> FileAnswer | None:
+    """What the caller's office entered and still waits: the same again is not entered twice."""
+    await audit_read(conn, who, "read_child", cf.file_id(child), [SECTION_OF[field].value], children=[child])
+    (record,) = await records_of(conn, [child], visible(who))
+    record = record.read_by(who)
+    waits = record.waiting(field)
+    if record.file is None or waits is None or record.contents[waits.number].get("value") != value:
+        return None
+    response.headers["ETag"] = f'"{record.file.version}"'
+    return _answer(who, child, record.file, waits.number, replayed=True)
 
 
 async def _community(conn: Conn, child: str, said: str) -> tuple[str, str]:
@@ -262,7 +283,7 @@ async def pass_change(
     """
     own = await in_sight(conn, who, child_id, to_act=True)
     _require_verifies(who)
-    command = cf.PassChange(by=who, change=change, note=taken.note)
+    command = cf.PassChange(by=who, change=change, note=taken.note, over=taken.seen)
     if not await _registers(conn, who, own, change):
         done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
         if done.replayed:  # else the next step would be refused for what they found themselves
@@ -342,11 +363,15 @@ async def perform(
         raise _as_told(refusal, command.by.agency) from None
     response.headers["ETag"] = f'"{done.version}"'
     number = change or done.version
-    waiting = done.progress.change(number)
+    return _answer(command.by, child, done.progress, number, replayed=done.replayed)
+
+
+def _answer(who: Actor, child: str, file: cf.ChildFile, number: int, *, replayed: bool) -> FileAnswer:
+    waiting = file.change(number)
     return FileAnswer(
-        child_id=child, version=done.version, change=number,
-        waits_for=compartment.desk_told(command.by.agency, waiting.desk) if waiting else None,
-        due_at=waiting.clock.due_at if waiting else None, replayed=done.replayed,
+        child_id=child, version=file.version, change=number,
+        waits_for=compartment.desk_told(who.agency, waiting.desk) if waiting else None,
+        due_at=waiting.clock.due_at if waiting else None, replayed=replayed,
     )  # fmt: skip
 
 

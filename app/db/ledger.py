@@ -391,7 +391,7 @@ def _content(changes: Changes, conn: AsyncConnection, said: Content, key: DataKe
         changes.insert(table, vault_of(conn).sealed(table, rows, key) if table.info and key else rows)
 
 
-SILENT = ("files", "from_book", "visitor")
+SILENT = ("files", "from_book", "visitor", "over")
 """Came to commands later, so where they say nothing the question is the one that it was before."""
 
 

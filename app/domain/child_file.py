@@ -63,6 +63,8 @@ class PassChange(Command):
     """核实 or 审批 by the desk whose step it is."""
 
     change: int
+    over: int | None = None
+    """The version of the value that stood there for whoever passes it, where another of the field waits or was passed meanwhile."""
     concerned: tuple[str, ...] = ()
 
 
@@ -174,6 +176,8 @@ class Change(Frozen):
     """In whose list that community stands."""
     registration: Registration | None = None
     other: str | None = None
+    is_overtaken: bool = False
+    """Another one of the field has come to count meanwhile."""
 
     @property
     def step(self) -> Agency:
@@ -263,7 +267,10 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
             update["waiting"] = _with(file, moved)
         case ChangePassed():
             value = Value(version=change.number, by=change.persons[0], office=change.office, at=event.at)
-            update["waiting"] = _without(file, change)
+            update["waiting"] = tuple(
+                one.model_copy(update={"is_overtaken": True}) if one.field is change.field else one
+                for one in _without(file, change)
+            )
             update |= (
                 _joined(file, event) if change.field in LINKS else {"counts": {**file.counts, change.field: value}}
             )
@@ -342,8 +349,10 @@ def decide_file(file: ChildFile | None, command: Command, policy: Policy, now: d
     if file is None:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
     match command:
-        case PassChange(change=number):
-            return (_passed(file, _mine(file, number, command), policy, now, head, command.concerned),)
+        case PassChange(change=number, over=over):
+            change = _mine(file, number, command)
+            _require_looked(file, change, over)
+            return (_passed(file, change, policy, now, head, command.concerned),)
         case RejectChange(change=number, reason=reason):
             change = _mine(file, number, command)
             parts = file.absorbed if change.field is FileField.REGISTRATION else ()
@@ -372,13 +381,10 @@ def _entered(
         next((one for one in file.waiting if one.field is field and _is_known(one, command)), None) if file else None
     )
     if waiting:
-        raise Refused(
-            RefusalCode.CHANGE_WAITS, field=field.value, change=waiting.number, by=waiting.persons[0], at=waiting.at
-        )
+        raise _waits(waiting)
     counts = file.counts.get(field) if file else None
     if not command.blind and command.seen is not None and command.seen != (counts.version if counts else 0):
-        told = counts.model_dump(mode="json", exclude={"office"}) if counts else {"version": 0}
-        raise Refused(RefusalCode.VALUE_CHANGED, field=field.value, **told)
+        raise _changed(field, counts)
     path = policy.change_path(field)
     division = file.division if file else command.division
     return ChangeEntered(
@@ -419,14 +425,32 @@ def _mine(file: ChildFile, number: int, command: Command) -> Change:
     return change
 
 
+def _require_looked(file: ChildFile, change: Change, over: int | None) -> None:
+    """Of two changes of one field none is passed by who did not look: the later would replace the other without a word."""
+    counts = file.counts.get(change.field)
+    if change.is_overtaken and over != (counts.version if counts else 0):
+        raise _changed(change.field, counts)
+    for one in file.waiting:
+        if one.field is change.field and one.number != change.number and over is None:
+            raise _waits(one)
+
+
+def _waits(waiting: Change) -> Refused:
+    told = {"change": waiting.number, "by": waiting.persons[0], "at": waiting.at}
+    return Refused(RefusalCode.CHANGE_WAITS, field=waiting.field.value, **told)
+
+
+def _changed(field: FileField, counts: Value | None) -> Refused:
+    told = counts.model_dump(mode="json", exclude={"office"}) if counts else {"version": 0}
+    return Refused(RefusalCode.VALUE_CHANGED, field=field.value, **told)
+
+
 def _passed(
     file: ChildFile, change: Change, policy: Policy, now: datetime, head: dict[str, Any], concerned: tuple[str, ...]
 ) -> ChangePassed:
     step = {**head, "change": change.number, "field": change.field}
     if change.of_street and change.of_street != file.division:  # the child has moved meanwhile: only to be returned
-        moved = file.counts.get(FileField.RESIDENCE_DIVISION)
-        told = moved.model_dump(mode="json", exclude={"office"}) if moved else {"version": 0}
-        raise Refused(RefusalCode.VALUE_CHANGED, field=FileField.RESIDENCE_DIVISION.value, **told)
+        raise _changed(FileField.RESIDENCE_DIVISION, file.counts.get(FileField.RESIDENCE_DIVISION))
     if change.done + 1 == len(change.steps):
         step |= {"watch_begins": change.registration.grade if change.registration else None}
         step |= {"joins": change.other if change.field is FileField.SAME_AS else None}

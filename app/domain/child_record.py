@@ -199,8 +199,8 @@ class ChildRecord(Frozen):
         if self.file is None:
             return self.reported, self.entrusted, *joined
         counts = {field.value: self.contents[one.version].get("value") for field, one in self.file.counts.items()}
-        waiting = {one.field.value: self.contents[one.number].get("value") for one in self.file.waiting}
-        return self.reported, counts, waiting, self.entrusted, *joined
+        waiting = ({one.field.value: self.contents[one.number].get("value")} for one in self.file.waiting)
+        return self.reported, counts, *waiting, self.entrusted, *joined
 
     @property
     def authors(self) -> set[str]:
@@ -213,10 +213,14 @@ class ChildRecord(Frozen):
         return entered | visited | {one.registered_by for one in (self, *self.joined) if one.registered_by}
 
     def waiting(self, field: FileField) -> Change | None:
-        """The change of a field that is under way; of what may be kept back the reader's own alone, of every child alike."""
+        """The change of a field that is under way, the first where several are."""
+        return next(iter(self.all_waiting(field)), None)
+
+    def all_waiting(self, field: FileField) -> tuple[Change, ...]:
+        """The changes of a field that are under way; of what may be kept back the reader's own alone, of every child alike."""
         waits = self.file.waiting if self.file else ()
         mine = field in self.asked_of
-        return next((c for c in waits if c.field is field and (not mine or c.number in self.own_changes)), None)
+        return tuple(c for c in waits if c.field is field and (not mine or c.number in self.own_changes))
 
     def facts_with(self, *more: tuple[datetime, FactsSeen]) -> ReportFacts | None:
         """What was reported, and of this child and the family what was said or seen to be otherwise since, `more` too, the newest last."""
@@ -367,21 +371,25 @@ def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound 
 
 
 def _field(record: ChildRecord, field: FileField) -> dict[str, Any] | None:
-    entry, waiting = None if field in WHOLE else record.entry(field), record.waiting(field)
-    if entry is None and waiting is None:
+    entry, waiting = None if field in WHOLE else record.entry(field), record.all_waiting(field)
+    if entry is None and not waiting:
         return None
     said: dict[str, Any] = {"zh": field.zh, "en": field.en, "value": None, "version": 0, "by": None, "at": None}
     said |= entry.model_dump(mode="json", exclude={"office"}) if entry else {}
     if waiting:
-        said["waiting"] = {
-            "change": waiting.number, "value": record.contents[waiting.number].get("value"), "by": waiting.persons[0],
-            "at": waiting.at.isoformat(), "desk": waiting.desk, "due_at": waiting.clock.due_at.isoformat(),
-        }  # fmt: skip
-        said["waiting"] |= (
-            {"registration": waiting.registration.model_dump(mode="json")} if waiting.registration else {}
-        )
-        said["waiting"] |= {"other": waiting.other} if waiting.other else {}
+        said["waiting"] = _under_way(record, waiting[0])
+    if waiting[1:]:
+        said["beside"] = [{"field": field.value, **_under_way(record, one)} for one in waiting[1:]]
     return said
+
+
+def _under_way(record: ChildRecord, waiting: Change) -> dict[str, Any]:
+    said = {
+        "change": waiting.number, "value": record.contents[waiting.number].get("value"), "by": waiting.persons[0],
+        "at": waiting.at.isoformat(), "desk": waiting.desk, "due_at": waiting.clock.due_at.isoformat(),
+    }  # fmt: skip
+    said |= {"registration": waiting.registration.model_dump(mode="json")} if waiting.registration else {}
+    return said | ({"other": waiting.other} if waiting.other else {})
 
 
 def _categories(found: ChildFound | None) -> list[dict[str, Any]]:

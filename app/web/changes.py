@@ -118,6 +118,11 @@ async def decide(child_id: str, request: Request, conn: Conn, who: Signed, shouh
         form.wrong("change", "请先勾选", "Select something first.")
     if rejects and form.one("reason") not in tuple(NotTaken):
         form.wrong("reason", "请选择退回原因", "Choose why it is returned.")
+    about = [form.one(f"of_{change}") for change in ticked]
+    if not rejects and len(set(about)) < len(about):
+        form.wrong(
+            "change", "同一项目有几项变更的，只能核实其中一项", "Of several changes of one field verify one only."
+        )
     for change in () if form.errors else ticked:
         each, reason = Form(form.typed), form.one("reason") if rejects else None
         done = await _step(each, conn, who, shouhu, child_id, change, form.one("note"), reason)
@@ -149,7 +154,8 @@ async def _step(
         )
     said = {name.removeprefix(FOUND): form.one(name) for name in form.typed if name.startswith(FOUND)}
     compared = [{"child_id": other, "found": found} for other, found in said.items()]
-    taken = form.valid(child_changes.Taken, {"note": note, "compared": compared})
+    looked = {"seen": int(seen)} if (seen := form.one(f"seen_{change}")).isdecimal() else {}
+    taken = form.valid(child_changes.Taken, {"note": note, "compared": compared, **looked})
     return await form.attempt(
         conn, lambda: child_changes.pass_change(child, number, taken, conn, who, shouhu, answer),
         {RefusalCode.DOUBLES_NOT_COMPARED: "alike"},
@@ -161,18 +167,22 @@ async def _file(
 ) -> Response:
     shown = await children.read_child(child_id, conn, who, shouhu, Response())
     fields = {FileField(code): one for code, one in shown["fields"].items()}
-    waiting = {field: one for field, one in fields.items() if one.get("waiting") and one["waiting"]["desk"] == who.desk}
+    waiting = [
+        (field, one, new) for field, one in fields.items() for new in (one.get("waiting"), *one.get("beside", ()))
+        if new and new["desk"] == who.desk
+    ]  # fmt: skip
+    wait = {field for field, _, _ in waiting}
     told = {
         row.change: row
         for row in await child_history.changes_of(child_id, conn, who, shouhu)
         if row.kind == "change_entered"
     }
-    compares = FileField.REGISTRATION in waiting and _verifies(who)
+    compares = FileField.REGISTRATION in wait and _verifies(who)
     facts = {
         "alike": await duplicates.files_like(shown["id"], conn, who, shouhu) if compares else None, "findings": FINDINGS, "before": FOUND,
         "path": CHANGES, "child": shown, "fields": fields, "waiting": waiting, "told": told, "form": form, "reasons": tuple(NotTaken),
         "needs": tuple(Need), "fact_value": fact_value, "moment": moment,
         "found": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},
-        "stands": [field for field in fields if field not in waiting and field not in WHOLE],
+        "stands": [field for field in fields if field not in wait and field not in WHOLE],
     }  # fmt: skip
     return await show(request, conn, who, "change.html", facts, status=form.status)

@@ -100,7 +100,10 @@ async def _file(
     fields = {FileField(code): one for code, one in child["fields"].items()}
     facts = {
         "path": CHILDREN, "child": child, "form": form, "done": done, "whats": _whats(who, await _sections(conn, who, shouhu)),
-        "waiting": {field: one for field, one in fields.items() if one.get("waiting")}, "streets": STREETS, "needs": tuple(Need),
+        "waiting": [
+            (field, one, new) for field, one in fields.items() for new in (one.get("waiting"), *one.get("beside", ())) if new
+        ],
+        "streets": STREETS, "needs": tuple(Need),
         "stands": [field for field in fields if field not in WHOLE], "fields": fields, "desks": DESK_NAMES, "fact_value": fact_value,
         "steps": await _steps(conn, shouhu, fields), "founds": {one.value: one for one in Found}, "grades": {one.value: one for one in Grade},
         "served": await _services(conn, who, shouhu, child), "fact_name": fact_name,

@@ -130,8 +130,19 @@ async def test_a_sheet_is_compared_with_what_its_sender_is_told(api, run):
     job, _, faults = await counts(SW, "social_work", PLACE)
     await run(await api.post(SW, f"/v1/sheets/{job}/confirm"))
     assert (faults, (await state(api, SW, job))["state"]) == ([], "done"), "nor does one that waits stand against it"
-    passed = await api.post(OFFICE, f"/v1/children/{child}/changes/{waits.json()['change']}/pass")
+    assert (await counts(SW, "social_work", PLACE))[1] == ["same"], (
+        "what they sent still waits and is not entered twice"
+    )
+    path, said = f"/v1/children/{child}", {"field": "residence", "value": PLACE}
+    again = (await api.post(SW, f"{path}/changes", said)).json()
+    stands = (await api.get(OFFICE, path)).json()["fields"]["residence"]
+    assert again["replayed"]
+    assert [again["change"]] == [one["change"] for one in stands["beside"]]
+    passes = f"{path}/changes/{waits.json()['change']}/pass"
+    is_problem(await api.post(OFFICE, passes), 409, "change_waits")
+    passed = await api.post(OFFICE, passes, {"seen": stands["version"]})
     assert passed.status_code == 200, passed.text
+    is_problem(await api.post(OFFICE, f"{path}/changes/{again['change']}/pass"), 409, "value_changed")
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,8 @@ def test_a_child_is_in_a_community_of_the_street_where_it_lives_and_in_none_once
     late, away = file.enter("community", community="entry-2"), file.enter("residence_division", moves_to="110106001")
     file.passed(away, STREET)
     assert (file.state.community, FileField.COMMUNITY in file.state.counts) == (None, False)
-    assert file.refused(cf.PassChange(by=at_desk(STREET), change=late)).code == "value_changed"
+    refusal = file.refused(cf.PassChange(by=at_desk(STREET), change=late))
+    assert (refusal.code, "office" in refusal.facts) == ("value_changed", False)
     file.do(cf.RejectChange(by=at_desk(STREET), change=late, reason=NotTaken.NOT_CONFIRMED))
     assert not file.state.is_open
 
@@ -198,3 +199,24 @@ def test_no_event_holds_what_was_entered():
     change = file.enter()
     file.passed(change, STREET)
     assert "示例小学" not in "".join(event.model_dump_json() for event in file.events)
+
+
+def test_of_two_changes_of_a_field_none_is_passed_without_a_look_and_none_is_overtaken_without_a_word():
+    file, blind = File(), at_desk("SW")
+    first = file.enter("residence")
+    second = file.enter("residence", by=blind, blind=True)
+    again = cf.EnterChange(
+        by=blind, child_id="ch-1", division="110106007", field="residence", blind=True, content={"value": "又"}
+    )
+    assert file.refused(again).facts["change"] == second, "of its own office it is told"
+    verifier = at_desk(STREET)
+    for one, other in ((first, second), (second, first)):
+        refusal = file.refused(cf.PassChange(by=verifier, change=one))
+        assert (refusal.code, refusal.facts["change"]) == ("change_waits", other)
+    file.do(cf.PassChange(by=verifier, change=first, over=0))
+    for over in (None, 0):
+        refusal = file.refused(cf.PassChange(by=verifier, change=second, over=over))
+        assert (refusal.code, refusal.facts["version"]) == ("value_changed", first)
+        assert "office" not in refusal.facts
+    file.do(cf.PassChange(by=verifier, change=second, over=first))
+    assert file.state.counts[FileField.RESIDENCE].version == second
