@@ -14,7 +14,7 @@ from app.db.rounds import begin_round
 from app.db.streams import kind_of
 from app.domain import commands as c
 from app.domain.access import ENGINE
-from app.domain.child_file import RaiseDueChanges
+from app.domain.file_work import RaiseDueChanges
 from app.domain.owed import RaiseDueOwed
 from app.domain.refusals import Refused
 from app.domain.rounds import RaiseDueRound

@@ -15,11 +15,12 @@ from app.db.intake import child_row, marked_as
 from app.db.ledger import BEGINNING, Content
 from app.db.vault import Vault, vault_of
 from app.domain.arrangement import ArrangeCare
-from app.domain.child_file import EnterChange, file_id
+from app.domain.child_file import file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.compartment import asked_of
 from app.domain.facts import HouseholdFacts
+from app.domain.file_work import EnterChange
 from app.domain.ledgers import RowsOf, categories
 from app.domain.refusals import Refused
 from app.domain.sheet_columns import VISITOR, SheetColumn

@@ -36,6 +36,7 @@ from app.db.people import of_streets
 from app.db.streams import followed
 from app.domain import child_file as cf
 from app.domain import compartment
+from app.domain import file_work as fw
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import SECTION_OF, WHOLE, FileField, HukouPlace, NotTaken
@@ -226,7 +227,7 @@ async def enter_change(
     blind = entered.field in compartment.asked_of(who.agency)
     if blind and (same := await _entered_already(conn, who, own, entered.field, value, response)):
         return same
-    command = cf.EnterChange(
+    command = fw.EnterChange(
         by=who, child_id=own, division=await division_of(conn, own), field=entered.field, seen=entered.seen, note=entered.note,
         blind=blind,
         community=community,
@@ -283,7 +284,7 @@ async def pass_change(
     """
     own = await in_sight(conn, who, child_id, to_act=True)
     _require_verifies(who)
-    command = cf.PassChange(by=who, change=change, note=taken.note, over=taken.seen)
+    command = fw.PassChange(by=who, change=change, note=taken.note, over=taken.seen)
     if not await _registers(conn, who, own, change):
         done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
         if done.replayed:  # else the next step would be refused for what they found themselves
@@ -338,7 +339,7 @@ async def reject_change(
     """退回: the value is not taken, for a reason."""
     own = await in_sight(conn, who, child_id, to_act=True)
     _require_verifies(who)
-    command = cf.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
+    command = fw.RejectChange(by=who, change=change, reason=returned.reason, note=returned.note)
     registers, waited = await _registers(conn, who, own, change), await _waiting(conn, own, change)
     done = await perform(conn, shouhu, command, own, change, response, idempotency_key, if_match)
     if registers:  # after the file, as all others lock them
@@ -353,7 +354,7 @@ async def perform(
     if_match: str | None,
 ) -> FileAnswer:  # fmt: skip
     """Record it in the file of the child; no desk that a case of the child is about has a step in it."""
-    if isinstance(command, cf.EnterChange | cf.PassChange):
+    if isinstance(command, fw.EnterChange | fw.PassChange):
         command = command.model_copy(update={"concerned": await about_of(conn, child)})
     try:
         done = await shouhu.ledger.begin(conn, cf.file_id(child), command, key=key, expected=version_of(if_match))

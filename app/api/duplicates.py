@@ -31,10 +31,10 @@ from app.db.alike import (
 from app.db.child_records import division_of, records_of
 from app.db.doubles import compared, doubles_of, find_different, is_told
 from app.domain.access import DESK_STAFF, Actor
-from app.domain.child_file import EnterChange
 from app.domain.child_terms import FileField, Section
 from app.domain.compartment import TOLD_PLACE
 from app.domain.duplicates import as_told, compare
+from app.domain.file_work import EnterChange
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade, Role

@@ -25,12 +25,13 @@ from app.db.sounds import sound_keys
 from app.db.vault import sealed_row, vault_of
 from app.db.walls import open_door
 from app.domain.access import Actor
-from app.domain.child_file import EnterChange, Registration
+from app.domain.child_file import Registration
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField, Found
 from app.domain.compartment import without_offence
 from app.domain.duplicates import Known as Sought
 from app.domain.facts import HouseholdFacts
+from app.domain.file_work import EnterChange
 from app.domain.identity import clean_name, mask_name, normal_phones
 from app.domain.masking import mask_birth_date
 from app.domain.matching import Reason

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import projections, tables
 from app.domain import events as e
 from app.domain.case import decide
-from app.domain.child_file import ChildFile, apply_file, decide_file, file_event_adapter, next_file_deadline
+from app.domain.child_file import ChildFile, apply_file, file_event_adapter, next_file_deadline
+from app.domain.file_work import decide_file
 from app.domain.fold import fold
 from app.domain.owed import Owed, apply_owed, decide_owed, next_owed_deadline, owed_event_adapter
 from app.domain.progress import Progress, next_deadline

@@ -29,9 +29,10 @@ from app.db.people import actor_by_token
 from app.db.session import engine_of
 from app.db.vault import sealed_rows
 from app.domain.access import ENGINE
-from app.domain.child_file import EnterChange, PassChange, Registration, file_id
+from app.domain.child_file import Registration, file_id
 from app.domain.child_terms import FileField, Found
 from app.domain.facts import Sex
+from app.domain.file_work import EnterChange, PassChange
 from app.domain.submission import ReportedChild
 from app.domain.terms import Grade
 from app.domain.watch import watch_id

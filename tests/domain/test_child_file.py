@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain import child_file as cf
+from app.domain import file_work as fw
 from app.domain.access import ENGINE
 from app.domain.belonging import Belong, MoveChanges
 from app.domain.child_terms import FileField, Found, NotTaken
@@ -23,7 +24,7 @@ class File:
         self.state, self.now, self.events = None, MORNING, []
 
     def do(self, command):
-        events = cf.decide_file(self.state, command, POLICY, self.now)
+        events = fw.decide_file(self.state, command, POLICY, self.now)
         for event in events:
             self.state = cf.apply_file(self.state, event)
             self.events.append(event)
@@ -32,7 +33,7 @@ class File:
     def enter(self, field="school", by=None, **more):
         who = by or at_desk(COMM)
         self.do(
-            cf.EnterChange(
+            fw.EnterChange(
                 by=who,
                 child_id="ch-1",
                 division="110106007",
@@ -49,7 +50,7 @@ class File:
         return refusal.value
 
     def passed(self, change, desk, person="officer"):
-        return self.do(cf.PassChange(by=at_desk(desk, person), change=change))
+        return self.do(fw.PassChange(by=at_desk(desk, person), change=change))
 
 
 @pytest.mark.requirement("R051")
@@ -58,7 +59,7 @@ def test_what_the_committee_entered_counts_when_the_street_has_verified_it():
     change = file.enter()
     assert file.state.counts == {}
     assert (file.state.waiting[0].desk, file.state.is_open) == (STREET, True)
-    assert file.refused(cf.PassChange(by=at_desk(COMM, "head", Role.DESK_HEAD), change=change)).code == "not_your_desk"
+    assert file.refused(fw.PassChange(by=at_desk(COMM, "head", Role.DESK_HEAD), change=change)).code == "not_your_desk"
     file.now += timedelta(hours=1)
     file.passed(change, STREET)
     assert file.state.counts[FileField.SCHOOL] == cf.Value(
@@ -82,16 +83,16 @@ def test_nobody_passes_what_they_entered_nor_stands_in_for_who_did():
     file = File()
     entered = at_desk(STREET)
     change = file.enter(by=entered)
-    assert file.refused(cf.PassChange(by=entered, change=change)).code == "second_person_needed"
+    assert file.refused(fw.PassChange(by=entered, change=change)).code == "second_person_needed"
     deputy = at_desk(STREET, "other").model_copy(update={"acting_for": entered.person_id})
-    assert file.refused(cf.PassChange(by=deputy, change=change)).code == "second_person_needed"
+    assert file.refused(fw.PassChange(by=deputy, change=change)).code == "second_person_needed"
     file.passed(change, STREET, "other")
 
 
 def test_a_second_change_of_a_field_is_told_of_the_first_and_one_of_another_field_is_not():
     file = File()
     first = file.enter()
-    late = cf.EnterChange(
+    late = fw.EnterChange(
         by=at_desk(COMM, "other"), child_id="ch-1", division="110106007", field="school", content={"value": ""}
     )
     refusal = file.refused(late)
@@ -113,9 +114,9 @@ def test_a_change_that_is_returned_leaves_the_value_as_it_was():
     first = file.enter()
     file.passed(first, STREET)
     second = file.enter()
-    file.do(cf.RejectChange(by=at_desk(STREET), change=second, reason=NotTaken.NOT_CONFIRMED))
+    file.do(fw.RejectChange(by=at_desk(STREET), change=second, reason=NotTaken.NOT_CONFIRMED))
     assert (file.state.counts[FileField.SCHOOL].version, file.state.is_open) == (first, False)
-    assert file.refused(cf.PassChange(by=at_desk(STREET), change=second)).code == "no_such_change"
+    assert file.refused(fw.PassChange(by=at_desk(STREET), change=second)).code == "no_such_change"
 
 
 def test_a_child_that_moves_is_the_next_streets_once_the_change_counts():
@@ -141,9 +142,9 @@ def test_a_child_is_in_a_community_of_the_street_where_it_lives_and_in_none_once
     late, away = file.enter("community", community="entry-2"), file.enter("residence_division", moves_to="110106001")
     file.passed(away, STREET)
     assert (file.state.community, FileField.COMMUNITY in file.state.counts) == (None, False)
-    refusal = file.refused(cf.PassChange(by=at_desk(STREET), change=late))
+    refusal = file.refused(fw.PassChange(by=at_desk(STREET), change=late))
     assert (refusal.code, "office" in refusal.facts) == ("value_changed", False)
-    file.do(cf.RejectChange(by=at_desk(STREET), change=late, reason=NotTaken.NOT_CONFIRMED))
+    file.do(fw.RejectChange(by=at_desk(STREET), change=late, reason=NotTaken.NOT_CONFIRMED))
     assert not file.state.is_open
 
 
@@ -155,11 +156,11 @@ def test_a_step_that_nobody_does_climbs_the_ladder_each_rung_once():
         if due is None:
             break
         file.now = due
-        file.do(cf.RaiseDueChanges(by=ENGINE))
+        file.do(fw.RaiseDueChanges(by=ENGINE))
     fired = [event for event in file.events if isinstance(event, cf.ChangeRungFired)]
     assert [event.rung for event in fired] == list(Rung)
     assert fired[0].recipients == (f"desk:{STREET}",)
-    assert file.refused(cf.RaiseDueChanges(by=ENGINE)).code == "nothing_due"
+    assert file.refused(fw.RaiseDueChanges(by=ENGINE)).code == "nothing_due"
 
 
 def test_of_a_late_step_the_heads_of_the_desk_that_stands_in_are_told_and_not_those_who_are_concerned():
@@ -168,7 +169,7 @@ def test_of_a_late_step_the_heads_of_the_desk_that_stands_in_are_told_and_not_th
     file.do(MoveChanges(by=ENGINE, about=("CIVIL",)))
     assert (file.state.waiting[0].desk, file.state.waiting[0].step) == ("CONF", "CIVIL")
     file.now += timedelta(weeks=12)
-    told = {event.rung: event.recipients for event in file.do(cf.RaiseDueChanges(by=ENGINE))}
+    told = {event.rung: event.recipients for event in file.do(fw.RaiseDueChanges(by=ENGINE))}
     assert told[Rung.AGENCY_HEAD][0] == "agency_head:CONF"
 
 
@@ -183,7 +184,7 @@ def test_a_registration_that_waits_again_after_its_file_was_parted_has_all_its_t
     (parted,) = file.do(belong.model_copy(update={"primary": None}))
     (again,) = file.state.waiting
     assert (again.number, again.clock.started_at, again.clock.due_at - file.now) == (change, file.now, budget)
-    assert file.refused(cf.RaiseDueChanges(by=ENGINE)).code == "nothing_due", "not every rung of the months before"
+    assert file.refused(fw.RaiseDueChanges(by=ENGINE)).code == "nothing_due", "not every rung of the months before"
     file.do(belong)
     assert file.do(belong.model_copy(update={"primary": None})), "as often as it is joined"
     told = {**parted.model_dump(mode="json"), "clock": None}
@@ -205,18 +206,18 @@ def test_of_two_changes_of_a_field_none_is_passed_without_a_look_and_none_is_ove
     file, blind = File(), at_desk("SW")
     first = file.enter("residence")
     second = file.enter("residence", by=blind, blind=True)
-    again = cf.EnterChange(
+    again = fw.EnterChange(
         by=blind, child_id="ch-1", division="110106007", field="residence", blind=True, content={"value": "又"}
     )
     assert file.refused(again).facts["change"] == second, "of its own office it is told"
     verifier = at_desk(STREET)
     for one, other in ((first, second), (second, first)):
-        refusal = file.refused(cf.PassChange(by=verifier, change=one))
+        refusal = file.refused(fw.PassChange(by=verifier, change=one))
         assert (refusal.code, refusal.facts["change"]) == ("change_waits", other)
-    file.do(cf.PassChange(by=verifier, change=first, over=0))
+    file.do(fw.PassChange(by=verifier, change=first, over=0))
     for over in (None, 0):
-        refusal = file.refused(cf.PassChange(by=verifier, change=second, over=over))
+        refusal = file.refused(fw.PassChange(by=verifier, change=second, over=over))
         assert (refusal.code, refusal.facts["version"]) == ("value_changed", first)
         assert "office" not in refusal.facts
-    file.do(cf.PassChange(by=verifier, change=second, over=first))
+    file.do(fw.PassChange(by=verifier, change=second, over=first))
     assert file.state.counts[FileField.RESIDENCE].version == second

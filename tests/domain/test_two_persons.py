@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain import child_file as cf
 from app.domain import commands as c
 from app.domain import events as e
+from app.domain import file_work as fw
 from app.domain.approvals import Act, Proposal, require_second
 from app.domain.case import decide
 from app.domain.emergency import Read, require_reviewer
@@ -37,7 +37,7 @@ def closes(first, second):
 def joins(first, second):
     file = File()
     change = file.enter(by=at(first, Agency.STREET, STREET))
-    file.do(cf.PassChange(by=at(second, Agency.STREET, STREET), change=change))
+    file.do(fw.PassChange(by=at(second, Agency.STREET, STREET), change=change))
 
 
 def reviews(first, second):

@@ -6,7 +6,8 @@ import uuid
 import pytest
 
 from app.db.ledger import events_since
-from app.domain.child_file import ChildFile, EnterChange, PassChange, file_id
+from app.domain.child_file import ChildFile, file_id
+from app.domain.file_work import EnterChange, PassChange
 from app.domain.terms import Rung
 from tests.actors import at_desk
 from tests.world import PATIENCE
