@@ -364,7 +364,8 @@ async def perform(
         raise _as_told(refusal, command.by.agency) from None
     response.headers["ETag"] = f'"{done.version}"'
     number = change or done.version
-    return _answer(command.by, child, done.progress, number, replayed=done.replayed)
+    answer = _answer(command.by, child, done.progress, number, replayed=done.replayed)
+    return answer.model_copy(update={"version": done.version})  # of one that is repeated the file may have gone on
 
 
 def _answer(who: Actor, child: str, file: cf.ChildFile, number: int, *, replayed: bool) -> FileAnswer:

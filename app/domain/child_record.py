@@ -131,6 +131,8 @@ class ChildRecord(Frozen):
     """Fields whose value the reader or their office entered."""
     own_changes: tuple[int, ...] = ()
     """What waits of theirs, or for their desk in a field that is not kept back."""
+    untold: tuple[int, ...] = ()
+    """What waits for their desk and they are not told: they verify or return it without its value."""
 
     def read_by(self, who: Actor) -> "ChildRecord":
         """As this person may read it."""
@@ -145,7 +147,8 @@ class ChildRecord(Frozen):
             one.number for one in waits
             if by_own_hand(who, one.persons[0], one.office) or (one.desk == who.desk and one.field not in record.kept_back)
         )  # fmt: skip
-        return record.model_copy(update={"own": own, "own_changes": changes})
+        untold = tuple(one.number for one in waits if one.desk == who.desk and one.number not in changes)
+        return record.model_copy(update={"own": own, "own_changes": changes, "untold": untold})
 
     def told(self, agency: Agency) -> "ChildRecord":
         """As this body may read it; of a child whose place is kept back, the visits without their words."""
@@ -217,10 +220,10 @@ class ChildRecord(Frozen):
         return next(iter(self.all_waiting(field)), None)
 
     def all_waiting(self, field: FileField) -> tuple[Change, ...]:
-        """The changes of a field that are under way; of what may be kept back the reader's own alone, of every child alike."""
-        waits = self.file.waiting if self.file else ()
-        mine = field in self.asked_of
-        return tuple(c for c in waits if c.field is field and (not mine or c.number in self.own_changes))
+        """The changes of a field that are under way; of what may be kept back the reader's own alone and what waits for them, of every
+        child alike."""
+        waits, mine = self.file.waiting if self.file else (), {*self.own_changes, *self.untold}
+        return tuple(c for c in waits if c.field is field and (field not in self.asked_of or c.number in mine))
 
     def facts_with(self, *more: tuple[datetime, FactsSeen]) -> ReportFacts | None:
         """What was reported, and of this child and the family what was said or seen to be otherwise since, `more` too, the newest last."""
@@ -384,8 +387,9 @@ def _field(record: ChildRecord, field: FileField) -> dict[str, Any] | None:
 
 
 def _under_way(record: ChildRecord, waiting: Change) -> dict[str, Any]:
+    value = None if waiting.number in record.untold else record.contents[waiting.number].get("value")
     said = {
-        "change": waiting.number, "value": record.contents[waiting.number].get("value"), "by": waiting.persons[0],
+        "change": waiting.number, "value": value, "by": waiting.persons[0],
         "at": waiting.at.isoformat(), "desk": waiting.desk, "due_at": waiting.clock.due_at.isoformat(),
     }  # fmt: skip
     said |= {"registration": waiting.registration.model_dump(mode="json")} if waiting.registration else {}

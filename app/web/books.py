@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -119,6 +120,7 @@ async def _listed(
         "desks": DESK_NAMES,
         "path": BOOKS, "kinds": kinds, "rows_of": {one.value: one for one in RowsOf}, "form": form, "enters": who.has(*DESK_STAFF),
         **await jobs_of(conn, who, shouhu), "asked": await asked_of(conn, who, shouhu), "decides": who.has(*HEADS),
+        "is_own": partial(is_own, who),
     }  # fmt: skip
     return await show(request, conn, who, "books.html", facts, status=form.status)
 
@@ -131,6 +133,11 @@ async def asked_of(conn: AsyncConnection, who: Actor, shouhu: Service) -> list[a
         row for row in found.items
         if row.act is Act.EXPORT and row.rejected_at is None and row.used_at is None and row.expires_at > now
     ]  # fmt: skip
+
+
+def is_own(who: Actor, row: approvals.ApprovalRow) -> bool:
+    """Proposed in the very seat in which it is asked, where alone an approval holds."""
+    return (row.person_id, row.behalf, row.desk) == (who.person_id, who.acting_for, who.desk)
 
 
 @router.get(SHEETS)
@@ -230,7 +237,7 @@ async def _proposed(
     use = wanted.use.value if wanted.use else None
     named = sheets.parameters(code, use, wanted.month)
     asked = await asked_of(conn, who, shouhu)
-    if any(row.parameters == named and row.person_id in who.persons and row.approved_at is None for row in asked):
+    if any(row.parameters == named and is_own(who, row) and row.approved_at is None for row in asked):
         form.wrong("use", "已提请，待第二人批准", "It was proposed and waits for a second person.")
         return None
     said = {"act": Act.EXPORT, "parameters": named, "reason": use or Reason.OFFICE_WORK.value, "note": form.one("note")}

@@ -13,13 +13,13 @@ from app.api import approvals, ledgers, sheets
 from app.api.context import Conn, Shouhu
 from app.db.service import Service
 from app.domain.access import DESK_STAFF, Actor
-from app.domain.approvals import Act, Reason
+from app.domain.approvals import MOST_CHILDREN, Act, Reason
 from app.domain.handing_in import MONTH, month_of
 from app.domain.ledgers import RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheets import Step
 from app.domain.terms import Agency
-from app.web.books import BOOKS, DESK_NAMES, DUE, asked_of, jobs_of, months
+from app.web.books import BOOKS, DESK_NAMES, DUE, asked_of, is_own, jobs_of, months
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import Signed, show
@@ -89,18 +89,21 @@ async def _due(
         "mine": mine, "rows_of": {one.value: one for one in RowsOf}, "enters": who.has(*DESK_STAFF),
         "verifies": who.agency is Agency.STREET and who.has(*DESK_STAFF),
         "labels": {row.code: (row.zh, row.en) for row in rows}, "asked": asked, "desks": DESK_NAMES,
-        "refused": [row.code for row in rows if row.code not in asked and (row.code in needing or _is_for_two(mine.get(row.code)))],
+        "refused": [row.code for row in rows if row.code not in asked and (row.code in needing or is_for_two(row, mine.get(row.code)))],
     }  # fmt: skip
     return await show(request, conn, who, "books_due.html", facts, status=form.status)
 
 
-def _is_for_two(job: sheets.SheetJob | None) -> bool:
-    """Whether the job, which counts all children, found more than one person may have in full."""
-    return job is not None and job.problem == RefusalCode.SECOND_PERSON_NEEDED
+def is_for_two(row: ledgers.LedgerDue, job: sheets.SheetJob | None) -> bool:
+    """Whether it has more children than one person may carry away, by itself or, as its job found, with others of the day; what was made
+    needs nobody any more."""
+    if job is None:
+        return row.children > MOST_CHILDREN
+    return job.problem == RefusalCode.SECOND_PERSON_NEEDED
 
 
 async def _waiting(conn: AsyncConnection, who: Actor, shouhu: Service, month: str) -> dict[str, approvals.ApprovalRow]:
     """By book, what the person has proposed to hand in of this month and a second person has not refused; it opens the door: ask it last."""
     asked = await asked_of(conn, who, shouhu)
-    mine = [(str(row.parameters.get("ledger")), row) for row in asked if row.person_id in who.persons]
+    mine = [(str(row.parameters.get("ledger")), row) for row in asked if is_own(who, row)]
     return {code: row for code, row in mine if row.parameters == sheets.parameters(code, Use.HAND_IN.value, month)}

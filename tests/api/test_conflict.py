@@ -326,8 +326,8 @@ async def test_what_a_whole_authority_owes_that_is_concerned_is_given_on_by_whoe
     after = [one for one in (await api.progress(case, overseer))["duties"] if one["code"] == duty][-1]
     assert (before["desk"], after["desk"], after["holder"], after["is_open"]) == ("POLICE", "CIVIL", "CIVIL", True)
     assert after["clock"]["started_at"] > before["clock"]["started_at"]
-    tasks = (await api.get("civil.officer.1", "/v1/tasks?limit=200")).json()["items"]
-    assert (case, duty) in {(one["case_id"], one["subject"]) for one in tasks}
+    lies = await lying_at(api, case, "CIVIL")
+    assert lies[duty] == "duty"
     async with engine.begin() as conn:
         wrong = await find(conn, api.service.ledger.clock())
         assert await look(conn, [case]) == []

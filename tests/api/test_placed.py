@@ -178,3 +178,21 @@ async def test_no_answer_tells_by_a_field_whether_it_is_kept_back_of_this_child(
     assert kept == plain
     assert kept[:2] == (409, "change_waits")
     assert kept[2][0].startswith("良好")
+
+
+async def test_who_verifies_what_they_are_not_told_sees_that_it_waits_and_can_return_it(api):
+    """Else two changes of it would wait for good: neither is passed unseen."""
+    _, child = await child_of(api, "SW", hiv_affected="yes")
+    path, secret = f"/v1/children/{child}", "服药情况示例"
+    for person, value in ((COMMITTEE, secret), (OFFICE, "街道所见示例")):
+        assert (await api.post(person, f"{path}/changes", {"field": "health", "value": value})).status_code == 200
+    shown = await api.get(OFFICE, path)
+    stands = shown.json()["fields"]["health"]
+    waits = [stands["waiting"], *stands["beside"]]
+    assert [one["value"] for one in waits] == [None, "街道所见示例"]
+    assert secret not in shown.text + (await api.get(OFFICE, f"{path}/history")).text
+    for one in waits:
+        ended = await api.post(
+            OFFICE.replace("officer", "head"), f"{path}/changes/{one['change']}/reject", {"reason": "not_confirmed"}
+        )
+        assert ended.status_code == 200, ended.text

@@ -116,7 +116,7 @@ async def test_a_pair_of_alike_files_is_there_for_whoever_sees_both_children(api
     """The list decides by the wall before it reads: for a stranger there is no pair, unless a door is opened first, which is the control."""
     monkeypatch.setattr(duplicates, "sighted", lambda who, child_id=None: true())
     other = await watched(api)
-    pair = {"one": min(child, other), "other": max(child, other), "score": 1.0, "found_at": api.service.ledger.clock()}
+    pair = {"one": min(child, other), "other": max(child, other), "score": 99.0, "found_at": api.service.ledger.clock()}
     async with api.service.engine.begin() as conn:
         await conn.execute(insert(alike_files), pair)
 

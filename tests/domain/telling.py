@@ -56,6 +56,10 @@ FACTS = {
     "no illness": reported("unknown", hiv_affected="no", impaired="unknown"), "suspect": reported("yes"),
     "suspect, hiv": reported("yes", hiv_affected="yes"), "suspect, mental illness": reported("yes", impaired="yes"),
 }  # fmt: skip
+PLACED = {
+    "desk": STREET, "by": "street.1", "behalf": "street.1", "note": "street.1", "version": 3,
+    "waiting": [{"desk": STREET, "by": "police.1", "behalf": "police.1"}, "street.1"],
+}  # fmt: skip
 OFFENCES: tuple[dict[str, str], ...] = ({}, {"not_prosecuted": "yes"}, {"procuratorate_confirms": "no"})
 
 
@@ -63,6 +67,10 @@ def of_compartment(rules: Any) -> Iterator[tuple[str, str]]:
     """By body what is kept back of a child; who opens what is sealed; whom it does not reach."""
     for (name, facts), agency in product(FACTS.items(), Agency):
         yield f"kept back · {name} · {agency}", " ".join(rules.kept_back(agency, (ReportFacts(), facts)))
+    for agency in Agency:
+        yield f"may be kept back · {agency}", " ".join(rules.asked_of(agency))
+        yield f"which desk · {agency}", rules.desk_told(agency, STREET)
+        yield f"which street · {agency}", json.dumps(rules.unplaced(PLACED, agency, {"street.1"}))
     for said in OFFENCES:
         child = reported("no", **said).children[1]
         left = rules.without_offence(child).model_dump(exclude_defaults=True, mode="json")

@@ -69,7 +69,7 @@ async def test_two_officers_who_change_one_child_at_once_lose_nothing(stack, peo
             return await (one, two)[n].post(path, json=given, headers=signed)
 
         late = []
-        for field in ("phone", "school", "health"):
+        for field in ("phone", "school", "features"):
             pair = await asyncio.gather(*(enter(n, field, f"{field}-{n}") for n in (0, 1)))
             assert sorted(answer.status_code for answer in pair) == [200, 409], [answer.text for answer in pair]
             first = 0 if pair[0].is_success else 1

@@ -8,7 +8,16 @@ from datetime import timedelta
 from python_calamine import CalamineWorkbook
 from sqlalchemy import update
 
+from app.api.approvals import ApprovalRow
+from app.api.ledgers import LedgerDue
+from app.api.sheets import SheetJob
 from app.db.sheet_jobs import sheet_jobs
+from app.domain.access import Actor
+from app.domain.approvals import MOST_CHILDREN
+from app.domain.refusals import RefusalCode
+from app.domain.terms import Agency, Role
+from app.web.books import is_own
+from app.web.month import is_for_two
 from app.workbook import MEDIA_TYPE
 from tests.api.test_ledgers import AWAY
 from tests.api.workbooks import sheet
@@ -231,3 +240,23 @@ async def test_what_is_wrong_is_said_row_by_row_and_what_is_no_workbook_beside_t
     assert (none.status_code, "不是有效的" in none.text) == (422, True)
     template = await officer.get("/books/family/template")
     assert template.headers["content-type"] == MEDIA_TYPE
+
+
+def test_a_book_of_more_children_than_one_person_may_carry_away_is_proposed_before_anybody_tries():
+    """What the first try found is not on the page any more once other books have been made."""
+    few, many = (LedgerDue.model_construct(children=count) for count in (MOST_CHILDREN, MOST_CHILDREN + 1))
+    made, refused = (SheetJob.model_construct(problem=one) for one in (None, RefusalCode.SECOND_PERSON_NEEDED))
+    assert [is_for_two(*asked) for asked in ((few, None), (many, None), (few, refused), (many, made))] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_proposal_is_ones_own_in_the_seat_in_which_it_was_made_alone():
+    """In another its approval is refused."""
+    seat = Actor(person_id="street.officer.1", agency=Agency.STREET, desk="STREET-110106006", roles=(Role.OFFICER,))
+    row = ApprovalRow.model_construct(person_id=seat.person_id, behalf=None, desk=seat.desk)
+    others = [row.model_copy(update=one) for one in ({"desk": "CIVIL"}, {"behalf": "street.officer.2"})]
+    assert [is_own(seat, one) for one in (row, *others)] == [True, False, False]
