@@ -32,10 +32,11 @@ PARTS = {"web": "pages", "e2e": "processes", "workflows": "processes", "faults":
      "test_explanation.py", "test_older.py", "test_policy.py", "test_policy_check.py", "test_rehearsal.py", "test_simulation.py",
      "test_supply.py"),
     "rules",
-)  # fmt: skip
+) | dict.fromkeys(("api/test_matrix.py", "api/test_fuzz.py"), "asked")  # fmt: skip
 """Which part of a whole run a room or a file belongs to; what is in none is the rest. The three long parts begin at once, each in a process
-with servers of its own, of which one mostly waits; whoever is done first takes the rules, which need no server."""
-ORDER = ("rest", "processes", "pages", "rules")
+with servers of its own, of which one mostly waits; whoever is done first takes the two walks over all that the API is asked, then the
+rules, which need no server."""
+ORDER = ("rest", "processes", "pages", "asked", "rules")
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
 TOKENS = {person.id: f"wall-{person.id}" for person in PEOPLE}
@@ -57,7 +58,8 @@ class Parts(LoadScopeScheduling):
     """Each part in its order: no test meets other neighbours of its part than when the part runs alone."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return PARTS.get(nodeid.partition("::")[0].split("/")[1], "rest")
+        _, room, *file = nodeid.partition("::")[0].split("/")
+        return PARTS.get("/".join((room, *file))) or PARTS.get(room, "rest")
 
     def _assign_work_unit(self, node):
         """The longest first, or it would be waited for; how many tests a part has says nothing of that."""
