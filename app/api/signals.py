@@ -17,7 +17,7 @@ from app.db import signals, tables
 from app.db.alike import alike
 from app.db.audit import on_record
 from app.db.intake import file
-from app.db.signals import Signal, Taken
+from app.db.signals import Said, Signal, Taken
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.matching import Reason
@@ -236,7 +236,7 @@ async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSign
     lens = await look(conn, who, "read_signal", signal_id, ["said"])
     await open_door(conn)
     signal = await signals.waiting(conn, signal_id)
-    said = Signal.model_validate(signal["said"])
+    said = Said.model_validate(signal["said"])
     sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
     likely = [
         Likely(
@@ -281,7 +281,7 @@ async def decide(
         made = {"child_id": watch.child_id, "warning": await signals.warn(conn, shouhu.ledger, rule, watch, now)}
         answer = answer.model_copy(update={"watch_id": watch.watch_id, "warning": made["warning"]})
     elif found.outcome is SignalEnd.REPORT:
-        submission = _report(Signal.model_validate(signal["said"]), Agency(signal["agency"]), signal["unit"], found)
+        submission = _report(Said.model_validate(signal["said"]), Agency(signal["agency"]), signal["unit"], found)
         filed = await file(conn, shouhu.ledger, shouhu.receipts, submission, who, idempotency_key)
         made = {"case_id": filed.case_id}
         answer = answer.model_copy(update=made)
@@ -289,10 +289,10 @@ async def decide(
     return answer
 
 
-def _report(said: Signal, agency: Agency, unit: str, found: Found) -> Submission:
+def _report(said: Said, agency: Agency, unit: str, found: Found) -> Submission:
     """What the system said of the child and what a person added."""
     known = {"class": REPORTS_AS.get(agency, ReporterClass.STATE_ORGAN), "org": unit}
     return Submission(
         reporter=Reporter.model_validate(known), children=[said.reported()], situations=found.situations,
-        narrative="\n".join(part for part in (said.text, found.note) if part), happened_on=said.happened_on,
+        narrative=said.told(found.note), happened_on=said.happened_on,
     )  # fmt: skip

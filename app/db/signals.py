@@ -7,7 +7,21 @@ from typing import Annotated, Any
 from zlib import crc32
 
 from pydantic import Field
-from sqlalchemy import Column, Date, Index, Integer, String, Table, UniqueConstraint, insert, select, text, update
+from sqlalchemy import (
+    Column,
+    Date,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -36,6 +50,10 @@ from app.domain.watch import Watch, watch_id
 CERTAIN = 0.98
 """So probable the only match has to be, by its number, before a warning is opened without a person, and ten times surer without one; default."""
 STREET_CODE = 9
+MOST_REPEATED = 10
+"""Product default: of so many repetitions what they say is kept, the newest; a system that sends on and on fills no row without end."""
+MOST_TOLD = 20_000
+"""What a report may say at most (app/domain/typed.py)."""
 SHELVES = 64
 """Locks over all children of whom signals are compared; one a child would be thousands for a few large batches."""
 
@@ -113,6 +131,36 @@ class Signal(Form):
         return ReportedChild.model_validate(self.child.model_dump())
 
 
+class Repeated(Form):
+    """What the same signal said when it came again."""
+
+    at: datetime
+    text: LongText = ""
+    count: int = 0
+    happened_on: date | None = None
+
+
+class Said(Signal):
+    """A signal as it is kept, with what came again while it waited."""
+
+    again: tuple[Repeated, ...] = ()
+
+    def with_one_more(self, given: Signal, now: datetime) -> "Said":
+        """The same twice is kept once."""
+        if any(
+            (one.text, one.count, one.happened_on) == (given.text, given.count, given.happened_on)
+            for one in (self, *self.again)
+        ):
+            return self
+        more = Repeated(at=now, text=given.text, count=given.count, happened_on=given.happened_on)
+        return self.model_copy(update={"again": (*self.again, more)[-MOST_REPEATED:]})
+
+    def told(self, note: str) -> str:
+        """All of it in one text, with what a person found; of very long ones the end of what came again is left."""
+        texts = dict.fromkeys((self.text, note, *(one.text for one in self.again)))
+        return "\n".join(text for text in texts if text)[:MOST_TOLD]
+
+
 class Taken(Form):
     """What became of a signal. Whether its child is watched is nobody's who sends, nor whether somebody else has sent the same."""
 
@@ -147,7 +195,7 @@ def _unit_of(who: Actor) -> str:
 
 
 async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, of: Marks, who: Actor, now: datetime) -> Taken:
-    """Once: by its own id, and by its child and rule within the rule's time."""
+    """Once: by its own id, and by its child and rule within the rule's time while the first still waits."""
     rules, unit = await ledger.current(conn, now), _unit_of(who)
     if await conn.scalar(select(row.id).where(row.unit == unit, row.sent_id == given.id)):
         return Taken(id=given.id, state="taken")
@@ -155,12 +203,14 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, of: Marks,
     if rule is None:
         return Taken(id=given.id, state="no_rule")
     if same := await _same(conn, rule, _sure(of), now):
-        await conn.execute(update(signals).where(row.id == same).values(times=row.times + 1))
+        said = Said.model_validate(same["said"]).with_one_more(given, now)
+        kept = await sealed_row(conn, signals, {"id": same["id"], "said": _as_kept(said)})
+        await conn.execute(update(signals).where(row.id == same["id"]).values(times=row.times + 1, said=kept["said"]))
         return Taken(id=given.id, state="taken")
     kept = {
         "id": f"signal-{uuid.uuid4().hex}", "unit": unit, "agency": who.agency.value, "sent_id": given.id, "rule": rule.code,
         "policy": rules.version, "happened_on": given.happened_on, "received_at": now, "marks": of.all,
-        "said": given.model_dump(mode="json", exclude_none=True),
+        "said": _as_kept(given),
     }  # fmt: skip
     watch = await _certainly(conn, given.known())
     if watch is not None:
@@ -171,12 +221,24 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, of: Marks,
     return Taken(id=given.id, state="taken")
 
 
-async def _same(conn: AsyncConnection, rule: SignalSpec, sure: list[str], now: datetime) -> str | None:
-    """The last signal of this rule about a child of the same number, or of the same name and birthday."""
+def _as_kept(said: Signal) -> dict[str, Any]:
+    return said.model_dump(mode="json", exclude_none=True)
+
+
+async def _same(conn: AsyncConnection, rule: SignalSpec, sure: list[str], now: datetime) -> Row | None:
+    """The last signal of this rule about a child of the same number, or of the same name and birthday, that still waits: for a person,
+    or as a warning that nobody has verified. What was dealt with is none any more. Nobody decides it until this ends."""
     if not sure:
         return None
-    query = select(row.id).where(row.rule == rule.code, row.received_at > now - rule.again, row.marks.overlap(sure))
-    return (await conn.execute(query.order_by(row.received_at.desc()).limit(1))).scalar()
+    watch = tables.watches.c
+    number = func.jsonb_build_array(func.jsonb_build_object("number", row.warning))
+    unverified = select(watch.id).where(
+        watch.id == func.concat("watch-", row.child_id), watch.is_open, watch.progress["warnings"].contains(number)
+    )  # fmt: skip
+    query = select(signals).where(row.rule == rule.code, row.received_at > now - rule.again, row.marks.overlap(sure))
+    query = query.where(or_(row.state == SignalState.HELD.value, unverified.exists()))
+    found = (await conn.execute(query.order_by(row.received_at.desc()).limit(1).with_for_update(of=signals))).mappings()
+    return await opened_one(conn, found.one_or_none(), signals)
 
 
 async def _certainly(conn: AsyncConnection, known: Known) -> Watch | None:

@@ -21,7 +21,7 @@ from app.web.enrolment import CHILDREN
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.owed import STREETS
-from app.web.said import fact_name, fact_value
+from app.web.said import fact_name, fact_value, moment
 from app.web.staff import Signed, show
 
 router = APIRouter(include_in_schema=False)
@@ -79,7 +79,7 @@ async def _signal(
     row = await signals.read(signal_id, conn, who, shouhu)
     facts = {
         "path": SIGNALS, "row": row, "form": form, "ends": tuple(SignalEnd), "triggers": tuple(Trigger), "needs": tuple(Need),
-        "streets": STREETS, "fact_name": fact_name, "fact_value": fact_value,
+        "streets": STREETS, "fact_name": fact_name, "fact_value": fact_value, "moment": moment,
     }  # fmt: skip
     return await show(request, conn, who, "signal.html", facts, status=form.status)
 

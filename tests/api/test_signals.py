@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import delete, func, select, text
@@ -85,6 +86,49 @@ async def test_a_schools_signal_about_a_watched_child_opens_one_warning_and_is_t
     counted = {name: after[name] - before[name] for name in ("received", "repeated", "warned", "false_alarms", "risks")}
     assert counted == {"received": 1, "repeated": 3, "warned": 1, "false_alarms": 1, "risks": 0}
     assert 0 < after["false_alarm_rate"] <= 1
+
+
+@pytest.mark.requirement("R014", "R055")
+async def test_what_comes_again_is_the_same_only_while_the_first_waits_and_opens_anew_after_it(api, give, watched):
+    hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
+    for heard in ("没人管", "没人管，又打来", "打孩子，流血"):
+        assert await sent(hotline, absent(count=0, text=heard)) == ["taken"]
+        (warning,) = await warnings(api, watched)
+        if heard != "没人管":
+            path = f"/v1/watches/{watch_id(watched)}/warnings/{warning['number']}/verify"
+            assert (await api.post(COMMITTEE, path, {"outcome": "no_risk"})).status_code == 200
+    assert await held(api) == []
+
+
+@pytest.mark.requirement("R055")
+async def test_what_a_repetition_says_is_read_masked_by_whoever_decides_and_stands_in_the_report(api, give, engine):
+    hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
+    stranger = {"name": "华小添（化名）", "birth_date": "2016-02-03", "residence_division": DIVISION}
+    first, second = "邻居孩子没人管", "华小添（化名）的父亲打孩子，电话13912345678"
+    for heard in (first, second, second, first):
+        assert await sent(hotline, absent(child=stranger, count=0, text=heard)) == ["taken"]
+    (row,) = await held(api)
+    path = f"/v1/signals/{row['id']}"
+    (again,) = (await api.get(STREET, path)).json()["said"]["again"]
+    assert (row["times"], "打孩子" in again["text"]) == (4, True)
+    assert "华小添" not in again["text"]
+    assert "13912345678" not in again["text"]
+    assert (await api.opened(STREET, path)).json()["said"]["again"][0]["text"] == second
+    done = await api.post(STREET, f"{path}/decision", {"outcome": "report", "situations": ["unguarded"]})
+    case = (await api.get("police.officer.1", f"/v1/cases/{done.json()['case_id']}?full=true")).json()
+    assert "打孩子" in str(case)
+    assert await sent(hotline, absent(child=stranger, count=0, text="又没人管")) == ["taken"]
+    (later,) = await held(api)
+    assert later["times"] == 1
+    assert (await api.post(STREET, f"/v1/signals/{later['id']}/decision", {"outcome": "unknown"})).status_code == 200
+
+
+def test_of_what_comes_on_and_on_the_newest_words_are_kept():
+    said = signals.Said.model_validate(absent(text="0"))
+    for n in range(1, signals.MOST_REPEATED + 3):
+        said = said.with_one_more(signals.Signal.model_validate(absent(text=str(n))), datetime.now(UTC))
+    assert [one.text for one in said.again] == [str(n) for n in range(3, signals.MOST_REPEATED + 3)]
+    assert said.told("核实").split("\n")[:3] == ["0", "核实", "3"]
 
 
 @pytest.mark.requirement("R055", "R113")
