@@ -85,7 +85,7 @@ def deadlines_agree(streets, agencies, both, kept):
         due, on_time, finish_due, finished = added(
             line for (street, _), line in kept.items() if row is district or street == row[0]
         )
-        assert row[9:11] == [f"{on_time}/{due}", f"{finished}/{finish_due}"], row[0]
+        assert row[10:12] == [f"{on_time}/{due}", f"{finished}/{finish_due}"], row[0]
     assert not any(number.isdecimal() and 0 < int(number) < FEW for row in both for number in (row[1], row[4], row[7]))
     told = {tuple(row[0].split(" · ")): row for row in both}
     assert {key for key, line in kept.items() if max(line[0], line[2]) >= FEW} <= told.keys() <= kept.keys()
@@ -136,17 +136,17 @@ async def test_a_schedule_makes_the_circular_of_the_month_once_and_its_figures_a
     assert all(shown in ("—", number) for name in told for shown, number in zip(told[name], counted[name], strict=True))
     for row in (*streets, *of_one.values()):
         if row[0] != "合计":
-            numbers = [*row[1:4], *row[5:7], *(share.split("/")[-1] for share in row[9:11]), *row[11:]]
+            numbers = [*row[1:4], *row[5:8], *(share.split("/")[-1] for share in row[10:12]), *row[12:]]
             assert all(n == 0 or n >= FEW for n in map(int, filter(str.isdecimal, numbers))), "of few nothing"
-    assert (of_one[here][9], of_one["合计"][9].split("/")[1]) == ("—", "1"), "a deadline of one child"
-    assert [row[9] for row in of_one.values()].count("—") > 1, "and nothing by which it could be told"
+    assert (of_one[here][10], of_one["合计"][10].split("/")[1]) == ("—", "1"), "a deadline of one child"
+    assert [row[10] for row in of_one.values()].count("—") > 1, "and nothing by which it could be told"
     of_mine = await by_hand(world.engine, month, mine)
     assert {row[0]: (row[1], row[3]) for row in alone[0][:-1] if row[1] != "0"} == of_mine, "with nobody else's few"
     assert of_mine.keys() == {here}
     assert {row[0] for row in streets} >= {one.name for one in DIVISIONS if one.kind != "district"}, "silent ones too"
     assert whole[:2] == ["合计", str(sum(int(reports) for reports, _ in counted.values()))]
-    fell_due = sum(int(share.split("/")[1]) for share in whole[9:11])
-    on_time = sum(int(share.split("/")[0]) for share in whole[9:11])
+    fell_due = sum(int(share.split("/")[1]) for share in whole[10:12])
+    on_time = sum(int(share.split("/")[0]) for share in whole[10:12])
     assert f"到期时限{fell_due}项，其中按时{on_time}项。" in facts["lead"], (
         "material that is owed is told of in neither"
     )

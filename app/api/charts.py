@@ -36,7 +36,7 @@ KEPT = (
     ("按时办结", "done on time"),
     ("办结到期", "of those due"),
 )
-ALONE = ("visits", "visits_missed", "accept_due", "finish_due")
+ALONE = ("visits", "visits_missed", "visits_overdue", "accept_due", "finish_due")
 """Columns of the streets that are no part of one another."""
 NOT_SHOWN = (None, None)
 HOURS = 3
@@ -110,13 +110,14 @@ def streets_table(cards: list[statistics.Card], smallest: int) -> ChartTable:
     alone = each_alone({card.division: card.model_dump(include={*ALONE}) for card in cards}, ALONE, smallest)
     columns = (("街道乡镇", "street"), ("报告", "reports"), ("90日内再报", "again within 90 days"),
                ("已答复报告人", "reporters answered"), ("到安全（小时）", "hours to safety"),
-               ("走访", "visits"), ("漏访", "missed"), ("应返回排查", "screenings asked"), ("已返回排查", "returned"), *KEPT)  # fmt: skip
+               ("走访", "visits"), ("漏访", "missed"), ("期末逾期未访", "overdue at the end"),
+               ("应返回排查", "screenings asked"), ("已返回排查", "returned"), *KEPT)  # fmt: skip
     rows = tuple(
         Row(
             _street(card.division),
             (*(counts[card.division][name] for name in ("reports", "again", "answered")),
              card.hours_to_safety if counts[card.division]["reports"] is not None and card.found_safe >= smallest else None,
-             alone[card.division]["visits"], alone[card.division]["visits_missed"], card.asked, card.returned,
+             *(alone[card.division][name] for name in ALONE[:3]), card.asked, card.returned,
              *_kept_cells(card, alone[card.division] if counts[card.division]["reports"] is not None else {})),
         )
         for card in cards

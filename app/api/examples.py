@@ -291,7 +291,7 @@ def examples() -> dict[str, Any]:
              "marks": {"1": 0, "2": 0, "3": 8, "4": 16, "5": 19}}]},
         "Card": {"division": "110106007", "reports": 14, "reported_again": 1, "answered": 13, "hours_to_safety": 5.2,
                  "rungs": {"remind": 6, "desk_head": 1},
-                 "visits": 31, "visits_missed": 1, "asked": 2, "returned": 2},
+                 "visits": 31, "visits_missed": 1, "visits_overdue": 2, "asked": 2, "returned": 2},
         "Kept": (kept := {"id": "upload-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "name": "照片.jpg", "media_type": "image/jpeg",
                           "size": 482113}),
         "PaperRow": {"paper": "referral_letter", "title_zh": "转介函", "title_en": "referral letter",

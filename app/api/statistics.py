@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, func, select, true
 
 from app.api.cases import owed_shown, whole_shown
-from app.api.context import Conn, Shouhu, Who, at_desk_of, require, visible
+from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned_by_watch, visible
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import circulars as papers
@@ -18,6 +18,7 @@ from app.db import tables
 from app.db.outcomes import cases_then, children_of, registered_then, watches_then
 from app.db.scorecard import EVERY
 from app.db.scorecard import scorecard as counted
+from app.db.walls import reaching
 from app.domain.access import Action, Actor
 from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living
 from app.domain.refusals import RefusalCode, Refused
@@ -131,6 +132,10 @@ class Card(Kept):
         0,
         description="Visits whose day passed in the period, but those that were known by its end to have been made in time.",
     )
+    visits_overdue: int = Field(
+        0,
+        description="期末逾期未访: children whose visit was due by the period's end and not made, however long before.",
+    )
     agencies: list[KeptBy] = Field(
         [], description="The same of this street by the agency that owed, was asked or leads."
     )
@@ -141,11 +146,20 @@ async def scorecard(
     conn: Conn, who: Who, shouhu: Shouhu, since: Annotated[Instant, Query()], until: Annotated[Instant, Query()]
 ) -> list[Card]:  # fmt: skip
     """督查考核, street by street, of any period as it stood at its end, or as it stands now where that lies ahead: what is not due yet is
-    not missed. For the district every street, also one that was silent. Of a case that is not shown whole, the own deadlines and rungs alone."""
+    not missed. For the district every street, also one that was silent. Of a case that is not shown whole, the own deadlines and rungs alone;
+    of visits a street counts those of its own committees, where the child was on the day."""
     require(who, Action.READ_STATISTICS)
     own = EVERY if who.oversees_district else who.division
     seen, owed = await whole_shown(conn, who, shouhu), await owed_shown(conn, who, shouhu)
-    found = await counted(conn, since, min(until, shouhu.ledger.clock()), seen, _kept(who), own, owed)
+    kept = _kept(who)
+    if who.agency.is_territorial:
+        await reaching(
+            conn, district=True
+        )  # also of children who have moved since; what is counted is the own of that day
+        kept = unconcerned_by_watch(who)
+    found = await counted(conn, since, min(until, shouhu.ledger.clock()), seen, kept, own, owed)
+    if who.agency.is_territorial:
+        await reaching(conn)
     return [_card(division, found[division]) for division in sorted(found)]
 
 

@@ -27,6 +27,7 @@ circulars = Table(
 )
 LEDGER = (
     "由个案台账逐条统计，期末以后发生的事项不计入，封存的案件不计入；时限按当时生效的工作日历。"
+    "期末逾期未访为期末仍在监测、走访已到期而未走访的儿童。"
     "第一表除排查外的数和第三表中小于{smallest}的数及可由合计推出的数不列（—），核实安全的报告少于{smallest}件的不列小时数；第三表全部不列的单位不出现。"
 )
 STREETS = (
@@ -37,6 +38,7 @@ STREETS = (
     "至安全中位小时",
     "走访",
     "逾期走访",
+    "期末逾期未访",
     "排查应报",
     "排查已报",
     "按时受理",
@@ -108,7 +110,7 @@ async def facts_of(conn: AsyncConnection, ledger: Ledger, month: date) -> dict[s
 
 
 OF_REPORTS = ("reports", "reported_again", "answered")
-VISITS = ("visits", "visits_missed")
+VISITS = ("visits", "visits_missed", "visits_overdue")
 COUNTED = (*OF_REPORTS, *VISITS, "asked", "returned")
 TOP = (Rung.SUPERVISION.value, Rung.PROCURATORATE.value)
 SHARES = tuple((f"{of}_due", f"{of}_on_time") for of in ("accept", "finish"))

@@ -4,7 +4,21 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, false, func, not_, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    and_,
+    cast,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +34,9 @@ from app.domain.working_time import day_of
 
 KEPT_AT = ("watch_began", "watch_taken")
 """From these on a watch is kept at the division that they name."""
+GOES = ("watch_began", "watch_resumed", "watch_parted")
+RESTS = ("watch_ended", "watch_suspended", "watch_undone")
+"""From these on it goes on, and from these on it does not."""
 ANSWERS = ("reporter_answered", "answer_waived")
 EVERY = "*"
 event, case = tables.events.c, tables.cases.c
@@ -27,6 +44,8 @@ Owed = Callable[
     [ColumnElement[str], ColumnElement[str], ColumnElement[str], ColumnElement[datetime]], ColumnElement[bool]
 ]
 """Whether a deadline or rung counts, by the agency that owed it, its case, its subject and when it began or fired."""
+Counted = Callable[[ColumnElement[str]], ColumnElement[bool]]
+"""Whether what is owed in a watch counts, by the division where the watch was kept then."""
 
 
 async def scorecard(
@@ -36,8 +55,8 @@ async def scorecard(
     """By street, every indicator that is not nought; what happened after the period is not known to it.
 
     `seen` says which cases are counted, `kept` which watches, where no case began one. `own` is a street that
-    stands here even where nothing has happened; EVERY are all, for a street that was silent is what 督查 looks for. `owed` says
-    which deadlines and rungs count; None counts those of all that are seen.
+    stands here even where nothing has happened, and whose visits count whatever began their watch, if `kept` has it; EVERY are all, for
+    a street that was silent is what 督查 looks for. `owed` says which deadlines and rungs count; None counts those of all that are seen.
     """
     found: dict[str, dict[str, Any]] = {street: {"rungs": {}} for street in await _streets(conn, own, until)}
     within = and_(event.at >= since, event.at <= until)
@@ -83,7 +102,9 @@ def _queries(
     yield _reports(filed)
     yield _reports(filed, filed.c.agency)
     yield _fired(within, owed)
-    yield _visits(within, until, or_(seen, and_(tables.watches.c.case_id.is_(None), kept)))
+    counted = _watches(seen, kept, own)
+    yield _visits(within, until, counted)
+    yield _overdue(until, counted)
     yield _screening(since, until, seen, own)
     yield _again(within, since, until, seen)
     yield _kept(since, until, owed(line.agency, line.case_id, line.subject, line.valid_from))
@@ -163,7 +184,7 @@ def _fired(within: ColumnElement[bool], owed: Owed) -> Select[*tuple[Any, ...]]:
     return select(fired, func.count().label("fired")).group_by(*fired.c)
 
 
-def _visits(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def _visits(within: ColumnElement[bool], until: datetime, counted: Counted) -> Select[*tuple[Any, ...]]:
     """Visits that were recorded, and those whose day passed: the desk's head is told then. Each counts where the watch was kept that day.
 
     One that was made in time and sent later is not missed in what is counted once it was known. What an old book tells of the time before
@@ -172,15 +193,7 @@ def _visits(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bo
     watch, head_told = tables.watches.c, event.body["rung"].astext == Rung.DESK_HEAD.value
     missed = and_(event.kind == "visit_rung_fired", head_told, not_(_made_in_time(until)))
     made = and_(event.kind == "visit_recorded", event.body["before_watch"].astext.is_distinct_from("true"))
-    earlier = tables.events.alias("earlier").c
-    then = (
-        select(earlier.body["division"].astext)
-        .where(earlier.stream_id == event.stream_id, earlier.kind.in_(KEPT_AT), earlier.version <= event.version)
-        .order_by(earlier.version.desc())
-        .limit(1)
-        .correlate(tables.events)
-        .scalar_subquery()
-    )
+    then = _kept_at(event.stream_id, tables.events, event.version)
     return (
         select(
             then.label("division"), func.count().filter(made).label("visits"),
@@ -189,9 +202,54 @@ def _visits(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bo
         .select_from(tables.watches)
         .join(tables.events, event.stream_id == watch.id)
         .outerjoin(tables.cases, case.id == watch.case_id)
-        .where(event.kind.in_(("visit_recorded", "visit_rung_fired")), within, seen)
+        .where(event.kind.in_(("visit_recorded", "visit_rung_fired")), within, counted(then))
         .group_by(then)
     )  # fmt: skip
+
+
+def _overdue(until: datetime, counted: Counted) -> Select[*tuple[Any, ...]]:
+    """Watches that went on at that instant and whose visit was due by then and not made, however long ago it was missed."""
+    watch = tables.watches.c
+    due = func.coalesce(*(event.body[path].astext for path in (("visit", "due_at"), ("anew", "visit", "due_at"))))
+    then = _kept_at(watch.id, tables.watches, until=until)
+    return (
+        select(then.label("division"), func.count().label("visits_overdue"))
+        .select_from(tables.watches)
+        .outerjoin(tables.cases, case.id == watch.case_id)
+        .where(_newest(cast(due, event.at.type), due.is_not(None), until) <= until)
+        .where(_newest(event.kind, event.kind.in_((*GOES, *RESTS)), until).in_(GOES), counted(then))
+        .group_by(then)
+    )
+
+
+def _newest(what: ColumnElement[Any], having: ColumnElement[bool], until: datetime) -> ColumnElement[Any]:
+    """Of the events of a watch up to then."""
+    of_watch = select(what).where(event.stream_id == tables.watches.c.id, event.at <= until, having)
+    return of_watch.order_by(event.version.desc()).limit(1).correlate(tables.watches).scalar_subquery()
+
+
+def _watches(seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None) -> Counted:
+    """A street's own are those that its committees kept then; of others, those of the cases that are seen and of registered children."""
+    if own not in (None, EVERY):
+        return lambda then: and_(then == own, kept)
+    of_registered = and_(tables.watches.c.case_id.is_(None), kept)
+    return lambda _then: or_(seen, of_registered)
+
+
+def _kept_at(
+    watch: ColumnElement[str], of: FromClause, version: ColumnElement[int] | None = None, until: datetime | None = None
+) -> ColumnElement[str]:
+    """Where a watch was kept as that was recorded, or at that instant."""
+    earlier = tables.events.alias("earlier").c
+    by_then = earlier.version <= version if version is not None else earlier.at <= until
+    return (
+        select(earlier.body["division"].astext)
+        .where(earlier.stream_id == watch, earlier.kind.in_(KEPT_AT), by_then)
+        .order_by(earlier.version.desc())
+        .limit(1)
+        .correlate(of)
+        .scalar_subquery()
+    )
 
 
 def _made_in_time(until: datetime) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ STOPPED = {
     "referral_accepted": False,
 }
 DISTRICT = "110106"
-COUNTS = ("reports", "reported_again", "answered", "visits", "visits_missed", "asked", "returned")
+COUNTS = ("reports", "reported_again", "answered", "visits", "visits_missed", "visits_overdue", "asked", "returned")
 
 
 def of_its_day(at):
@@ -131,6 +131,7 @@ class Raw:
         )
         self.lead, self.holder, self.led_first = {}, {}, {}
         self.owed, self.late = {}, {}
+        self.due, self.resting = {}, set()
         self.division, self.filed, self.safe, self.answered = {}, {}, {}, set()
         self.children, self.watch_of, self.given_back, self.primary = {}, {}, defaultdict(list), {}
         self.rounds, self.back, self.deadlines = {}, {}, defaultdict(Deadlines)
@@ -157,6 +158,7 @@ class Raw:
         card = self.cards[self.division[stream]] if inside else None
         if row.kind in ("watch_began", "watch_parted"):
             self._owes(stream, row.body)
+        self._watched(row)
         if row.kind in ("report_filed", "plan_adopted"):
             self.lead[stream] = row.body["lead"]
         match row.kind:
@@ -186,6 +188,16 @@ class Raw:
             case "visit_rung_fired" if row.body["rung"] == "desk_head":
                 self.late[stream] = card, row.at, self.owed[stream]
                 self.cards[self.division[stream]]["n"]["visits_missed"] += int(inside)
+
+    def _watched(self, row):
+        """Whether a watch goes on, and when its next visit is due, whichever event says so."""
+        if row.kind in ("watch_ended", "watch_suspended", "watch_undone"):
+            self.resting.add(row.stream_id)
+        elif row.kind in ("watch_began", "watch_resumed", "watch_parted"):
+            self.resting.discard(row.stream_id)
+        clock = row.body.get("visit") or row.body.get("anew", {}).get("visit")
+        if row.stream_id.startswith("watch-") and clock:
+            self.due[row.stream_id] = when(clock["due_at"])
 
     def _visited(self, stream, said, at):
         """What was made by its day and sent within the days after takes back what counted as missed, whoever came or sent meanwhile."""
@@ -228,6 +240,8 @@ class Raw:
                 card = self.cards[street or DISTRICT]  # a school stands behind a desk of the district
                 card["n"] += screened
                 card["screened"][agency] += screened
+        for stream in {stream for stream, due in self.due.items() if due <= self.until} - self.resting:
+            self.cards[self.division[stream]]["n"]["visits_overdue"] += 1
         for stream, deadlines in self.deadlines.items():
             for agency, clock, in_time in deadlines.due(self.since, self.until):
                 of = "accept" if clock == "accept" else "finish"

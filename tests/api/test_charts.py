@@ -65,7 +65,7 @@ def test_of_an_agency_in_a_street_nothing_of_few_is_shown():
     other = Card(division="110106102", reports=6, accept_due=8, accept_on_time=8, rungs={})
     cards = [busy, silent, other]
     streets = streets_table(cards, 5)
-    assert [row.cells[8:10] for row in streets.rows] == [(17, 19), (None, None), (None, None)], "nor by the sum of all"
+    assert [row.cells[9:11] for row in streets.rows] == [(17, 19), (None, None), (None, None)], "nor by the sum of all"
     shown = {row.words[0]: row.cells for row in kept_table(cards, streets, 5).rows}
     assert shown == {
         "卢沟桥街道 · 区公安分局": (8, 9, 0, 0, 0), "卢沟桥街道 · 区教委": (7, 7, 0, 0, 0),
@@ -74,14 +74,17 @@ def test_of_an_agency_in_a_street_nothing_of_few_is_shown():
 
 def test_visits_of_few_are_not_told_beside_reports_that_are_hidden():
     """One visit, one missed, an hour until the one child was found safe: each is that child's."""
-    counts = [(2, 1, 1, 1), (6, 3, 0, 1), (9, 40, 7, 9), (8, 12, 6, 5)]
+    counts = [(2, 1, 1, 2, 1), (6, 3, 0, 0, 1), (9, 40, 7, 8, 9), (8, 12, 6, 5, 5)]
     divisions = ("110106101", "110106102", "110106017", "110106018")
     cards = [
-        Card(division=division, reports=n, visits=visits, visits_missed=missed, found_safe=safe, hours_to_safety=3.0, rungs={})
-        for division, (n, visits, missed, safe) in zip(divisions, counts, strict=True)
+        Card(division=division, reports=n, visits=visits, visits_missed=missed, visits_overdue=overdue, found_safe=safe,
+             hours_to_safety=3.0, rungs={})
+        for division, (n, visits, missed, overdue, safe) in zip(divisions, counts, strict=True)
     ]  # fmt: skip
-    shown = [(row.cells[0], row.cells[HOURS], *row.cells[4:6]) for row in streets_table(cards, 5).rows]
-    assert shown == [(None, None, None, None), (None, None, None, 0), (9, 3.0, 40, 7), (8, 3.0, 12, None)]
+    shown = [(row.cells[0], row.cells[HOURS], *row.cells[4:7]) for row in streets_table(cards, 5).rows]
+    assert shown == [
+        (None, None, None, None, None), (None, None, None, 0, 0), (9, 3.0, 40, 7, 8), (8, 3.0, 12, None, None),
+    ]  # fmt: skip
 
 
 def test_one_small_number_takes_a_second_with_it():

@@ -12,12 +12,13 @@ from app.db.scorecard import EVERY, OF_AGENCY, scorecard
 from app.district import DIVISIONS
 from app.domain.access import ENGINE, Actor
 from app.domain.commands import AdoptPlan, EnterStage, FileAssessment, RaiseDue, RecomputeDeadlines, ReviewGrade
+from app.domain.handover import OfferWatch, TakeWatch
 from app.domain.referral_commands import AcceptReferral, ReturnReferral
 from app.domain.refusals import Refused
 from app.domain.rounds import Asked, CloseRound, OpenRound, ReturnRound, round_id
 from app.domain.terms import Agency, Grade, Stage
-from app.domain.watch import watch_id
-from app.domain.watch_work import BeginWatch, RaiseDueVisit, RecordVisit
+from app.domain.watch import EndReason, watch_id
+from app.domain.watch_work import BeginWatch, EndWatch, RaiseDueVisit, RecordVisit, ResumeWatch, SuspendWatch
 from app.domain.working_time import BEIJING, day_of
 from app.policy.loader import load
 from tests.api.lives import CIVIL, MARKS, lived, stamp
@@ -29,6 +30,8 @@ from tests.bench.case import at_desk
 PACK = load("fengtai-2026.1")
 TEACHER = Actor(person_id="school.reporter.1", agency="EDU", desk="EDU", roles=("reporter",), unit="unit-school-1")
 LIVED, TWINS, SILENT, LED = "110106006", "110106020", "110106022", "110106023"
+OLD, NEW = "110106011", "110106013"
+OF_VISITS = ("visits", "visits_missed", "visits_overdue")
 
 
 @pytest.fixture(scope="module")
@@ -277,3 +280,61 @@ async def test_a_street_sees_its_own_card_alone_and_a_period_is_needed(api, live
     assert {row["division"] for row in own} == {LIVED}
     is_problem(await api.get("police.officer.1", asked), 403, "not_allowed")
     is_problem(await api.get(CIVIL, "/v1/statistics/scorecard?since=2026-01-01T00:00:00Z"), 422, "invalid_request")
+
+
+async def test_a_street_counts_what_its_own_committee_visits_and_whom_nobody_visits_any_more(api, twins):
+    """As the district does, on the day, also where a case began the watch, and whoever watches the child now: a missed visit rings
+    once, so a child that nobody visits for months counts as one missed in its first, and as overdue at the end of each."""
+    ledger, given = api.service.ledger, (await api.report(children=[{"residence_division": OLD}]))["case_id"]
+    base = ledger.clock() - timedelta(days=200)
+    watches = {name: watch_id(f"ch-{name}-{base:%f}") for name in ("given", "moved", "ended", "rests")}
+
+    async def do(*lines):
+        async with api.service.engine.begin() as conn:
+            for name, command, days in lines:
+                at = {"now": base + timedelta(days=days)}
+                if isinstance(command, BeginWatch):
+                    await ledger.begin(conn, watches[name], command, **at)
+                else:
+                    await ledger.record(conn, watches[name], command, **at)
+
+    async def told(person, days, since=0):
+        period = [stamp(base + timedelta(days=n)) for n in (since, days)]
+        asked = "/v1/statistics/scorecard?since={}&until={}".format(*period)
+        cards = (await api.get(person, asked)).json()
+        return {card["division"]: tuple(card[name] for name in OF_VISITS) for card in cards}
+
+    def begin(name, case=None):
+        child = watches[name].removeprefix("watch-")
+        return BeginWatch(by=ENGINE, child_id=child, case_id=case, division=OLD, grade="high")
+
+    def visit(street):
+        return RecordVisit(by=at_desk(f"COMM-{street}"), finding="well")
+
+    missed = RaiseDueVisit(by=ENGINE)
+    await do(
+        ("given", begin("given", given), 0), ("given", visit(OLD), 1), ("given", missed, 60),
+        ("moved", begin("moved"), 0), ("moved", visit(OLD), 2),
+        ("ended", begin("ended"), 0), ("ended", EndWatch(by=at_desk(f"COMM-{OLD}"), reason=EndReason.RISK_ENDED), 100),
+        ("rests", begin("rests"), 0), ("rests", SuspendWatch(by=ENGINE, instead=watches["given"]), 100),
+        ("rests", ResumeWatch(by=ENGINE), 150),
+    )  # fmt: skip
+    head, before = f"street-{OLD}.head.1", await told(f"street-{OLD}.head.1", 4)
+    assert before == {OLD: (2, 0, 0)}
+    await do(
+        ("moved", OfferWatch(by=ENGINE, division=NEW), 5), ("moved", TakeWatch(by=at_desk(f"COMM-{NEW}")), 6),
+        ("moved", visit(NEW), 7),
+    )  # fmt: skip
+    assert await told(head, 4) == before, (
+        "what was done here stays here, and nothing that another street did comes to it"
+    )
+    assert [(await told(head, *span))[OLD] for span in ((90,), (120,), (160,), (199, 150))] == [
+        (2, 1, 3), (2, 1, 1), (2, 1, 2), (0, 0, 2),
+    ]  # fmt: skip
+    assert (await told(f"street-{NEW}.head.1", 199))[NEW] == (1, 0, 1)
+    for days in (4, 90, 120, 160, 199):
+        whole = await told(CIVIL, days)
+        for street in (OLD, NEW):
+            for person in (f"street-{street}.head.1", f"comm-{street}.head.1"):
+                assert await told(person, days) == {street: whole[street]}, (person, days)
+        agree(*(await shown_and_raw(api, base, base + timedelta(days=days))))
