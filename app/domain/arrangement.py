@@ -1,6 +1,6 @@
 """What parents arrange before they go away to work: a fit delegate, dates, a word with the child every week; their return ends it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, Literal
 
 from app.domain.clock import Clock
@@ -90,16 +90,19 @@ def decide_arrangement(
 ) -> WatchFact:
     """The event of a command about it."""
     if isinstance(command, ArrangeCare):
-        return _arranged(command, policy, now, head)
+        return _arranged(arrangement, command, policy, now, head)
     if arrangement is None:
         raise Refused(RefusalCode.NO_ARRANGEMENT)
     if isinstance(command, RecordReturn):
         return ParentsReturned(**head)
-    return ContactRecorded(**head, contact=contact_clock(policy, now))
+    return ContactRecorded(**head, contact=contact_clock(policy, now, arrangement.leaves_on))
 
 
-def _arranged(command: ArrangeCare, policy: Policy, now: datetime, head: dict[str, Any]) -> CareArranged:
-    """Nobody is entrusted who is no capable grown-up, or to whom one of the four grounds applies (L32)."""
+def _arranged(
+    standing: Arrangement | None, command: ArrangeCare, policy: Policy, now: datetime, head: dict[str, Any]
+) -> CareArranged:
+    """Nobody is entrusted who is no capable grown-up, or to whom one of the four grounds applies (L32). Of parents who are away already
+    the word that they owe is owed as before, whatever else is entered anew."""
     unfit = tuple(ground.value for ground in command.grounds)
     if unfit or not command.is_adult or not command.is_able:
         raise Refused(RefusalCode.DELEGATE_UNFIT, grounds=unfit)
@@ -108,11 +111,15 @@ def _arranged(command: ArrangeCare, policy: Policy, now: datetime, head: dict[st
     given = command.model_dump(include={"relation", "leaves_on", "returns_on", "told_school"})
     late = command.leaves_on < day_of(now)
     back = _back_clock(policy, command.returns_on, now) if command.returns_on else None
-    return CareArranged(**head, **given, late=late, contact=contact_clock(policy, now), back=back)
+    contact = contact_clock(policy, now, command.leaves_on)
+    if standing and max(standing.leaves_on, command.leaves_on) <= day_of(now):
+        contact = standing.contact
+    return CareArranged(**head, **given, late=late, contact=contact, back=back)
 
 
-def contact_clock(policy: Policy, since: datetime, known: datetime | None = None) -> Clock:
-    """Parents who are away speak with the child once a week at least (L33)."""
+def contact_clock(policy: Policy, since: datetime, leaves_on: date, known: datetime | None = None) -> Clock:
+    """Parents who are away speak with the child once a week at least (L33); from the day on which they leave."""
+    since = max(since, local_instant(leaves_on, time()))
     return Clock.start(policy.time("parent_contact", urgent=False), since, policy.calendar, known)
 
 

@@ -269,7 +269,7 @@ def _visited(
     ]  # fmt: skip
     arrangement = watch.arrangement
     if arrangement and form.parent_contact is ParentContact.WEEKLY and made >= arrangement.contact.started_at:
-        events.append(ContactRecorded(**head, contact=contact_clock(policy, made, known=now)))
+        events.append(ContactRecorded(**head, contact=contact_clock(policy, made, arrangement.leaves_on, known=now)))
     if command.form and not command.report and not before_watch:
         left_behind = watch.arrangement is not None or Category.LB.value in command.categories
         open_rules = tuple(warning.rule for warning in watch.warnings)

@@ -1,16 +1,19 @@
 """What parents arrange before they leave: whom they entrust, a word every week, and the day on which they mean to be back."""
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
 from app.domain import arrangement as a
 from app.domain import visit as v
 from app.domain import watch as w
+from app.domain import watch_work as work
+from app.domain.access import ENGINE
 from app.domain.terms import Rung
+from app.domain.working_time import day_of, local_instant
 from app.policy.loader import load
 from tests.actors import at_desk
-from tests.domain.test_visit import COMM, Watched
+from tests.domain.test_visit import COMM, LEAVES, Watched
 
 
 @pytest.mark.requirement("R052")
@@ -27,7 +30,7 @@ def test_nobody_is_entrusted_whom_the_law_excludes(ground):
 def test_an_arrangement_owes_a_word_every_week_until_the_parents_are_back():
     watched = Watched()
     assert watched.refused(lambda: watched.do(a.RecordReturn(by=at_desk(COMM)))).code == "no_arrangement"
-    (made,) = watched.arrange(returns_on=date(2026, 12, 31))
+    (made,) = watched.arrange(leaves_on=day_of(watched.now), returns_on=date(2026, 12, 31))
     assert not made.late
     due = watched.state.arrangement.contact.due_at
     assert timedelta(days=7) <= due - watched.now < timedelta(days=8)
@@ -45,6 +48,24 @@ def test_an_arrangement_owes_a_word_every_week_until_the_parents_are_back():
     early = date(2026, 4, 1)
     assert watched.refused(lambda: watched.arrange(returns_on=early)).code == "return_before_leaving"
     assert watched.arrange(leaves_on=early)[0].late
+
+
+@pytest.mark.requirement("R034")
+def test_the_weekly_word_is_owed_from_the_day_of_leaving_and_by_a_second_entry_no_later():
+    watched = Watched()
+    watched.arrange()
+    clock = watched.state.arrangement.contact
+    assert (clock.started_at, day_of(clock.due_at)) == (local_instant(LEAVES, time()), LEAVES + timedelta(days=7))
+    watched.visit(parent_contact="weekly")
+    watched.do(a.RecordContact(by=at_desk(COMM)))
+    assert watched.state.arrangement.contact.due_at == clock.due_at, "nothing was owed yet"
+    watched.now = clock.due_at + timedelta(hours=1)
+    watched.do(work.RaiseDueVisit(by=ENGINE))
+    overdue = watched.state.arrangement.contact
+    watched.arrange(returns_on=date(2026, 12, 31))
+    assert watched.state.arrangement.contact == overdue, "what rang has rung, and is owed as before"
+    watched.do(a.RecordContact(by=at_desk(COMM)))
+    assert watched.state.arrangement.contact.started_at == watched.now
 
 
 @pytest.mark.requirement("R034", "R052")
