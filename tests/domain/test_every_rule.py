@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.domain import telling
+from tests.domain import acting, telling
 from tests.domain.decisions import AS_THEY_STAND, RULES, anew, changed, mutants
 
 AGREED = Path(__file__).parent / "decisions.txt"
 EQUAL = ("leg is not None", "subject.leg is not None")
 """Of the same meaning without: asked only after `_at_leg`, which refuses where there is no leg."""
-MUTANTS = [mutant for mutant in (*mutants(), *telling.mutants()) if mutant.name.partition(" without ")[2] not in EQUAL]
+MUTANTS = [
+    mutant
+    for mutant in (*mutants(), *telling.mutants(), *acting.mutants())
+    if mutant.name.partition(" without ")[2] not in EQUAL
+]
+
+ROOMS = {**telling.TABLES, **acting.TABLES}
 
 
 @cache
@@ -30,7 +36,7 @@ def everything(rules):
 
 def test_the_decision_is_what_was_agreed():
     """SHOUHU_AGREE=1 writes it anew: read in the difference what has become allowed, and to whom."""
-    rows = [*everything(AS_THEY_STAND), *telling.everything()]
+    rows = [*everything(AS_THEY_STAND), *telling.everything(), *acting.everything()]
     now = dict(rows)
     assert len(now) == len(rows), (
         "of two rows of one name the table would keep one, and every change would look as if it were noticed"
@@ -52,7 +58,7 @@ def test_a_rule_that_is_taken_away_changes_the_decision(mutant):
 
 def rows_of(mutant):
     """Of a rule about cases first the rows about cases; of a room beside the decision those of its own table."""
-    if mutant.module in telling.TABLES:
-        return telling.TABLES[mutant.module](anew([mutant.module], mutant)[mutant.module])
+    if mutant.module in ROOMS:
+        return ROOMS[mutant.module](anew([mutant.module], mutant)[mutant.module])
     rules = changed(mutant)
     return chain(rules.table(mutant.rule), rules.sights()) if mutant.module == RULES[1] else everything(rules)
