@@ -6,15 +6,16 @@ from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.communities import Community, placed_in
-from app.api.context import Conn, Who, at_desk_of, unconcerned_by_watch
+from app.api.context import Conn, Who, at_desk_of, unconcerned_by_watch, visible
 from app.api.need import Lens, look
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.watches import Stored, WatchRow, row_of
 from app.db import tables
 from app.db.audit import before_reading
-from app.db.child_records import own_id, own_ids, records_of
+from app.db.child_records import own_id, records_of
 from app.db.need import open_on
+from app.db.walls import open_door, reaching
 from app.domain.child_file import file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
@@ -39,6 +40,12 @@ class DueVisit(WatchRow):
     )
 
 
+class Owed(Stored):
+    """With the one id of its child."""
+
+    own: str
+
+
 @router.get("/visits", operation_id="due_visits")
 async def due_visits(
     conn: Conn, who: Who, warned: bool = False, community: Community = None, cursor: Cursor = None, limit: Limit = 20
@@ -47,21 +54,23 @@ async def due_visits(
     waits to be verified, or of one community. On record before it leaves."""
     watch = tables.watches.c
     stored = [name for name in WatchRow.model_fields if name in watch]
-    query = select(*(watch[name] for name in stored), watch.progress)
+    own = func.shouhu_own_child(watch.child_id).label("own")
+    query = select(*(watch[name] for name in stored), watch.progress, own)
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     query = query.where(func.jsonb_array_length(watch.progress["warnings"]) > 0) if warned else query
     query = query.where(await placed_in(conn, who, watch.community, community))
-    page = await page_of(conn, who, query, Stored, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
-    children = [row.child_id for row in page.items]
-    if not children:
+    page = await page_of(conn, who, query, Owed, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
+    if not page.items:
         return Page(items=[], next=None)
+    children = [row.child_id for row in page.items]
     await before_reading(conn, who, "due_visits", None, [field.value for field in SHOWN], children=children)
-    own = await own_ids(conn, children)
-    known = {record.child_id: record for record in await records_of(conn, [*dict.fromkeys(own.values())], true())}
-    full = await open_on(conn, who, [file_id(child) for child in own.values()])
+    full = await open_on(conn, who, [file_id(row.own) for row in page.items])
+    # The wall has said which children; with each question about them it would look for all of the desk's once more.
+    await open_door(conn)
+    known = {one.child_id: one for one in await records_of(conn, [*{row.own for row in page.items}], visible(who))}
+    await reaching(conn)
     return Page(
-        items=[_named(row, known[own[row.child_id]], Lens(file_id(own[row.child_id]) in full)) for row in page.items],
-        next=page.next,
+        items=[_named(row, known[row.own], Lens(file_id(row.own) in full)) for row in page.items], next=page.next
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.past import Assessed, assessed_of
 from app.db.streams import kind_of
-from app.db.vault import opened, with_notes
+from app.db.vault import Keys, opened, vault_of, with_notes
 from app.domain.child_file import PREFIX, ChildFile
 from app.domain.child_history import KINDS, Happening
 from app.domain.child_record import CaseSeen, ChildRecord, Later, Seen, renamed, together
@@ -38,13 +38,6 @@ NOT_YET = datetime.max.replace(tzinfo=UTC)
 async def own_id(conn: AsyncConnection, child_id: str) -> str:
     """The child under its one id: that of the watch, where a visit of that watch reported it, and that of the file it was joined to."""
     return (await conn.execute(select(func.shouhu_own_child(child_id)))).scalar_one()
-
-
-async def own_ids(conn: AsyncConnection, child_ids: Collection[str]) -> dict[str, str]:
-    """The same of several, in one question."""
-    asked = func.unnest(cast(list(child_ids), ARRAY(String))).column_valued("asked")
-    rows = await conn.execute(select(asked, func.shouhu_own_child(asked)))
-    return {row[0]: row[1] for row in rows}
 
 
 def each_once() -> ColumnElement[bool]:
@@ -72,13 +65,16 @@ async def division_of(conn: AsyncConnection, child_id: str) -> str:
 
 async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
     """In the order of the ids; those that there are not are left out, and so are the cases that are not `seen`."""
-    joined = await _joined(conn, child_ids)
-    further = [other for others in joined.values() for other in others]
-    single = {one.child_id: one for one in await _singly(conn, [*child_ids, *further], seen)}
+    rows, joined = await _stored(conn, child_ids), defaultdict[str, list[str]](list)
+    for child in sorted(rows):
+        if (kept := rows[child]["merged_into"]) in rows:
+            joined[kept].append(child)
+    single = await _singly(conn, rows, seen)
     return [
-        together(single[child], tuple(single[other] for other in joined[child] if other in single))
-        for child in child_ids if child in single
-    ]  # fmt: skip
+        together(single[child], tuple(single[other] for other in joined[child]))
+        for child in child_ids
+        if child in single
+    ]
 
 
 async def stamps_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> dict[str, str]:
@@ -115,34 +111,54 @@ async def _joined(conn: AsyncConnection, child_ids: Collection[str]) -> defaultd
     return joined
 
 
-async def _singly(conn: AsyncConnection, ids: list[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
-    """Each file by itself."""
-    reported = await _by_id(conn, ids)
-    files = await _folds(conn, tables.child_files, "child_id", ids)
-    watches = await _folds(conn, tables.watches, "child_id", ids)
-    contents = await _contents(conn, [*(f"{PREFIX}{child}" for child in files), *map(watch_id, watches)])
-    visits = await _visits(conn, [watch_id(child) for child in watches])
-    cases = await _cases(conn, reported, seen)
-    later = await _later(conn, reported, cases)
-    return [
-        ChildRecord(
-            child_id=child, division=_division(row, file := _file(files, child)), reported_at=row["filed_at"],
+async def _stored(conn: AsyncConnection, ids: Collection[str]) -> dict[str, Rows]:
+    """These children and those whose files were joined to theirs, as they are stored, with their report and their folds."""
+    child, report, file, watch = tables.children, tables.reports, tables.child_files.c, tables.watches.c
+    asked = select(func.unnest(cast(list(ids), ARRAY(String))))
+    joined = select(file.child_id).where(one_of(file.merged_into, ids))
+    of_file = [
+        select(part).where(file.child_id == child.c.id).scalar_subquery().label(name)
+        for name, part in (("file", cast(file.progress, Text)), ("merged_into", file.merged_into))
+    ]
+    watched = select(cast(watch.progress, Text)).where(watch.child_id == child.c.id).scalar_subquery().label("watch")
+    query = select(child, report.c.family, report.c.facts, report.c.reporter, *of_file, watched)
+    query = query.outerjoin(report, report.c.case_id == child.c.case_id)
+    query = query.where(child.c.id == any_(func.array(asked.union_all(joined).scalar_subquery())))
+    return {row["id"]: {**row} for row in (await conn.execute(query)).mappings()}
+
+
+async def _singly(conn: AsyncConnection, rows: Mapping[str, Rows], seen: ColumnElement[bool]) -> dict[str, ChildRecord]:
+    """Each file by itself; the keys of all that is sealed are asked for once."""
+    cases = await _cases(conn, rows, seen)
+    watched = [watch_id(child) for child, row in rows.items() if row["watch"]]
+    filed = [f"{PREFIX}{child}" for child in rows]
+    named = {case.case_id for some in cases.values() for _, case in some} | {
+        row["case_id"] for row in rows.values() if row["case_id"]
+    }
+    keys = await vault_of(conn).keys(conn, [*named, *filed, *watched])
+    reported = await _reported_by(conn, rows, keys)
+    contents = await _contents(conn, [*filed, *watched], keys)
+    visits = await _visits(conn, watched, keys=keys)
+    later = await _later(conn, reported, cases, keys)
+    return {
+        child: ChildRecord(
+            child_id=child, division=file.division if (file := _file(rows[child])) else row["division"], reported_at=row["filed_at"],
             case_id=row["case_id"], reported=_reported(row, first := registered(contents[f"{PREFIX}{child}"])), file=file,
             registered_by=_registrar(file), contents=contents[f"{PREFIX}{child}"], facts=_facts(row, first), later=later[child],
             cases=tuple(cases[child]),
-            watch=(watch := _watch(watches, child)), entrusted=_entrusted(contents[watch_id(child)], watch),
+            watch=(watch := _watch(rows[child])), entrusted=_entrusted(contents[watch_id(child)], watch),
             visits=tuple(_visited_by(seen, contents[watch_id(child)]) for seen in visits[watch_id(child)]),
         )
-        for child in ids if (row := reported.get(child))
-    ]  # fmt: skip
+        for child, row in reported.items()
+    }  # fmt: skip
 
 
-def _file(files: Rows, child: str) -> ChildFile | None:
-    return ChildFile.model_validate_json(files[child]) if child in files else None
+def _file(row: Rows) -> ChildFile | None:
+    return ChildFile.model_validate_json(row["file"]) if row["file"] else None
 
 
-def _watch(watches: Rows, child: str) -> Watch | None:
-    return Watch.model_validate_json(watches[child]) if child in watches else None
+def _watch(row: Rows) -> Watch | None:
+    return Watch.model_validate_json(row["watch"]) if row["watch"] else None
 
 
 def _entrusted(contents: Mapping[int, Any], watch: Watch | None) -> dict[str, Any]:
@@ -154,10 +170,6 @@ def _visited_by(seen: Seen, contents: Mapping[int, Any]) -> Seen:
     """With who visited, where whoever recorded it says that it was somebody else."""
     said = contents.get(seen.version, {}).get("visitor")
     return seen.model_copy(update={"visitor": str(said), "is_said": True}) if said else seen
-
-
-def _division(row: Rows, file: ChildFile | None) -> str:
-    return file.division if file else row["division"]
 
 
 def registered(contents: Mapping[int, Any]) -> Rows:
@@ -180,13 +192,13 @@ def _facts(row: Rows, first: Rows) -> ReportFacts | None:
 
 
 async def _later(
-    conn: AsyncConnection, reported: Mapping[str, Rows], cases: Mapping[str, list[tuple[int, CaseSeen]]]
+    conn: AsyncConnection, reported: Mapping[str, Rows], cases: Mapping[str, list[tuple[int, CaseSeen]]], keys: Keys
 ) -> dict[str, tuple[Later, ...]]:
     """What assessments, further reports and judgments have said of each child, the oldest first."""
     further = {child: _further(child, row, cases[child]) for child, row in reported.items()}
     names = {case.case_id for some in further.values() for case, _ in some}
-    reports = await _reports(conn, names)
-    assessed = await assessed_of(conn, names | {row["case_id"] for row in reported.values() if row["case_id"]})
+    reports = await _reports(conn, names, keys)
+    assessed = await assessed_of(conn, names | {row["case_id"] for row in reported.values() if row["case_id"]}, keys)
     return {
         child: _said(child, row, cases[child], further[child], reports, assessed) for child, row in reported.items()
     }
@@ -218,13 +230,13 @@ def _said(
     return tuple(sorted(said, key=itemgetter(0)))
 
 
-async def _reports(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, ReportFacts]:
+async def _reports(conn: AsyncConnection, case_ids: Collection[str], keys: Keys) -> dict[str, ReportFacts]:
     """The facts of these reports, as they were filed."""
     if not case_ids:
         return {}
     report = tables.reports
     rows = await conn.execute(select(report.c.case_id, report.c.facts).where(one_of(report.c.case_id, case_ids)))
-    found = await opened(conn, rows.mappings(), report)
+    found = await opened(conn, rows.mappings(), report, keys=keys)
     return {row["case_id"]: ReportFacts.model_validate(row["facts"]) for row in found if row["facts"]}
 
 
@@ -249,12 +261,14 @@ def one_of(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[b
     return column == any_(cast(list(values), ARRAY(String)))
 
 
-async def _by_id(conn: AsyncConnection, ids: list[str]) -> dict[str, Rows]:
-    child, report = tables.children, tables.reports
-    query = select(child, report.c.family, report.c.facts, report.c.reporter)
-    query = query.outerjoin(report, report.c.case_id == child.c.case_id).where(one_of(child.c.id, ids))
-    rows = await opened(conn, (await conn.execute(query)).mappings(), child, report)
-    return {row["id"]: unreported(row) for row in rows}
+async def _reported_by(conn: AsyncConnection, rows: Mapping[str, Rows], keys: Keys) -> dict[str, Rows]:
+    """The same in clear, without the folds, as they were reported."""
+    stored = [
+        {name: value for name, value in row.items() if name not in ("file", "watch", "merged_into")}
+        for row in rows.values()
+    ]
+    found = await opened(conn, stored, tables.children, tables.reports, keys=keys)
+    return {row["id"]: unreported(row) for row in found}
 
 
 def unreported(row: Rows) -> Rows:
@@ -266,15 +280,12 @@ def unreported(row: Rows) -> Rows:
     return {**said["children"][0], "family": said["family"]}
 
 
-async def _folds(conn: AsyncConnection, table: Any, key: str, ids: list[str]) -> dict[str, Any]:
-    query = select(table.c[key], cast(table.c.progress, Text)).where(one_of(table.c[key], ids))
-    return {row[0]: row[1] for row in await conn.execute(query)}
-
-
-async def _contents(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, dict[int, Any]]:
+async def _contents(
+    conn: AsyncConnection, streams: list[str], keys: Keys | None = None
+) -> defaultdict[str, dict[int, Any]]:
     table, found = tables.contents.c, defaultdict[str, dict[int, Any]](dict)
     query = select(table.stream_id, table.version, table.body).where(one_of(table.stream_id, streams))
-    for row in await opened(conn, (await conn.execute(query)).mappings(), tables.contents):
+    for row in await opened(conn, (await conn.execute(query)).mappings(), tables.contents, keys=keys):
         found[row["stream_id"]][row["version"]] = row["body"] or {}
     return found
 
@@ -304,7 +315,9 @@ async def booked_visits(conn: AsyncConnection, child_id: str, day: date) -> list
     return [one for one in seen if one.is_said]
 
 
-async def _visits(conn: AsyncConnection, streams: list[str], day: date | None = None) -> defaultdict[str, list[Seen]]:
+async def _visits(
+    conn: AsyncConnection, streams: list[str], day: date | None = None, keys: Keys | None = None
+) -> defaultdict[str, list[Seen]]:
     """By watch; where a day is given, those that are said to have been made on it."""
     ledger, note, person = tables.events.c, tables.notes.c, tables.people.c
     body = cast(ledger.body, Text).label("body")
@@ -317,7 +330,7 @@ async def _visits(conn: AsyncConnection, streams: list[str], day: date | None = 
     if day:
         query = query.where(ledger.body["visited_on"].astext == day.isoformat())
     found = defaultdict[str, list[Seen]](list)
-    for row in await with_notes(conn, query.order_by(ledger.stream_id, ledger.version)):
+    for row in await with_notes(conn, query.order_by(ledger.stream_id, ledger.version), keys):
         event = VisitRecorded.model_validate_json(row["body"])
         seen = Seen(version=row["version"], event=event, note=row["note"] or "", visitor=row["visitor"] or "")
         found[row["stream_id"]].append(seen)

@@ -397,6 +397,9 @@ async def opened_one(
     return (await opened(conn, [row], *of, keys=keys))[0] if row is not None else None
 
 
-async def with_notes(conn: AsyncConnection, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:
+async def with_notes(
+    conn: AsyncConnection, query: Select[*tuple[Any, ...]], keys: Keys | None = None
+) -> list[dict[str, Any]]:
     """Rows of events with the note of each, which the query calls `note`."""
-    return await opened(conn, (await conn.execute(query)).mappings(), metadata.tables["notes"], names={"note": "body"})
+    rows = (await conn.execute(query)).mappings()
+    return await opened(conn, rows, metadata.tables["notes"], names={"note": "body"}, keys=keys)
