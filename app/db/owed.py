@@ -67,8 +67,9 @@ async def filled(
 ) -> None:
     """Whoever enters somebody in a post that stood empty ends what was owed for it."""
     for expected in register.expects:
-        if expected.time and (post := post_of(expected, entry)):
-            name = owed_id(Matter.VACANCY, f"{register.code}:{expected.code}", post)
+        posts = {post.id: post for post in await entries.posts_of(conn, register, expected)} if expected.time else {}
+        if post := post_of(expected, entry, posts):
+            name = owed_id(Matter.VACANCY, f"{register.code}:{expected.code}", post.id)
             await settle(conn, ledger, name, Settled.FILLED, by, now)
 
 

@@ -302,11 +302,17 @@ class Post(Value):
     since: datetime | None = None
 
 
-def post_of(expected: Expected, entry: Entry) -> str | None:
-    """The street, desk or entry of another register for which this entry stands, if it is one that is expected there."""
+def post_of(expected: Expected, entry: Entry, posts: Mapping[str, Post]) -> Post | None:
+    """Of the posts by their ids, the street, desk or entry of another register for which this entry stands. It does for that of its own
+    desk alone, and of another register's for that of its own street: nobody else has filled a post that is theirs."""
     if not _has(entry.fields, expected.having):
         return None
-    return {DIVISION: entry.division, DESK: entry.desk}.get(expected.each) or entry.fields.get(expected.through, "")
+    ids = {DIVISION: entry.division, DESK: entry.desk}
+    post = posts.get(ids.get(expected.each) or entry.fields.get(expected.through, ""))
+    if post is None:
+        return None
+    own = entry.desk == post.desk if expected.each in ids else entry.desk.partition("-")[2] == post.division
+    return post if own else None
 
 
 class Vacancy(Value):
@@ -321,14 +327,15 @@ def vacancies(expected: Expected, posts: Sequence[Post], entries: Iterable[Entry
     """The posts without an entry that holds; `entries` are the newest lines of the register, ended ones too."""
     held: set[str] = set()
     left: dict[str, datetime] = {}
+    by_id = {post.id: post for post in posts}
     for entry in entries:
-        post = post_of(expected, entry)
+        post = post_of(expected, entry, by_id)
         if post is None:
             continue
         if entry.is_open:
-            held.add(post)
+            held.add(post.id)
         else:
-            left[post] = max(entry.at, left.get(post, entry.at))
+            left[post.id] = max(entry.at, left.get(post.id, entry.at))
     return tuple(
         Vacancy(post=post, expected=expected, since=left.get(post.id, post.since))
         for post in posts if post.id not in held

@@ -126,6 +126,11 @@ def test_each_street_has_a_supervisor_and_each_community_a_director_or_the_post_
     villages = [Post(id="entry-c1", desk="STREET-110106007", division="110106007", since=NOW)]
     assert vacancies(communities, villages, [enter("staff", DIRECTOR)]) == ()
     assert [v.since for v in vacancies(communities, villages, [entry])] == [NOW]
+    mine = enter("staff", DIRECTOR, "COMM-110106007")
+    assert vacancies(communities, villages, [mine]) == ()
+    others = [one.model_copy(update={"desk": desk}) for one in (entry, mine) for desk in ("SW", "COMM-110106008")]
+    assert len(vacancies(streets, posts, others)) == 2, "nobody but the street itself has filled its post"
+    assert len(vacancies(communities, villages, others)) == 1, "nor that of a community of another"
 
 
 @settings(deadline=None)
