@@ -1,12 +1,17 @@
 """The scorecard equals that of an independent walk over the raw events, street by street and agency by agency, as of any day."""
 
 import contextlib
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from itertools import combinations
+from statistics import median
 
 import pytest
 from sqlalchemy import delete, func, insert, select, true
 
 from app.db import tables
+from app.db.circulars import STREETS, facts_of, span
 from app.db.ledger import Ledger
 from app.db.scorecard import EVERY, OF_AGENCY, scorecard
 from app.district import DIVISIONS
@@ -16,7 +21,7 @@ from app.domain.handover import OfferWatch, TakeWatch
 from app.domain.referral_commands import AcceptReferral, ReturnReferral
 from app.domain.refusals import Refused
 from app.domain.rounds import Asked, CloseRound, OpenRound, ReturnRound, round_id
-from app.domain.terms import Agency, Grade, Stage
+from app.domain.terms import Agency, Grade, Rung, Stage
 from app.domain.watch import EndReason, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, RaiseDueVisit, RecordVisit, ResumeWatch, SuspendWatch
 from app.domain.working_time import BEIJING, day_of
@@ -146,12 +151,12 @@ async def shown_and_raw(api, since, until):
     return shown, await raw_of(api, since, until)
 
 
-async def raw_of(api, since, until):
+async def raw_of(api, since, until, hidden_from=MARKS, without=()):
     event = tables.events.c
     query = select(event.stream_id, event.kind, event.at, event.body).order_by(event.stream_id, event.version)
     async with api.service.engine.connect() as conn:
-        rows = (await conn.execute(query)).all()
-    return Raw(rows, since, until, MARKS).cards
+        rows = (await conn.execute(query.where(event.stream_id.not_in(without)))).all()
+    return Raw(rows, since, until, hidden_from).cards
 
 
 def agree(shown, wanted):
@@ -338,3 +343,52 @@ async def test_a_street_counts_what_its_own_committee_visits_and_whom_nobody_vis
             for person in (f"street-{street}.head.1", f"comm-{street}.head.1"):
                 assert await told(person, days) == {street: whole[street]}, (person, days)
         agree(*(await shown_and_raw(api, base, base + timedelta(days=days))))
+
+
+class OfAll(Ledger):
+    """By rules under which no number is too small to be shown."""
+
+    async def current(self, conn, now):
+        rules = await super().current(conn, now)
+        return replace(rules, file=rules.file.model_copy(update={"smallest_shown": 1}))
+
+
+def line_of(card):
+    """A street's line of the first table, from the raw events alone."""
+    kept, n, hours = sum(card["kept"].values(), Counter()), card["n"], card["hours"]
+    shares = [f"{kept[f'{of}_on_time']}/{kept[f'{of}_due']}" for of in ("accept", "finish")]
+    return [
+        *(str(n[name]) for name in COUNTS[:3]), f"{median(hours):.1f}" if hours else "—", *(str(n[name]) for name in COUNTS[3:]),
+        *shares, *(str(card["rungs"][rung.value]) for rung in (Rung.SUPERVISION, Rung.PROCURATORATE)),
+    ]  # fmt: skip
+
+
+@pytest.mark.requirement("R136")
+async def test_each_column_of_the_circular_is_that_of_the_raw_events(api, lives, twins, silences, led):
+    """And no two of them are the same, or one could stand in the other's place."""
+    case, watch, ledger = tables.cases.c, tables.watches.c, OfAll(load, PACK.version, clock=api.service.ledger.clock)
+    of_sealed = select(case.id).where(func.jsonb_array_length(case.progress["sealed_for"]) > 0)
+    of_watch = select(watch.id).where(watch.case_id.in_(of_sealed))
+    silent, at = (await api.report(children=[{"residence_division": OLD}]))["case_id"], ledger.clock()
+    async with api.service.engine.begin() as conn:
+        fired = set()
+        while Rung.SUPERVISION not in fired:
+            at += timedelta(days=1)
+            events = (await ledger.record(conn, silent, RaiseDue(by=ENGINE), now=at)).events
+            fired |= {event.rung for event in events if event.kind == "rung_fired"}
+        assert Rung.PROCURATORATE not in fired
+    names = {one.code: one.name for one in DIVISIONS}
+    columns = [[] for _ in STREETS[1:]]
+    begun = lives[0] - timedelta(days=200)
+    for month in sorted({day_of(begun + timedelta(days=n)).replace(day=1) for n in range(0, 300, 25)}):
+        async with api.service.engine.connect() as conn:
+            *streets, _whole = (await facts_of(conn, ledger, month))["tables"][0]["rows"]
+            sealed = (await conn.execute(of_sealed.union(of_watch))).scalars().all()
+        raw = await raw_of(api, *span(month), set(), sealed)
+        lines = {names[code]: line_of(card) for code, card in raw.items()}
+        assert {name: cells for name, *cells in streets if name in lines} == lines, month
+        for cells in lines.values():
+            for column, cell in zip(columns, cells, strict=True):
+                column.append(cell)
+    found = dict(zip(STREETS[1:], map(tuple, columns), strict=True))
+    assert not [(one, other) for one, other in combinations(found, 2) if found[one] == found[other]]

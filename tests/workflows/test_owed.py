@@ -3,6 +3,7 @@
 import asyncio
 import os
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from app.domain.registers import EndOfEntry, ended, written
 from app.domain.terms import Rung
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
+from app.domain.working_time import BEIJING
 from app.schedules import check_id, keep_checks
 from tests.actors import at_desk
 from tests.world import PATIENCE, World
@@ -51,6 +53,19 @@ async def looked(world, what, until):
             if until(rows):
                 return rows
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.requirement("R056", "R135")
+async def test_posts_and_doubles_are_looked_for_every_day_and_books_on_the_first_of_a_month(world):
+    hours, days = {"posts": 6, "books": 5, "duplicates": 4}, {}
+    for what, hour in hours.items():
+        handle = world.env.client.get_schedule_handle(check_id(world.settings.task_queue, what))
+        times = [at.astimezone(BEIJING) for at in (await handle.describe()).info.next_action_times]
+        assert {(at.hour, at.minute) for at in times} == {(hour, 0)}, what
+        days[what] = [at.date() for at in times]
+    assert {day.day for day in days.pop("books")} == {1}
+    for what, found in days.items():
+        assert [day - found[0] for day in found] == [timedelta(days=n) for n in range(len(found))], what
 
 
 async def events(world, stream):
