@@ -6,16 +6,18 @@ Likewise the one watch over a child when its street changes and when a case of i
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import DateTime, and_, cast, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.child_records import division_of
+from app.db.vault import opened
 from app.domain.access import ENGINE
 from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.belonging import Belong, MoveChanges
+from app.domain.carrying import CarryOver
 from app.domain.child_file import PREFIX, ChildFile, file_id
 from app.domain.child_terms import FileField
 from app.domain.commands import Command
@@ -70,8 +72,42 @@ async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, n
     watches = by_strictness(watches)
     for less in watches[1:]:
         await ledger.record(conn, less.watch_id, SuspendWatch(by=ENGINE, instead=watches[0].watch_id), now=now)
+        await _carry(ledger, conn, less, watches[0].watch_id, now)
     if joined and joined.grades_aside and not (file and file.waiting_for(FileField.REGISTRATION)):
         await _watch_by(ledger, conn, kept, joined.division, joined.grades_aside, now)
+
+
+async def _carry(ledger: "Ledger", conn: AsyncConnection, rests: Watch, to: str, now: datetime) -> None:
+    """What is open in a watch that rests goes on in that one; of two arrangements the one that was entered last, as within one watch."""
+    entered = await _arranged_at(conn, rests)
+    here = await _arranged_at(conn, await watch_of(conn, child_of(to)))
+    counts = rests.arrangement if entered and (here is None or entered > here) else None
+    carry = CarryOver(
+        by=ENGINE, of=rests.watch_id, warnings=rests.warnings, arrangement=counts, arranged_in=rests.arranged_in,
+        arranged_at=entered, content=await _entrusted(conn, rests) if counts else {},
+    )  # fmt: skip
+    await ledger.record(conn, to, carry, now=now)
+
+
+async def _arranged_at(conn: AsyncConnection, watch: Watch | None) -> datetime | None:
+    """When what is arranged in it was entered, there or where it was carried from."""
+    event = tables.events.c
+    if watch is None or watch.arrangement is None:
+        return None
+    at = func.coalesce(cast(event.body["arranged_at"].astext, DateTime(timezone=True)), event.at)
+    one = and_(event.stream_id == watch.watch_id, event.version == watch.arrangement.number)
+    found: datetime = (await conn.execute(select(at).where(one))).scalar_one()
+    return found
+
+
+async def _entrusted(conn: AsyncConnection, watch: Watch) -> dict[str, Any]:
+    """What was entered of the delegate."""
+    content = tables.contents
+    if watch.arrangement is None:
+        return {}
+    one = and_(content.c.stream_id == watch.watch_id, content.c.version == watch.arrangement.number)
+    rows = (await conn.execute(select(content).where(one))).mappings()
+    return next((row["body"] or {} for row in await opened(conn, rows, content)), {})
 
 
 async def registered(ledger: "Ledger", conn: AsyncConnection, file: ChildFile, grade: Grade, now: datetime) -> None:

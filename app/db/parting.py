@@ -12,6 +12,7 @@ from app.db.child_records import division_of
 from app.db.joining import about_of, belong, file_of, watch_of, watched_as, where_from
 from app.domain.access import ENGINE
 from app.domain.agreement import NOT_WATCHED_AFTER
+from app.domain.carrying import LeaveCarried
 from app.domain.child_file import ChildFile, file_id
 from app.domain.child_record import CaseSeen
 from app.domain.child_terms import FileField
@@ -39,11 +40,22 @@ async def part(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, n
         of_kept += [given for given in await _given(conn, one, joined) if given.at >= at]
         of_kept += _aside(joined, max(at, registered.at) if registered else at)
     await belong(ledger, conn, other, None, now)
+    await _left(ledger, conn, (kept, *left), (other,), now)
+    await _left(ledger, conn, (other,), (kept, *left), now)
     await _resumed(ledger, conn, (kept, *left), now)
     await _resumed(ledger, conn, (other,), now)
     for child, own, others in ((kept, of_kept, brought), (other, of_other, of_kept)):
         one = await watched_as(conn, child)
         await _by_own(ledger, conn, one, own_watch(await _past(conn, one), own, others, since), now)
+
+
+async def _left(
+    ledger: "Ledger", conn: AsyncConnection, family: Sequence[str], others: Sequence[str], now: datetime
+) -> None:
+    """What was open in the watches of the others, and came into one of these with them, is theirs again."""
+    of = tuple(map(watch_id, others))
+    for watch in [watch for one in family if (watch := await watch_of(conn, one))]:
+        await ledger.record(conn, watch.watch_id, LeaveCarried(by=ENGINE, of=of), now=now)
 
 
 async def _resumed(ledger: "Ledger", conn: AsyncConnection, family: Sequence[str], now: datetime) -> None:

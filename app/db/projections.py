@@ -13,6 +13,7 @@ from app.db.people import marks_in
 from app.domain import events as e
 from app.domain.access import ENGINE, STAFF
 from app.domain.belonging import ChangeMoved
+from app.domain.carrying import WarningCarried
 from app.domain.child_file import ChangeRungFired, ChildFile, file_id
 from app.domain.clock import Clock
 from app.domain.handover import WatchTaken
@@ -297,6 +298,8 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
             return event.recipients
         case e.TaskMoved(holder=holder):
             return (f"person:{holder}",)
+        case WarningCarried():
+            return (f"desk:{after.desk}",)
         case (WatchTaken(by=ENGINE.person_id) | ChangeMoved()) as given:
             return (f"desk:{given.desk}",)
         case WatchBegan(desk=desk, division=division) if desk != desk_of(Agency.COMM, division):

@@ -81,6 +81,12 @@ TITLES: dict[str, tuple[str, str]] = {
     "watch_placed": ("监测按社区（村）归类", "the watch is listed under a community"),
     "watch_offered": ("迁居后移交监测，待接收", "the watch is offered where the child has moved to"),
     "watch_taken": ("接收监测", "the watch was taken over"),
+    "warning_carried": ("档案合并，另一监测的待核实预警转入", "a warning came along from the watch of a joined file"),
+    "care_carried": ("档案合并，另一监测的委托照护转入", "an arrangement came along from the watch of a joined file"),
+    "carried_left": (
+        "档案拆分，转入的预警或委托照护转回",
+        "what came along from a joined file went back as it was parted",
+    ),
     "watch_suspended": ("合并后由另一监测继续", "the watch goes on under the joined file"),
     "watch_resumed": ("拆分后恢复监测", "the watch resumed once the files were parted"),
     "watch_parted": ("拆分后按本人情况监测", "watched by what is its own since the files were parted"),

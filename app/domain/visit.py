@@ -103,6 +103,8 @@ class Warned(Frozen):
     rule: str
     opened_at: datetime
     clock: Clock
+    of: str | None = None
+    """The watch in which it was opened, where that rests since two files were joined."""
 
 
 class Missed(Frozen):

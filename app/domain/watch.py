@@ -8,6 +8,7 @@ from zlib import crc32
 from pydantic import Field, TypeAdapter
 
 from app.domain.arrangement import Arrangement, CareArranged, ContactRecorded, ParentsReturned
+from app.domain.carrying import CareCarried, CarriedLeft, WarningCarried
 from app.domain.clock import Clock
 from app.domain.handover import Handover, WatchOffered, WatchPlaced, WatchTaken
 from app.domain.policy import Frozen
@@ -129,7 +130,8 @@ class WatchUndone(WatchFact):
 WatchEvent = Annotated[
     WatchBegan | VisitRecorded | VisitAttempted | VisitRecomputed | VisitRungFired | WatchEnded | WarningOpened
     | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned
-    | WatchSuspended | WatchResumed | WatchParted | WatchUndone | WatchOffered | WatchTaken | WatchPlaced,
+    | WatchSuspended | WatchResumed | WatchParted | WatchUndone | WatchOffered | WatchTaken | WatchPlaced
+    | WarningCarried | CareCarried | CarriedLeft,
     Field(discriminator="kind"),
 ]  # fmt: skip
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
@@ -164,6 +166,10 @@ class Watch(Frozen):
     """The watch that goes on instead, since two files were joined."""
     warnings: tuple[Warned, ...] = ()
     arrangement: Arrangement | None = None
+    arranged_in: str | None = None
+    """The watch in which that was entered, where it rests since two files were joined."""
+    own_arrangement: Arrangement | None = None
+    """What was arranged in this very watch before, where that counts in its place."""
     handover: Handover | None = None
 
     @property
@@ -267,13 +273,23 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"warnings": tuple(warning for warning in watch.warnings if warning.number != number)}
         case CareArranged():
             given = event.model_dump(include={"relation", "leaves_on", "returns_on", "told_school"})
-            return {
-                "arrangement": Arrangement(number=watch.version + 1, contact=event.contact, back=event.back, **given)
-            }
+            arranged = Arrangement(number=watch.version + 1, contact=event.contact, back=event.back, **given)
+            return {"arrangement": arranged, "arranged_in": None, "own_arrangement": None}
         case ContactRecorded(contact=contact):
             return {"arrangement": _contacted(watch, contact)}
         case ParentsReturned():
-            return {"arrangement": None}
+            return {"arrangement": None, "arranged_in": None, "own_arrangement": None}
+        case WarningCarried(rule=rule, opened_at=opened_at, clock=clock, of=of):
+            came = Warned(number=watch.version + 1, rule=rule, opened_at=opened_at, clock=clock, of=of)
+            return {"warnings": (*watch.warnings, came)}
+        case CareCarried(arrangement=arrangement, of=of):
+            own = watch.own_arrangement if watch.arranged_in else watch.arrangement
+            counts = arrangement.model_copy(update={"number": watch.version + 1})
+            return {"arrangement": counts, "arranged_in": of, "own_arrangement": own}
+        case CarriedLeft(of=of, own=own):
+            back = {"arrangement": own, "arranged_in": None, "own_arrangement": None}
+            warnings = tuple(warning for warning in watch.warnings if warning.of not in of)
+            return {"warnings": warnings, **(back if watch.arranged_in in of else {})}
         case WatchOffered(division=division, desk=desk, clock=clock):
             return {"handover": Handover(division=division, desk=desk, clock=clock)}
         case WatchTaken(division=division, desk=desk):

@@ -13,6 +13,7 @@ from app.domain.arrangement import (
     contact_clock,
     decide_arrangement,
 )
+from app.domain.carrying import CarryOver, LeaveCarried, carried, left
 from app.domain.clock import Clock, RungPlan
 from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.determination import Category
@@ -166,11 +167,15 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
         return (_by_own(watch, command, policy, now, head),)
     if isinstance(command, PlaceWatch):  # also while it rests: it may begin again
         return (WatchPlaced(**head, community=command.community),) if command.community != watch.community else ()
+    if isinstance(command, LeaveCarried):  # likewise
+        return left(watch.warnings, watch.arranged_in, watch.own_arrangement, command, policy, now, head)
     if not watch.is_open:
         raise Refused(RefusalCode.CASE_CLOSED)
     match command:
         case SuspendWatch(instead=instead):
             return (WatchSuspended(**head, instead=instead),)
+        case CarryOver():
+            return tuple(carried(watch.warnings, command, head))
         case RecordVisit():
             return _visited(watch, command, policy, now, head)
         case RaiseWarning():

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from app.db import tables
 from app.db.joining import watched_as
+from app.db.refold import look
 from app.domain.access import ENGINE
 from app.domain.belonging import Belong
 from app.domain.child_file import file_id
@@ -226,3 +227,41 @@ async def test_who_a_case_of_the_same_child_is_about_has_a_list_of_visits_withou
     for path in (f"{watch_id(mine)}/visits", f"{watch_id(coming)}/take"):
         body = {"finding": "well"} if path.endswith("visits") else {}
         is_problem(await api.post(COMMITTEE, f"/v1/watches/{path}", body), 404, "case_not_found")
+
+
+@pytest.mark.requirement("R033", "R055")
+async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_back_once_they_are_parted(api, twice):
+    """An urgent warning that nobody had verified and the parents' weekly word were asked of nobody any more."""
+    strict, loose = twice
+    path = f"/v1/watches/{watch_id(loose)}"
+    found = {"finding": "needs_help", "form": {"guardianship": "nobody"}, "another": True}
+    assert (await api.post(COMMITTEE, f"{path}/visits", found)).status_code == 200
+    care = {"relation": "grandparent", "is_adult": True, "is_able": True, "leaves_on": "2026-02-20"}
+    given = care | {"delegate": {"name": "单祖母（化名）", "phone": "13700001111"}}
+    assert (await api.post(COMMITTEE, f"{path}/arrangement", given)).status_code == 200
+    before, rests = await watch_of(api, strict), await watch_of(api, loose)
+    await decided_by_two(api, loose, strict)
+    after = await watch_of(api, strict)
+    (warning,) = after.warnings
+    assert (warning.rule, warning.clock, warning.of) == ("a-nobody", rests.warnings[0].clock, watch_id(loose))
+    assert after.arrangement == rests.arrangement.model_copy(update={"number": after.arrangement.number})
+    rows = {
+        row["child_id"]: row for row in (await api.get(COMMITTEE, "/v1/visits?warned=true&limit=200")).json()["items"]
+    }
+    assert [one["rule"] for one in rows[strict]["warnings"]] == ["a-nobody"]
+    (row,) = of(await book(api, STREET, "guardianship"), strict)
+    assert row["delegate_name"] == "单*"
+    told = (await api.get(COMMITTEE, "/v1/notices")).json()["items"]
+    assert "warning_carried" in {one["kind"] for one in told}
+    async with api.service.engine.connect() as conn:
+        assert await look(conn, [watch_id(strict), watch_id(loose)]) == []
+    await decided_by_two(api, strict, loose, "apart")
+    parted = await watch_of(api, strict)
+    assert parted == before.model_copy(update={"version": parted.version}), (
+        "the other's delegate and warning are not its own"
+    )
+    assert (await watch_of(api, loose)).warnings == rests.warnings
+    await decided_by_two(api, strict, loose)
+    (warning,) = (await watch_of(api, strict)).warnings
+    verified = f"/v1/watches/{watch_id(strict)}/warnings/{warning.number}/verify"
+    assert (await api.post(COMMITTEE, verified, {"outcome": "no_risk"})).status_code == 200

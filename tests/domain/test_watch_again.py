@@ -7,10 +7,12 @@ import pytest
 from app.domain import watch as w
 from app.domain import watch_work as work
 from app.domain.access import ENGINE
+from app.domain.carrying import CarryOver, LeaveCarried
 from app.domain.handover import OfferWatch
 from app.domain.terms import Grade, Rung
 from app.domain.working_time import day_of
 from tests.actors import at_desk
+from tests.domain.in_memory import MORNING
 from tests.domain.test_visit import COMM, Watched
 
 
@@ -124,3 +126,60 @@ def test_an_event_of_the_days_when_a_closed_case_dropped_what_was_open_is_read_a
     state = w.apply_watch(before, w.watch_event_adapter.validate_python(told))
     assert (state.warnings, state.arrangement, state.visits) == ((), None, 0)
     assert (state.version, state.case_id, state.began_on) == (before.version + 1, "case-2", before.began_on)
+
+
+def carry(rests, to, arranged_at=None):
+    return to.do(
+        CarryOver(
+            by=ENGINE, of=rests.watch_id, warnings=rests.warnings, arrangement=rests.arrangement if arranged_at else None,
+            arranged_in=rests.arranged_in, arranged_at=arranged_at, content={"name": "示例祖母（化名）"},
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.requirement("R033", "R055")
+def test_what_is_open_in_a_watch_that_rests_goes_on_in_the_other_by_its_own_clock_and_back_once_parted():
+    loose, strict = Watched(), Watched(Grade.HIGH)
+    loose.visit("needs_help", guardianship="nobody", supervision="admonished")
+    loose.arrange(returns_on=date(2026, 12, 31))
+    rests = loose.state.model_copy(update={"watch_id": "watch-ch-2"})
+    strict.visit("needs_help", supervision="admonished")
+    strict.now += timedelta(days=2)
+    before = strict.state
+    assert len(carry(rests, strict, MORNING)) == 2, "one of a rule is enough"
+    assert [one.rule for one in strict.state.warnings] == ["a-neglect", "a-nobody"]
+    came = strict.state.warnings[1]
+    assert (came.clock, came.opened_at, came.of) == (rests.warnings[0].clock, MORNING, "watch-ch-2")
+    assert strict.state.arrangement == rests.arrangement.model_copy(update={"number": before.version + 1})
+    assert w.next_visit_deadline(strict.state) == min(clock.next_at for _, clock in rests.clocks() if clock.next_at)
+    assert {one.about for one in strict.do(work.RaiseDueVisit(by=ENGINE)) if one.kind == "watch_rung_fired"} >= {
+        f"{w.WARNING}{came.number}"
+    }
+    strict.do(LeaveCarried(by=ENGINE, of=("watch-ch-2",)))
+    assert ([one.rule for one in strict.state.warnings], strict.state.arrangement) == (["a-neglect"], None)
+    assert strict.do(LeaveCarried(by=ENGINE, of=("watch-ch-2",))) == ()
+
+
+def test_of_two_arrangements_the_one_that_was_carried_counts_until_the_files_are_parted_or_a_new_one_is_made():
+    loose, strict = Watched(), Watched()
+    loose.arrange(told_school=True)
+    strict.arrange()
+    own, rests = strict.state.arrangement, loose.state.model_copy(update={"watch_id": "watch-ch-2"})
+    strict.now += timedelta(days=30)
+    carry(rests, strict)
+    assert (strict.state.arrangement, strict.events[-1].kind) == (own, "care_arranged"), "the other was entered before"
+    carry(rests, strict, MORNING)
+    assert strict.state.arrangement.told_school
+    third = Watched()
+    third.arrange()
+    carry(third.state.model_copy(update={"watch_id": "watch-ch-3"}), strict, MORNING)
+    both = strict.state
+    strict.do(LeaveCarried(by=ENGINE, of=("watch-ch-2", "watch-ch-3")))
+    again = strict.state.arrangement
+    assert (again.number, again.contact.due_at) == (own.number, own.contact.due_at), "its own counts again, and is late"
+    assert strict.refused(lambda: strict.do(work.RaiseDueVisit(by=ENGINE))).code == "nothing_due", "not all at once"
+    strict.state = both
+    strict.arrange()
+    entered = strict.state
+    assert strict.do(LeaveCarried(by=ENGINE, of=("watch-ch-2", "watch-ch-3"))) == ()
+    assert strict.state == entered
