@@ -1,5 +1,5 @@
 """What every process of the service does as it begins: logs are JSON lines without personal data, nobody is left a picture of its memory,
-and garbage is collected seldom."""
+and garbage is sought only in what came after."""
 
 import asyncio
 import gc
@@ -13,8 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-GARBAGE = (20_000, 20, 50)
-"""A request makes some thousands of small values and keeps none: Python's own 700 would look for cycles several times in each."""
+from app import GARBAGE
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 4.0
 """Seconds between two tries to reach a server that is away."""

@@ -1,6 +1,7 @@
 """Real servers for every test above the unit: one PostgreSQL and one Temporal with virtual time for the whole run."""
 
 import base64
+import gc
 import os
 import secrets
 import stat
@@ -70,6 +71,11 @@ class Parts(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config, log):
     """A whole run goes over three processes by parts."""
     return Parts(config, log)
+
+
+def pytest_collection_finish():
+    """As when the service begins: what is imported by now is never garbage."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

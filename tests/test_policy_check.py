@@ -1,6 +1,7 @@
 """A pack with something wrong in it is refused with the place and the reason; two versions are compared row by row."""
 
 import json
+from copy import deepcopy
 from datetime import date
 
 import pytest
@@ -10,7 +11,7 @@ from app.cli import app
 from app.policy import loader
 from app.policy.check import check, too_early
 from app.policy.diff import diff
-from app.policy.loader import RELEASE, BadPack, parse, shipped, tables_of, texts
+from app.policy.loader import RELEASE, BadPack, load, parse, shipped, tables_of, texts
 from app.policy.made import made
 
 WRITTEN = texts(loader.HERE / "fengtai-2026.1")
@@ -129,6 +130,13 @@ def test_a_version_is_not_published_for_a_day_that_has_been():
         assert [str(fault) for fault in too_early(file, files, today)] == [
             f"triage.yaml: effective_from: 2026-01-01 is not after today, {today}"
         ]
+
+
+def test_what_was_read_is_not_read_again_and_stays_as_it_was():
+    before = deepcopy(tables_of(WRITTEN))
+    assert parse(WRITTEN) is parse(dict(reversed(WRITTEN.items()))) is load("draft", WRITTEN).file
+    assert check(WRITTEN) == ()
+    assert tables_of(WRITTEN) == before
 
 
 def test_a_made_up_report_is_the_same_for_the_same_seed_and_differs_for_another():

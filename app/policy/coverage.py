@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from app.policy.basis import cite
-from app.policy.loader import SafeLoader
+from app.policy.loader import SafeLoader, tables_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -88,11 +88,10 @@ def covered(files: Mapping[str, str], tests: Path | None = ROOT / "tests") -> tu
 def _cited(files: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
     """Per row of the notice, the rows of all tables of the pack that rest on it."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for name in sorted(files):
-        for table, value in yaml.load(files[name], Loader=SafeLoader).items():
-            for place, basis in _based(table, value):
-                for source in basis:
-                    found[source].append(place)
+    for table, value in tables_of({name: files[name] for name in sorted(files)}).whole.items():
+        for place, basis in _based(table, value):
+            for source in basis:
+                found[source].append(place)
     return {row: tuple(places) for row, places in found.items()}
 
 

@@ -97,8 +97,8 @@ def _published(version: str, written: tuple[tuple[str, str], ...]) -> Pack:
     """A page of the rules asks for the same draft several times, and reading one takes a third of a second."""
     own, release = tables_of(dict(written)), tables_of(texts(HERE / RELEASE))
     whole, silent = completed(own.whole, release.whole)
-    pack = _pack(version, _checked(Files(whole, release.origin | own.origin)))
-    return replace(pack, silent_about=silent)
+    file = _checked(Files(whole, release.origin | own.origin)) if silent else _parsed(written)
+    return replace(_pack(version, file), silent_about=silent)
 
 
 def _pack(version: str, file: PackFile) -> Pack:
@@ -123,7 +123,13 @@ def texts(folder: Path) -> dict[str, str]:
 
 def parse(written: Mapping[str, str]) -> PackFile:
     """The same of files that are at hand as text."""
-    return _checked(tables_of(written))
+    return _parsed(tuple(sorted(written.items())))
+
+
+@lru_cache(maxsize=8)
+def _parsed(written: tuple[tuple[str, str], ...]) -> PackFile:
+    """A draft is asked for faults, for its day and for what it changes, each time as a whole."""
+    return _checked(tables_of(dict(written)))
 
 
 def _checked(files: Files) -> PackFile:
@@ -151,12 +157,18 @@ def tables_of(written: Mapping[str, str]) -> Files:
 
 def _part(name: str, text: str) -> dict[str, Any]:
     try:
-        part = yaml.load(text, Loader=OnceLoader)
+        part = _yaml(text)
     except (yaml.YAMLError, ValueError) as error:  # a day such as 2026-13-01 is no day
         raise BadPack(Fault(name, "pack", "", str(error))) from None
     if not isinstance(part, dict):
         raise BadPack(Fault(name, "pack", "", "holds no tables"))
     return part
+
+
+@lru_cache(maxsize=64)
+def _yaml(text: str) -> Any:
+    """Of two versions most files are the same; nobody changes what was read."""
+    return yaml.load(text, Loader=OnceLoader)
 
 
 def _placed(problem: Any, files: Files) -> Fault:
