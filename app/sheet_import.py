@@ -200,7 +200,7 @@ async def _visit(sheet: Sheet, conn: AsyncConnection, reader: Reader, some: Sequ
             asked[one.record.watch.watch_id].append(
                 RecordVisit(
                     by=sheet.who, visited_on=said.day, finding=said.finding, form=said.form, note=said.note, visitor=said.visitor,
-                    categories=categories(reader.findings.of(one.record)), from_book=True,
+                    categories=categories(reader.findings.of(one.record, sheet.today)), from_book=True,
                 )
             )  # fmt: skip
     if asked:

@@ -31,6 +31,7 @@ from app.db.vault import Vault, opened, vault_of
 from app.domain.access import Actor
 from app.domain.child_file import Registration
 from app.domain.child_record import ChildRecord
+from app.domain.child_shown import read_by
 from app.domain.child_terms import FileField
 from app.domain.identity import clean_name, normal_id
 from app.domain.ledgers import Findings, RowsOf
@@ -240,7 +241,7 @@ class Reader:
             await self._recall_attempts(found)
         for one in some:
             record = found.get(one.child or "")
-            one.record = record and record.read_by(who)  # what is kept back is not compared with what somebody guesses
+            one.record = record and read_by(record, who)  # what is kept back is not compared with what somebody guesses
             self._read(one)
         return some
 

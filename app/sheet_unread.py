@@ -8,6 +8,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
+from app.domain.child_shown import told
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, RowsOf, lines, row
 from app.domain.sheet_columns import REGISTERING, VISITOR, WATCHED, WHY, SheetColumn
@@ -93,7 +94,7 @@ class Unread:
         }  # fmt: skip
 
     def _line(self, record: ChildRecord) -> Line:
-        return Line(record.told(self._who.agency), self._findings.of(record), self._today)
+        return Line(told(record, self._who.agency), self._findings.of(record, self._today), self._today)
 
     def _shown(self, some: Sequence[SheetColumn], ones: Sequence[Line]) -> dict[str, set[str]]:
         """Every text that the book has there, masked or in full, by column."""

@@ -39,6 +39,7 @@ from app.domain import compartment
 from app.domain import file_work as fw
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_record import ChildRecord
+from app.domain.child_shown import read_by
 from app.domain.child_terms import SECTION_OF, WHOLE, FileField, HukouPlace, NotTaken
 from app.domain.commands import Command
 from app.domain.facts import Known, Sex
@@ -243,7 +244,7 @@ async def _entered_already(
     """What the caller's office entered and still waits: the same again is not entered twice."""
     await audit_read(conn, who, "read_child", cf.file_id(child), [SECTION_OF[field].value], children=[child])
     (record,) = await records_of(conn, [child], visible(who))
-    record = record.read_by(who)
+    record = read_by(record, who)
     waits = record.waiting(field)
     if record.file is None or waits is None or record.contents[waits.number].get("value") != value:
         return None

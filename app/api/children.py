@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -20,7 +20,8 @@ from app.db.rules import Pack
 from app.db.walls import child_concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import Actor
-from app.domain.child_record import ChildRecord, shown
+from app.domain.child_record import ChildRecord
+from app.domain.child_shown import read_by, shown
 from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.compartment import TOLD_PLACE, desk_told, unplaced
 from app.domain.determination import ChildFound
@@ -30,6 +31,7 @@ from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import by_own_hand, divisions, keeps
 from app.domain.terms import Agency, Grade, Role
+from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
 
@@ -77,7 +79,7 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     pack = await rules_of(conn, shouhu)
     sections = pack.file.seen_by(who.agency)
     record, lens = await record_of(conn, who, child_id, [section.value for section in sections])
-    found = found_of(pack, record)
+    found = found_of(pack, record, day_of(shouhu.ledger.clock()))
     file = shown(record, sections, found)
     answer = lens(file, record.named) | {"masked": not lens.full}
     answer["fields"] |= _own_words(record, who, lens.over(known_to(record, sections)), file["fields"], answer["fields"])
@@ -127,9 +129,9 @@ async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:
     return await shouhu.ledger.pack(conn, (await shouhu.ledger.current(conn, shouhu.ledger.clock())).version)
 
 
-def found_of(pack: Pack, record: ChildRecord, *seen: tuple[datetime, FactsSeen]) -> ChildFound | None:
-    """What the rules find of the child in all that has been said of it, and in what was `seen` and is not in its file yet."""
-    facts = record.facts_with(*seen)
+def found_of(pack: Pack, record: ChildRecord, today: date, *seen: tuple[datetime, FactsSeen]) -> ChildFound | None:
+    """What the rules find today of the child in all that has been said of it, and in what was `seen` and is not in its file yet."""
+    facts = record.facts_on(today, *seen)
     found = pack.found(facts, record.happened) if facts else ()
     return next((one for one in found if one.child_id == record.child_id), None)
 
@@ -138,7 +140,7 @@ async def record_of(conn: Conn, who: Actor, child_id: str, fields: list[str]) ->
     """The child with all that the caller's body is told, once it is on record that the caller reads it, and how the caller sees it."""
     own = await in_sight(conn, who, child_id)
     lens = await look(conn, who, "read_child", cf.file_id(own), fields, children=[own])
-    return (await records_of(conn, [own], visible(who)))[0].read_by(who), lens
+    return read_by((await records_of(conn, [own], visible(who)))[0], who), lens
 
 
 @router.post("/children/{child_id}/full-view", status_code=201, operation_id="open_child_in_full")

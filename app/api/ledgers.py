@@ -24,6 +24,7 @@ from app.db.rules import Pack
 from app.db.walls import child_concerns, reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
+from app.domain.child_shown import read_by, told
 from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, sees_every_office, share_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.opening import desk_of
@@ -158,7 +159,7 @@ async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list
     codes = {one: [column.code for column in one.for_sections(rules.file.seen_by(who.agency))] for one in books}
     tallies, whole = {one: Tally() for one in books}, dict[Reach, bool]()
     findings, today = Findings(rules), day_of(now)
-    of = (id(shouhu.engine), rules.version, who.agency)
+    of = (id(shouhu.engine), rules.version, who.agency, today)
     for reach in dict.fromkeys(one.reach for one in books):
         same = {one: book for one, book in books.items() if one.reach is reach}
         first = next(iter(same))
@@ -192,7 +193,7 @@ async def _unverified(conn: AsyncConnection, who: Actor) -> int:
 
 
 SHARES = OrderedDict[tuple[Any, ...], tuple[str, dict[str, Share]]]()
-"""By service, rules, body, reach and child: the stamp of what was read, and by book what the child adds to it."""
+"""By service, rules, body, day, reach and child: the stamp of what was read, and by book what the child adds to it."""
 
 
 async def _shares_of(
@@ -204,9 +205,9 @@ async def _shares_of(
     stamps = await stamps_of(conn, ids, visible(who))
     found = {one: kept[1] for one in ids if (kept := SHARES.get((*of, one))) and kept[0] == stamps.get(one)}
     for line in await lines_of(conn, who, findings, [one for one in ids if one not in found], today):
-        told, child = line._replace(record=line.record.told(who.agency)), line.record.child_id
+        shown, child = line._replace(record=told(line.record, who.agency)), line.record.child_id
         found[child] = {
-            one.code: share_of(codes[one], one.rows_of, told) for one, book in books.items() if book.holds(line)
+            one.code: share_of(codes[one], one.rows_of, shown) for one, book in books.items() if book.holds(line)
         }
     for child, shares in found.items():
         SHARES[*of, child] = stamps.get(child, ""), shares
@@ -372,7 +373,7 @@ async def held(
 ) -> list[Line]:
     """Of these children, those who stand in the book."""
     every = await lines_of(conn, who, findings, ids, today)
-    return [line._replace(record=line.record.read_by(who)) for line in every if book.holds(line)]
+    return [line._replace(record=read_by(line.record, who)) for line in every if book.holds(line)]
 
 
 async def lines_of(
@@ -380,7 +381,7 @@ async def lines_of(
 ) -> list[Line]:
     """These children as a book asks of them, with what the body is not told."""
     records = await records_of(conn, ids, visible(who))
-    return [Line(record=record, found=findings.of(record), today=today) for record in records]
+    return [Line(record=record, found=findings.of(record, today), today=today) for record in records]
 
 
 def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:

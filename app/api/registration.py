@@ -26,7 +26,7 @@ from app.db.vault import sealed_row, vault_of
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.child_file import Registration
-from app.domain.child_record import ChildRecord
+from app.domain.child_record import MEANS, ChildRecord
 from app.domain.child_terms import FileField, Found
 from app.domain.compartment import without_offence
 from app.domain.duplicates import Known as Sought
@@ -41,9 +41,9 @@ from app.domain.sight import divisions, may_register, registers_pupils
 from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import Agency, Grade, ReporterClass
 from app.domain.typed import Form, LongText, Text
+from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
-MEANS = ("on_minimum_living", "low_income", "on_destitute_support")
 """What civil affairs recognise (R003): a change of its own, which the district approves as well."""
 EXAMPLE = {
     "child": {"name": "示例乙（化名）", "sex": "male", "birth_date": "2018-09-01", "residence": "示例村12号"},
@@ -126,7 +126,7 @@ async def register_child(
     if done.replayed and registers_pupils(who):  # what has become of it since is the street's: a school sees no file
         return answer.model_copy(update={"waits_for": None, "due_at": None})
     (record,) = await records_of(conn, [child.child_id], false())
-    found = found_of(await rules_of(conn, shouhu), record)
+    found = found_of(await rules_of(conn, shouhu), record, day_of(now))
     return answer.model_copy(update={"proposed": found.grade.grade if found else None})
 
 

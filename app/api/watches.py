@@ -292,7 +292,7 @@ async def _with_what_is_known(
     """The categories are asked anew at each visit, of all that is known with what was seen on its day."""
     now, known = shouhu.ledger.clock(), record.facts_with()
     made = counted_from(command.visited_on or day_of(now), now)
-    found = categories(found_of(await rules_of(conn, shouhu), record, (made, seen)))
+    found = categories(found_of(await rules_of(conn, shouhu), record, day_of(now), (made, seen)))
     return command.model_copy(update={"categories": found, "unclear": known.unclear(seen) if known else ()})
 
 

@@ -123,7 +123,7 @@ async def compare_books(engine: AsyncEngine, ledger: Ledger, now: datetime) -> A
             ids = await _open_to_books(conn, [row.id for row in found], open_to_books)
             for record in await records_of(conn, ids, open_to_books):
                 desk = record.watch.desk if record.watch else desk_of(Agency.COMM, record.division)
-                for one in differences(record, findings.of(record), today):
+                for one in differences(record, findings.of(record, today), today):
                     owing = opening(Matter.BOOKS, one.value, record.child_id, desk, record.division, "books_check")
                     made[owing.owed_id] = owing
             await open_all(conn, ledger, made.values(), now)

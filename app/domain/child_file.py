@@ -147,6 +147,14 @@ class Value(Frozen):
     at: datetime
 
 
+class MeansDecided(Frozen):
+    """Whether what a change said of the means of the family was recognised, and when."""
+
+    version: int
+    at: datetime
+    taken: bool
+
+
 class ChildFile(Frozen):
     """Where a file stands: codes only; what was entered is content under the number of its change."""
 
@@ -158,6 +166,8 @@ class ChildFile(Frozen):
     """The community of that street; none once the child has moved to another."""
     waiting: tuple[Change, ...] = ()
     counts: dict[FileField, Value] = Field(default_factory=dict)
+    means: tuple[MeansDecided, ...] = ()
+    """What was decided of the means, in its order: more than what counts now, for what is not recognised ends what was said before."""
     absorbed: tuple[str, ...] = ()
     """Children whose files are read with this one."""
     merged_into: str | None = None
@@ -222,10 +232,12 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
             update |= (
                 _joined(file, event) if change.field in LINKS else {"counts": {**file.counts, change.field: value}}
             )
-            update |= _placed(file, change, update.get("counts", file.counts))
+            update |= _placed(file, change, update.get("counts", file.counts)) | _decided(
+                file, change, event, taken=True
+            )
         case ChangeRejected(parts=parts):
             left = tuple(child for child in file.absorbed if child not in parts)
-            update |= {"waiting": _without(file, change), "absorbed": left}
+            update |= {"waiting": _without(file, change), "absorbed": left} | _decided(file, change, event, taken=False)
         case ChangeRungFired(rung=rung):
             update["waiting"] = _with(file, change.model_copy(update={"clock": change.clock.fire(rung)}))
         case ChangeRecomputed(clock=clock):
@@ -243,6 +255,12 @@ def _placed(file: ChildFile, change: Change, counts: dict[FileField, Value]) -> 
         return {}
     left = {field: value for field, value in counts.items() if field is not FileField.COMMUNITY}
     return {"division": change.moves_to, "community": None, "counts": left}
+
+
+def _decided(file: ChildFile, change: Change, event: FileFact, *, taken: bool) -> dict[str, Any]:
+    if change.field is not FileField.MEANS:
+        return {}
+    return {"means": (*file.means, MeansDecided(version=change.number, at=event.at, taken=taken))}
 
 
 def _linked(file: ChildFile, event: FileBelongs | FoundDifferent) -> ChildFile:

@@ -7,21 +7,23 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.domain import compartment
 from app.domain.child_file import Change, ChildFile
-from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
-from app.domain.compartment import PLACE, kept_back
-from app.domain.determination import ChildFound
+from app.domain.child_terms import FileField
+from app.domain.compartment import PLACE
 from app.domain.entitlement import Held
-from app.domain.facts import ChildSeen, FactsSeen, Relation, ReportFacts
+from app.domain.facts import ChildSeen, FactsSeen, Known, Relation, ReportFacts
 from app.domain.policy import SENTENCED, Frozen
 from app.domain.progress import Child, State
-from app.domain.sight import Actor, by_own_hand
-from app.domain.terms import Agency, CloseReason, Grade, Safety, Stage
+from app.domain.terms import Agency, CloseReason, Grade, Stage
 from app.domain.visit import VisitRecorded, counted_from
 from app.domain.watch import Watch, watch_id
+from app.domain.working_time import day_of
 
 NOTHING_SEEN = FactsSeen()
+MEANS = ("on_minimum_living", "low_income", "on_destitute_support")
+"""What civil affairs recognise of a family, by the names of the facts and of what is entered alike."""
+OLDEST = 17
+"""The rules are for children; of whoever has come of age since they say what they said last."""
 
 
 class Entry(Frozen):
@@ -134,40 +136,6 @@ class ChildRecord(Frozen):
     untold: tuple[int, ...] = ()
     """What waits for their desk and they are not told: they verify or return it without its value."""
 
-    def read_by(self, who: Actor) -> "ChildRecord":
-        """As this person may read it."""
-        record = self.told(who.agency)
-        files = [one.file for one in reversed((self, *self.joined)) if one.file]
-        counts = {
-            field: value for file in files for field, value in file.counts.items() if field not in record.kept_back
-        }
-        own = tuple(field for field, value in counts.items() if by_own_hand(who, value.by, value.office))
-        waits = self.file.waiting if self.file else ()
-        changes = tuple(
-            one.number for one in waits
-            if by_own_hand(who, one.persons[0], one.office) or (one.desk == who.desk and one.field not in record.kept_back)
-        )  # fmt: skip
-        untold = tuple(one.number for one in waits if one.desk == who.desk and one.number not in changes)
-        return record.model_copy(update={"own": own, "own_changes": changes, "untold": untold})
-
-    def told(self, agency: Agency) -> "ChildRecord":
-        """As this body may read it; of a child whose place is kept back, the visits without their words."""
-        told = {"visits": tuple(seen.told(agency) for seen in self.visits), "asked_of": compartment.asked_of(agency)}
-        return self.model_copy(update=told)._placed(agency)
-
-    def _placed(self, agency: Agency) -> "ChildRecord":
-        if agency in compartment.TOLD_PLACE and agency in compartment.TOLD_HEALTH:
-            return self
-        whole = (self, *self.joined)
-        known = (facts for one in whole for facts in (one.facts, one.folded(one.later), one.facts_with()) if facts)
-        fields = kept_back(agency, known)
-        if not fields:
-            return self
-        visits = (
-            tuple(seen.model_copy(update={"note": ""}) for seen in self.visits) if PLACE[0] in fields else self.visits
-        )
-        return self.model_copy(update={"kept_back": fields, "visits": visits})
-
     def entry(self, field: FileField) -> Entry | None:
         """What counts for a field now: what was passed, in this file or in one that was joined, else what was first said.
 
@@ -226,10 +194,48 @@ class ChildRecord(Frozen):
         return tuple(c for c in waits if c.field is field and (field not in self.asked_of or c.number in mine))
 
     def facts_with(self, *more: tuple[datetime, FactsSeen]) -> ReportFacts | None:
-        """What was reported, and of this child and the family what was said or seen to be otherwise since, `more` too, the newest last."""
+        """What was reported, and of this child and the family what was said, seen or recognised to be otherwise since, `more` too, the
+        newest last."""
         visits = ((seen.event, seen.event.form.facts) for seen in self.visits if seen.event.form)
         seen = [(counted_from(visit.day, visit.at), facts) for visit, facts in visits if facts != NOTHING_SEEN]
-        return self.folded(sorted((*self.later, *seen, *more), key=itemgetter(0)))
+        return self.folded(sorted((*self.later, *seen, *self._means(), *more), key=itemgetter(0)))
+
+    def facts_on(self, day: date, *more: tuple[datetime, FactsSeen]) -> ReportFacts | None:
+        """The same, and the child as old as it is on that day by the birth date that counts; the rules are for children."""
+        facts, age = self.facts_with(*more), self.age_on(day)
+        if facts is None or age is None:
+            return facts
+        age = min(age, OLDEST)
+        children = [
+            one.model_copy(update={"age_years": age}) if one.child_id == self.child_id and one.age_years != age else one
+            for one in facts.children
+        ]
+        return facts.model_copy(update={"children": tuple(children)})
+
+    def age_on(self, day: date) -> int | None:
+        """By the birth date that counts, where it is known to the day."""
+        entry = self.entry(FileField.BIRTH_DATE)
+        try:
+            born = date.fromisoformat(str(entry.value)) if entry else None
+        except ValueError:  # a birth date that was reported in words
+            return None
+        return max(0, day.year - born.year - ((day.month, day.day) < (born.month, born.day))) if born else None
+
+    def _means(self) -> Iterable[tuple[datetime, FactsSeen]]:
+        """What was decided of the means of the family; what was claimed and is not recognised is not known, whoever had said so before."""
+        for one in (self, *self.joined):
+            known: dict[str, Any] = {}
+            for decided in one.file.means if one.file else ():
+                value = one.contents.get(decided.version, {}).get("value")
+                said = {name: value.get(name) for name in MEANS} if isinstance(value, dict) else {}
+                said = {name: answer for name, answer in said.items() if answer in (Known.YES, Known.NO)}
+                if decided.taken:
+                    known = said
+                else:
+                    said = {
+                        name: Known.UNKNOWN for name, answer in said.items() if answer == Known.YES != known.get(name)
+                    }
+                yield decided.at, FactsSeen(household=said)
 
     @property
     def several(self) -> tuple[Relation, ...]:
@@ -256,7 +262,15 @@ class ChildRecord(Frozen):
         said = [one for one in self.later if one[1] is not None] + [(day, None) for day in judged]
         later = tuple(sorted((one for one in said if one[0] <= at), key=itemgetter(0)))
         visits = tuple(seen for seen in self.visits if seen.event.at <= at)
-        return self.model_copy(update={"later": later, "visits": visits}).facts_with()
+        then = {
+            "file": self._file_at(at),
+            "joined": tuple(one.model_copy(update={"file": one._file_at(at)}) for one in self.joined),
+        }
+        return self.model_copy(update={"later": later, "visits": visits, **then}).facts_on(day_of(at))
+
+    def _file_at(self, at: datetime) -> ChildFile | None:
+        decided = tuple(one for one in self.file.means if one.at <= at) if self.file else ()
+        return self.file.model_copy(update={"means": decided}) if self.file else None
 
     @property
     def happened(self) -> tuple[str, ...]:
@@ -353,68 +367,6 @@ def renamed(said: Said, child_id: str, own: str) -> Said:
             return said
 
 
-def shown(record: ChildRecord, sections: tuple[Section, ...], found: ChildFound | None) -> dict[str, Any]:
-    """The file as a body with these sections sees it."""
-    fields = {field: _field(record, field) for field in FileField if SECTION_OF[field] in sections}
-    parts: dict[Section, Any] = {
-        Section.CATEGORIES: _categories(found),
-        Section.GRADE: _grade(record, found),
-        Section.BENEFITS: [held.model_dump(mode="json", exclude={"comparison"}) for _, held in held_by(record)],
-        Section.PLACEMENT: _placement(record, found),
-        Section.CASES: [_case(number, progress) for number, progress in record.cases],
-        Section.VISITS: [_visit(seen) for seen in record.visits],
-    }
-    return {
-        "id": record.child_id,
-        "version": record.file.version if record.file else 0,
-        "division": record.shown_division,
-        "fields": {field.value: one for field, one in fields.items() if one},
-        **{section.value: part for section, part in parts.items() if section in sections},
-    }
-
-
-def _field(record: ChildRecord, field: FileField) -> dict[str, Any] | None:
-    entry, waiting = None if field in WHOLE else record.entry(field), record.all_waiting(field)
-    if entry is None and not waiting:
-        return None
-    said: dict[str, Any] = {"zh": field.zh, "en": field.en, "value": None, "version": 0, "by": None, "at": None}
-    said |= entry.model_dump(mode="json", exclude={"office"}) if entry else {}
-    if waiting:
-        said["waiting"] = _under_way(record, waiting[0])
-    if waiting[1:]:
-        said["beside"] = [{"field": field.value, **_under_way(record, one)} for one in waiting[1:]]
-    return said
-
-
-def _under_way(record: ChildRecord, waiting: Change) -> dict[str, Any]:
-    value = None if waiting.number in record.untold else record.contents[waiting.number].get("value")
-    said = {
-        "change": waiting.number, "value": value, "by": waiting.persons[0],
-        "at": waiting.at.isoformat(), "desk": waiting.desk, "due_at": waiting.clock.due_at.isoformat(),
-    }  # fmt: skip
-    said |= {"registration": waiting.registration.model_dump(mode="json")} if waiting.registration else {}
-    return said | ({"other": waiting.other} if waiting.other else {})
-
-
-def _categories(found: ChildFound | None) -> list[dict[str, Any]]:
-    if found is None:
-        return []
-    ways = [(one.code, one.status, one.basis) for one in found.categories]
-    return [
-        {"code": code.value, "zh": code.zh, "en": code.en, "status": status.value, "basis": list(basis)}
-        for code, status, basis in ways
-    ]
-
-
-def _grade(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
-    """The grade that a person set, beside what the scale of the rules would say."""
-    case = record.last_case
-    decided = record.watch.grade if record.watch else case.grade if case else None
-    proposed = found.grade.model_dump(mode="json") if found else None
-    reviewed = bool(case and case.grade_reviewed)
-    return {"decided": decided.value if decided else None, "reviewed": reviewed, "proposed": proposed}
-
-
 def held_by(record: ChildRecord) -> list[tuple[tuple[int, CaseSeen], Held]]:
     """What the child receives by decisions, each with its case; a brother's benefit in the same case is his."""
     return [
@@ -423,35 +375,3 @@ def held_by(record: ChildRecord) -> list[tuple[tuple[int, CaseSeen], Held]]:
         for held in case.benefits
         if held.child_id in (*record.ids, *record.called_in(case))
     ]
-
-
-def _placement(record: ChildRecord, found: ChildFound | None) -> dict[str, Any]:
-    """How the child was found, and where the rules would place it; where it lives while a guardian is a suspect is not told."""
-    case = record.last_case
-    safety = _safety(record, case) if case else None
-    proposed = found.placement.code if found else None
-    return {
-        "safety": safety.value if safety else None,
-        "proposed": {"code": proposed.value, "zh": proposed.zh, "en": proposed.en} if proposed else None,
-    }
-
-
-def _safety(record: ChildRecord, case: CaseSeen) -> Safety | None:
-    """How this child was found, and never how a brother was."""
-    called = record.called_in(case)
-    return next((child.safety for child in case.children if child.id in called), None)
-
-
-def _case(number: int, progress: CaseSeen) -> dict[str, Any]:
-    return {
-        "id": progress.case_id, "number": number, "stage": progress.stage.value, "filed_at": progress.filed_at.isoformat(),
-        "closed_at": progress.closed_at.isoformat() if progress.closed_at else None,
-        "closed_reason": progress.closed_reason.value if progress.closed_reason else None,
-        "services": [referral.task for referral in progress.referrals if referral.state == "completed"],
-    }  # fmt: skip
-
-
-def _visit(seen: Seen) -> dict[str, Any]:
-    hidden = {"kind": True, "visit": True, "form": {"facts"}} if seen.event.form else {"kind", "visit"}
-    said = seen.event.model_dump(mode="json", exclude=hidden)
-    return {**said, "visited_on": seen.event.day.isoformat(), "version": seen.version, "note": seen.note}

@@ -141,12 +141,7 @@ def _kin(name: str) -> Callable[[Line], list[str]]:
 
 
 def _age(line: Line) -> int | None:
-    born = str(_field(FileField.BIRTH_DATE)(line) or "")
-    try:
-        day = date.fromisoformat(born)
-    except ValueError:
-        return None
-    return line.today.year - day.year - ((line.today.month, line.today.day) < (day.month, day.day))
+    return line.record.age_on(line.today)
 
 
 def _grade(line: Line) -> str | None:
@@ -349,9 +344,9 @@ class Findings:
     def __init__(self, rules: Finding) -> None:
         self._rules, self._known = rules, dict[str, tuple[ChildFound, ...]]()
 
-    def of(self, record: ChildRecord) -> ChildFound | None:
-        """Of this child, in all that was said of it."""
-        facts = record.facts_with()
+    def of(self, record: ChildRecord, today: date) -> ChildFound | None:
+        """Of this child, in all that was said of it, as old as it is today."""
+        facts = record.facts_on(today)
         ids = [child.child_id for child in facts.children] if facts else []
         if facts is None or record.child_id not in ids:
             return None

@@ -76,6 +76,42 @@ async def test_what_the_district_recognises_goes_on_to_the_district_while_the_wa
     assert (await api.post(CIVIL, f"{path}/{entered['means_change']}/pass")).json()["waits_for"] is None
     file = (await api.get(COMMITTEE, f"/v1/children/{child}")).json()
     assert file["fields"]["means"]["value"] == {"on_minimum_living": "yes"}
+    assert "D1" in confirmed(file)
+
+
+@pytest.mark.requirement("R003", "R076")
+async def test_means_that_are_recognised_make_the_category_and_means_that_are_not_recognised_end_it(api):
+    said = {"on_minimum_living": "yes"}
+    unsaid = (await register(api, child={**CHILD, "name": "单小黍（化名）"})).json()
+    claimed = (await register(api, child={**CHILD, "name": "单小稷（化名）"}, household=said)).json()
+    for entered in (unsaid, claimed):
+        assert (await verify(api, STREET, entered)).status_code == 200
+    path = f"/v1/children/{unsaid['child_id']}/changes"
+    change = (await api.post(COMMITTEE, path, {"field": "means", "value": said, "evidence": "低保证"})).json()["change"]
+    assert "D1" not in await file_of(api, unsaid), "what somebody entered counts once it is recognised"
+    assert "D1" in await file_of(api, claimed)
+    for person in (STREET, CIVIL):
+        assert (await api.post(person, f"{path}/{change}/pass")).status_code == 200
+    path = f"/v1/children/{claimed['child_id']}/changes/{claimed['means_change']}"
+    assert (await api.post(STREET, f"{path}/pass")).status_code == 200
+    assert (await api.post(CIVIL, f"{path}/reject", {"reason": "evidence_missing"})).status_code == 200
+    assert ("D1" in await file_of(api, unsaid), "D1" in await file_of(api, claimed)) == (True, False)
+    family = await book(api, COMMITTEE, "family")
+    stands = ["家庭贫困儿童" in of(family, one["child_id"])[0]["categories"] for one in (unsaid, claimed)]
+    assert stands == [True, False]
+    visit = {"finding": "well", "form": {}}
+    assert (await api.post(COMMITTEE, f"/v1/watches/{watch_id(unsaid['child_id'])}/visits", visit)).status_code == 200
+    assert of(await book(api, COMMITTEE, "guardianship_supervision"), unsaid["child_id"])
+    told = (await api.get(STREET, f"/v1/children/{unsaid['child_id']}/history")).json()
+    assert [row["value"] for row in told if row["section"] == "categories"] == [["D1", "LB"]]
+
+
+def confirmed(file):
+    return {one["code"] for one in file["categories"] if one["status"] == "confirmed"}
+
+
+async def file_of(api, entered):
+    return confirmed((await api.get(COMMITTEE, f"/v1/children/{entered['child_id']}")).json())
 
 
 @pytest.mark.requirement("R055")

@@ -6,6 +6,7 @@ import pytest
 
 from app.domain.child_file import ChildFile, Value
 from app.domain.child_record import ChildRecord
+from app.domain.child_shown import read_by
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines, row, view
 from app.domain.sheet_columns import layout
@@ -49,7 +50,7 @@ def test_a_field_that_the_readers_office_wrote_is_cleared_of_what_the_row_tells_
     file = ChildFile(child_id="ch-1", policy="p", division="110106007", version=2, counts={FileField.SCHOOL: passed})
     record = RECORD.model_copy(update={"file": file, "contents": {1: {"value": tried}}})
     for who, is_typed in ((at_desk("EDU", "head"), True), (at_desk("SW"), False)):
-        shown = row(codes, LINE._replace(record=record.read_by(who)), masked=True)["school"]
+        shown = row(codes, LINE._replace(record=read_by(record, who)), masked=True)["school"]
         assert ("华某" in shown, "示例路" in shown, "小满" in shown) == (is_typed, is_typed, False), who.desk
 
 

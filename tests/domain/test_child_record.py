@@ -1,0 +1,102 @@
+"""What a child's record says on a day: the means that were recognised and the age, in the order of time with what else was said."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from app.domain.child_file import ChangeEntered, ChangePassed, ChangeRejected, Value, apply_file
+from app.domain.child_record import ChildRecord
+from app.domain.child_terms import FileField, NotTaken
+from app.domain.clock import Clock
+from app.domain.facts import ChildFacts, FactsSeen, GuardianFacts, HouseholdFacts, Known, ReportFacts
+from app.domain.ledgers import Findings, categories
+from app.policy.loader import load
+
+PACK = load("fengtai-2026.1")
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+AWAY = tuple(
+    GuardianFacts(relation=one, whereabouts="away_for_work", is_guardian=Known.YES) for one in ("father", "mother")
+)
+
+
+def days(n):
+    return AT + timedelta(days=n)
+
+
+def file_of(*decided):
+    """By each decision: the day, what was claimed, and whether it was recognised."""
+    file, contents = None, {}
+    for day, said, taken in decided:
+        clock = Clock.model_construct(next_at=None)
+        entered = ChangeEntered.model_construct(
+            at=days(day), by="a", child_id="ch-1", division="110106007", policy="p", field=FileField.MEANS, steps=("CIVIL",),
+            desk="CIVIL", clock=clock,
+        )  # fmt: skip
+        file = apply_file(file, entered)
+        number = file.version
+        contents[number] = {"value": said}
+        head = {"at": days(day), "by": "b", "change": number, "field": FileField.MEANS}
+        file = apply_file(
+            file, ChangePassed(**head) if taken else ChangeRejected(**head, reason=NotTaken.EVIDENCE_MISSING)
+        )
+    return {"file": file, "contents": contents}
+
+
+def record(household=None, family=(), later=(), born=None, age=None, **known):
+    facts = ReportFacts(
+        children=(ChildFacts(child_id="ch-1", age_years=age),),
+        guardians=family,
+        household=household or HouseholdFacts(),
+    )
+    reported = {FileField.BIRTH_DATE: born} if born else {}
+    return ChildRecord(
+        child_id="ch-1", division="110106007", reported_at=AT, case_id=None, reported=reported, facts=facts, later=later, **known
+    )  # fmt: skip
+
+
+def found(of, day=date(2026, 6, 1)):
+    return set(categories(Findings(PACK).of(of, day)))
+
+
+LIVING, LOW = ({name: "yes"} for name in ("on_minimum_living", "low_income"))
+POOR = HouseholdFacts(on_minimum_living=Known.YES)
+
+
+@pytest.mark.requirement("R003")
+@pytest.mark.parametrize(
+    ("household", "decided", "is_poor"),
+    [
+        (None, [(3, LIVING, True)], True), (POOR, [(3, LIVING, False)], False), (POOR, [(3, {"on_minimum_living": "no"}, True)], False),
+        (POOR, [(3, LIVING, True), (4, LIVING, False)], True), (POOR, [(3, LIVING, False), (4, LOW, False)], False),
+        (POOR, [(3, {"on_minimum_living": "no"}, False)], True), (POOR, [(3, {"note": "x"}, True)], True), (None, [(3, LIVING, False)], False),
+    ],
+)  # fmt: skip
+def test_of_the_means_of_a_family_counts_what_was_decided_of_them(household, decided, is_poor):
+    assert ("D1" in found(record(household, **file_of(*decided)))) is is_poor
+
+
+def test_means_stand_in_the_order_of_time_with_what_else_was_said_and_in_the_past_as_they_stood_then():
+    ended = (days(5), FactsSeen(household={"on_minimum_living": "no"}))
+    one = record(**file_of((3, LIVING, True)))
+    assert one.facts_with(ended).household.on_minimum_living is Known.NO
+    early = one.model_copy(update={"later": (ended, (days(2), FactsSeen(household={"low_income": "no"})))[1:]})
+    assert early.facts_with().household.on_minimum_living is Known.YES
+    then = [one.facts_at(days(n), ()).household.on_minimum_living for n in (2, 4)]
+    assert then == [Known.UNKNOWN, Known.YES]
+
+
+@pytest.mark.requirement("R002", "R121")
+def test_the_rules_see_the_age_of_the_day_by_the_birth_date_that_counts_in_the_file():
+    behind = record(family=AWAY, age=12, born="2013-06-02")
+    assert [("LB" in found(behind, day)) for day in (date(2026, 3, 1), date(2029, 6, 1), date(2029, 6, 2))] == [
+        True, True, False,
+    ]  # fmt: skip
+    passed = Value(version=1, by="a", at=AT)
+    corrected = {"file": file_of((3, {}, True))["file"].model_copy(update={"counts": {FileField.BIRTH_DATE: passed}})}
+    older = behind.model_copy(update={**corrected, "contents": {1: {"value": "2009-01-02"}}})
+    assert "LB" not in found(older, date(2026, 3, 1)), "a correction that was passed counts"
+    assert [behind.facts_on(day).children[0].age_years for day in (date(2026, 3, 1), date(2040, 1, 1))] == [12, 17]
+    for words in (None, "大约十岁"):
+        assert record(age=12, born=words).facts_on(date(2040, 1, 1)).children[0].age_years == 12, "nobody knows the day"
+    assert record(born="2020-01-01").facts_on(date(2026, 1, 1)).children[0].age_years == 6
+    assert behind.facts_at(datetime(2030, 1, 1, tzinfo=UTC), ()).children[0].age_years == 16
