@@ -10,7 +10,7 @@ from activities.messages import CheckOrder
 from app.db.alike import look_for_doubles
 from app.db.doubles import tell_of_waiting
 from app.db.ledger import Ledger
-from app.db.owed import compare_books, keep_posts
+from app.db.owed import compare_books, keep_departures, keep_posts
 
 
 @dataclass
@@ -27,6 +27,7 @@ class OwedActivities:
         if order.what == "posts":
             async with self.engine.begin() as conn:
                 await keep_posts(conn, self.ledger, now)
+                await keep_departures(conn, self.ledger, now)
         elif order.what == "books":
             async for looked in compare_books(self.engine, self.ledger, now):
                 activity.heartbeat(looked)

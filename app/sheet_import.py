@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.attention import needs_help
 from app.db.intake import child_row, marked_as
 from app.db.ledger import BEGINNING, Content
 from app.db.vault import Vault, vault_of
@@ -30,6 +31,8 @@ from app.domain.sight import divisions
 from app.domain.submission import ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import ReporterClass
 from app.domain.unread import FAULTS, MARKED, NOT_READ, SAME_VISIT
+from app.domain.visit import needs_help as asks_for_help
+from app.domain.watch import Watch
 from app.domain.watch_work import RecordVisit
 from app.sheet_book import ABOUT, ENTERED, IMPORTS, Tell, called, stamp, streets
 from app.sheet_reader import Planned, Reader, Sheet
@@ -195,16 +198,21 @@ async def _arrange(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned])
 async def _visit(sheet: Sheet, conn: AsyncConnection, reader: Reader, some: Sequence[Planned]) -> None:
     """走访 that were made, each child's in their order: facts of the watch, as the committee would enter them on the page."""
     asked: defaultdict[str, list[RecordVisit]] = defaultdict(list)
+    newest: dict[str, tuple[Watch, RecordVisit]] = {}
     for one in sorted(some, key=lambda one: (one.visit and one.visit.day) or sheet.today):
         if one.record and one.record.watch and (said := one.visit) and said.finding:
-            asked[one.record.watch.watch_id].append(
-                RecordVisit(
-                    by=sheet.who, visited_on=said.day, finding=said.finding, form=said.form, note=said.note, visitor=said.visitor,
-                    categories=categories(reader.findings.of(one.record, sheet.today)), from_book=True,
-                )
+            command = RecordVisit(
+                by=sheet.who, visited_on=said.day, finding=said.finding, form=said.form, note=said.note, visitor=said.visitor,
+                categories=categories(reader.findings.of(one.record, sheet.today)), from_book=True,
             )  # fmt: skip
+            asked[one.record.watch.watch_id].append(command)
+            newest[one.record.watch.watch_id] = one.record.watch, command
     if asked:
         await sheet.ledger.begin_all(conn, asked, now=sheet.now, pinned=True)
+    for watch, last in newest.values():
+        began, day = watch.began_on, last.visited_on
+        if asks_for_help(last.finding, last.form) and not (began and day and day < began):
+            await needs_help(sheet.ledger, conn, watch, sheet.now)
 
 
 def _arrangement(sheet: Sheet, record: ChildRecord, said: dict[str, Any]) -> ArrangeCare:

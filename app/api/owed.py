@@ -29,7 +29,7 @@ owed = tables.owed.c
 
 
 class OwedRow(BaseModel):
-    """One thing that is owed, in words; `subject` is a street, a community, a child, a signal or a case by its id;
+    """One thing that is owed, in words; `subject` is a street, a community, a child, a signal, an entry or a case by its id;
     where two files may be one child's, `code` is the other's."""
 
     id: str = Field(examples=["owed-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11"])
@@ -51,7 +51,8 @@ class OwedRow(BaseModel):
 
 
 class HowSettled(BaseModel):
-    """Why the books are right as they stand or two files need not be compared, or who was asked to designate another body."""
+    """Why the books are right as they stand or two files need not be compared, what was done to help a child, or who was asked to
+    designate another body."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"how": "explained", "note": "已迁出本区，移交手续办理中"}}
@@ -103,6 +104,12 @@ class _Stored(BaseModel):
         if self.matter is Matter.SIGNAL:
             rule = rules.signals.get(self.code)
             return (rule.zh, rule.en, rule.basis) if rule else (self.matter.zh, self.matter.en, ("default",))
+        if self.matter is Matter.HELP:
+            words = "走访或预警核实发现儿童需要帮扶", "a visit or a verified warning found that the child needs help"
+            return (*words, ("R055", "default"))
+        if self.matter is Matter.DEPARTURE:
+            words = "父母已外出，尚未作监护安排", "the parents have left, and nobody is arranged for the child"
+            return (*words, ("R052", "default"))
         if self.matter is Matter.RECUSAL:
             return self.matter.zh, self.matter.en, ("default",)
         book, _, code = self.code.partition(":")
@@ -150,8 +157,8 @@ async def settle(
     owed_id: str, given: HowSettled, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> OwedAnswer:  # fmt: skip
-    """说明: somebody of the desk looked into it and says why the books are right, or which superior organ was asked to designate who
-    handles a case. A post is filled in its register, a signal decided there."""
+    """说明: somebody of the desk looked into it and says why the books are right, what was done to help a child, or which superior organ
+    was asked to designate who handles a case. A post is filled in its register, care arranged there or at the watch, a signal decided."""
     asked = select(owed.matter, owed.subject, owed.code, owed.is_open)
     row = (await conn.execute(asked.where(owed.id == owed_id, seen_by(who)))).one_or_none()
     if row is None:

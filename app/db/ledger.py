@@ -11,6 +11,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
+from app.db.attention import arranged, benefit_stopped, goes_along, needs_help
 from app.db.audit import row_of
 from app.db.changes import Changes
 from app.db.files import bring
@@ -25,6 +26,9 @@ from app.db.vault import DataKey, Destroyed, vault_of
 from app.domain import commands as c
 from app.domain import events as e
 from app.domain.access import ENGINE, Actor
+from app.domain.arrangement import CareArranged
+from app.domain.benefit_events import BenefitDecided
+from app.domain.benefits import Verdict
 from app.domain.case import file_report
 from app.domain.child_file import ChangePassed, ChangeRejected
 from app.domain.child_terms import FileField
@@ -37,6 +41,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import CloseRound, OpenRound, decide_round
 from app.domain.supervision import require_no_wider
 from app.domain.terms import Grade
+from app.domain.visit import Outcome, VisitRecorded, WarningVerified
 from app.domain.watch import WatchBegan
 
 CHANNEL = "ledger"
@@ -318,8 +323,17 @@ class Ledger(Rules):
                 case ChangePassed(field=FileField.RESIDENCE_DIVISION, desk=None):
                     await moved(self, conn, after.child_id, after.division, now)
                     await placed(self, conn, after.child_id, now)
-                case ChangePassed(field=FileField.COMMUNITY, desk=None) | WatchTaken() | WatchBegan():
+                case WatchTaken() | WatchBegan():
                     await placed(self, conn, after.child_id, now)
+                    await goes_along(self, conn, after, now)
+                case ChangePassed(field=FileField.COMMUNITY, desk=None):
+                    await placed(self, conn, after.child_id, now)
+                case VisitRecorded(asks_for_help=True) | WarningVerified(outcome=Outcome.HELP):
+                    await needs_help(self, conn, after, now)
+                case CareArranged():
+                    await arranged(self, conn, after, now)
+                case BenefitDecided(child_id=child, verdict=Verdict.STOP) if not after.sealed_for:
+                    await benefit_stopped(self, conn, child, now)
                 case ChangePassed(joins=str() as other):
                     await join(self, conn, after.child_id, other, now)
                     await placed(self, conn, after.child_id, now)

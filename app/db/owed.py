@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import entries, tables
 from app.db.child_records import each_once, one_of, records_of
+from app.db.joining import watch_of, watched_as
 from app.db.ledger import Ledger
 from app.domain.access import ENGINE, Actor
 from app.domain.agreement import differences
 from app.domain.ledgers import Findings
 from app.domain.opening import desk_of
-from app.domain.owed import Matter, OpenOwed, Settled, SettleOwed, owed_id
+from app.domain.owed import DEPARTURES, Matter, OpenOwed, Settled, SettleOwed, opening, owed_id
 from app.domain.refusals import Refused
 from app.domain.registers import Entry, Register, post_of
 from app.domain.terms import Agency
@@ -23,16 +24,6 @@ from app.domain.working_time import day_of
 
 PAGE, DISTRICT = 500, "110106"
 owed = tables.owed.c
-
-
-def opening(
-    matter: Matter, code: str, subject: str, desk: str, division: str, time: str, *, urgent: bool = False
-) -> OpenOwed:
-    """The command by which the engine finds that something is owed at a desk."""
-    return OpenOwed(
-        by=ENGINE, owed_id=owed_id(matter, code, subject), matter=matter, code=code, subject=subject, desk=desk,
-        agency=Agency(desk.partition("-")[0]), division=division, time=time, urgent=urgent,
-    )  # fmt: skip
 
 
 def designation(case_id: str) -> OpenOwed:
@@ -62,15 +53,43 @@ async def keep_posts(conn: AsyncConnection, ledger: Ledger, now: datetime) -> in
     return len(wanted)
 
 
+async def keep_departures(conn: AsyncConnection, ledger: Ledger, now: datetime) -> int:
+    """Parents who have left by now and of whom no arrangement is entered, in the register or at the watch, are owed one (R052). How many."""
+    register, wanted = (await ledger.current(conn, now)).registers.get(DEPARTURES), dict[str, OpenOwed]()
+    entered = await entries.entries_of(conn, entries.newest(entries.line.book == DEPARTURES)) if register else []
+    for entry in entered:
+        if register and register.is_overdue(entry, day_of(now)):
+            subject = await watched_as(conn, entry.fields["child"]) if "child" in entry.fields else entry.id
+            if not await _cares_somebody(conn, subject, entry.at):
+                time = register.review.time if register.review else ""
+                made = opening(Matter.DEPARTURE, DEPARTURES, subject, entry.desk, entry.division, time)
+                wanted[made.owed_id] = made
+    await open_all(conn, ledger, wanted.values(), now)
+    await settle_others(conn, ledger, Matter.DEPARTURE, wanted, Settled.ARRANGED, now)
+    return len(wanted)
+
+
+async def _cares_somebody(conn: AsyncConnection, child: str, since: datetime) -> bool:
+    """Whether an arrangement stands at the watch over the child, or was made there since, though the parents may be back by now."""
+    watch, event = await watch_of(conn, child), tables.events.c
+    if watch is None or watch.arrangement:
+        return watch is not None
+    made = select(event.version).where(event.stream_id == watch.watch_id, event.kind == "care_arranged")
+    return (await conn.execute(made.where(event.at >= since).limit(1))).first() is not None
+
+
 async def filled(
     conn: AsyncConnection, ledger: Ledger, register: Register, entry: Entry, by: Actor, now: datetime
 ) -> None:
-    """Whoever enters somebody in a post that stood empty ends what was owed for it."""
+    """Whoever enters somebody in a post that stood empty, or what parents have arranged, ends what was owed for it."""
     for expected in register.expects:
         posts = {post.id: post for post in await entries.posts_of(conn, register, expected)} if expected.time else {}
         if post := post_of(expected, entry, posts):
             name = owed_id(Matter.VACANCY, f"{register.code}:{expected.code}", post.id)
             await settle(conn, ledger, name, Settled.FILLED, by, now)
+    if register.code == DEPARTURES and not register.is_overdue(entry, day_of(now)):
+        subject = await watched_as(conn, entry.fields["child"]) if "child" in entry.fields else entry.id
+        await settle(conn, ledger, owed_id(Matter.DEPARTURE, DEPARTURES, subject), Settled.ARRANGED, by, now)
 
 
 async def open_all(conn: AsyncConnection, ledger: Ledger, wanted: Iterable[OpenOwed], now: datetime) -> None:

@@ -1,5 +1,5 @@
-"""What a desk owes outside of a case: an empty post to fill, books to set right, a signal or two files to look at, a case that nobody here
-may handle. One clock, one ladder, one end."""
+"""What a desk owes outside of a case: an empty post to fill, books to set right, a signal or two files to look at, help that a child
+needs, parents who left without an arrangement, a case that nobody here may handle. One clock, one ladder, one end."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from app.domain.access import ENGINE
 from app.domain.clock import Clock
 from app.domain.commands import Command, RecomputeDeadlines
 from app.domain.opening import recipients
@@ -28,6 +29,8 @@ class Matter(Term):
         "whoever may handle a case is concerned: a superior organ designates another",
     )
     DOUBLE = "double", "跨街乡镇疑似重复", "files in two streets that may be one child's"
+    HELP = "help", "待落实帮扶", "a watched child that needs help"
+    DEPARTURE = "departure", "外出未作监护安排", "parents who have left without an arrangement"
 
 
 class Settled(Term):
@@ -38,12 +41,20 @@ class Settled(Term):
     EXPLAINED = "explained", "核实无误，已说明", "looked into and explained"
     DECIDED = "decided", "已处理", "somebody decided"
     DESIGNATED = "designated", "已报请上级机关指定办理", "a superior organ was asked to designate"
+    HELPED = "helped", "已帮扶", "it is said what was done"
+    HANDED_OVER = "handed_over", "已随监测移交", "it has gone with the watch to another desk"
+    ARRANGED = "arranged", "已作安排", "care is arranged, or nobody has left"
 
 
 BY_HAND: Mapping[Matter, Settled] = {
     Matter.BOOKS: Settled.EXPLAINED, Matter.RECUSAL: Settled.DESIGNATED, Matter.DOUBLE: Settled.EXPLAINED,
+    Matter.HELP: Settled.HELPED,
 }  # fmt: skip
 """The others follow from what was done, such as the entry of a new director; of two files one may be gone before they are compared."""
+
+
+NEEDS, DEPARTURES = "needs", "departures"
+"""The codes of help, which is owed to a child once, and of the register of parents who leave."""
 
 
 class OpenOwed(Command):
@@ -233,3 +244,13 @@ def _climbs_to(state: Owed, rung: Rung) -> tuple[str, ...]:
 def owed_id(matter: Matter, code: str, subject: str) -> str:
     """The same thing owed is the same stream, however often it comes up."""
     return f"owed-{sha256(f'{matter.value}|{code}|{subject}'.encode()).hexdigest()[:32]}"
+
+
+def opening(
+    matter: Matter, code: str, subject: str, desk: str, division: str, time: str, *, urgent: bool = False
+) -> OpenOwed:
+    """The command by which the engine finds that something is owed at a desk."""
+    return OpenOwed(
+        by=ENGINE, owed_id=owed_id(matter, code, subject), matter=matter, code=code, subject=subject, desk=desk,
+        agency=Agency(desk.partition("-")[0]), division=division, time=time, urgent=urgent,
+    )  # fmt: skip

@@ -47,6 +47,7 @@ TIMES_BY_ACT = (
     "parents_back",
     "books_check",
     "signal_check",
+    "help",
 )
 """What the engine asks every version for by name."""
 

@@ -105,6 +105,10 @@ class Review(Value):
     since: str = ""
     having: Mapping[str, str] = {}
     """Only of entries that hold these codes."""
+    passed: str = ""
+    """The day after which such an entry is owed to somebody, and not only listed as due."""
+    time: str = ""
+    """By when it is set right then."""
     basis: tuple[str, ...]
 
 
@@ -163,6 +167,13 @@ class Register(Value):
     def names_families(self) -> bool:
         """Whether the persons in it are those of children, and not of offices."""
         return any(spec.private and spec.type is FieldType.CHILD for spec in self.fields)
+
+    def is_overdue(self, entry: "Entry", today: date) -> bool:
+        """Whether the day has passed by which what this entry says had to be otherwise."""
+        review = self.review
+        if not review or not review.passed or not entry.is_open or not _has(entry.fields, review.having):
+            return False
+        return date.fromisoformat(entry.fields[review.passed]) < today
 
     def read(self, given: Mapping[str, Any], today: date) -> dict[str, Any]:
         """The fields as they are kept; raises ValidationError with the place of each fault."""

@@ -76,6 +76,11 @@ class VisitForm(Frozen):
         return self.model_copy(update={"facts": self.facts.model_copy(update={"family": family})})
 
 
+def needs_help(finding: Finding, form: VisitForm | None) -> bool:
+    """By what was found, or by what was ticked."""
+    return finding is Finding.NEEDS_HELP or bool(form and form.needs)
+
+
 TAKEN_BACK_WITHIN = timedelta(days=7)
 """Product default: so long after a visit was recorded as missed, one that had been made in time and comes late takes that back."""
 
@@ -157,6 +162,11 @@ class VisitRecorded(WatchFact):
     before_watch: bool = False
 
     @property
+    def asks_for_help(self) -> bool:
+        """Whether somebody owes help by what it found; a risk is a report, and of what is older than the watch others knew."""
+        return not self.before_watch and self.report is None and needs_help(self.finding, self.form)
+
+    @property
     def day(self) -> date:
         """On which it was made; of those from before anybody was asked, on which it was recorded."""
         return self.visited_on or day_of(self.at)
@@ -226,6 +236,7 @@ def answers(finding: Finding, form: VisitForm, left_behind: bool) -> dict[str, b
         "supervision": form.supervision or "",
         "acknowledged": form.acknowledged or "",
         "has_needs": bool(form.needs),
+        "benefit_stopped": False,
     }
 
 

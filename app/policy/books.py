@@ -74,6 +74,8 @@ class Books(PackModel):
             for one in register.expects:
                 if one.time and one.time not in times:
                     yield "registers", register.code, f"there is no time called {one.time}"
+            if register.review and register.review.time and register.review.time not in times:
+                yield "registers", register.code, f"there is no time called {register.review.time}"
         codes = [register.code for register in self.registers]
         for code in dict.fromkeys(codes):
             if codes.count(code) > 1:
@@ -98,6 +100,16 @@ def _faults(register: Register, registers: list[str]) -> Iterator[str]:
     yield from (f"review: {fault}" for fault in _unknown(register, review.having if review else {}))
     if review and review.since and (review.since not in fields or fields[review.since].type is not FieldType.DAY):
         yield f"review: there is no day called {review.since}"
+    if review and bool(review.passed) != bool(review.time):
+        yield "review: what is owed once a day has passed needs a time, and nothing else has one"
+    if (
+        review
+        and review.passed
+        and not (
+            review.passed in fields and fields[review.passed].type is FieldType.DAY and fields[review.passed].required
+        )
+    ):
+        yield f"review: there is no day called {review.passed} that each entry has"
     for expected in register.expects:
         yield from _faults_of_expected(register, expected, registers)
 

@@ -87,11 +87,12 @@ class LedgerRow(FileRow):
 
 
 VISIT_VOCABULARY: Vocabulary = {
-    "finding": tuple(finding.value for finding in Finding), **dict.fromkeys(("left_behind", "guardian_met", "has_needs"), TRUTH),
+    "finding": tuple(finding.value for finding in Finding),
+    **dict.fromkeys(("left_behind", "guardian_met", "has_needs", "benefit_stopped"), TRUTH),
     "parent_contact": ("", *(one.value for one in ParentContact)), "guardianship": ("", *(one.value for one in Guardianship)),
     "supervision": ("", *(one.value for one in Supervision)), "acknowledged": ("", *(one.value for one in Acknowledgement)),
 }  # fmt: skip
-"""What the condition of a warning may ask of a visit."""
+"""What the condition of a warning may ask of a visit; `benefit_stopped` is asked when one of the family is stopped, and holds at no visit."""
 
 
 def _asks_a_visit(condition: str) -> str:

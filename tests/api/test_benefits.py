@@ -5,10 +5,15 @@ from datetime import date, datetime, timedelta
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
+from app.db import tables
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import Service
+from app.domain.access import ENGINE
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
 from app.domain.working_time import BEIJING
 from app.main import create_app
 from app.policy.entitlement_rows import AmountRow
@@ -65,6 +70,28 @@ async def test_civil_affairs_grants_hears_and_stops_and_the_timeline_keeps_it(ap
     kinds = ("benefit_decided", "family_heard")
     said = [(entry["kind"], entry["note"]) for entry in timeline if entry["kind"] in kinds]
     assert said == [("benefit_decided", None), ("family_heard", "家庭无异议"), ("benefit_decided", "已回归家庭")]
+
+
+@pytest.mark.requirement("R014")
+async def test_a_benefit_that_stops_has_the_watch_look_how_the_child_lives(api, case, decide):
+    child, ledger = (await api.progress(case))["children"][0]["id"], api.service.ledger
+
+    async def warned():
+        async with api.service.engine.connect() as conn:
+            stored = select(tables.watches.c.progress["warnings"]).where(tables.watches.c.id == watch_id(child))
+            return [one["rule"] for one in await conn.scalar(stored)]
+
+    async with api.service.engine.begin() as conn:
+        begin = BeginWatch(by=ENGINE, child_id=child, division="110106009", grade="low")
+        await ledger.begin(conn, watch_id(child), begin)
+    today = datetime.now(BEIJING).date().isoformat()
+    given = {"benefit": "TEMP_LIVING", "yuan": "1200.00"}
+    assert (await decide("benefit", **given, verdict="grant")).status_code == 200
+    assert (await decide("benefit-hearing", benefit="TEMP_LIVING", heard_on=today, note="无异议")).status_code == 200
+    assert await warned() == []
+    stop = {"benefit": "TEMP_LIVING", "verdict": "stop", "note": "已回归家庭"}
+    assert (await decide("benefit", **stop)).status_code == 200
+    assert await warned() == ["a-benefit-stopped"]
 
 
 async def test_two_of_the_group_are_refused_and_a_choice_waits_for_the_amounts(api, case, decide):

@@ -160,6 +160,8 @@ async def test_a_visit_that_was_entered_on_the_page_is_not_entered_again_by_the_
     today = by_page.event.day.isoformat()
     job, _ = await said(("张三（化名）", "是", "情况良好"), ("李四（化名）", "是", "需要帮扶"))
     await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    owed = (await api.get(COMMITTEE, "/v1/owed?matter=help&limit=200")).json()["items"]
+    assert child in {row["subject"] for row in owed}, "help that a sheet found to be needed is owed like any other"
     assert (await api.post(COMMITTEE, path, form)).is_success, "by somebody else, and with another finding"
     helped = {**form, "finding": "needs_help"}
     is_problem(await api.post(COMMITTEE, path, helped), 409, "visit_in_book")

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from app.db import tables
+from app.db.owed import keep_departures
 from app.domain.access import ENGINE
+from app.domain.handover import OfferWatch
 from app.domain.visit import RaiseWarning
 from app.domain.watch import watch_id
 from app.domain.watch_work import RaiseDueVisit
@@ -129,6 +131,70 @@ async def test_a_warning_that_is_verified_as_a_risk_is_a_report_in_one_step(api,
     case = await api.progress(first["report"])
     assert (case["watch"], case["branch"]) == (watch_id(poor), "A")
     is_problem(await api.post(COMMITTEE, path, risk), 404, "no_such_warning")
+
+
+@pytest.mark.requirement("R055", "R131")
+async def test_a_child_that_needs_help_is_owed_it_until_somebody_says_what_was_done(api, poor):
+    async def owed(person=COMMITTEE):
+        rows = (await api.get(person, "/v1/owed?matter=help&limit=200")).json()["items"]
+        return [(row["id"], row["desk"]) for row in rows if row["subject"] == poor]
+
+    await visit(api, poor, finding="well", form={"guardianship": "parents"})
+    assert await owed() == []
+    await visit(api, poor, form={"guardianship": "nobody"})
+    ((name, desk),) = await owed()
+    assert desk == f"COMM-{DIVISION}"
+    (warning,) = (await visit(api, poor))["warnings"]
+    assert len(await owed()) == 1, "once, however often it is found"
+    path, done = f"/v1/owed/{name}/settle", {"note": "已协助申请临时救助，12月3日送米面"}
+    is_problem(await api.post(COMMITTEE, path, {}), 422, "invalid_request")
+    assert (await api.post(COMMITTEE, path, done)).json()["how"] == "helped"
+    assert await owed() == []
+    verified = f"/v1/watches/{watch_id(poor)}/warnings/{warning['number']}/verify"
+    assert (await api.post(COMMITTEE, verified, {"outcome": "help"})).status_code == 200
+    assert await owed() == [(name, desk)], "a warning that turned out as help has its consequence"
+    other = "110106008"
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.record(conn, watch_id(poor), OfferWatch(by=ENGINE, division=other))
+    assert (await api.post(f"comm-{other}.officer.1", f"/v1/watches/{watch_id(poor)}/take", {})).status_code == 200
+    assert (await owed(), await owed(f"comm-{other}.officer.1")) == ([], [(name, f"COMM-{other}")])
+
+
+@pytest.mark.requirement("R052")
+async def test_parents_who_left_without_an_arrangement_are_owed_one_until_the_watch_or_the_register_has_it(api, poor):
+    today = day_of(api.service.ledger.clock())
+    family = {"family": "某家（化名）", "urged_on": today.isoformat(), "arranged": "missing"}
+    left, leaves = (today - timedelta(days=1)).isoformat(), today.isoformat()
+    entries = {}
+    for child, day in (({"child": poor}, left), ({}, left), ({}, leaves)):
+        fields = {**family, **child, "leaves_on": day}
+        made = await api.post(COMMITTEE, "/v1/registers/departures/entries", {"fields": fields})
+        entries[made.json()["id"]] = fields
+
+    async def owed():
+        async with api.service.engine.begin() as conn:
+            await keep_departures(conn, api.service.ledger, api.service.ledger.clock())
+        rows = (await api.get(COMMITTEE, "/v1/owed?matter=departure&limit=200")).json()["items"]
+        return {row["subject"] for row in rows if row["subject"] in {poor, *entries}}
+
+    nameless = list(entries)[1]
+    assert await owed() == {poor, nameless}, "not before the day has passed"
+    stated = {"fields": {**entries[nameless], "arranged": "stays"}}
+    assert (await api.post(COMMITTEE, f"/v1/registers/departures/entries/{nameless}/change", stated)).status_code == 200
+    assert await owed() == {poor}
+    path = f"/v1/watches/{watch_id(poor)}"
+    care = {
+        "delegate": {"name": "方祖母（化名）"},
+        "relation": "grandparent",
+        "is_adult": True,
+        "is_able": True,
+        "leaves_on": left,
+    }
+    assert (await api.post(COMMITTEE, f"{path}/arrangement", care)).status_code == 200
+    settled = (await api.get(COMMITTEE, "/v1/owed?matter=departure&settled=true&limit=200")).json()["items"]
+    assert poor in {row["subject"] for row in settled}, "at once"
+    assert (await api.post(COMMITTEE, f"{path}/return")).status_code == 200
+    assert await owed() == set(), "they are back, whatever the register says"
 
 
 @pytest.mark.requirement("R052", "R033")

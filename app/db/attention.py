@@ -1,0 +1,59 @@
+"""What a fact of a watch, or of a benefit, makes the desk that watches owe outside of the watch, and what an arrangement ends."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.joining import watch_of, watched_as
+from app.domain.access import ENGINE
+from app.domain.owed import DEPARTURES, NEEDS, Matter, Settled, SettleOwed, opening, owed_id
+from app.domain.refusals import Refused
+from app.domain.visit import Finding, RaiseWarning, VisitForm, answers
+from app.domain.watch import Watch
+
+if TYPE_CHECKING:
+    from app.db.ledger import Ledger
+
+
+async def needs_help(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now: datetime) -> None:
+    """A visit or a verified warning has found that the child needs help (R055): the desk says what was done. Once a child at a time."""
+    asked = opening(Matter.HELP, NEEDS, watch.child_id, watch.desk, watch.division, "help")
+    with suppress(Refused):  # it is owed already
+        await ledger.begin(conn, asked.owed_id, asked, now=now)
+
+
+async def goes_along(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now: datetime) -> None:
+    """The watch is another desk's: so is the help that is owed."""
+    owed = tables.owed.c
+    name = owed_id(Matter.HELP, NEEDS, watch.child_id)
+    desk = (await conn.execute(select(owed.desk).where(owed.id == name, owed.is_open))).scalar()
+    if desk is not None and desk != watch.desk:
+        await _settle(ledger, conn, name, Settled.HANDED_OVER, now)
+        await needs_help(ledger, conn, watch, now)
+
+
+async def arranged(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now: datetime) -> None:
+    """Parents who had left without an arrangement have made one."""
+    await _settle(ledger, conn, owed_id(Matter.DEPARTURE, DEPARTURES, watch.child_id), Settled.ARRANGED, now)
+
+
+async def benefit_stopped(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:
+    """及时关注困境儿童的生活状态 (R014): how a watched child lives is verified when what its family received has stopped."""
+    watch = await watch_of(conn, await watched_as(conn, child))
+    if watch is None or not watch.is_open:
+        return
+    rules, calm = await ledger.current(conn, now), answers(Finding.WELL, VisitForm(), left_behind=False)
+    always = rules.warnings(calm)
+    for rule in rules.warnings(calm | {"benefit_stopped": True}):
+        if rule not in always:
+            command = RaiseWarning(by=ENGINE, rule=rule.id, basis=rule.basis, urgent=rule.urgent)
+            await ledger.record(conn, watch.watch_id, command, now=now)
+
+
+async def _settle(ledger: "Ledger", conn: AsyncConnection, name: str, how: Settled, now: datetime) -> None:
+    with suppress(Refused):  # nothing is owed
+        await ledger.record(conn, name, SettleOwed(by=ENGINE, how=how), now=now)
