@@ -132,7 +132,7 @@ class WatchEnd(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "adulthood"}})
 
     reason: EndReason
-    note: str = Field("", max_length=20_000)
+    note: str = Field("", max_length=20_000, description="Needed where the risk has ended.")
 
 
 class WatchRow(BaseModel):
@@ -362,7 +362,8 @@ async def end_watch(
     watch_id: str, end: WatchEnd, conn: Conn, who: Who, shouhu: Shouhu, response: Response,
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> Watched:  # fmt: skip
-    """The watch is over."""
+    """The watch is over, and the heads of its desk and of the street are told. A warning that waits is verified first, but of a child who
+    has died; that a risk has ended nobody says of a child whose visit is overdue, nor without saying why."""
     await _at_its_desk(conn, who, watch_id)
     command = EndWatch(by=who, reason=end.reason, note=end.note)
     return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)

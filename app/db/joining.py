@@ -161,15 +161,17 @@ async def placed(ledger: "Ledger", conn: AsyncConnection, child: str, now: datet
 async def given_back(
     ledger: "Ledger", conn: AsyncConnection, case: Progress, closed: CloseReason, now: datetime
 ) -> None:
-    """Every child of a closed case goes back to the watch, or its watch ends; of several, it is said by hand whose."""
+    """Every child of a closed case goes back to the watch, or its watch ends. Of several the case does not say who has died, come of age or
+    moved: all go back, and whoever looks ends that child's by hand."""
     reported = (child_of(case.watch),) if case.watch else tuple(child.id for child in case.children)
-    children = [await watched_as(conn, child) for child in reported]
+    children = list(dict.fromkeys([await watched_as(conn, child) for child in reported]))
     if closed in NOT_WATCHED_AFTER and len(children) == 1:
         with suppress(Refused):  # it is not watched
             await ledger.record(
                 conn, watch_id(children[0]), EndWatch(by=ENGINE, reason=EndReason(closed.value)), now=now
             )
-    if closed in (*NOT_WATCHED_AFTER, CloseReason.NO_RISK_FOUND):
+        return
+    if closed is CloseReason.NO_RISK_FOUND:
         return
     for child in children:
         await ledger.begin(conn, watch_id(child), await _begin(conn, child, case), now=now)

@@ -97,12 +97,12 @@ async def _given(conn: AsyncConnection, child: str, file: ChildFile | None) -> l
     for stored in (await conn.execute(query)).scalars():
         closed = CaseSeen.model_validate(stored)
         reason = closed.closed_reason
-        takes = reason in NOT_WATCHED_AFTER
+        alone = closed.watch is not None or len(closed.children) == 1
+        takes = reason in NOT_WATCHED_AFTER and alone
         if closed.sealed_for or reason in (None, CloseReason.NO_RISK_FOUND) or closed.closed_at is None:
             continue
-        if not takes or closed.watch or len(closed.children) == 1:
-            ends = EndReason(reason.value) if takes and reason else None
-            found.append(Given(at=closed.closed_at, grade=closed.grade, case_id=closed.case_id, ends=ends))
+        ends = EndReason(reason.value) if takes and reason else None
+        found.append(Given(at=closed.closed_at, grade=closed.grade, case_id=closed.case_id, ends=ends))
     return found
 
 

@@ -23,7 +23,7 @@ from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, Sta
 from app.domain.rounds import UNIT, Round, RoundOpened, RoundRungFired
 from app.domain.terms import Agency, Role
 from app.domain.visit import WatchRungFired
-from app.domain.watch import VisitRungFired, Watch, WatchBegan
+from app.domain.watch import VisitRungFired, Watch, WatchBegan, WatchEnded
 
 Row = dict[str, Any]
 FILER = "filer"
@@ -298,6 +298,9 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
             return event.recipients
         case e.TaskMoved(holder=holder):
             return (f"person:{holder}",)
+        case WatchEnded(by=by) if by != ENGINE.person_id:
+            street = desk_of(Agency.STREET, after.division) if after.desk.startswith(Agency.COMM) else after.desk
+            return tuple(dict.fromkeys((f"{Role.DESK_HEAD}:{after.desk}", f"{Role.DESK_HEAD}:{street}")))
         case WarningCarried():
             return (f"desk:{after.desk}",)
         case (WatchTaken(by=ENGINE.person_id) | ChangeMoved()) as given:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from app.domain.child_record import ChildRecord
+from app.domain.child_record import CaseSeen, ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.determination import ChildFound
 from app.domain.ledgers import categories
@@ -57,9 +57,12 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
     registered = _registered(record)
     if not watched and registered:
         wrong.append(Differs.UNWATCHED)
-    elif not watched and closed not in NOT_WATCHED_AFTER and not (watch and closed is None):
+    elif not watched and not (
+        watch and closed in (None, CloseReason.NO_RISK_FOUND)
+    ):  # that ended by hand, as a person said
         if last and closed is not CloseReason.NO_RISK_FOUND:
-            wrong.append(Differs.NOT_RETURNED)
+            if not (_taken_by(record, last) or _returned(record, last) or _is_of_age(record, today)):
+                wrong.append(Differs.NOT_RETURNED)
         elif categories(found) and not _is_of_age(record, today):
             wrong.append(Differs.UNWATCHED)
     if watch and watched:
@@ -83,6 +86,19 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
         if _is_of_age(record, today):
             wrong.append(Differs.OF_AGE)
     return tuple(wrong)
+
+
+def _taken_by(record: ChildRecord, case: CaseSeen) -> bool:
+    """Whether the case says that this very child has died, come of age or moved: of several it does not say who."""
+    others = {child.id for child in case.children} - {*record.ids}
+    alone = case.watch is not None or not (others and len(case.children) > 1)
+    return case.closed_reason in NOT_WATCHED_AFTER and alone
+
+
+def _returned(record: ChildRecord, case: CaseSeen) -> bool:
+    """Whether the case has given the child back to a watch, which has ended since."""
+    watches = (one.watch for one in (record, *record.joined) if one.watch)
+    return any(watch.case_id == case.case_id for watch in watches)
 
 
 def _registered(record: ChildRecord) -> Grade | None:

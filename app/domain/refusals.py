@@ -260,6 +260,16 @@ class RefusalCode(Term):
     )
     NOT_MERGED = "not_merged", "两份档案未合并", "These files do not belong together."
     NO_SUCH_WARNING = "no_such_warning", "没有此项待核实预警", "There is no such warning to verify."
+    WARNING_WAITS = (
+        "warning_waits",
+        "有预警待核实，请先核实预警，再结束监测",
+        "A warning waits to be verified; verify it first, then end the watch.",
+    )
+    VISIT_OWED = (
+        "visit_owed",
+        "走访已逾期，须先见到儿童本人，才能以“风险消除”结束监测",
+        "The visit is overdue: the child is seen in person before anybody says that the risk has ended.",
+    )
     VISIT_IN_BOOK = (
         "visit_in_book",
         "当日的走访已由台账导入，走访人或走访结果相同：是同一次的不必再登记；确为另一次的，请勾选“这是另一次走访”后提交",

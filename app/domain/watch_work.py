@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import JsonValue
 
+from app.domain.access import ENGINE
 from app.domain.arrangement import (
     ArrangeCare,
     ContactRecorded,
@@ -194,8 +195,8 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
             return (taken(watch.desk, watch.handover, command, head),)
         case UndoWatch():
             return (WatchUndone(**head),)
-        case EndWatch(reason=reason):
-            return (WatchEnded(**head, reason=reason),)
+        case EndWatch():
+            return (_ended(watch, command, now, head),)
         case RaiseDueVisit():
             return _missed(watch, now)
         case RecomputeDeadlines(why=why):
@@ -302,6 +303,20 @@ def _verified(watch: Watch, command: VerifyWarning, head: dict[str, Any]) -> War
     return WarningVerified(
         **head, warning=warning.number, rule=warning.rule, outcome=command.outcome, report=command.report
     )
+
+
+def _ended(watch: Watch, command: EndWatch, now: datetime, head: dict[str, Any]) -> WatchEnded:
+    """A person ends nothing that is still asked for: a warning is verified first, but of a child who has died, and nobody can say
+    that a risk has ended of a child whose visit is overdue, nor without saying why. What a case ends, two persons have closed."""
+    if command.by.person_id != ENGINE.person_id:
+        over = command.reason is EndReason.RISK_ENDED
+        if watch.warnings and command.reason is not EndReason.DIED:
+            raise Refused(RefusalCode.WARNING_WAITS)
+        if over and watch.visit.is_overdue(now):
+            raise Refused(RefusalCode.VISIT_OWED)
+        if over and not command.note.strip():
+            raise Refused(RefusalCode.REASONS_NEEDED)
+    return WatchEnded(**head, reason=command.reason)
 
 
 def _recomputed(watch: Watch, why: str, policy: Policy, now: datetime, head: dict[str, Any]) -> VisitRecomputed:

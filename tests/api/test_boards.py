@@ -32,7 +32,7 @@ async def watch(api):
 
 
 async def test_only_the_committees_staff_visits_and_ends_a_watch(api, watch):
-    visit, end = {"finding": "well"}, {"reason": "risk_ended"}
+    visit, end = {"finding": "well"}, {"reason": "risk_ended", "note": "父亲已返京照料，三次走访均良好"}
     for stranger in ("committee.reporter.1", "comm-110106001.officer.1"):
         assert watch not in (await api.get(stranger, "/v1/watches")).text
         is_problem(await api.post(stranger, f"/v1/watches/{watch}/visits", visit), 404, "case_not_found")
@@ -41,6 +41,13 @@ async def test_only_the_committees_staff_visits_and_ends_a_watch(api, watch):
     assert (await api.post("comm-110106007.officer.1", f"/v1/watches/{watch}/visits", visit)).json()["version"] == 2
     ended = await api.post("comm-110106007.officer.1", f"/v1/watches/{watch}/end", end)
     assert ended.status_code == 200, ended.text
+    for head, is_told in (
+        ("comm-110106007.head.1", True),
+        ("street-110106007.head.1", True),
+        ("street-110106001.head.1", False),
+    ):
+        told = (await api.get(head, "/v1/notices?limit=200")).json()["items"]
+        assert any(one["kind"] == "watch_ended" for one in told) == is_told, head
     again = await api.post("comm-110106007.officer.1", f"/v1/watches/{watch}/visits", visit)
     is_problem(again, 409, "case_closed")
 

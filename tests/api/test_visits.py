@@ -271,7 +271,7 @@ async def test_a_visit_that_was_written_offline_counts_on_its_day_and_only_what_
     assert "visit_recorded" in {one["kind"] for one in again.json()["since"]}
     now = {"If-Match": f'"{again.json()["version"]}"'}
     assert (await api.post(COMMITTEE, path, {"finding": "well"}, now)).status_code == 200
-    await api.post(COMMITTEE, path.replace("visits", "end"), {"reason": "risk_ended"})
+    await api.post(COMMITTEE, path.replace("visits", "end"), {"reason": "died"})
     over = await api.post(COMMITTEE, path, {"finding": "well"}, now)
     is_problem(over, 409, "stale_version")
     assert over.json()["since"][-1]["kind"] == "watch_ended"

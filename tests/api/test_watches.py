@@ -213,6 +213,22 @@ async def test_a_case_of_one_watched_child_that_ends_with_the_child_ends_its_wat
     assert (row["is_open"], events[-1]["kind"], events[-1]["reason"]) == (False, "watch_ended", "moved_and_handed_over")
 
 
+@pytest.mark.requirement("R013")
+async def test_of_several_children_of_a_case_that_ends_with_one_all_go_back_until_somebody_has_said_whose_watch_ends(
+    api,
+):
+    children = [{"residence_division": "110106007", "name": f"华{name}（化名）"} for name in ("小川", "小溪")]
+    case = (await api.report(children=children))["case_id"]
+    one, other = [child["id"] for child in (await api.progress(case))["children"]]
+    await close(api, case, "died")
+    for child in (one, other):
+        row, _ = await state_of(api, watch_id(child))
+        assert (row["is_open"], row["case_id"], row["desk"]) == (True, case, "COMM-110106007")
+    ended = await api.post(COMMITTEE, f"/v1/watches/{watch_id(one)}/end", {"reason": "died"})
+    assert ended.status_code == 200, ended.text
+    assert [(await state_of(api, watch_id(child)))[0]["is_open"] for child in (one, other)] == [False, True]
+
+
 @pytest.fixture
 async def late(api):
     """The same service three days before the confirmed calendar ends."""

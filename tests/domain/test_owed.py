@@ -10,6 +10,7 @@ from app.domain.child_file import Change, ChildFile, Registration
 from app.domain.child_record import CaseSeen, ChildRecord, Seen
 from app.domain.child_terms import FileField
 from app.domain.clock import Clock
+from app.domain.determination import ChildFound, Known
 from app.domain.owed import Matter, OpenOwed, RaiseDueOwed, Settled, SettleOwed, apply_owed, decide_owed, owed_id
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, Grade, Rung
@@ -122,6 +123,37 @@ def watched(**changes):
 )  # fmt: skip
 def test_books_cases_and_watch_are_compared(child, wrong):
     assert differences(child, None, TODAY) == wrong
+
+
+BROTHERS = CASE | {"closed_reason": "died", "children": [{"id": "ch-1"}, {"id": "ch-9"}]}
+
+
+@pytest.mark.parametrize(
+    ("child", "wrong"),
+    [
+        (record(case=BROTHERS), (Differs.NOT_RETURNED,)),
+        (record(case=BROTHERS, born="2008-03-02"), ()),
+        (record(case=BROTHERS | {"watch": watch_id("ch-1")}), ()),
+        (record(case=BROTHERS | {"children": [{"id": "ch-1"}]}), ()),
+        (record(watch=watched(is_open=False), case=BROTHERS), ()),
+        (record(watch=watched(case_id="case-0", is_open=False), case=BROTHERS), (Differs.NOT_RETURNED,)),
+        (record(watch=watched(), case=BROTHERS), (Differs.ENDED,)),
+        (record(watch=watched(), case=BROTHERS, seen=NOW), ()),
+    ],
+)  # fmt: skip
+def test_of_several_children_of_a_case_that_ended_with_one_none_is_left_out(child, wrong):
+    """The case does not say who of them has died; who is visited lives, and the watch of the other is ended by hand."""
+    assert differences(child, None, TODAY) == wrong
+
+
+def test_a_watch_that_was_ended_by_hand_is_nothing_to_set_right_every_month():
+    ended, alone = watched(is_open=False), ChildFound.model_construct(categories=(), left_behind=Known.YES)
+    for case in (CASE, CASE | {"closed_reason": "no_risk_found"}, None):
+        assert differences(record(watch=ended, case=case), alone, TODAY) == (), "a person said why"
+    elsewhere = watched(case_id="case-0", is_open=False)
+    assert differences(record(watch=elsewhere, case=CASE), alone, TODAY) == (Differs.NOT_RETURNED,)
+    never = record(case=CASE | {"closed_reason": "no_risk_found"})
+    assert differences(never, alone, TODAY) == (Differs.UNWATCHED,)
 
 
 def joined(watch=None, waits=False, **more):

@@ -306,3 +306,25 @@ def test_facts_that_a_visit_saw_are_facts():
     ):
         with pytest.raises(ValueError, match=r"1 validation error|changes no id"):
             v.FactsSeen(**wrong)
+
+
+@pytest.mark.requirement("R055", "R016")
+def test_a_person_ends_no_watch_over_a_warning_or_says_without_a_visit_that_the_risk_has_ended():
+    def end(reason, note="母亲已返家", by=None):
+        return work.EndWatch(by=by or at_desk(COMM), reason=reason, note=note)
+
+    watched = Watched()
+    watched.visit("needs_help", guardianship="nobody")
+    for reason in ("risk_ended", "adulthood", "moved_and_handed_over"):
+        assert watched.refused(lambda reason=reason: watched.do(end(reason))).code == "warning_waits"
+    for command in (end("died", note=""), end("moved_and_handed_over", by=ENGINE)):
+        (ended,) = work.decide_watch(watched.state, command, POLICY, watched.now)
+        assert ended.reason == command.reason, "of who has died nothing is asked; two persons have closed a case"
+    late = Watched(Grade.HIGH)
+    assert late.refused(lambda: late.do(end("risk_ended", " "))).code == "reasons_needed"
+    late.now += timedelta(days=9)
+    assert late.refused(lambda: late.do(end("risk_ended"))).code == "visit_owed"
+    assert work.decide_watch(late.state, end("moved_and_handed_over"), POLICY, late.now), "who has left is not visited"
+    late.visit()
+    late.do(end("risk_ended"))
+    assert late.state.has_ended

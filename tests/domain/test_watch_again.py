@@ -67,7 +67,7 @@ def test_a_watch_that_goes_on_began_when_it_first_did_and_one_that_had_ended_beg
     watched.now += timedelta(days=4)
     watched.do(begin)
     assert watched.state.began_on == began
-    watched.do(work.EndWatch(by=at_desk(COMM), reason="risk_ended"))
+    watched.do(work.EndWatch(by=at_desk(COMM), reason="risk_ended", note="母亲已返家"))
     (event,) = watched.do(begin)
     assert watched.state.began_on == began + timedelta(days=4)
     assert (watched.state.case_id, event.case_id) == ("case-1", None), "whom that case is about is kept out as before"

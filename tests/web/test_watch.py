@@ -95,6 +95,9 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     assert told.count("没有记入") == 2, "once in what the script may say"
     assert (await http.post(path, data={"verb": "end", "place": "e-", "e-reason": "risk_ended"})).status_code == 422
     ended = {"verb": "end", "place": "e-", "e-reason": "risk_ended", "e-sure": "yes"}
+    unsaid = await http.post(path, data=ended)
+    assert (unsaid.status_code, "须书面说明理由" in unsaid.text) == (409, True)
+    ended["e-note"] = "母亲已返家照料"
     assert (await (await as_person(STREET)).post(path, data=ended)).status_code == 404, (
         "to the street's officers there is none"
     )
@@ -122,7 +125,10 @@ async def test_a_list_that_was_chosen_is_shown_again_after_a_child_was_taken_ove
         await rules.record(conn, coming, RaiseWarning(by=ENGINE, rule="x", basis=("x",), urgent=False))
     page = (await http.get("/visits?community=all")).text
     assert f'href="/visits/{coming}?community=all#warnings"' in page
-    end = {"verb": "end", "place": "e-", "e-reason": "risk_ended", "e-sure": "yes"}
+    end = {"verb": "end", "place": "e-", "e-reason": "moved_and_handed_over", "e-sure": "yes"}
+    waits = await http.post(f"/visits/{coming}", data=end)
+    assert (waits.status_code, "请先核实预警" in waits.text) == (409, True)
+    end["e-reason"] = "died"
     assert (await http.post(f"/visits/{coming}", data=end)).headers["location"] == "/visits", "opened from no list"
 
 
