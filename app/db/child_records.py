@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.endings import with_endings
 from app.db.past import Assessed, assessed_of
 from app.db.streams import kind_of
 from app.db.vault import Keys, opened, vault_of, with_notes
@@ -70,11 +71,12 @@ async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: Co
         if (kept := rows[child]["merged_into"]) in rows:
             joined[kept].append(child)
     single = await _singly(conn, rows, seen)
-    return [
+    records = [
         together(single[child], tuple(single[other] for other in joined[child]))
         for child in child_ids
         if child in single
     ]
+    return await with_endings(conn, records)
 
 
 async def stamps_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> dict[str, str]:

@@ -16,12 +16,14 @@ from app.domain.policy import SENTENCED, Frozen
 from app.domain.progress import Child, State
 from app.domain.terms import Agency, CloseReason, Grade, Stage
 from app.domain.visit import VisitRecorded, counted_from
-from app.domain.watch import Watch, watch_id
+from app.domain.watch import EndReason, Watch, WatchEnded, watch_id
 from app.domain.working_time import day_of
 
 NOTHING_SEEN = FactsSeen()
 MEANS = ("on_minimum_living", "low_income", "on_destitute_support")
 """What civil affairs recognise of a family, by the names of the facts and of what is entered alike."""
+GONE = (EndReason.DIED.value, EndReason.ADULTHOOD.value, EndReason.MOVED_AND_HANDED_OVER.value)
+"""Why a watch or a case of a single child ends for good."""
 OLDEST = 17
 """The rules are for children; of whoever has come of age since they say what they said last."""
 
@@ -120,6 +122,8 @@ class ChildRecord(Frozen):
     cases: tuple[tuple[int, CaseSeen], ...] = ()
     """With their numbers, the oldest first."""
     watch: Watch | None = None
+    ended: WatchEnded | None = None
+    """How the watch ended, where it is over."""
     visits: tuple[Seen, ...] = ()
     entrusted: dict[str, JsonValue] = Field(default_factory=dict)
     """What was entered of the delegate whom the parents have entrusted."""
@@ -301,6 +305,17 @@ class ChildRecord(Frozen):
             first is not None and len(first.children) == 1
         )
         return (case.children[0].id,) if is_certain else ()
+
+    @property
+    def gone(self) -> tuple[datetime, EndReason] | None:
+        """Since when and why nobody will work with the child again: it died, came of age or moved out, and no case and no watch goes on."""
+        if any(case.is_open for _, case in self.cases) or (self.watch and not self.watch.has_ended):
+            return None
+        said = [(self.ended.at, self.ended.reason.value)] if self.ended else []
+        if (last := self.last_case) and last.closed_at and last.closed_reason and len(last.children) == 1:
+            said.append((last.closed_at, last.closed_reason.value))
+        at, reason = max(said, default=(None, ""))
+        return (at, EndReason(reason)) if at and reason in GONE else None
 
     @property
     def last_case(self) -> CaseSeen | None:

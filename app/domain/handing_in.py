@@ -35,8 +35,18 @@ def _visited_in(seen: Seen) -> str:
 
 
 def is_of(line: Line, month: str | None) -> bool:
-    """Whether a row belongs to the month: a visit was made in it; whatever else stands in a book stands there as it is now."""
-    return month is None or line.visit is None or _visited_in(line.visit) == month
+    """Whether a row belongs to the month, else to today's: a visit was made in it, and a child has not died, come of age or moved out before
+    it; whatever else stands in a book stands there as it is now."""
+    if line.visit:
+        return month is None or _visited_in(line.visit) == month
+    until = _until(line)
+    return until is None or (month or f"{line.today:%Y-%m}") <= until
+
+
+def _until(line: Line) -> str | None:
+    """The last month in which a child stands in the books of children, where it is gone; a case or a benefit of it stays."""
+    gone = None if line.case or line.held else line.record.gone
+    return month_of(gone[0]) if gone else None
 
 
 def has_rows(rows_of: RowsOf, line: Line, month: str | None) -> bool:
@@ -88,6 +98,8 @@ class Share(NamedTuple):
     waits_at: tuple[str, ...]
     due_at: datetime | None
     """Of the next visit."""
+    until: str | None
+    """The last month in which the child stands there."""
 
 
 def share_of(codes: Collection[str], rows_of: RowsOf, line: Line) -> Share:
@@ -101,6 +113,7 @@ def share_of(codes: Collection[str], rows_of: RowsOf, line: Line) -> Share:
         gaps(codes, line),
         waits_at(line),
         visit_due(line),
+        next((until for one in every if not one.visit and (until := _until(one))), None),
     )
 
 
@@ -121,7 +134,7 @@ class Tally:
     def add(self, share: Share, month: str, now: datetime, desks: Collection[str] = ()) -> None:
         """One child that stands in the book of whoever keeps it for these desks."""
         rows = share.rows + share.visited.count(month)
-        if not rows and not share.is_of_children:
+        if (share.until and share.until < month) or (not rows and not share.is_of_children):
             return
         self.children += 1
         self.rows += rows

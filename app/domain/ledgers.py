@@ -154,6 +154,17 @@ def _last_visit(line: Line) -> str | None:
     return line.record.visits[-1].event.day.isoformat() if line.record.visits else None
 
 
+def _watch_state(line: Line) -> str | None:
+    """Whether somebody visits, and why not."""
+    record = line.record
+    if record.watch and record.watch.is_open:
+        return "监测中"
+    if _open_cases(line):
+        return "在办个案"
+    ended = gone[1] if (gone := record.gone) else record.ended.reason if record.ended else None
+    return f"已结束：{ended.zh}" if ended else None
+
+
 def _next_visit(line: Line) -> str | None:
     watch = line.record.watch
     return _day(watch.visit.due_at) if watch and watch.is_open else None
@@ -267,6 +278,7 @@ def _columns() -> Iterator[Column]:
          lambda line: line.found.grade.scale if line.found else None, None),
         ("grade_points", "评定得分", "points on the scale", Section.GRADE,
          lambda line: line.found.grade.points if line.found else None, None),
+        ("watch_state", "监测状态", "state of the watch", Section.VISITS, _watch_state, None),
         ("last_visit", "最近走访", "last visit", Section.VISITS, _last_visit, None),
         ("next_visit", "下次走访期限", "next visit is due", Section.VISITS, _next_visit, None),
         ("visits", "走访次数", "number of visits", Section.VISITS, lambda line: len(line.record.visits), None),

@@ -15,6 +15,7 @@ WHY_NOT: Mapping[str, str] = {
     **dict.fromkeys(("categories", "grade_scale", "grade_points"), _RULES),
     "grade": _GRADE,
     **dict.fromkeys(("last_visit", "visits", "visited_on", "visitor", "finding", "visit_note", "guardian_met", "needs"), _VISIT),
+    "watch_state": "由监测和个案的办理情况得出",
     "next_visit": "由最近走访和风险等级算出",
     **dict.fromkeys(("guardianship", "supervision", "acknowledged", "parent_contact"), _ANSWER),
     **dict.fromkeys(("delegate_name", "delegate_relation", "delegate_phone", "leaves_on", "contact_due"), _CARE),

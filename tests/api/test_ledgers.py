@@ -11,12 +11,14 @@ from app.domain.access import ENGINE
 from app.domain.belonging import Belong
 from app.domain.child_file import file_id
 from app.domain.commands import EnterStage
+from app.domain.handing_in import month_of
 from app.domain.ledgers import COLUMNS
 from app.domain.terms import Grade, Stage
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
 from app.policy.loader import load
 from tests.api.test_reports import is_problem
+from tests.api.test_watches import close
 
 DIVISION = "110106022"
 COMMITTEE, STREET, WOMEN = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1", "wf.officer.1"
@@ -193,6 +195,28 @@ async def test_what_a_second_case_and_a_joined_file_say_of_a_child_stands_in_its
     found = [row for row in rows if row[0] == "categories"]
     assert ("categories", "assessment_filed", ["D1"], "") in found
     assert found[-1] == ("categories", "visit_recorded", ["D1", "D3"], COMMITTEE)
+
+
+@pytest.mark.requirement("R051", "R056")
+async def test_who_has_died_says_so_in_the_books_of_the_month_and_stands_in_none_of_the_next(api):
+    child = await watched(api, child={"name": "末小满（化名）"}, household={"on_minimum_living": "yes"})
+    visit = {"finding": "well", "form": {}}
+    assert (await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", visit)).is_success
+    assert of(await book(api, COMMITTEE, "work"), child)[0]["watch_state"] == "监测中"
+    case = (await api.get("civil.supervisor.1", f"/v1/children/{child}")).json()["cases"][0]["id"]
+    await close(api, case, "died")
+    (row,) = of(await book(api, COMMITTEE, "work"), child)
+    assert (row["watch_state"], row["next_visit"]) == ("已结束：死亡", None)
+    ended = api.service.ledger.clock()
+    this, after = month_of(ended), month_of(ended + timedelta(days=31))
+    for code, months in (("information", [this]), ("work", [this]), ("case_service", [this, after])):
+        pages = {month: await book(api, COMMITTEE, code, f"?limit=200&month={month}") for month in (this, after)}
+        assert [month for month, page in pages.items() if of(page, child)] == months, code
+    due = [(await api.get(COMMITTEE, f"/v1/ledgers/due?month={month}")).json() for month in (this, after)]
+    counts = [{row["code"]: (row["children"], row["rows"]) for row in of_month} for of_month in due]
+    assert [tuple(n - 1 for n in counts[0][code]) for code in ("work", "information")] == [
+        counts[1][code] for code in ("work", "information")
+    ]
 
 
 @pytest.mark.requirement("R121")

@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from app.domain.child_file import ChangeEntered, ChangePassed, ChangeRejected, Value, apply_file
-from app.domain.child_record import ChildRecord
+from app.domain.child_record import CaseSeen, ChildRecord
 from app.domain.child_terms import FileField, NotTaken
 from app.domain.clock import Clock
 from app.domain.facts import ChildFacts, FactsSeen, GuardianFacts, HouseholdFacts, Known, ReportFacts
 from app.domain.ledgers import Findings, categories
+from app.domain.terms import CloseReason, Stage
+from app.domain.watch import EndReason, Watch, WatchEnded
 from app.policy.loader import load
 
 PACK = load("fengtai-2026.1")
@@ -100,3 +102,32 @@ def test_the_rules_see_the_age_of_the_day_by_the_birth_date_that_counts_in_the_f
         assert record(age=12, born=words).facts_on(date(2040, 1, 1)).children[0].age_years == 12, "nobody knows the day"
     assert record(born="2020-01-01").facts_on(date(2026, 1, 1)).children[0].age_years == 6
     assert behind.facts_at(datetime(2030, 1, 1, tzinfo=UTC), ()).children[0].age_years == 16
+
+
+def case_closed(day, reason, children=1):
+    return (1, CaseSeen.model_construct(
+        case_id="case-1", stage=Stage.CLOSED, closed_at=days(day), closed_reason=reason, children=(None,) * children
+    ))  # fmt: skip
+
+
+DIED, RISK = EndReason.DIED, EndReason.RISK_ENDED
+
+
+@pytest.mark.requirement("R051")
+@pytest.mark.parametrize(
+    ("ended", "cases", "gone"),
+    [
+        ((5, DIED), (), DIED), ((5, RISK), (), None), (None, (case_closed(3, CloseReason.DIED),), DIED),
+        (None, (case_closed(3, CloseReason.DIED, 2),), None), (None, (case_closed(3, CloseReason.NEEDS_MET),), None),
+        ((2, RISK), (case_closed(3, CloseReason.ADULTHOOD),), EndReason.ADULTHOOD), ((5, RISK), (case_closed(3, CloseReason.DIED),), None),
+    ],
+)  # fmt: skip
+def test_a_child_is_gone_by_what_ended_last_and_of_several_in_a_case_nobody_can_say_which(ended, cases, gone):
+    one = record().model_copy(update={"cases": cases})
+    if ended:
+        watch = Watch.model_construct(is_open=False, suspended_for=None)
+        event = WatchEnded.model_construct(at=days(ended[0]), reason=ended[1])
+        one = one.model_copy(update={"watch": watch, "ended": event})
+        for going_on in ({"is_open": True}, {"suspended_for": "watch-2"}):
+            assert one.model_copy(update={"watch": watch.model_copy(update=going_on)}).gone is None
+    assert (one.gone and one.gone[1]) == gone

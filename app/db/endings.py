@@ -1,0 +1,24 @@
+"""Why watches over children have ended: read of those alone that have, all in one question."""
+
+from sqlalchemy import String, Text, any_, cast, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.domain.child_record import ChildRecord
+from app.domain.watch import WatchEnded
+
+
+async def with_endings(conn: AsyncConnection, records: list[ChildRecord]) -> list[ChildRecord]:
+    """The same children, each whose watch is over with how it ended last."""
+    over = [one.watch.watch_id for one in records if one.watch and one.watch.has_ended]
+    if not over:
+        return records
+    event = tables.events.c
+    query = select(event.stream_id, cast(event.body, Text)).where(event.kind == "watch_ended")
+    query = query.where(event.stream_id == any_(cast(over, ARRAY(String)))).order_by(event.stream_id, event.version)
+    ended = {stream: WatchEnded.model_validate_json(body) for stream, body in await conn.execute(query)}
+    return [
+        one.model_copy(update={"ended": ended.get(one.watch.watch_id)}) if one.watch and one.watch.has_ended else one
+        for one in records
+    ]
