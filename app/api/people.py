@@ -16,6 +16,7 @@ from app.db.audit import on_record
 from app.db.walls import open_door
 from app.domain.access import Action, Actor
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.registers import UnitId
 from app.domain.seats import may_see_seats, require_another, require_fit, sees_every_seat
 from app.domain.terms import Agency, Role
 
@@ -24,7 +25,6 @@ WHO: dict[str, JsonValue] = {"id": "civil.officer.3", "name": "示例丙（化�
 DeskId = Annotated[str, Field(min_length=1, max_length=40)]
 SYSTEM = ".machine"
 """How the accounts of systems end (`app/db/people.py`): of a person with such a name nobody could tell who did what."""
-UnitId = Annotated[str | None, Field(max_length=80, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 
 
 class DeskRow(BaseModel):
@@ -66,7 +66,7 @@ class NewPerson(BaseModel):
     """The account, such as civil.officer.3."""
     name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")
     desk: DeskId
-    unit: UnitId = None
+    unit: UnitId | None = None
     """Of a reporter: the unit."""
 
 
@@ -76,7 +76,7 @@ class Seat(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"desk": "CIVIL"}})
 
     desk: DeskId
-    unit: UnitId = None
+    unit: UnitId | None = None
 
 
 class RolesGiven(BaseModel):

@@ -75,7 +75,7 @@ async def tell(
     but: Sequence[str] = (),
 ) -> list[str]:  # fmt: skip
     """A notice to the people behind the addresses whom the case is not about, about something that is no event of it; who was told."""
-    told = await people_at(conn, addresses, at, f"{Role.SUPERVISOR}:{Agency.CIVIL}")
+    told = await people_at(conn, addresses, at, [f"{Role.SUPERVISOR}:{Agency.CIVIL}"])
     rows = [
         {"person_id": one, "case_id": case_id, "version": 0, "kind": kind, "subject": subject, "at": at}
         for one in told if one not in but

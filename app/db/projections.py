@@ -265,7 +265,8 @@ def _standing(progress: Progress) -> dict[tuple[str, str], Row]:
 async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], first: int) -> list[Row]:
     rows: list[Row] = []
     sealed, may_know = isinstance(after, Progress) and after.sealed_for, _may_know(after)
-    instead = f"desk:{Agency.PROC}" if sealed else f"{Role.SUPERVISOR}:{Agency.CIVIL}"
+    instead = [f"desk:{Agency.PROC}" if sealed else f"{Role.SUPERVISOR}:{Agency.CIVIL}"]
+    instead = [*after.instead, *instead] if isinstance(after, Round) else instead
     for n, event in enumerate(events):
         told = _told(after, event)
         rung = getattr(event, "rung", None)
@@ -343,18 +344,23 @@ def _may_know(after: Any) -> ColumnElement[bool]:
 
 
 async def people_at(
-    conn: AsyncConnection, addresses: Sequence[str], at: datetime, instead: str, may_know: ColumnElement[bool] = ANYBODY
+    conn: AsyncConnection,
+    addresses: Sequence[str],
+    at: datetime,
+    instead: Sequence[str],
+    may_know: ColumnElement[bool] = ANYBODY,
 ) -> list[str]:
     """The active people behind addresses such as `desk:POLICE`, and their deputies at that time.
 
-    Where a seat is empty, others are told `instead`, such as the supervisors of civil affairs; a reporter's word is for the reporter alone.
+    Where a seat is empty, the first of those that are not is told `instead`, such as the supervisors of civil affairs; a reporter's
+    word is for the reporter alone.
     """
     people: dict[str, None] = {}
     for address in addresses:
-        found = await _ids(conn, and_(_at(address), may_know))
-        if not found and not address.startswith(FILER):
-            found = await _ids(conn, and_(_at(instead), may_know))
-        people |= dict.fromkeys(found)
+        for seat in (address, *(() if address.startswith(FILER) else instead)):
+            if found := await _ids(conn, and_(_at(seat), may_know)):
+                people |= dict.fromkeys(found)
+                break
     return [*people, *(await _deputies_of(conn, list(people), at, may_know) if people else ())]
 
 

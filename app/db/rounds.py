@@ -10,13 +10,14 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.entries import district_of
+from app.db.entries import district_of, line, newest
 from app.db.intake import Filed, file
 from app.db.ledger import Ledger, Recorded
 from app.db.receipts import Receipts
 from app.domain.access import Actor
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.registers import FieldType, Kind
 from app.domain.rounds import Asked, OpenRound, round_id
 from app.domain.submission import Submission
 from app.domain.working_time import BEIJING
@@ -42,8 +43,9 @@ async def begin_round(conn: AsyncConnection, ledger: Ledger, code: str, by: Acto
 
 async def _units(conn: AsyncConnection, spec: RoundSpec, whole: str) -> tuple[Asked, ...]:
     """Every desk of the agency, also one at which nobody works, for whoever oversees the district is told in its place; or every
-    reporting unit behind its desk."""
+    reporting unit behind its desk, with those in the list that have no account, for the organiser is told in their place."""
     person, desk = tables.people.c, tables.desks.c
+    listed = dict.fromkeys(await _listed(conn, spec), spec.asked.value)
     if spec.each == "unit":
         query = select(person.unit, person.desk).where(
             person.agency == spec.asked.value, person.unit.is_not(None), person.is_active
@@ -53,7 +55,14 @@ async def _units(conn: AsyncConnection, spec: RoundSpec, whole: str) -> tuple[As
             desk.agency == spec.asked.value, or_(desk.division.is_(None), desk.division != whole)
         )
     rows = await conn.execute(query.distinct())
-    return tuple(Asked(unit=unit, desk=at) for unit, at in sorted(rows.all()))
+    return tuple(Asked(unit=unit, desk=at) for unit, at in sorted((listed | dict(map(tuple, rows))).items()))
+
+
+async def _listed(conn: AsyncConnection, spec: RoundSpec) -> list[str]:
+    if not spec.listed:
+        return []
+    query = newest(line.book == spec.listed, line.kind != Kind.ENDED.value)
+    return [row.fields[FieldType.UNIT] for row in await conn.execute(query)]
 
 
 def answered_on(at: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -119,6 +119,8 @@ class RoundSpec(Frozen):
     asked: Agency
     each: Literal["desk", "unit"]
     """Every desk of the agency asked, or every reporting unit of it, such as one school."""
+    listed: str = ""
+    """The register in which such units stand, those that have no account as well."""
     joined: tuple[Agency, ...] = ()
     """Who takes part at the side of the units."""
     opens: tuple[Opening, ...]

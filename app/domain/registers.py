@@ -34,13 +34,15 @@ class EndOfEntry(Term):
 
 
 class FieldType(StrEnum):
-    """What a field may hold; the last five name what the service knows: a child, a case, an entry, a row of the catalogue, an account."""
+    """What a field may hold; the last five name what the service knows: a child, a case, an entry, a row of the catalogue, an account.
+    A unit is the code by which accounts report for it, also one that has none yet."""
 
     TEXT = "text"
     COUNT = "count"
     YUAN = "yuan"
     DAY = "day"
     CODE = "code"
+    UNIT = "unit"
     CHILD = "child"
     CASE = "case"
     ENTRY = "entry"
@@ -49,10 +51,11 @@ class FieldType(StrEnum):
 
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
+UnitId = Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Reference = Annotated[str, Field(min_length=1, max_length=80)]
 TYPES: Mapping[FieldType, Any] = {
     FieldType.TEXT: Text, FieldType.COUNT: Annotated[int, Field(ge=0, le=10**9, strict=True)], FieldType.YUAN: Yuan,
-    FieldType.DAY: date, FieldType.CHILD: Reference, FieldType.CASE: Reference, FieldType.ENTRY: Reference,
+    FieldType.DAY: date, FieldType.UNIT: UnitId, FieldType.CHILD: Reference, FieldType.CASE: Reference, FieldType.ENTRY: Reference,
     FieldType.SERVICE: Reference, FieldType.PERSON: Reference,
 }  # fmt: skip
 SUMMED = (FieldType.COUNT, FieldType.YUAN)

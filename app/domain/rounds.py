@@ -182,6 +182,11 @@ class Round(Frozen):
         return self.round_id
 
     @property
+    def instead(self) -> tuple[str, ...]:
+        """Who is told in the place of a unit for which nobody can answer; of a desk it is whoever oversees the district."""
+        return (f"desk:{self.organiser}",) if any(asked.unit != asked.desk for asked in self.units) else ()
+
+    @property
     def missing(self) -> tuple[Asked, ...]:
         """Who has not answered."""
         done = {returned.unit for returned in self.returns}

@@ -67,6 +67,16 @@ class Books(PackModel):
                 yield "rounds", spec.code, f"there is no time called {spec.time}"
             if not spec.opens:
                 yield "rounds", spec.code, "it never begins"
+            if spec.listed and not (spec.each == FieldType.UNIT and spec.listed in self._of_units()):
+                yield "rounds", spec.code, f"there is no register of units called {spec.listed}"
+
+    def _of_units(self) -> set[str]:
+        return {
+            register.code
+            for register in self.registers
+            for spec in register.fields
+            if spec.code == spec.type == FieldType.UNIT and spec.required
+        }
 
     def faults_of_registers(self, times: Collection[str]) -> Iterator[tuple[str, str, str]]:
         """(table, row, reason) of doubles and of names that lead nowhere."""

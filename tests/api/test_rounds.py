@@ -9,9 +9,10 @@ from sqlalchemy import func, select, text, update
 from app.db import tables
 from app.db.alike import look_for_doubles
 from app.db.rounds import begin_round
+from app.db.walls import open_door
 from app.domain.access import ENGINE, Actor
 from app.domain.determination import Category
-from app.domain.rounds import OpenRound, ReturnRound
+from app.domain.rounds import OpenRound, RaiseDueRound, ReturnRound
 from app.domain.terms import Agency, Role
 from app.domain.working_time import BEIJING
 from tests.api.test_ledgers import AWAY
@@ -390,3 +391,38 @@ async def test_a_desk_at_which_nobody_works_is_asked_as_well(api):
     desks = {asked.unit for asked in begun.progress.units}
     assert "STREET-110106100" in desks
     assert len(desks) == len(begun.progress.units) == 26
+
+
+@pytest.mark.requirement("R048", "R049")
+async def test_a_school_in_the_list_is_asked_also_where_it_has_no_account_that_works(api):
+    """Else it is asked in no round, counts in no rate, and nobody sees that it is silent: education is told in its place."""
+    listed, person, notice = "/v1/registers/schools/entries", tables.people, tables.notices.c
+    wrong = {"name": "示例小学（化名）", "unit": "第二小学", "kind": "primary"}
+    is_problem(await api.post("edu.officer.1", listed, {"fields": wrong}), 422, "invalid_request")
+    bare, known = f"unit-school-{uuid4().hex[:8]}", NURSERY.unit
+    entries = [
+        await api.post("edu.officer.1", listed, {"fields": {**wrong, "unit": unit}}) for unit in (bare, known)
+    ]  # fmt: skip
+    assert [one.status_code for one in entries] == [201, 201], entries[0].text
+    async with api.service.engine.connect() as conn:
+        off = await conn.execute(update(person).where(person.c.unit == known).values(is_active=False))
+        assert off.rowcount >= 1
+        await open_door(conn)
+        now = api.service.ledger.clock() + timedelta(days=400)
+        begun = (await begin_round(conn, api.service.ledger, "school_screening", ENGINE, now)).progress
+        told = select(notice.person_id).where(notice.case_id == begun.round_id, notice.kind == "round_opened")
+        told = set((await conn.execute(told)).scalars())
+        fired = await api.service.ledger.record(
+            conn, begun.round_id, RaiseDueRound(by=ENGINE), now=begun.clock.due_at + timedelta(days=1)
+        )
+        await conn.rollback()
+    asked = [one.unit for one in begun.units]
+    assert (asked.count(bare), asked.count(known), "unit-school-1" in asked) == (1, 1, True)
+    assert {"edu.officer.1", "school.reporter.1"} <= told
+    assert {bare, known} <= {*fired.events[-1].missing}
+    ended = [await api.post("edu.officer.1", f"{listed}/{one.json()['id']}/end", {"reason": "over"}) for one in entries]
+    assert [one.status_code for one in ended] == [200, 200], ended[0].text
+    async with api.service.engine.connect() as conn:
+        begun = (await begin_round(conn, api.service.ledger, "school_screening", ENGINE, now)).progress
+        await conn.rollback()
+    assert bare not in {one.unit for one in begun.units}, "it is closed"

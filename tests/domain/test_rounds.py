@@ -161,6 +161,8 @@ def test_whatever_the_order_a_unit_is_missing_exactly_until_it_has_answered(answ
     [
         ("time: round_return", "time: someday", "there is no time called someday"),
         ("basis: [R105, default]", "basis: [R999]", "no such source"),
+        ("listed: schools", "listed: staff", "there is no register of units called staff"),
+        ("each: unit", "each: desk", "there is no register of units called schools"),
         ("code: community_survey", "code: school_screening", "this code stands twice"),
         ("opens: [{month: 6, day: 1}, {month: 12, day: 1}]", "opens: []", "it never begins"),
         ("{month: 6, day: 1}", "{month: 2, day: 30}", "less than or equal to 28"),
