@@ -34,7 +34,7 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_shown import read_by
 from app.domain.child_terms import FileField
 from app.domain.identity import clean_name, normal_id
-from app.domain.ledgers import Findings, RowsOf
+from app.domain.ledgers import Findings, Reach, RowsOf
 from app.domain.sheet_care import arranges, is_watched_by, read_care
 from app.domain.sheet_columns import FINDS, KEY, REGISTERING, SheetColumn, layout_of
 from app.domain.sheet_compared import MISSING, named
@@ -164,11 +164,14 @@ class Reader:
 
     @property
     def _mine(self) -> ColumnElement[bool]:
-        """The children of the book that this person may enter something of."""
-        child, file, who = tables.children.c, tables.child_files.c, self._sheet.who
+        """The children of the book that this person may enter something of: of a screened book all, for whoever is asked in a round reads
+        them there, and whether a child has a case, and with whom, is not theirs to learn by a refusal."""
+        child, file, who, ledger = tables.children.c, tables.child_files.c, self._sheet.who, self._sheet.book.ledger()
+        if ledger.reach is Reach.SCREENED:
+            return within(who, ledger)
         waiting = exists().where(file.child_id == child.id, file.is_open)
         unverified = and_(child.case_id.is_(None), child.division.in_(divisions(who)), waiting)
-        return and_(or_(within(who, self._sheet.book.ledger()), unverified), sighted(who))
+        return and_(or_(within(who, ledger), unverified), sighted(who))
 
     async def learn(self) -> None:
         """The communities of the sender's street; and those of whom a name, a number or a birth date was corrected: the marks of all
