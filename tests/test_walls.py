@@ -236,21 +236,28 @@ async def test_the_database_works_out_the_same_sight_as_the_domain_for_everybody
         assert got == expected, person
 
 
+ITSELF = tables.people.update().where(tables.people.c.id == "street-110106002.officer.1")
+
+
 async def test_a_deputy_sits_in_the_seat_and_is_concerned_as_both(walled, engine, tokens):
+    """Also by the unit for which the deputy works, though the seat is of none."""
     now = datetime.now(UTC)
     row = {"person_id": "street-110106002.head.1", "deputy_id": "street-110106002.officer.1", "from_at": now - timedelta(1),
            "until_at": now + timedelta(1), "set_by": "street-110106002.head.1"}  # fmt: skip
     async with engine.begin() as conn:
         made = (await conn.execute(insert(tables.deputies).values(**row).returning(tables.deputies.c.id))).scalar_one()
+        await conn.execute(ITSELF.values(unit="unit-hall-1"))
     try:
         async with walled.begin() as conn:
             who = await actor_by_token(conn, TOKENS["street-110106002.officer.1"])
             sitting = await deputy(conn, who, "street-110106002.head.1", now)
+            assert {"unit-hall-1", "STREET-110106002"} <= {*sitting.marks}
             assert parsed(await context(conn)) == as_context(sitting)
             assert await deputy(conn, who, "police.head.1", now) is None
     finally:
         async with engine.begin() as conn:
             await conn.execute(tables.deputies.delete().where(tables.deputies.c.id == made))
+            await conn.execute(ITSELF.values(unit=None))
 
 
 def task_row(case_id, **changes):

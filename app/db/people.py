@@ -76,12 +76,12 @@ async def actor_by_session(
 
 
 async def deputy(conn: AsyncConnection, actor: Actor, absent: str, now: datetime) -> Actor | None:
-    """The actor in the seat of the absent person, if a deputyship is in force now."""
+    """The actor in the seat of the absent person, if a deputyship is in force now; what is about their own unit or desk stays shut there."""
     row = await walls.seated(conn, {"absent": absent, "deputy": actor.person_id, "at": now})
     if row is None:
         return None
     also = tuple(one for one in dict.fromkeys((*actor.also, *row.also)) if one not in (actor.person_id, absent))
-    at = (*actor.also_at, *row.also_at)
+    at = tuple(dict.fromkeys((*actor.also_at, *filter(None, (actor.unit, actor.desk)), *row.also_at)))
     return _actor(row).model_copy(
         update={"person_id": actor.person_id, "acting_for": absent, "also": also, "also_at": at}
     )

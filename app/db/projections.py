@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.changes import Changes
-from app.db.people import marks_in
+from app.db.people import actors_of, marks_in
 from app.domain import events as e
 from app.domain.access import ENGINE, STAFF
 from app.domain.belonging import ChangeMoved
 from app.domain.carrying import WarningCarried
 from app.domain.child_file import ChangeRungFired, ChildFile, file_id
 from app.domain.clock import Clock
+from app.domain.deputies import may_stand_in
 from app.domain.handover import WatchTaken
 from app.domain.opening import desk_of
 from app.domain.owed import Matter, Owed, OwedOpened, OwedRungFired
@@ -367,13 +368,19 @@ async def people_at(
 async def _deputies_of(
     conn: AsyncConnection, people: list[str], at: datetime, may_know: ColumnElement[bool]
 ) -> list[str]:
+    """Those who may sit in the seat as both are now, not as they were when the absence was entered."""
     row = tables.deputies.c
-    standing_in = (
-        select(row.deputy_id)
-        .where(row.person_id.in_(people), row.from_at <= at, row.until_at > at, row.revoked_at.is_(None))
-        .where(row.deputy_id.not_in(people))
+    lent = select(row.person_id, row.deputy_id).where(
+        row.person_id.in_(people),
+        row.from_at <= at,
+        row.until_at > at,
+        row.revoked_at.is_(None),
+        row.deputy_id.not_in(people),
     )
-    return await _ids(conn, and_(tables.people.c.id.in_(standing_in), may_know))
+    pairs = [(one.person_id, one.deputy_id) for one in await conn.execute(lent)]
+    known = await actors_of(conn, {one for pair in pairs for one in pair}) if pairs else {}
+    seated = {one for absent, one in pairs if {absent, one} <= known.keys() and may_stand_in(known[absent], known[one])}
+    return await _ids(conn, and_(tables.people.c.id.in_(seated), may_know)) if seated else []
 
 
 async def _ids(conn: AsyncConnection, condition: ColumnElement[bool]) -> list[str]:

@@ -13,6 +13,7 @@ from app.db import tables
 from app.db.account_tables import accounts, sessions
 from app.db.accounts import sign_in
 from app.db.people import actors_of
+from app.db.projections import people_at
 from app.domain.refusals import Refused
 from app.domain.seats import require_fit
 from app.domain.terms import Agency, Role
@@ -133,6 +134,7 @@ async def test_a_lent_seat_is_given_back_by_whoever_leaves_the_office_or_works_t
         asked = absent.model_copy(update={"person_id": NEW["id"], "acting_for": absent.person_id})
         with nullcontext() if of else pytest.raises(Problem, match="not_allowed"):
             await still_seated(conn, asked, now)  # a job of the books that was asked for in the seat
+        assert (NEW["id"] in await people_at(conn, [f"person:{absent.person_id}"], now, ())) == bool(of)  # who is told
         await conn.execute(delete(tables.deputies).where(tables.deputies.c.id == row))
 
 
