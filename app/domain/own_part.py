@@ -161,7 +161,7 @@ class Part(Frozen):
     def by_own_hand(self, body: Mapping[str, Any]) -> bool:
         """Whether it is read as typed: the person wrote it, or somebody at their office who was told no more of the reporter than they are.
         A mask that knew more would answer their guesses."""
-        knew_more = body.get("knows_reporter", False) and not self.knows_reporter
+        knew_more = body.get("knows_reporter", True) and not self.knows_reporter  # one of before the field does not say
         return body["by"] in self.persons or (self._of_office(body) and not knew_more)
 
     def _of_office(self, body: Mapping[str, Any]) -> bool:

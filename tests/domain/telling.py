@@ -244,9 +244,9 @@ def _further(division: str) -> list[dict[str, Any]]:
     said.append({**by, "kind": "post_assessment_filed", "code": "own-EDU:x", "grade": "low"})
     for kind, person, office, knows in product(
         ("note_added", "conflict_declared", "safety_confirmed"), ("x", "edu.officer", f"street-{division}.officer"),
-        (None, "", "EDU", f"STREET-{division}", "SW", "CIVIL"), (False, True),
+        (None, "", "EDU", f"STREET-{division}", "SW", "CIVIL"), (False, True, None),
     ):  # fmt: skip
-        found = {"child_id": "ch-1", "safety": "safe", "knows_reporter": knows}
+        found = {"child_id": "ch-1", "safety": "safe", **({} if knows is None else {"knows_reporter": knows})}
         said.append({**by, "kind": kind, "by": person, "office": office, **found})
     return said
 
