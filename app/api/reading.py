@@ -12,7 +12,7 @@ from app.db import tables
 from app.db.audit import CONTENT_OF, before_reading
 from app.db.ledger import REPORTER
 from app.db.past import report_of
-from app.db.people import actors_of, behind_accounts
+from app.db.people import behind_accounts
 from app.db.service import Service
 from app.db.vault import Keys, keys_for, opened, opened_one
 from app.domain.access import Action, Actor, Deny, may
@@ -23,7 +23,7 @@ from app.domain.masking import EARLIER, hidden_from, texts_without, without
 from app.domain.own_part import Part, part_of
 from app.domain.policy import Policy
 from app.domain.progress import Progress
-from app.domain.sight import by_own_hand, reads_with
+from app.domain.sight import by_own_hand
 from app.domain.stages import closing_obstacles
 from app.domain.terms import CloseReason
 from app.domain.titles import TITLES
@@ -57,7 +57,7 @@ async def content_of(
     children = await opened(conn, stored.children or (), tables.children, keys=keys)
     said = await opened_one(conn, stored.report, tables.reports, keys=keys) or {}
     reporter = said.pop("reporter", None) or {}
-    content = {name: value for name, value in said.items() if name != "case_id"}
+    content = {name: value for name, value in said.items() if name not in ("case_id", "office")}
     rows = sorted(children, key=lambda one: order.index(one["id"]))
     ours = ("marks", "case_id", "filed_at")
     return {"children": [{k: v for k, v in one.items() if k not in ours} for one in rows], **content}, reporter
@@ -65,9 +65,9 @@ async def content_of(
 
 async def wrote_report(conn: AsyncConnection, who: Actor, case_id: str) -> bool:
     """Whether the reader or their office filed it: a mask that knew more than they do would answer their guesses."""
-    filed_by = str(await conn.scalar(select(tables.reports.c.filed_by).where(tables.reports.c.case_id == case_id)))
-    author = (await actors_of(conn, [filed_by])).get(filed_by)
-    return by_own_hand(who, filed_by, reads_with(author) if author else "")
+    report = tables.reports.c
+    row = (await conn.execute(select(report.filed_by, report.office).where(report.case_id == case_id))).one()
+    return by_own_hand(who, row.filed_by, row.office)
 
 
 class Reading:

@@ -70,7 +70,15 @@ async def _close_for_good(conn: AsyncConnection, case_id: str, now: datetime) ->
     gone = update(tables.cases).where(case.id == case_id)
     await conn.execute(gone.values(erased_at=now, reporter_unit=ERASED, progress=unnamed))
     report = tables.reports.c
-    empty = {"reporter": "", "narrative": "", "family": "", "facts": "", "findings": [], "filed_by": ERASED}
+    empty = {
+        "reporter": "",
+        "narrative": "",
+        "family": "",
+        "facts": "",
+        "findings": [],
+        "filed_by": ERASED,
+        "office": None,
+    }
     blank = update(tables.reports).where(report.case_id == case_id)
     await conn.execute(blank.values(**empty, reporter_unit=ERASED, receipt_hash=f"{ERASED}:{case_id}"))
     await _unit_of_submissions(conn, case_id)

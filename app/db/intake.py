@@ -27,6 +27,7 @@ from app.domain.facts import ChildFacts
 from app.domain.identity import id_findings, normal_id
 from app.domain.masking import EARLIER
 from app.domain.refusals import Refused
+from app.domain.sight import reads_with
 from app.domain.submission import ReportedChild, Submission, facts_of
 
 UNKNOWN = "unknown_concerned"
@@ -81,7 +82,7 @@ async def file(
     code = receipts.code(case_id)
     reporter = submission.reporter.model_dump(mode="json") | ({EARLIER: list(earlier)} if earlier else {})
     report = {
-        "case_id": case_id, "receipt_hash": receipts.hash(code), "filed_by": actor.person_id, "reporter_unit": unit,
+        "case_id": case_id, "receipt_hash": receipts.hash(code), "filed_by": actor.person_id, "office": reads_with(actor), "reporter_unit": unit,
         "happened_on": facts.happened_on, "reporter": reporter, "narrative": submission.narrative, "family": submission.family,
         "facts": facts, "findings": findings + nobody,
     }  # fmt: skip

@@ -304,6 +304,7 @@ reports = Table(
     Column("case_id", Id, ForeignKey("cases.id"), primary_key=True),
     Column("receipt_hash", String(64), nullable=False, unique=True),
     Column("filed_by", Id, nullable=False),
+    Column("office", Id),
     Column("reporter_unit", Id, nullable=False),
     Column("happened_on", Date),
     sealed("reporter", "json"),

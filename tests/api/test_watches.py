@@ -110,10 +110,30 @@ async def test_a_visitor_who_tries_names_reads_the_report_that_the_visit_made_as
     done = (await api.post(COMMITTEE, f"/v1/watches/{watch}/visits", FOUND | {"note": tried})).json()
     async with api.service.engine.begin() as conn:  # as where civil affairs visits in the place of a committee
         report = update(tables.reports).where(tables.reports.c.case_id == done["report"])
-        assert (await conn.execute(report.values(filed_by="civil.officer.1"))).rowcount == 1
+        assert (await conn.execute(report.values(filed_by="civil.officer.1", office="CIVIL"))).rowcount == 1
     for person, is_typed in (("civil.officer.1", True), ("civil.officer.2", True), ("conf.officer.1", False)):
         said = (await api.get(person, f"/v1/cases/{done['report']}")).json()["content"]["narrative"]
         assert (said == tried, "赵守义" in said, "张三丰" in said) == (is_typed, is_typed, True), person
+
+
+async def test_whose_words_a_report_is_is_said_by_where_it_was_typed_not_by_where_its_author_sits_since(api, watch):
+    tried = "核对：赵守义（示例）"
+    done = (await api.post(COMMITTEE, f"/v1/watches/{watch}/visits", FOUND | {"note": tried})).json()
+    async with api.service.engine.begin() as conn:
+        report, person = tables.reports, tables.people
+        of_case = report.c.case_id == done["report"]
+        assert await conn.scalar(select(report.c.office).where(of_case)) == COMMITTEE.partition(".")[0].upper()
+        # it was typed at civil affairs, by somebody who sits at the joint conference office today
+        await conn.execute(update(report).where(of_case).values(filed_by="civil.officer.2", office="CIVIL"))
+        moved = update(person).where(person.c.id == "civil.officer.2")
+        await conn.execute(moved.values(desk="CONF", agency="CONF"))
+    try:
+        for reader, is_typed in (("civil.officer.1", True), ("conf.officer.1", False), ("civil.officer.2", True)):
+            said = (await api.get(reader, f"/v1/cases/{done['report']}")).json()["content"]["narrative"]
+            assert ("赵守义" in said) == is_typed, reader
+    finally:
+        async with api.service.engine.begin() as conn:
+            await conn.execute(moved.values(desk="CIVIL", agency="CIVIL"))
 
 
 async def require_untold(api, watch, case):
