@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.attention import needs_help
 from app.db.intake import child_row, marked_as
+from app.db.joining import about_each
 from app.db.ledger import BEGINNING, Content
 from app.db.vault import Vault, vault_of
 from app.domain.arrangement import ArrangeCare
@@ -172,12 +173,13 @@ def _registration(sheet: Sheet, vault: Vault, one: Planned) -> tuple[EnterChange
 
 
 async def _enter(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned]) -> None:
-    """The changed values of these rows, each by the path of its field."""
+    """The changed values of these rows, each by the path of its field, of which no desk has a step that a case of the child is about."""
+    concerned = await about_each(conn, [one.record.child_id for one in some if one.record])
     asked = {
         file_id(one.record.child_id): [
             _command(
                 sheet, one.record.child_id, one.record.division, _version(one.record, name), name, value, one.community,
-                blind=name in asked_of(sheet.who.agency),
+                blind=name in asked_of(sheet.who.agency), concerned=concerned[one.record.child_id],
             )
             for name, value in one.values.items()
         ]
@@ -236,11 +238,11 @@ def _version(record: ChildRecord, name: FileField) -> int:
 
 def _command(
     sheet: Sheet, child: str, division: str, seen: int, name: FileField, value: Any, community: str | None = None, *,
-    blind: bool = False,
+    blind: bool = False, concerned: tuple[str, ...] = (),
 ) -> EnterChange:  # fmt: skip
     evidence = f"{sheet.book.zh}导入 {sheet.job.id}"
     return EnterChange(
-        by=sheet.who, child_id=child, division=division, field=name, seen=seen, blind=blind,
+        by=sheet.who, child_id=child, division=division, field=name, seen=seen, blind=blind, concerned=concerned,
         moves_to=str(value) if name is FileField.RESIDENCE_DIVISION else None,
         community=community if name is FileField.COMMUNITY else None,
         content={"value": value, "evidence": evidence},

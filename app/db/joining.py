@@ -3,7 +3,7 @@
 Likewise the one watch over a child when its street changes and when a case of it closes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -54,9 +54,10 @@ AT_CONCERNED = text(f"""{CONCERNED.format(which=ANY)} union {WAITS_FOR_CONCERNED
 BEHIND_ONE = text(
     f"select id from ({BEHIND.format(which=ONE)}) w union select id from ({WAITING.format(which=ONE)}) f order by id"
 )
-ABOUT = text("""select distinct unnest(c.about) from cases c
-  where c.id in (select k.case_id from children k where k.id = any (shouhu_family(:child)))
-  or c.id = (select w.case_id from watches w where w.child_id = :child)""")
+ABOUT = text("""select one.id, array(select distinct unnest(c.about) from cases c where c.id = any (array(
+    select k.case_id from children k where k.id = any (shouhu_family(one.id))
+    union all select w.case_id from watches w where w.child_id = one.id)) order by 1) about
+  from unnest(cast(:children as text[])) one(id)""")
 
 
 async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, now: datetime) -> None:
@@ -220,7 +221,12 @@ async def behind(conn: AsyncConnection, case_id: str) -> list[str]:
 
 async def about_of(conn: AsyncConnection, child: str) -> tuple[str, ...]:
     """Whom the cases behind the watch over the child are about."""
-    return tuple(sorted((await conn.execute(ABOUT, {"child": child})).scalars()))
+    return (await about_each(conn, [child]))[child]
+
+
+async def about_each(conn: AsyncConnection, children: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The same of several."""
+    return {row.id: tuple(row.about) for row in await conn.execute(ABOUT, {"children": list(children)})}
 
 
 async def watched_as(conn: AsyncConnection, child: str) -> str:

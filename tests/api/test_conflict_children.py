@@ -21,6 +21,7 @@ from app.domain.watch_work import BeginWatch
 from tests.api.test_conflict import STREET, a_report
 from tests.api.test_conflict_links import link
 from tests.api.test_reports import is_problem
+from tests.api.workbooks import sheet, state, upload
 
 
 async def two_of_one(api, concerned, *, keeps_shown=True):
@@ -203,7 +204,7 @@ async def waiting_for(api, child):
     return {desk for desk, rows in lists.items() if child in {row["child_id"] for row in rows}}
 
 
-async def test_a_change_is_verified_by_a_desk_that_may_see_the_child(api):
+async def test_a_change_is_verified_by_a_desk_that_may_see_the_child(api, run):
     """One that waits goes there with all its time when its desk is shut out, and back when it is so no more; a later one at once."""
     engine, now = api.service.engine, api.service.ledger.clock
     case_id, child = await a_watch(api, VILLAGE)
@@ -235,6 +236,12 @@ async def test_a_change_is_verified_by_a_desk_that_may_see_the_child(api):
         AT["CIVIL"], f"/v1/children/{child}/changes/{later['change']}/reject", {"reason": "not_confirmed"}
     )
     assert returned.status_code == 200, returned.text
+    said = sheet(["编号", "就读学校"], [child, "示例五小（化名）"])
+    job = await run(await upload(api, AT["COMM"], "personal", said))
+    await run(await api.post(AT["COMM"], f"/v1/sheets/{job}/confirm"))
+    done = await state(api, AT["COMM"], job)
+    assert (done["state"], done["counts"]["changed"], done["faults"]) == ("done", 1, [])
+    assert await waiting_for(api, child) == {"CIVIL"}, "what a sheet brings as well"
 
 
 async def test_what_waited_at_a_concerned_desk_before_the_rule_is_given_on(api):
