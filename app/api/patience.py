@@ -11,6 +11,7 @@ from app.domain.child_terms import FileField
 from app.domain.duplicates import SAME_ID, SAME_PHONE
 from app.domain.guessing import NUMBERS, Allowance
 from app.domain.matching import Match, Reason
+from app.domain.sight import by_own_hand
 
 TOO_MANY = "查找过于频繁，请稍后再试 · Too many searches; please wait."
 OF_PHONES = {FileField.PHONE, FileField.GUARDIANS}
@@ -48,11 +49,11 @@ def numbers_given(id_no: str | None, *phones: str | None) -> list[Reason]:
 
 
 def numbers_given_by(who: Who, *records: ChildRecord) -> list[Reason]:
-    """The numbers of these files that they entered: each compared with another file may be a guess."""
+    """The numbers of these files that they or their office entered: each compared with another file may be a guess."""
     gave = list[Reason]()
     for record in records:
-        known, by = known_of(record), {field: entry.by for field in NUMBERED if (entry := record.entry(field))}
-        mine = {field for field, person in by.items() if person == who.person_id}
+        known, entries = known_of(record), {field: entry for field in NUMBERED if (entry := record.entry(field))}
+        mine = {field for field, entry in entries.items() if by_own_hand(who, entry.by, entry.office)}
         id_no = known.id_no if FileField.ID_NO in mine else None
         gave += numbers_given(id_no, *(known.phones if mine & OF_PHONES else ()))
     return gave

@@ -192,6 +192,9 @@ async def test_numbers_that_are_tried_on_files_count_as_searches_that_found_nobo
     refused.append(await api.post(COMMITTEE, "/v1/search/children", {"id_no": known}))
     for answer in refused:
         is_problem(answer, 429, "too_many_guesses")
+    colleague = COMMITTEE.replace("officer", "head")
+    tried = [(await api.get(colleague, like)).status_code for _ in range(4)]
+    assert tried == [200, 200, 200, 429], "the numbers of whoever sits beside them, or of a second account"
     for _ in range(4):
         compared = await api.get("civil.supervisor.1", f"{like}/{kept}")
         assert compared.status_code == 200, "who gave none of the numbers guesses at none"
