@@ -386,7 +386,7 @@ class Reader:
         except ValidationError:
             one.faults.append(Fault(column, Wrong.TOO_LONG))
             return
-        waiting = one.record.waiting(name) if one.record else None
+        waiting = one.record.stands_against(name) if one.record else None
         if waiting is None:
             one.values[name] = kept
         elif one.record and one.record.contents[waiting.number].get("value") != kept:

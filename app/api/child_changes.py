@@ -244,8 +244,7 @@ async def _entered_already(
     """What the caller's office entered and still waits: the same again is not entered twice."""
     await audit_read(conn, who, "read_child", cf.file_id(child), [SECTION_OF[field].value], children=[child])
     (record,) = await records_of(conn, [child], visible(who))
-    record = read_by(record, who)
-    waits = record.waiting(field)
+    waits = (record := read_by(record, who)).stands_against(field)
     if record.file is None or waits is None or record.contents[waits.number].get("value") != value:
         return None
     response.headers["ETag"] = f'"{record.file.version}"'

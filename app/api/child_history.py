@@ -101,7 +101,8 @@ async def _unplaced(conn: Conn, who: Actor, rows: Sequence[HistoryRow]) -> list[
 async def _entered(
     conn: Conn, who: Actor, record: ChildRecord, lens: Lens, sections: Sequence[Section]
 ) -> list[HistoryRow]:
-    """What the own office wrote is cleared of what its body is told alone: a mask that knew more would answer guesses."""
+    """What the own office wrote is cleared of what its body is told alone: a mask that knew more would answer guesses. Of what may be kept
+    back stands what it entered itself, of every child alike."""
     streams = {cf.file_id(one.child_id): one for one in (record, *record.joined)}
     ledger, note = tables.events.c, tables.notes.c
     query = (
@@ -111,10 +112,12 @@ async def _entered(
         .order_by(ledger.at, ledger.version)
     )
     told = [field for field in FileField if SECTION_OF[field] in sections]
+    rows = [row for row in await with_notes(conn, query) if row["body"]["field"] in told]
+    own_changes = {_change_of(row) for row in rows if row["body"]["kind"] == STEPS[0] and _is_own(who, row)}
     seen = [
-        (_history_row(streams[row["stream_id"]], row), by_own_hand(who, row["body"]["by"], row["body"].get("office")))
-        for row in await with_notes(conn, query)
-        if row["body"]["field"] in told and not _is_kept(record, row)
+        (_history_row(streams[row["stream_id"]], row, record.asked_of, is_own=_is_own(who, row)), _is_own(who, row))
+        for row in rows
+        if row["body"]["field"] not in record.asked_of or _change_of(row) in own_changes
     ]
     own = [{str(row.field): row.value} for row, is_own in seen if is_own]
     typed = lens.over((*known_to(record, sections), *own))
@@ -122,17 +125,18 @@ async def _entered(
     return [HistoryRow.model_validate((typed if is_own else see)(row.model_dump(mode="json"))) for row, is_own in seen]
 
 
-def _is_kept(record: ChildRecord, row: Any) -> bool:
-    """Whether it is not told to the reader's body, who knows what they entered themselves and still waits."""
-    mine = (
-        row["stream_id"] == cf.file_id(record.child_id)
-        and row["body"].get("change", row["version"]) in record.own_changes
-    )
-    return row["body"]["field"] in record.kept_back and not mine
+def _is_own(who: Actor, row: Any) -> bool:
+    return by_own_hand(who, row["body"]["by"], row["body"].get("office"))
 
 
-def _history_row(record: ChildRecord, row: Any) -> HistoryRow:
+def _change_of(row: Any) -> tuple[str, int]:
+    return row["stream_id"], row["body"].get("change", row["version"])
+
+
+def _history_row(record: ChildRecord, row: Any, asked_of: Sequence[FileField], *, is_own: bool) -> HistoryRow:
+    """Of what may be kept back the words of others with a step are left out, of every child alike: they may say what is kept back."""
     body, version = row["body"], row["version"]
+    note = "" if body["field"] in asked_of and not is_own else row["note"] or ""
     zh, en = TITLES[body["kind"]]
     entered = record.contents.get(version, {})
     return HistoryRow.model_validate(
@@ -140,7 +144,7 @@ def _history_row(record: ChildRecord, row: Any) -> HistoryRow:
             **{name: body.get(name) for name in ("kind", "field", "by", "behalf", "at", "reason")},
             "section": SECTION_OF[FileField(body["field"])],
             "version": version, "title_zh": zh, "title_en": en, "change": body.get("change", version),
-            "value": entered.get("value"), "evidence": entered.get("evidence", ""), "note": row["note"] or "",
+            "value": entered.get("value"), "evidence": entered.get("evidence", ""), "note": note,
         }
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ from app.domain.facts import FactsSeen
 from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import by_own_hand, divisions, keeps
+from app.domain.sight import divisions, keeps
 from app.domain.terms import Agency, Grade, Role
 from app.domain.working_time import day_of
 
@@ -82,7 +82,7 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     found = found_of(pack, record, day_of(shouhu.ledger.clock()))
     file = shown(record, sections, found)
     answer = lens(file, record.named) | {"masked": not lens.full}
-    answer["fields"] |= _own_words(record, who, lens.over(known_to(record, sections)), file["fields"], answer["fields"])
+    answer["fields"] |= _own_words(record, lens.over(known_to(record, sections)), file["fields"], answer["fields"])
     local = await of_streets(conn, record.authors) if who.agency not in TOLD_PLACE else ()
     answer = unplaced(answer, who.agency, local)
     answer |= {"watch": _going_on(record, who.agency) if Section.VISITS in sections else None}
@@ -91,29 +91,36 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     return answer
 
 
-def known_to(record: ChildRecord, sections: Sequence[Section]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
+def known_to(record: ChildRecord, sections: Sequence[Section]) -> tuple[dict[str, JsonValue], ...]:
     """By field what a body with these sections is told, now and by changes under way: all that a mask may know for words of its own, or it
     would answer guesses."""
     told = [one for one in FileField if SECTION_OF[one] in sections]
-    now = {one.value: entry.value for one in told if one not in record.kept_back and (entry := record.entry(one))}
-    return now, {
-        one.value: record.contents[change.number].get("value") for one in told if (change := record.waiting(one))
-    }
+    now = {one.value: entry.value for one in told if (entry := record.entry(one))}
+    return now, *({one.value: record.waiting_value(change)} for one in told for change in record.all_waiting(one))
 
 
 def _own_words(
-    record: ChildRecord, who: Actor, see: Callable[[Any], Any], file: Mapping[str, Any], masked: Mapping[str, Any]
+    record: ChildRecord, see: Callable[[Any], Any], file: Mapping[str, Any], masked: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields with the values that the reader or their office entered."""
     found = {}
     for name, said in file.items():
         own = {"value": see({"field": name, "value": said["value"]})["value"]} if name in record.own else {}
-        change = record.waiting(FileField(name))
-        if change and by_own_hand(who, change.persons[0], change.office):
-            waiting = see({"field": name, "value": said["waiting"]["value"]})["value"]
-            own |= {"waiting": masked[name]["waiting"] | {"value": waiting}}
+        if "waiting" in said:
+            own["waiting"] = _own_word(record, see, name, said["waiting"], masked[name]["waiting"])
+        if "beside" in said:
+            both = zip(said["beside"], masked[name]["beside"], strict=True)
+            own["beside"] = [_own_word(record, see, name, typed, shown) for typed, shown in both]
         found[name] = masked[name] | own
     return found
+
+
+def _own_word(
+    record: ChildRecord, see: Callable[[Any], Any], name: str, typed: Mapping[str, Any], shown: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    if typed["change"] not in record.own_changes:
+        return shown
+    return {**shown, "value": see({"field": name, "value": typed["value"]})["value"]}
 
 
 def _going_on(record: ChildRecord, agency: Agency) -> ChildWatch | None:

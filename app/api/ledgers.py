@@ -24,13 +24,13 @@ from app.db.rules import Pack
 from app.db.walls import child_concerns, reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
-from app.domain.child_shown import read_by, told
+from app.domain.child_shown import read_by
 from app.domain.handing_in import MONTH, Share, Tally, is_of, month_of, needs_work, sees_every_office, share_of
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, Reach, Use, lines, row
 from app.domain.opening import desk_of
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import is_compared
-from app.domain.sight import divisions, keeps
+from app.domain.sight import divisions, keeps, offices_of
 from app.domain.terms import Agency
 from app.domain.working_time import day_of
 
@@ -159,7 +159,7 @@ async def due(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> list
     codes = {one: [column.code for column in one.for_sections(rules.file.seen_by(who.agency))] for one in books}
     tallies, whole = {one: Tally() for one in books}, dict[Reach, bool]()
     findings, today = Findings(rules), day_of(now)
-    of = (id(shouhu.engine), rules.version, who.agency, today)
+    of = (id(shouhu.engine), rules.version, *offices_of(who), today)
     for reach in dict.fromkeys(one.reach for one in books):
         same = {one: book for one, book in books.items() if one.reach is reach}
         first = next(iter(same))
@@ -193,7 +193,7 @@ async def _unverified(conn: AsyncConnection, who: Actor) -> int:
 
 
 SHARES = OrderedDict[tuple[Any, ...], tuple[str, dict[str, Share]]]()
-"""By service, rules, body, day, reach and child: the stamp of what was read, and by book what the child adds to it."""
+"""By service, rules, office, day, reach and child: the stamp of what was read, and by book what the child adds to it."""
 
 
 async def _shares_of(
@@ -205,7 +205,7 @@ async def _shares_of(
     stamps = await stamps_of(conn, ids, visible(who))
     found = {one: kept[1] for one in ids if (kept := SHARES.get((*of, one))) and kept[0] == stamps.get(one)}
     for line in await lines_of(conn, who, findings, [one for one in ids if one not in found], today):
-        shown, child = line._replace(record=told(line.record, who.agency)), line.record.child_id
+        shown, child = line._replace(record=read_by(line.record, who)), line.record.child_id
         found[child] = {
             one.code: share_of(codes[one], one.rows_of, shown) for one, book in books.items() if book.holds(line)
         }

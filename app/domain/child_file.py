@@ -11,7 +11,7 @@ from app.domain.belonging import (
     FileFact,
     FoundDifferent,
 )
-from app.domain.child_terms import LINKS, FileField, Found, NotTaken
+from app.domain.child_terms import GUARDED, LINKS, FileField, Found, NotTaken
 from app.domain.clock import Clock
 from app.domain.policy import Frozen
 from app.domain.terms import Agency, Grade, Rung
@@ -168,6 +168,8 @@ class ChildFile(Frozen):
     counts: dict[FileField, Value] = Field(default_factory=dict)
     means: tuple[MeansDecided, ...] = ()
     """What was decided of the means, in its order: more than what counts now, for what is not recognised ends what was said before."""
+    before: dict[FileField, tuple[Value, ...]] = Field(default_factory=dict)
+    """Of what may be kept back, what counted before of each other office, the newest first: to itself its own stands for the field."""
     absorbed: tuple[str, ...] = ()
     """Children whose files are read with this one."""
     merged_into: str | None = None
@@ -229,12 +231,9 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
                 one.model_copy(update={"is_overtaken": True}) if one.field is change.field else one
                 for one in _without(file, change)
             )
-            update |= (
-                _joined(file, event) if change.field in LINKS else {"counts": {**file.counts, change.field: value}}
-            )
-            update |= _placed(file, change, update.get("counts", file.counts)) | _decided(
-                file, change, event, taken=True
-            )
+            update |= _joined(file, event) if change.field in LINKS else counted(file, change.field, value)
+            update |= _placed(file, change, update.get("counts", file.counts))
+            update |= _decided(file, change, event, taken=True)
         case ChangeRejected(parts=parts):
             left = tuple(child for child in file.absorbed if child not in parts)
             update |= {"waiting": _without(file, change), "absorbed": left} | _decided(file, change, event, taken=False)
@@ -245,6 +244,19 @@ def apply_file(file: ChildFile | None, event: FileEvent) -> ChildFile:
         case ChangeMoved(desk=desk, clock=clock):
             update["waiting"] = _with(file, change.model_copy(update={"desk": desk, "clock": clock}))
     return file.model_copy(update=update)
+
+
+def counted(file: ChildFile, field: FileField, value: Value) -> dict[str, Any]:
+    """With what the value replaces, where that is another office's; of none of them more than the newest."""
+    counts = {"counts": {**file.counts, field: value}}
+    if field not in GUARDED or not (replaced := file.counts.get(field)):
+        return counts
+    others = (replaced, *(one for one in file.before.get(field, ()) if _whose(one) != _whose(replaced)))
+    return counts | {"before": {**file.before, field: tuple(one for one in others if _whose(one) != _whose(value))}}
+
+
+def _whose(value: Value) -> str:
+    return value.office or value.by
 
 
 def _placed(file: ChildFile, change: Change, counts: dict[FileField, Value]) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """All that is known of one child, read together from the report, the cases, the watch and the file; nothing of it is kept twice."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from operator import itemgetter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.domain.child_file import Change, ChildFile
-from app.domain.child_terms import FileField
-from app.domain.compartment import PLACE
+from app.domain.child_file import Change, ChildFile, Value
+from app.domain.child_terms import PLACE, FileField
 from app.domain.entitlement import Held
 from app.domain.facts import ChildSeen, FactsSeen, Known, Relation, ReportFacts
 from app.domain.policy import SENTENCED, Frozen
@@ -135,37 +134,57 @@ class ChildRecord(Frozen):
     """Fields that may be kept back from the reader's body, of this child or another."""
     own: tuple[FileField, ...] = ()
     """Fields whose value the reader or their office entered."""
+    own_values: dict[FileField, Value] = Field(default_factory=dict)
+    """Of what is kept back, what came to count in this very file of what they entered, the newest; it stands for the field to them, for
+    nobody is told whether another has entered since."""
     own_changes: tuple[int, ...] = ()
-    """What waits of theirs, or for their desk in a field that is not kept back."""
-    untold: tuple[int, ...] = ()
-    """What waits for their desk and they are not told: they verify or return it without its value."""
+    """What waits of theirs."""
+    at_desk: tuple[int, ...] = ()
+    """What others entered and waits for their desk."""
+
+    def own_value(self, field: FileField) -> Entry | None:
+        """What the reader's office entered of a field and came to count, in this file or in one that was joined."""
+        found = ((one, one.own_values.get(field)) for one in (self, *self.joined))
+        return next((one._counts(value) for one, value in found if value), None)
 
     def entry(self, field: FileField) -> Entry | None:
         """What counts for a field now: what was passed, in this file or in one that was joined, else what was first said.
 
-        Of what is kept back, no more than was first said of where the child lives.
+        Of what is kept back, what the reader's own office entered, else what was first said of where the child lives.
         """
-        if field in self.kept_back and field not in PLACE:
-            return None
-        return self._entry(field, since=field not in self.kept_back)
+        if field not in self.kept_back:
+            return self._of_whole(ChildRecord.passed, field) or self._of_whole(ChildRecord.first, field)
+        return self.own_value(field) or (self._of_whole(ChildRecord.first, field) if field in PLACE else None)
 
-    def _entry(self, field: FileField, *, since: bool = True) -> Entry | None:
-        if not self.joined:
-            return (self.passed(field) if since else None) or self.first(field)
-        whole = (self, *self.joined)
-        passed = (record.passed(field) for record in whole) if since else ()
-        found = (*passed, *(record.first(field) for record in whole))
-        return next((entry for entry in found if entry), None)
+    def _of_whole(self, of: Callable[["ChildRecord", FileField], Entry | None], field: FileField) -> Entry | None:
+        return next((entry for one in (self, *self.joined) if (entry := of(one, field))), None)
 
     def passed(self, field: FileField) -> Entry | None:
         """What has gone its path in this very file."""
         counts = self.file.counts.get(field) if self.file else None
-        return Entry(value=self.contents[counts.version].get("value"), **counts.model_dump()) if counts else None
+        return self._counts(counts) if counts else None
+
+    def _counts(self, value: Value) -> Entry:
+        return Entry(value=self.contents[value.version].get("value"), **value.model_dump())
 
     def first(self, field: FileField) -> Entry | None:
         """What the report or the registration said."""
         value = self.reported.get(field)
-        return None if value in (None, "", []) else Entry(value=value, by=self.registered_by, at=self.reported_at)
+        if value in (None, "", []):
+            return None
+        return Entry(value=value, by=self.registered_by, office=self._registered_at, at=self.reported_at)
+
+    @property
+    def _registered_at(self) -> str:
+        """The office that registered it; of a child that was reported, none."""
+        if self.file is None:
+            return ""
+        every = (
+            self.file.counts.get(FileField.REGISTRATION),
+            *self.file.set_aside,
+            self.file.waiting_for(FileField.REGISTRATION),
+        )
+        return next((one.office for one in every if one), "")
 
     @property
     def named(self) -> tuple[Any, ...]:
@@ -194,8 +213,18 @@ class ChildRecord(Frozen):
     def all_waiting(self, field: FileField) -> tuple[Change, ...]:
         """The changes of a field that are under way; of what may be kept back the reader's own alone and what waits for them, of every
         child alike."""
-        waits, mine = self.file.waiting if self.file else (), {*self.own_changes, *self.untold}
+        waits, mine = self.file.waiting if self.file else (), {*self.own_changes, *self.at_desk}
         return tuple(c for c in waits if c.field is field and (field not in self.asked_of or c.number in mine))
+
+    def stands_against(self, field: FileField) -> Change | None:
+        """The change for which the reader can enter none of the field: of what may be kept back their own, of every child alike."""
+        waits = self.all_waiting(field)
+        return next((c for c in waits if field not in self.asked_of or c.number in self.own_changes), None)
+
+    def waiting_value(self, change: Change) -> JsonValue:
+        """What was entered; of what is kept back another's is verified or returned without it."""
+        is_told = change.field not in self.kept_back or change.number in self.own_changes
+        return self.contents[change.number].get("value") if is_told else None
 
     def facts_with(self, *more: tuple[datetime, FactsSeen]) -> ReportFacts | None:
         """What was reported, and of this child and the family what was said, seen or recognised to be otherwise since, `more` too, the
@@ -287,8 +316,8 @@ class ChildRecord(Frozen):
         """Where the child lives, as far as the reader's body is told."""
         if FileField.RESIDENCE_DIVISION not in self.kept_back:
             return self.division
-        first = self.first(FileField.RESIDENCE_DIVISION)
-        return str(first.value) if first else self.division[:6]
+        said = self.entry(FileField.RESIDENCE_DIVISION)
+        return str(said.value) if said else self.division[:6]
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from app.domain import compartment
-from app.domain.child_file import Change
+from app.domain.child_file import Change, Value
 from app.domain.child_record import CaseSeen, ChildRecord, Seen, held_by
-from app.domain.child_terms import SECTION_OF, WHOLE, FileField, Section
-from app.domain.compartment import PLACE, kept_back
+from app.domain.child_terms import PLACE, SECTION_OF, WHOLE, FileField, Section
+from app.domain.compartment import kept_back
 from app.domain.determination import ChildFound
 from app.domain.sight import Actor, by_own_hand
 from app.domain.terms import Agency, Safety
@@ -14,17 +14,30 @@ from app.domain.terms import Agency, Safety
 
 def read_by(record: ChildRecord, who: Actor) -> ChildRecord:
     """As this person may read it."""
-    record = told(record, who.agency)
+    joined = tuple(_with_own(one, who) for one in record.joined)
+    record = _with_own(told(record, who.agency), who).model_copy(update={"joined": joined})
     files = [one.file for one in reversed((record, *record.joined)) if one.file]
-    counts = {field: value for file in files for field, value in file.counts.items() if field not in record.kept_back}
-    own = tuple(field for field, value in counts.items() if by_own_hand(who, value.by, value.office))
-    waits = record.file.waiting if record.file else ()
-    changes = tuple(
-        one.number for one in waits
-        if by_own_hand(who, one.persons[0], one.office) or (one.desk == who.desk and one.field not in record.kept_back)
+    counts = {field: value for file in files for field, value in file.counts.items()}
+    own = tuple(
+        field for field, value in counts.items()
+        if (record.own_value(field) if field in record.kept_back else by_own_hand(who, value.by, value.office))
     )  # fmt: skip
-    untold = tuple(one.number for one in waits if one.desk == who.desk and one.number not in changes)
-    return record.model_copy(update={"own": own, "own_changes": changes, "untold": untold})
+    waits = record.file.waiting if record.file else ()
+    changes = tuple(one.number for one in waits if by_own_hand(who, one.persons[0], one.office))
+    at_desk = tuple(one.number for one in waits if one.desk == who.desk and one.number not in changes)
+    return record.model_copy(update={"own": own, "own_changes": changes, "at_desk": at_desk})
+
+
+def _with_own(record: ChildRecord, who: Actor) -> ChildRecord:
+    """With the newest value of each field that this person or their office entered and that came to count in this very file."""
+    if record.file is None:
+        return record
+    found = dict[FileField, Value]()
+    for field, value in record.file.counts.items():
+        every = (value, *record.file.before.get(field, ()))
+        own = next((one for one in every if by_own_hand(who, one.by, one.office)), None)
+        found |= {field: own} if own else {}
+    return record.model_copy(update={"own_values": found})
 
 
 def told(record: ChildRecord, agency: Agency) -> ChildRecord:
@@ -35,9 +48,7 @@ def told(record: ChildRecord, agency: Agency) -> ChildRecord:
 
 
 def _placed(record: ChildRecord, agency: Agency) -> ChildRecord:
-    if agency in compartment.TOLD_PLACE and agency in compartment.TOLD_HEALTH:
-        return record
-    whole = (record, *record.joined)
+    whole = (record, *record.joined) if agency not in compartment.TOLD_PLACE else ()
     known = (facts for one in whole for facts in (one.facts, one.folded(one.later), one.facts_with()) if facts)
     fields = kept_back(agency, known)
     if not fields:
@@ -82,9 +93,8 @@ def _field(record: ChildRecord, field: FileField) -> dict[str, Any] | None:
 
 
 def _under_way(record: ChildRecord, waiting: Change) -> dict[str, Any]:
-    value = None if waiting.number in record.untold else record.contents[waiting.number].get("value")
     said = {
-        "change": waiting.number, "value": value, "by": waiting.persons[0],
+        "change": waiting.number, "value": record.waiting_value(waiting), "by": waiting.persons[0],
         "at": waiting.at.isoformat(), "desk": waiting.desk, "due_at": waiting.clock.due_at.isoformat(),
     }  # fmt: skip
     said |= {"registration": waiting.registration.model_dump(mode="json")} if waiting.registration else {}

@@ -59,6 +59,10 @@ SECTION_OF = {
 
 WHOLE = (FileField.REGISTRATION, FileField.SAME_AS, FileField.PARTED)
 """Changes of the file as a whole: they hold no value."""
+PLACE = (FileField.RESIDENCE, FileField.RESIDENCE_DIVISION, FileField.COMMUNITY, FileField.PHONE, FileField.HOUSEHOLD)
+"""Where a child lives by what was entered after the report."""
+GUARDED = (*(one for one in PLACE if one is not FileField.COMMUNITY), FileField.HEALTH)
+"""What may be kept back from a body that enters it (app/domain/compartment.py); communities are entered by whoever is told them."""
 LINKS = (FileField.SAME_AS, FileField.PARTED)
 """Those that name another child."""
 

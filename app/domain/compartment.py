@@ -7,7 +7,7 @@ of their own.
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from app.domain.child_terms import FileField
+from app.domain.child_terms import PLACE, FileField
 from app.domain.facts import ChildFacts, Known, ReportFacts
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import HEADS, Actor
@@ -71,8 +71,6 @@ def require_unsealed(sealed_for: Sealed) -> None:
         raise Refused(RefusalCode.CASE_SEALED)
 
 
-PLACE = (FileField.RESIDENCE, FileField.RESIDENCE_DIVISION, FileField.COMMUNITY, FileField.PHONE, FileField.HOUSEHOLD)
-"""Where a child lives by what was entered after the report."""
 TOLD_PLACE = (
     Agency.POLICE, Agency.CIVIL, Agency.CONF, Agency.PROC, Agency.COURT, Agency.STREET, Agency.COMM, Agency.RESCUE, Agency.CWI,
 )  # fmt: skip
@@ -81,7 +79,8 @@ reported to live. Default (guide B.8)."""
 UNNAMED = "another"
 """Instead of an account that would tell what the reader is not told."""
 TOLD_HEALTH = (Agency.HEALTH, Agency.HOSPITAL, Agency.CIVIL, Agency.RESCUE, Agency.CWI)
-"""Who treats, supports by it and cares for a child with HIV or a mental illness; never a street's or committee's list (R009). Default."""
+"""Who treats, supports by it and cares for a child with HIV or a mental illness. To no other is the health of any child told, but as they
+entered it themselves: of one alone, what is missing would say that it is ill. Default."""
 
 
 def asked_of(agency: Agency) -> tuple[FileField, ...]:
@@ -91,12 +90,9 @@ def asked_of(agency: Agency) -> tuple[FileField, ...]:
 
 
 def kept_back(agency: Agency, facts: Iterable[ReportFacts]) -> tuple[FileField, ...]:
-    """Fields of the child's file that are not told to this body, by all that is known of the child and its guardians."""
-    known = tuple(facts)
-    suspect = any(one.suspected_of_harm is Known.YES for said in known for one in said.guardians)
-    delicate = any(Known.YES in (one.hiv_affected, one.impaired) for said in known for one in said.children)
-    place = PLACE if suspect and agency not in TOLD_PLACE else ()
-    return (*place, *((FileField.HEALTH,) if delicate and agency not in TOLD_HEALTH else ()))
+    """Fields of the child's file that are not told to this body, by all that is known of its guardians; the health of every child alike."""
+    suspect = any(one.suspected_of_harm is Known.YES for said in facts for one in said.guardians)
+    return tuple(field for field in asked_of(agency) if suspect or field not in PLACE)
 
 
 def desk_told(agency: Agency, desk: str) -> str:

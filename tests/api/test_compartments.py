@@ -48,12 +48,12 @@ async def child_of(api, *agencies, family=(), **facts):
     return case, own
 
 
-async def entered(api, child, field, value):
+async def entered(api, child, field, value, *, by=COMMITTEE, verified=OFFICE):
     change = await api.post(
-        COMMITTEE, f"/v1/children/{child}/changes", {"field": field, "value": value, "evidence": "入户", "note": value}
+        by, f"/v1/children/{child}/changes", {"field": field, "value": value, "evidence": "入户", "note": value}
     )
     assert change.status_code == 200, change.text
-    passed = await api.post(OFFICE, f"/v1/children/{child}/changes/{change.json()['change']}/pass")
+    passed = await api.post(verified, f"/v1/children/{child}/changes/{change.json()['change']}/pass", {"note": value})
     assert passed.status_code == 200, passed.text
 
 
@@ -100,14 +100,14 @@ async def test_nothing_is_kept_back_where_no_guardian_is_a_suspect(api):
 @pytest.fixture(scope="module")
 async def ill(api):
     case, child = await child_of(api, "SW", "HOSPITAL", hiv_affected="yes", school_stage="primary")
-    await entered(api, child, "health", ILLNESS)
+    await entered(api, child, "health", ILLNESS, by=HOSPITAL, verified=CIVIL)
     return case, child
 
 
 @pytest.fixture(scope="module")
 async def disturbed(api):
     case, child = await child_of(api, "SW", "HOSPITAL", impaired="yes")
-    await entered(api, child, "health", ILLNESS)
+    await entered(api, child, "health", ILLNESS, by=HOSPITAL, verified=CIVIL)
     return case, child
 
 

@@ -1,8 +1,10 @@
 """In which street a child lives now, while a guardian is a suspect, is told to no body that is not told where: not by a desk, an account,
 a refusal, a comparison of files or a sheet of guesses."""
 
+from importlib import import_module
+
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from app.db import tables
 from app.domain.watch import watch_id
@@ -13,7 +15,7 @@ from tests.api.workbooks import sheet, state, upload
 
 NEW = "110106003"
 THERE, VERIFIES = f"comm-{NEW}.officer.1", f"street-{NEW}.officer.1"
-EDU, CIVIL = "edu.officer.1", "civil.supervisor.1"
+EDU, CIVIL, CONF = "edu.officer.1", "civil.supervisor.1", "conf.officer.1"
 OF_NO_CHILD = ("/v1/policy", "/v1/desks", "/v1/registers", "/v1/rounds", "/v1/statistics", "/v1/calendar")
 """Of the streets themselves."""
 
@@ -146,53 +148,118 @@ async def test_a_sheet_is_compared_with_what_its_sender_is_told(api, run):
 
 
 @pytest.mark.parametrize(
-    ("person", "field", "told", "facts", "family"),
+    ("person", "field", "told", "desk", "book", "facts", "family"),
     [
-        (COMMITTEE, "health", "civil.officer.1", {"hiv_affected": "yes"}, ()),
-        (COMMITTEE, "health", "civil.officer.1", {"impaired": "yes"}, ()),
-        (SW, "residence", COMMITTEE, {}, FAMILY),
+        (COMMITTEE, "health", HOSPITAL, "civil.officer.1", "information", {"hiv_affected": "yes"}, ()),
+        (COMMITTEE, "health", HOSPITAL, "civil.officer.1", "information", {"impaired": "yes"}, ()),
+        (SW, "residence", COMMITTEE, OFFICE, "social_work", {}, FAMILY),
     ],
 )
 async def test_no_answer_tells_by_a_field_whether_it_is_kept_back_of_this_child(
-    api, person, field, told, facts, family
+    api, run, person, field, told, desk, book, facts, family
 ):
-    """Of one child it is, of the other it is not, and both are asked the same."""
+    """Of one child it is, of the other it is not, and both are asked the same: what waits, then what was passed, in file, history, book
+    and sheet. Whoever is told of either is the control."""
+    head = "良好示例"
 
     async def answers(facts, family):
-        _, child = await child_of(api, "SW", family=family, **facts)
-        path, said = f"/v1/children/{child}", {"field": field, "value": "良好示例"}
+        _, child = await child_of(api, "SW", "HOSPITAL", family=family, school_stage="primary", disabled="yes", **facts)
+        path, said = f"/v1/children/{child}", {"field": field, "value": head}
         beside = await api.post(told, f"{path}/changes", said | {"value": "另一示例"})
         assert beside.status_code == 200, beside.text
         first = await api.post(person, f"{path}/changes", said | {"seen": 999})
         assert first.status_code == 200, first.text
         again = await api.post(person, f"{path}/changes", said | {"value": "又一示例"})
+        same = await api.post(person, f"{path}/changes", said)
 
-        async def shown():
-            one = (await api.get(person, path)).json()["fields"].get(field) or {}
-            past = [row for row in (await api.get(person, f"{path}/history")).json() if row["field"] == field]
-            return (one.get("waiting") or {}).get("value"), past[-1]["kind"], past[-1]["value"]
+        async def shown(who=person):
+            one = (await api.get(who, path)).json()["fields"].get(field) or {}
+            past = [row for row in (await api.get(who, f"{path}/history")).json() if row["field"] == field]
+            return (
+                (one.get("waiting") or {}).get("value"), one.get("value"),
+                [(row["kind"], row["value"], row["note"]) for row in past],
+            )  # fmt: skip
 
-        return again.status_code, again.json().get("code"), await shown()
+        async def listed():
+            rows, after = [], ""
+            while after is not None and not rows:
+                page = (await api.get(person, f"/v1/ledgers/{book}?limit=200{after}")).json()
+                rows = [one for one in page["rows"] if one["child_id"] == child]
+                after = page["next"] and f"&cursor={page['next']}"
+            sent = sheet(["编号", {"health": "健康状况", "residence": "现居住地址"}[field]], [child, head])
+            job = await state(api, person, await run(await upload(api, person, book, sent)))
+            return rows[0][field], [name for name, count in job["counts"].items() if count], job["faults"]
 
-    kept, plain = await answers(facts, family), await answers({}, ())
+        waits = await shown(), await listed()
+        passes = f"{path}/changes/{first.json()['change']}/pass"
+        passed = await api.post(desk, passes, {"seen": 0, "note": "另处所知"})
+        assert passed.status_code == 200, passed.text
+        counts = await shown(), await listed()
+        theirs = await api.post(
+            desk, f"{path}/changes/{beside.json()['change']}/pass", {"seen": first.json()["change"]}
+        )
+        assert theirs.status_code == 200, theirs.text
+        assert (await shown(told))[1].startswith("另一"), "the control"
+        answered = again.status_code, again.json().get("code"), same.json()["replayed"], same.json()["waits_for"]
+        return (*answered, waits, counts), await shown()
+
+    (kept, after), (plain, plainly) = await answers(facts, family), await answers({}, ())
     assert kept == plain
-    assert kept[:2] == (409, "change_waits")
-    assert kept[2][0].startswith("良好")
+    assert kept[:3] == (409, "change_waits", True)
+    waits, counts = kept[4:]
+    assert waits[0][0].startswith(head[:2])
+    assert counts[0][0] is None
+    assert counts[0][1].startswith(head[:2])
+    assert [(kind, note) for kind, _, note in counts[0][2]] == [("change_entered", ""), ("change_passed", "")]
+    assert counts[0][2][0][1].startswith(head[:2])
+    assert counts[1][1:] == (["same"], [])
+    assert after == counts[0], "what another entered since"
+    assert field != "health" or plainly == after
 
 
-async def test_who_verifies_what_they_are_not_told_sees_that_it_waits_and_can_return_it(api):
-    """Else two changes of it would wait for good: neither is passed unseen."""
+async def test_what_counted_before_is_put_into_files_of_before_as_their_fold_would_have_it(api):
+    _, child = await child_of(api, "SW", "WF", family=FAMILY)
+    for by, value in ((SW, "一"), (COMMITTEE, "二"), (SW, "三"), (WF, "四"), (COMMITTEE, "五")):
+        await entered(api, child, "residence", value, by=by)
+    file = tables.child_files
+    of_child, before = (
+        file.c.child_id == child,
+        import_module("app.db.migrations.versions.0083_office_of_reports").BEFORE,
+    )
+    async with api.service.engine.begin() as conn:
+        made = await conn.scalar(select(file.c.progress).where(of_child))
+        await conn.execute(update(file).where(of_child).values(progress={**made, "before": {}}))
+        await conn.execute(text(before))
+        assert await conn.scalar(select(file.c.progress).where(of_child)) == made
+    assert [one["office"] for one in made["before"]["residence"]] == ["WF", "SW"]
+
+
+async def test_who_verifies_what_they_are_not_told_sees_that_it_waits_and_can_return_it_and_tries_no_words(api):
+    """As where civil affairs are concerned; else two changes of it would wait for good: neither is passed unseen."""
     _, child = await child_of(api, "SW", hiv_affected="yes")
     path, secret = f"/v1/children/{child}", "服药情况示例"
-    for person, value in ((COMMITTEE, secret), (OFFICE, "街道所见示例")):
-        assert (await api.post(person, f"{path}/changes", {"field": "health", "value": value})).status_code == 200
-    shown = await api.get(OFFICE, path)
+    async with api.service.engine.begin() as conn:
+        case = tables.cases
+        await conn.execute(
+            update(case)
+            .where(case.c.id.in_(select(tables.children.c.case_id).where(tables.children.c.id == child)))
+            .values(about=["CIVIL"])
+        )
+    own = {"field": "health", "value": "会议所见示例"}
+    for person, value in ((COMMITTEE, secret), (CONF, own["value"])):
+        made = await api.post(person, f"{path}/changes", {"field": "health", "value": value})
+        assert (made.status_code, made.json()["waits_for"]) == (200, "CONF"), made.text
+    shown = await api.get(CONF, path)
     stands = shown.json()["fields"]["health"]
     waits = [stands["waiting"], *stands["beside"]]
-    assert [one["value"] for one in waits] == [None, "街道所见示例"]
-    assert secret not in shown.text + (await api.get(OFFICE, f"{path}/history")).text
+    assert [one["value"] for one in waits] == [None, own["value"]]
+    assert secret not in shown.text + (await api.get(CONF, f"{path}/history")).text
+    for guess in (secret, secret[:2], "HIV"):
+        is_problem(await api.post(CONF, f"{path}/changes", own | {"value": guess}), 409, "change_waits")
+    again = (await api.post(CONF, f"{path}/changes", own)).json()
+    assert (again["replayed"], again["change"]) == (True, waits[1]["change"])
     for one in waits:
         ended = await api.post(
-            OFFICE.replace("officer", "head"), f"{path}/changes/{one['change']}/reject", {"reason": "not_confirmed"}
+            CONF.replace("officer", "head"), f"{path}/changes/{one['change']}/reject", {"reason": "not_confirmed"}
         )
         assert ended.status_code == 200, ended.text

@@ -32,7 +32,8 @@ async def test_two_hundred_payloads_are_text_in_an_export_and_come_back_as_they_
     for field, value in contents:
         entered = await api.post(COMMITTEE, f"/v1/children/{child}/changes", {"field": field, "value": value})
         assert entered.status_code == 200, entered.text
-        passed = await api.post(STREET, f"/v1/children/{child}/changes/{entered.json()['change']}/pass")
+        desk = "civil.officer.1" if field == "health" else STREET
+        passed = await api.post(desk, f"/v1/children/{child}/changes/{entered.json()['change']}/pass")
         assert passed.status_code == 200, passed.text
     there = list[str]()
     for book in ("personal", "family"):

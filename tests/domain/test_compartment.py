@@ -7,7 +7,7 @@ from app.domain import events as e
 from app.domain import referral_commands as rc
 from app.domain.case import file_report
 from app.domain.child_terms import FileField
-from app.domain.compartment import PLACE, kept_back
+from app.domain.compartment import PLACE, asked_of, kept_back
 from app.domain.facts import ReportFacts
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, ReportKind, Stage
@@ -176,16 +176,19 @@ TREATS = ("HEALTH", "HOSPITAL", "CIVIL", "RESCUE", "CWI")
 PROTECTS = ("POLICE", "CIVIL", "CONF", "PROC", "COURT", "STREET", "COMM", "RESCUE", "CWI")
 
 
-@pytest.mark.parametrize("fact", ["hiv_affected", "impaired"])
+@pytest.mark.parametrize("fact", ["hiv_affected", "impaired", None])
 @pytest.mark.parametrize("agency", Agency)
-def test_an_illness_is_told_to_whom_treats_supports_and_cares_alone(agency, fact):
-    said = {"children": [{"child_id": "ch-1"}, {"child_id": "ch-2", fact: "yes"}]}
+def test_the_health_of_every_child_is_told_to_whom_treats_supports_and_cares_alone(agency, fact):
+    """Of the ill alone, what is missing would say who is ill."""
+    said = {"children": [{"child_id": "ch-1"}, {"child_id": "ch-2", **({fact: "yes"} if fact else {})}]}
     known = [ReportFacts(), ReportFacts.model_validate(said)]
     assert kept_back(agency, known) == (() if agency in TREATS else (FileField.HEALTH,))
-    assert kept_back(agency, known[:1]) == ()
 
 
 @pytest.mark.parametrize("agency", Agency)
 def test_a_place_is_told_to_whom_protects_places_visits_and_judges_while_a_guardian_is_a_suspect(agency):
     known = [ReportFacts(), ReportFacts.model_validate({"guardians": [{}, {"suspected_of_harm": "yes"}]})]
-    assert kept_back(agency, known) == (() if agency in PROTECTS else PLACE)
+    health = () if agency in TREATS else (FileField.HEALTH,)
+    assert kept_back(agency, known) == (health if agency in PROTECTS else (*PLACE, *health))
+    assert kept_back(agency, known[:1]) == health
+    assert kept_back(agency, known) == asked_of(agency)

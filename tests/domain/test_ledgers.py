@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from app.domain.child_file import ChildFile, Value
-from app.domain.child_record import ChildRecord
+from app.domain.child_file import ChildFile, Value, counted
+from app.domain.child_record import ChildRecord, together
 from app.domain.child_shown import read_by
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines, row, view
@@ -52,6 +52,38 @@ def test_a_field_that_the_readers_office_wrote_is_cleared_of_what_the_row_tells_
     for who, is_typed in ((at_desk("EDU", "head"), True), (at_desk("SW"), False)):
         shown = row(codes, LINE._replace(record=read_by(record, who)), masked=True)["school"]
         assert ("华某" in shown, "示例路" in shown, "小满" in shown) == (is_typed, is_typed, False), who.desk
+
+
+def test_what_counted_of_ones_own_stands_for_a_field_that_is_kept_back_whoever_enters_after_it():
+    """Of each office the newest; to whom nothing is kept back, what counts."""
+    said = (
+        ("COMM-110106007", "甲"),
+        ("SW", "乙"),
+        ("SW", "丙"),
+        ("HOSPITAL", "丁"),
+        ("COMM-110106007", "戊"),
+        ("HOSPITAL", "己"),
+    )
+    values = [Value(version=n, by=f"{desk}.me", office=desk, at=RECORD.reported_at) for n, (desk, _) in enumerate(said)]
+    file = ChildFile(child_id="ch-1", policy="p", division="110106007")
+    for value in values:
+        file = file.model_copy(update=counted(file, FileField.HEALTH, value))
+    assert [one.version for one in file.before[FileField.HEALTH]] == [4, 2]
+    record = RECORD.model_copy(
+        update={"file": file, "contents": {n: {"value": one} for n, (_, one) in enumerate(said)}}
+    )
+    for desk, told in (
+        ("COMM-110106007", "戊"),
+        ("SW", "丙"),
+        ("HOSPITAL", "己"),
+        ("CIVIL", "己"),
+        ("COMM-110106020", None),
+        ("STREET-110106007", None),
+    ):
+        entry = read_by(record, at_desk(desk)).entry(FileField.HEALTH)
+        assert (entry and entry.value) == told, desk
+        joined = read_by(together(RECORD.model_copy(update={"child_id": "ch-0"}), (record,)), at_desk(desk))
+        assert joined.entry(FileField.HEALTH) == entry, "the same where the file was joined to another"
 
 
 def test_what_is_noted_of_a_familys_means_is_masked_and_comes_back_as_it_was():

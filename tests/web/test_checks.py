@@ -5,7 +5,7 @@ import re
 from tests.web.seeded import POLICE, report, verify
 
 DIVISION = "110106004"
-COMMITTEE, STREET = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1"
+COMMITTEE, STREET, CIVIL = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1", "civil.officer.1"
 
 
 async def registered(people, name):
@@ -124,18 +124,18 @@ async def test_of_two_changes_of_one_field_the_page_shows_both_and_passes_one(as
         (await people.post(person, f"/v1/children/{child}/changes", {"field": "health", "value": said}))["change"]
         for person, said in ((COMMITTEE, "听力良好"), (f"street-{DIVISION}.head.1", "视力良好"))
     ]
-    street, page = await as_person(STREET), f"/changes/{child}"
-    shown = (await street.get(page)).text
+    civil, page = await as_person(CIVIL), f"/changes/{child}"
+    shown = (await civil.get(page)).text
     assert ("听力良好" in shown, "视力良好" in shown, " checked>" in shown) == (True, True, False)
-    several = await street.post("/changes", data={"file": f"{child}:{changes[0]} {changes[1]}"})
+    several = await civil.post("/changes", data={"file": f"{child}:{changes[0]} {changes[1]}"})
     assert several.status_code == 409, "the list does not say which"
     looked = dict(re.findall(r'name="((?:of|seen)_\d+)" value="([^"]*)"', shown)) | {"verb": "pass"}
-    both = await street.post(page, data=looked | {"change": [str(one) for one in changes]})
+    both = await civil.post(page, data=looked | {"change": [str(one) for one in changes]})
     assert (both.status_code, "只能核实其中一项" in both.text) == (422, True)
-    assert (await street.post(page, data=looked | {"change": str(changes[0])})).status_code == 303
-    late = await street.post(page, data=looked | {"change": str(changes[1])})
+    assert (await civil.post(page, data=looked | {"change": str(changes[0])})).status_code == 303
+    late = await civil.post(page, data=looked | {"change": str(changes[1])})
     assert (late.status_code, "听力良好" in late.text) == (409, True)
     returned = {"verb": "reject", "reason": "not_confirmed", "change": str(changes[1])}
-    assert (await street.post(page, data=returned)).status_code == 303
-    stands = (await people.get(STREET, f"/v1/children/{child}"))["fields"]["health"]
+    assert (await civil.post(page, data=returned)).status_code == 303
+    stands = (await people.get(CIVIL, f"/v1/children/{child}"))["fields"]["health"]
     assert (stands["value"], stands.get("waiting")) == ("听力良好", None)
