@@ -137,5 +137,5 @@ async def test_of_two_changes_of_one_field_the_page_shows_both_and_passes_one(as
     assert (late.status_code, "听力良好" in late.text) == (409, True)
     returned = {"verb": "reject", "reason": "not_confirmed", "change": str(changes[1])}
     assert (await civil.post(page, data=returned)).status_code == 303
-    stands = (await people.get(CIVIL, f"/v1/children/{child}"))["fields"]["health"]
+    stands = (await people.get(COMMITTEE, f"/v1/children/{child}"))["fields"]["health"]
     assert (stands["value"], stands.get("waiting")) == ("听力良好", None)
