@@ -115,11 +115,15 @@ def test_rows_that_never_hold_and_rows_that_hold_together_are_found_by_trying():
     assert f"triage.yaml: urgencies row u-normal: {both}" in said
 
 
-def test_a_condition_that_fails_on_reports_of_a_rare_kind_is_found_by_trying():
+def test_a_condition_that_fails_on_reports_of_a_rare_kind_is_found_by_trying_and_a_step_that_nobody_takes():
     rare = "size(guardians) > 2 && guardians[3].able == 'no'"
-    faults = check(changed(("routes.yaml", "reporter == 'hotline'", rare)))
+    registered = "fields: [registration], steps: [STREET"
+    faults = check(changed(
+        ("routes.yaml", "reporter == 'hotline'", rare), ("ledgers.yaml", registered, f"{registered}, EDU"),
+    ))  # fmt: skip
     assert [str(fault).partition(" some ")[0] for fault in faults] == [
-        "routes.yaml: routes row own-hotline: when the condition fails on"
+        "routes.yaml: routes row own-hotline: when the condition fails on",
+        "ledgers.yaml: changes row w-registration: EDU passes no change, so this one would wait there for good",
     ]
 
 

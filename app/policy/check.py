@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from app.domain.compartment import TOLD_PLACE
 from app.domain.facts import ReportFacts
 from app.policy.asked import Asked, ConditionFails
 from app.policy.child_rows import Asks, never_reached
@@ -35,7 +36,18 @@ def check(written: Mapping[str, str]) -> tuple[Fault, ...]:
     except BadPack as bad:
         return bad.faults
     files = tables_of(written)
-    return (*_Trial(Pack(file.name, file), files).faults(), *_beaten_for_children(file, files))
+    return (
+        *_Trial(Pack(file.name, file), files).faults(),
+        *_beaten_for_children(file, files),
+        *_left_waiting(file, files),
+    )
+
+
+def _left_waiting(file: PackFile, files: Files) -> Iterator[Fault]:
+    """Steps of a change at bodies to which a place may be kept back, which pass none: it would wait there for good."""
+    for row in file.changes:
+        for agency in (one for one in row.steps if one not in TOLD_PLACE):
+            yield files.fault("changes", row.id, f"{agency} passes no change, so this one would wait there for good")
 
 
 def _beaten_for_children(file: PackFile, files: Files) -> Iterator[Fault]:
