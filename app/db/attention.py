@@ -9,7 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.joining import watch_of, watched_as
+from app.db.vault import opened
 from app.domain.access import ENGINE
+from app.domain.child_file import file_id
+from app.domain.child_terms import FileField
 from app.domain.owed import DEPARTURES, NEEDS, Matter, Settled, SettleOwed, opening, owed_id
 from app.domain.refusals import Refused
 from app.domain.visit import Finding, RaiseWarning, VisitForm, answers
@@ -17,6 +20,9 @@ from app.domain.watch import Watch
 
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
+
+LIVED_ON = ("on_minimum_living", "on_destitute_support")
+"""Of the means of a family, what it receives."""
 
 
 async def needs_help(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now: datetime) -> None:
@@ -52,6 +58,25 @@ async def benefit_stopped(ledger: "Ledger", conn: AsyncConnection, child: str, n
         if rule not in always:
             command = RaiseWarning(by=ENGINE, rule=rule.id, basis=rule.basis, urgent=rule.urgent)
             await ledger.record(conn, watch.watch_id, command, now=now)
+
+
+async def means_changed(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:
+    """The same where the district recognises no longer what a family lived on: by the last two values that came to count."""
+    event, content, stream = tables.events.c, tables.contents.c, file_id(child)
+    counted = select(event.body["change"].as_integer()).where(
+        event.stream_id == stream, event.kind == "change_passed", event.body["field"].astext == FileField.MEANS.value,
+        event.body["desk"].astext.is_(None),
+    )  # fmt: skip
+    numbers = (await conn.execute(counted.order_by(event.version.desc()).limit(2))).scalars().all()
+    said = select(content.stream_id, content.version, content.body)
+    said = said.where(content.stream_id == stream, content.version.in_(numbers)).order_by(content.version)
+    rows = await opened(conn, (await conn.execute(said)).mappings(), tables.contents)
+    values = {row["version"]: (row["body"] or {}).get("value") or {} for row in rows}
+    if len(numbers) < 2:
+        return
+    now_so, before = (values.get(number, {}) for number in numbers)
+    if any((before.get(one), now_so.get(one)) == ("yes", "no") for one in LIVED_ON):
+        await benefit_stopped(ledger, conn, child, now)
 
 
 async def _settle(ledger: "Ledger", conn: AsyncConnection, name: str, how: Settled, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
-from app.db.attention import arranged, benefit_stopped, goes_along, needs_help
+from app.db.attention import arranged, benefit_stopped, goes_along, means_changed, needs_help
 from app.db.audit import row_of
 from app.db.changes import Changes
 from app.db.files import bring
@@ -334,6 +334,8 @@ class Ledger(Rules):
                     await arranged(self, conn, after, now)
                 case BenefitDecided(child_id=child, verdict=Verdict.STOP) if not after.sealed_for:
                     await benefit_stopped(self, conn, child, now)
+                case ChangePassed(field=FileField.MEANS, desk=None):
+                    await means_changed(self, conn, after.child_id, now)
                 case ChangePassed(joins=str() as other):
                     await join(self, conn, after.child_id, other, now)
                     await placed(self, conn, after.child_id, now)

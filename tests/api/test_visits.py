@@ -160,6 +160,20 @@ async def test_a_child_that_needs_help_is_owed_it_until_somebody_says_what_was_d
     assert (await owed(), await owed(f"comm-{other}.officer.1")) == ([], [(name, f"COMM-{other}")])
 
 
+@pytest.mark.requirement("R014")
+async def test_the_watch_looks_how_a_child_lives_whose_family_is_recognised_no_longer(api, poor):
+    async def warned():
+        rows = (await api.get(COMMITTEE, "/v1/watches?limit=200")).json()["items"]
+        return next([one["rule"] for one in row["warnings"]] for row in rows if row["child_id"] == poor)
+
+    for answer, rules in (("yes", []), ("yes", []), ("no", ["a-benefit-stopped"])):
+        entered = {"field": "means", "value": {"on_minimum_living": answer}, "evidence": "低保证"}
+        change = (await api.post(COMMITTEE, f"/v1/children/{poor}/changes", entered)).json()["change"]
+        for person in (STREET, "civil.officer.1"):
+            assert (await api.post(person, f"/v1/children/{poor}/changes/{change}/pass")).status_code == 200
+        assert await warned() == rules
+
+
 @pytest.mark.requirement("R052")
 async def test_parents_who_left_without_an_arrangement_are_owed_one_until_the_watch_or_the_register_has_it(api, poor):
     today = day_of(api.service.ledger.clock())

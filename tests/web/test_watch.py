@@ -63,6 +63,11 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     helped = {"verb": "warning", "place": place, f"{place}number": first, f"{place}outcome": "help"}
     done = await http.post(path, data=helped | LIST)
     assert (done.status_code, done.headers["location"]) == (303, f"{path}?community=none"), done.text
+    name = re.search(r'/owed/(owed-[0-9a-f]+)"', (await http.get("/owed?matter=help")).text)[1]
+    page = (await http.get(f"/owed/{name}")).text
+    assert "已做了哪些帮扶" in page
+    assert (await http.post(f"/owed/{name}", data={"note": "已送米面，协助申请临时救助"})).status_code == 303
+    assert name not in (await http.get("/owed?matter=help")).text
     unfit = await http.post(path, data=FAMILY | {"verb": "arrangement", "a-grounds": "addiction", "a-is_able": "yes"})
     assert unfit.status_code == 409, unfit.text
     assert (await http.post(path, data=FAMILY | {"verb": "arrangement", "a-is_able": "yes"})).status_code == 303
