@@ -224,7 +224,7 @@ async def test_what_counted_before_is_put_into_files_of_before_as_their_fold_wou
     file = tables.child_files
     of_child, before = (
         file.c.child_id == child,
-        import_module("app.db.migrations.versions.0083_office_of_reports").BEFORE,
+        import_module("app.db.migrations.versions.0084_office_of_reports").BEFORE,
     )
     async with api.service.engine.begin() as conn:
         made = await conn.scalar(select(file.c.progress).where(of_child))
