@@ -33,7 +33,7 @@ PARTS = {"web": "pages", "e2e": "processes", "workflows": "processes", "faults":
      "test_explanation.py", "test_older.py", "test_policy.py", "test_policy_check.py", "test_rehearsal.py", "test_simulation.py",
      "test_supply.py"),
     "rules",
-) | dict.fromkeys(("api/test_matrix.py", "api/test_fuzz.py"), "asked")  # fmt: skip
+) | dict.fromkeys(("api/test_matrix.py", "api/test_child_matrix.py", "api/test_fuzz.py"), "asked")  # fmt: skip
 """Which part of a whole run a room or a file belongs to; what is in none is the rest. The three long parts begin at once, each in a process
 with servers of its own, of which one mostly waits; whoever is done first takes the two walks over all that the API is asked, then the
 rules, which need no server."""

@@ -26,10 +26,10 @@ from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.compartment import TOLD_PLACE, desk_told, unplaced
 from app.domain.determination import ChildFound
 from app.domain.facts import FactsSeen
+from app.domain.file_sight import file_scope
 from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.sight import divisions, keeps
 from app.domain.terms import Agency, Grade, Role
 from app.domain.working_time import day_of
 
@@ -192,6 +192,9 @@ async def is_in_sight(conn: Conn, who: Actor, child_id: str) -> bool:
 
 def sighted(who: Actor, child_id: str | None = None) -> ColumnElement[bool]:
     """The same as a condition on `children`; `child_id` may be the same child under the id of a later report."""
+    sees = file_scope(who)
+    if sees is None:
+        return false()
     child, watch, file, case = tables.children.c, tables.watches.c, tables.child_files.c, tables.cases.c
     asked, joined = (
         tables.children.alias("asked").c,
@@ -200,10 +203,10 @@ def sighted(who: Actor, child_id: str | None = None) -> ColumnElement[bool]:
     ways = or_(
         exists().where(case.id == child.case_id, visible(who)),
         exists().where(asked.id == child_id, case.id == asked.case_id, visible(who)),
-        exists().where(watch.child_id == child.id, watch.desk.in_(keeps(who))),
-        exists().where(joined, watch.desk.in_(keeps(who))),
-        exists().where(watch.child_id == child.id, watch.offered_to == who.desk),
-        exists().where(file.child_id == child.id, file.desks.contains([who.desk])),
-        and_(child.case_id.is_(None), true() if who.oversees_district else child.division.in_(divisions(who))),
+        exists().where(watch.child_id == child.id, watch.desk.in_(sees.desks)),
+        exists().where(joined, watch.desk.in_(sees.desks)),
+        exists().where(watch.child_id == child.id, watch.offered_to == sees.desk),
+        exists().where(file.child_id == child.id, file.desks.contains([sees.desk])),
+        and_(child.case_id.is_(None), true() if sees.unreported_anywhere else child.division.in_(sees.divisions)),
     )
-    return and_(ways, unconcerned(who, child.case_id), ~child_concerns(who, child.id)) if keeps(who) else false()
+    return and_(ways, unconcerned(who, child.case_id), ~child_concerns(who, child.id))

@@ -20,9 +20,10 @@ from app.db.keys import PREFIX
 from app.db.people import actor_by_key, actor_by_session, actor_by_token, deputy
 from app.db.service import Service
 from app.db.walls import OF_ONE, WIDELY, child_concerns, concerns, of_one_thing, through_the_door
-from app.domain.access import ADMINS, STAFF, Action, Actor, CaseSubject, Deny, may, scope
+from app.domain.access import Action, Actor, CaseSubject, Deny, may, scope
 from app.domain.case_no import case_no
 from app.domain.disclosure import Told, told_to
+from app.domain.file_sight import works_at
 from app.domain.keys import opens
 from app.domain.own_part import Part, part_of
 from app.domain.own_part import subject_of as subject_of
@@ -162,8 +163,8 @@ def unconcerned_by_watch(who: Actor) -> ColumnElement[bool]:
 
 def at_desk_of(who: Actor, desk: ColumnElement[str]) -> ColumnElement[bool]:
     """The desk whose work the actor sees, or those of its committees; a reporter or an administrator there sees none."""
-    desks = dict.fromkeys([who.desk, *scope(who).desks])  # one desk is read in the order of its index, a list is sorted
-    return desk.in_(desks) if who.has(*STAFF) and not who.has(*ADMINS) else false()
+    desks = works_at(who)  # one desk is read in the order of its index, a list is sorted
+    return desk.in_(desks) if desks else false()
 
 
 class Found(NamedTuple):

@@ -30,14 +30,15 @@ from app.db.alike import (
 )
 from app.db.child_records import division_of, records_of
 from app.db.doubles import compared, doubles_of, find_different, is_told
-from app.domain.access import DESK_STAFF, Actor
+from app.domain.access import Actor
 from app.domain.child_terms import FileField, Section
 from app.domain.compartment import TOLD_PLACE
 from app.domain.duplicates import as_told, compare
+from app.domain.file_sight import may_compare
 from app.domain.file_work import EnterChange
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import Grade, Role
+from app.domain.terms import Grade
 from app.domain.typed import LongText
 from app.domain.watch import Watch
 
@@ -161,7 +162,7 @@ async def _sections(conn: Conn, who: Actor, shouhu: Shouhu) -> tuple[Section, ..
 
 
 def _require_may(who: Actor) -> None:
-    if not (who.has(*DESK_STAFF) or who.oversees_district) or who.has(Role.ADMIN):
+    if not may_compare(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
 
 

@@ -1,24 +1,30 @@
 """Who may call which route: the access rules as a table that people read, of every route, role and relation to a case."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
+from app.api import child_matrix
+from app.api.child_matrix import CODES, LATER, NOTHING, REFUSED, YES
 from app.api.problems import status_of
 from app.api.work import ON_CASE, ON_DUTY, ON_REFERRAL
-from app.domain.access import STAFF, Action, Actor, CaseSubject, Deny, Leg, Relation, may, scope
+from app.domain import registers
+from app.domain.access import DESK_STAFF, STAFF, Action, Actor, CaseSubject, Deny, Leg, Relation, may, scope
 from app.domain.approvals import Act, may_propose
 from app.domain.deputies import may_know_names
 from app.domain.emergency import may_break_glass, may_review
 from app.domain.handing_in import sees_every_office
-from app.domain.keys import opens
+from app.domain.keys import governs, opens, oversees_keys
 from app.domain.retention import may_dispose, may_hold
+from app.domain.rounds import follows, organises
 from app.domain.seats import may_see_seats, sees_every_seat
 from app.domain.sight import ADMINS
+from app.domain.signals import sends
 from app.domain.terms import Agency, KeyScope, Role
+from app.policy.loader import RELEASE, load
+from app.policy.pack import Pack
 
 ROLES = tuple(role for role in Role if role is not Role.ENGINE)
-YES, REFUSED, NOTHING, LATER = "Y", "n", "·", "s"
-CODES = {403: REFUSED, 404: NOTHING, 409: LATER}
 SEATS = {
     Relation.OWNER: (Agency.CIVIL, "CIVIL", None),
     Relation.CO_AGENCY: (Agency.POLICE, "POLICE", None),
@@ -171,6 +177,45 @@ def _destroyed(actor: Actor) -> str:
     return NOTHING if may_dispose(actor) else REFUSED
 
 
+@cache
+def _rules() -> Pack:
+    return load(RELEASE)
+
+
+def _speaks(actor: Actor) -> str:
+    speaks = actor.has(Role.MACHINE, Role.REPORTER, *DESK_STAFF) and not actor.has(Role.ADMIN)
+    return YES if speaks and sends(actor.agency, _rules().signals.values()) else REFUSED
+
+
+REGISTER, ROUND = "training", "school_screening"
+
+
+def _reads_register(actor: Actor) -> str:
+    return NOTHING if registers.sight(actor, _rules().registers[REGISTER]).nothing else YES
+
+
+def _writes_register(actor: Actor) -> str:
+    writes = registers.keeps(actor, _rules().registers[REGISTER])
+    return NOTHING if _reads_register(actor) == NOTHING else YES if writes else REFUSED
+
+
+def _follows(actor: Actor) -> str:
+    return YES if follows(actor, _rules().rounds[ROUND]) else NOTHING
+
+
+def _opens_round(actor: Actor) -> str:
+    return YES if organises(actor, _rules().rounds[ROUND]) else REFUSED
+
+
+def _sees_keys(actor: Actor) -> str:
+    own = any(governs(actor, one) for one in (actor.unit, actor.desk) if one)
+    return YES if own or oversees_keys(actor) else REFUSED
+
+
+def _gives_key(actor: Actor) -> str:
+    return NOTHING if oversees_keys(actor) else REFUSED
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "file_report": ("file_report", _by(Action.FILE_REPORT)),
     "own_reports": ("the unit that reported", _of_the_unit),
@@ -222,15 +267,6 @@ RULES: dict[str, tuple[str, Rule]] = {
     "invite_to_survey": ("oversight", _overseer),
     "findings": ("read_statistics, sight", _on_the_board),
     "communities": ("staff", _staff),
-    "watches": ("the desk that watches", _nothing),
-    "offered_watches": ("the desk that watches", _nothing),
-    **dict.fromkeys(("due_visits", "due_visit"), ("the desk that watches", _nothing)),
-    "take_watch": ("the desk that watches", _nothing),
-    "record_visit": ("the desk that watches", _nothing),
-    **dict.fromkeys(
-        ("end_watch", "verify_warning", "arrange_care", "record_contact", "record_return"),
-        ("the desk that watches", _nothing),
-    ),
     "break_glass": ("staff, into a case that is not theirs to see (app/domain/emergency.py)", _breaks_glass),
     "emergency_reads": ("supervisors", _reviewer),
     "judge_emergency_read": ("a supervisor of another desk", lambda actor: NOTHING if may_review(actor) else REFUSED),
@@ -245,8 +281,27 @@ RULES: dict[str, tuple[str, Rule]] = {
     "approvals": ("the own office's proposals", signed_in),
     **dict.fromkeys(("approve_act", "reject_act"), ("another person than the proposer, with the right", _nothing)),
     **dict.fromkeys(("read_signal", "open_signal_in_full", "decide_signal"), ("the desk that holds it", _nothing)),
-    **dict.fromkeys(("read_owed", "settle_owed"), ("the desk that owes it, the street over its committees, oversight", _nothing)),
     **dict.fromkeys(("read_sheet", "confirm_sheet", "fetch_sheet"), ("the own exports and imports", _nothing)),
+    "held_signals": ("the desk that holds it, oversight", signed_in),
+    "send_signals": ("units and systems of the agencies that a rule listens to (app/domain/signals.py)", _speaks),
+    "search_children": ("staff; the cases that they may read", _staff),
+    "appoint_deputy": ("the own office, never for a higher seat (app/domain/deputies.py); here of nobody", lambda actor: REFUSED),
+    "registers": ("each register's keepers and readers (app/domain/registers.py)", signed_in),
+    "registers_due": ("each register's keepers", signed_in),
+    **dict.fromkeys(("entries", "register_totals"), ("the keepers and readers of the register: here of training", _reads_register)),
+    "add_entry": ("the keepers of the register: here of training", _writes_register),
+    **dict.fromkeys(
+        ("entry_history", "change_entry", "end_entry", "open_entry_in_full"), ("the keepers and readers; of no entry", _nothing)
+    ),
+    "rounds": ("who organises a round, takes part in it or oversees it (app/domain/rounds.py)", signed_in),
+    "rounds_asked": ("the own desk or unit", signed_in),
+    "round_rates": ("who organises a round, takes part in it or oversees it: here of schools", _follows),
+    "open_round": ("heads of the organiser, oversight: here of schools", _opens_round),
+    **dict.fromkeys(("round_units", "round_registered", "answer_round"), ("of a round that there is not", _nothing)),
+    "sheets": ("the own exports and imports", signed_in),
+    "keys": ("people of the unit, heads of the desk, administrators of system and security (app/domain/keys.py)", _sees_keys),
+    "issue_key": ("the same; here for a unit that there is not", _gives_key),
+    **dict.fromkeys(("rotate_key", "revoke_key"), ("the same; of a key that there is not", _nothing)),
     "open_sealed": ("procurators, heads of procuratorate and court, by two persons; no record is here", _nothing),
     "notices": ("the own notices", _nothing),
     "read_notice": ("the own notices", signed_in),
@@ -282,63 +337,6 @@ OPEN = {
     "callback": "an agency's system, by its signature",
 }
 """Routes without an account, and what stands in its place."""
-OWN_RULES = {
-    "appoint_deputy": "inside the own office, never for a higher seat (app/domain/deputies.py)",
-    **dict.fromkeys(
-        (
-            "registers",
-            "registers_due",
-            "entries",
-            "register_totals",
-            "entry_history",
-            "add_entry",
-            "change_entry",
-            "end_entry",
-            "open_entry_in_full",
-        ),
-        "no case; each register names who keeps and who sees it (app/domain/registers.py)",
-    ),
-    **dict.fromkeys(
-        (
-            "read_child",
-            "read_child_history",
-            "open_child_in_full",
-            "enter_change",
-            "pass_change",
-            "reject_change",
-            "waiting_changes",
-        ),
-        "who keeps the child's file, has its case or a step to do in it; each body its sections (app/api/children.py)",
-    ),
-    "search_children": "staff, among the cases in their sight that they may read, by what their disclosure list tells (app/api/search.py)",
-    **dict.fromkeys(
-        ("duplicates", "compare_children"),
-        "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
-    ),
-    "files_like": "staff who see the child, of those others that they see (app/api/duplicates.py)",
-    "decide_duplicate": "staff who see both children, and those who oversee the district (app/api/duplicates.py)",
-    **dict.fromkeys(
-        ("register_child", "alike_children"),
-        "staff of a committee or street, in their own street; of a school, its pupils (app/api/registration.py)",
-    ),
-    **dict.fromkeys(
-        ("ledgers", "ledgers_due", "read_ledger", "ledger_template", "export_ledger", "import_ledger"),
-        "the body that keeps the book, its own children (app/api/ledgers.py)",
-    ),
-    **dict.fromkeys(
-        ("rounds", "rounds_asked", "round_rates", "round_units", "open_round", "answer_round", "round_registered"),
-        "no case; who organises a round, who is asked and who oversees it (app/domain/rounds.py)",
-    ),
-    "held_signals": "no case; the desk that holds the signal, those who oversee the district (app/api/signals.py)",
-    "owed": "no case; the desk that owes it, the street over its committees, those who oversee the district (app/api/owed.py)",
-    "sheets": "whoever asked for the export or import (app/api/sheets.py)",
-    **dict.fromkeys(
-        ("keys", "issue_key", "rotate_key", "revoke_key"),
-        "no case; people of the unit, heads of the desk, administrators of system and security (app/domain/keys.py)",
-    ),
-    "send_signals": "no case; units and systems of the agencies that a rule listens to (app/domain/signals.py)",
-}
-"""Routes about no case, with rules of their own that depend on other rows."""
 
 
 def commands() -> Iterator[tuple[str, Action]]:
@@ -364,8 +362,9 @@ def _by_key(route: str, rule: Rule) -> Rule:
 
 HEAD = """# Who may call what
 
-Made by `./shouhu access --write` from the one decision function, `may()` in [app/domain/access.py](../app/domain/access.py); a test asks every
-cell of the running API, and a route without a row fails it.
+Made by `./shouhu access --write` from the one decision function, `may()` in [app/domain/access.py](../app/domain/access.py), and for children
+from what their files are read by, [app/domain/file_sight.py](../app/domain/file_sight.py); a test asks every cell of the running API, and a
+route without a row fails it.
 
 One row a route, one column a role. The six signs of a cell are what the role is answered as **owner** (the agency that leads
 the case), **co-agency** (it has a leg), **former agency** (it sent its leg away), **supervisor** (the joint conference office),
@@ -383,6 +382,9 @@ def written() -> str:
     for name, (asks, rule) in matrix().items():
         cells = ("".join(rule(seat(relation, role)) for relation in Relation) for role in ROLES)
         lines.append(f"| {name} | {asks} | " + " | ".join(f"`{cell}`" for cell in cells) + " |")
-    without, own = ([f"- {name}: {rule}" for name, rule in some.items()] for some in (OPEN, OWN_RULES))
-    parts = ["", "Without an account:", "", *without, "", "With rules of their own:", "", *own, ""]
-    return "\n".join([HEAD, *lines, *parts])
+    lines += [child_matrix.HEAD, "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name, asks, told in child_matrix.rows():
+        cells = ("".join(sign for _, sign in told[role]) for role in ROLES)
+        lines.append(f"| {name} | {asks} | " + " | ".join(f"`{cell}`" for cell in cells) + " |")
+    without = [f"- {name}: {rule}" for name, rule in OPEN.items()]
+    return "\n".join([HEAD, *lines, "", "Without an account:", "", *without, ""])

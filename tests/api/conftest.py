@@ -39,7 +39,7 @@ TOKENS = {person.id: f"token-of-{person.id}" for person in PEOPLE}
 def pytest_collection_modifyitems(items):
     """The thousands of questions about the table of access come before other tests of this room fill the lists that they go through."""
     ours = [n for n, item in enumerate(items) if item.nodeid.startswith("tests/api/")]
-    ordered = sorted((items[n] for n in ours), key=lambda item: "test_matrix.py" not in item.nodeid)
+    ordered = sorted((items[n] for n in ours), key=lambda item: "_matrix.py" not in item.nodeid)
     for n, item in zip(ours, ordered, strict=True):
         items[n] = item
 

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from sqlalchemy import delete, insert, select, text
 from typer.testing import CliRunner
 
-from app.api.matrix import OWN_RULES, commands, matrix
+from app.api import child_matrix
+from app.api.matrix import commands, matrix
 from app.cli import app
 from app.db import tables
 from app.db.account_tables import api_keys
@@ -244,7 +245,7 @@ async def test_the_walls_show_a_person_no_key_of_another_unit(walled, api):
 
 
 def test_every_route_that_a_key_opens_is_a_route_and_task_work_is_what_a_machine_may():
-    every = matrix().keys() | OWN_RULES.keys()
+    every = matrix().keys() | child_matrix.RULES.keys()
     assert set(OPENS) | set(OPEN_TO_ALL) <= {name.partition(" ")[0] for name in every}
     assert set(OPENS) | set(OPEN_TO_ALL) <= set(routes())
     assert set(TASK_WORK) == {name for name, action in commands() if action is Action.WORK_REFERRAL}

@@ -8,7 +8,19 @@ from functools import cache
 from itertools import chain, product
 from typing import Any
 
-from app.domain import child_file, deputies, emergency, file_work, handing_in, retention, rounds, seats, signals
+from app.domain import (
+    child_file,
+    deputies,
+    emergency,
+    file_sight,
+    file_work,
+    handing_in,
+    retention,
+    rounds,
+    seats,
+    signals,
+)
+from app.domain.access import CaseSubject
 from app.domain.child_terms import FileField, NotTaken
 from app.domain.clock import Clock
 from app.domain.refusals import Refused
@@ -230,9 +242,34 @@ def _files() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def of_file_sight(rules: Any) -> Iterator[tuple[str, str]]:
+    """Whose file and watch somebody sees, whose work, and who compares."""
+    case = CaseSubject(
+        case_id="case", lead=Agency.CIVIL, agencies=(Agency.CIVIL, Agency.POLICE), desks=("CIVIL", "POLICE")
+    )
+    here, there = "110106023", "110106101"
+    elsewhere = {"division": there, "case": case.model_copy(update={"agencies": (), "desks": ()})}
+    children: dict[str, dict[str, Any]] = {
+        "reported": elsewhere, "of a case": {"division": there, "case": case}, "unreported": {"division": there},
+        "unreported here": {"division": here}, "of a street": elsewhere | {"division": here},
+        "watched": elsewhere | {"watched_at": f"COMM-{here}"}, "offered": elsewhere | {"offered_to": f"COMM-{here}"},
+        "waits": elsewhere | {"waits_at": (f"STREET-{here}", "POLICE")},
+        "watched twice": {"division": here, "case": case, "watched_at": "POLICE", "offered_to": "POLICE", "waits_at": ("POLICE",)},
+    }  # fmt: skip
+    for (name, said), about in product(children.items(), ((), ("POLICE", f"STREET-{here}", "CONF"))):
+        child = rules.ChildSubject(**said, about=about)
+        scopes = [rules.file_scope(who) for who in SEATS.values()]
+        yield f"file · {name} · {len(about)}", signs(one is not None and one.admits(child) for one in scopes)
+        seen = (rules.sees_watch(who, child, child.watched_at, child.offered_to) for who in SEATS.values())
+        yield f"watch · {name} · {len(about)}", signs(seen)
+    yield "works at", " ".join(",".join(rules.works_at(who)) or "-" for who in SEATS.values())
+    yield "compares", signs(rules.may_compare(who) for who in SEATS.values())
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[tuple[str, str]]]] = {
     deputies.__name__: of_deputies, emergency.__name__: of_emergency, retention.__name__: of_retention, handing_in.__name__: of_handing_in,
     seats.__name__: of_seats, signals.__name__: of_signals, rounds.__name__: of_rounds, file_work.__name__: of_file_work,
+    file_sight.__name__: of_file_sight,
 }  # fmt: skip
 OF_CONDUCT = {
     handing_in.__name__: ("sees_every_office",),

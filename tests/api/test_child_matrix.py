@@ -1,0 +1,226 @@
+"""Every cell of the table about children in docs/access.md is asked of the running API, over children who came there by its commands."""
+
+import pytest
+from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BooleanClauseList, Grouping
+
+from app.api import child_matrix as table
+from app.api.boards import _may_be_told
+from app.api.child_matrix import CONCERNS, LIVED, LIVES, MOVES, REGISTERS, REPORTED, FileRelation
+from app.api.children import sighted
+from app.api.matrix import ROLES
+from app.api.owed import seen_by
+from app.db import tables
+from app.db.owed import open_all, opening
+from app.domain.access import ENGINE
+from app.domain.child_file import file_id
+from app.domain.owed import Matter
+from app.domain.terms import Grade, Role
+from app.domain.watch import watch_id
+from app.domain.watch_work import BeginWatch
+from tests.api.test_matrix import NEVER_SO_FAR, PASSED, routes, seating
+from tests.api.test_registration import FOUND
+
+LISTS = ("waiting_changes", "watches", "offered_watches", "due_visits", "read_ledger", "owed")
+NOT_DONE = ("register_child", "export_ledger", "import_ledger")
+"""Asked of those alone who may not: nothing holds them back from what would be there for every later test."""
+VIEW = {"need": "verify", "note": "核对"}
+BODIES = {
+    "open_child_in_full": VIEW, "enter_change": {"field": "school", "value": "示例二小（化名）"}, "reject_change": {"reason": "not_confirmed"},
+    "record_visit": {"finding": "well"}, "end_watch": {"reason": "adulthood"}, "verify_warning": {"outcome": "no_risk"},
+    "arrange_care": {"delegate": {"name": "x"}, "relation": "grandparent", "is_adult": True, "is_able": True, "leaves_on": "2099-01-01"},
+    **dict.fromkeys(("register_child", "alike_children"), FOUND), "settle_owed": {"note": "核对"},
+}  # fmt: skip
+
+
+def officer(agency, division):
+    return f"{agency}-{division}.officer.1"
+
+
+async def done(answer):
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json()
+
+
+async def watched(api, division):
+    """Reported, with a leg at the police, and watched in this street."""
+    child = {"residence_division": REPORTED, "school_stage": "primary"}
+    case = (await api.report("hotline.reporter.1", children=[child], situations=["living_alone"]))["case_id"]
+    child = (await api.progress(case))["children"][0]["id"]
+    begin = BeginWatch(by=ENGINE, child_id=child, case_id=case, division=division, grade=Grade.HIGH)
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin(conn, watch_id(child), begin)
+    return child, case
+
+
+async def entered(api, child, by, **value):
+    return (await done(await api.post(by, f"/v1/children/{child}/changes", value)))["change"]
+
+
+async def moved(api, to):
+    """Watched in another street before, and offered to this one."""
+    child, _ = await watched(api, LIVED)
+    change = await entered(api, child, officer("comm", LIVED), field="residence_division", value=to)
+    await done(await api.post(officer("street", REPORTED), f"/v1/children/{child}/changes/{change}/pass"))
+    return child
+
+
+@pytest.fixture(scope="module")
+async def world(api):
+    """By relation the child that is asked for, its change that waits and what is owed over it."""
+    children = dict.fromkeys(FileRelation, await moved(api, LIVES))
+    mine = children[FileRelation.KEEPER]
+    await done(await api.post(officer("comm", LIVES), f"/v1/watches/{watch_id(mine)}/take"))
+    children[FileRelation.OFFERED] = await moved(api, MOVES)
+    made = await done(await api.post(officer("comm", REGISTERS), "/v1/children", FOUND))
+    children[FileRelation.REGISTERED] = made["child_id"]
+    child, case = await watched(api, CONCERNS)
+    children[FileRelation.CONCERNED] = child
+    changes = {made["child_id"]: made["change"]}
+    for one, street in ((mine, LIVES), (children[FileRelation.OFFERED], LIVED), (child, CONCERNS)):
+        changes[one] = await entered(api, one, officer("comm", street), field="school", value="示例一小（化名）")
+    at = {mine: LIVES, made["child_id"]: REGISTERS, child: CONCERNS, children[FileRelation.OFFERED]: LIVED}
+    owed = {
+        one: opening(Matter.BOOKS, "of_age", one, f"COMM-{street}", street, "books_check") for one, street in at.items()
+    }
+    async with api.service.engine.begin() as conn:
+        await open_all(conn, api.service.ledger, [*owed.values()], api.service.ledger.clock())
+    await done(await api.post("civil.supervisor.1", f"/v1/cases/{case}/conflict", {"about": [f"COMM-{CONCERNS}"]}))
+    moved_to = await watched_by(api, child, f"COMM-{CONCERNS}")
+    yield {one: (child, changes[child], owed[child].owed_id) for one, child in children.items()}
+    await watched_by(api, child, moved_to)
+
+
+async def watched_by(api, child, desk):
+    """As before the service took the watch from whom a case is about; the desk from which it is taken now."""
+    watch = tables.watches
+    async with api.service.engine.begin() as conn:
+        before = await conn.scalar(select(watch.c.desk).where(watch.c.child_id == child))
+        await conn.execute(update(watch).where(watch.c.child_id == child).values(desk=desk))
+    return before
+
+
+class Caller:
+    """Calls a route by its name, as somebody, about a child."""
+
+    def __init__(self, api, seated):
+        self.http, self.seated, self.names = api.http, seated, routes()
+
+    async def __call__(self, who, name, asked, expected):
+        """Whoever may is told that the version has passed, so that nothing happens; all others ask as if it were in earnest."""
+        child, change, owed = asked
+        path, method = self.names[name]
+        about = {
+            "child_id": child,
+            "other": child,
+            "watch_id": watch_id(child),
+            "change": change,
+            "number": 1,
+            "owed_id": owed,
+            "code": table.BOOK,
+        }
+        body = {"other": child, "decision": "different"} if name == "decide_duplicate" else BODIES.get(name, {})
+        headers = self.seated[who.person_id] | (NEVER_SO_FAR if expected == table.YES else {})
+        if name == "import_ledger":
+            return await self.http.post(path, params={"book": table.BOOK}, content=b"PK", headers=headers)
+        params = {"limit": 200} if name in LISTS and name != "due_visits" else {}
+        while True:
+            answer = await self.http.request(
+                method, path.format(**about), headers=headers, params=params, json=body if method == "POST" else None
+            )
+            further = name in LISTS and answer.status_code == 200 and self.tells(answer, asked) is False
+            cursor = answer.json().get("next") if further else None
+            if cursor is None:
+                return answer
+            params["cursor"] = cursor
+
+    @staticmethod
+    def tells(answer, asked):
+        return asked[0] in answer.text or asked[2] in answer.text
+
+    def sign(self, name, answer, asked):
+        if answer.status_code in (404, 409) and answer.json()["code"] in PASSED:
+            return table.YES
+        if answer.status_code not in (200, 201):
+            return table.CODES.get(answer.status_code, f"{answer.status_code}")
+        if name in LISTS:
+            return table.YES if self.tells(answer, asked) else table.NOTHING
+        return table.YES if name not in ("ledgers", "ledgers_due") or answer.json() else table.NOTHING
+
+
+@pytest.mark.timeout(400)
+async def test_the_running_api_answers_every_cell_about_a_child_as_the_table_says(api, world):
+    seats = {(one, role): table.seat(one, role) for one in FileRelation for role in ROLES}
+    wrong = []
+    async with seating(api, seats.values()) as seated:
+        call = Caller(api, seated)
+        for (relation, role), who in seats.items():
+            for name, (_, rule) in table.RULES.items():
+                asked, expected = world[relation], table.answer(name, rule, who, relation)
+                is_dear = name == "ledger_template" and role is not Role.OFFICER
+                if expected == table.YES and (name in NOT_DONE or is_dear):
+                    continue
+                answer = await call(who, name, asked, expected)
+                if (got := call.sign(name, answer, asked)) != expected:
+                    wrong.append((who.person_id, name, expected, got, answer.status_code, answer.text[:150]))
+    assert not wrong, (len(wrong), wrong[:12])
+
+
+def less(condition, at=""):
+    """Each part of a condition by its place, and the condition without it."""
+    condition = condition.element if isinstance(condition, Grouping) else condition
+    if not isinstance(condition, BooleanClauseList):
+        return
+    join, parts = and_ if condition.operator is operators.and_ else or_, list(condition.clauses)
+    for n, part in enumerate(parts):
+        yield f"{at}{n}", join(*parts[:n], *parts[n + 1 :])
+        yield from ((place, join(*parts[:n], smaller, *parts[n + 1 :])) for place, smaller in less(part, f"{at}{n}."))
+
+
+@pytest.fixture
+async def apart(api, world):
+    """The same children, each of which one part alone opens or shuts to somebody; as they were afterwards."""
+    mine, offered, registered, concerned = (
+        world[one][0]
+        for one in (FileRelation.KEEPER, FileRelation.OFFERED, FileRelation.REGISTERED, FileRelation.CONCERNED)
+    )
+    file, owed, child, notice = tables.child_files.c, tables.owed.c, tables.children.c, tables.notices
+    async with api.service.engine.connect() as conn:
+        await conn.execute(update(tables.child_files).where(file.child_id == mine).values(desks=["HOUSING"]))
+        await conn.execute(update(tables.child_files).where(file.child_id == offered).values(merged_into=registered))
+        await conn.execute(update(tables.child_files).where(file.child_id == concerned).values(merged_into=registered))
+        await conn.execute(update(tables.children).where(child.id == mine).values(division=REGISTERS))
+        await conn.execute(update(tables.owed).where(owed.subject == mine).values(matter=Matter.DOUBLE.value))
+        case = await conn.scalar(select(child.case_id).where(child.id == concerned))
+        row = {"person_id": "matrix", "version": 1, "kind": "x", "subject": "", "at": api.service.ledger.clock()}
+        told = [row | {"case_id": of} for of in (case, file_id(concerned), watch_id(concerned))]
+        await conn.execute(insert(notice), told)
+        yield conn, mine, select(notice.c.case_id).where(notice.c.person_id == "matrix")
+        await conn.rollback()
+
+
+async def unnoticed(conn, of, conditions):
+    """The places of the parts without which each of these conditions, one for each seat, reads the same of these rows."""
+    noticed = {}
+    for whole in conditions:
+        before = set((await conn.execute(of.where(whole))).scalars())
+        for place, smaller in less(whole):
+            now = set((await conn.execute(of.where(smaller))).scalars())
+            noticed[place] = noticed.get(place, False) or now != before
+    assert noticed
+    return [place for place, is_so in noticed.items() if not is_so]
+
+
+async def test_each_part_of_what_postgresql_is_asked_opens_or_shuts_something(apart, world):
+    """The conditions of the files in sight, of what is owed and of what a notice may tell, with one part less each."""
+    conn, mine, told = apart
+    seats = [table.seat(one, role) for one in FileRelation for role in (Role.OFFICER, Role.DESK_HEAD)]
+    ours = select(tables.children.c.id).where(tables.children.c.id.in_([child for child, *_ in world.values()]))
+    owed = select(tables.owed.c.id).where(tables.owed.c.id.in_([owed for *_, owed in world.values()]))
+    by_any_name = [sighted(who, name) for who in seats for name in (mine, "ch-none")]
+    assert await unnoticed(conn, ours, by_any_name) == ["1"], (
+        "a case of the report is a case of the child: the sooner found"
+    )
+    assert await unnoticed(conn, owed, map(seen_by, seats)) == []
+    assert await unnoticed(conn, told, map(_may_be_told, seats)) == ["1.0"], "a case is a stream: likewise"
