@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select
 
 from app.api.context import Conn, Who, audit_read, require, unconcerned, visible
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.reading import NOT_NAMED
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.db.audit import about, access_to, erased, hidden, shown
+from app.db.audit import MAKES_REPORTS, SESSIONS, about, access_to, comes_to_report, erased, hidden, shown
 from app.db.walls import stream_concerns
 from app.domain.access import Action, Actor
 from app.domain.child_file import file_id
@@ -125,7 +125,9 @@ def _conditions(who: Actor, sought: Sought) -> list[ColumnElement[bool]]:
     ]
     if sought.person_id:
         found.append(or_(line.person_id == sought.person_id, line.behalf == sought.person_id))
-        found.append(~(hidden() & erased()) if _knows_reporters(who) else ~hidden())
+        found.append(~(hidden() & erased()) if _knows_reporters(who) else ~hidden() | _looks_after(who))
+    if sought.stream_id and not _knows_reporters(who):  # of which signal or visit a report was made is who made it
+        found.append(~(line.action.in_(MAKES_REPORTS) & hidden()))
     found += [line.at >= sought.since] if sought.since else []
     found += [line.at < sought.until] if sought.until else []
     return found
@@ -152,12 +154,20 @@ def _knows_reporters(who: Actor) -> bool:
     return who.agency is Agency.CIVIL and who.has(Role.SUPERVISOR)
 
 
+def _looks_after(who: Actor) -> ColumnElement[bool]:
+    """Whose accounts are used is the auditor's to see, who sees no case."""
+    return comes_to_report() if who.has(Role.AUDITOR) else false()
+
+
 def _unnamed(who: Actor, row: Mapping[str, Any]) -> Mapping[str, Any]:
     if _knows_reporters(who) and not row["erased"]:
         return row
     if row["action"] == SEARCH:  # whom somebody sought in a case may be who reported it
         return {**row, "fields": [said.partition("=")[0] for said in row["fields"]]}
-    return {**row, "person_id": NOT_NAMED, "behalf": None} if row["hidden"] else row
+    if not row["hidden"] or (row["action"] in SESSIONS and who.has(Role.AUDITOR)):
+        return row
+    told = {"stream_id": None, "trace_id": ""} if row["action"] in MAKES_REPORTS else {}
+    return {**row, "person_id": NOT_NAMED, "behalf": None, **told}
 
 
 def _cell(value: Any) -> str:

@@ -52,6 +52,10 @@ class BreakGlass(BaseModel):
     note: LongText = Field(min_length=2)
 
 
+CALLED = (Agency.POLICE, Agency.CIVIL, Agency.CONF, Agency.STREET, Agency.COMM)
+"""Whom one calls who has found a child in danger; that others have a part tells of proceedings, a placement or an illness. Default."""
+
+
 class InEmergency(BaseModel):
     """What was read, once; never who reported."""
 
@@ -125,8 +129,9 @@ async def break_glass(asked: BreakGlass, conn: Conn, who: Who, shouhu: Shouhu) -
     await tell(conn, (*SUPERVISORS, owner_of(progress)), case_id, "emergency_read", row["id"], now, but=who.persons)
     content, reporter = await content_of(conn, progress)
     return InEmergency(
-        id=row["id"], case_id=case_id, stage=progress.stage, desks=list(progress.desks),
-        content=texts_without(content, names_of(reporter)),
+        id=row["id"], case_id=case_id, stage=progress.stage,
+        desks=[desk for desk in progress.desks if desk.partition("-")[0] in CALLED],
+        content=texts_without({name: content[name] for name in fields}, names_of(reporter)),
         review_by=row["review_by"],
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What a desk owes outside of cases: empty posts, books that differ and signals that wait, each on its clock until it is settled."""
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -16,13 +16,14 @@ from app.db import tables
 from app.db.alike import has_absorbed, on_file, unsealed
 from app.db.child_records import own_id
 from app.db.walls import open_door, stream_concerns
-from app.domain.access import DESK_STAFF, Actor
+from app.domain.access import DESK_STAFF, Actor, scope
 from app.domain.agreement import Differs
 from app.domain.owed import BY_HAND, Matter, Settled, SettleOwed
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Rung
 from app.domain.typed import LongText
+from app.domain.working_time import day_of, local_instant
 
 router = APIRouter(prefix="/v1/owed", tags=["owed"], route_class=StrictRoute)
 owed = tables.owed.c
@@ -131,7 +132,14 @@ async def all_owed(
     query = query.where(owed.matter == matter.value) if matter else query
     page = await page_of(conn, who, query, _Stored, (owed.due_at, owed.id), cursor=cursor, limit=limit)
     rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
-    return Page(items=[row.named(rules) for row in page.items], next=page.next)
+    return Page(items=[_told(who, row).named(rules) for row in page.items], next=page.next)
+
+
+def _told(who: Actor, row: _Stored) -> _Stored:
+    """When another desk's signal was decided is told by the day: its instant is that of the report that was made of it, and so whose."""
+    if row.matter is not Matter.SIGNAL or row.settled_at is None or row.desk in (who.desk, *scope(who).desks):
+        return row
+    return row.model_copy(update={"settled_at": local_instant(day_of(row.settled_at), time())})
 
 
 def seen_by(who: Actor) -> ColumnElement[bool]:
@@ -149,7 +157,7 @@ async def read_owed(owed_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> OwedR
     if row is None:
         raise Refused(RefusalCode.OWED_NOT_FOUND)
     rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
-    return _Stored.model_validate(dict(row)).named(rules)
+    return _told(who, _Stored.model_validate(dict(row))).named(rules)
 
 
 @router.post("/{owed_id}/settle", operation_id="settle_owed", responses={200: {"headers": ETAG}})

@@ -14,7 +14,7 @@ from app.db import seats
 from app.db.accounts import NewAccount, end_sessions, make_account
 from app.db.audit import on_record
 from app.db.walls import open_door
-from app.domain.access import Action, Actor
+from app.domain.access import ADMINS, Action, Actor
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.registers import UnitId
 from app.domain.seats import may_see_seats, require_another, require_fit, sees_every_seat
@@ -53,7 +53,7 @@ class SeatRow(BaseModel):
     account_at: datetime | None
     held_at: datetime | None
     away_until: datetime | None
-    seen_at: datetime | None
+    seen_at: datetime | None = Field(description="Of those who report for a unit, to administrators alone.")
     by_provider: bool = Field(description="Whether the identity provider vouches for them.")
 
 
@@ -120,7 +120,13 @@ async def people(
     query = seats.seats(shouhu.ledger.clock()).where(*(column == wanted for column, wanted in asked if wanted))
     if waiting:
         query = query.where(seat.is_active, or_(seat.roles == [], seats.accounts.c.held_at.is_not(None)))
-    return await page_of(conn, who, query, SeatRow, (seat.desk, seat.id), cursor=cursor, limit=limit)
+    page = await page_of(conn, who, query, SeatRow, (seat.desk, seat.id), cursor=cursor, limit=limit)
+    if who.has(*ADMINS):
+        return page
+    # Beside the instant of a report it would tell who filed it.
+    return Page(
+        items=[row.model_copy(update={"seen_at": None}) if row.unit else row for row in page.items], next=page.next
+    )
 
 
 @router.post("/people", status_code=201, operation_id="add_person")

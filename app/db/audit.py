@@ -48,6 +48,7 @@ WHY = """
          when :everything then 'oversight'
          when c.rung = :top then 'procuratorate' end
 """
+SESSIONS = ("sign_in", "sign_out")
 MAKES_REPORTS, BESIDE = ("RecordVisit", "VerifyWarning", "ReturnRound", "SettleOwed"), 100
 """Commands of which a report may be made in the same transaction, and so many rows away its own row stands at most."""
 UNSEALED = """
@@ -191,12 +192,24 @@ def shown() -> Select[*tuple[Any, ...]]:
 
 def hidden() -> ColumnElement[bool]:
     """Who filed, by a step that made the report too, in one transaction, for a trace is the caller's to choose; who uploads before filing,
-    and whoever of the reporter's unit tried the case in vain, for only they know its id."""
+    whoever of the reporter's unit tried the case in vain, for only they know its id, and when those come who report for a unit."""
     filed = tables.audit.alias("filed").c
     beside = filed.id.between(line.id - BESIDE, line.id + BESIDE) & (filed.xid == line.xid)
     made = select(filed.id).where(beside, filed.action == FileReport.__name__).correlate(tables.audit).exists()
     tried = and_(line.outcome == REFUSED, func.shouhu_is_reporter(line.stream_id, line.person_id, type_=Boolean))
-    return or_(line.action.in_([FileReport.__name__, "add_file"]), line.action.in_(MAKES_REPORTS) & made, tried)
+    return or_(
+        line.action.in_([FileReport.__name__, "add_file"]),
+        line.action.in_(MAKES_REPORTS) & made,
+        tried,
+        comes_to_report(),
+    )
+
+
+def comes_to_report() -> ColumnElement[bool]:
+    """Sessions of those who report for a unit, beside whose instants a report was filed."""
+    people = tables.people.c
+    reports = select(people.id).where(people.id == line.person_id, people.unit.is_not(None)).correlate(tables.audit)
+    return line.action.in_(SESSIONS) & reports.exists()
 
 
 def erased() -> ColumnElement[bool]:

@@ -7,6 +7,10 @@ import pytest
 from sqlalchemy import insert
 
 from app.db import tables
+from app.db.account_tables import sessions
+from app.db.audit import on_record
+from app.db.people import actors_of
+from app.domain.sign_in import token_hash
 from tests.api.test_ledgers import watched
 from tests.api.test_registration import COMMITTEE, register
 from tests.api.test_reports import is_problem
@@ -133,3 +137,29 @@ async def test_a_child_that_nobody_has_reported_has_a_record_of_access_as_well(a
     assert (await api.get(COMMITTEE, f"/v1/children/{child}")).status_code == 200
     rows = (await api.get(CIVIL, f"/v1/children/{child}/access-record")).json()["items"]
     assert {"EnterChange", "read_child"} <= {row["action"] for row in rows}, rows
+
+
+async def test_when_those_come_who_report_is_told_to_the_auditor_who_sees_no_case(api):
+    """Beside its instant a report was filed; who reports for no unit is told of to every reader."""
+    reporter, officer = "village.reporter.1", "police.officer.1"
+    async with api.service.engine.begin() as conn:
+        for who in (await actors_of(conn, [reporter, officer])).values():
+            await on_record(conn, who, "sign_in", None, [], children=[])
+    for person, names in ((AUDITOR, {reporter, officer}), (CIVIL, {reporter, officer}), (CONF, {officer})):
+        rows = await found(api, person, action="sign_in")
+        assert {row["person_id"] for row in rows} & {reporter, officer} == names, person
+        assert bool(await found(api, person, action="sign_in", person_id=reporter)) == (reporter in names), person
+
+
+async def test_when_those_were_last_here_who_report_is_for_administrators(api):
+    reporter, officer, now = "village.reporter.1", "comm-110106101.officer.1", api.service.ledger.clock()
+    rows = [
+        {"token_hash": token_hash(f"s-{one}"), "person_id": one, "began_at": now, "seen_at": now}
+        for one in (reporter, officer)
+    ]
+    async with api.service.engine.begin() as conn:
+        await conn.execute(insert(sessions), rows)
+    for person, seen in (("comm-110106101.head.1", {officer}), (CONF, {officer}), ("admin.1", {officer, reporter})):
+        people = (await api.get(person, "/v1/people?desk=COMM-110106101&limit=200")).json()["items"]
+        assert {one["id"] for one in people if one["seen_at"]} == seen, person
+        assert {officer, reporter} <= {one["id"] for one in people}

@@ -24,12 +24,17 @@ async def case_of(api, **changes):
 
 
 async def test_an_emergency_read_shows_the_case_once_and_tells_supervisors_and_owner_at_once(api):
-    case = await case_of(api)
+    case = await case_of(
+        api, about=["nobody-such"], situations=["begging"]
+    )  # a finding on it is for those who are told all
     assert (await api.get(READER, f"/v1/cases/{case}")).status_code == 404
     read = await api.post(READER, PATH, WHY | {"case": case})
     assert read.status_code == 201, read.text
     assert read.json()["content"]["children"][0]["name"] == "施救童"
     assert "宗政报告" not in read.text
+    assert read.json()["content"].keys() == {"children", "family", "narrative"}
+    assert "RESCUE" in {leg["desk"] for leg in (await api.progress(case))["referrals"]}
+    assert {*read.json()["desks"]} == {"COMM-110106101", "POLICE", "CIVIL"}
     assert (await api.get(READER, f"/v1/cases/{case}")).status_code == 404, "it opens nothing for later"
     for person in (JUDGE, OTHER, "police.head.1"):
         told = [

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import pytest
 from sqlalchemy import delete, func, select, text
@@ -13,6 +13,7 @@ from app.domain.signals import SignalEnd
 from app.domain.terms import Agency, Role
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
+from app.domain.working_time import BEIJING
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
 from tests.api.test_same_child import decided_by_two
@@ -176,6 +177,25 @@ async def test_the_list_of_prisoners_children_that_justice_holds_reaches_each_st
 
 
 @pytest.mark.requirement("R055")
+async def _is_told_as_by_nobody(api, case, signal):
+    """Of which signal a report was made is who made it: neither trace nor instant brings the two together for who is not to know."""
+    rows, settled = {}, {}
+    for person in (STREET.replace("officer", "head"), "conf.supervisor.1", "civil.supervisor.1"):
+        owed = (await api.get(person, "/v1/owed?settled=true&matter=signal&limit=200")).json()["items"]
+        settled[person] = next(one for one in owed if one["subject"] == signal)
+        if person.startswith("street"):
+            continue
+        audit = (await api.get(person, "/v1/audit?limit=60")).json()["items"]
+        filed = next(one for one in audit if one["action"] == "FileReport" and one["stream_id"] == case)
+        rows[person] = [one["action"] for one in audit if one["trace_id"] == filed["trace_id"]]
+        of_owed = (await api.get(person, f"/v1/audit?stream_id={settled[person]['id']}&limit=50")).json()["items"]
+        assert ("SettleOwed" in {one["action"] for one in of_owed}) == person.startswith("civil"), person
+    assert "SettleOwed" in rows["civil.supervisor.1"]
+    assert "SettleOwed" not in rows["conf.supervisor.1"]
+    assert datetime.fromisoformat(settled["conf.supervisor.1"]["settled_at"]).astimezone(BEIJING).time() == time()
+    assert datetime.fromisoformat(settled[STREET.replace("officer", "head")]["settled_at"]).microsecond
+
+
 async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothing_is_kept(api, give, watched, engine):
     hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
     stranger = {"name": "某某（化名）", "residence_division": DIVISION}
@@ -188,6 +208,7 @@ async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothin
     done = (await api.post(STREET, f"/v1/signals/{row['id']}/decision", found)).json()
     progress = await api.progress(done["case_id"])
     assert (progress["division"], progress["branch"] is not None) == (DIVISION, True)
+    await _is_told_as_by_nobody(api, done["case_id"], row["id"])
     nameless = next(one for one in await held(api, "civil.officer.1") if one["desk"] == "CIVIL")
     ended = await api.post("civil.officer.1", f"/v1/signals/{nameless['id']}/decision", {"outcome": "false_alarm"})
     assert ended.status_code == 200, ended.text
