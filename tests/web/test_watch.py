@@ -109,6 +109,11 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     done = await http.post(path, data=ended | LIST)
     assert (done.status_code, done.headers["location"]) == (303, "/visits?community=none"), done.text
     assert (await http.get(path)).status_code == 404
+    for head in (f"comm-{DIVISION}.head.1", f"street-{DIVISION}.head.1"):
+        told = await as_person(head)
+        page = (await told.get("/notices")).text
+        assert ("结束监测" in page, f"/children/{asked['child_id']}" in page) == (True, True), head
+        assert (await told.get(f"/children/{asked['child_id']}")).status_code == 200
 
 
 async def test_a_list_that_was_chosen_is_shown_again_after_a_child_was_taken_over(as_person, people, owner, seeded):
