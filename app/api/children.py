@@ -17,6 +17,7 @@ from app.db import tables
 from app.db.child_records import own_id, records_of
 from app.db.people import of_streets
 from app.db.rules import Pack
+from app.db.vault import with_notes
 from app.db.walls import child_concerns, through_the_door
 from app.domain import child_file as cf
 from app.domain.access import Actor
@@ -31,6 +32,7 @@ from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Role
+from app.domain.watch import EndReason, Watch
 from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
@@ -45,6 +47,14 @@ class ChildWatch(BaseModel):
     visit_due_at: datetime
 
 
+class WatchOver(BaseModel):
+    """How the watch ended, with the words of whoever ended it."""
+
+    reason: EndReason
+    at: datetime
+    note: str
+
+
 class ChildPage(BaseModel):
     """The file of a child; the sections that the caller's body does not see are left out."""
 
@@ -55,6 +65,9 @@ class ChildPage(BaseModel):
     division: str
     masked: bool
     watch: ChildWatch | None = Field(None, description="The watch that goes on; for bodies that see the visits.")
+    ended: WatchOver | None = Field(
+        None, description="Where it is over; for bodies that see the visits and are told where children live."
+    )
     joined: list[str] = Field(
         [], description="Other files that two persons found to be about this child; they can be parted again."
     )
@@ -81,7 +94,9 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     record, lens = await record_of(conn, who, child_id, [section.value for section in sections])
     found = found_of(pack, record, day_of(shouhu.ledger.clock()))
     file = shown(record, sections, found)
-    answer = lens(file, record.named) | {"masked": not lens.full}
+    is_told = Section.VISITS in sections and who.agency in TOLD_PLACE  # that it moved tells something of where it is
+    over = await _over(conn, record.watch) if is_told else None
+    answer = lens({**file, "ended": over}, record.named) | {"masked": not lens.full}
     answer["fields"] |= _own_words(record, lens.over(known_to(record, sections)), file["fields"], answer["fields"])
     local = await of_streets(conn, record.authors) if who.agency not in TOLD_PLACE else ()
     answer = unplaced(answer, who.agency, local)
@@ -129,6 +144,20 @@ def _going_on(record: ChildRecord, agency: Agency) -> ChildWatch | None:
         return None
     desk = desk_told(agency, watch.desk)
     return ChildWatch(id=watch.watch_id, desk=desk, grade=watch.grade, visit_due_at=watch.visit.due_at)
+
+
+async def _over(conn: Conn, watch: Watch | None) -> dict[str, Any] | None:
+    if watch is None or not watch.has_ended:
+        return None
+    event, note = tables.events.c, tables.notes.c
+    query = select(
+        event.stream_id, event.version, event.at, event.body["reason"].astext.label("reason"), note.body.label("note")
+    )
+    query = query.outerjoin(tables.notes, (note.stream_id == event.stream_id) & (note.version == event.version))
+    query = query.where(event.stream_id == watch.watch_id, event.kind == "watch_ended")
+    for one in await with_notes(conn, query.order_by(event.version.desc()).limit(1)):
+        return {"reason": one["reason"], "at": one["at"], "note": one["note"] or ""}
+    return None
 
 
 async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:

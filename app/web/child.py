@@ -27,6 +27,7 @@ from app.domain.registers import FieldType
 from app.domain.terms import Agency, CloseReason, Grade, Safety, Stage
 from app.domain.titles import TITLES
 from app.domain.visit import Finding
+from app.domain.watch import EndReason
 from app.web import kin
 from app.web.enrolment import CHILDREN, MEANS, hukous
 from app.web.forms import Form, Unfit, in_words
@@ -112,7 +113,7 @@ async def _file(
         "benefits": {one.value: one for one in Benefit}, "safeties": {one.value: one for one in Safety}, "case_no": _case_no,
         "case_nos": {one["id"]: _case_no(one) for one in child.get("cases") or []},
         "history": [row for row in history if row.field], "turns": [row for row in history if not row.field],
-        "titles": TITLES, "findings": {one.value: one for one in Finding},
+        "titles": TITLES, "findings": {one.value: one for one in Finding}, "over_by": {one.value: one for one in EndReason},
         "minutes": int(VIEW_LASTS.total_seconds() // 60), "moment": moment, "visits_it": child["watch"] and child["watch"].desk == who.desk,
     }  # fmt: skip
     return await show(request, conn, who, "child.html", facts, status=form.status)

@@ -113,7 +113,8 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
         told = await as_person(head)
         page = (await told.get("/notices")).text
         assert ("结束监测" in page, f"/children/{asked['child_id']}" in page) == (True, True), head
-        assert (await told.get(f"/children/{asked['child_id']}")).status_code == 200
+        page = (await told.get(f"/children/{asked['child_id']}")).text
+        assert ("监测已结束" in page, "母亲已返家照料" in page) == (True, True), "and why, in the words of who ended it"
 
 
 async def test_a_list_that_was_chosen_is_shown_again_after_a_child_was_taken_over(as_person, people, owner, seeded):
