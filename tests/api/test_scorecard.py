@@ -320,7 +320,7 @@ async def test_a_street_counts_what_its_own_committee_visits_and_whom_nobody_vis
     await do(
         ("given", begin("given", given), 0), ("given", visit(OLD), 1), ("given", missed, 60),
         ("moved", begin("moved"), 0), ("moved", visit(OLD), 2),
-        ("ended", begin("ended"), 0), ("ended", EndWatch(by=at_desk(f"COMM-{OLD}"), reason=EndReason.RISK_ENDED), 100),
+        ("ended", begin("ended"), 0), ("ended", EndWatch(by=at_desk(f"COMM-{OLD}"), reason=EndReason.ADULTHOOD), 100),
         ("rests", begin("rests"), 0), ("rests", SuspendWatch(by=ENGINE, instead=watches["given"]), 100),
         ("rests", ResumeWatch(by=ENGINE), 150),
     )  # fmt: skip
