@@ -214,7 +214,7 @@ def examples() -> dict[str, Any]:
                       "why": "own_desk", "outcome": "done", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"},
         "Outcomes": {"as_of": FILED, "target": date(2030, 12, 31), "unread": 0, "children": 3, "categories": {"D1": 1, "D2": 2},
                      "grades": {"high": 1, "medium": 1, "low": 0, "none": 1}, "left_behind_guarded": 0.5, "closed_cases": 4,
-                     "reported_again": 1, "report_again_rate": 0.25, "completeness": 0.82, "days_to_discovery": 6.0,
+                     "again_by_visit": 1, "again_by_visit_rate": 0.25, "completeness": 0.82, "days_to_discovery": 6.0,
                      "hours_to_first_action": 0.1, "before": None},
         "Anonymous": {"as_of": FILED, "smallest_shown": 5, "categories": {"110106007": {"D1": 12, "D2": None, "D3": None}},
                       "grades": {"110106007": {"high": None, "low": 9, "medium": None}}},

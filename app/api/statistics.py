@@ -15,7 +15,8 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import circulars as papers
 from app.db import tables
-from app.db.outcomes import cases_then, children_of, registered_then, watches_then
+from app.db.outcome_facts import children_of
+from app.db.outcomes import cases_then, registered_then, watches_then
 from app.db.scorecard import EVERY
 from app.db.scorecard import scorecard as counted
 from app.db.walls import reaching
@@ -227,7 +228,7 @@ async def _then(conn: Conn, shouhu: Shouhu, who: Actor, at: datetime, division: 
     seen = await whole_shown(conn, who, shouhu)
     every = [*await cases_then(conn, at, seen), *await registered_then(conn, at, _kept(who), watches)]
     cases = [case for case in every if division in (None, case.division)]
-    return cases, await children_of(conn, shouhu.ledger, who, cases), watches
+    return cases, await children_of(conn, shouhu.ledger, who, at, cases, every, watches, seen), watches
 
 
 def _kept(who: Actor) -> ColumnElement[bool]:

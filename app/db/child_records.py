@@ -17,7 +17,8 @@ from app.db.streams import kind_of
 from app.db.vault import Keys, opened, vault_of, with_notes
 from app.domain.child_file import PREFIX, ChildFile
 from app.domain.child_history import KINDS, Happening
-from app.domain.child_record import CaseSeen, ChildRecord, Later, Seen, renamed, together
+from app.domain.child_joined import renamed, together
+from app.domain.child_record import CaseSeen, ChildRecord, Later, Seen
 from app.domain.child_terms import FileField
 from app.domain.facts import ReportFacts
 from app.domain.identity import clean_name
@@ -127,6 +128,11 @@ async def _stored(conn: AsyncConnection, ids: Collection[str]) -> dict[str, Rows
     query = query.outerjoin(report, report.c.case_id == child.c.case_id)
     query = query.where(child.c.id == any_(func.array(asked.union_all(joined).scalar_subquery())))
     return {row["id"]: {**row} for row in (await conn.execute(query)).mappings()}
+
+
+async def apart(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> dict[str, ChildRecord]:
+    """Each file by itself, for what was known before any was joined."""
+    return await _singly(conn, await _stored(conn, child_ids), seen)
 
 
 async def _singly(conn: AsyncConnection, rows: Mapping[str, Rows], seen: ColumnElement[bool]) -> dict[str, ChildRecord]:

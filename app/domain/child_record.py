@@ -302,8 +302,22 @@ class ChildRecord(Frozen):
         return self.model_copy(update={"later": later, "visits": visits, **then}).facts_on(day_of(at))
 
     def _file_at(self, at: datetime) -> ChildFile | None:
-        decided = tuple(one for one in self.file.means if one.at <= at) if self.file else ()
-        return self.file.model_copy(update={"means": decided}) if self.file else None
+        if self.file is None:
+            return None
+        counts = {field: value for field, value in self.file.counts.items() if value.at <= at}
+        decided = tuple(one for one in self.file.means if one.at <= at)
+        return self.file.model_copy(update={"counts": counts, "means": decided})
+
+    def last_said(self, at: datetime) -> datetime:
+        """When anything was said, seen or decided of the child last, up to that instant."""
+        decided = [one.at for one in self.file.means] if self.file else []
+        every = [
+            self.reported_at,
+            *decided,
+            *(when for when, _ in self.later),
+            *(seen.event.at for seen in self.visits),
+        ]
+        return max((one for one in every if one <= at), default=at)
 
     @property
     def happened(self) -> tuple[str, ...]:
@@ -350,65 +364,6 @@ class ChildRecord(Frozen):
     def last_case(self) -> CaseSeen | None:
         """The newest case of this child."""
         return self.cases[-1][1] if self.cases else None
-
-
-def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecord:
-    """One child out of several files: cases and visits of all, the watch that goes on, each once and none copied."""
-    if not joined:
-        return record
-    whole = (record, *joined)
-    watches = [one for one in whole if one.watch]
-    going_on = next((one for one in watches if one.watch and one.watch.is_open), watches[0] if watches else record)
-    cases = {progress.case_id: (number, progress) for one in whole for number, progress in one.cases}
-    return record.model_copy(
-        update={
-            "joined": joined,
-            **_said_of(record, joined),
-            "cases": tuple(sorted(cases.values(), key=lambda case: case[0])),
-            "watch": going_on.watch, "entrusted": going_on.entrusted,
-            "visits": tuple(sorted((seen for one in whole for seen in one.visits), key=lambda seen: seen.order)),
-        }
-    )  # fmt: skip
-
-
-def _said_of(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> dict[str, Any]:
-    """The first report of all files and what was said since, without what a sealed case says in another than its own."""
-    said = [
-        (one.reported_at, renamed(one.facts, one.child_id, record.child_id))
-        for one in joined
-        if one.facts and _is_open(one)
-    ]
-    said += [
-        (at, renamed(later, one.child_id, record.child_id))
-        for one in joined
-        if _is_open(one)
-        for at, later in one.later
-    ]
-    later = sorted((*record.later, *said), key=itemgetter(0))
-    if record.facts is None and later:
-        facts = next((facts for _, facts in later if isinstance(facts, ReportFacts)), None)
-        return {"facts": facts, "later": tuple(one for one in later if one[1] is not facts)}
-    return {"later": tuple(later)}
-
-
-def _is_open(record: ChildRecord) -> bool:
-    """Whether the case that reported it is no compartment."""
-    return not any(case.sealed_for for _, case in record.cases if case.case_id == record.case_id)
-
-
-def renamed(said: Said, child_id: str, own: str) -> Said:
-    """What was said of a child, as another file calls it."""
-    match said:
-        case ReportFacts():
-            children = tuple(
-                child.model_copy(update={"child_id": own}) if child.child_id == child_id else child
-                for child in said.children
-            )
-            return said.model_copy(update={"children": children})
-        case ChildSeen(child_id=one) if one == child_id:
-            return said.model_copy(update={"child_id": own})
-        case _:
-            return said
 
 
 def held_by(record: ChildRecord) -> list[tuple[tuple[int, CaseSeen], Held]]:

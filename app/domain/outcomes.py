@@ -1,13 +1,15 @@
 """The outcome figures of 一(二) and 三(二)2 as of any instant, from the ledger alone, and the same for third parties without small numbers."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
-from app.domain.determination import Category, ChildFound, Standing
+from app.domain.determination import Category, ChildFound
 from app.domain.facts import ChildFacts, GuardianFacts, Known, ReportFacts, SchoolStage, Whereabouts
+from app.domain.ledgers import categories
 from app.domain.policy import Frozen
 from app.domain.terms import Grade
+from app.domain.watch import child_of
 from app.domain.working_time import day_of
 
 AGAIN_WITHIN = timedelta(days=90)
@@ -15,7 +17,8 @@ AGAIN_WITHIN = timedelta(days=90)
 
 
 class ChildOutcome(Frozen):
-    """What a report and the rules say of one child, as far as figures need it."""
+    """What is known of one child and what the rules say of it, as far as figures need it: its categories as in books, those that hold and
+    those that wait for whoever decides them."""
 
     child_id: str
     categories: tuple[Category, ...]
@@ -38,10 +41,9 @@ def _outcome(facts: ReportFacts, child: ChildFacts, found: ChildFound) -> ChildO
         any(g.whereabouts is not Whereabouts.UNKNOWN for g in facts.guardians),
         any(g.able is not Known.UNKNOWN for g in facts.guardians), len(facts.division) > len("110106"),
     )  # fmt: skip
-    settled = [one.code for one in found.categories if one.status is Standing.CONFIRMED]
-    settled += [Category.LB] if found.left_behind is Known.YES else []
+    settled = categories(found)
     return ChildOutcome(
-        child_id=child.child_id, categories=tuple(code for code in Category if code in settled),
+        child_id=child.child_id, categories=tuple(code for code in Category if code.value in settled),
         guarded=_guarded(facts.guardians), known=sum(said), asked=len(said),
     )  # fmt: skip
 
@@ -76,6 +78,7 @@ class CaseThen(Frozen):
     happened_on: date | None = None
     watch: str | None = None
     linked: bool = False
+    linked_to: str | None = None
     since: tuple[str, ...] = ()
     """What had happened by then that changes what the rules find in the report."""
     assessed: int = 0
@@ -92,6 +95,10 @@ class WatchThen(Frozen):
     division: str
     grade: Grade
     is_open: bool
+    seen: int = 0
+    """The version of its last visit."""
+    entrusted: bool = False
+    """Whether the parents have arranged who cares while they are away, and are not back."""
 
 
 class Figures(Frozen):
@@ -103,8 +110,10 @@ class Figures(Frozen):
     grades: dict[str, int]
     left_behind_guarded: float | None
     closed_cases: int
-    reported_again: int
-    report_again_rate: float | None
+    again_by_visit: int
+    """Reports by a visit within 90 days after a closed case of the same child; the scorecard counts those of anybody (`reported_again`)."""
+    again_by_visit_rate: float | None
+    """Of the closed cases."""
     completeness: float | None
     days_to_discovery: float | None
     """Median, from the event to the report, of the reports that name the day of the event."""
@@ -118,7 +127,7 @@ def figures(
     """Linked reports are counted with the case that they are linked to, and nowhere else."""
     own = [case for case in cases if not case.linked]
     now = living(own, children, watches)
-    behind = [child.guarded for _, child in now if Category.LB in child.categories]
+    behind = [_guarded_then(case, child, watches) for case, child in now if Category.LB in child.categories]
     grades = Counter(grade_of(case, child, watches) for case, child in now)
     closed = [case for case in own if case.closed_at]
     again = _again(own, children)
@@ -128,7 +137,7 @@ def figures(
         categories={code.value: sum(code in child.categories for _, child in now) for code in Category},
         grades={grade: grades[grade] for grade in (*(grade.value for grade in Grade), "none")},
         left_behind_guarded=_share(behind.count(Known.YES), len(behind)),
-        closed_cases=len(closed), reported_again=again, report_again_rate=_share(again, len(closed)),
+        closed_cases=len(closed), again_by_visit=again, again_by_visit_rate=_share(again, len(closed)),
         completeness=_share(known, asked),
         days_to_discovery=_median([(day_of(c.filed_at) - c.happened_on).days for c in own if c.happened_on]),
         hours_to_first_action=_median(
@@ -163,14 +172,26 @@ def grade_of(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThe
     return grade.value if grade else "none"
 
 
+def _guarded_then(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThen]) -> Known:
+    """A delegate who was found fit (L32) answers for the child while the arrangement stands."""
+    watch = watches.get(own_child(case, child.child_id))
+    return Known.YES if watch and watch.is_open and watch.entrusted else child.guarded
+
+
+def own_child(case: CaseThen, child_id: str) -> str:
+    """Under which id the child's file is: that of the watch, where a visit has made the case."""
+    return child_of(case.watch) if case.watch else child_id
+
+
 def _again(cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]]) -> int:
     """Reports on a watched child within the time after the case from which it came to the watch."""
-    closed = {
-        f"watch-{child.child_id}": case.closed_at
-        for case in cases if case.closed_at for child in children.get(case.case_id, ())
-    }  # fmt: skip
-    before = ((case.filed_at, closed.get(case.watch)) for case in cases if case.watch)
-    return sum(at is not None and timedelta() <= filed - at <= AGAIN_WITHIN for filed, at in before)
+    closed = defaultdict[str, list[datetime]](list)
+    for case in cases:
+        if at := case.closed_at:
+            for child in children.get(case.case_id, ()):
+                closed[own_child(case, child.child_id)].append(at)
+    before = ((case.filed_at, closed[child_of(case.watch)]) for case in cases if case.watch)
+    return sum(any(timedelta() <= filed - at <= AGAIN_WITHIN for at in some) for filed, some in before)
 
 
 def _share(part: int, whole: int) -> float | None:

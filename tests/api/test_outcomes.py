@@ -7,16 +7,19 @@ import pytest
 from sqlalchemy import select
 
 from app.db import tables
+from app.db.child_records import apart
 from app.db.past import assessed_of, with_assessed
 from app.db.vault import opened
 from app.domain.determination import Category
 from app.domain.events import event_adapter
 from app.domain.facts import ReportFacts
 from app.domain.fold import fold
-from app.domain.watch import apply_watch, watch_event_adapter
+from app.domain.policy import SENTENCED
+from app.domain.watch import apply_watch, watch_event_adapter, watch_id
 from app.domain.working_time import BEIJING
 from app.policy.loader import load
 from tests.api.lives import CIVIL, MARKS, lived, stamp
+from tests.api.test_ledgers import book, of, watched
 from tests.api.test_reports import is_problem
 
 PACK = load("fengtai-2026.1")
@@ -68,23 +71,43 @@ async def by_hand(api, at):
                 watch = apply_watch(watch, watch_event_adapter.validate_python(body))
             watches[name] = watch
     progress = {name: fold(events) for name, events in cases.items()}
+    seen = {name: one for name, one in progress.items() if not MARKS & {*one.about}}
+    first = {child.id: name for name, one in progress.items() for child in one.children}
+    beside = {name for name, one in seen.items() if one.linked_to or one.watch}
+    ids = {(one.watch or "").removeprefix("watch-") for one in seen.values()} | {*first, *unreported}
+    async with api.service.engine.connect() as conn:
+        files = await apart(conn, ids, tables.cases.c.id.in_(beside))
+
+    def found_of(name, own):
+        """What the file of the child says, where its first case is seen; else the report alone."""
+        if own not in files or (own in first and first[own] not in seen):
+            return PACK.found(facts[name], progress[name].happened)[0]
+        about = [name, first.get(own), *(
+            other for other in beside if seen[other].watch == f"watch-{own}" or seen[other].linked_to == first.get(own, "none")
+        )]  # fmt: skip
+        turns = {turn for one in about if one in progress for turn in progress[one].happened}
+        last = files[own].last_said(at)
+        said = files[own].facts_at(last, [last] if SENTENCED in turns else [])
+        return next(one for one in PACK.found(said, turns - {SENTENCED}) if one.child_id == own)
+
     own = {name: one for name, one in progress.items() if one.linked_to is None and not MARKS & {*one.about}}
     busy = {one.watch for one in own.values() if one.is_open}
     counted, known = [], []
     for name, one in own.items():
-        for child, found in zip(one.children, PACK.found(facts[name], one.happened), strict=True):
+        for child in one.children:
+            found = found_of(name, one.watch.removeprefix("watch-") if one.watch else child.id)
             watch = watches.get(f"watch-{child.id}")
             if f"watch-{child.id}" in busy or not (one.is_open or (watch and watch.is_open)):
                 continue
             grade = watch.grade if watch else one.grade
-            codes = {c.code for c in found.categories if c.status == "confirmed"}
+            codes = {c.code for c in found.categories if c.status in ("confirmed", "propose", "pending")}
             counted.append((codes | ({"LB"} if found.left_behind == "yes" else set()), grade))
             known.append(name)
-    for name, said in registered.items():
+    for name in unreported & registered.keys():
         watch = watches.get(f"watch-{name}")
         if watch and watch.is_open and f"watch-{name}" not in busy:
-            (found,) = PACK.found(said)
-            codes = {c.code for c in found.categories if c.status == "confirmed"}
+            found = found_of(name, name)
+            codes = {c.code for c in found.categories if c.status in ("confirmed", "propose", "pending")}
             counted.append((codes | ({"LB"} if found.left_behind == "yes" else set()), watch.grade))
     actions = []
     for name in own:
@@ -110,7 +133,7 @@ async def test_the_figures_are_those_of_the_raw_events_at_any_instant(api, lives
         wanted = await by_hand(api, at)
         assert {name: shown[name] for name in wanted} == wanted
     assert wanted["children"] > 0
-    assert (shown["reported_again"] >= 1, shown["days_to_discovery"], shown["target"]) == (True, 8.0, "2030-12-31")
+    assert (shown["again_by_visit"] >= 1, shown["days_to_discovery"], shown["target"]) == (True, 8.0, "2030-12-31")
 
 
 async def test_the_figures_of_a_street_beside_those_of_an_earlier_day(api, lives):
@@ -119,8 +142,8 @@ async def test_the_figures_of_a_street_beside_those_of_an_earlier_day(api, lives
     now = (await api.get(CIVIL, path)).json()
     then = (await api.get(CIVIL, f"/v1/statistics/outcomes?division=110106021&as_of={between}")).json()
     assert now["before"] == {name: then[name] for name in now["before"]}
-    assert (then["children"], then["closed_cases"], then["categories"]["LB"]) == (2, 0, 1)
-    assert (now["children"], now["closed_cases"], now["reported_again"]) == (3, 1, 1)
+    assert (then["children"], then["closed_cases"], then["categories"]["LB"]) == (2, 0, 2)
+    assert (now["children"], now["closed_cases"], now["again_by_visit"]) == (3, 1, 1)
     assert (now["grades"]["none"], then["left_behind_guarded"]) == (2, 0.0)
     assert 0 < now["completeness"] < 1
 
@@ -144,3 +167,44 @@ async def test_a_head_sees_the_figures_of_the_own_sight_and_a_day_that_lies_ahea
     ahead = (datetime.now(BEIJING).date() + timedelta(days=1)).isoformat()
     said = await api.post("school.reporter.1", "/v1/reports", {"children": [{}], "happened_on": ahead})
     is_problem(said, 422, "invalid_request")
+
+
+@pytest.mark.requirement("R002", "R137")
+async def test_figures_are_made_of_what_visits_find_of_means_that_are_recognised_and_of_arrangements(api):
+    division = "110106015"
+    committee, street = f"comm-{division}.officer.1", f"street-{division}.officer.1"
+    child = {"residence_division": division, "name": "方小满（化名）", "birth_date": "2016-05-06"}
+    path = f"/v1/watches/{watch_id(await watched(api, division=division, child=child))}"
+    file = path.replace("watches/watch-", "children/")
+
+    async def now():
+        at = stamp(api.service.ledger.clock())
+        shown = (await api.get(CIVIL, f"/v1/statistics/outcomes?division={division}&as_of={at}")).json()
+        row = of(await book(api, committee, "work"), file.rpartition("/")[2])[0]["categories"]
+        codes = {code for code, n in shown["categories"].items() if n}
+        assert {Category(code).zh for code in codes} == {*row}, "as the books are"
+        return codes, shown["left_behind_guarded"], shown["unread"], at
+
+    before = await now()
+    assert before[:3] == (set(), None, 0)
+    away = [{"relation": one, "whereabouts": "away_for_work"} for one in ("father", "mother")]
+    found = {"finding": "well", "form": {"guardianship": "parents", "facts": {"guardians": away}}}
+    assert (await api.post(committee, f"{path}/visits", found)).is_success
+    assert (await now())[:2] == ({"LB"}, 0.0)
+    care = {"delegate": {"name": "方祖母（化名）"}, "relation": "grandparent", "is_adult": True, "is_able": True,
+            "leaves_on": "2099-02-20", "told_school": True}  # fmt: skip
+    assert (await api.post(committee, f"{path}/arrangement", care)).is_success
+    assert (await now())[:2] == ({"LB"}, 1.0)
+    means = {"field": "means", "value": {"low_income": "yes"}, "evidence": "低收入证"}
+    change = (await api.post(committee, f"{file}/changes", means)).json()["change"]
+    for person in (street, "civil.officer.1"):
+        assert (await api.post(person, f"{file}/changes/{change}/pass")).is_success
+    assert (await now())[:2] == ({"D1", "LB"}, 1.0)
+    risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "x"}
+    assert (await api.post(committee, f"{path}/visits", risk)).is_success
+    codes, guarded, unread, _ = await now()
+    assert (codes >= {"D1", "LB"}, guarded, unread) == (True, 1.0, 0), "a second case takes away nothing"
+    assert (await api.post(committee, f"{path}/return")).is_success
+    assert (await now())[1] == 0.0
+    asked = await api.get(CIVIL, f"/v1/statistics/outcomes?division={division}&as_of={before[3]}")
+    assert not any(asked.json()["categories"].values()), "and the past as it stood then"

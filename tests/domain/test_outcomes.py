@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.determination import Category
+from app.domain.determination import Category, CategoryFound
+from app.domain.ledgers import categories
 from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, figures, outcomes_of
 from app.domain.small_numbers import TOGETHER, shown_of_agencies, suppressed
 from app.policy.examples import facts_of
@@ -43,11 +44,11 @@ def test_children_of_open_cases_and_under_watch_are_counted_once_by_category_and
     seen = of(cases, children, WatchThen(child_id="ch-2", division="110106021", grade="low", is_open=True))
     assert (seen.children, seen.categories["D1"], seen.categories["D2"], seen.categories["D3"]) == (2, 1, 1, 0)
     assert seen.grades == {"high": 1, "medium": 1, "low": 0, "none": 0}
-    assert (seen.left_behind_guarded, seen.closed_cases, seen.reported_again) == (0.5, 2, 1)
-    assert seen.report_again_rate == 0.5
+    assert (seen.left_behind_guarded, seen.closed_cases, seen.again_by_visit) == (0.5, 2, 1)
+    assert seen.again_by_visit_rate == 0.5
     later = [*cases[:4], cases[4].model_copy(update={"filed_at": closed + timedelta(days=91)})]
-    assert of(later, children).reported_again == 0
-    assert of([], {}).report_again_rate is None
+    assert of(later, children).again_by_visit == 0
+    assert of([], {}).again_by_visit_rate is None
 
 
 @pytest.mark.requirement("R056")
@@ -79,14 +80,39 @@ def test_whoever_is_able_and_at_hand_guards_and_nobody_else(guardian, guarded):
     assert {found.guarded for found in outcomes_of(alone, PACK.found(alone))} == {guarded}
 
 
-def test_of_a_report_the_confirmed_categories_alone_are_counted():
+def test_of_a_child_the_categories_of_the_books_are_counted():
     facts = facts_of("CN-02").at(FILED)
     (found,) = PACK.found(facts)
     (outcome,) = outcomes_of(facts, [found])
-    assert set(outcome.categories) == {one.code for one in found.categories if one.status == "confirmed"} | {
-        Category.LB
-    }
+    assert outcome.categories[-1] is Category.LB
     assert 0 < outcome.known < outcome.asked
+    for status, counts in (
+        ("confirmed", True),
+        ("propose", True),
+        ("pending", True),
+        ("assess", False),
+        ("not_yet", False),
+    ):
+        one = CategoryFound(code=Category.D2, status=status, basis=(), rows=())
+        (outcome,) = outcomes_of(facts, [found.model_copy(update={"categories": (one,), "left_behind": "no"})])
+        assert outcome.categories == categories(found.model_copy(update={"categories": (one,), "left_behind": "no"}))
+        assert (outcome.categories == (Category.D2,)) is counts, status
+
+
+@pytest.mark.requirement("R002")
+def test_a_left_behind_child_whose_parents_have_arranged_who_cares_is_guarded_while_that_stands():
+    one, watch = case(1), WatchThen(child_id="ch-1", division="110106021", grade="low", is_open=True, entrusted=True)
+    behind = {"case-1": [child(1, Category.LB, guarded="no")]}
+    stands = [watch, watch.model_copy(update={"entrusted": False}), watch.model_copy(update={"is_open": False})]
+    assert [of([one], behind, then).left_behind_guarded for then in stands] == [1.0, 0.0, 0.0]
+
+
+def test_a_third_report_is_counted_after_the_second_closure():
+    closed, again = FILED + timedelta(days=9), FILED + timedelta(days=60)
+    second = case(2, filed_at=again, watch="watch-ch-1", closed_at=again + timedelta(days=60))
+    third = case(3, filed_at=again + timedelta(days=100), watch="watch-ch-1")
+    children = {f"case-{n}": [child(n)] for n in (1, 2, 3)}
+    assert of([case(1, closed_at=closed), second, third], children).again_by_visit == 2
 
 
 TABLES = st.integers(1, 4).flatmap(
