@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app.domain.child_file import ChildFile, Value, counted
-from app.domain.child_record import ChildRecord, together
+from app.domain.child_joined import together
+from app.domain.child_record import ChildRecord
 from app.domain.child_shown import read_by
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Line, RowsOf, lines, row, view
