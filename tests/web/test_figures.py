@@ -20,7 +20,9 @@ async def test_visits_of_few_are_a_dash(as_person, people, owner):
     page = (await (await as_person(SUPERVISOR)).get("/statistics")).text
     visits = re.findall(r'<td data-l="走访"><div>(.*?)</div></td>', page)
     assert "—" in visits, "a visit of a street where there were few"
-    assert all(one == "—" or one == "0" or int(one) >= 5 for one in visits)
+    overdue = re.findall(r'<td data-l="期末逾期未访"><div>(.*?)</div></td>', page)
+    assert len(overdue) == len(visits)
+    assert all(one == "—" or one == "0" or int(one) >= 5 for one in visits + overdue)
 
 
 async def results(overseer):
