@@ -15,10 +15,11 @@ from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.reading import NOT_NAMED
 from app.api.strict import StrictRoute
 from app.db import tables
-from app.db.audit import MAKES_REPORTS, SESSIONS, about, access_to, comes_to_report, erased, hidden, shown
+from app.db.audit import SESSIONS, about, access_to, comes_to_report, erased, hidden, shown
 from app.db.walls import stream_concerns
 from app.domain.access import Action, Actor
 from app.domain.child_file import file_id
+from app.domain.owed import SettleOwed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import harmless
 from app.domain.terms import Agency, Role
@@ -126,8 +127,8 @@ def _conditions(who: Actor, sought: Sought) -> list[ColumnElement[bool]]:
     if sought.person_id:
         found.append(or_(line.person_id == sought.person_id, line.behalf == sought.person_id))
         found.append(~(hidden() & erased()) if _knows_reporters(who) else ~hidden() | _looks_after(who))
-    if sought.stream_id and not _knows_reporters(who):  # of which signal or visit a report was made is who made it
-        found.append(~(line.action.in_(MAKES_REPORTS) & hidden()))
+    if sought.stream_id and not _knows_reporters(who):  # of which signal a report was made is whose desk made it
+        found.append(~((line.action == SettleOwed.__name__) & hidden()))
     found += [line.at >= sought.since] if sought.since else []
     found += [line.at < sought.until] if sought.until else []
     return found
@@ -166,7 +167,7 @@ def _unnamed(who: Actor, row: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**row, "fields": [said.partition("=")[0] for said in row["fields"]]}
     if not row["hidden"] or (row["action"] in SESSIONS and who.has(Role.AUDITOR)):
         return row
-    told = {"stream_id": None, "trace_id": ""} if row["action"] in MAKES_REPORTS else {}
+    told = {"stream_id": None, "trace_id": ""} if row["action"] == SettleOwed.__name__ else {}
     return {**row, "person_id": NOT_NAMED, "behalf": None, **told}
 
 
