@@ -9,7 +9,7 @@ from app.db import (
     compliance,
     entries,
     guesses,
-    outcomes,
+    outcome_facts,
     sheet_jobs,
     signals,
     surveys,
@@ -17,7 +17,7 @@ from app.db import (
 )
 from app.db.tables import metadata
 
-KNOWN = (beats, versions, entries, guesses, outcomes, surveys, sheet_jobs, circulars, compliance, alike, signals)
+KNOWN = (beats, versions, entries, guesses, outcome_facts, surveys, sheet_jobs, circulars, compliance, alike, signals)
 """Rooms that add tables of their own."""
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=True
