@@ -32,7 +32,7 @@ from app.domain.sight import divisions
 from app.domain.submission import ReportedChild, Reporter, Submission, facts_of
 from app.domain.terms import ReporterClass
 from app.domain.unread import FAULTS, MARKED, NOT_READ, SAME_VISIT
-from app.domain.visit import needs_help as asks_for_help
+from app.domain.visit import VisitRecorded
 from app.domain.watch import Watch
 from app.domain.watch_work import RecordVisit
 from app.sheet_book import ABOUT, ENTERED, IMPORTS, Tell, called, stamp, streets
@@ -200,7 +200,7 @@ async def _arrange(sheet: Sheet, conn: AsyncConnection, some: Sequence[Planned])
 async def _visit(sheet: Sheet, conn: AsyncConnection, reader: Reader, some: Sequence[Planned]) -> None:
     """走访 that were made, each child's in their order: facts of the watch, as the committee would enter them on the page."""
     asked: defaultdict[str, list[RecordVisit]] = defaultdict(list)
-    newest: dict[str, tuple[Watch, RecordVisit]] = {}
+    watches = dict[str, Watch]()
     for one in sorted(some, key=lambda one: (one.visit and one.visit.day) or sheet.today):
         if one.record and one.record.watch and (said := one.visit) and said.finding:
             command = RecordVisit(
@@ -208,13 +208,11 @@ async def _visit(sheet: Sheet, conn: AsyncConnection, reader: Reader, some: Sequ
                 categories=categories(reader.findings.of(one.record, sheet.today)), from_book=True,
             )  # fmt: skip
             asked[one.record.watch.watch_id].append(command)
-            newest[one.record.watch.watch_id] = one.record.watch, command
-    if asked:
-        await sheet.ledger.begin_all(conn, asked, now=sheet.now, pinned=True)
-    for watch, last in newest.values():
-        began, day = watch.began_on, last.visited_on
-        if asks_for_help(last.finding, last.form) and not (began and day and day < began):
-            await needs_help(sheet.ledger, conn, watch, sheet.now)
+            watches[one.record.watch.watch_id] = one.record.watch
+    made = await sheet.ledger.begin_all(conn, asked, now=sheet.now, pinned=True) if asked else {}
+    for stream, events in made.items():
+        if any(isinstance(event, VisitRecorded) and event.asks_for_help for event in events):
+            await needs_help(sheet.ledger, conn, watches[stream], sheet.now)
 
 
 def _arrangement(sheet: Sheet, record: ChildRecord, said: dict[str, Any]) -> ArrangeCare:

@@ -44,7 +44,6 @@ from app.domain.typed import Form, LongText, Text
 from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
-"""What civil affairs recognise (R003): a change of its own, which the district approves as well."""
 EXAMPLE = {
     "child": {"name": "示例乙（化名）", "sex": "male", "birth_date": "2018-09-01", "residence": "示例村12号"},
     "family": [{"name": "示例父（化名）", "relation": "父", "facts": {"relation": "father", "whereabouts": "away_for_work"}}],

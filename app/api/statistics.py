@@ -51,6 +51,9 @@ class Anonymous(BaseModel):
     smallest_shown: int
     categories: dict[str, dict[str, int | None]]
     grades: dict[str, dict[str, int | None]]
+    unread: int = Field(
+        description="Cases that are not counted yet, for one reading goes through so many; ask again until it is 0."
+    )
 
 
 @router.get("/outcomes", operation_id="outcomes")
@@ -216,7 +219,7 @@ async def anonymised(conn: Conn, who: Who, shouhu: Shouhu, as_of: AsOf = None) -
     by_grade = _table(found, lambda case, child: (grade_of(case, child, watches),))
     return Anonymous(
         as_of=at, smallest_shown=rules.smallest_shown, categories=suppressed(by_category, rules.smallest_shown),
-        grades=suppressed(by_grade, rules.smallest_shown),
+        grades=suppressed(by_grade, rules.smallest_shown), unread=len(cases) - len(children),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -21,6 +21,7 @@ from app.domain.watch import Watch
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
 
+BY_CHILD = ((Matter.HELP, NEEDS), (Matter.DEPARTURE, DEPARTURES))
 LIVED_ON = ("on_minimum_living", "on_destitute_support")
 """Of the means of a family, what it receives."""
 
@@ -39,6 +40,22 @@ async def goes_along(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now:
     desk = (await conn.execute(select(owed.desk).where(owed.id == name, owed.is_open))).scalar()
     if desk is not None and desk != watch.desk:
         await _settle(ledger, conn, name, Settled.HANDED_OVER, now)
+        await needs_help(ledger, conn, watch, now)
+
+
+async def joined(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:
+    """Two files are one child's: what is owed by the name of a watch that rests is owed by that of the watch that goes on. Departures are
+    looked for anew each day."""
+    watch = await watch_of(conn, await watched_as(conn, child))
+    if watch is None or not watch.is_open:
+        return
+    family = (await conn.execute(select(func.unnest(func.shouhu_family(watch.child_id))))).scalars()
+    names = {owed_id(matter, code, one): matter for one in family if one != watch.child_id for matter, code in BY_CHILD}
+    found = await conn.execute(select(tables.owed.c.id).where(tables.owed.c.id.in_(names), tables.owed.c.is_open))
+    rests = [*found.scalars()]
+    for name in rests:
+        await _settle(ledger, conn, name, Settled.HANDED_OVER, now)
+    if any(names[name] is Matter.HELP for name in rests):
         await needs_help(ledger, conn, watch, now)
 
 

@@ -15,10 +15,10 @@ from app.db import tables
 from app.db.child_records import division_of
 from app.db.vault import opened
 from app.domain.access import ENGINE
-from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.belonging import Belong, MoveChanges
 from app.domain.carrying import CarryOver
 from app.domain.child_file import PREFIX, ChildFile, file_id
+from app.domain.child_record import GONE
 from app.domain.child_terms import FileField
 from app.domain.commands import Command
 from app.domain.handover import MoveWatch, OfferWatch, PlaceWatch
@@ -166,7 +166,7 @@ async def given_back(
     moved: all go back, and whoever looks ends that child's by hand."""
     reported = (child_of(case.watch),) if case.watch else tuple(child.id for child in case.children)
     children = list(dict.fromkeys([await watched_as(conn, child) for child in reported]))
-    if closed in NOT_WATCHED_AFTER and len(children) == 1:
+    if closed in GONE and len(children) == 1:
         with suppress(Refused):  # it is not watched
             await ledger.record(
                 conn, watch_id(children[0]), EndWatch(by=ENGINE, reason=EndReason(closed.value)), now=now

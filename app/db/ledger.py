@@ -11,7 +11,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
-from app.db.attention import arranged, benefit_stopped, goes_along, means_changed, needs_help
+from app.db.attention import arranged, benefit_stopped, goes_along, joined, means_changed, needs_help
 from app.db.audit import row_of
 from app.db.changes import Changes
 from app.db.files import bring
@@ -245,8 +245,8 @@ class Ledger(Rules):
     async def begin_all(
         self, conn: AsyncConnection, asked: Mapping[str, Sequence[c.Command]], *, now: datetime | None = None,
         content: Mapping[str, Content] | None = None, pinned: bool = False,
-    ) -> None:  # fmt: skip
-        """What `begin` does, for many streams of one kind whose facts reach no other: a statement for all of them.
+    ) -> dict[str, list[Any]]:  # fmt: skip
+        """What `begin` does, for many streams of one kind whose facts reach no other: a statement for all of them. The events of each.
 
         `pinned` streams are there already and go by the rules that they are pinned to, as with `record`.
         Raises Refused at the first that the rules refuse. Two who begin a stream at once are not told apart by a lock here:
@@ -258,18 +258,20 @@ class Ledger(Rules):
         rows = await conn.execute(stored.order_by(kind.table.c.id).with_for_update())
         standing: dict[str, Any] = {one: kind.state.model_validate_json(progress) for one, progress in rows}
         own = {one.policy: await self.rules(conn, one.policy) for one in standing.values()} if pinned else {}
-        keys = await _keys(conn, changes, asked)
+        keys, made = await _keys(conn, changes, asked), {stream_id: list[Any]() for stream_id in asked}
         for stream_id, commands in asked.items():
             before = after = standing.get(stream_id)
             by = own.get(before.policy, rules) if before else rules
             for command in commands:
                 events = kind.decide(after, command, by, now)
+                made[stream_id] += events
                 after = await self._collect(
                     changes, conn, kind, after, events, command, stream_id, now, None, keys[stream_id]
                 )
             _stream(changes, kind, before, after, stream_id)
             _content(changes, conn, (content or {}).get(stream_id, {}), keys[stream_id])
         await changes.write(conn, CHANNEL)
+        return made
 
     async def _collect(
         self, changes: Changes, conn: AsyncConnection, kind: Kind, before: Any, events: tuple[Any, ...],
@@ -338,6 +340,7 @@ class Ledger(Rules):
                     await means_changed(self, conn, after.child_id, now)
                 case ChangePassed(joins=str() as other):
                     await join(self, conn, after.child_id, other, now)
+                    await joined(self, conn, after.child_id, now)
                     await placed(self, conn, after.child_id, now)
                 case ChangePassed(parts=str() as other):
                     await part(self, conn, after.child_id, other, now)

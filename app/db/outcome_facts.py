@@ -6,8 +6,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, PrimaryKeyConstraint, String, Table, and_, func, select
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import Column, ColumnElement, PrimaryKeyConstraint, String, Table, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -58,18 +58,28 @@ async def children_of(
     """What the rules find of the children of these cases, out of `every` one that is seen; of those that were never gone through, as many
     as one reading may, on record first with their children."""
     wanted = await _wanted(conn, at, cases, every, watches)
-    table = case_outcomes.c
-    rows = await conn.execute(select(table.case_id, table.policy, table.since, table.children))
-    known = {(row.case_id, row.policy, row.since): row.children for row in rows}
+    known = await _kept(conn, [one.key for one in wanted])
     unread = sorted((one for one in wanted if one.key not in known), key=lambda one: one.key)[:most]
     if unread:
-        children = sorted({child for one in unread for pair in one.children for child in pair[:2]})
+        children = sorted({child for one in unread for pair in one.children for child in pair[:2]} - {""})
         await before_reading(conn, who, "outcomes", None, ["facts"], children=children)
         known |= await _found(conn, ledger, unread, at, seen)
     return {
         one.case.case_id: tuple(ChildOutcome.model_validate(child) for child in known[one.key])
         for one in wanted if one.key in known
     }  # fmt: skip
+
+
+async def _kept(
+    conn: AsyncConnection, keys: list[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """What was found before, of these alone: each visit leaves a row behind that nobody asks for again."""
+    table, names = case_outcomes.c, ("case_id", "policy", "since")
+    parts = zip(*keys, strict=True) if keys else ([], [], [])
+    asked = func.unnest(*(cast(list(part), ARRAY(String)) for part in parts)).table_valued(*names).render_derived(name="asked")
+    found = case_outcomes.join(asked, and_(*(table[name] == asked.c[name] for name in names)))
+    rows = await conn.execute(select(table.case_id, table.policy, table.since, table.children).select_from(found))
+    return {(row.case_id, row.policy, row.since): row.children for row in rows}
 
 
 async def _wanted(

@@ -72,15 +72,22 @@ def _said(row: Any, so_far: dict[str, Any]) -> dict[str, Any]:
 
 async def watches_then(conn: AsyncConnection, at: datetime) -> dict[str, WatchThen]:
     """Every watch that had begun, by child."""
-    event, watches = tables.events.c, dict[str, WatchThen]()
-    said = [event.body[name].astext.label(name) for name in ("grade", "division", "keeps_open", "own")]
+    event, watches, carried = tables.events.c, dict[str, WatchThen](), dict[str, Any]()
+    said = [event.body[name].astext.label(name) for name in ("grade", "division", "keeps_open", "own")] + [
+        event.body["of"].label("of")
+    ]
     kinds = (*GOES_ON, *STOPS, *ENTRUSTS)
     query = select(event.stream_id, event.version, event.kind, *said).where(event.kind.in_(kinds), event.at <= at)
     for row in await conn.execute(query.order_by(event.stream_id, event.version)):
         child = row.stream_id.removeprefix("watch-")
         last = watches.get(child)
         if last and row.kind in ENTRUSTS:
-            watches[child] = last.model_copy(update={"entrusted": ENTRUSTS[row.kind] or (row.own is not None)})
+            if row.kind != "carried_left":
+                carried[child] = row.of
+                watches[child] = last.model_copy(update={"entrusted": row.kind != "parents_returned"})
+            elif carried.get(child) in row.of:  # else only warnings had come along, and what was arranged here stands
+                carried[child] = None
+                watches[child] = last.model_copy(update={"entrusted": row.own is not None})
             continue
         anew = row.kind == "watch_began" and row.keeps_open != "true"
         watches[child] = WatchThen.model_validate(
@@ -96,8 +103,8 @@ async def watches_then(conn: AsyncConnection, at: datetime) -> dict[str, WatchTh
 
 GOES_ON = ("watch_began", "visit_recorded", "watch_taken", "watch_resumed", "watch_parted")
 STOPS = ("watch_ended", "watch_suspended", "watch_undone")
-ENTRUSTS = {"care_arranged": True, "care_carried": True, "parents_returned": False, "carried_left": False}
-"""Whether the parents have arranged who cares; what is carried back may leave one that was arranged in this watch itself."""
+ENTRUSTS = ("care_arranged", "care_carried", "parents_returned", "carried_left")
+"""What says whether the parents have arranged who cares, here or, `of` another watch, where it was carried from."""
 
 
 async def registered_then(

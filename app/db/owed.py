@@ -5,11 +5,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import entries, tables
 from app.db.child_records import each_once, one_of, records_of
+from app.db.columns import Instant
 from app.db.joining import watch_of, watched_as
 from app.db.ledger import Ledger
 from app.domain.access import ENGINE, Actor
@@ -74,8 +75,11 @@ async def _cares_somebody(conn: AsyncConnection, child: str, since: datetime) ->
     watch, event = await watch_of(conn, child), tables.events.c
     if watch is None or watch.arrangement:
         return watch is not None
-    made = select(event.version).where(event.stream_id == watch.watch_id, event.kind == "care_arranged")
-    return (await conn.execute(made.where(event.at >= since).limit(1))).first() is not None
+    made = select(event.version).where(
+        event.stream_id == watch.watch_id, event.kind.in_(("care_arranged", "care_carried"))
+    )
+    at = func.coalesce(cast(event.body["arranged_at"].astext, Instant), event.at)
+    return (await conn.execute(made.where(at >= since).limit(1))).first() is not None
 
 
 async def filled(

@@ -11,10 +11,9 @@ from app.db import tables
 from app.db.child_records import division_of
 from app.db.joining import about_of, belong, file_of, watch_of, watched_as, where_from
 from app.domain.access import ENGINE
-from app.domain.agreement import NOT_WATCHED_AFTER
 from app.domain.carrying import LeaveCarried
 from app.domain.child_file import ChildFile, file_id
-from app.domain.child_record import CaseSeen
+from app.domain.child_record import GONE, CaseSeen
 from app.domain.child_terms import FileField
 from app.domain.parting import Given, Own, own_watch
 from app.domain.terms import CloseReason, Grade
@@ -98,7 +97,7 @@ async def _given(conn: AsyncConnection, child: str, file: ChildFile | None) -> l
         closed = CaseSeen.model_validate(stored)
         reason = closed.closed_reason
         alone = closed.watch is not None or len(closed.children) == 1
-        takes = reason in NOT_WATCHED_AFTER and alone
+        takes = reason in GONE and alone
         if closed.sealed_for or reason in (None, CloseReason.NO_RISK_FOUND) or closed.closed_at is None:
             continue
         ends = EndReason(reason.value) if takes and reason else None

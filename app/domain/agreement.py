@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from app.domain.child_record import CaseSeen, ChildRecord
+from app.domain.child_record import GONE, CaseSeen, ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.determination import ChildFound
 from app.domain.ledgers import categories
@@ -12,7 +12,6 @@ from app.domain.watch import strictest
 from app.domain.working_time import day_of
 
 MAJORITY = 18
-NOT_WATCHED_AFTER = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
 
 
 class Differs(Term):
@@ -81,7 +80,7 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
             and not watch.handover
         ):
             wrong.append(Differs.DIVISION)
-        if closed in NOT_WATCHED_AFTER and unvisited:
+        if closed in GONE and unvisited:
             wrong.append(Differs.ENDED)
         if _is_of_age(record, today):
             wrong.append(Differs.OF_AGE)
@@ -92,7 +91,7 @@ def _taken_by(record: ChildRecord, case: CaseSeen) -> bool:
     """Whether the case says that this very child has died, come of age or moved: of several it does not say who."""
     others = {child.id for child in case.children} - {*record.ids}
     alone = case.watch is not None or not (others and len(case.children) > 1)
-    return case.closed_reason in NOT_WATCHED_AFTER and alone
+    return case.closed_reason in GONE and alone
 
 
 def _returned(record: ChildRecord, case: CaseSeen) -> bool:
@@ -118,9 +117,4 @@ def _registered(record: ChildRecord) -> Grade | None:
 
 
 def _is_of_age(record: ChildRecord, today: date) -> bool:
-    born = record.entry(FileField.BIRTH_DATE)
-    try:
-        day = date.fromisoformat(str(born.value)) if born else None
-    except ValueError:  # a birth date that was reported in words
-        return False
-    return day is not None and (today.year - MAJORITY, today.month, today.day) >= (day.year, day.month, day.day)
+    return (age := record.age_on(today)) is not None and age >= MAJORITY

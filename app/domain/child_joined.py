@@ -13,7 +13,7 @@ def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecor
         return record
     whole = (record, *joined)
     watches = [one for one in whole if one.watch]
-    going_on = next((one for one in watches if one.watch and one.watch.is_open), watches[0] if watches else record)
+    going_on = max(watches, key=_goes_on, default=record)
     cases = {progress.case_id: (number, progress) for one in whole for number, progress in one.cases}
     return record.model_copy(
         update={
@@ -24,6 +24,11 @@ def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecor
             "visits": tuple(sorted((seen for one in whole for seen in one.visits), key=lambda seen: seen.order)),
         }
     )  # fmt: skip
+
+
+def _goes_on(one: ChildRecord) -> tuple[bool, bool]:
+    """Of several watches the open one, or that which went on until it ended; the others rest."""
+    return bool(one.watch and one.watch.is_open), bool(one.watch and one.watch.has_ended)
 
 
 def _said_of(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> dict[str, Any]:

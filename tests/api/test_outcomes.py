@@ -151,6 +151,7 @@ async def test_the_figures_of_a_street_beside_those_of_an_earlier_day(api, lives
 @pytest.mark.requirement("R137")
 async def test_third_parties_are_given_no_small_number_and_only_by_those_who_oversee_the_district(api, lives):
     given = (await api.get(CIVIL, "/v1/statistics/anonymised")).json()
+    assert given["unread"] == 0, "who is not gone through yet is not handed out as nobody"
     numbers = [n for table in ("categories", "grades") for row in given[table].values() for n in row.values()]
     assert given["smallest_shown"] == 5
     assert all(n is None or n == 0 or n >= 5 for n in numbers)

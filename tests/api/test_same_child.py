@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from app.db import tables
 from app.db.joining import watched_as
+from app.db.outcomes import watches_then
 from app.db.refold import look
 from app.domain.access import ENGINE
 from app.domain.belonging import Belong
@@ -229,6 +230,10 @@ async def test_who_a_case_of_the_same_child_is_about_has_a_list_of_visits_withou
         is_problem(await api.post(COMMITTEE, f"/v1/watches/{path}", body), 404, "case_not_found")
 
 
+async def owed_help(api):
+    return {row["subject"] for row in (await api.get(COMMITTEE, "/v1/owed?matter=help&limit=200")).json()["items"]}
+
+
 @pytest.mark.requirement("R033", "R055")
 async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_back_once_they_are_parted(api, twice):
     """An urgent warning that nobody had verified and the parents' weekly word were asked of nobody any more."""
@@ -240,7 +245,9 @@ async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_bac
     given = care | {"delegate": {"name": "单祖母（化名）", "phone": "13700001111"}}
     assert (await api.post(COMMITTEE, f"{path}/arrangement", given)).status_code == 200
     before, rests = await watch_of(api, strict), await watch_of(api, loose)
+    assert await owed_help(api) >= {loose}
     await decided_by_two(api, loose, strict)
+    assert await owed_help(api) & {strict, loose} == {strict}, "once a child, by the name of the watch that goes on"
     after = await watch_of(api, strict)
     (warning,) = after.warnings
     assert (warning.rule, warning.clock, warning.of) == ("a-nobody", rests.warnings[0].clock, watch_id(loose))
@@ -261,7 +268,13 @@ async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_bac
         "the other's delegate and warning are not its own"
     )
     assert (await watch_of(api, loose)).warnings == rests.warnings
+    assert (await api.post(COMMITTEE, f"/v1/watches/{watch_id(strict)}/arrangement", given)).status_code == 200
     await decided_by_two(api, strict, loose)
     (warning,) = (await watch_of(api, strict)).warnings
     verified = f"/v1/watches/{watch_id(strict)}/warnings/{warning.number}/verify"
     assert (await api.post(COMMITTEE, verified, {"outcome": "no_risk"})).status_code == 200
+    await decided_by_two(api, strict, loose, "apart")
+    async with api.service.engine.connect() as conn:
+        figures = await watches_then(conn, api.service.ledger.clock())
+    assert figures[strict].entrusted, "what was arranged there itself, and later, had counted all the time"
+    assert (await watch_of(api, strict)).arrangement

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from app.domain.child_file import ChangeEntered, ChangePassed, ChangeRejected, Value, apply_file
+from app.domain.child_joined import together
 from app.domain.child_record import CaseSeen, ChildRecord
 from app.domain.child_terms import FileField, NotTaken
 from app.domain.clock import Clock
@@ -131,3 +132,19 @@ def test_a_child_is_gone_by_what_ended_last_and_of_several_in_a_case_nobody_can_
         for going_on in ({"is_open": True}, {"suspended_for": "watch-2"}):
             assert one.model_copy(update={"watch": watch.model_copy(update=going_on)}).gone is None
     assert (one.gone and one.gone[1]) == gone
+
+
+def test_of_files_that_are_one_the_watch_is_the_open_one_or_that_which_went_on_until_it_ended():
+    """The one that is kept may rest for the other: then the child would be watched by nobody and gone for no reason."""
+    resting, over, going_on = (
+        Watch.model_construct(is_open=is_open, suspended_for=rests)
+        for is_open, rests in ((False, "watch-2"), (False, None), (True, None))
+    )
+    for watches, counts in (
+        ([resting, over], over),
+        ([over, resting], over),
+        ([resting, over, going_on], going_on),
+        ([resting], resting),
+    ):
+        kept, *others = (record().model_copy(update={"watch": watch}) for watch in (*watches, None))
+        assert together(kept, tuple(others)).watch is counts
