@@ -216,7 +216,7 @@ def examples() -> dict[str, Any]:
                      "grades": {"high": 1, "medium": 1, "low": 0, "none": 1}, "left_behind_guarded": 0.5, "closed_cases": 4,
                      "again_by_visit": 1, "again_by_visit_rate": 0.25, "completeness": 0.82, "days_to_discovery": 6.0,
                      "hours_to_first_action": 0.1, "before": None},
-        "Anonymous": {"as_of": FILED, "smallest_shown": 5, "categories": {"110106007": {"D1": 12, "D2": None, "D3": None}},
+        "Anonymous": {"as_of": FILED, "smallest_shown": 5, "unread": 0, "categories": {"110106007": {"D1": 12, "D2": None, "D3": None}},
                       "grades": {"110106007": {"high": None, "low": 9, "medium": None}}},
         "LedgerKind": (book := {"code": "work", "zh": "工作台账", "en": "work ledger", "basis": ["R015", "R013", "R016"]})
         | (rows := {"rows_of": "children", "is_entered": True}),

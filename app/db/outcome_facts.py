@@ -76,7 +76,11 @@ async def _kept(
     """What was found before, of these alone: each visit leaves a row behind that nobody asks for again."""
     table, names = case_outcomes.c, ("case_id", "policy", "since")
     parts = zip(*keys, strict=True) if keys else ([], [], [])
-    asked = func.unnest(*(cast(list(part), ARRAY(String)) for part in parts)).table_valued(*names).render_derived(name="asked")
+    asked = (
+        func.unnest(*(cast(list(part), ARRAY(String)) for part in parts))
+        .table_valued(*names)
+        .render_derived(name="asked")
+    )
     found = case_outcomes.join(asked, and_(*(table[name] == asked.c[name] for name in names)))
     rows = await conn.execute(select(table.case_id, table.policy, table.since, table.children).select_from(found))
     return {(row.case_id, row.policy, row.since): row.children for row in rows}
@@ -151,7 +155,7 @@ async def _found(
                     outcome.model_copy(update={"child_id": name})
                     for outcome in outcomes if outcome.child_id == (own if own in records else name)
                 ]  # fmt: skip
-        if children:
+        if children or alone:  # a report may name no child
             made[one.key] = [child.model_dump(mode="json") for child in children]
     if made:
         rows = [

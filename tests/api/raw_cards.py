@@ -139,6 +139,12 @@ class Raw:
             row.stream_id for row in rows
             if row.stream_id.startswith("case-") and hidden_from & {*row.body.get("about", ())}
         }  # fmt: skip
+        hidden |= {
+            f"watch-{child}"
+            for row in rows
+            if row.kind == "report_filed" and row.stream_id in hidden
+            for child in row.body["children"]
+        }
         for row in rows:
             if row.stream_id.startswith("round-"):
                 self._round(row)

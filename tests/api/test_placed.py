@@ -236,15 +236,9 @@ async def test_what_counted_before_is_put_into_files_of_before_as_their_fold_wou
 
 async def test_who_verifies_what_they_are_not_told_sees_that_it_waits_and_can_return_it_and_tries_no_words(api):
     """As where civil affairs are concerned; else two changes of it would wait for good: neither is passed unseen."""
-    _, child = await child_of(api, "SW", hiv_affected="yes")
+    case, child = await child_of(api, "SW", hiv_affected="yes")
     path, secret = f"/v1/children/{child}", "服药情况示例"
-    async with api.service.engine.begin() as conn:
-        case = tables.cases
-        await conn.execute(
-            update(case)
-            .where(case.c.id.in_(select(tables.children.c.case_id).where(tables.children.c.id == child)))
-            .values(about=["CIVIL"])
-        )
+    assert (await api.post("conf.supervisor.1", f"/v1/cases/{case}/conflict", {"about": ["CIVIL"]})).status_code == 200
     own = {"field": "health", "value": "会议所见示例"}
     for person, value in ((COMMITTEE, secret), (CONF, own["value"])):
         made = await api.post(person, f"{path}/changes", {"field": "health", "value": value})
