@@ -152,6 +152,10 @@ async def test_servers_that_are_away_and_keys_that_are_none(postgres):
     keyless = await verdicts(postgres.url, payload_keys=SecretStr("k1:nonsense"))
     assert "SHOUHU_PAYLOAD_KEYS" in keyless["Temporal answers"].detail
     assert "nonsense" not in keyless["Temporal answers"].detail
+    unset = await verdicts("", payload_keys=SecretStr(""))
+    assert not any(check.ok for check in unset.values())
+    assert "SHOUHU_DATABASE_URL" in unset["the database answers"].detail
+    assert "not set" in unset["Temporal answers"].detail
 
 
 def test_the_calendar_is_announced_before_it_ends_and_fails_when_it_has():

@@ -16,6 +16,7 @@ from app.doctor_strict import (
     HEADERS,
     ONLY_COME,
     QUIET,
+    _of_database,
     clock_check,
     disk_check,
     examine_strictly,
@@ -279,3 +280,17 @@ async def test_what_is_good_only_for_now_is_not_good_enough(postgres, engine, go
     assert found["the roles have no right too many"].ok
     assert not found["answers carry their headers"].ok, "nothing answers there"
     assert len(found) >= 36, "and five more where the engine answers and somebody was named"
+
+
+@pytest.mark.parametrize("broken", ["no such server", "no such database", "another password", "no right to look"])
+async def test_a_database_that_cannot_be_looked_at_is_told(postgres, engine, broken):
+    """And is no check that was left out."""
+    url = {
+        "no such server": "postgresql+asyncpg://shouhu:x@127.0.0.1:1/postgres",
+        "no such database": postgres.url.rpartition("/")[0] + "/nowhere",
+        "another password": postgres.url_as(APP).replace(postgres.password_of(APP), "another"),
+        "no right to look": postgres.url_as(APP),
+    }[broken]
+    found = await _of_database(Settings(database_url=SecretStr(url)))
+    assert [(one.what, one.ok) for one in found] == [("the database can be looked at", False)]
+    assert found[0].detail.endswith("Error")
