@@ -10,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.joining import watch_of, watched_as
 from app.db.vault import opened
-from app.domain.access import ENGINE
+from app.domain.access import ENGINE, Actor
 from app.domain.child_file import file_id
+from app.domain.child_record import GONE
 from app.domain.child_terms import FileField
 from app.domain.owed import DEPARTURES, NEEDS, Matter, Settled, SettleOwed, opening, owed_id
 from app.domain.refusals import Refused
 from app.domain.visit import Finding, RaiseWarning, VisitForm, answers
-from app.domain.watch import Watch
+from app.domain.watch import EndReason, Watch
 
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
@@ -64,6 +65,14 @@ async def arranged(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now: d
     await _settle(ledger, conn, owed_id(Matter.DEPARTURE, DEPARTURES, watch.child_id), Settled.ARRANGED, now)
 
 
+async def gone(
+    ledger: "Ledger", conn: AsyncConnection, watch: Watch, reason: EndReason, by: Actor, now: datetime
+) -> None:
+    """Of a child who has died, come of age or moved out nothing is asked any more; on record as settled by whoever ended its watch."""
+    for matter, code in BY_CHILD if reason.value in GONE else ():
+        await _settle(ledger, conn, owed_id(matter, code, watch.child_id), Settled.GONE, now, by)
+
+
 async def benefit_stopped(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:
     """及时关注困境儿童的生活状态 (R014): how a watched child lives is verified when what its family received has stopped."""
     watch = await watch_of(conn, await watched_as(conn, child))
@@ -96,6 +105,8 @@ async def means_changed(ledger: "Ledger", conn: AsyncConnection, child: str, now
         await benefit_stopped(ledger, conn, child, now)
 
 
-async def _settle(ledger: "Ledger", conn: AsyncConnection, name: str, how: Settled, now: datetime) -> None:
+async def _settle(
+    ledger: "Ledger", conn: AsyncConnection, name: str, how: Settled, now: datetime, by: Actor = ENGINE
+) -> None:
     with suppress(Refused):  # nothing is owed
-        await ledger.record(conn, name, SettleOwed(by=ENGINE, how=how), now=now)
+        await ledger.record(conn, name, SettleOwed(by=by, how=how), now=now)

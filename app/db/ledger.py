@@ -11,7 +11,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
-from app.db.attention import arranged, benefit_stopped, goes_along, joined, means_changed, needs_help
+from app.db.attention import arranged, benefit_stopped, goes_along, gone, joined, means_changed, needs_help
 from app.db.audit import row_of
 from app.db.changes import Changes
 from app.db.files import bring
@@ -42,7 +42,7 @@ from app.domain.rounds import CloseRound, OpenRound, decide_round
 from app.domain.supervision import require_no_wider
 from app.domain.terms import Grade
 from app.domain.visit import Outcome, VisitRecorded, WarningVerified
-from app.domain.watch import WatchBegan
+from app.domain.watch import WatchBegan, WatchEnded
 
 CHANNEL = "ledger"
 MOST_SINCE = 500
@@ -239,7 +239,7 @@ class Ledger(Rules):
         await changes.write(conn, CHANNEL)
         if command.files:
             await bring(conn, command.files, command.by.person_id, stream_id, first)
-        await self._echo(conn, after, events, now)
+        await self._echo(conn, after, events, command.by, now)
         return Recorded(stream_id, after.version, events, after)
 
     async def begin_all(
@@ -292,7 +292,7 @@ class Ledger(Rules):
         changes.insert(tables.audit, [row_of(command, stream_id, after)])
         return after
 
-    async def _echo(self, conn: AsyncConnection, after: Any, events: tuple[Any, ...], now: datetime) -> None:
+    async def _echo(self, conn: AsyncConnection, after: Any, events: tuple[Any, ...], by: Actor, now: datetime) -> None:
         """What a fact of one stream means for another: links, followers, and the watch after a case or a registration."""
         for event in events:
             match event:
@@ -334,6 +334,8 @@ class Ledger(Rules):
                     await needs_help(self, conn, after, now)
                 case CareArranged():
                     await arranged(self, conn, after, now)
+                case WatchEnded(reason=ended):
+                    await gone(self, conn, after, ended, by, now)
                 case BenefitDecided(child_id=child, verdict=Verdict.STOP) if not after.sealed_for:
                     await benefit_stopped(self, conn, child, now)
                 case ChangePassed(field=FileField.MEANS, desk=None):

@@ -44,6 +44,7 @@ class Settled(Term):
     HELPED = "helped", "已帮扶", "it is said what was done"
     HANDED_OVER = "handed_over", "已随监测移交", "it has gone with the watch to another desk"
     ARRANGED = "arranged", "已作安排", "care is arranged, or nobody has left"
+    GONE = "gone", "儿童已死亡、成年或迁出", "the child has died, come of age or moved out"
 
 
 BY_HAND: Mapping[Matter, Settled] = {

@@ -9,6 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import owed
+from app.api.children import is_in_sight
 from app.api.context import Conn, Shouhu
 from app.db import tables
 from app.db.service import Service
@@ -68,5 +69,6 @@ async def _one(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, owed_id: str, form: Form
 ) -> Response:
     row = await owed.read_owed(owed_id, conn, who, shouhu)
-    facts = {"path": OWED, "row": row, "form": form, "streets": STREETS}
+    opens = row.matter in (Matter.BOOKS, Matter.HELP) and await is_in_sight(conn, who, row.subject)
+    facts = {"path": OWED, "row": row, "form": form, "streets": STREETS, "opens": opens}
     return await show(request, conn, who, "owed_one.html", facts, status=form.status)

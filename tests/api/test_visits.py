@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db import tables
+from app.db.ledger import events_since
 from app.db.owed import keep_departures
 from app.domain.access import ENGINE
 from app.domain.handover import OfferWatch
@@ -157,7 +158,12 @@ async def test_a_child_that_needs_help_is_owed_it_until_somebody_says_what_was_d
     async with api.service.engine.begin() as conn:
         await api.service.ledger.record(conn, watch_id(poor), OfferWatch(by=ENGINE, division=other))
     assert (await api.post(f"comm-{other}.officer.1", f"/v1/watches/{watch_id(poor)}/take", {})).status_code == 200
-    assert (await owed(), await owed(f"comm-{other}.officer.1")) == ([], [(name, f"COMM-{other}")])
+    taker = f"comm-{other}.officer.1"
+    assert (await owed(), await owed(taker)) == ([], [(name, f"COMM-{other}")])
+    assert (await api.post(taker, f"/v1/watches/{watch_id(poor)}/end", {"reason": "died"})).status_code == 200
+    async with api.service.engine.connect() as conn:
+        last = (await events_since(conn, name, 0))[-1]
+    assert (await owed(taker), last["how"], last["by"]) == ([], "gone", taker)
 
 
 @pytest.mark.requirement("R014")

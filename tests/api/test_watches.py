@@ -247,6 +247,11 @@ async def test_of_several_children_of_a_case_that_ends_with_one_all_go_back_unti
     ended = await api.post(COMMITTEE, f"/v1/watches/{watch_id(one)}/end", {"reason": "died"})
     assert ended.status_code == 200, ended.text
     assert [(await state_of(api, watch_id(child)))[0]["is_open"] for child in (one, other)] == [False, True]
+    path = f"/v1/watches/{watch_id(other)}"
+    for step, said in (("visits", {"finding": "needs_help"}), ("end", {"reason": "risk_ended", "note": "母亲已返家"})):
+        assert (await api.post(COMMITTEE, f"{path}/{step}", said)).status_code == 200
+    owed = (await api.get(COMMITTEE, "/v1/owed?matter=help&limit=200")).json()["items"]
+    assert other in {row["subject"] for row in owed}, "a child whose risk has ended is still there to be helped"
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     name = re.search(r'/owed/(owed-[0-9a-f]+)"', (await http.get("/owed?matter=help")).text)[1]
     page = (await http.get(f"/owed/{name}")).text
     assert "已做了哪些帮扶" in page
+    assert f'href="/children/{asked["child_id"]}"' in page, "what was done is said of a child whose file is at hand"
     assert (await http.post(f"/owed/{name}", data={"note": "已送米面，协助申请临时救助"})).status_code == 303
     assert name not in (await http.get("/owed?matter=help")).text
     unfit = await http.post(path, data=FAMILY | {"verb": "arrangement", "a-grounds": "addiction", "a-is_able": "yes"})
