@@ -44,6 +44,16 @@ class Unusable(EmbeddedError):
         super().__init__(f"The data folder {where} cannot be used: {why}. Choose another one with --data.")
 
 
+class Closed(EmbeddedError):
+    """The account that PostgreSQL runs under does not reach the data."""
+
+    def __init__(self, folder: Path, account: str) -> None:
+        super().__init__(
+            f"PostgreSQL does not run as root but as the account {account}, which may not enter {folder}. "
+            f"Let it through (chmod o+x {folder}), or choose another data folder with --data."
+        )
+
+
 class AlreadyRunning(EmbeddedError):
     """This data directory is in use."""
 
@@ -162,6 +172,8 @@ class Postgres(Server):
     def start(self) -> str:
         """Start and return the address for SQLAlchemy."""
         self.directory.parent.mkdir(parents=True, exist_ok=True)
+        if self.account and (closed := closed_to(self.account, self.directory)):
+            raise Closed(closed, self.account.pw_name)
         if not (self.directory / "PG_VERSION").exists():
             self._initialise()
         pid_file = self.directory / "postmaster.pid"
@@ -268,6 +280,16 @@ def _account() -> pwd.struct_passwd | None:
         return None
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
     return next(names[name] for name in UNPRIVILEGED if name in names)
+
+
+def closed_to(account: pwd.struct_passwd, path: Path) -> Path | None:
+    """The first folder on the way there that the account may not enter."""
+    for folder in reversed(path.resolve().parents):
+        found = folder.stat()
+        shift = 6 if found.st_uid == account.pw_uid else 3 if found.st_gid == account.pw_gid else 0
+        if not found.st_mode >> shift & 1:
+            return folder
+    return None
 
 
 def _binaries(account: pwd.struct_passwd | None) -> Path:

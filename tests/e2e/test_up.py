@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 import psutil
 import pytest
 
-from app.embedded import BEHIND, EmbeddedError, require_free
+from app.embedded import BEHIND, EmbeddedError, Postgres, closed_to, require_free
 from app.stack import ROOT
 
 PATIENCE = 60
@@ -110,6 +111,21 @@ def test_a_folder_that_cannot_be_used_is_named_in_a_sentence(tmp_path):
     done = run("up", "--data", str(file))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.strip() == f"The data folder {file} cannot be used: file exists. Choose another one with --data."
+
+
+def test_the_folder_that_keeps_out_the_account_of_postgresql_is_named(place):
+    """Where root starts it; initdb would say no more than that it was denied."""
+    shut = place / "shut"
+    server = Postgres(shut / "data" / "postgres")
+    server.account = other = pwd.struct_passwd(("postgres", "x", os.getuid() + 1, os.getgid() + 1, "", "/", ""))
+    shut.mkdir(mode=0o700)
+    with pytest.raises(EmbeddedError, match=rf"account postgres, which may not enter {shut}\. .*chmod o\+x {shut}\)"):
+        server.start()
+    owner = pwd.struct_passwd(("postgres", "x", os.getuid(), os.getgid() + 1, "", "/", ""))
+    member = pwd.struct_passwd(("postgres", "x", os.getuid() + 1, os.getgid(), "", "/", ""))
+    for mode, reach in ((0o700, [owner]), (0o710, [owner, member]), (0o711, [owner, member, other]), (0o001, [other])):
+        shut.chmod(mode)
+        assert [one for one in (owner, member, other) if closed_to(one, server.directory) is None] == reach, oct(mode)
 
 
 @pytest.mark.parametrize("option", ["--port", "--temporal-port", "--ui-port"])
