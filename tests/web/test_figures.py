@@ -23,6 +23,11 @@ async def test_visits_of_few_are_a_dash(as_person, people, owner):
     overdue = re.findall(r'<td data-l="期末逾期未访"><div>(.*?)</div></td>', page)
     assert len(overdue) == len(visits)
     assert all(one == "—" or one == "0" or int(one) >= 5 for one in visits + overdue)
+    table = re.search(
+        r'<div class="scroll pinned" tabindex="0" [^>]*各街道乡镇，[^>]*><table>(.*?)</table>', page, re.S
+    )
+    assert table, "a line for each street on a phone as well, not a card of eleven"
+    assert table[1].count("<tr>") == len(visits) + 1
 
 
 async def results(overseer):
