@@ -90,7 +90,7 @@ def decide_file(file: ChildFile | None, command: Command, policy: Policy, now: d
             return (_entered(file, command, policy, now, head),)
         case Belong(child_id=child, division=division, primary=primary):
             require_may_belong(file, primary)
-            aside = file.set_aside if file and primary is None else ()
+            aside = file.set_aside if file else ()
             clock = next((Clock.start(one.clock.spec, now, policy.calendar) for one in aside), None)
             return (FileBelongs(**start, child_id=child, division=division, primary=primary, clock=clock),)
         case FindDifferent(child_id=child, division=division, other=other):

@@ -1,5 +1,5 @@
-"""Who acts beside the access decision, as a table for each room of rules: who stands in, breaks the glass, holds a destruction, gives seats,
-answers a round, and whose step a change of a child's file is."""
+"""Who acts beside the access decision, as a table for each room of rules: who stands in, breaks the glass, holds a destruction, gives seats
+and answers a round."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -9,19 +9,14 @@ from itertools import chain, product
 from typing import Any
 
 from app.domain import (
-    child_file,
     deputies,
     emergency,
-    file_sight,
-    file_work,
     handing_in,
     retention,
     rounds,
     seats,
     signals,
 )
-from app.domain.access import CaseSubject
-from app.domain.child_terms import FileField, NotTaken
 from app.domain.clock import Clock
 from app.domain.refusals import Refused
 from app.domain.terms import Agency, Role
@@ -31,7 +26,7 @@ from tests.domain.decisions import Mutant
 from tests.domain.decisions import mutants as less
 from tests.domain.telling import SEATS, pack, refusal, signs
 
-STREET, COMM = "STREET-110106007", "COMM-110106007"
+STREET = "STREET-110106007"
 NOW = datetime(2026, 3, 5, 1, tzinfo=UTC)
 
 
@@ -184,107 +179,20 @@ def outcome(decide: Any, state: Any, command: Any) -> str:
         return refused.code.value
 
 
-def of_file_work(rules: Any) -> Iterator[tuple[str, str]]:
-    """Whose step a change of a child's file is, and what is entered, passed and returned by nobody."""
-    by, files = at_desk(COMM, "me"), _files()
-    others: tuple[dict[str, Any], ...] = (
-        {"acting_for": by.person_id},
-        {"also": (by.person_id,)},
-        {"person_id": by.person_id},
-    )
-    seated = [
-        *SEATS.values(), *(at_desk(STREET, f"{role}", role) for role in Role), at_desk(COMM),
-        *(at_desk(STREET, "other").model_copy(update=other) for other in others),
-    ]  # fmt: skip
-    for name, number, command in product(("waits", "none"), (1, 7), ("PassChange", "RejectChange")):
-        more = {"reason": NotTaken.NOT_CONFIRMED} if command == "RejectChange" else {}
-        made = (getattr(rules, command)(by=who, change=number, **more) for who in seated)
-        yield (
-            f"{command} · {name} {number}",
-            signs(refusal(rules.decide_file, files[name], one, policy(), NOW) for one in made),
-        )
-    fields: dict[str, dict[str, Any]] = {
-        "plain": {}, "another": {"field": FileField.GUARDIANS}, "stale": {"seen": 0}, "seen": {"seen": 2}, "blind": {"blind": True},
-        "blind, stale": {"blind": True, "seen": 0}, "registers nothing": {"field": FileField.REGISTRATION},
-        "no community": {"field": FileField.COMMUNITY}, "a community": {"community": "c"}, "a link": {"other": "ch-2"},
-        "joins nobody": {"field": FileField.SAME_AS}, "joins itself": {"field": FileField.SAME_AS, "other": "ch-1"},
-        "joins": {"field": FileField.SAME_AS, "other": "ch-2"}, "parts": {"field": FileField.PARTED, "other": "ch-2"},
-    }  # fmt: skip
-    for (stage, file), (name, more), who in product(files.items(), fields.items(), (by, at_desk("EDU", "other"))):
-        yield (
-            f"enters · {stage} · {name} · {who.desk}",
-            outcome(rules.decide_file, file, rules.EnterChange(by=who, **SCHOOL | more)),
-        )
-    for stage, number, over in product(files, (1, 2), (None, 0, 1, 2)):
-        command = rules.PassChange(by=at_desk(STREET), change=number, over=over)
-        yield f"passes · {stage} {number} over {over}", outcome(rules.decide_file, files[stage], command)
-
-
-SCHOOL = {"child_id": "ch-1", "division": "110106007", "field": FileField.SCHOOL, "content": {"value": "x"}}
-
-
-@cache
-def _files() -> dict[str, Any]:
-    """The file of a child as it comes to stand, by the rules as they are."""
-
-    def done(file: Any, command: Any) -> Any:
-        for event in file_work.decide_file(file, command, policy(), NOW):
-            file = child_file.apply_file(file, event)
-        return file
-
-    waits = done(None, file_work.EnterChange(by=at_desk(COMM, "me"), **SCHOOL))
-    two = done(waits, file_work.EnterChange(by=at_desk("EDU"), **SCHOOL, blind=True))
-    overtaken = done(two, file_work.PassChange(by=at_desk(STREET), change=2, over=0))
-    return {
-        "none": None, "waits": waits, "passed": done(waits, file_work.PassChange(by=at_desk(STREET), change=1)), "two wait": two,
-        "two fields": done(waits, file_work.EnterChange(by=at_desk(COMM, "me"), **SCHOOL | {"field": FileField.GUARDIANS})),
-        "overtaken": overtaken, "overtaken by none": overtaken.model_copy(update={"counts": {}}),
-    }  # fmt: skip
-
-
-def of_file_sight(rules: Any) -> Iterator[tuple[str, str]]:
-    """Whose file and watch somebody sees, whose work, and who compares."""
-    case = CaseSubject(
-        case_id="case", lead=Agency.CIVIL, agencies=(Agency.CIVIL, Agency.POLICE), desks=("CIVIL", "POLICE")
-    )
-    here, there = "110106023", "110106101"
-    elsewhere = {"division": there, "case": case.model_copy(update={"agencies": (), "desks": ()})}
-    children: dict[str, dict[str, Any]] = {
-        "reported": elsewhere, "of a case": {"division": there, "case": case}, "unreported": {"division": there},
-        "unreported here": {"division": here}, "of a street": elsewhere | {"division": here},
-        "watched": elsewhere | {"watched_at": f"COMM-{here}"}, "offered": elsewhere | {"offered_to": f"COMM-{here}"},
-        "waits": elsewhere | {"waits_at": (f"STREET-{here}", "POLICE")},
-        "watched twice": {"division": here, "case": case, "watched_at": "POLICE", "offered_to": "POLICE", "waits_at": ("POLICE",)},
-    }  # fmt: skip
-    for (name, said), about in product(children.items(), ((), ("POLICE", f"STREET-{here}", "CONF"))):
-        child = rules.ChildSubject(**said, about=about)
-        scopes = [rules.file_scope(who) for who in SEATS.values()]
-        yield f"file · {name} · {len(about)}", signs(one is not None and one.admits(child) for one in scopes)
-        seen = (rules.sees_watch(who, child, child.watched_at, child.offered_to) for who in SEATS.values())
-        yield f"watch · {name} · {len(about)}", signs(seen)
-    yield "works at", " ".join(",".join(rules.works_at(who)) or "-" for who in SEATS.values())
-    yield "compares", signs(rules.may_compare(who) for who in SEATS.values())
-
-
 TABLES: Mapping[str, Callable[[Any], Iterator[tuple[str, str]]]] = {
     deputies.__name__: of_deputies, emergency.__name__: of_emergency, retention.__name__: of_retention, handing_in.__name__: of_handing_in,
-    seats.__name__: of_seats, signals.__name__: of_signals, rounds.__name__: of_rounds, file_work.__name__: of_file_work,
-    file_sight.__name__: of_file_sight,
+    seats.__name__: of_seats, signals.__name__: of_signals, rounds.__name__: of_rounds,
 }  # fmt: skip
 OF_CONDUCT = {
     handing_in.__name__: ("sees_every_office",),
     rounds.__name__: ("Asked", "organises", "follows", "decide_round", "_opened", "_answered"),
-    file_work.__name__: ("_mine", "_is_known", "_require_looked", "_require_link", "_entered"),
 }
-"""Of rooms that say more: the rules that decide over somebody. The rest says what a book, a round or a file looks like."""
-EQUAL = {("_require_link", "without command.other")}
-"""Of the same meaning without: a link has another child, as was asked before."""
+"""Of rooms that say more: the rules that decide over somebody. The rest says what a book or a round looks like."""
 
 
 def mutants() -> Iterator[Mutant]:
     """Each of these rooms with a rule less."""
-    found = (one for one in less(TABLES) if one.rule in OF_CONDUCT.get(one.module, (one.rule,)))
-    return (one for one in found if (one.rule, one.name.partition(" ")[2]) not in EQUAL)
+    return (one for one in less(TABLES) if one.rule in OF_CONDUCT.get(one.module, (one.rule,)))
 
 
 def everything() -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.domain import acting, telling
+from tests.domain import acting, filing, telling
 from tests.domain.decisions import AS_THEY_STAND, RULES, anew, changed, mutants
 
 AGREED = Path(__file__).parent / "decisions.txt"
@@ -17,11 +17,11 @@ EQUAL = ("leg is not None", "subject.leg is not None")
 """Of the same meaning without: asked only after `_at_leg`, which refuses where there is no leg."""
 MUTANTS = [
     mutant
-    for mutant in (*mutants(), *telling.mutants(), *acting.mutants())
+    for mutant in (*mutants(), *telling.mutants(), *acting.mutants(), *filing.mutants())
     if mutant.name.partition(" without ")[2] not in EQUAL
 ]
 
-ROOMS = {**telling.TABLES, **acting.TABLES}
+ROOMS = {**telling.TABLES, **acting.TABLES, **filing.TABLES}
 
 
 @cache
@@ -36,7 +36,7 @@ def everything(rules):
 
 def test_the_decision_is_what_was_agreed():
     """SHOUHU_AGREE=1 writes it anew: read in the difference what has become allowed, and to whom."""
-    rows = [*everything(AS_THEY_STAND), *telling.everything(), *acting.everything()]
+    rows = [*everything(AS_THEY_STAND), *telling.everything(), *acting.everything(), *filing.everything()]
     now = dict(rows)
     assert len(now) == len(rows), (
         "of two rows of one name the table would keep one, and every change would look as if it were noticed"
