@@ -13,7 +13,7 @@ from app.api.need import Asked, Opened, look, open_view
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import Key
-from app.db import signals, tables
+from app.db import signals
 from app.db.alike import alike
 from app.db.audit import on_record
 from app.db.intake import file
@@ -194,16 +194,8 @@ async def rules(conn: Conn, who: Who, shouhu: Shouhu) -> list[RuleRow]:
     if not who.oversees_district or who.has(Role.ADMIN):
         raise Refused(RefusalCode.NOT_ALLOWED)
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).signals
-    event = tables.events.c
-    verified = (
-        select(event.body["outcome"].astext)
-        .where(
-            event.stream_id == func.concat("watch-", row.child_id), event.kind == "warning_verified",
-            event.body["warning"].as_integer() == row.warning,
-        )
-        .limit(1).scalar_subquery()
-    )  # fmt: skip
-    every = select(row.rule, row.state, row.outcome, row.times, verified.label("verified")).subquery()
+    verified = signals.how_verified().label("verified")
+    every = select(row.rule, row.state, row.outcome, row.times, verified).subquery()
     one = every.c
     no_risk = one.verified == Outcome.NO_RISK.value
     counted = select(

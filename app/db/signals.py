@@ -9,12 +9,16 @@ from zlib import crc32
 from pydantic import Field
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Date,
     Index,
     Integer,
     String,
     Table,
     UniqueConstraint,
+    and_,
+    any_,
+    exists,
     func,
     insert,
     or_,
@@ -230,15 +234,31 @@ async def _same(conn: AsyncConnection, rule: SignalSpec, sure: list[str], now: d
     or as a warning that nobody has verified. What was dealt with is none any more. Nobody decides it until this ends."""
     if not sure:
         return None
-    watch = tables.watches.c
-    number = func.jsonb_build_array(func.jsonb_build_object("number", row.warning))
-    unverified = select(watch.id).where(
-        watch.id == func.concat("watch-", row.child_id), watch.is_open, watch.progress["warnings"].contains(number)
-    )  # fmt: skip
+    watch, own = tables.watches.c, func.concat("watch-", row.child_id)
+    here, came = (
+        watch.progress["warnings"].contains(func.jsonb_build_array(func.jsonb_build_object(*said)))
+        for said in (("number", row.warning), ("number_there", row.warning, "of", own))
+    )
+    family = watch.child_id == any_(func.shouhu_family(row.child_id))
+    unverified = select(watch.id).where(watch.is_open, family, or_(and_(watch.id == own, here), came))
     query = select(signals).where(row.rule == rule.code, row.received_at > now - rule.again, row.marks.overlap(sure))
     query = query.where(or_(row.state == SignalState.HELD.value, unverified.exists()))
     found = (await conn.execute(query.order_by(row.received_at.desc()).limit(1).with_for_update(of=signals))).mappings()
     return await opened_one(conn, found.one_or_none(), signals)
+
+
+def how_verified() -> ColumnElement[str | None]:
+    """Of the warning that a signal opened: in the watch over its child, or in that where it went on since two files were joined."""
+    event, came = tables.events.c, tables.events.alias("came").c
+    own, number = func.concat("watch-", row.child_id), event.body["warning"].as_integer()
+    family = select(func.concat("watch-", func.unnest(func.shouhu_family(row.child_id)))).correlate(signals)
+    there = exists().where(
+        came.stream_id == event.stream_id, came.version == number, came.kind == "warning_carried",
+        came.body["of"].astext == own, came.body["number"].as_integer() == row.warning,
+    ).correlate(signals, tables.events)  # fmt: skip
+    ways = and_(event.stream_id == own, number == row.warning), and_(event.stream_id.in_(family), there)
+    query = select(event.body["outcome"].astext).where(event.kind == "warning_verified").limit(1)
+    return func.coalesce(*(query.where(way).scalar_subquery() for way in ways))
 
 
 async def _certainly(conn: AsyncConnection, known: Known) -> Watch | None:

@@ -33,6 +33,8 @@ class WarningCarried(WatchFact):
 
     kind: Literal["warning_carried"] = "warning_carried"
     of: str
+    number: int | None = None
+    """By which it is known there."""
     rule: str
     opened_at: datetime
     clock: Clock
@@ -66,8 +68,9 @@ def carried(
     rules = {warning.rule for warning in open_here}
     for one in command.warnings:
         if one.rule not in rules:
+            first = (one.of, one.number_there) if one.of else (command.of, one.number)
             said = {"rule": one.rule, "opened_at": one.opened_at, "clock": one.clock}
-            yield WarningCarried(**head, of=one.of or command.of, **said)
+            yield WarningCarried(**head, of=first[0], number=first[1], **said)
 
 
 def left(

@@ -110,6 +110,8 @@ class Warned(Frozen):
     clock: Clock
     of: str | None = None
     """The watch in which it was opened, where that rests since two files were joined."""
+    number_there: int | None = None
+    """Its number in that one, by which a signal knows it; events of former days do not say it."""
 
 
 class Missed(Frozen):

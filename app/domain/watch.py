@@ -279,8 +279,9 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"arrangement": _contacted(watch, contact)}
         case ParentsReturned():
             return {"arrangement": None, "arranged_in": None, "own_arrangement": None}
-        case WarningCarried(rule=rule, opened_at=opened_at, clock=clock, of=of):
-            came = Warned(number=watch.version + 1, rule=rule, opened_at=opened_at, clock=clock, of=of)
+        case WarningCarried(of=of, number=there):
+            said = event.model_dump(include={"rule", "opened_at", "clock"})
+            came = Warned(number=watch.version + 1, of=of, number_there=there, **said)
             return {"warnings": (*watch.warnings, came)}
         case CareCarried(arrangement=arrangement, of=of):
             own = watch.own_arrangement if watch.arranged_in else watch.arrangement

@@ -313,6 +313,30 @@ async def test_a_false_alarm_is_counted_also_where_the_watch_goes_on_under_a_joi
     assert (await fares(api, "s-hotline"))["false_alarms"] - before["false_alarms"] == 1
 
 
+@pytest.mark.requirement("R051", "R055")
+async def test_a_warning_of_a_signal_is_known_by_it_where_it_goes_on_since_two_files_were_joined(api, give):
+    pupil = {**PUPIL, "name": "钮小合（化名）", "id_no": "110106201603049984", "birth_date": "2016-03-04"}
+    ids = []
+    for named, grade in ((pupil, "low"), ({**pupil, "name": "端木青（化名）", "id_no": None}, "high")):
+        child = {**CHILD, **named, "residence_division": None}
+        made = (await register(api, COMMITTEE, child=child, grade=grade)).json()
+        assert (await verify(api, STREET, made)).status_code == 200
+        ids.append(made["child_id"])
+    await api.post(COMMITTEE, f"/v1/watches/{watch_id(ids[1])}/visits", {"finding": "well"})
+    school, before = await give(scopes=["signal:send"]), await fares(api, "s-absent")
+    assert await sent(school, absent(child=pupil)) == ["taken"]
+    (first,) = await warnings(api, ids[0])
+    await decided_by_two(api, *ids, people=(COMMITTEE, STREET))
+    (came,) = await warnings(api, ids[1])
+    assert came["number"] != first["number"]
+    assert await sent(school, absent(child=pupil)) == ["taken"]
+    verified = f"/v1/watches/{watch_id(ids[1])}/warnings/{came['number']}/verify"
+    assert (await api.post(COMMITTEE, verified, {"outcome": "no_risk"})).status_code == 200
+    after = await fares(api, "s-absent")
+    counted = {name: after[name] - before[name] for name in ("received", "repeated", "false_alarms")}
+    assert counted == {"received": 1, "repeated": 1, "false_alarms": 1}
+
+
 async def test_who_sends_needs_the_scope_and_a_rule_that_listens(api, give):
     reports = await give()
     is_problem(await reports.post("/v1/signals", {"signals": [absent()]}), 403, "scope_missing")
