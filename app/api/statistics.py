@@ -129,7 +129,8 @@ class Card(Kept):
 
     division: str
     reported_again: int = Field(
-        0, description="Of these reports, those within 90 days after a closed case of the same child."
+        0,
+        description="Of these reports, those within 90 days after a closed case of the same child, for whatever reason it was closed.",
     )
     visits: int = Field(0, description="Visits that were recorded in the period, whenever they were made.")
     visits_missed: int = Field(

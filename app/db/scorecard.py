@@ -11,13 +11,14 @@ from sqlalchemy import (
     Subquery,
     and_,
     cast,
+    exists,
     false,
     func,
     not_,
     or_,
     select,
+    text,
     true,
-    union_all,
 )
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -106,7 +107,7 @@ def _queries(
     yield _visits(within, until, counted)
     yield _overdue(until, counted)
     yield _screening(since, until, seen, own)
-    yield _again(within, since, until, seen)
+    yield _again(since, until, seen)
     yield _kept(since, until, owed(line.agency, line.case_id, line.subject, line.valid_from))
 
 
@@ -292,33 +293,35 @@ def _screening(
     )  # fmt: skip
 
 
-def _again(
-    within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool]
-) -> Select[*tuple[Any, ...]]:
-    """Reports on a child whom a closed case had given back to the watch within the time before: made by a visit of that watch, or by
-    anybody else where the files belong together at the period's end; which of them is the kept one is all the same."""
-    began, child = tables.events.alias("began").c, tables.children.c
-    given_back = (
-        select(began.at, _read_with(began.body["child_id"].astext, until).label("child"))
-        .where(began.kind == "watch_began", began.body["case_id"].astext.is_not(None))
-        .where(began.at >= since - AGAIN_WITHIN, began.at <= until)
-        .subquery("given_back")
-    )
+def _again(since: datetime, until: datetime, seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Reports on a child of whom a case was closed within the time before, for whatever reason, as far as both are seen: made by a visit, or
+    by anybody else where the files belong together at the period's end. A link that was taken back opened its case again."""
+    filed, later = tables.events.alias("filed"), tables.events.alias("later").c
+    of_it = and_(filed.c.stream_id == case.id, filed.c.kind == "report_filed")
+    opened = and_(later.kind == "report_unlinked", later.version > event.version, later.at <= until)
+    watched = func.to_jsonb(func.substr(filed.c.body["watch"].astext, len(watch_id("")) + 1))
+    children = filed.c.body["children"].concat(func.coalesce(watched, text("'[]'::jsonb")))
+    child = func.jsonb_array_elements_text(children).table_valued("id").render_derived("child")
     told = (
-        select(case.id, case.division, event.at).join(tables.events, event.stream_id == case.id)
-        .where(event.kind == "report_filed", within, seen)
-    )  # fmt: skip
-    watched = func.substr(event.body["watch"].astext, len(watch_id("")) + 1)
-    reported = union_all(
-        told.join(tables.children, child.case_id == case.id).add_columns(_read_with(child.id, until).label("child")),
-        told.where(event.body["watch"].astext.is_not(None)).add_columns(_read_with(watched, until).label("child")),
-    ).subquery("reported")
-    before = reported.c.at - given_back.c.at
+        select(case.id, case.division, event.kind, event.at, _read_with(child.c.id, until).label("child"))
+        .join(tables.events, event.stream_id == case.id)
+        .join(filed, of_it)
+        .join(child, true())
+        .where(
+            event.kind.in_(("report_filed", "case_closed")), event.at >= since - AGAIN_WITHIN, event.at <= until, seen
+        )
+        .where(~exists().where(later.stream_id == event.stream_id, opened))
+        .cte("told")
+    )
+    report, over = told.alias("report").c, told.alias("over").c
+    before = report.at - over.at
     return (
-        select(reported.c.division, func.count(reported.c.id.distinct()).label("reported_again"))
-        .join(given_back, given_back.c.child == reported.c.child)
+        select(report.division, func.count(report.id.distinct()).label("reported_again"))
+        .where(
+            report.child == over.child, report.kind == "report_filed", over.kind == "case_closed", report.at >= since
+        )
         .where(before >= timedelta(), before <= AGAIN_WITHIN)
-        .group_by(reported.c.division)
+        .group_by(report.division)
     )
 
 

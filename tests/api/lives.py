@@ -19,7 +19,7 @@ def stamp(at):
 
 
 async def lived(api, division):
-    """Children on every way: an open case, one closed into the watch, one reported again by a visit, one linked to another."""
+    """Children on every way: an open case, one whose case is closed and who is watched, reported again by a visit, one linked to another."""
     poor = {"household": {"on_minimum_living": "yes", "rural": "yes"}}
     away = [
         {"facts": {"relation": name, "whereabouts": "away_for_work", "able": "yes"}} for name in ("father", "mother")
@@ -37,7 +37,7 @@ async def lived(api, division):
     between = api.service.ledger.clock()
     await close(api, first, "no_risk_found")
     watched = (await api.progress(first))["children"][0]["id"]
-    begin = BeginWatch(by=ENGINE, child_id=watched, case_id=first, division=division, grade="high")
+    begin = BeginWatch(by=ENGINE, child_id=watched, division=division, grade="high")
     async with api.service.engine.begin() as conn:
         await api.service.ledger.begin(conn, watch_id(begin.child_id), begin)
     visited = api.service.ledger.clock()

@@ -133,7 +133,7 @@ class Raw:
         self.owed, self.late = {}, {}
         self.due, self.resting = {}, set()
         self.division, self.filed, self.safe, self.answered = {}, {}, {}, set()
-        self.children, self.watch_of, self.given_back, self.primary = {}, {}, defaultdict(list), {}
+        self.children, self.closed, self.primary = {}, defaultdict(list), {}
         self.rounds, self.back, self.deadlines = {}, {}, defaultdict(Deadlines)
         hidden = {
             row.stream_id for row in rows
@@ -168,12 +168,15 @@ class Raw:
         if row.kind in ("report_filed", "plan_adopted"):
             self.lead[stream] = row.body["lead"]
         match row.kind:
-            case "watch_began" if row.body["case_id"]:
-                self.given_back[row.body["child_id"]].append(row.at)
-            case "report_filed" if inside:
-                self.led_first[stream] = row.body["lead"]
-                self.filed[stream] = row.at
+            case "report_filed":
                 self.children[stream] = [*row.body["children"], *filter(None, [(row.body.get("watch") or "")[6:]])]
+                if inside:
+                    self.led_first[stream] = row.body["lead"]
+                    self.filed[stream] = row.at
+            case "case_closed":
+                self.closed[stream].append(row.at)
+            case "report_unlinked":
+                self.closed.pop(stream, None)
             case "safety_confirmed":
                 self.safe.setdefault(stream, row.at)
             case "reporter_answered" | "answer_waived":
@@ -256,11 +259,11 @@ class Raw:
                 )
 
     def _again(self, child, filed):
-        """Whether a closed case had given this child back, in whichever of the files that belong together now."""
+        """Whether a case of this child had been closed, in whichever of the files that belong together now."""
         whole = self._whole(child)
         return any(
             timedelta() <= filed - at <= AGAIN
-            for other, instants in self.given_back.items() if self._whole(other) == whole
+            for case, instants in self.closed.items() if whole in map(self._whole, self.children[case])
             for at in instants
         )  # fmt: skip
 

@@ -35,7 +35,7 @@ from tests.bench.case import at_desk
 PACK = load("fengtai-2026.1")
 TEACHER = Actor(person_id="school.reporter.1", agency="EDU", desk="EDU", roles=("reporter",), unit="unit-school-1")
 LIVED, TWINS, SILENT, LED = "110106006", "110106020", "110106022", "110106023"
-OLD, NEW = "110106011", "110106013"
+OLD, NEW, UNLINKED = "110106011", "110106013", "110106016"
 OF_VISITS = ("visits", "visits_missed", "visits_overdue")
 
 
@@ -46,12 +46,13 @@ async def lives(api):
 
 @pytest.fixture(scope="module")
 async def twins(api, lives):
-    """A child whom a closed case gave back, reported anew by somebody else as another; the files are joined, and parted again."""
+    """A child of whom nothing was found, reported anew by somebody else as another; the files are joined, and parted again. It is watched,
+    for the visits of `silences`, but by no case."""
     told = {"children": [{"residence_division": TWINS, "age_years": 8, "sex": "male"}]}
     first = (await api.report(**told))["case_id"]
     (known,) = (await api.progress(first))["children"]
     await close(api, first, "no_risk_found")
-    begin = BeginWatch(by=ENGINE, child_id=known["id"], case_id=first, division=TWINS, grade="high")
+    begin = BeginWatch(by=ENGINE, child_id=known["id"], division=TWINS, grade="high")
     async with api.service.engine.begin() as conn:
         await api.service.ledger.begin(conn, watch_id(begin.child_id), begin)
     second = (await api.report("school.reporter.1", **told))["case_id"]
@@ -276,6 +277,28 @@ async def test_a_report_on_a_child_is_one_again_as_long_as_the_files_belong_toge
         counted.append(next(row["reported_again"] for row in shown if row["division"] == TWINS))
     alone, joined, parted, again = counted
     assert (joined - alone, parted - alone, again - alone) == (1, 0, 1)
+
+
+async def test_a_closure_that_was_taken_back_with_its_link_is_none(api):
+    told = {"children": [{"residence_division": UNLINKED}]}
+    first, follows = [(await api.report(**told))["case_id"] for _ in range(2)]
+    assert (await api.post("police.officer.1", f"/v1/cases/{follows}/link", {"primary": first})).is_success
+    await api.post("civil.officer.1", f"/v1/cases/{follows}/answer", {"note": "已核实"})
+    await close(api, first, "no_risk_found")
+    watch = watch_id((await api.progress(follows))["children"][0]["id"])
+    begin = BeginWatch(by=ENGINE, child_id=watch.removeprefix("watch-"), division=UNLINKED, grade="high")
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.begin(conn, watch, begin)
+    risk = {"finding": "at_risk", "situations": ["unguarded"], "note": "x"}
+    assert (await api.post(f"comm-{UNLINKED}.officer.1", f"/v1/watches/{watch}/visits", risk)).is_success
+    instants = [api.service.ledger.clock()]
+    assert (await api.post(CIVIL, f"/v1/cases/{follows}/unlink", {"note": "有误"})).is_success
+    counted = []
+    for at in (*instants, api.service.ledger.clock()):
+        shown, wanted = await shown_and_raw(api, at - timedelta(days=1), at)
+        agree(shown, wanted)
+        counted.append(next(row["reported_again"] for row in shown if row["division"] == UNLINKED))
+    assert counted == [1, 0], "as it was known then"
 
 
 async def test_a_street_sees_its_own_card_alone_and_a_period_is_needed(api, lives):
