@@ -27,7 +27,8 @@ class OwedActivities:
         if order.what == "posts":
             async with self.engine.begin() as conn:
                 await keep_posts(conn, self.ledger, now)
-                await keep_departures(conn, self.ledger, now)
+            async for looked in keep_departures(self.engine, self.ledger, now):
+                activity.heartbeat(looked)
         elif order.what == "books":
             async for looked in compare_books(self.engine, self.ledger, now):
                 activity.heartbeat(looked)

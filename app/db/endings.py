@@ -1,5 +1,7 @@
 """Why watches over children have ended: read of those alone that have, all in one question."""
 
+from collections.abc import Collection
+
 from sqlalchemy import String, Text, any_, cast, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,11 +16,17 @@ async def with_endings(conn: AsyncConnection, records: list[ChildRecord]) -> lis
     over = [one.watch.watch_id for one in records if one.watch and one.watch.has_ended]
     if not over:
         return records
-    event = tables.events.c
-    query = select(event.stream_id, cast(event.body, Text)).where(event.kind == "watch_ended")
-    query = query.where(event.stream_id == any_(cast(over, ARRAY(String)))).order_by(event.stream_id, event.version)
-    ended = {stream: WatchEnded.model_validate_json(body) for stream, body in await conn.execute(query)}
+    ended = await endings(conn, over)
     return [
         one.model_copy(update={"ended": ended.get(one.watch.watch_id)}) if one.watch and one.watch.has_ended else one
         for one in records
     ]
+
+
+async def endings(conn: AsyncConnection, watches: Collection[str]) -> dict[str, WatchEnded]:
+    """By watch, how it ended last."""
+    event = tables.events.c
+    query = select(event.stream_id, cast(event.body, Text)).where(event.kind == "watch_ended")
+    query = query.where(event.stream_id == any_(cast([*watches], ARRAY(String))))
+    rows = await conn.execute(query.order_by(event.stream_id, event.version))
+    return {stream: WatchEnded.model_validate_json(body) for stream, body in rows}

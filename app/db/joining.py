@@ -59,6 +59,10 @@ ABOUT = text("""select one.id, array(select distinct unnest(c.about) from cases 
     union all select w.case_id from watches w where w.child_id = one.id)) order by 1) about
   from unnest(cast(:children as text[])) one(id)""")
 
+WATCHED = text("""select asked.id, coalesce(f.merged_into, asked.id) as primary_id, w.progress::text as progress
+  from unnest(cast(:children as text[])) asked(id) left join child_files f on f.child_id = asked.id
+  left join watches w on w.child_id = any (shouhu_family(asked.id)) order by w.child_id""")
+
 
 async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, now: datetime) -> None:
     """Two persons found one child in two files: one belongs to the other, and of all that are read as one the strictest watch goes on.
@@ -239,6 +243,23 @@ async def watched_as(conn: AsyncConnection, child: str) -> str:
         if (watch := await watch_of(conn, one)) and watch.is_open:
             return one
     return primary
+
+
+async def watches_over(
+    conn: AsyncConnection, children: Collection[str]
+) -> dict[str, tuple[str, Watch | None, tuple[Watch, ...]]]:
+    """By child the same of several, with the watch under that name and all that rest or are over, for whoever merely looks: in one
+    question, and none is held."""
+    found: dict[str, tuple[str, list[Watch]]] = {}
+    for row in await conn.execute(WATCHED, {"children": [*set(children)]}):
+        _, watches = found.setdefault(row.id, (row.primary_id, []))
+        watches += [Watch.model_validate_json(row.progress)] if row.progress else []
+    over = dict[str, tuple[str, Watch | None, tuple[Watch, ...]]]()
+    for child, (primary, watches) in found.items():
+        by_child = {watch.child_id: watch for watch in sorted(watches, key=lambda one: one.child_id != primary)}
+        going_on = next((one for one, watch in by_child.items() if watch.is_open), primary)
+        over[child] = going_on, by_child.get(going_on), tuple(watches)
+    return over
 
 
 async def belong(ledger: "Ledger", conn: AsyncConnection, child: str, primary: str | None, now: datetime) -> None:

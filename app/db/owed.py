@@ -1,8 +1,8 @@
 """Finds what is owed outside of cases, opens it at a desk and ends what is owed no longer: empty posts, and books that differ."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, cast, func, select, tuple_
@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.db import entries, tables
 from app.db.child_records import each_once, one_of, records_of
 from app.db.columns import Instant
-from app.db.joining import watch_of, watched_as
+from app.db.endings import endings
+from app.db.joining import watched_as, watches_over
 from app.db.ledger import Ledger
 from app.domain.access import ENGINE, Actor
 from app.domain.agreement import differences
+from app.domain.child_record import GONE
 from app.domain.ledgers import Findings
 from app.domain.opening import desk_of
 from app.domain.owed import DEPARTURES, Matter, OpenOwed, Settled, SettleOwed, opening, owed_id
@@ -24,6 +26,7 @@ from app.domain.terms import Agency
 from app.domain.working_time import day_of
 
 PAGE, DISTRICT = 500, "110106"
+FIRST = datetime.min.replace(tzinfo=UTC)
 owed = tables.owed.c
 
 
@@ -54,32 +57,55 @@ async def keep_posts(conn: AsyncConnection, ledger: Ledger, now: datetime) -> in
     return len(wanted)
 
 
-async def keep_departures(conn: AsyncConnection, ledger: Ledger, now: datetime) -> int:
-    """Parents who have left by now and of whom no arrangement is entered, in the register or at the watch, are owed one (R052). How many."""
-    register, wanted = (await ledger.current(conn, now)).registers.get(DEPARTURES), dict[str, OpenOwed]()
-    entered = await entries.entries_of(conn, entries.newest(entries.line.book == DEPARTURES)) if register else []
-    for entry in entered:
-        if register and register.is_overdue(entry, day_of(now)):
-            subject = await watched_as(conn, entry.fields["child"]) if "child" in entry.fields else entry.id
-            if not await _cares_somebody(conn, subject, entry.at):
-                time = register.review.time if register.review else ""
-                made = opening(Matter.DEPARTURE, DEPARTURES, subject, entry.desk, entry.division, time)
-                wanted[made.owed_id] = made
-    await open_all(conn, ledger, wanted.values(), now)
-    await settle_others(conn, ledger, Matter.DEPARTURE, wanted, Settled.ARRANGED, now)
-    return len(wanted)
+async def keep_departures(engine: AsyncEngine, ledger: Ledger, now: datetime) -> AsyncIterator[int]:
+    """Parents who have left by now and of whom no arrangement is entered, in the register or at the watch, are owed one (R052); how many
+    entries were looked at, page by page. What was opened by a run that failed is found open by the next, and nothing ends before all are
+    looked at."""
+    async with engine.connect() as conn:
+        register = (await ledger.current(conn, now)).registers.get(DEPARTURES)
+    wanted, gone, last, looked = set[str](), set[str](), "", 0
+    while register:
+        page = entries.newest(entries.line.book == DEPARTURES, entries.line.id > last)
+        async with engine.begin() as conn:
+            entered = await entries.entries_of(conn, page.order_by(entries.line.id).limit(PAGE))
+            if not entered:
+                break
+            overdue = [entry for entry in entered if register.is_overdue(entry, day_of(now))]
+            owing, left = await _without_care(conn, overdue, register.review.time if register.review else "")
+            await open_all(conn, ledger, owing, now)
+        wanted |= {one.owed_id for one in owing}
+        gone |= left
+        last, looked = entered[-1].id, looked + len(entered)
+        yield looked
+    async for settled in _settle_rest(engine, ledger, Matter.DEPARTURE, wanted, Settled.ARRANGED, now, gone):
+        yield looked + settled
 
 
-async def _cares_somebody(conn: AsyncConnection, child: str, since: datetime) -> bool:
-    """Whether an arrangement stands at the watch over the child, or was made there since, though the parents may be back by now."""
-    watch, event = await watch_of(conn, child), tables.events.c
-    if watch is None or watch.arrangement:
-        return watch is not None
-    made = select(event.version).where(
-        event.stream_id == watch.watch_id, event.kind.in_(("care_arranged", "care_carried"))
-    )
+async def _without_care(conn: AsyncConnection, overdue: Iterable[Entry], time: str) -> tuple[list[OpenOwed], set[str]]:
+    """What is owed by these entries: no arrangement stands at the watch over the child, nor was one made there since, though the parents
+    may be back by now. And by name what is not, for the child is gone."""
+    over = await watches_over(conn, [entry.fields["child"] for entry in overdue if "child" in entry.fields])
+    watches = [watch for _, _, every in over.values() for watch in every]
+    arranged = await _arranged_last(conn, [watch.watch_id for watch in watches])
+    ended = await endings(conn, [watch.watch_id for watch in watches if watch.has_ended])
+    owing, gone = list[OpenOwed](), set[str]()
+    for entry in overdue:
+        subject, watch, every = over.get(entry.fields.get("child", ""), (entry.id, None, ()))
+        made = opening(Matter.DEPARTURE, DEPARTURES, subject, entry.desk, entry.division, time)
+        how = [ended[one.watch_id].reason for one in every if one.watch_id in ended]
+        if not any(one.is_open for one in every) and any(one.value in GONE for one in how):
+            gone.add(made.owed_id)
+        elif watch is None or not (watch.arrangement or arranged.get(watch.watch_id, FIRST) >= entry.at):
+            owing.append(made)
+    return owing, gone
+
+
+async def _arranged_last(conn: AsyncConnection, watches: list[str]) -> dict[str, datetime]:
+    event = tables.events.c
     at = func.coalesce(cast(event.body["arranged_at"].astext, Instant), event.at)
-    return (await conn.execute(made.where(at >= since).limit(1))).first() is not None
+    query = select(event.stream_id, func.max(at).label("last")).where(event.kind.in_(("care_arranged", "care_carried")))
+    rows = await conn.execute(query.where(one_of(event.stream_id, watches)).group_by(event.stream_id))
+    return {row.stream_id: row.last for row in rows}
 
 
 async def filled(
@@ -121,6 +147,21 @@ async def settle_others(
             await settle(conn, ledger, name, how, ENGINE, now)
 
 
+async def _settle_rest(
+    engine: AsyncEngine, ledger: Ledger, matter: Matter, wanted: set[str], how: Settled, now: datetime,
+    gone: Collection[str] = (),
+) -> AsyncIterator[int]:  # fmt: skip
+    """The same once all were looked at, page by page; how many have ended."""
+    async with engine.connect() as conn:
+        standing = select(owed.id).where(owed.matter == matter.value, owed.is_open).order_by(owed.id)
+        rest = [name for name in (await conn.execute(standing)).scalars() if name not in wanted]
+    for done in range(0, len(rest), PAGE):
+        async with engine.begin() as conn:
+            for name in rest[done : done + PAGE]:
+                await settle(conn, ledger, name, Settled.GONE if name in gone else how, ENGINE, now)
+        yield min(done + PAGE, len(rest))
+
+
 async def settle(
     conn: AsyncConnection, ledger: Ledger, name: str, how: Settled, by: Actor, now: datetime, note: str = ""
 ) -> None:
@@ -140,8 +181,7 @@ async def compare_books(engine: AsyncEngine, ledger: Ledger, now: datetime) -> A
         async with engine.begin() as conn:
             found = (await conn.execute(_page(last))).all()
             if not found:
-                await settle_others(conn, ledger, Matter.BOOKS, wanted, Settled.AGREES, now)
-                return
+                break
             made: dict[str, OpenOwed] = {}
             ids = await _open_to_books(conn, [row.id for row in found], open_to_books)
             for record in await records_of(conn, ids, open_to_books):
@@ -153,6 +193,8 @@ async def compare_books(engine: AsyncEngine, ledger: Ledger, now: datetime) -> A
             wanted |= made.keys()
         last, looked = (found[-1].filed_at, found[-1].id), looked + len(ids)
         yield looked
+    async for settled in _settle_rest(engine, ledger, Matter.BOOKS, wanted, Settled.AGREES, now):
+        yield looked + settled
 
 
 def _page(last: tuple[datetime, str] | None) -> Select[*tuple[Any, ...]]:

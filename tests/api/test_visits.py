@@ -1,13 +1,14 @@
 """A visit in the API: the form, the categories asked anew, a warning verified into a report, and care arranged before parents leave."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
+from app.db import owed as db_owed
 from app.db import tables
 from app.db.ledger import events_since
-from app.db.owed import keep_departures
 from app.domain.access import ENGINE
 from app.domain.handover import OfferWatch
 from app.domain.visit import RaiseWarning
@@ -181,7 +182,10 @@ async def test_the_watch_looks_how_a_child_lives_whose_family_is_recognised_no_l
 
 
 @pytest.mark.requirement("R052")
-async def test_parents_who_left_without_an_arrangement_are_owed_one_until_the_watch_or_the_register_has_it(api, poor):
+async def test_parents_who_left_without_an_arrangement_are_owed_one_until_the_watch_or_the_register_has_it(
+    api, poor, monkeypatch
+):
+    monkeypatch.setattr(db_owed, "PAGE", 1)
     today = day_of(api.service.ledger.clock())
     family = {"family": "某家（化名）", "urged_on": today.isoformat(), "arranged": "missing"}
     left, leaves = (today - timedelta(days=1)).isoformat(), today.isoformat()
@@ -192,13 +196,31 @@ async def test_parents_who_left_without_an_arrangement_are_owed_one_until_the_wa
         entries[made.json()["id"]] = fields
 
     async def owed():
-        async with api.service.engine.begin() as conn:
-            await keep_departures(conn, api.service.ledger, api.service.ledger.clock())
+        ledger = api.service.ledger
+        looked = [looked async for looked in db_owed.keep_departures(api.service.engine, ledger, ledger.clock())]
+        assert looked[: len(entries)] == [*range(1, len(entries) + 1)], "each page by itself"
+        return await stands()
+
+    async def stands():
         rows = (await api.get(COMMITTEE, "/v1/owed?matter=departure&limit=200")).json()["items"]
         return {row["subject"] for row in rows if row["subject"] in {poor, *entries}}
 
-    nameless = list(entries)[1]
-    assert await owed() == {poor, nameless}, "not before the day has passed"
+    nameless, begin, begun = list(entries)[1], api.service.ledger.begin, []
+
+    async def fails_once(conn, name, *args, **more):
+        begun.append(name)
+        if len(begun) == 2:
+            raise ConnectionError
+        return await begin(conn, name, *args, **more)
+
+    monkeypatch.setattr(api.service.ledger, "begin", fails_once)
+    with pytest.raises(ConnectionError):
+        await owed()
+    assert len(await stands()) == 1, "what was found before is owed"
+    async with api.service.engine.begin() as conn:
+        await conn.execute(select(tables.watches.c.id).where(tables.watches.c.child_id == poor).with_for_update())
+        assert await asyncio.wait_for(owed(), 10) == {poor, nameless}, "not before the day has passed, and nobody waits"
+    assert (len(begun), len({*begun})) == (3, 2), "none that is owed already begins again"
     stated = {"fields": {**entries[nameless], "arranged": "stays"}}
     assert (await api.post(COMMITTEE, f"/v1/registers/departures/entries/{nameless}/change", stated)).status_code == 200
     assert await owed() == {poor}
@@ -215,6 +237,12 @@ async def test_parents_who_left_without_an_arrangement_are_owed_one_until_the_wa
     assert poor in {row["subject"] for row in settled}, "at once"
     assert (await api.post(COMMITTEE, f"{path}/return")).status_code == 200
     assert await owed() == set(), "they are back, whatever the register says"
+    again = {"fields": {**entries[nameless], "child": poor, "family": "又一家（化名）"}}
+    made = await api.post(COMMITTEE, "/v1/registers/departures/entries", again)
+    entries[made.json()["id"]] = again
+    assert await owed() == {poor}
+    assert (await api.post(COMMITTEE, f"{path}/end", {"reason": "moved_and_handed_over"})).status_code == 200
+    assert await stands() == await owed() == set(), "nor of who has gone, the next day"
 
 
 @pytest.mark.requirement("R052", "R033")
