@@ -129,9 +129,9 @@ IMPORTS: Mapping[RowsOf, tuple[str, str]] = {
         "A case begins with a report.",
     ),
     RowsOf.BENEFITS: (
-        "一行一项待遇：只与系统中的待遇比对，不导入；不一致和没有的逐行返回。待遇由个案中的决定产生。",
-        "One row a benefit: it is compared with the record and never entered; what differs or is missing comes back row by row. "
-        "A benefit comes of a decision in a case.",
+        "一行一项待遇，没有待遇的儿童一行：只与系统中的待遇比对，不导入；不一致和没有的逐行返回。待遇由个案中的决定产生。",
+        "One row a benefit, and one of a child that has none: it is compared with the record and never entered; what differs or is "
+        "missing comes back row by row. A benefit comes of a decision in a case.",
     ),
 }
 """What the rows of a sheet are for; the page of the book, its template and the marked sheet say the same."""

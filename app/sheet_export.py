@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.ledgers import held, within
 from app.db import tables
 from app.db.audit import before_reading
+from app.db.given import lines_with_given
 from app.db.rules import Pack
 from app.db.sheet_jobs import APPROVED, EXPORT, taken_alone
 from app.domain.access import Actor
@@ -104,6 +105,7 @@ async def export(
         if alone and len(taken) > MOST_CHILDREN:
             raise SecondPersonNeeded(sorted(taken))
         await before_reading(conn, who, EXPORT, f"ledger-{ledger.code}", noted, children=children, why=why)
+        found = await lines_with_given(conn, who, rules, ledger, codes, found)
         for line in found:
             figures.add(line)
             for one in lines(ledger.rows_of, line):

@@ -23,6 +23,7 @@ from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import attempts_of, records_of
 from app.db.communities import listed
+from app.db.given import with_given
 from app.db.ledger import Ledger
 from app.db.marks import marks_of
 from app.db.receipts import Receipts
@@ -37,7 +38,7 @@ from app.domain.identity import clean_name, normal_id
 from app.domain.ledgers import Findings, Reach, RowsOf
 from app.domain.sheet_care import arranges, is_watched_by, read_care
 from app.domain.sheet_columns import FINDS, KEY, REGISTERING, SheetColumn, layout_of
-from app.domain.sheet_compared import MISSING, named
+from app.domain.sheet_compared import missing, named
 from app.domain.sheet_registration import read_registration
 from app.domain.sheet_visits import OnRecord, VisitSaid, read_visit
 from app.domain.sheets import Fault, RowState, Wrong, as_typed, matched, read_row
@@ -239,7 +240,10 @@ class Reader:
         if ids:
             stream, why = f"ledger-{self._sheet.book.id}", self._sheet.job.why
             await before_reading(self._conn, who, "import_ledger", stream, list(self.heads), children=ids, why=why)
-        found = {record.child_id: record for record in await records_of(self._conn, ids, visible(who))}
+        records = await records_of(self._conn, ids, visible(who))
+        codes, ledger = [column.code for column in self.columns.values()], self._sheet.book.ledger()
+        records = await with_given(self._conn, who, self._sheet.rules, ledger, codes, records)
+        found = {record.child_id: record for record in records}
         if self.rows_of is RowsOf.VISITS:
             await self._recall_attempts(found)
         for one in some:
@@ -365,7 +369,7 @@ class Reader:
             return
         others = self._unread.differing(row, record, which)
         if others is None:
-            one.faults.append(MISSING[self.rows_of])
+            one.faults.append(missing(self.rows_of, one.said))
         else:
             self._differs(one, others)
         one.state = RowState.DIFFERS if one.faults else RowState.AGREES

@@ -20,6 +20,7 @@ from app.db import tables
 from app.db.alike import waits_to_be_verified
 from app.db.approvals import spend
 from app.db.child_records import each_once, one_of, records_of, stamps_of
+from app.db.given import lines_with_given
 from app.db.rules import Pack
 from app.db.walls import child_concerns, reaching
 from app.domain.access import STAFF, Actor
@@ -300,7 +301,8 @@ async def read_ledger(
         chosen = await chosen_by_columns(conn, who, ledger, cursor, limit)
         ids = await those_within(conn, who, ledger, chosen, community)
         await audit_read(conn, who, "read_ledger", f"ledger-{code}", [code, *codes], children=ids, why=why)
-        for line in await held(conn, who, book, findings, ids, today):
+        there = await held(conn, who, book, findings, ids, today)
+        for line in await lines_with_given(conn, who, rules, ledger, codes, there):
             if unfinished and not needs_work(codes, line, now):
                 continue
             of_month = (one for one in lines(ledger.rows_of, line) if is_of(one, month))

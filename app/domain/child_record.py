@@ -124,6 +124,8 @@ class ChildRecord(Frozen):
     ended: WatchEnded | None = None
     """How the watch ended, where it is over."""
     visits: tuple[Seen, ...] = ()
+    given: tuple[str, ...] = ()
+    """What registers say was given to it, as far as the reader sees them, in words; asked for by books alone (app/db/given.py)."""
     entrusted: dict[str, JsonValue] = Field(default_factory=dict)
     """What was entered of the delegate whom the parents have entrusted."""
     joined: tuple["ChildRecord", ...] = ()

@@ -26,7 +26,7 @@ class RowsOf(Term):
     CHILDREN = "children", "儿童", "one child"
     VISITS = "visits", "走访", "one visit"
     CASES = "cases", "个案", "one case"
-    BENEFITS = "benefits", "待遇", "one benefit"
+    BENEFITS = "benefits", "待遇或无待遇的儿童", "one benefit, or the child that has none"
 
 
 class Reach(Term):
@@ -110,7 +110,10 @@ def lines(rows_of: RowsOf, line: Line) -> Iterator[Line]:
         case RowsOf.CASES:
             yield from (line._replace(case=case) for case in record.cases)
         case RowsOf.BENEFITS:
-            yield from (line._replace(case=case, held=held) for case, held in held_by(record))
+            benefits = held_by(record)
+            yield from (line._replace(case=case, held=held) for case, held in benefits)
+            if not benefits:
+                yield line
 
 
 def row(columns: Iterable[str], line: Line, *, masked: bool) -> dict[str, Any]:
@@ -179,13 +182,16 @@ def _open_cases(line: Line) -> list[int]:
 
 
 def _services(line: Line) -> list[str]:
-    cases = [line.case] if line.case else line.record.cases
-    return [
+    """Of a case that is the row its own alone; else all that the child was given, in cases and beside them."""
+    of_case = line.case is not None and line.held is None
+    cases = [line.case] if line.case and of_case else line.record.cases
+    legs = [
         f"{referral.agency.zh}：{referral.task}"
         for _, case in cases
         for referral in case.referrals
         if referral.state is State.COMPLETED
     ]
+    return legs if of_case else [*legs, *line.record.given]
 
 
 def _of_case(read: Callable[[CaseSeen], Any]) -> Callable[[Line], Any]:
@@ -334,6 +340,10 @@ class Ledger(Frozen):
     rows_of: RowsOf
     columns: tuple[str, ...]
     basis: tuple[str, ...]
+
+    def shows_given(self, codes: Collection[str]) -> bool:
+        """Whether help that stands in registers is in these columns of it, so that it has to be asked for; a case is told by itself."""
+        return "services" in codes and self.rows_of in (RowsOf.CHILDREN, RowsOf.BENEFITS)
 
     def for_sections(self, sections: Iterable[Section]) -> tuple[Column, ...]:
         """The columns that a body with these sections sees."""

@@ -59,6 +59,8 @@ TYPES: Mapping[FieldType, Any] = {
     FieldType.SERVICE: Reference, FieldType.PERSON: Reference,
 }  # fmt: skip
 SUMMED = (FieldType.COUNT, FieldType.YUAN)
+NAMING = (FieldType.UNIT, FieldType.CHILD, FieldType.CASE, FieldType.ENTRY, FieldType.PERSON)
+"""What a field says of these is a number of ours."""
 
 
 class Choice(Value):
@@ -170,6 +172,19 @@ class Register(Value):
     def names_families(self) -> bool:
         """Whether the persons in it are those of children, and not of offices."""
         return any(spec.private and spec.type is FieldType.CHILD for spec in self.fields)
+
+    def said(self, fields: Mapping[str, Any], services: Mapping[str, str]) -> str:
+        """An entry in one line, without what is private and numbers of ours; `services` are the words of the catalogue."""
+        words = (
+            {one.code: one.zh for one in spec.choices} if spec.choices else services if spec.type is FieldType.SERVICE else {}
+            for spec in self.fields
+        )  # fmt: skip
+        said = [
+            str(known.get(value, value))
+            for spec, known in zip(self.fields, words, strict=True)
+            if not spec.private and spec.type not in NAMING and (value := fields.get(spec.code)) not in (None, "")
+        ]
+        return " ".join(f"{self.zh}：{'，'.join(said)}".split())
 
     def is_overdue(self, entry: "Entry", today: date) -> bool:
         """Whether the day has passed by which what this entry says had to be otherwise."""

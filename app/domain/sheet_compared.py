@@ -17,14 +17,23 @@ MISSING: Mapping[RowsOf, Fault] = {
 }
 
 
+def missing(rows_of: RowsOf, said: Mapping[str, str]) -> Fault:
+    """What is wrong with a row of which the child has nothing; one that says of no benefit is about one of those that there are."""
+    unsaid = rows_of is RowsOf.BENEFITS and not said.get("benefit")
+    return Fault("benefit", Wrong.REQUIRED) if unsaid else MISSING[rows_of]
+
+
 def as_day(text: str) -> str:
     """A day as it stands in a book, in whichever way it was typed; any other text as it is."""
     return read_day(text, text, date.max)[0] or text
 
 
 def named(rows_of: RowsOf, said: Mapping[str, str]) -> Callable[[Line], bool] | Fault:
-    """Which lines of the child the row is about; a fault where it names none."""
+    """Which lines of the child the row is about; a fault where it names none. A row without any word of a benefit is that of a child that
+    has none."""
     names = {code: as_day(said[code]) for code in NAMED_BY[rows_of] if said.get(code)}
+    if rows_of is RowsOf.BENEFITS and not names:
+        return lambda line: line.held is None
     if not names or (rows_of is RowsOf.BENEFITS and "benefit" not in names):
         return Fault(NAMED_BY[rows_of][0], Wrong.REQUIRED)
     return lambda line: all(as_typed(COLUMNS[code].of(line)) == text for code, text in names.items())

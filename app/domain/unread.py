@@ -20,8 +20,9 @@ WHY_NOT: Mapping[str, str] = {
     **dict.fromkeys(("guardianship", "supervision", "acknowledged", "parent_contact"), _ANSWER),
     **dict.fromkeys(("delegate_name", "delegate_relation", "delegate_phone", "leaves_on", "contact_due"), _CARE),
     **dict.fromkeys(
-        ("open_cases", "services", "case_number", "case_stage", "filed_on", "closed_on", "closed_reason", "post_assessments"), _CASE
+        ("open_cases", "case_number", "case_stage", "filed_on", "closed_on", "closed_reason", "post_assessments"), _CASE
     ),
+    "services": "来自个案办理和登记册",
     **dict.fromkeys(("benefits", "benefit", "benefit_yuan", "benefit_since"), _BENEFIT),
     "features": _FEATURES,
     **dict.fromkeys(("guardians", "registration", "same_as", "parted"), _WHOLE),

@@ -146,7 +146,8 @@ async def test_cases_and_benefits_have_a_row_each(api):
     assert (await api.post("civil.officer.1", f"/v1/cases/{case['id']}/benefit-hearing", heard)).is_success
     stopped = {"child_id": child, "benefit": "TEMP_LIVING", "verdict": "stop", "note": "困难已解除"}
     assert (await api.post("civil.officer.1", f"/v1/cases/{case['id']}/benefit", stopped)).is_success
-    assert of(await book(api, STREET, "aid"), child) == []
+    (aid_ended,) = of(await book(api, STREET, "aid"), child)
+    assert (aid_ended["benefit"], aid_ended["benefit_since"], aid_ended["case_number"]) == (None, None, None)
     told = (await api.get(STREET, f"/v1/children/{child}/history")).json()
     ended = [row for row in told if row["section"] == "benefits"]
     assert [(row["value"]["decided"], row["since"], row["until"], row["case_id"]) for row in ended] == [
@@ -313,7 +314,9 @@ async def test_what_is_remembered_of_a_child_for_the_books_of_a_month_is_told_an
     book = 0, "guardianship_supervision"
     assert visited[book]["rows"] == known[book]["rows"] + 1
     granted = {"child_id": child, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00", "note": "依申请"}
-    assert (await api.post("civil.officer.1", f"/v1/cases/{case}/benefit", granted)).status_code == 200
+    for benefit in ("TEMP_LIVING", "TEMP_AID"):  # the first stands in the row of the child that had none
+        asked = granted | {"benefit": benefit}
+        assert (await api.post("civil.officer.1", f"/v1/cases/{case}/benefit", asked)).status_code == 200
     helped = await told()
     assert helped[1, "aid"]["rows"] == visited[1, "aid"]["rows"] + 1
     asked = {"other": double, "decision": "same"}

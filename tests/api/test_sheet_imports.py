@@ -200,10 +200,10 @@ async def test_rows_of_cases_and_benefits_are_compared_and_never_entered(api, ru
     is_problem(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"), 409, "sheet_only_compared")
     aid = sheet(["编号", "待遇名称", "低保"], [child, "临时救助", "是"], [child, "", "是"])
     shown = await state(api, COMMITTEE, await run(await upload(api, COMMITTEE, "aid", aid)))
-    assert (shown["problem"], shown["counts"]) == ("sheet_only_compared", {"agrees": 0, "differs": 1, "wrong": 1})
+    assert (shown["problem"], shown["counts"]) == ("sheet_only_compared", {"agrees": 0, "differs": 2, "wrong": 0})
     assert [(one["column"], one["code"]) for one in shown["faults"]] == [
-        ("benefit", "no_benefit"), ("benefit", "required"),
-    ]  # fmt: skip
+        ("benefit", "no_benefit"), ("means.on_minimum_living", "differs"),
+    ], "one without a benefit is the row of a child that has none"  # fmt: skip
     kinds = (await api.get(COMMITTEE, "/v1/ledgers")).json()
     assert {one["code"] for one in kinds if not one["is_entered"]} == {"case_service", "aid"}
 

@@ -107,8 +107,8 @@ def test_what_is_noted_of_a_familys_means_is_masked_and_comes_back_as_it_was():
 
 
 @pytest.mark.parametrize("kind", RowsOf)
-def test_a_child_without_visits_cases_or_benefits_has_no_row_of_them(kind):
-    assert len(list(lines(kind, LINE))) == (1 if kind is RowsOf.CHILDREN else 0)
+def test_a_child_without_visits_or_cases_has_no_row_of_them_and_without_a_benefit_one(kind):
+    assert len(list(lines(kind, LINE))) == (1 if kind in (RowsOf.CHILDREN, RowsOf.BENEFITS) else 0)
 
 
 def test_every_ledger_of_the_pack_can_be_asked_of_a_child_without_facts():

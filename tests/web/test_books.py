@@ -109,7 +109,7 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     assert all(said in due for said in ("工作台账", "1 名儿童", "身份证号 1", "未导出", "1 条走访")), (
         "and what is missing"
     )
-    assert due.count("待本单位 1 名") == 6, "the means wait for a second person, in each book that the child stands in"
+    assert due.count("待本单位 1 名") == 7, "the means wait for a second person, in each book that the child stands in"
     this = re.search(r'<option value="(\d{4}-\d\d)" selected', due)[1]
     book = "/books/guardianship_supervision"
     assert "孩子在家" not in (await street.get(f"{book}?month={this}")).text, "it is masked"
