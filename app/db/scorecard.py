@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -339,7 +340,6 @@ def _read_with(child: ColumnElement[Any], until: datetime) -> ColumnElement[Any]
 
 
 STOPS = ("clock_paused", "referral_returned")
-GOES_ON = ("clock_resumed", "material_supplied", "referral_accepted")
 ACCEPT, FINISH = ("accept",), ("finish", "duty")
 CLOCKS = ACCEPT + FINISH
 ON_TIME = "_on_time"
@@ -397,17 +397,16 @@ def _fell_due(until: datetime, since: datetime | None) -> Iterator[ColumnElement
 
 
 def _paused_when_due() -> ColumnElement[bool]:
-    """The clock stood still as the instant came: nothing was missed."""
-    ledger, line = tables.events.c, tables.deadlines.c
+    """The clock stood still as the instant came: nothing was missed. Asked by the case that is joined, so only of those that are counted."""
     last = (
-        select(ledger.kind)
+        select(event.kind)
         .where(
-            ledger.stream_id == line.case_id, ledger.body["referral_id"].astext == line.subject, ledger.at <= line.due_at,
-            ledger.kind.in_([*STOPS, *GOES_ON]), line.clock != "supply",
+            event.stream_id == case.id, literal_column("(body ->> 'referral_id')") == line.subject, event.at <= line.due_at,
+            text(tables.MOVES_CLOCK), line.clock != "supply",
         )
-        .order_by(ledger.version.desc())
+        .order_by(event.version.desc())
         .limit(1)
-        .correlate(tables.deadlines)
+        .correlate(tables.deadlines, tables.cases)
         .scalar_subquery()
     )  # fmt: skip
     return func.coalesce(last.in_(STOPS), false())

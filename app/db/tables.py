@@ -98,6 +98,8 @@ REGISTERED = "kind = 'change_entered' and body ->> 'field' = 'registration'"
 """Of an event, whether it registers a child; as it stands, for a plan that knows no values finds the index by nothing else."""
 REGISTERED_FOR = "coalesce(body ->> 'unit', by)"
 """The unit for which that was, or of before it was written whoever did it."""
+MOVES_CLOCK = "kind in ('clock_paused', 'referral_returned', 'clock_resumed', 'material_supplied', 'referral_accepted')"
+"""Of an event, whether from it on the clock of a leg stands still, or goes on; as it stands, likewise."""
 events = Table(
     "events",
     metadata,
@@ -110,6 +112,9 @@ events = Table(
     PrimaryKeyConstraint("stream_id", "version"),
     Index(None, "at"),
     Index("ix_events_registered", text(REGISTERED_FOR), "at", postgresql_where=text(REGISTERED)),
+    Index(
+        "ix_events_clocks", "stream_id", text("(body ->> 'referral_id')"), "version", postgresql_where=text(MOVES_CLOCK)
+    ),
     comment="Append-only; a fact of a case or of a watch. Codes, ids and instants only.",
 )
 

@@ -5,12 +5,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.api.boards import on_time
 from app.db import tables
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
+from app.db.scorecard import kept_on_time
 from app.db.service import Service
 from app.domain import commands as c
 from app.domain import referral_commands as rc
@@ -214,3 +215,31 @@ async def test_the_rates_are_those_of_the_events_at_every_instant(engine, chance
                 seen += sum(due.values())
         assert seen > 500
         await transaction.rollback()
+
+
+def nodes(plan):
+    yield plan
+    for one in plan.get("Plans", ()):
+        yield from nodes(one)
+
+
+async def test_whether_a_clock_stood_still_is_looked_up_of_the_deadlines_that_are_counted_alone(engine):
+    """All events of the case were read for every deadline of the district, and then a desk's own were kept: 45 seconds."""
+    ledger, chance = Ledger(load, "fengtai-2026.1"), random.Random(5)
+    async with engine.connect() as conn:
+        await conn.begin()
+        lives = [History(ledger, conn, chance, f"{n}-clocks") for n in range(4)]
+        for life in lives:
+            await life.live()
+        own, line = tables.cases.c.id.contains("-2-clocks"), tables.deadlines.c
+        query = kept_on_time("agency", BEGIN + timedelta(days=300)).where(own)
+        sql = query.compile(engine.sync_engine, compile_kwargs={"literal_binds": True})
+        await conn.exec_driver_sql(
+            "set local enable_seqscan = off"
+        )  # the table of a test is smaller than a page of its index
+        plan = (await conn.exec_driver_sql(f"explain (analyze, format json) {sql}")).scalar_one()[0]["Plan"]
+        asked = [one for one in nodes(plan) if one.get("Relation Name") == "events"]
+        its = await conn.scalar(select(func.count()).where(line.case_id == lives[2].id))
+        await conn.rollback()
+    assert [one["Index Name"] for one in asked] == ["ix_events_clocks"]
+    assert 0 < asked[0]["Actual Loops"] <= its
