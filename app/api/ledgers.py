@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, and_, any_, exists, false, func, or_, select, text, true
+from sqlalchemy import ColumnElement, and_, any_, exists, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.children import rules_of
@@ -394,12 +394,10 @@ def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
     reached: ColumnElement[bool] = true()
     match ledger.reach:
         case Reach.KEPT:
-            goes_on = or_(watch.is_open, watch.progress["suspended_for"].astext.is_(None))
-            mine = and_(watch.desk.in_(keeps(who)), goes_on)
+            mine = and_(watch.desk.in_(keeps(who)), watch.progress["suspended_for"].astext.is_(None))
             joined = and_(file.merged_into == child.id, watch.child_id == file.child_id)
             watched = or_(exists().where(watch.child_id == child.id, mine), exists().where(joined, mine))
-            here = child.division == who.division if who.division else false()
-            reached = or_(watched, and_(of_case, here))
+            reached = or_(watched, and_(of_case, child.division == who.division))
         case Reach.CASES:
             reached = of_case
         case Reach.SCREENED:
@@ -410,9 +408,11 @@ def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:
 
 
 def _screened(who: Actor) -> ColumnElement[bool]:
-    """Whom the answers to rounds have named that the body holds or its units were asked in: each child whom they reported or registered."""
+    """Whom the answers to rounds have named that the body holds or its units were asked in: each child whom they reported or registered.
+    Schools share a desk: whoever is there for one of them reads of its own pupils."""
     event, asked, held, child = tables.events.c, tables.round_units.c, tables.rounds.c, tables.children.alias("named").c
-    theirs = or_(held.organiser == who.agency.value, asked.desk == who.desk)
+    own = asked.unit.in_([who.desk, who.unit]) if who.unit else true()
+    theirs = or_(held.organiser == who.agency.value, and_(asked.desk == who.desk, own))
     answers = (
         select(event.body)
         .join(tables.rounds, held.id == event.stream_id)

@@ -91,7 +91,7 @@ def _seat_of_none(action: Action) -> Rule:
 
 
 def _overseer(actor: Actor) -> str:
-    return YES if actor.oversees_district and not actor.has(Role.ADMIN) else REFUSED
+    return YES if actor.oversees_district else REFUSED
 
 
 def _handed_out(actor: Actor) -> str:

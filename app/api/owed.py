@@ -146,7 +146,7 @@ def seen_by(who: Actor) -> ColumnElement[bool]:
     """The desk, the street over its committees, and those who oversee the district; nothing of a case that names the caller, nor of
     a child whose case is about the caller; and two files in two streets are named to those alone who may compare them."""
     at_desk = at_desk_of(who, owed.desk) & (owed.matter != Matter.DOUBLE.value)
-    sight = true() if who.oversees_district and not who.has(Role.ADMIN) else at_desk
+    sight = true() if who.oversees_district else at_desk
     return sight & ~stream_concerns(who, owed.id)
 
 

@@ -170,8 +170,9 @@ async def seating(api, seats):
     ]  # fmt: skip
     people = tables.people
     async with api.service.engine.begin() as conn:
-        await conn.execute(insert(people), rows)
-        await conn.execute(insert(tables.api_keys), given)
+        for table, made in ((people, rows), (tables.api_keys, given)):
+            if made:
+                await conn.execute(insert(table), made)
     yield {person: {"Authorization": f"Bearer {token}"} for person, token in tokens.items()}
     async with api.service.engine.begin() as conn:
         await conn.execute(delete(people).where(people.c.id.in_(tokens)))

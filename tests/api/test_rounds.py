@@ -16,6 +16,7 @@ from app.domain.rounds import OpenRound, RaiseDueRound, ReturnRound
 from app.domain.terms import Agency, Role
 from app.domain.working_time import BEIJING
 from tests.api.test_ledgers import AWAY
+from tests.api.test_matrix import seating
 from tests.api.test_registration import verify
 from tests.api.test_reports import is_problem
 
@@ -349,13 +350,13 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     assert figures(await rates_at(returned)) != figures(await rates_at(hours[0]))
     listed = (await api.get("edu.officer.1", "/v1/rounds?code=school_screening")).json()["items"]
     assert [(row["is_open"], row["returned"]) for row in listed] == [(True, 1), (False, 1), (False, 1)]
-    pupil = {
+    small = {
         "residence_division": "110106007",
         "name": "华小园（化名）",
         "birth_date": "2020-03-04",
         "school": "示例幼儿园（化名）",
     }
-    poor = {"reporter": {"class": "kindergarten"}, "children": [pupil], "household": {"on_minimum_living": "yes"}}
+    poor = {"reporter": {"class": "kindergarten"}, "children": [small], "household": {"on_minimum_living": "yes"}}
     found = {"screened": 90, "reports": [poor]}
     done = await answer(api, "kindergarten.reporter.1", rounds[-1], "unit-kindergarten-1", found)
     assert done.status_code == 200, done.text
@@ -371,6 +372,8 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
         assert named in {one["child_id"] for one in shown.json()["rows"]}, "registered, and nobody has reported it"
         said = {"name": "华*", "sex": None, "age": row["age"], "school": "示例幼儿园（化名）", "school_class": None}
         assert row == {"child_id": child, **said, "categories": [Category.D1.zh]}
+    assert await read_for(api, NURSERY.unit) >= {child, named}
+    assert await read_for(api, school) & {named, pupil} == {pupil}, "each school its own pupils"
     other = (await api.report(children=[{"residence_division": "110106007"}], household={"on_minimum_living": "yes"}))[
         "case_id"
     ]
@@ -379,6 +382,14 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     assert not strangers & {one["child_id"] for one in rows}, "no school has named it"
     due = (await api.get("edu.officer.1", "/v1/ledgers/due")).json()
     assert [(one["code"], one["children"] >= 1) for one in due] == [("school", True)]
+
+
+async def read_for(api, unit):
+    """The children in the book of whoever sits at the desk of all schools for this one."""
+    teacher = NURSERY.model_copy(update={"person_id": f"officer.{unit}", "roles": (Role.OFFICER,), "unit": unit})
+    async with seating(api, [teacher]) as seated:
+        shown = await api.http.get("/v1/ledgers/school?limit=200", headers=seated[teacher.person_id])
+    return {one["child_id"] for one in shown.json()["rows"]}
 
 
 async def test_a_desk_at_which_nobody_works_is_asked_as_well(api):
