@@ -10,9 +10,13 @@ from app.db import tables
 from app.db.child_records import records_of
 from app.db.vault import with_notes
 from app.domain.watch import watch_id
+from app.domain.working_time import day_of
+from tests.api.test_ledgers import watched
 from tests.api.test_reports import is_problem
 from tests.api.workbooks import (
     COMMITTEE,
+    DIVISION,
+    POOR,
     STREET,
     by_column,
     child_here,
@@ -174,3 +178,17 @@ async def test_a_visit_that_was_entered_on_the_page_is_not_entered_again_by_the_
     assert (shown["counts"]["attempt"], shown["counts"]["visit"], shown["faults"]) == (1, 1, []), "nobody was in, then"
     await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
     assert (await state(api, COMMITTEE, job))["state"] == "done"
+
+
+async def test_help_that_one_visit_of_a_sheet_asks_for_is_owed_whatever_a_later_row_says(api, run):
+    child = await watched(api, **POOR, child={"name": "申同学（化名）"}, division=DIVISION, ago=timedelta(days=10))
+    today = day_of(api.service.ledger.clock())
+    days = [(today - timedelta(days=back)).isoformat() for back in (5, 2)]
+    rows = [
+        [child, "", day, "前任（化名）", "是", said] for day, said in zip(days, ("需要帮扶", "情况良好"), strict=True)
+    ]
+    job = await run(await upload(api, COMMITTEE, "guardianship_supervision", sheet(VISITS[:6], *rows)))
+    await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    assert (await state(api, COMMITTEE, job))["counts"]["visit"] == 2
+    owed = (await api.get(COMMITTEE, "/v1/owed?matter=help&limit=200")).json()["items"]
+    assert child in [one["subject"] for one in owed]
