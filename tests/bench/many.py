@@ -53,6 +53,17 @@ class Weight:
     database_disk: int
 
 
+async def rest(stack: Stack, conn: asyncpg.Connection, behind: str, say: Callable[[str], None]) -> None:
+    """Until the engine has heard everything, which `behind` counts, and has nothing left to do."""
+    worker, quiet = psutil.Process(stack.process("worker").pid), 0
+    worker.cpu_percent()
+    while quiet < 3:
+        await asyncio.sleep(1)
+        left, busy = await conn.fetchval(behind), worker.cpu_percent()
+        say(f"{left} not conducted yet, worker at {busy:.0f} %")
+        quiet = quiet + 1 if left == 0 and busy < 15 else 0
+
+
 @dataclass
 class District:
     """The whole service with so many open cases."""
@@ -87,18 +98,7 @@ class District:
         await asyncio.gather(*(report() for _ in range(AT_ONCE)))
         await engine.dispose()
         await self.conn.execute("analyze")
-        await self.rest()
-
-    async def rest(self) -> None:
-        """Until the engine has heard everything and has nothing left to do."""
-        worker = psutil.Process(self.stack.process("worker").pid)
-        quiet = 0
-        worker.cpu_percent()
-        while quiet < 3:
-            await asyncio.sleep(1)
-            behind, busy = await self.conn.fetchval(BEHIND), worker.cpu_percent()
-            self.say(f"{self.open_cases} open cases: {behind} not conducted yet, worker at {busy:.0f} %")
-            quiet = quiet + 1 if behind == 0 and busy < 15 else 0
+        await rest(self.stack, self.conn, BEHIND, lambda said: self.say(f"{self.open_cases} open cases: {said}"))
 
     async def weigh(self) -> Weight:
         """Memory and files, after the database has written down what it keeps."""

@@ -43,7 +43,6 @@ DUE, OF_DESK = "/v1/visits", "watch-ch-{}-%"
 SHOWN, RUNS, VISITS = 100, 3, 4
 PACE = 0.1
 """Seconds from call to call: ten a second are sixty times the visits of the district's working hours."""
-BEHIND = "select count(*) from watches where version > conducted_version"
 FIRED = "select count(*) from events where kind = 'visit_rung_fired'"
 COPIES = (
     """insert into watches (id, version, conducted_version, policy, progress, is_open, next_deadline_at, division,
@@ -89,7 +88,7 @@ class District:
             await self.conn.execute(copies, f"{name}-", pattern, count - here, ELSEWHERE, len(ELSEWHERE))
         await self.conn.execute("analyze watches; analyze events; notify ledger")
         began = time.perf_counter()
-        while behind := await self.conn.fetchval(BEHIND) or await self._waiting():
+        while behind := await self.conn.fetchval(excel.BEHIND) or await self._waiting():
             self.say(f"{behind} of {count} watches not conducted yet")
             await asyncio.sleep(1)
         return count / (time.perf_counter() - began)
