@@ -1,7 +1,9 @@
 """The visits that a desk owes: the children whom it watches, the next visit first, with who they are and where they live."""
 
+from datetime import date
+
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,13 +17,15 @@ from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import own_id, records_of
 from app.db.need import open_on
+from app.db.signals import behind
 from app.db.walls import open_door, reaching
+from app.domain.access import DESK_STAFF
 from app.domain.child_file import file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.facts import Relation
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.watch import child_of
+from app.domain.watch import Watch, child_of
 
 router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)
 SHOWN = (FileField.NAME, FileField.RESIDENCE, FileField.COMMUNITY)
@@ -37,6 +41,23 @@ class DueVisit(WatchRow):
     several: list[Relation] = Field(
         default=[],
         description="What more than one of the family is to the child: `family` of a visit can say nothing of them, `guardians` can.",
+    )
+
+
+class Heard(BaseModel):
+    """What a signal said that opened a warning, or the same signal once more."""
+
+    warning: int
+    text: str
+    count: int
+    happened_on: date | None = None
+
+
+class OneVisit(DueVisit):
+    """The same with what its warnings were opened for by systems of others, to whoever verifies them."""
+
+    heard: list[Heard] = Field(
+        default=[], description="To the staff of the desk that watches alone; masked like the child."
     )
 
 
@@ -75,16 +96,35 @@ async def due_visits(
 
 
 @router.get("/visits/{watch_id}", operation_id="due_visit")
-async def due_visit(watch_id: str, conn: Conn, who: Who) -> DueVisit:
-    """The same of one child; to whoever does not watch it there is none."""
+async def due_visit(watch_id: str, conn: Conn, who: Who) -> OneVisit:
+    """The same of one child, with what signals said where a warning of theirs waits; to whoever does not watch it there is none."""
     watch = tables.watches.c
     mine = at_desk_of(who, watch.desk), unconcerned_by_watch(who), watch.is_open
     row = (await conn.execute(select(tables.watches).where(watch.id == watch_id, *mine))).mappings().one_or_none()
     if row is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     own = await own_id(conn, child_of(watch_id))
-    lens = await look(conn, who, "read_child", file_id(own), [field.value for field in SHOWN], children=[own])
-    return _named(Stored.model_validate(dict(row)), await _record(conn, own), lens)
+    stored = Stored.model_validate(dict(row))
+    verifies = bool(stored.progress.warnings) and stored.desk == who.desk and who.has(*DESK_STAFF)
+    fields = [field.value for field in SHOWN] + (["said"] if verifies else [])
+    lens = await look(conn, who, "read_child", file_id(own), fields, children=[own])
+    record = await _record(conn, own)
+    heard = await _heard(conn, stored.progress, record, lens) if verifies else []
+    return OneVisit(**_named(stored, record, lens).model_dump(), heard=heard)
+
+
+async def _heard(conn: AsyncConnection, watch: Watch, record: ChildRecord, lens: Lens) -> list[Heard]:
+    """By whatever name and number the other system knows the child; the wall has said whose watch it is."""
+    await open_door(conn)
+    found = await behind(conn, watch)
+    await reaching(conn)
+    known = (*record.named, *(signal.model_dump(mode="json") for _, signal in found))
+    said = [
+        {"warning": number, **one.model_dump(include={"text", "count", "happened_on"})}
+        for number, signal in found
+        for one in (signal, *signal.again)
+    ]
+    return [Heard.model_validate(one) for one in lens(said, known)]
 
 
 async def _record(conn: AsyncConnection, own: str) -> ChildRecord:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,7 +37,7 @@ from app.db.ledger import Ledger
 from app.db.marks import Marks
 from app.db.owed import DISTRICT, open_all, opening, settle
 from app.db.sounds import sound_keys
-from app.db.vault import Row, forget_keys, opened_one, sealed_row
+from app.db.vault import Row, forget_keys, opened, opened_one, sealed_row
 from app.domain.access import ENGINE, Actor
 from app.domain.duplicates import SAME_ID, Known
 from app.domain.facts import Sex
@@ -49,7 +50,7 @@ from app.domain.submission import ReportedChild
 from app.domain.terms import Agency
 from app.domain.typed import Form, LongText, Text
 from app.domain.visit import RaiseWarning
-from app.domain.watch import Watch, watch_id
+from app.domain.watch import Watch, child_of, watch_id
 
 CERTAIN = 0.98
 """So probable the only match has to be, by its number, before a warning is opened without a person, and ten times surer without one; default."""
@@ -86,6 +87,7 @@ signals = Table(
     marks(),
     UniqueConstraint("unit", "sent_id"),
     Index("ix_signals_held", "desk", "received_at", postgresql_where=text("state = 'held'")),
+    Index("ix_signals_child", "child_id", "warning", postgresql_where=text("child_id is not null")),
     Index("ix_signals_marks", "marks", postgresql_using="gin"),
     Index(None, "rule", "received_at"),
     info=keyed_by("id"),
@@ -305,6 +307,22 @@ async def _held(
     asked = opening(Matter.SIGNAL, rule.code, name, desk, division, "signal_check", urgent=rule.urgent)
     await open_all(conn, ledger, [asked], now)
     return {"state": SignalState.HELD.value, "child_id": None, "warning": None, "division": division, "desk": desk}
+
+
+async def behind(conn: AsyncConnection, watch: Watch) -> list[tuple[int, Said]]:
+    """What the signals said that opened the warnings which wait in this watch, the oldest first, each with the number of its warning."""
+    asked = {
+        (child_of(one.of or watch.watch_id), one.number_there if one.of else one.number): one.number
+        for one in watch.warnings
+    }
+    query = select(signals).where(row.child_id.in_([child for child, _ in asked]), row.said.is_not(None))
+    found = (
+        await conn.execute(query.where(tuple_(row.child_id, row.warning).in_(asked)).order_by(row.received_at))
+    ).mappings()
+    return [
+        (asked[signal["child_id"], signal["warning"]], Said.model_validate(signal["said"]))
+        for signal in await opened(conn, found, signals)
+    ]
 
 
 async def waiting(conn: AsyncConnection, signal_id: str, *, to_decide: bool = False) -> Row:

@@ -28,11 +28,19 @@ LIST = {"community": "none"}
 
 
 async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(as_person, people):
-    given = {"child": {"name": "华小守（化名）"}, "found": "left_behind", "grade": "high", "evidence": "入户排查"}
+    child = {"name": "华小守（化名）", "id_no": "110106201803049981", "birth_date": "2018-03-04"}
+    given = {"child": child, "found": "left_behind", "grade": "high", "evidence": "入户排查"}
     asked = await people.post(COMMITTEE, "/v1/children", given)
     await people.post(STREET, f"/v1/children/{asked['child_id']}/changes/{asked['change']}/pass")
     path = f"/visits/{watch_id(asked['child_id'])}"
     http = await as_person(COMMITTEE)
+    heard = {"id": "kq-watched", "count": 4, "text": "华小守连续四日缺勤", "child": child}
+    await people.post("school.reporter.1", "/v1/signals", {"signals": [heard]})
+    assert "来源单位所述：华*连续四日缺勤 · 次数 4" in (await http.get(path)).text, (
+        "whoever verifies reads what was said"
+    )
+    (warning,) = [one["number"] for one in await warnings(people)]
+    await people.post(COMMITTEE, f"/v1/watches{path[7:]}/warnings/{warning}/verify", {"outcome": "no_risk"})
     seen = {
         "seen_in_person": "yes",
         "finding": "needs_help",
