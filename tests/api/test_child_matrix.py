@@ -1,11 +1,17 @@
 """Every cell of the table about children in docs/access.md is asked of the running API, over children who came there by its commands."""
 
+from contextlib import suppress
+from itertools import product
+from types import SimpleNamespace
+
 import pytest
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import String, and_, cast, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BooleanClauseList, Grouping
 
 from app.api import child_matrix as table
+from app.api import ledgers
 from app.api.boards import _may_be_told
 from app.api.child_matrix import CONCERNS, LIVED, LIVES, MOVES, REGISTERS, REPORTED, FileRelation
 from app.api.children import sighted
@@ -15,12 +21,16 @@ from app.db import tables
 from app.db.owed import open_all, opening
 from app.domain.access import ENGINE
 from app.domain.child_file import file_id
+from app.domain.ledgers import Reach
 from app.domain.owed import Matter
+from app.domain.rounds import OpenRound, ReturnRound
 from app.domain.terms import Grade, Role
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
+from tests.actors import at_desk
 from tests.api.test_matrix import NEVER_SO_FAR, PASSED, routes, seating
 from tests.api.test_registration import FOUND
+from tests.domain.decisions import mutants
 
 LISTS = ("waiting_changes", "watches", "offered_watches", "due_visits", "read_ledger", "owed")
 NOT_DONE = ("register_child", "export_ledger", "import_ledger")
@@ -224,3 +234,73 @@ async def test_each_part_of_what_postgresql_is_asked_opens_or_shuts_something(ap
     )
     assert await unnoticed(conn, owed, map(seen_by, seats)) == []
     assert await unnoticed(conn, told, map(_may_be_told, seats)) == ["1.0"], "a case is a stream: likewise"
+
+
+REACHES = [SimpleNamespace(reach=reach) for reach in Reach]
+IN_BOOKS = ("within", "_screened")
+ALIKE = ["event.kind == 'unit_returned'", "unconcerned(who, child.case_id)"]
+"""Without which a book is the same: a case of the report is a case of the child, and no other event of a round names a unit."""
+
+
+@pytest.fixture
+async def booked(api, world):
+    """The same children: one watched, one whose watch rests for a case, one to whom a watched one was joined; two were named by a school."""
+    mine, rests, registered, joined = (
+        world[one][0]
+        for one in (FileRelation.KEEPER, FileRelation.OFFERED, FileRelation.REGISTERED, FileRelation.CONCERNED)
+    )
+    watch, file, ledger, now = tables.watches, tables.child_files, api.service.ledger, api.service.ledger.clock()
+    async with api.service.engine.connect() as conn:
+        for_a_case = func.jsonb_set(watch.c.progress, cast(["suspended_for"], ARRAY(String)), cast("case", JSONB))
+        await conn.execute(update(watch).where(watch.c.child_id == rests).values(progress=for_a_case))
+        await conn.execute(update(watch).where(watch.c.child_id == joined).values(desk=f"COMM-{MOVES}"))
+        await conn.execute(update(file).where(file.c.child_id == joined).values(merged_into=registered))
+        case = await conn.scalar(select(tables.children.c.case_id).where(tables.children.c.id == mine))
+        teacher = at_desk("SCHOOL", "teacher", Role.REPORTER).model_copy(update={"unit": "unit-a"})
+        named = ReturnRound(by=teacher, unit="unit-a", screened=9, registered=(registered,), reports=(case,))
+        for n, asked in enumerate(({"unit-a": "SCHOOL", "unit-b": "SCHOOL"}, {"unit-a": "HOUSING"})):
+            units = [{"unit": unit, "desk": desk} for unit, desk in asked.items()]
+            opened = OpenRound(
+                by=ENGINE, round_id=f"round-{n}", code="school_screening", division="110106", units=units
+            )
+            await ledger.open_round(conn, opened, now)
+            if n == 0:
+                await ledger.record(conn, f"round-{n}", named, now=now)
+        yield conn
+        await conn.rollback()
+
+
+def without(mutant):
+    """The two functions alone, one of them with a rule less: to read the whole module again took longer than to ask."""
+    found, tree = dict(vars(ledgers)), mutant.tree
+    tree.body = [one for one in tree.body if getattr(one, "name", "") in IN_BOOKS]
+    exec(compile(tree, mutant.name, "exec"), found)
+    return found
+
+
+async def test_each_part_of_who_stands_in_a_book_opens_or_shuts_something(booked, world):
+    """Of the books of each reach, read by whoever keeps, oversees, has the case, was asked in a round or is a stranger."""
+    at = {"POLICE": REPORTED, f"COMM-{REPORTED}": REPORTED, "EDU": None, "SCHOOL": None}
+    seats = [table.seat(one, Role.OFFICER) for one in FileRelation]
+    seats += [at_desk(desk).model_copy(update={"division": division}) for desk, division in at.items()]
+    units = (("SCHOOL", "unit-a"), ("SCHOOL", "unit-b"), ("HOSPITAL", "unit-a"))
+    seats += [at_desk(desk).model_copy(update={"unit": unit}) for desk, unit in units]
+    ours = select(tables.children.c.id).where(tables.children.c.id.in_([child for child, *_ in world.values()]))
+
+    asked = list(product(seats, REACHES))
+
+    async def read(rules, who, book):
+        return set((await booked.execute(ours.where(rules.within(who, book)))).scalars())
+
+    async def is_noticed(rules):
+        for one, before in zip(asked, as_they_stand, strict=True):
+            with suppress(ValueError):  # no answer is another one
+                if await read(rules, *one) == before:
+                    continue
+            return True
+        return False
+
+    as_they_stand = [await read(ledgers, *one) for one in asked]
+    less = [one for one in mutants([ledgers.__name__]) if one.rule in IN_BOOKS]
+    alike = [one.name for one in less if not await is_noticed(SimpleNamespace(**without(one)))]
+    assert sorted(name.partition(" without ")[2] for name in alike) == ALIKE

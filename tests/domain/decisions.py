@@ -198,7 +198,8 @@ def _read(module: str) -> ast.Module:
 
 def mutants(modules: Iterable[str] = RULES) -> Iterator[Mutant]:
     """Each condition of an `and` or `or` left out, each early answer or refusal left out, each `not` turned, each condition of a choice among
-    many left out, each member of a list of roles, agencies or actions and each entry of a mapping left out."""
+    many left out, each member of a list of roles, agencies or actions, each entry of a mapping and each part of what PostgreSQL is asked
+    left out."""
     for module in modules:
         tree = _read(module)
         named = (rule for rule in tree.body if isinstance(rule, ast.FunctionDef | ast.ClassDef))
@@ -238,6 +239,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Any]]:
         case ast.comprehension(ifs=[_, *_] as ifs):
             for n, one in enumerate(ifs):
                 yield f"any, not if {ast.unparse(one)}", lambda at, n=n: at.ifs.pop(n)
+        case ast.Call(func=ast.Name(id="and_" | "or_") | ast.Attribute(attr="where"), args=[_, _, *_] as args):
+            for n, one in enumerate(args):
+                yield f"asked without {ast.unparse(one)}", lambda at, n=n: at.args.pop(n)
         case ast.Call(func=ast.Attribute(attr="has"), args=args) if args:
             for n, one in enumerate(args):
                 yield f"has() without {ast.unparse(one)}", lambda at, n=n: at.args.pop(n)
