@@ -180,7 +180,7 @@ def examples() -> dict[str, Any]:
         "UnitRow": unit_row,
         "AskedRow": {**unit_row, "code": "community_survey", "version": 3, "zh": "社区（村）全面排查", "en": "survey of the communities",
                      "basis": ["R081", "R120", "default"]},
-        "RateRow": {"unit": "unit-school-1", "desk": "SCHOOL", "asked": 4, "returned": 3, "on_time": 2, "rate": 0.75,
+        "RateRow": {"unit": "unit-school-1", "name": "示例小学", "desk": "SCHOOL", "asked": 4, "returned": 3, "on_time": 2, "rate": 0.75,
                     "last_returned_at": ACCEPTED, "running": True},
         "RegisteredChild": {"child_id": "ch-0d0f4b1e", "name": "示**", "birth_date": "2018", "registered_at": FILED},
         "AnswerTaken": {"round_id": "round-community_survey-2026-04-10", "version": 10, "is_open": True, "replayed": False,

@@ -1,6 +1,7 @@
 """Screening rounds: what a unit is asked and answers, and how many have answered, unit by unit."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -21,11 +22,14 @@ from app.api.context import Conn, Shouhu, Who
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.db import tables
+from app.db.child_records import one_of
+from app.db.entries import line, seen, standing
 from app.db.rounds import answered_by, answered_on, begin_round, due_then, found_twice
 from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
+from app.domain.registers import FieldType, Kind, sight
 from app.domain.rounds import follows, organises
 from app.domain.terms import Agency
 from app.domain.typed import Instant
@@ -33,6 +37,9 @@ from app.domain.typed import Instant
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
 one, unit = tables.rounds.c, tables.round_units.c
 AsOf = Annotated[Instant | None, Query(description="Any instant; the past as it stood then, answers by days.")]
+Name = Annotated[
+    str | None, Field(description="To whoever follows the round, of a school what the list of schools calls it.")
+]
 
 
 class RoundRow(BaseModel):
@@ -68,6 +75,7 @@ class UnitRow(BaseModel):
     screened: int
     found: int
     joined: list[Agency]
+    name: Name = None
 
 
 class AskedRow(UnitRow):
@@ -84,6 +92,7 @@ class RateRow(BaseModel):
     """How one unit has answered the rounds of a kind that were due or over; its data are as old as its last answer."""
 
     unit: str
+    name: Name = None
     desk: str
     asked: int
     returned: int
@@ -179,7 +188,8 @@ def owed_by(who: Actor) -> ColumnElement[bool]:
 async def rates(conn: Conn, who: Who, shouhu: Shouhu, code: str, as_of: AsOf = None) -> list[RateRow]:
     """The return rate of each unit over the rounds of a kind that were due or over by then, as the scorecard counts them, the most silent
     first; one that was still running stands beside it."""
-    if code not in await _followed(conn, shouhu, who):
+    spec = (await _followed(conn, shouhu, who)).get(code)
+    if spec is None:
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
     at = as_of or shouhu.ledger.clock()
     due, back = due_then(at), answered_by(at)
@@ -197,11 +207,14 @@ async def rates(conn: Conn, who: Who, shouhu: Shouhu, code: str, as_of: AsOf = N
         .group_by(unit.unit, unit.desk)
         .order_by((cast(returned, Numeric) / func.nullif(asked, 0)).nulls_last(), unit.unit)
     )  # fmt: skip
-    rows = (await conn.execute(query)).mappings()
+    rows = (await conn.execute(query)).mappings().all()
+    called = await _called(conn, shouhu, who, spec, [row["unit"] for row in rows])
     return [
-        RateRow.model_validate({**row, "rate": round(row["returned"] / row["asked"], 4) if row["asked"] else None})
+        RateRow.model_validate({
+            **row, "name": called.get(row["unit"]), "rate": round(row["returned"] / row["asked"], 4) if row["asked"] else None,
+        })
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 @router.get("/{round_id}/units", operation_id="round_units")
@@ -215,13 +228,17 @@ async def units(
     limit: Limit = 200,
 ) -> Page[UnitRow]:
     """Every unit of a round with its answer; where asked, only those that are missing."""
-    await _seen(conn, shouhu, who, round_id)
+    spec = await _seen(conn, shouhu, who, round_id)
     columns = [answered_on(column).label(column.name) if column is unit.returned_at else column for column in unit]
     query = select(*columns).where(unit.round_id == round_id)
     query = query.where(unit.returned_at.is_(None)) if missing else query
     page = await page_of(conn, who, query, UnitRow, (unit.unit,), cursor=cursor, limit=limit)
     twice = await found_twice(conn, [round_id])
-    once = [row.model_copy(update={"found": row.found - twice.get((round_id, row.unit), 0)}) for row in page.items]
+    called = await _called(conn, shouhu, who, spec, [row.unit for row in page.items])
+    once = [
+        row.model_copy(update={"found": row.found - twice.get((round_id, row.unit), 0), "name": called.get(row.unit)})
+        for row in page.items
+    ]
     return Page(items=once, next=page.next)
 
 
@@ -248,10 +265,25 @@ async def _followed(conn: Conn, shouhu: Shouhu, who: Actor) -> dict[str, RoundSp
     return {code: spec for code, spec in rules.rounds.items() if follows(who, spec)}
 
 
-async def _seen(conn: Conn, shouhu: Shouhu, who: Actor, round_id: str) -> None:
+async def _seen(conn: Conn, shouhu: Shouhu, who: Actor, round_id: str) -> RoundSpec:
     code = await conn.scalar(select(one.code).where(one.id == round_id))
-    if code is None or code not in await _followed(conn, shouhu, who):
+    spec = (await _followed(conn, shouhu, who)).get(code) if code else None
+    if spec is None:
         raise Refused(RefusalCode.ROUND_NOT_FOUND)
+    return spec
+
+
+async def _called(conn: Conn, shouhu: Shouhu, who: Actor, spec: RoundSpec, units: Sequence[str]) -> dict[str, str]:
+    """By code what these units are called in the list from which the round asks, as it stands now; of one that is closed as it was."""
+    register = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).registers.get(spec.listed)
+    if register is None:
+        return {}
+    code, name = (line.fields[field].astext for field in (FieldType.UNIT, "name"))
+    query = select(code, name).where(
+        standing(), line.book == register.code, one_of(code, units), seen(sight(who, register))
+    )
+    rows = await conn.execute(query.order_by(line.kind != Kind.ENDED.value, line.at))
+    return dict(map(tuple, rows))
 
 
 def own(who: Actor) -> ColumnElement[bool]:

@@ -326,7 +326,18 @@ async def test_each_school_renews_its_data_every_term_and_the_return_rate_shows_
     def figures(rates):
         return [(row["unit"], row["returned"], row["asked"], row["rate"], row["running"]) for row in rates]
 
+    listed, entry = "/v1/registers/schools/entries", {"name": "示例小学（化名）", "unit": school, "kind": "primary"}
+    entry = (await api.post("edu.officer.1", listed, {"fields": entry})).json()["id"]
+    for person in ("edu.officer.1", "civil.supervisor.1"):
+        told = (await api.get(person, f"/v1/rounds/{rounds[-1]}/units")).json()["items"]
+        told += (await api.get(person, "/v1/rounds/rates?code=school_screening")).json()
+        names = {(row["unit"], row["name"]) for row in told}
+        assert names == {(school, "示例小学（化名）"), (NURSERY.unit, None)}, person
+    assert (await api.post("edu.officer.1", f"{listed}/{entry}/end", {"reason": "over"})).is_success
     rates = await rates_at(terms[2] + timedelta(days=365))
+    assert {row["unit"]: row["name"] for row in rates}[school] == "示例小学（化名）", (
+        "it is closed, and has not lost its name"
+    )
     assert {row["unit"] for row in rates} == {one["unit"] for one in schools}
     by_unit = {row["unit"]: row for row in rates}
     assert (by_unit[school]["asked"], by_unit[school]["returned"], by_unit[school]["rate"]) == (3, 1, 0.3333)

@@ -89,3 +89,13 @@ async def test_a_community_names_whom_it_found_and_registered(as_person, people,
     done = await school.post("/children/new", data=said | {"residence_division": "110106016"})
     assert (done.status_code, done.headers["location"]) == (303, "/rounds?done=registered")
     assert "由孩子居住地的街道（乡镇）核实" in (await school.get("/rounds?done=registered")).text
+
+
+async def test_a_school_stands_there_by_its_name_in_the_list(as_person, people):
+    school = {"name": "丰台示例学校（化名）", "unit": "unit-school-1", "kind": "primary"}
+    await people.post("edu.officer.1", "/v1/registers/schools/entries", {"fields": school})
+    begun = await people.post(SUPERVISOR, "/v1/rounds", {"code": "school_screening"})
+    holder = await as_person("edu.officer.1")
+    for query in ("", "?missing=true", "?rates=true"):
+        page = (await holder.get(f"/rounds/{begun['id']}{query}")).text
+        assert ("丰台示例学校（化名）" in page, "unit-school-1" in page) == (True, True), query
