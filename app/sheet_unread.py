@@ -94,7 +94,7 @@ class Unread:
         }  # fmt: skip
 
     def _line(self, record: ChildRecord) -> Line:
-        return Line(told(record, self._who.agency), self._findings.of(record, self._today), self._today)
+        return self._findings.line(told(record, self._who.agency), self._today)
 
     def _shown(self, some: Sequence[SheetColumn], ones: Sequence[Line]) -> dict[str, set[str]]:
         """Every text that the book has there, masked or in full, by column."""

@@ -383,7 +383,7 @@ async def lines_of(
 ) -> list[Line]:
     """These children as a book asks of them, with what the body is not told."""
     records = await records_of(conn, ids, visible(who))
-    return [Line(record=record, found=findings.of(record, today), today=today) for record in records]
+    return [findings.line(record, today) for record in records]
 
 
 def within(who: Actor, ledger: Ledger) -> ColumnElement[bool]:

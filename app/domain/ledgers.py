@@ -65,6 +65,8 @@ class Line(NamedTuple):
     visit: Seen | None = None
     case: tuple[int, CaseSeen] | None = None
     held: Held | None = None
+    task: Callable[[str], str] = str
+    """What a task is called by the rules."""
 
 
 class Column(Frozen):
@@ -186,7 +188,7 @@ def _services(line: Line) -> list[str]:
     of_case = line.case is not None and line.held is None
     cases = [line.case] if line.case and of_case else line.record.cases
     legs = [
-        f"{referral.agency.zh}：{referral.task}"
+        f"{referral.agency.zh}：{line.task(referral.task)}"
         for _, case in cases
         for referral in case.referrals
         if referral.state is State.COMPLETED
@@ -356,6 +358,8 @@ class Finding(Protocol):
 
     def found(self, facts: ReportFacts, happened: Collection[str] = ()) -> tuple[ChildFound, ...]: ...
 
+    def task(self, code: str) -> str: ...
+
 
 class Findings:
     """What the rules find of children, each combination of facts asked once: many children are alike in codes.
@@ -365,6 +369,10 @@ class Findings:
 
     def __init__(self, rules: Finding) -> None:
         self._rules, self._known = rules, dict[str, tuple[ChildFound, ...]]()
+
+    def line(self, record: ChildRecord, today: date) -> Line:
+        """What the rows of this child are made from."""
+        return Line(record, self.of(record, today), today, task=self._rules.task)
 
     def of(self, record: ChildRecord, today: date) -> ChildFound | None:
         """Of this child, in all that was said of it, as old as it is today."""

@@ -30,6 +30,7 @@ from app.policy.determination import determine, put_forward
 from app.policy.file_rows import Cabinet
 from app.policy.pack_file import CONDITIONED, DutyRow, PackFile, RouteRow
 from app.policy.procedure_rows import StepRow
+from app.policy.task_names import task_names
 
 ASKED_BY_TRIAGE = ("foundling", "left_behind")
 LEARNT = frozenset({"triggers", "origin_unknown"})
@@ -101,6 +102,11 @@ class Pack(Shelf, Cabinet):
         codes = {*(duty.code for duty in self.file.duties), *self.file.steps}
         missing = [name for name in routes if name not in self._routes and not name.startswith("plan:")]
         return (*missing, *(code for code in duties if code not in codes))
+
+    def task(self, code: str) -> str:
+        """What a task is called in a book; the code of one that this version does not have."""
+        called = task_names(self.version, self.file).get(code)
+        return called.zh if called else code
 
     def time(self, name: str, *, urgent: bool) -> TimeSpec:
         """A budget with its ladder; urgent ones run around the clock."""

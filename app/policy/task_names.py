@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.domain.terms import Service
-from app.policy.pack import PackFile
+from app.policy.pack_file import PackFile
 from app.policy.words import Words
 
 NAMES: dict[str, Mapping[str, Words]] = {}

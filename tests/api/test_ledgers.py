@@ -180,6 +180,8 @@ async def test_what_a_second_case_and_a_joined_file_say_of_a_child_stands_in_its
     filed = {"grade": "high", "note": "入户评估", "seen": seen}
     assert (await api.post("sw.officer.1", f"{path}/referrals/{leg}/assess", filed)).is_success
     assert (await codes())[1] == {"D1"}
+    (row,) = of(await book(api, COMMITTEE, "work"), child)
+    assert row["services"] == ["专业社会工作机构：评估"], "in the words of the rules"
     facts = {"residence_division": DIVISION, "name": "水晓满（化名）", "disabled": "yes"}
     other = (await api.progress((await api.report(children=[facts]))["case_id"]))["children"][0]["id"]
     async with api.service.engine.begin() as conn:
