@@ -124,6 +124,7 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
         assert ("结束监测" in page, f"/children/{asked['child_id']}" in page) == (True, True), head
         page = (await told.get(f"/children/{asked['child_id']}")).text
         assert ("监测已结束" in page, "母亲已返家照料" in page) == (True, True), "and why, in the words of who ended it"
+        assert 0 < page.find('id="ended"') < page.find('id="next"'), "before all that the file says besides"
 
 
 async def test_a_list_that_was_chosen_is_shown_again_after_a_child_was_taken_over(as_person, people, owner, seeded):
