@@ -38,6 +38,8 @@ class Pack(Protocol):
 
     def since(self, facts: ReportFacts, happened: Collection[str]) -> ReportFacts: ...
 
+    def task(self, code: str) -> str: ...
+
 
 @dataclass
 class Rules:
