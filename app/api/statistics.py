@@ -1,7 +1,8 @@
 """The outcome figures of the notice as of any instant, and the same for third parties, of whom nobody can be told."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -15,13 +16,13 @@ from app.api.problems import Problem
 from app.api.strict import StrictRoute
 from app.db import circulars as papers
 from app.db import tables
-from app.db.outcome_facts import children_of
+from app.db.outcome_facts import Then, then
 from app.db.outcomes import cases_then, registered_then, watches_then
 from app.db.scorecard import EVERY
 from app.db.scorecard import scorecard as counted
 from app.db.walls import reaching
 from app.domain.access import Action, Actor
-from app.domain.outcomes import CaseThen, ChildOutcome, Figures, WatchThen, figures, grade_of, living
+from app.domain.outcomes import CaseThen, ChildOutcome, Figures, figures, grade_of, living
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.small_numbers import suppressed
 from app.domain.terms import Agency
@@ -64,11 +65,11 @@ async def outcomes(
     that the caller is shown whole."""
     require(who, Action.READ_STATISTICS)
     at = as_of or shouhu.ledger.clock()
-    then = await _then(conn, shouhu, who, at, division)
+    now = await _then(conn, shouhu, who, at, division)
     earlier = await _then(conn, shouhu, who, before, division) if before else None
     rules = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).figures
     return Outcomes(
-        **figures(*then).model_dump(), as_of=at, target=rules.target, unread=len(then[0]) - len(then[1]),
+        **figures(*now).model_dump(), as_of=at, target=rules.target, unread=len(now.cases) - len(now.children),
         before=figures(*earlier) if earlier else None,
     )  # fmt: skip
 
@@ -156,15 +157,8 @@ async def scorecard(
     require(who, Action.READ_STATISTICS)
     own = EVERY if who.oversees_district else who.division
     seen, owed = await whole_shown(conn, who, shouhu), await owed_shown(conn, who, shouhu)
-    kept = _kept(who)
-    if who.agency.is_territorial:
-        await reaching(
-            conn, district=True
-        )  # also of children who have moved since; what is counted is the own of that day
-        kept = unconcerned_by_watch(who)
-    found = await counted(conn, since, min(until, shouhu.ledger.clock()), seen, kept, own, owed)
-    if who.agency.is_territorial:
-        await reaching(conn)
+    async with _where_they_were(conn, who):
+        found = await counted(conn, since, min(until, shouhu.ledger.clock()), seen, _kept(who), own, owed)
     return [_card(division, found[division]) for division in sorted(found)]
 
 
@@ -213,30 +207,40 @@ async def anonymised(conn: Conn, who: Who, shouhu: Shouhu, as_of: AsOf = None) -
     if not who.oversees_district:
         raise Refused(RefusalCode.NOT_ALLOWED)
     at = as_of or shouhu.ledger.clock()
-    cases, children, watches = await _then(conn, shouhu, who, at, None)
+    now = await _then(conn, shouhu, who, at, None)
     rules = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).figures
-    found = living(cases, children, watches)
+    found = living(now.cases, now.children, now.counted)
     by_category = _table(found, lambda _, child: (code.value for code in child.categories))
-    by_grade = _table(found, lambda case, child: (grade_of(case, child, watches),))
+    by_grade = _table(found, lambda case, child: (grade_of(case, child, now.watches),))
     return Anonymous(
         as_of=at, smallest_shown=rules.smallest_shown, categories=suppressed(by_category, rules.smallest_shown),
-        grades=suppressed(by_grade, rules.smallest_shown), unread=len(cases) - len(children),
+        grades=suppressed(by_grade, rules.smallest_shown), unread=len(now.cases) - len(now.children),
     )  # fmt: skip
 
 
-Then = tuple[list[CaseThen], dict[str, tuple[ChildOutcome, ...]], dict[str, WatchThen]]
-
-
 async def _then(conn: Conn, shouhu: Shouhu, who: Actor, at: datetime, division: str | None) -> Then:
-    watches = await watches_then(conn, at)
-    seen = await whole_shown(conn, who, shouhu)
-    every = [*await cases_then(conn, at, seen), *await registered_then(conn, at, _kept(who), watches)]
-    cases = [case for case in every if division in (None, case.division)]
-    return cases, await children_of(conn, shouhu.ledger, who, at, cases, every, watches, seen), watches
+    own = who.division if who.agency.is_territorial else None
+    watches, seen = await watches_then(conn, at), await whole_shown(conn, who, shouhu)
+    async with _where_they_were(conn, who):
+        registered = await registered_then(conn, at, _kept(who), watches, own)
+        every = [*await cases_then(conn, at, seen), *registered]
+        return await then(conn, shouhu.ledger, who, at, division, every, watches, seen)
+
+
+@asynccontextmanager
+async def _where_they_were(conn: Conn, who: Actor) -> AsyncIterator[None]:
+    """A street reads also of children who have moved since; what is counted is its own of that day."""
+    if who.agency.is_territorial:
+        await reaching(conn, district=True)
+    yield
+    if who.agency.is_territorial:
+        await reaching(conn)
 
 
 def _kept(who: Actor) -> ColumnElement[bool]:
-    """Of watches that no case began, those in sight."""
+    """Of watches that no case began, those in sight; a street is also asked where they were that day, so of those that are not about it."""
+    if who.agency.is_territorial:
+        return unconcerned_by_watch(who)
     return true() if who.oversees_district else at_desk_of(who, tables.watches.c.desk)
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, PrimaryKeyConstraint, String, Table, and_, cast, func, select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -19,9 +19,10 @@ from app.db.past import assessed_of, with_assessed
 from app.db.vault import opened
 from app.domain.access import Actor
 from app.domain.child_file import PREFIX
+from app.domain.child_joined import together
 from app.domain.child_record import ChildRecord
 from app.domain.facts import ReportFacts
-from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, outcomes_of, own_child
+from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, counted_with, outcomes_of, own_child
 from app.domain.policy import SENTENCED, TURNS
 
 case_outcomes = Table(
@@ -39,11 +40,29 @@ MOST = 1000
 DECIDES = ("change_passed", "change_rejected")
 
 
+class Then(NamedTuple):
+    """What figures are counted from, all by the file in which each child was read then: `counted` says with which case it counts."""
+
+    cases: list[CaseThen]
+    children: dict[str, tuple[ChildOutcome, ...]]
+    watches: dict[str, WatchThen]
+    counted: dict[str, str]
+
+
+class Named(NamedTuple):
+    """A child of a case by its name there, the files that say what is known of it, the one that is read first, and the cases about it."""
+
+    name: str
+    file: str
+    ids: tuple[str, ...]
+    about: tuple[CaseThen, ...]
+
+
 class Wanted(NamedTuple):
-    """A case with its children, each by its own id and what else is known of it; `since` says by which of it the rules are asked."""
+    """A case with its children; `since` says by what else is known of them the rules are asked."""
 
     case: CaseThen
-    children: tuple[tuple[str, str, tuple[CaseThen, ...]], ...]
+    children: tuple[Named, ...]
     since: str
 
     @property
@@ -51,23 +70,41 @@ class Wanted(NamedTuple):
         return self.case.case_id, self.case.policy, self.since
 
 
-async def children_of(
-    conn: AsyncConnection, ledger: Ledger, who: Actor, at: datetime, cases: Collection[CaseThen], every: Iterable[CaseThen],
+async def then(
+    conn: AsyncConnection, ledger: Ledger, who: Actor, at: datetime, division: str | None, every: Collection[CaseThen],
     watches: Mapping[str, WatchThen], seen: ColumnElement[bool], most: int = MOST,
-) -> dict[str, tuple[ChildOutcome, ...]]:  # fmt: skip
-    """What the rules find of the children of these cases, out of `every` one that is seen; of those that were never gone through, as many
-    as one reading may, on record first with their children."""
-    wanted = await _wanted(conn, at, cases, every, watches)
+) -> Then:  # fmt: skip
+    """The cases of the division, out of `every` one that is seen, with what the rules find of their children; of those that were never gone
+    through, as many as one reading may, on record first with their children."""
+    every_one = await _wanted(conn, at, every, watches)
+    wanted = [one for one in every_one if division in (None, one.case.division)]
     known = await _kept(conn, [one.key for one in wanted])
-    unread = sorted((one for one in wanted if one.key not in known), key=lambda one: one.key)[:most]
+    unread = [one for one in wanted if one.key not in known and not one.case.erased]
+    unread = sorted(unread, key=lambda one: one.key)[:most]
     if unread:
-        children = sorted({child for one in unread for pair in one.children for child in pair[:2]} - {""})
-        await before_reading(conn, who, "outcomes", None, ["facts"], children=children)
+        children = {child for one in unread for named in one.children for child in (named.name, *named.ids)}
+        await before_reading(conn, who, "outcomes", None, ["facts"], children=sorted(children))
         known |= await _found(conn, ledger, unread, at, seen)
-    return {
-        one.case.case_id: tuple(ChildOutcome.model_validate(child) for child in known[one.key])
-        for one in wanted if one.key in known
-    }  # fmt: skip
+    found = {
+        one.case.case_id: _read_as(one, known.get(one.key, ())) for one in wanted if one.key in known or one.case.erased
+    }
+    going_on = _going_on(every_one, watches)
+    files = {one.case.case_id: [named.file for named in one.children] for one in every_one}
+    return Then([one.case for one in wanted], found, going_on, counted_with(every, files, going_on))
+
+
+def _read_as(one: Wanted, found: Iterable[Mapping[str, Any]]) -> tuple[ChildOutcome, ...]:
+    files = {named.name: named.file for named in one.children}
+    return tuple(ChildOutcome.model_validate({**child, "child_id": files[child["child_id"]]}) for child in found)
+
+
+def _going_on(wanted: Iterable[Wanted], watches: Mapping[str, WatchThen]) -> dict[str, WatchThen]:
+    """By file, of the watches of all that are read with it the one that goes on."""
+    found = dict[str, WatchThen]()
+    for named in (named for one in wanted for named in one.children):
+        some = [watches[one] for one in named.ids or (named.file,) if one in watches]
+        found |= {named.file: max(some, key=lambda watch: watch.is_open)} if some else {}
+    return found
 
 
 async def _kept(
@@ -87,42 +124,63 @@ async def _kept(
 
 
 async def _wanted(
-    conn: AsyncConnection, at: datetime, cases: Collection[CaseThen], every: Iterable[CaseThen], watches: Mapping[str, WatchThen]
-) -> list[Wanted]:  # fmt: skip
-    """What is known of each child by codes of events alone: its other cases that are seen, its last visit, what was decided in its file."""
-    child, event = tables.children.c, tables.events.c
-    rows = (await conn.execute(select(child.id, child.case_id).order_by(child.id))).all()
+    conn: AsyncConnection, at: datetime, every: Collection[CaseThen], watches: Mapping[str, WatchThen]
+) -> list[Wanted]:
+    """What is known of each child by codes of events alone: its other cases that are seen, its last visit, what was decided in its file, and
+    with which files that is read."""
+    child = tables.children.c
     first, of_case = dict[str, str](), defaultdict[str, list[str]](list)
-    for row in rows:
+    for row in await conn.execute(select(child.id, child.case_id).order_by(child.id)):
         first[row.id] = row.case_id or row.id
         of_case[row.case_id or row.id].append(row.id)
-    decided = select(event.stream_id, func.max(event.version)).where(event.kind.in_(DECIDES), event.at <= at)
-    files = {row[0].removeprefix(PREFIX): row[1] for row in await conn.execute(decided.group_by(event.stream_id))}
+    decided, kept = await _files(conn, at)
+    joined = defaultdict[str, list[str]](list)
+    for one, primary in sorted(kept.items()):
+        joined[primary].append(one)
     seen = {one.case_id: one for one in every}
     beside = defaultdict[str, list[CaseThen]](list)
-    for one in seen.values():
-        for name in {one.watch and own_child(one, ""), one.linked_to} - {None}:
-            beside[str(name)].append(one)
+    for case in seen.values():
+        for name in {case.watch and own_child(case, ""), case.linked_to} - {None}:
+            beside[str(name)].append(case)
 
-    def of(case: CaseThen, name: str) -> tuple[str, str, tuple[CaseThen, ...]]:
+    def of(case: CaseThen, name: str) -> Named:
         own = own_child(case, name)
         if first.get(own) not in seen:
-            return name, "", ()
-        about = {one.case_id: one for one in (seen[first[own]], *beside[own], *beside[first[own]])}
-        return name, own, tuple(about[key] for key in sorted(about))
+            return Named(name, own, (), ())
+        primary = kept.get(own, own)
+        file, *others = [one for one in (primary, *joined[primary]) if first.get(one) in seen]
+        ids = (file, *(one for one in others if not seen[first[one]].sealed))
+        about = {one.case_id: one for id in ids for one in (seen[first[id]], *beside[id], *beside[first[id]])}
+        return Named(name, file, ids, tuple(about[key] for key in sorted(about)))
 
-    found = []
-    for case in cases:
-        children = tuple(of(case, name) for name in of_case[case.case_id])
-        said = [
-            (own, watch.seen if (watch := watches.get(own)) else 0, files.get(own, 0),
-             [(one.case_id, _turned(one)) for one in about if one.case_id != case.case_id])
-            for _, own, about in children
-        ]  # fmt: skip
-        more = any(seen or file or others for _, seen, file, others in said)
-        since = [_turned(case), sha256(repr(said).encode()).hexdigest()[:16] if more else ""]
-        found.append(Wanted(case, children, " ".join(filter(None, since))))
-    return found
+    def since(case: CaseThen, children: Iterable[Named]) -> str:
+        said = []
+        for _, _, ids, about in children:
+            others = [(one.case_id, _turned(one)) for one in about if one.case_id != case.case_id]
+            for id in ids or ("",):
+                said.append((id, watch.seen if (watch := watches.get(id)) else 0, decided.get(id, 0), others))
+        more = any(seen or file or others for _, seen, file, others in said) or any(one.ids[1:] for one in children)
+        return " ".join(filter(None, (_turned(case), sha256(repr(said).encode()).hexdigest()[:16] if more else "")))
+
+    named = [(case, tuple(of(case, name) for name in of_case[case.case_id])) for case in every]
+    return [Wanted(case, children, since(case, children)) for case, children in named]
+
+
+async def _files(conn: AsyncConnection, at: datetime) -> tuple[dict[str, int], dict[str, str]]:
+    """By child, the version of the last decision in its file, and with whose file it was read."""
+    event = tables.events.c
+    belongs = func.array_agg(aggregate_order_by(event.body["primary"].astext, event.version.desc()))
+    query = (
+        select(
+            event.stream_id, func.max(event.version).filter(event.kind.in_(DECIDES)).label("decided"),
+            belongs.filter(event.kind == "file_belongs")[1].label("kept"),
+        )
+        .where(event.kind.in_((*DECIDES, "file_belongs")), event.at <= at)
+        .group_by(event.stream_id)
+    )  # fmt: skip
+    rows = [(row.stream_id.removeprefix(PREFIX), row) for row in await conn.execute(query)]
+    decided = {child: row.decided for child, row in rows if row.decided}
+    return decided, {child: row.kept for child, row in rows if row.kept}
 
 
 def _turned(case: CaseThen) -> str:
@@ -133,10 +191,9 @@ def _turned(case: CaseThen) -> str:
 async def _found(
     conn: AsyncConnection, ledger: Ledger, wanted: list[Wanted], at: datetime, seen: ColumnElement[bool]
 ) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    ids = {own for one in wanted for _, own, _ in one.children if own}
-    beside = {
-        case.case_id for one in wanted for _, _, about in one.children for case in about if case.linked_to or case.watch
-    }
+    ids = {id for one in wanted for named in one.children for id in named.ids}
+    about = [case for one in wanted for named in one.children for case in named.about]
+    beside = {case.case_id for case in about if case.linked_to or case.watch}
     records = await apart(conn, ids, and_(seen, one_of(tables.cases.c.id, beside))) if ids else {}
     reports = await _reports(conn, [one.case.case_id for one in wanted if not one.case.registered])
     assessed = await assessed_of(conn, reports)
@@ -146,14 +203,16 @@ async def _found(
         alone = reports.get(one.case.case_id)
         alone = with_assessed(alone, assessed.get(one.case.case_id, ()), one.case.assessed) if alone else None
         children, pack = list[ChildOutcome](), packs[one.case.policy]
-        for name, own, about in one.children:
-            facts = _known(records[own], about, at) if own in records else alone
+        for name, _, ids, about in one.children:
+            some = [records[id] for id in ids if id in records]
+            record = together(some[0], tuple(some[1:])) if some else None
+            facts = _known(record, about, at) if record else alone
             turns = {turn for case in (one.case, *about) for turn in case.since if turn != SENTENCED or facts is alone}
             if facts and (facts := pack.since(facts, turns)):
                 outcomes = outcomes_of(facts, pack.found(facts))
                 children += [
                     outcome.model_copy(update={"child_id": name})
-                    for outcome in outcomes if outcome.child_id == (own if own in records else name)
+                    for outcome in outcomes if outcome.child_id == (record.child_id if record else name)
                 ]  # fmt: skip
         if children or alone:  # a report may name no child
             made[one.key] = [child.model_dump(mode="json") for child in children]

@@ -19,7 +19,7 @@ TOLD = (
     "report_filed", "policy_moved", "guardian_sentenced", "assessment_filed", "grade_reviewed", "referral_accepted",
     "safety_confirmed", "report_linked", "report_unlinked", "case_closed",
 )  # fmt: skip
-SAID = ("division", "policy", "watch", "after", "grade", "step", "outcome", "facts", "primary")
+SAID = ("division", "policy", "watch", "after", "grade", "step", "outcome", "facts", "primary", "sealed_for")
 """What these say that figures need; the events are long, and the rest of them is not fetched."""
 
 
@@ -29,18 +29,22 @@ async def cases_then(conn: AsyncConnection, at: datetime, seen: ColumnElement[bo
     said = [event.body[name].astext.label(name) for name in SAID]
     conference = (event.kind == "outcome_recorded") & (event.body["step"].astext == RECOGNISED.partition("=")[0])
     query = (
-        select(event.stream_id, event.version, event.kind, event.at, *said, tables.reports.c.happened_on.label("day"))
+        select(
+            event.stream_id, event.version, event.kind, event.at, *said, tables.reports.c.happened_on.label("day"),
+            case.erased_at,
+        )
         .join(tables.cases, case.id == event.stream_id)
         .outerjoin(tables.reports, tables.reports.c.case_id == case.id)
         .where(or_(event.kind.in_(TOLD), conference), event.at <= at, seen)
         .order_by(event.stream_id, event.version)
-    )
+    )  # fmt: skip
     found: dict[str, dict[str, Any]] = {}
     for row in await conn.execute(query):
         if row.kind == "report_filed":
             found[row.stream_id] = {
                 "case_id": row.stream_id, "filed_at": row.at, "happened_on": row.day, "division": row.division,
-                "policy": row.policy, "watch": row.watch,
+                "policy": row.policy, "watch": row.watch, "sealed": row.sealed_for not in (None, "[]"),
+                "erased": row.erased_at is not None,
             }  # fmt: skip
             continue
         found[row.stream_id] |= _said(row, found[row.stream_id])
@@ -108,9 +112,10 @@ ENTRUSTS = ("care_arranged", "care_carried", "parents_returned", "carried_left")
 
 
 async def registered_then(
-    conn: AsyncConnection, at: datetime, kept: ColumnElement[bool], watches: Mapping[str, WatchThen]
-) -> list[CaseThen]:
-    """Children whom nobody had reported and whose registration had been verified, where their watch was kept then."""
+    conn: AsyncConnection, at: datetime, kept: ColumnElement[bool], watches: Mapping[str, WatchThen], own: str | None = None
+) -> list[CaseThen]:  # fmt: skip
+    """Children whom nobody had reported and whose registration had been verified, where their watch was kept then: in that street, if one
+    is named."""
     entered, passed = tables.events.alias("entered"), tables.events.alias("passed")
     child, first, last = tables.children.c, entered.c, passed.c
     of_it = and_(last.stream_id == first.stream_id, last.body["change"].astext == cast(first.version, String))
@@ -129,5 +134,5 @@ async def registered_then(
     )
     return [
         CaseThen(case_id=row.id, registered=True, division=watches[row.id].division, policy=row.policy, filed_at=row.at)
-        for row in await conn.execute(query) if row.id in watches
+        for row in await conn.execute(query) if row.id in watches and own in (None, watches[row.id].division)
     ]  # fmt: skip

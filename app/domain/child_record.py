@@ -312,10 +312,10 @@ class ChildRecord(Frozen):
 
     def last_said(self, at: datetime) -> datetime:
         """When anything was said, seen or decided of the child last, up to that instant."""
-        decided = [one.at for one in self.file.means] if self.file else []
+        whole = (self, *self.joined)
         every = [
-            self.reported_at,
-            *decided,
+            *(one.reported_at for one in whole),
+            *(decided.at for one in whole if one.file for decided in one.file.means),
             *(when for when, _ in self.later),
             *(seen.event.at for seen in self.visits),
         ]

@@ -18,7 +18,7 @@ AGAIN_WITHIN = timedelta(days=90)
 
 class ChildOutcome(Frozen):
     """What is known of one child and what the rules say of it, as far as figures need it: its categories as in books, those that hold and
-    those that wait for whoever decides them."""
+    those that wait for whoever decides them. The id is that of the file in which it was read then."""
 
     child_id: str
     categories: tuple[Category, ...]
@@ -77,6 +77,9 @@ class CaseThen(Frozen):
     filed_at: datetime
     happened_on: date | None = None
     watch: str | None = None
+    sealed: bool = False
+    erased: bool = False
+    """What was reported has been destroyed since, so nobody is found in it."""
     linked: bool = False
     linked_to: str | None = None
     since: tuple[str, ...] = ()
@@ -122,12 +125,12 @@ class Figures(Frozen):
 
 
 def figures(
-    cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]], watches: Mapping[str, WatchThen]
-) -> Figures:
-    """Linked reports are counted with the case that they are linked to, and nowhere else."""
+    cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]], watches: Mapping[str, WatchThen], counted: Mapping[str, str]
+) -> Figures:  # fmt: skip
+    """Linked reports are counted with the case that they are linked to, and nowhere else; children as `counted` says."""
     own = [case for case in cases if not case.linked]
-    now = living(own, children, watches)
-    behind = [_guarded_then(case, child, watches) for case, child in now if Category.LB in child.categories]
+    now = living(own, children, counted)
+    behind = [_guarded_then(child, watches) for _, child in now if Category.LB in child.categories]
     grades = Counter(grade_of(case, child, watches) for case, child in now)
     closed = [case for case in own if case.closed_at]
     again = _again(own, children)
@@ -146,51 +149,64 @@ def figures(
     )  # fmt: skip
 
 
+def counted_with(
+    cases: Iterable[CaseThen], files: Mapping[str, Iterable[str]], watches: Mapping[str, WatchThen]
+) -> dict[str, str]:
+    """By the file of each child that is in work or under watch, reported or registered, the case with which it counts once: an open one,
+    before that of a watched child. `files` are those of each case, `watches` by file."""
+    found = dict[str, str]()
+    for case in sorted(cases, key=lambda case: (not _in_work(case), case.filed_at, case.case_id)):
+        for file in () if case.linked else files.get(case.case_id, ()):
+            watch = watches.get(file)
+            if _in_work(case) or (watch is not None and watch.is_open and not case.watch):
+                found.setdefault(file, case.case_id)
+    return found
+
+
+def _in_work(case: CaseThen) -> bool:
+    return case.closed_at is None and not case.registered
+
+
 def living(
-    cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]], watches: Mapping[str, WatchThen]
+    cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]], counted: Mapping[str, str]
 ) -> list[tuple[CaseThen, ChildOutcome]]:
-    """The children of open cases and under watch, reported or registered, each once: one that a visit has reported counts with the open case."""
-    own = [case for case in cases if not case.linked]
-    reported_anew = {case.watch for case in own if case.watch and case.closed_at is None}
+    """The children that count with one of these cases."""
     return [
         (case, child)
-        for case in own for child in children.get(case.case_id, ())
-        if f"watch-{child.child_id}" not in reported_anew and _counts(case, child, watches)
+        for case in cases for child in children.get(case.case_id, ())
+        if counted.get(child.child_id) == case.case_id
     ]  # fmt: skip
 
 
-def _counts(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThen]) -> bool:
-    watch = watches.get(child.child_id)
-    in_work = case.closed_at is None and not case.registered
-    return in_work or (watch is not None and watch.is_open)
-
-
 def grade_of(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThen]) -> str:
-    """The grade of the watch, else of the case; `none` where nobody has graded yet."""
-    watch = watches.get(child.child_id)
+    """The grade of the watch, else of the case, as where a visit has made it; `none` where nobody has graded yet."""
+    watch = None if case.watch else watches.get(child.child_id)
     grade = watch.grade if watch else case.grade
     return grade.value if grade else "none"
 
 
-def _guarded_then(case: CaseThen, child: ChildOutcome, watches: Mapping[str, WatchThen]) -> Known:
+def _guarded_then(child: ChildOutcome, watches: Mapping[str, WatchThen]) -> Known:
     """A delegate who was found fit (L32) answers for the child while the arrangement stands."""
-    watch = watches.get(own_child(case, child.child_id))
+    watch = watches.get(child.child_id)
     return Known.YES if watch and watch.is_open and watch.entrusted else child.guarded
 
 
 def own_child(case: CaseThen, child_id: str) -> str:
-    """Under which id the child's file is: that of the watch, where a visit has made the case."""
+    """Under which id the child's own file is: that of the watch, where a visit has made the case."""
     return child_of(case.watch) if case.watch else child_id
 
 
 def _again(cases: Iterable[CaseThen], children: Mapping[str, tuple[ChildOutcome, ...]]) -> int:
-    """Reports on a watched child within the time after the case from which it came to the watch."""
+    """Reports on a watched child within the time after a case of the same child."""
     closed = defaultdict[str, list[datetime]](list)
     for case in cases:
         if at := case.closed_at:
             for child in children.get(case.case_id, ()):
-                closed[own_child(case, child.child_id)].append(at)
-    before = ((case.filed_at, closed[child_of(case.watch)]) for case in cases if case.watch)
+                closed[child.child_id].append(at)
+    before = (
+        (case.filed_at, [at for child in children.get(case.case_id, ()) for at in closed[child.child_id]])
+        for case in cases if case.watch
+    )  # fmt: skip
     return sum(any(timedelta() <= filed - at <= AGAIN_WITHIN for at in some) for filed, some in before)
 
 

@@ -8,8 +8,10 @@ from sqlalchemy import select
 
 from app.db import tables
 from app.db.child_records import apart
+from app.db.outcome_facts import case_outcomes
 from app.db.past import assessed_of, with_assessed
 from app.db.vault import opened
+from app.domain.child_joined import together
 from app.domain.determination import Category
 from app.domain.events import event_adapter
 from app.domain.facts import ReportFacts
@@ -20,7 +22,9 @@ from app.domain.working_time import BEIJING
 from app.policy.loader import load
 from tests.api.lives import CIVIL, MARKS, lived, stamp
 from tests.api.test_ledgers import book, of, watched
+from tests.api.test_registration import verify
 from tests.api.test_reports import is_problem
+from tests.api.test_watches import close
 
 PACK = load("fengtai-2026.1")
 
@@ -75,40 +79,63 @@ async def by_hand(api, at):
     first = {child.id: name for name, one in progress.items() for child in one.children}
     beside = {name for name, one in seen.items() if one.linked_to or one.watch}
     ids = {(one.watch or "").removeprefix("watch-") for one in seen.values()} | {*first, *unreported}
+    belongs = {name.removeprefix("file-"): body["primary"] for name, bodies in streams.items() for body in bodies
+               if body["kind"] == "file_belongs"}  # fmt: skip
     async with api.service.engine.connect() as conn:
-        files = await apart(conn, ids, tables.cases.c.id.in_(beside))
+        files = await apart(conn, ids | belongs.keys(), tables.cases.c.id.in_(beside))
+
+    verified = {name.removeprefix("file-"): datetime.fromisoformat(body["at"]) for name, bodies in streams.items() for body in bodies
+                if body["kind"] == "change_passed" and body.get("watch_begins")}  # fmt: skip
+
+    def is_seen(own):
+        return own in files and (first[own] in seen if own in first else own in registered and own in verified)
+
+    def whole_of(own):
+        """All that are read as one with it, the file that is kept first."""
+        kept = belongs.get(own) or own
+        every = [kept, *sorted(one for one in belongs if belongs[one] == kept)]
+        return [one for one in every if is_seen(one)] if is_seen(own) else []
 
     def found_of(name, own):
         """What the file of the child says, where its first case is seen; else the report alone."""
-        if own not in files or (own in first and first[own] not in seen):
+        kept, *others = whole_of(own) or [None]
+        if kept is None:
             return PACK.found(facts[name], progress[name].happened)[0]
-        about = [name, first.get(own), *(
-            other for other in beside if seen[other].watch == f"watch-{own}" or seen[other].linked_to == first.get(own, "none")
+        about = [name, *(first.get(one) for one in (kept, *others)), *(
+            other for other in beside for one in (kept, *others)
+            if seen[other].watch == f"watch-{one}" or seen[other].linked_to == first.get(one, "none")
         )]  # fmt: skip
         turns = {turn for one in about if one in progress for turn in progress[one].happened}
-        last = files[own].last_said(at)
-        said = files[own].facts_at(last, [last] if SENTENCED in turns else [])
-        return next(one for one in PACK.found(said, turns - {SENTENCED}) if one.child_id == own)
+        file = together(files[kept], tuple(files[one] for one in others))
+        last = file.last_said(at)
+        said = file.facts_at(last, [last] if SENTENCED in turns else [])
+        return next(one for one in PACK.found(said, turns - {SENTENCED}) if one.child_id == kept)
+
+    def watch_over(own):
+        over = [watches[f"watch-{one}"] for one in whole_of(own) or [own] if f"watch-{one}" in watches]
+        return next((one for one in over if one.is_open), over[0] if over else None)
 
     own = {name: one for name, one in progress.items() if one.linked_to is None and not MARKS & {*one.about}}
-    busy = {one.watch for one in own.values() if one.is_open}
-    counted, known = [], []
+    rows = []
     for name, one in own.items():
         for child in one.children:
-            found = found_of(name, one.watch.removeprefix("watch-") if one.watch else child.id)
-            watch = watches.get(f"watch-{child.id}")
-            if f"watch-{child.id}" in busy or not (one.is_open or (watch and watch.is_open)):
-                continue
-            grade = watch.grade if watch else one.grade
-            codes = {c.code for c in found.categories if c.status in ("confirmed", "propose", "pending")}
-            counted.append((codes | ({"LB"} if found.left_behind == "yes" else set()), grade))
-            known.append(name)
+            mine = one.watch.removeprefix("watch-") if one.watch else child.id
+            watch = watch_over(mine)
+            if one.is_open or (not one.watch and watch and watch.is_open):
+                grade = watch.grade if watch and not one.watch else one.grade
+                rows.append((not one.is_open, one.filed_at, name, mine, grade))
     for name in unreported & registered.keys():
-        watch = watches.get(f"watch-{name}")
-        if watch and watch.is_open and f"watch-{name}" not in busy:
-            found = found_of(name, name)
+        since = verified.get(name)
+        if since and (watch := watch_over(name)) and watch.is_open:
+            rows.append((True, since, name, name, watch.grade))
+    counted = {}
+    for _, _, name, mine, grade in sorted(rows, key=lambda row: row[:3]):
+        kept = (whole_of(mine) or [mine])[0]
+        if kept not in counted:
+            found = found_of(name, mine)
             codes = {c.code for c in found.categories if c.status in ("confirmed", "propose", "pending")}
-            counted.append((codes | ({"LB"} if found.left_behind == "yes" else set()), watch.grade))
+            counted[kept] = codes | ({"LB"} if found.left_behind == "yes" else set()), grade
+    counted = [*counted.values()]
     actions = []
     for name in own:
         acted = [e.at for e in cases[name] if e.kind in ("referral_accepted", "safety_confirmed")]
@@ -209,3 +236,80 @@ async def test_figures_are_made_of_what_visits_find_of_means_that_are_recognised
     assert (await now())[1] == 0.0
     asked = await api.get(CIVIL, f"/v1/statistics/outcomes?division={division}&as_of={before[3]}")
     assert not any(asked.json()["categories"].values()), "and the past as it stood then"
+
+
+@pytest.mark.requirement("R137")
+async def test_a_child_in_two_files_counts_once_with_what_both_say_for_as_long_as_they_are_joined(api):
+    """Also once the case of the one is closed, and as of any day."""
+    division = "110106017"
+    committee, head = f"comm-{division}.officer.1", f"street-{division}.head.1"
+    child = {"name": "禾小穗（化名）", "birth_date": "2016-05-06", "residence_division": division}
+    entered = {"child": child, "found": "in_difficulty", "grade": "low", "evidence": "入户排查",
+               "household": {"low_income": "yes"}}  # fmt: skip
+    made = (await api.post(committee, "/v1/children", entered)).json()
+    assert (await verify(api, head.replace("head", "officer"), made)).is_success
+    away = [{"facts": {"relation": one, "whereabouts": "away_for_work"}} for one in ("father", "mother")]
+    case = (await api.report(children=[child], family=away))["case_id"]
+    (other,) = (await api.progress(case))["children"]
+
+    async def now(at=None):
+        path = f"/v1/statistics/outcomes?division={division}&as_of={stamp(at or api.service.ledger.clock())}"
+        shown = (await api.get(CIVIL, path)).json()
+        return shown["children"], {code: n for code, n in shown["categories"].items() if n}, shown["unread"]
+
+    async def decided(decision):
+        asked = {"other": other["id"], "decision": decision}
+        change = (await api.post(committee, f"/v1/children/{made['child_id']}/duplicates", asked)).json()
+        path = f"/v1/children/{change['child_id']}/changes/{change['change']}/pass"
+        assert (await api.post(head.replace("head", "officer"), path)).is_success
+
+    before, two = api.service.ledger.clock(), await now()
+    assert two == (2, {"D1": 1, "LB": 1}, 0)
+    await decided("same")
+    joined = api.service.ledger.clock()
+    (row,) = of(await book(api, committee, "work"), made["child_id"])
+    assert {*row["categories"]} == {Category(code).zh for code in ("D1", "LB")}, "as the book is"
+    assert await now() == (1, {"D1": 1, "LB": 1}, 0)
+    await close(api, case, "no_risk_found")
+    assert await now() == (1, {"D1": 1, "LB": 1}, 0), "what the report said is known of the child still"
+    await decided("apart")
+    assert await now() == (1, {"D1": 1}, 0)
+    assert [await now(at) for at in (before, joined)] == [two, (1, {"D1": 1, "LB": 1}, 0)]
+    wanted = await by_hand(api, at := api.service.ledger.clock())
+    shown = (await api.get(CIVIL, f"/v1/statistics/outcomes?as_of={stamp(at)}")).json()
+    assert {name: shown[name] for name in wanted} == wanted
+
+
+async def test_the_figures_of_a_street_as_of_a_past_day_stay_when_a_child_moves(api):
+    """The child counts where it was watched that day, as the scorecard has it, for the street that it has left and for its new one."""
+    first, old, new, ledger = "110106017", "110106018", "110106015", api.service.ledger
+    given = {
+        "child": {"name": "迁小程（化名）", "residence_division": first},
+        "found": "in_difficulty",
+        "grade": "low",
+        "evidence": "入户",
+    }
+    made = (await api.post(f"comm-{first}.officer.1", "/v1/children", given)).json()
+    assert (await verify(api, f"street-{first}.officer.1", made)).is_success
+
+    async def moves(left, to):
+        path, moved = f"/v1/children/{made['child_id']}/changes", {"field": "residence_division", "value": to}
+        change = (await api.post(f"comm-{left}.officer.1", path, moved)).json()["change"]
+        assert (await api.post(f"street-{left}.officer.1", f"{path}/{change}/pass")).is_success
+        taken = await api.post(f"comm-{to}.officer.1", f"/v1/watches/{watch_id(made['child_id'])}/take")
+        assert taken.is_success, taken.text
+
+    async def told(at):
+        heads = (f"street-{division}.head.1" for division in (old, new))
+        found = [(await api.get(head, f"/v1/statistics/outcomes?as_of={stamp(at)}")).json() for head in heads]
+        assert not any(one["unread"] for one in found)
+        return [one["children"] for one in found]
+
+    await moves(first, old)
+    at = ledger.clock()
+    then = await told(at)
+    await moves(old, new)
+    async with api.service.engine.begin() as conn:
+        await conn.execute(case_outcomes.delete())
+    assert await told(at) == then
+    assert await told(ledger.clock()) == [then[0] - 1, then[1] + 1]

@@ -201,6 +201,7 @@ async def test_for_people_it_does_not_exist_and_nothing_breaks_over_it(api, old)
         "/v1/full-views",
     ):
         assert (await api.get(ONE, path)).status_code == 200, path
+    assert (await api.get(ONE, "/v1/statistics/anonymised")).json()["unread"] == 0, "nothing of it is left to be read"
     is_problem(await api.post("health.officer.1", "/v1/emergency-reads", {"case": case, "reason": "medical", "note": "核对"}),
                404, "case_not_found")  # fmt: skip
     assert (await api.post(None, "/v1/progress", {"receipt": old["receipt"]})).status_code == 404

@@ -148,3 +148,9 @@ def test_of_files_that_are_one_the_watch_is_the_open_one_or_that_which_went_on_u
     ):
         kept, *others = (record().model_copy(update={"watch": watch}) for watch in (*watches, None))
         assert together(kept, tuple(others)).watch is counts
+
+
+def test_what_was_decided_in_a_joined_file_was_said_of_the_child():
+    other = record().model_copy(update=file_of((6, {"low_income": "yes"}, True)))
+    whole = together(record(), (other,))
+    assert [whole.last_said(days(day)) for day in (5, 9)] == [record().reported_at, days(6)]

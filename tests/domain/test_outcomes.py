@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.domain.determination import Category, CategoryFound
 from app.domain.ledgers import categories
-from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, figures, outcomes_of
+from app.domain.outcomes import CaseThen, ChildOutcome, WatchThen, counted_with, figures, outcomes_of
 from app.domain.small_numbers import TOGETHER, shown_of_agencies, suppressed
 from app.policy.examples import facts_of
 from app.policy.loader import load
@@ -26,7 +26,9 @@ def child(number, *categories, guarded="unknown", known=5):
 
 
 def of(cases, children, *watches):
-    return figures(cases, {name: tuple(those) for name, those in children.items()}, {w.child_id: w for w in watches})
+    found, by_file = {name: tuple(those) for name, those in children.items()}, {w.child_id: w for w in watches}
+    files = {name: [one.child_id for one in those] for name, those in found.items()}
+    return figures(cases, found, by_file, counted_with(cases, files, by_file))
 
 
 @pytest.mark.requirement("R002")
@@ -39,7 +41,7 @@ def test_children_of_open_cases_and_under_watch_are_counted_once_by_category_and
     children = {
         "case-1": [child(1, Category.D1, Category.LB, guarded="yes")], "case-2": [child(2, Category.D2)],
         "case-3": [child(3, Category.D2)], "case-4": [child(4, Category.D3)],
-        "case-5": [child(5, Category.D2, Category.LB, guarded="no")],
+        "case-5": [child(2, Category.D2, Category.LB, guarded="no")],
     }  # fmt: skip
     seen = of(cases, children, WatchThen(child_id="ch-2", division="110106021", grade="low", is_open=True))
     assert (seen.children, seen.categories["D1"], seen.categories["D2"], seen.categories["D3"]) == (2, 1, 1, 0)
@@ -111,8 +113,23 @@ def test_a_third_report_is_counted_after_the_second_closure():
     closed, again = FILED + timedelta(days=9), FILED + timedelta(days=60)
     second = case(2, filed_at=again, watch="watch-ch-1", closed_at=again + timedelta(days=60))
     third = case(3, filed_at=again + timedelta(days=100), watch="watch-ch-1")
-    children = {f"case-{n}": [child(n)] for n in (1, 2, 3)}
+    children = {f"case-{n}": [child(1)] for n in (1, 2, 3)}
     assert of([case(1, closed_at=closed), second, third], children).again_by_visit == 2
+
+
+def test_a_child_of_several_cases_counts_with_the_open_one_and_under_watch_with_the_first():
+    over, watch = FILED + timedelta(days=9), WatchThen(child_id="ch-1", division="110106021", grade="low", is_open=True)
+    registered = case(3, registered=True, filed_at=FILED - timedelta(days=9))
+    for cases, counts in (
+        ([registered, case(2), case(1)], "case-1"),
+        ([case(1, closed_at=over), case(2, watch="watch-ch-1")], "case-2"),
+        ([case(2, closed_at=over, watch="watch-ch-1"), case(1, filed_at=over, closed_at=over)], "case-1"),
+        ([registered, case(1, closed_at=over)], "case-3"),
+        ([case(1, linked=True), registered], "case-3"),
+    ):
+        assert counted_with(cases, {one.case_id: ["ch-1"] for one in cases}, {"ch-1": watch}) == {"ch-1": counts}
+    rests = {"ch-1": watch.model_copy(update={"is_open": False})}
+    assert counted_with([registered, case(1, closed_at=over)], {"case-1": ["ch-1"], "case-3": ["ch-1"]}, rests) == {}
 
 
 TABLES = st.integers(1, 4).flatmap(
