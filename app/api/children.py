@@ -32,7 +32,7 @@ from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Role
-from app.domain.watch import EndReason, Watch
+from app.domain.watch import EndReason
 from app.domain.working_time import day_of
 
 router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
@@ -95,7 +95,7 @@ async def read_child(child_id: str, conn: Conn, who: Who, shouhu: Shouhu, respon
     found = found_of(pack, record, day_of(shouhu.ledger.clock()))
     file = shown(record, sections, found)
     is_told = Section.VISITS in sections and who.agency in TOLD_PLACE  # that it moved tells something of where it is
-    over = await _over(conn, record.watch) if is_told else None
+    over = await _over(conn, record) if is_told else None
     answer = lens({**file, "ended": over}, record.named) | {"masked": not lens.full}
     answer["fields"] |= _own_words(record, lens.over(known_to(record, sections)), file["fields"], answer["fields"])
     local = await of_streets(conn, record.authors) if who.agency not in TOLD_PLACE else ()
@@ -146,18 +146,14 @@ def _going_on(record: ChildRecord, agency: Agency) -> ChildWatch | None:
     return ChildWatch(id=watch.watch_id, desk=desk, grade=watch.grade, visit_due_at=watch.visit.due_at)
 
 
-async def _over(conn: Conn, watch: Watch | None) -> dict[str, Any] | None:
-    if watch is None or not watch.has_ended:
+async def _over(conn: Conn, record: ChildRecord) -> dict[str, Any] | None:
+    if record.ended is None or record.watch is None:
         return None
-    event, note = tables.events.c, tables.notes.c
-    query = select(
-        event.stream_id, event.version, event.at, event.body["reason"].astext.label("reason"), note.body.label("note")
-    )
-    query = query.outerjoin(tables.notes, (note.stream_id == event.stream_id) & (note.version == event.version))
-    query = query.where(event.stream_id == watch.watch_id, event.kind == "watch_ended")
-    for one in await with_notes(conn, query.order_by(event.version.desc()).limit(1)):
-        return {"reason": one["reason"], "at": one["at"], "note": one["note"] or ""}
-    return None
+    note = tables.notes.c
+    of_it = and_(note.stream_id == record.watch.watch_id, note.version == record.ended_as)
+    query = select(note.stream_id, note.version, note.body.label("note")).where(of_it)
+    said = await with_notes(conn, query)
+    return {"reason": record.ended.reason, "at": record.ended.at, "note": said[0]["note"] if said else ""}
 
 
 async def rules_of(conn: Conn, shouhu: Shouhu) -> Pack:

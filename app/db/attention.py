@@ -12,10 +12,10 @@ from app.db.joining import watch_of, watched_as
 from app.db.vault import opened
 from app.domain.access import ENGINE, Actor
 from app.domain.child_file import file_id
-from app.domain.child_record import GONE
 from app.domain.child_terms import FileField
 from app.domain.owed import DEPARTURES, NEEDS, Matter, Settled, SettleOwed, opening, owed_id
 from app.domain.refusals import Refused
+from app.domain.terms import GONE
 from app.domain.visit import Finding, RaiseWarning, VisitForm, answers
 from app.domain.watch import EndReason, Watch
 
@@ -69,7 +69,7 @@ async def gone(
     ledger: "Ledger", conn: AsyncConnection, watch: Watch, reason: EndReason, by: Actor, now: datetime
 ) -> None:
     """Of a child who has died, come of age or moved out nothing is asked any more; on record as settled by whoever ended its watch."""
-    for matter, code in BY_CHILD if reason.value in GONE else ():
+    for matter, code in BY_CHILD if reason in GONE else ():
         await _settle(ledger, conn, owed_id(matter, code, watch.child_id), Settled.GONE, now, by)
 
 

@@ -18,15 +18,17 @@ async def with_endings(conn: AsyncConnection, records: list[ChildRecord]) -> lis
         return records
     ended = await endings(conn, over)
     return [
-        one.model_copy(update={"ended": ended.get(one.watch.watch_id)}) if one.watch and one.watch.has_ended else one
+        one.model_copy(update={"ended_as": ended[one.watch.watch_id][0], "ended": ended[one.watch.watch_id][1]})
+        if one.watch and one.watch.watch_id in ended
+        else one
         for one in records
     ]
 
 
-async def endings(conn: AsyncConnection, watches: Collection[str]) -> dict[str, WatchEnded]:
-    """By watch, how it ended last."""
+async def endings(conn: AsyncConnection, watches: Collection[str]) -> dict[str, tuple[int, WatchEnded]]:
+    """By watch, how it ended last, with the version of that."""
     event = tables.events.c
-    query = select(event.stream_id, cast(event.body, Text)).where(event.kind == "watch_ended")
+    query = select(event.stream_id, event.version, cast(event.body, Text)).where(event.kind == "watch_ended")
     query = query.where(event.stream_id == any_(cast([*watches], ARRAY(String))))
     rows = await conn.execute(query.order_by(event.stream_id, event.version))
-    return {stream: WatchEnded.model_validate_json(body) for stream, body in rows}
+    return {stream: (version, WatchEnded.model_validate_json(body)) for stream, version, body in rows}

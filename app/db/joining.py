@@ -18,14 +18,14 @@ from app.domain.access import ENGINE
 from app.domain.belonging import Belong, MoveChanges
 from app.domain.carrying import CarryOver
 from app.domain.child_file import PREFIX, ChildFile, file_id
-from app.domain.child_record import GONE
+from app.domain.child_record import tells_of
 from app.domain.child_terms import FileField
 from app.domain.commands import Command
 from app.domain.handover import MoveWatch, OfferWatch, PlaceWatch
 from app.domain.opening import OF_STREET
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
-from app.domain.terms import Agency, CloseReason, Grade
+from app.domain.terms import GONE, Agency, CloseReason, Grade
 from app.domain.watch import EndReason, Watch, by_strictness, child_of, strictest, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, SuspendWatch
 
@@ -169,8 +169,9 @@ async def given_back(
     """Every child of a closed case goes back to the watch, or its watch ends. Of several the case does not say who has died, come of age or
     moved: all go back, and whoever looks ends that child's by hand."""
     reported = (child_of(case.watch),) if case.watch else tuple(child.id for child in case.children)
-    children = list(dict.fromkeys([await watched_as(conn, child) for child in reported]))
-    if closed in GONE and len(children) == 1:
+    watched = {child: await watched_as(conn, child) for child in reported}
+    children = list(dict.fromkeys(watched.values()))
+    if closed in GONE and len(children) == 1 and tells_of(case, watched):
         with suppress(Refused):  # it is not watched
             await ledger.record(
                 conn, watch_id(children[0]), EndWatch(by=ENGINE, reason=EndReason(closed.value)), now=now

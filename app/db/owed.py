@@ -16,13 +16,12 @@ from app.db.joining import watched_as, watches_over
 from app.db.ledger import Ledger
 from app.domain.access import ENGINE, Actor
 from app.domain.agreement import differences
-from app.domain.child_record import GONE
 from app.domain.ledgers import Findings
 from app.domain.opening import desk_of
 from app.domain.owed import DEPARTURES, Matter, OpenOwed, Settled, SettleOwed, opening, owed_id
 from app.domain.refusals import Refused
 from app.domain.registers import Entry, Register, post_of
-from app.domain.terms import Agency
+from app.domain.terms import GONE, Agency
 from app.domain.working_time import day_of
 
 PAGE, DISTRICT = 500, "110106"
@@ -92,8 +91,8 @@ async def _without_care(conn: AsyncConnection, overdue: Iterable[Entry], time: s
     for entry in overdue:
         subject, watch, every = over.get(entry.fields.get("child", ""), (entry.id, None, ()))
         made = opening(Matter.DEPARTURE, DEPARTURES, subject, entry.desk, entry.division, time)
-        how = [ended[one.watch_id].reason for one in every if one.watch_id in ended]
-        if not any(one.is_open for one in every) and any(one.value in GONE for one in how):
+        how = [ended[one.watch_id][1].reason for one in every if one.watch_id in ended]
+        if not any(one.is_open for one in every) and any(one in GONE for one in how):
             gone.add(made.owed_id)
         elif watch is None or not (watch.arrangement or arranged.get(watch.watch_id, FIRST) >= entry.at):
             owing.append(made)

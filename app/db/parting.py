@@ -13,10 +13,10 @@ from app.db.joining import about_of, belong, file_of, watch_of, watched_as, wher
 from app.domain.access import ENGINE
 from app.domain.carrying import LeaveCarried
 from app.domain.child_file import ChildFile, file_id
-from app.domain.child_record import GONE, CaseSeen
+from app.domain.child_record import CaseSeen, tells_of
 from app.domain.child_terms import FileField
 from app.domain.parting import Given, Own, own_watch
-from app.domain.terms import CloseReason, Grade
+from app.domain.terms import GONE, CloseReason, Grade
 from app.domain.watch import EndReason, WatchEvent, by_strictness, strictest, watch_event_adapter, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, GoByOwn, ResumeWatch, UndoWatch
 
@@ -96,11 +96,9 @@ async def _given(conn: AsyncConnection, child: str, file: ChildFile | None) -> l
     for stored in (await conn.execute(query)).scalars():
         closed = CaseSeen.model_validate(stored)
         reason = closed.closed_reason
-        alone = closed.watch is not None or len(closed.children) == 1
-        takes = reason in GONE and alone
         if closed.sealed_for or reason in (None, CloseReason.NO_RISK_FOUND) or closed.closed_at is None:
             continue
-        ends = EndReason(reason.value) if takes and reason else None
+        ends = EndReason(reason.value) if reason in GONE and tells_of(closed, (child,)) else None
         found.append(Given(at=closed.closed_at, grade=closed.grade, case_id=closed.case_id, ends=ends))
     return found
 

@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from app.domain.child_record import GONE, CaseSeen, ChildRecord
+from app.domain.child_record import CaseSeen, ChildRecord, tells_of
 from app.domain.child_terms import FileField
 from app.domain.determination import ChildFound
 from app.domain.ledgers import categories
-from app.domain.terms import CloseReason, Grade, Term
+from app.domain.terms import GONE, CloseReason, Grade, Term
 from app.domain.visit import counted_from
 from app.domain.watch import strictest
 from app.domain.working_time import day_of
@@ -60,7 +60,8 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
         watch and closed in (None, CloseReason.NO_RISK_FOUND)
     ):  # that ended by hand, as a person said
         if last and closed is not CloseReason.NO_RISK_FOUND:
-            if not (_taken_by(record, last) or _returned(record, last) or _is_of_age(record, today)):
+            taken = closed in GONE and tells_of(last, record.ids)
+            if not (taken or _returned(record, last) or _is_of_age(record, today)):
                 wrong.append(Differs.NOT_RETURNED)
         elif categories(found) and not _is_of_age(record, today):
             wrong.append(Differs.UNWATCHED)
@@ -85,13 +86,6 @@ def differences(record: ChildRecord, found: ChildFound | None, today: date) -> t
         if _is_of_age(record, today):
             wrong.append(Differs.OF_AGE)
     return tuple(wrong)
-
-
-def _taken_by(record: ChildRecord, case: CaseSeen) -> bool:
-    """Whether the case says that this very child has died, come of age or moved: of several it does not say who."""
-    others = {child.id for child in case.children} - {*record.ids}
-    alone = case.watch is not None or not (others and len(case.children) > 1)
-    return case.closed_reason in GONE and alone
 
 
 def _returned(record: ChildRecord, case: CaseSeen) -> bool:

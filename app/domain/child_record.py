@@ -1,6 +1,6 @@
 """All that is known of one child, read together from the report, the cases, the watch and the file; nothing of it is kept twice."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime
 from operator import itemgetter
 from typing import Any
@@ -12,8 +12,8 @@ from app.domain.child_terms import PLACE, FileField
 from app.domain.entitlement import Held
 from app.domain.facts import ChildSeen, FactsSeen, Known, Relation, ReportFacts
 from app.domain.policy import SENTENCED, Frozen
-from app.domain.progress import Child, State
-from app.domain.terms import Agency, CloseReason, Grade, Stage
+from app.domain.progress import Child, Progress, State
+from app.domain.terms import GONE, Agency, CloseReason, Grade, Stage
 from app.domain.visit import VisitRecorded, counted_from
 from app.domain.watch import EndReason, Watch, WatchEnded, watch_id
 from app.domain.working_time import day_of
@@ -21,8 +21,6 @@ from app.domain.working_time import day_of
 NOTHING_SEEN = FactsSeen()
 MEANS = ("on_minimum_living", "low_income", "on_destitute_support")
 """What civil affairs recognise of a family, by the names of the facts and of what is entered alike."""
-GONE = (EndReason.DIED.value, EndReason.ADULTHOOD.value, EndReason.MOVED_AND_HANDED_OVER.value)
-"""Why a watch or a case of a single child ends for good."""
 OLDEST = 17
 """The rules are for children; of whoever has come of age since they say what they said last."""
 
@@ -97,6 +95,11 @@ class CaseSeen(_Part):
         return self.stage is not Stage.CLOSED
 
 
+def tells_of(case: CaseSeen | Progress, ids: Collection[str]) -> bool:
+    """Whether the reason with which a case closed is said of the one child known by these ids: of several it does not say whom it means."""
+    return case.watch is not None or len(case.children) == 1 or {child.id for child in case.children} <= {*ids}
+
+
 Said = ChildSeen | ReportFacts | None
 """An assessment, a report, or None: the guardians in custody were sentenced. The child is called as in the file itself."""
 Later = tuple[datetime, Said]
@@ -123,6 +126,8 @@ class ChildRecord(Frozen):
     watch: Watch | None = None
     ended: WatchEnded | None = None
     """How the watch ended, where it is over."""
+    ended_as: int = 0
+    """The version of that."""
     visits: tuple[Seen, ...] = ()
     given: tuple[str, ...] = ()
     """What registers say was given to it, as far as the reader sees them, in words; asked for by books alone (app/db/given.py)."""
@@ -357,7 +362,7 @@ class ChildRecord(Frozen):
         if any(case.is_open for _, case in self.cases) or (self.watch and not self.watch.has_ended):
             return None
         said = [(self.ended.at, self.ended.reason.value)] if self.ended else []
-        if (last := self.last_case) and last.closed_at and last.closed_reason and len(last.children) == 1:
+        if (last := self.last_case) and last.closed_at and last.closed_reason and tells_of(last, self.ids):
             said.append((last.closed_at, last.closed_reason.value))
         at, reason = max(said, default=(None, ""))
         return (at, EndReason(reason)) if at and reason in GONE else None

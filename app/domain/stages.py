@@ -16,7 +16,7 @@ from app.domain.procedure_work import handed_over
 from app.domain.progress import Duty, Progress, State
 from app.domain.referral import Events, in_work, signed
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.terms import CloseReason, Safety, Stage
+from app.domain.terms import GONE, CloseReason, Safety, Stage
 
 ENDS_EARLY = (
     CloseReason.NO_RISK_FOUND, CloseReason.MOVED_AND_HANDED_OVER, CloseReason.ADULTHOOD, CloseReason.DIED,
@@ -27,7 +27,6 @@ DECIDED_ELSEWHERE = (*OFFENCE, "conference_decided", "conference_refused", "cour
 """What no assessment finds: the procuratorate, the joint conference and the courts decide it."""
 OWN_OBSTACLE = ("closure", "answer_", "post_assessment")
 REPLIES = ("supervision_reply", "supervised")
-GONE = (CloseReason.MOVED_AND_HANDED_OVER, CloseReason.ADULTHOOD, CloseReason.DIED)
 NO_CHILD_TO_SEE = (CloseReason.DIED, CloseReason.POLICE_CLOSED)
 
 

@@ -261,6 +261,10 @@ class CloseReason(Term):
     POLICE_CLOSED = "police_closed", "公安机关结案", "closed by the police"
 
 
+GONE: tuple[str, ...] = (CloseReason.DIED, CloseReason.ADULTHOOD, CloseReason.MOVED_AND_HANDED_OVER)
+"""With which a case of a single child, or a watch, ends for good: nobody will work with the child again."""
+
+
 class WaiveReason(Term):
     """Why a reporter is not answered, the only way to close without the answer."""
 

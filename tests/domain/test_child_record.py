@@ -6,11 +6,12 @@ import pytest
 
 from app.domain.child_file import ChangeEntered, ChangePassed, ChangeRejected, Value, apply_file
 from app.domain.child_joined import together
-from app.domain.child_record import CaseSeen, ChildRecord
+from app.domain.child_record import CaseSeen, ChildRecord, tells_of
 from app.domain.child_terms import FileField, NotTaken
 from app.domain.clock import Clock
 from app.domain.facts import ChildFacts, FactsSeen, GuardianFacts, HouseholdFacts, Known, ReportFacts
 from app.domain.ledgers import Findings, categories
+from app.domain.progress import Child
 from app.domain.terms import CloseReason, Stage
 from app.domain.watch import EndReason, Watch, WatchEnded
 from app.policy.loader import load
@@ -107,7 +108,8 @@ def test_the_rules_see_the_age_of_the_day_by_the_birth_date_that_counts_in_the_f
 
 def case_closed(day, reason, children=1):
     return (1, CaseSeen.model_construct(
-        case_id="case-1", stage=Stage.CLOSED, closed_at=days(day), closed_reason=reason, children=(None,) * children
+        case_id="case-1", stage=Stage.CLOSED, closed_at=days(day), closed_reason=reason,
+        children=tuple(Child.model_construct(id=f"ch-of-case-{n}") for n in range(children)),
     ))  # fmt: skip
 
 
@@ -132,6 +134,13 @@ def test_a_child_is_gone_by_what_ended_last_and_of_several_in_a_case_nobody_can_
         for going_on in ({"is_open": True}, {"suspended_for": "watch-2"}):
             assert one.model_copy(update={"watch": watch.model_copy(update=going_on)}).gone is None
     assert (one.gone and one.gone[1]) == gone
+
+
+def test_what_a_case_closed_with_is_said_of_its_one_child_in_however_many_files_that_stands():
+    _, two = case_closed(3, CloseReason.DIED, 2)
+    assert not tells_of(two, ("ch-of-case-0",))
+    assert tells_of(two, ("ch-of-case-0", "ch-of-case-1"))
+    assert tells_of(two.model_copy(update={"watch": "watch-ch-of-case-0"}), ("ch-of-case-0",)), "a visit made it"
 
 
 def test_of_files_that_are_one_the_watch_is_the_open_one_or_that_which_went_on_until_it_ended():
