@@ -298,7 +298,12 @@ class Ledger(Rules):
             match event:
                 case e.ReportLinked(primary=primary, procedures=owed):
                     last = await is_last_suggested(conn, primary, after.case_id)
-                    follow = c.AddFollower(by=ENGINE, case_id=after.case_id, procedures=owed, settles=last)
+                    clocks = {
+                        one.code: one.clock for one in after.duties if one.code in owed and one.clock.met_at == event.at
+                    }
+                    follow = c.AddFollower(
+                        by=ENGINE, case_id=after.case_id, procedures=owed, clocks=clocks, settles=last
+                    )
                     added = await self.record(conn, primary, follow, now=now)
                     await keep_apart(self, conn, primary, now)
                     await self._follow(conn, after.case_id, added.progress, now)

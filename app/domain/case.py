@@ -239,7 +239,8 @@ def _add_follower(progress: Progress, command: c.AddFollower, policy: Policy, no
         raise Refused(RefusalCode.POLICY_UNFIT, rows=list(missing))
     settles = command.settles and progress.possible_duplicate
     added = e.FollowerAdded(**signed(command.by, now), case_id=command.case_id, settles=settles)
-    return (added, *taken_over(progress, policy, now, command.procedures))
+    steps = {step: command.clocks.get(step) for step in command.procedures}
+    return (added, *taken_over(progress, policy, now, steps))
 
 
 def _remove_follower(

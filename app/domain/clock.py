@@ -155,6 +155,10 @@ class Clock(Value):
         planned; the due instant stays what it was."""
         return self._planned(utc(now), calendar) if len(self.due_rungs(now)) > 1 else self
 
+    def again(self, now: datetime, calendar: Calendar) -> Self:
+        """Of a duty that was dropped and goes on elsewhere: what has passed has passed."""
+        return self.model_copy(update={"met_at": None}).recompute(calendar, now).going_on(now, calendar)
+
     def differs_from(self, before: "Clock") -> bool:
         """Whether the due instant, a rung, or how certain they are has changed."""
         return (self.due_at, self.rungs, self.provisional) != (before.due_at, before.rungs, before.provisional)

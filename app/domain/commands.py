@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, JsonValue
 
 from app.domain.access import Actor
+from app.domain.clock import Clock
 from app.domain.facts import ReportFacts, SeenOfAll
 from app.domain.policy import Frozen
 from app.domain.terms import Agency, CloseReason, Grade, OverrideReason, Safety, Service, Stage, WaiveReason
@@ -185,11 +186,12 @@ class UnlinkReport(Command):
 
 
 class AddFollower(Command):
-    """The other side of a link; `procedures` are the steps that the linked case owed; it `settles` what this one was compared for, if
-    that was the last to be compared."""
+    """The other side of a link; `procedures` are the steps that the linked case owed, and `clocks` those of its duties among them; it
+    `settles` what this one was compared for, if that was the last to be compared."""
 
     case_id: str
     procedures: tuple[str, ...] = ()
+    clocks: dict[str, Clock] = Field(default_factory=dict)
     settles: bool = False
 
 

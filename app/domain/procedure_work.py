@@ -1,6 +1,6 @@
 """Running procedures: a person starts one, an outcome ends a step and opens what the rules name, time ends a step that waits."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from app.domain import commands as c
 from app.domain import events as e
 from app.domain import referral_commands as rc
 from app.domain.access import Actor
+from app.domain.clock import Clock
 from app.domain.opening import open_duty
 from app.domain.policy import Courses, Policy
 from app.domain.procedure import ELAPSED, About, Allowed, Outcome, Recorded, Step, is_step, step_of
@@ -50,13 +51,19 @@ def handed_over(progress: Progress, policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(first for first in legs if first), *duties)))
 
 
-def taken_over(progress: Progress, policy: Policy, now: datetime, steps: Iterable[str]) -> tuple[e.DutyOpened, ...]:
-    """The same steps in the case that the other was linked to, unless its procedure runs here as well."""
+def taken_over(
+    progress: Progress, policy: Policy, now: datetime, steps: Mapping[str, Clock | None]
+) -> tuple[e.DutyOpened, ...]:
+    """The same steps in the case that the other was linked to, unless its procedure runs here as well. Time to act begins anew; by its clock
+    runs what somebody has set a term to, for an order is in force no longer by a link."""
     return tuple(
-        open_duty(progress, policy, now, step_of(step), name=step, holder=_named_agency(policy, step))
-        for step in steps
+        open_duty(
+            progress, policy, now, step_of(step), name=step, holder=_named_agency(policy, step),
+            clock=clock if policy.step(step_of(step)).runs_on else None,
+        )
+        for step, clock in steps.items()
         if not _is_running(progress, *_course(step)) and not _has_leg(progress, policy, _first(policy, step))
-    )
+    )  # fmt: skip
 
 
 def _first(policy: Courses, step: str) -> str:
@@ -64,12 +71,12 @@ def _first(policy: Courses, step: str) -> str:
     return procedure.first if procedure else ""
 
 
-def lost_by_link(progress: Progress) -> tuple[str, ...]:
-    """Steps that a link took away: none of their outcomes did, and nothing has begun them again."""
+def lost_by_link(progress: Progress) -> dict[str, Clock | None]:
+    """Steps that a link took away, with their clocks: none of their outcomes did, and nothing has begun them again."""
     ended = {(done.step.partition(".")[0], done.at) for done in progress.outcomes}
     codes = dict.fromkeys(duty.code for duty in progress.duties if is_step(duty.code))
     newest = (duty for code in codes if (duty := progress.duty(code)))
-    return tuple(d.code for d in newest if d.dropped and (_course(d.code)[0], d.clock.met_at) not in ended)
+    return {d.code: d.clock for d in newest if d.dropped and (_course(d.code)[0], d.clock.met_at) not in ended}
 
 
 def _named_agency(policy: Policy, step: str) -> Agency | None:

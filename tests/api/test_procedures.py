@@ -61,3 +61,26 @@ async def test_what_a_step_rests_on_stands_in_the_explanation(api):
 
 async def child_of(api, case):
     return (await api.progress(case.rpartition("/")[2]))["children"][0]["id"]
+
+
+@pytest.mark.requirement("R093")
+async def test_an_order_that_is_in_force_ends_on_its_day_in_the_case_that_its_own_is_linked_to(api):
+    case, primary = await case_of(api), await case_of(api)
+    assert (await api.post("police.officer.1", f"{case}/procedure", {"procedure": "protection_order"})).is_success
+    ruled = {
+        "outcome": "issued",
+        "record": {"ruled_on": "2026-03-02", "file": "（2026）京0106民保令5号", "months": 1},
+    }
+    done = await api.post("court.officer.1", f"{case}/duties/protection_order.rule/outcome", ruled)
+    assert done.status_code == 200, done.text
+
+    async def in_force(of):
+        duties = (await api.progress(of.rpartition("/")[2]))["duties"]
+        return next(
+            one["clock"]["due_at"] for one in duties if one["code"] == "protection_order.in_force" and one["is_open"]
+        )
+
+    until = await in_force(case)
+    link = {"primary": primary.rpartition("/")[2]}
+    assert (await api.post("police.officer.1", f"{case}/link", link)).status_code == 200
+    assert await in_force(primary) == until, "and for one month, as the court said"

@@ -10,7 +10,7 @@ from app.domain.access import ENGINE
 from app.domain.determination import Category
 from app.domain.facts import ReportFacts
 from app.domain.procedure_work import begin
-from app.domain.terms import Agency, Rung
+from app.domain.terms import Agency, Role, Rung
 from app.policy.loader import load
 from tests.actors import at_desk
 from tests.domain.in_memory import POLICY
@@ -106,6 +106,35 @@ def test_an_order_runs_out_on_its_day_also_where_another_desk_looks_after_it_and
     case.now = in_force.due_at
     case.do(c.RaiseDue(by=ENGINE))
     assert runs_on[0] not in case.owed, "it has run out"
+
+
+@pytest.mark.requirement("R093")
+def test_an_order_runs_out_on_its_day_also_in_the_case_that_its_own_was_linked_to_and_back_again():
+    case, primary = Run(ALONE), Run(ALONE)
+    case.events.append(begin(case.progress, POLICY, case.now, "protection_order"))
+    case.end("protection_order.rule", "issued", months=2, ruled_on=DAY, file="（2026）京0106民保令5号")
+    case.start("legal_aid", "SW", "ch-1")
+    codes = ("protection_order.in_force", "protection_order.renew", "legal_aid.examine:ch-1")
+    ruled = {code: case.progress.open_duty(code).clock for code in codes}
+    case.wait(days=20)
+    case.do(c.LinkReport(by=at_desk("POLICE"), primary="case-2"))
+    primary.now = case.now
+    clocks = {one.code: one.clock for one in case.progress.duties}
+    primary.do(c.AddFollower(by=ENGINE, case_id="case-1", procedures=codes, clocks=clocks))
+    assert set(codes) <= set(primary.owed)
+    for code in codes[:2]:
+        clock = primary.progress.open_duty(code).clock
+        assert (clock.due_at, clock.started_at) == (ruled[code].due_at, ruled[code].started_at), (
+            "the court said until when"
+        )
+        assert (f"{clock.spec.budget}", clock.rungs, clock.met_at) == ("2 months", ruled[code].rungs, None)
+    assert primary.progress.open_duty(codes[2]).clock.started_at == primary.now, "time to act begins anew"
+    case.wait(days=10)
+    case.do(c.UnlinkReport(by=at_desk("CIVIL", "supervisor", Role.SUPERVISOR)))
+    assert case.progress.open_duty(codes[0]).clock.due_at == ruled[codes[0]].due_at
+    primary.now = ruled[codes[0]].due_at
+    primary.do(c.RaiseDue(by=ENGINE))
+    assert codes[0] not in primary.owed, "it has run out"
 
 
 @pytest.mark.requirement("R057")
