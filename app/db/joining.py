@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from app.db.ledger import Ledger
 
 BEHIND = """select w.id, w.desk, w.offered_to, c.about from cases c join watches w on w.case_id = c.id where w.is_open and {which}
-  union all select w.id, w.desk, w.offered_to, c.about from cases c join children k on k.case_id = c.id
-  join watches w on w.child_id = any (shouhu_family(k.id)) where w.is_open and {which}"""
+  union all select w.id, w.desk, w.offered_to, c.about from cases c
+  join watches w on w.child_id = any (shouhu_children_of(c.id)) where w.is_open and {which}"""
 CONCERNED = f"""select distinct id from ({BEHIND}) behind, unnest(array[desk, offered_to]) at
   where about && array[at, split_part(at, '-', 1)]::varchar[]"""
 """Open watches at a desk, or offered to one, that a case of the child, or of who is the same child, is about: by walls it does not see
 them."""
-WAITING = """select f.id, d as desk, c.about from cases c join children k on k.case_id = c.id
-  join child_files f on f.child_id = any (shouhu_family(k.id)), unnest(f.desks) d where f.is_open and {which}"""
+WAITING = """select f.id, d as desk, c.about from cases c join child_files f on f.child_id = any (shouhu_children_of(c.id)),
+  unnest(f.desks) d where f.is_open and {which}"""
 """Likewise the files in which a change waits, with the desks whose step it is."""
 WAITS_FOR_CONCERNED = (
     f"select distinct id from ({WAITING}) waits where about && array[desk, split_part(desk, '-', 1)]::varchar[]"
@@ -54,11 +54,9 @@ AT_CONCERNED = text(f"""{CONCERNED.format(which=ANY)} union {WAITS_FOR_CONCERNED
 BEHIND_ONE = text(
     f"select id from ({BEHIND.format(which=ONE)}) w union select id from ({WAITING.format(which=ONE)}) f order by id"
 )
-ABOUT = text("""select one.id, array(select distinct unnest(c.about) from cases c where c.id = any (array(
-    select k.case_id from children k where k.id = any (shouhu_family(one.id))
-    union all select w.case_id from watches w where w.child_id = one.id)) order by 1) about
+ABOUT = text("""select one.id, array(select unnest(shouhu_about(one.id))
+    union select unnest(c.about) from cases c join watches w on w.case_id = c.id where w.child_id = one.id order by 1) about
   from unnest(cast(:children as text[])) one(id)""")
-
 WATCHED = text("""select asked.id, coalesce(f.merged_into, asked.id) as primary_id, w.progress::text as progress
   from unnest(cast(:children as text[])) asked(id) left join child_files f on f.child_id = asked.id
   left join watches w on w.child_id = any (shouhu_family(asked.id)) order by w.child_id""")

@@ -159,6 +159,12 @@ cases = Table(
     Index(None, "filed_at", "id"),
     Index(None, "reporter_unit", "filed_at"),
     Index("ix_cases_of_watch", text("(progress ->> 'watch')")),
+    Index(
+        "ix_cases_of_visits_about",
+        "about",
+        postgresql_using="gin",
+        postgresql_where=text("(progress ->> 'watch') is not null"),
+    ),
     Index("ix_cases_linked_to", "linked_to", postgresql_where=text("linked_to is not null")),
     Index("ix_cases_procuratorate", "filed_at", postgresql_where=text("rung = 'procuratorate'")),
 )
