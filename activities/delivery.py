@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.gateway import AgencyEndpoint, AgencyRejected, AgencyUnavailable, Gateway
 from activities.ledger import news
-from activities.messages import At, Moved, Order
+from activities.messages import Moved, Order
 from app.db import tables
 from app.db.audit import on_record
 from app.db.ledger import Ledger
@@ -131,4 +131,4 @@ class Delivery:
 
     async def _news(self, order: Order) -> Moved:
         async with self.engine.connect() as conn:
-            return await news(conn, At(stream_id=order.stream_id, version=order.version, now=order.now))
+            return await news(conn, order.stream_id, order.version)

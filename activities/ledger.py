@@ -24,16 +24,11 @@ from app.domain.watch_work import RaiseDueVisit
 SYSTEMS = select(tables.endpoints.c.agency).order_by(tables.endpoints.c.agency)
 
 
-async def systems(conn: AsyncConnection) -> tuple[Agency, ...]:
-    """The agencies that are reached at their own system."""
-    codes = await conn.execute(SYSTEMS)
-    return tuple(Agency(code) for code in codes.scalars())
-
-
-async def news(conn: AsyncConnection, at: At) -> Moved:
-    """All events that the conductor has not seen."""
-    bodies = await events_since(conn, at.stream_id, at.version)
-    return Moved(since=at.version, events=tuple(bodies), systems=await systems(conn))
+async def news(conn: AsyncConnection, stream_id: str, since: int) -> Moved:
+    """All events after this version, and of a case which agencies are reached at their own system; nothing else goes out to one."""
+    bodies = await events_since(conn, stream_id, since)
+    codes = (await conn.execute(SYSTEMS)).scalars() if kind_of(stream_id).table is tables.cases else ()
+    return Moved(since=since, events=tuple(bodies), systems=tuple(Agency(code) for code in codes))
 
 
 async def heard(conn: AsyncConnection, at: At) -> Moved:
@@ -41,7 +36,7 @@ async def heard(conn: AsyncConnection, at: At) -> Moved:
 
     Where the stream is to be told anew meanwhile, because its conductor was given up, that stays so.
     """
-    moved, table = await news(conn, at), kind_of(at.stream_id).table
+    moved, table = await news(conn, at.stream_id, at.version), kind_of(at.stream_id).table
     told = at.version + len(moved.events)
     knows = update(table).where(table.c.id == at.stream_id, table.c.conducted_version.between(at.version, told - 1))
     await conn.execute(knows.values(conducted_version=told))
@@ -59,7 +54,7 @@ class LedgerActivities:
     async def catch_up(self, at: At) -> Moved:
         """Only read."""
         async with self.engine.connect() as conn:
-            return await news(conn, at)
+            return await news(conn, at.stream_id, at.version)
 
     @activity.defn(name="enter_stage")
     async def enter_stage(self, at: StageAt) -> Moved:

@@ -14,9 +14,9 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
-from activities.ledger import systems
+from activities.ledger import news
 from activities.messages import Conducting, Moved
-from app.db.ledger import CHANNEL, events_since
+from app.db.ledger import CHANNEL
 from app.db.streams import BY_PREFIX, STREAMS, kind_of
 from workflows.case import CaseWorkflow
 from workflows.child_file import ChildFileWorkflow
@@ -115,14 +115,10 @@ class Relay:
             stream = (await conn.execute(behind)).one_or_none()
             if stream is None:
                 return
-            moved = await self._moved(conn, stream_id, stream.conducted_version)
+            moved = await news(conn, stream_id, stream.conducted_version)
             await self._signal(stream_id, moved)
             told = update(table).where(table.c.id == stream_id, table.c.conducted_version == stream.conducted_version)
             await conn.execute(told.values(conducted_version=stream.version))
-
-    async def _moved(self, conn: AsyncConnection, stream_id: str, since: int) -> Moved:
-        bodies = await events_since(conn, stream_id, since)
-        return Moved(since=since, events=tuple(bodies), systems=await systems(conn))
 
     async def _signal(self, stream_id: str, moved: Moved) -> None:
         workflow: Any = CONDUCTORS.get(stream_id.partition("-")[0], CaseWorkflow).run
