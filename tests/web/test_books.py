@@ -132,6 +132,7 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     )
     due = (await street.get("/books/due")).text
     assert (due.count("重新导出："), due.count("导出上报：")) == (1, 7)
+    assert "本单位已上报 0 / 8 种" in due
     path = re.search(r'href="(/sheets/sheet-[0-9a-f]+/workbook)" aria-label="下载：贫困家庭监护监督', due)[1]
     assert (due.count("尚未下载"), "下载于" in due) == (1, False), "made is not yet taken along"
     civil = await as_person("civil.officer.1")
@@ -158,7 +159,12 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     assert row["handed"] == [{"desk": "COMM-110106007", "by": None, "at": None, "rows": None, "fetched_at": None}]
     made = await street.get(path)
     assert this in made.headers["content-disposition"]
-    assert "下载于" in (await street.get("/books/due")).text
+    due = (await street.get("/books/due")).text
+    assert ("下载于" in due, "本单位已上报 1 / 8 种" in due, due.index("全部导出上报") < due.index("工作台账")) == (
+        True,
+        True,
+        True,
+    )
     offices = await people.get("conf.officer.1", f"/v1/ledgers/handed-in?month={this}")
     mine = {one["desk"]: one for one in offices}["STREET-110106006"]
     assert (mine["books"], mine["exported"], mine["fetched"]) == (8, 1, 1)
@@ -194,8 +200,12 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     assert ("下载：贫困家庭监护监督" in due, "重新导出：贫困家庭监护监督" in due) == (False, True), (
         "the workbook is gone"
     )
+    many = update(sheet_jobs).where(*of_month)
+    async with owner.begin() as conn:
+        await conn.execute(many.values(state="running"))
+    due = (await street.get("/books/due")).text
+    assert ("正在生成 1 种" in due, "全部导出上报" in due, "重新导出：贫困家庭监护监督" in due) == (True, False, False)
     async with owner.begin() as conn:  # as the worker leaves a job that has found too many children
-        many = update(sheet_jobs).where(*of_month)
         await conn.execute(many.values(state="refused", problem="second_person_needed"))
     shown = (await street.get("/books/due")).text
     assert '<button class="btn p" type="submit" name="one" value="guardianship_supervision"' in shown, (
