@@ -28,6 +28,7 @@ from app.domain.refusals import Refused
 from app.domain.terms import GONE, Agency, CloseReason, Grade
 from app.domain.watch import EndReason, Watch, by_strictness, child_of, strictest, watch_id
 from app.domain.watch_work import BeginWatch, EndWatch, SuspendWatch
+from app.domain.working_time import day_of
 
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
@@ -73,23 +74,38 @@ async def join(ledger: "Ledger", conn: AsyncConnection, kept: str, other: str, n
     family = dict.fromkeys((kept, *(file.absorbed if file else ()), other))
     watches = [watch for child in family if (watch := await watch_of(conn, child)) and watch.is_open]
     watches = by_strictness(watches)
+    files = [one for child in family if (one := await file_of(conn, child))]
+    lives = next((one.division for one in files if FileField.RESIDENCE_DIVISION in one.counts), None)
     for less in watches[1:]:
         await ledger.record(conn, less.watch_id, SuspendWatch(by=ENGINE, instead=watches[0].watch_id), now=now)
-        await _carry(ledger, conn, less, watches[0].watch_id, now)
+        await _carry(ledger, conn, less, watches[0].watch_id, lives, now)
     if joined and joined.grades_aside and not (file and file.waiting_for(FileField.REGISTRATION)):
         await _watch_by(ledger, conn, kept, joined.division, joined.grades_aside, now)
 
 
-async def _carry(ledger: "Ledger", conn: AsyncConnection, rests: Watch, to: str, now: datetime) -> None:
-    """What is open in a watch that rests goes on in that one; of two arrangements the one that was entered last, as within one watch."""
+async def _carry(
+    ledger: "Ledger", conn: AsyncConnection, rests: Watch, to: str, lives: str | None, now: datetime
+) -> None:
+    """What is open in a watch that rests goes on in that one; of two arrangements the one that was entered last, as within one watch; an
+    offer where that is to the street where the child lives by what counts in its files."""
     entered = await _arranged_at(conn, rests)
     here = await _arranged_at(conn, await watch_of(conn, child_of(to)))
     counts = rests.arrangement if entered and (here is None or entered > here) else None
     carry = CarryOver(
         by=ENGINE, of=rests.watch_id, warnings=rests.warnings, arrangement=counts, arranged_in=rests.arranged_in,
         arranged_at=entered, content=await _entrusted(conn, rests) if counts else {},
+        visit=None if await _seen_after(conn, to, rests.visit.started_at) else rests.visit,
+        handover=rests.handover if rests.handover and rests.handover.division == lives else None,
     )  # fmt: skip
     await ledger.record(conn, to, carry, now=now)
+
+
+async def _seen_after(conn: AsyncConnection, watch: str, at: datetime) -> bool:
+    """Whether a visit of that watch was made later: then the child, being one, has been seen since."""
+    event, day = tables.events.c, tables.events.c.body["visited_on"].astext
+    later = or_(day > day_of(at).isoformat(), and_(day.is_(None), event.at > at))
+    query = select(event.version).where(event.stream_id == watch, event.kind == "visit_recorded", later)
+    return (await conn.execute(query.limit(1))).first() is not None
 
 
 async def _arranged_at(conn: AsyncConnection, watch: Watch | None) -> datetime | None:

@@ -13,7 +13,7 @@ from app.db.people import actors_of, marks_in
 from app.domain import events as e
 from app.domain.access import ENGINE, STAFF
 from app.domain.belonging import ChangeMoved
-from app.domain.carrying import WarningCarried
+from app.domain.carrying import VisitCarried, WarningCarried
 from app.domain.child_file import ChangeRungFired, ChildFile, file_id
 from app.domain.clock import Clock
 from app.domain.deputies import may_stand_in
@@ -303,7 +303,7 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
         case WatchEnded(by=by) if by != ENGINE.person_id:
             street = desk_of(Agency.STREET, after.division) if after.desk.startswith(Agency.COMM) else after.desk
             return tuple(dict.fromkeys((f"{Role.DESK_HEAD}:{after.desk}", f"{Role.DESK_HEAD}:{street}")))
-        case WarningCarried():
+        case WarningCarried() | VisitCarried():
             return (f"desk:{after.desk}",)
         case (WatchTaken(by=ENGINE.person_id) | ChangeMoved()) as given:
             return (f"desk:{given.desk}",)

@@ -69,6 +69,8 @@ class Handover(Frozen):
     division: str
     desk: str
     clock: Clock
+    of: str | None = None
+    """The watch that was offered, where that rests since two files were joined."""
 
 
 def desk_to_watch(division: str, about: Collection[str] = ()) -> str:

@@ -83,8 +83,13 @@ TITLES: dict[str, tuple[str, str]] = {
     "watch_taken": ("接收监测", "the watch was taken over"),
     "warning_carried": ("档案合并，另一监测的待核实预警转入", "a warning came along from the watch of a joined file"),
     "care_carried": ("档案合并，另一监测的委托照护转入", "an arrangement came along from the watch of a joined file"),
+    "visit_carried": (
+        "档案合并，另一监测先到期的走访转入",
+        "a visit that is due before came along from the watch of a joined file",
+    ),
+    "handover_carried": ("档案合并，另一监测待接收的移交转入", "an offer came along from the watch of a joined file"),
     "carried_left": (
-        "档案拆分，转入的预警或委托照护转回",
+        "档案拆分，转入的预警、委托照护或移交转回",
         "what came along from a joined file went back as it was parted",
     ),
     "watch_suspended": ("合并后由另一监测继续", "the watch goes on under the joined file"),

@@ -8,7 +8,7 @@ from zlib import crc32
 from pydantic import Field, TypeAdapter
 
 from app.domain.arrangement import Arrangement, CareArranged, ContactRecorded, ParentsReturned
-from app.domain.carrying import CareCarried, CarriedLeft, WarningCarried
+from app.domain.carrying import CareCarried, CarriedLeft, HandoverCarried, VisitCarried, WarningCarried
 from app.domain.clock import Clock
 from app.domain.handover import Handover, WatchOffered, WatchPlaced, WatchTaken
 from app.domain.policy import Frozen
@@ -131,7 +131,7 @@ WatchEvent = Annotated[
     WatchBegan | VisitRecorded | VisitAttempted | VisitRecomputed | VisitRungFired | WatchEnded | WarningOpened
     | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned
     | WatchSuspended | WatchResumed | WatchParted | WatchUndone | WatchOffered | WatchTaken | WatchPlaced
-    | WarningCarried | CareCarried | CarriedLeft,
+    | WarningCarried | CareCarried | VisitCarried | HandoverCarried | CarriedLeft,
     Field(discriminator="kind"),
 ]  # fmt: skip
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
@@ -176,6 +176,11 @@ class Watch(Frozen):
     def has_ended(self) -> bool:
         """Over, and not only resting while another watch over the same child goes on."""
         return not self.is_open and self.suspended_for is None
+
+    @property
+    def came_from(self) -> set[str | None]:
+        """The watches that rest from which something is open here."""
+        return {self.arranged_in, self.handover.of if self.handover else None, *(one.of for one in self.warnings)}
 
     def warning(self, number: int) -> Warned | None:
         """The open warning of that number."""
@@ -290,7 +295,12 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
         case CarriedLeft(of=of, own=own):
             back = {"arrangement": own, "arranged_in": None, "own_arrangement": None}
             warnings = tuple(warning for warning in watch.warnings if warning.of not in of)
-            return {"warnings": warnings, **(back if watch.arranged_in in of else {})}
+            asked = None if watch.handover and watch.handover.of in of else watch.handover
+            return {"warnings": warnings, "handover": asked, **(back if watch.arranged_in in of else {})}
+        case VisitCarried(visit=visit):
+            return {"visit": visit}
+        case HandoverCarried(of=of, handover=asked):
+            return {"handover": asked.model_copy(update={"of": of})}
         case WatchOffered(division=division, desk=desk, clock=clock):
             return {"handover": Handover(division=division, desk=desk, clock=clock)}
         case WatchTaken(division=division, desk=desk):

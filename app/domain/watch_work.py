@@ -169,14 +169,15 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
     if isinstance(command, PlaceWatch):  # also while it rests: it may begin again
         return (WatchPlaced(**head, community=command.community),) if command.community != watch.community else ()
     if isinstance(command, LeaveCarried):  # likewise
-        return left(watch.warnings, watch.arranged_in, watch.own_arrangement, command, policy, now, head)
+        return left(watch.came_from, watch.own_arrangement, command, policy, now, head)
     if not watch.is_open:
         raise Refused(RefusalCode.CASE_CLOSED)
     match command:
         case SuspendWatch(instead=instead):
             return (WatchSuspended(**head, instead=instead),)
         case CarryOver():
-            return tuple(carried(watch.warnings, command, head))
+            desks = (watch.desk, *((watch.handover.desk,) if watch.handover else ()))
+            return tuple(carried(watch.warnings, watch.visit, desks, command, head))
         case RecordVisit():
             return _visited(watch, command, policy, now, head)
         case RaiseWarning():

@@ -128,7 +128,10 @@ FURTHER: dict[str, Pair] = {
     "UndoWatch": ("档案分开后撤销监测", "took a watch back once files were parted"),
     "MoveChanges": ("由须回避的单位移交档案变更", "gave changes of a file to a desk that is not concerned"),
     "TakeWatch": ("接收监测", "took a watch over"),
-    "CarryOver": ("合并后转入待核实预警与委托照护", "took over what was open in the watch of a joined file"),
+    "CarryOver": (
+        "合并后转入待核实预警、委托照护、走访与移交",
+        "took over what was open in the watch of a joined file",
+    ),
     "LeaveCarried": ("拆分后转回预警与委托照护", "gave back what had come along from a joined file"),
     "SuspendWatch": ("暂停监测", "suspended a watch"),
     "ResumeWatch": ("恢复监测", "resumed a watch"),

@@ -162,7 +162,7 @@ class Raw:
     def _fact(self, row):
         stream, inside = row.stream_id, row.at >= self.since
         card = self.cards[self.division[stream]] if inside else None
-        if row.kind in ("watch_began", "watch_parted"):
+        if row.kind in ("watch_began", "watch_parted", "visit_carried"):
             self._owes(stream, row.body)
         self._watched(row)
         if row.kind in ("report_filed", "plan_adopted"):

@@ -1,5 +1,7 @@
 """Two files about one child: joined by two persons, read as one, and parted again as if nothing had been."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -278,3 +280,30 @@ async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_bac
         figures = await watches_then(conn, api.service.ledger.clock())
     assert figures[strict].entrusted, "what was arranged there itself, and later, had counted all the time"
     assert (await watch_of(api, strict)).arrangement
+
+
+@pytest.mark.requirement("R015", "R051", "R054")
+async def test_no_visit_is_less_overdue_for_a_child_that_was_found_twice_unless_it_was_seen_since(api):
+    moves_to = "110106025"
+    for is_seen in (False, True):
+        known = {"name": "单晓禾（化名）", "residence_division": DIVISION}
+        late, strict = (
+            await watched(api, child=known, division=DIVISION, ago=timedelta(days=120)),
+            await child_of(api, "high"),
+        )
+        entered = {"field": "residence_division", "value": moves_to}
+        change = (await api.post(COMMITTEE, f"/v1/children/{late}/changes", entered)).json()["change"]
+        assert (await api.post(STREET, f"/v1/children/{late}/changes/{change}/pass")).status_code == 200
+        if is_seen:
+            visited = await api.post(COMMITTEE, f"/v1/watches/{watch_id(strict)}/visits", {"finding": "well"})
+            assert visited.status_code == 200
+        rests, own = await watch_of(api, late), await watch_of(api, strict)
+        kept = await decided_by_two(api, late, strict)
+        after = await watch_of(api, strict)
+        assert after.visit == (own if is_seen else rests).visit
+        assert after.handover == rests.handover.model_copy(update={"of": watch_id(late)}), "where it lives by its files"
+        async with api.service.engine.connect() as conn:
+            assert await look(conn, [watch_id(strict), watch_id(late)]) == []
+        (other,) = {late, strict} - {kept}
+        await decided_by_two(api, kept, other, "apart")
+        assert ((await watch_of(api, strict)).handover, (await watch_of(api, late)).handover) == (None, rests.handover)

@@ -183,3 +183,25 @@ def test_of_two_arrangements_the_one_that_was_carried_counts_until_the_files_are
     entered = strict.state
     assert strict.do(LeaveCarried(by=ENGINE, of=("watch-ch-2", "watch-ch-3"))) == ()
     assert strict.state == entered
+
+
+@pytest.mark.requirement("R015", "R054")
+def test_of_two_watches_the_visit_that_is_due_first_is_owed_as_late_as_it_was_and_an_offer_goes_along_and_back():
+    loose, strict = Watched(), Watched(Grade.HIGH)
+    loose.do(OfferWatch(by=ENGINE, division="110106008"))
+    loose.climb()
+    rests, strict.now = loose.state.model_copy(update={"watch_id": "watch-ch-2"}), loose.now
+    strict.visit()
+    own = strict.state
+    said = {"of": rests.watch_id, "warnings": (), "visit": rests.visit, "handover": rests.handover}
+    carried = CarryOver(by=ENGINE, content={}, **said)
+    assert [one.kind for one in strict.do(carried)] == ["visit_carried", "handover_carried"]
+    assert (strict.state.visit, strict.state.handover) == (
+        rests.visit,
+        rests.handover.model_copy(update={"of": "watch-ch-2"}),
+    )
+    assert strict.do(carried.model_copy(update={"of": "watch-ch-3", "visit": own.visit})) == (), "one is enough of each"
+    strict.do(LeaveCarried(by=ENGINE, of=("watch-ch-2",)))
+    assert strict.state == own.model_copy(update={"version": strict.state.version, "visit": rests.visit}), (
+        "the visit stays owed"
+    )
