@@ -318,7 +318,7 @@ def examples() -> dict[str, Any]:
             {"day": date(2026, 10, 10), "kind": "make_up", "name": "国庆节调休", "source": "holidays", "confirmed": True}]},
         "KeyRow": {"id": "key-5b1c0d9e8f7a6b3c", "unit": "unit-school-1", "agency": "SCHOOL", "scopes": ["report:create"],
                    "label": "学籍管理系统", "made_by": "school.reporter.1", "made_at": FILED, "replaced_by": None,
-                   "expires_at": FILED + timedelta(days=365), "revoked_at": None, "last_used_at": ACCEPTED},
+                   "expires_at": FILED + timedelta(days=365), "revoked_at": None, "last_used_at": ACCEPTED, "giver_left": False},
         "ShownOnce": {"id": "key-5b1c0d9e8f7a6b3c", "key": "shk_43-characters-of-chance", "says": "请立即保存，系统不再显示。"},
         "Confirmed": {"calendar_version": 2, "cases_moved": 18, "watches_moved": 3},
     }  # fmt: skip

@@ -57,6 +57,7 @@ class KeyRow(BaseModel):
     revoked_at: datetime | None
     replaced_by: str | None
     last_used_at: datetime | None
+    giver_left: bool = Field(description="Whoever gave it is shut out, and has seen it: renew it.")
 
 
 class ShownOnce(BaseModel):
@@ -69,7 +70,8 @@ class ShownOnce(BaseModel):
 
 @router.get("", operation_id="keys")
 async def all_keys(
-    conn: Conn, who: Who, unit: Annotated[str | None, Field(max_length=80)] = None, cursor: Cursor = None, limit: Limit = 50
+    conn: Conn, who: Who, unit: Annotated[str | None, Field(max_length=80)] = None,
+    made_by: Annotated[str | None, Field(max_length=80)] = None, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[KeyRow]:  # fmt: skip
     """Those of the own unit or desk, or of all units for whoever oversees keys."""
     if oversees_keys(who):
@@ -77,7 +79,9 @@ async def all_keys(
     elif not any(governs(who, own) for own in (who.unit, who.desk) if own):
         raise Refused(RefusalCode.NOT_ALLOWED)
     by = (api_keys.c.made_at, api_keys.c.id)
-    return await page_of(conn, who, keys.listed(unit), KeyRow, by, cursor=cursor, limit=limit, newest_first=True)
+    return await page_of(
+        conn, who, keys.listed(unit, made_by), KeyRow, by, cursor=cursor, limit=limit, newest_first=True
+    )
 
 
 @router.post("", status_code=201, operation_id="issue_key")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -20,6 +20,9 @@ PREFIX = "shk_"
 key = api_keys.c
 SHOWN = (key.id, key.unit, key.agency, key.scopes, key.label, key.made_by, key.made_at, key.expires_at, key.revoked_at,
          key.replaced_by, key.last_used_at)  # fmt: skip
+giver = tables.people.c
+LEFT = exists().where(giver.id == key.made_by, giver.is_active.is_(False)).label("giver_left")
+"""Whoever gave it has seen it, and is shut out by now."""
 
 
 class NewKey(NamedTuple):
@@ -29,9 +32,10 @@ class NewKey(NamedTuple):
     secret: str
 
 
-def listed(unit: str | None = None) -> Select:
-    """All keys that the transaction sees, or those of one unit."""
-    return select(*SHOWN) if unit is None else select(*SHOWN).where(key.unit == unit)
+def listed(unit: str | None = None, made_by: str | None = None) -> Select:
+    """All keys that the transaction sees, or those of one unit, or that one person gave."""
+    asked = ((key.unit, unit), (key.made_by, made_by))
+    return select(*SHOWN, LEFT).where(*(column == wanted for column, wanted in asked if wanted is not None))
 
 
 async def found(conn: AsyncConnection, key_id: str) -> Row:

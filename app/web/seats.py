@@ -1,5 +1,6 @@
 """机构与人员: every agency with its desks, who sits there as what, who is away; seats and accounts, and roles, by two administrators."""
 
+from datetime import datetime
 from typing import Any
 
 import segno
@@ -9,11 +10,14 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
+from app.api import keys
 from app.api import people as seating
 from app.api.context import Conn, Shouhu
 from app.db import seats
 from app.db.service import Service
+from app.db.walls import reaching
 from app.domain.access import Action, Actor, may
+from app.domain.keys import oversees_keys
 from app.domain.refusals import RefusalCode
 from app.domain.seats import GIVEN, may_see_seats, sees_every_seat
 from app.domain.terms import Agency
@@ -34,6 +38,7 @@ DONE: dict[str, Pair] = {
     "end": ("账号已停用，已全部退出登录", "The account has ended, and every session with it"),
     "return": ("账号已恢复，尚无角色", "The account is back, without roles"),
     "release": ("新密码已放行", "The new password is good"),
+    "end-key": ("密钥已停用", "The key has ended"),
     "sign-out": ("已全部退出登录", "Every session has ended"),
 }  # fmt: skip
 
@@ -144,6 +149,7 @@ def _acts(person_id: str, form: Form, conn: AsyncConnection, who: Actor, shouhu:
     return {
         "roles": roles, "move": move, "account": lambda: seating.renew(person_id, conn, who, shouhu),
         "release": lambda: seating.release(person_id, conn, who), "end": lambda: seating.end(person_id, conn, who, shouhu),
+        "end-key": lambda: keys.revoke(form.one("key"), conn, who, shouhu),
         "return": lambda: seating.come_back(person_id, conn, who), "sign-out": lambda: seating.sign_out(person_id, conn, who, shouhu),
     }  # fmt: skip
 
@@ -157,8 +163,16 @@ async def _person(
     one = shown.items[0]
     desks = [(desk.id, desk.name_zh) for desk in await seating.desks(conn, who)]
     other = person_id not in who.persons
+    good = await _good_keys(conn, who, person_id, shouhu.ledger.clock()) if oversees_keys(who) else []
     facts = {
-        "path": PEOPLE, "one": one, "form": form, "roles": GIVEN, "desks": desks, "done": done, "other": other,
+        "path": PEOPLE, "one": one, "form": form, "roles": GIVEN, "desks": desks, "done": done, "other": other, "keys": good,
         "seats": other and may(who, Action.MANAGE_ACCOUNTS).allowed, "rights": other and may(who, Action.MANAGE_RIGHTS).allowed,
     }  # fmt: skip
     return await show(request, conn, who, "person.html", facts, status=form.status)
+
+
+async def _good_keys(conn: AsyncConnection, who: Actor, person_id: str, now: datetime) -> list[keys.KeyRow]:
+    """Those that this person gave, of whatever unit."""
+    given = await keys.all_keys(conn, who, made_by=person_id, limit=200)
+    await reaching(conn)
+    return [key for key in given.items if key.revoked_at is None and key.expires_at > now]

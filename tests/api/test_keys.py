@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, insert, select, text, update
 from typer.testing import CliRunner
 
 from app.api import child_matrix
@@ -85,6 +85,27 @@ async def test_the_last_use_is_seen_to_the_minute(api, give):
             assert await school.is_good()
             seen.append((await api.get(SCHOOL, "/v1/keys")).json()["items"][0]["last_used_at"])
     assert seen[0] == seen[1] < seen[2]
+
+
+async def test_of_a_key_it_is_seen_that_whoever_gave_it_is_shut_out(api, give):
+    school, other, person = await give(), await give("POLICE", TASKS, POLICE_HEAD), tables.people
+
+    async def left(by=SECURITY, query=""):
+        return {row["id"]: row["giver_left"] for row in (await api.get(by, f"/v1/keys{query}")).json()["items"]}
+
+    async def give_up(*, back):
+        async with api.service.engine.begin() as conn:
+            await conn.execute(update(person).where(person.c.id == POLICE_HEAD).values(is_active=back))
+
+    await give_up(back=False)
+    try:
+        assert await left() == {school.id: False, other.id: True}
+        assert await other.is_good(), "a system that stops in the night helps no child"
+        assert await left(query=f"?made_by={POLICE_HEAD}") == {other.id: True}
+        assert await left(SCHOOL, f"?made_by={POLICE_HEAD}") == {}
+    finally:
+        await give_up(back=True)
+    assert await left(POLICE_HEAD) == {other.id: False}
 
 
 async def test_a_rotated_key_is_good_for_the_overlap_and_no_longer(api, give):

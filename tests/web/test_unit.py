@@ -25,6 +25,14 @@ async def test_a_key_is_shown_once_reports_and_is_ended(as_person, stack):
         filed = await system.post("/v1/reports", json={"children": [{}], "files": [kept.json()["id"]]})
         assert filed.status_code == 201
         key = re.findall(r'name="end" value="(key-[^"]+)"', listed.text)[0]
+        security = await as_person("security.1")
+        seen = await security.get("/people/school.reporter.1")
+        assert key in seen.text, "what somebody gave goes on without them: who shuts them out sees it"
+        assert key not in (await security.get("/people/kindergarten.reporter.1")).text
+        assert 'name="key"' not in (await (await as_person("police.head.1")).get("/people/school.reporter.1")).text
+        ended = await security.post("/people/school.reporter.1", data={"act": "end-key", "key": key})
+        assert ended.status_code == 303
+        assert key not in (await security.get("/people/school.reporter.1")).text
         assert (await school.post("/systems", data={"end": key})).status_code == 303
         assert (await system.get("/v1/reports")).status_code == 401
     none = await school.post("/systems", data={"label": "x"})
