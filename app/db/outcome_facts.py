@@ -6,14 +6,26 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, PrimaryKeyConstraint, String, Table, and_, cast, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    and_,
+    cast,
+    delete,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import apart, one_of
-from app.db.columns import Id, metadata
+from app.db.columns import Id, Instant, metadata
 from app.db.ledger import Ledger
 from app.db.past import assessed_of, with_assessed
 from app.db.vault import opened
@@ -32,9 +44,13 @@ case_outcomes = Table(
     Column("policy", String(60), nullable=False),
     Column("since", String(120), nullable=False),
     Column("children", JSONB, nullable=False),
+    Column("made_at", Instant, nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("case_id", "policy", "since"),
     comment="What a version of the rules finds in a report, in codes: made from the report once, and again by anybody.",
 )
+EACH = 4
+"""Rows that are kept of a case, the newest: today's and that of a day to compare with, for two sights. Each visit makes another, and what is
+asked for again is made again."""
 MOST = 1000
 """Reports that one reading goes through anew, some seconds at most; each is kept, and the answer says how many are left."""
 DECIDES = ("change_passed", "change_rejected")
@@ -110,7 +126,7 @@ def _going_on(wanted: Iterable[Wanted], watches: Mapping[str, WatchThen]) -> dic
 async def _kept(
     conn: AsyncConnection, keys: list[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    """What was found before, of these alone: each visit leaves a row behind that nobody asks for again."""
+    """What was found before, of these alone."""
     table, names = case_outcomes.c, ("case_id", "policy", "since")
     parts = zip(*keys, strict=True) if keys else ([], [], [])
     asked = (
@@ -222,7 +238,18 @@ async def _found(
             for key, children in made.items()
         ]
         await conn.execute(insert(case_outcomes).on_conflict_do_nothing(), rows)
+        await _trim(conn, [key[0] for key in made])
     return made
+
+
+async def _trim(conn: AsyncConnection, cases: Collection[str]) -> None:
+    """What somebody else is trimming is theirs to trim."""
+    row, own = case_outcomes.c, (case_outcomes.c.case_id, case_outcomes.c.policy, case_outcomes.c.since)
+    newest = func.row_number().over(partition_by=row.case_id, order_by=row.made_at.desc()).label("newest")
+    each = select(*own, newest).where(one_of(row.case_id, cases)).subquery()
+    older = select(each.c.case_id, each.c.policy, each.c.since).where(each.c.newest > EACH)
+    held = select(*own).where(tuple_(*own).in_(older)).with_for_update(skip_locked=True)
+    await conn.execute(delete(case_outcomes).where(tuple_(*own).in_(held)))
 
 
 def _known(record: ChildRecord, about: Iterable[CaseThen], at: datetime) -> ReportFacts | None:

@@ -1,5 +1,6 @@
 """Outcome figures equal those of an independent walk over the raw events, at any time; third parties see no small number."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from statistics import median
 
@@ -8,7 +9,7 @@ from sqlalchemy import select
 
 from app.db import tables
 from app.db.child_records import apart
-from app.db.outcome_facts import case_outcomes
+from app.db.outcome_facts import EACH, case_outcomes
 from app.db.past import assessed_of, with_assessed
 from app.db.vault import opened
 from app.domain.child_joined import together
@@ -236,6 +237,11 @@ async def test_figures_are_made_of_what_visits_find_of_means_that_are_recognised
     assert (await now())[1] == 0.0
     asked = await api.get(CIVIL, f"/v1/statistics/outcomes?division={division}&as_of={before[3]}")
     assert not any(asked.json()["categories"].values()), "and the past as it stood then"
+    assert (await api.post(committee, f"{path}/visits", {"finding": "well"})).is_success
+    await now()
+    async with api.service.engine.connect() as conn:
+        rows = (await conn.execute(select(case_outcomes.c.case_id))).scalars().all()
+    assert Counter(rows).most_common(1)[0][1] == EACH, "what is not asked for any more does not grow with each visit"
 
 
 @pytest.mark.requirement("R137")
