@@ -60,8 +60,8 @@ def width(column: SheetColumn) -> int:
 WIDTHS = {
     "name": 13, "sex": 6, "age": 6, "birth_date": 11, "id_no": 20, KEY: 12, "phone": 13, "guardian_phones": 13, "delegate_phone": 13,
     "residence": 24, "hukou": 20, "school": 16, "health": 16, "categories": 16, "household": 24, "means.note": 24, "services": 26,
-    "visit_note": 36, "needs": 16, "benefits": 18, "visits": 7, "open_cases": 9, "means.on_minimum_living": 7, "means.low_income": 7,
-    "means.on_destitute_support": 8,
+    "visit_note": 36, "needs": 16, "benefits": 18, "visits": 7, "open_cases": 16, "case_number": 16,
+    "means.on_minimum_living": 7, "means.low_income": 7, "means.on_destitute_support": 8,
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from app.domain.child_shown import told
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, RowsOf, lines, row
 from app.domain.sheet_columns import REGISTERING, VISITOR, WATCHED, WHY, SheetColumn
-from app.domain.sheet_compared import as_day
+from app.domain.sheet_compared import NAMED_BY, as_day
 from app.domain.sheets import as_typed, cells
 from app.domain.unread import ALREADY, NOT_READ, OF_CHILD, OURS, OWN_COLUMN, SAME_VISIT, STANDS, WHY_NOT
 
@@ -86,7 +86,8 @@ class Unread:
         ones = tuple(one for one in lines(self._ledger.rows_of, line) if is_one(one)) if is_one else (line,)
         if not ones:
             return None
-        said = [column for column, cell in typed.items() if column.column and as_typed(cell)]
+        by = NAMED_BY.get(self._ledger.rows_of, ())  # it is about this one however its number was written
+        said = [one for one, cell in typed.items() if one.column and one.column not in by and as_typed(cell)]
         shown, masked = self._shown(said, ones), self._as_shown(said, ones[0], masked=True)
         return {
             column: masked[column.code] for column in said

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple, Protocol
 
 from app.domain.arrangement import Arrangement
+from app.domain.case_no import case_no
 from app.domain.child_record import CaseSeen, ChildRecord, Seen, held_by
 from app.domain.child_terms import SECTION_OF, FileField, Section
 from app.domain.determination import Category, ChildFound, Standing
@@ -179,8 +180,12 @@ def _day(at: Any) -> str:
     return day_of(at).isoformat()
 
 
-def _open_cases(line: Line) -> list[int]:
-    return [number for number, case in line.record.cases if case.is_open]
+def _open_cases(line: Line) -> list[str]:
+    return [_no(one) for one in line.record.cases if one[1].is_open]
+
+
+def _no(case: tuple[int, CaseSeen]) -> str:
+    return case_no(case[0], case[1].filed_at)
 
 
 def _services(line: Line) -> list[str]:
@@ -313,7 +318,7 @@ def _columns() -> Iterator[Column]:
          _of_arrangement(lambda arranged: arranged.leaves_on.isoformat()), None),
         ("contact_due", "下次联系期限", "next contact is due", Section.FAMILY,
          _of_arrangement(lambda arranged: _day(arranged.contact.due_at)), None),
-        ("case_number", "个案编号", "number of the case", Section.CASES, lambda line: line.case[0] if line.case else None, None),
+        ("case_number", "个案编号", "number of the case", Section.CASES, lambda line: _no(line.case) if line.case else None, None),
         ("case_stage", "个案阶段", "stage of the case", Section.CASES, _of_case(lambda case: case.stage.zh), None),
         ("filed_on", "接报日期", "day of the report", Section.CASES, _of_case(lambda case: _day(case.filed_at)), None),
         ("closed_on", "办结日期", "day of the closure", Section.CASES,

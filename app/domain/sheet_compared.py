@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date
 
+from app.domain.case_no import means
 from app.domain.ledgers import COLUMNS, Line, RowsOf
 from app.domain.sheets import Fault, Wrong, as_typed, read_day
 
@@ -36,4 +37,11 @@ def named(rows_of: RowsOf, said: Mapping[str, str]) -> Callable[[Line], bool] | 
         return lambda line: line.held is None
     if not names or (rows_of is RowsOf.BENEFITS and "benefit" not in names):
         return Fault(NAMED_BY[rows_of][0], Wrong.REQUIRED)
-    return lambda line: all(as_typed(COLUMNS[code].of(line)) == text for code, text in names.items())
+    return lambda line: all(_is(line, code, text) for code, text in names.items())
+
+
+def _is(line: Line, code: str, text: str) -> bool:
+    """A case is also called by its running number alone."""
+    if code == "case_number" and line.case:
+        return means(text, line.case[0], line.case[1].filed_at)
+    return as_typed(COLUMNS[code].of(line)) == text

@@ -67,7 +67,15 @@ NAMES: Mapping[str, Pair] = {
 
 
 ENDINGS = ("_date", "_on", "_due", "_visit", "_since", "id_no", "phone", "phones")
-UNBROKEN = {"name", "sex", "age", "grade", *(code for code in COLUMNS if code.endswith(ENDINGS))}
+UNBROKEN = {
+    "name",
+    "sex",
+    "age",
+    "grade",
+    "case_number",
+    "open_cases",
+    *(code for code in COLUMNS if code.endswith(ENDINGS)),
+}
 """Columns whose values are read as one: days, numbers and words of a few characters."""
 
 

@@ -138,10 +138,12 @@ async def test_cases_and_benefits_have_a_row_each(api):
     granted = {"child_id": child, "benefit": "TEMP_LIVING", "verdict": "grant", "yuan": "1000.00", "note": "依申请"}
     done = await api.post("civil.officer.1", f"/v1/cases/{case['id']}/benefit", granted)
     assert done.status_code == 200, done.text
+    called = (await api.get("civil.officer.1", f"/v1/cases/{case['id']}")).json()["case_no"]
+    assert called.startswith("WB-"), "as it stands on every page"
     (served,) = of(await book(api, STREET, "case_service"), child)
-    assert (served["case_number"], served["case_stage"], served["closed_on"]) == (case["number"], "发现报告", None)
+    assert (served["case_number"], served["case_stage"], served["closed_on"]) == (called, "发现报告", None)
     (aid,) = of(await book(api, STREET, "aid"), child)
-    assert (aid["benefit"], aid["benefit_yuan"], aid["case_number"]) == ("临时性生活保障", "1000.00", case["number"])
+    assert (aid["benefit"], aid["benefit_yuan"], aid["case_number"]) == ("临时性生活保障", "1000.00", called)
     heard = {"child_id": child, "benefit": "TEMP_LIVING", "heard_on": aid["benefit_since"], "note": "家庭同意"}
     assert (await api.post("civil.officer.1", f"/v1/cases/{case['id']}/benefit-hearing", heard)).is_success
     stopped = {"child_id": child, "benefit": "TEMP_LIVING", "verdict": "stop", "note": "困难已解除"}

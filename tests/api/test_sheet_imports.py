@@ -181,13 +181,14 @@ async def test_rows_of_cases_and_benefits_are_compared_and_never_entered(api, ru
     heads, *lines = (await opened(api, COMMITTEE, job))[0]["个案服务档案"]
     heads = [str(head).split("\n")[0] for head in heads]
     mine = next(line for line in lines if line[0] == child)
-    wrong, unknown = [*mine], [*mine]
+    wrong, unknown, short = [*mine], [*mine], [*mine]
     wrong[heads.index("个案阶段")] = "已办结"
     unknown[heads.index("个案编号")] = 987654
-    job = await run(await upload(api, COMMITTEE, "case_service", sheet(heads, mine, wrong, unknown)))
+    short[heads.index("个案编号")] = int(str(mine[heads.index("个案编号")]).rpartition("-")[2])
+    job = await run(await upload(api, COMMITTEE, "case_service", sheet(heads, mine, wrong, unknown, short)))
     shown = await state(api, COMMITTEE, job)
     assert (shown["state"], shown["problem"]) == ("done", "sheet_only_compared")
-    assert shown["counts"] == {"agrees": 1, "differs": 2, "wrong": 0}
+    assert shown["counts"] == {"agrees": 2, "differs": 2, "wrong": 0}, "also by its running number alone"
     assert [(one["row"], one["column"], one["code"]) for one in shown["faults"]] == [
         (3, "case_stage", "differs"), (4, "case_number", "no_case"),
     ]  # fmt: skip
