@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from app.db import tables
 from app.web.tasks import TASKS
 from tests.web.conftest import PHONE, SMALL
-from tests.web.seeded import leg_of, report
+from tests.web.seeded import called, leg_of, report
 
 OFFICER = "police.officer.1"
 CLAIMABLE = f"{TASKS}?view=claimable&limit=200"
@@ -210,6 +210,10 @@ async def test_a_deputy_is_named_sits_in_the_seat_and_leaves_it(visitor, people)
         await there.page.locator("main form:has(input[name=absent]) button").click()
     await there.open("/absences")
     assert "您正在代理" in await there.says()
+    await there.open("/tasks")
+    assert await there.page.locator("header .me summary").get_by_text("代理中").is_visible(), "on every page"
+    printed = await there.page.locator(".printed").text_content()
+    assert f"{await called(people, other)}（代 {await called(people, head)}）" in printed
     async with here.page.expect_navigation():
         await here.page.locator("button[name=revoke]").click()
     await there.open("/absences")
