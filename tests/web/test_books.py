@@ -5,6 +5,7 @@ import io
 import re
 from datetime import timedelta
 
+import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import update
 
@@ -21,6 +22,7 @@ from app.web.month import is_for_two
 from app.workbook import MEDIA_TYPE
 from tests.api.test_ledgers import AWAY
 from tests.api.workbooks import sheet
+from tests.web.conftest import PHONE
 
 DIVISION = "110106003"
 OFFICER, HEAD, COMMITTEE = f"street-{DIVISION}.officer.1", f"street-{DIVISION}.head.1", f"comm-{DIVISION}.officer.1"
@@ -270,3 +272,31 @@ def test_a_proposal_is_ones_own_in_the_seat_in_which_it_was_made_alone():
     row = ApprovalRow.model_construct(person_id=seat.person_id, behalf=None, desk=seat.desk)
     others = [row.model_copy(update=one) for one in ({"desk": "CIVIL"}, {"behalf": "street.officer.2"})]
     assert [is_own(seat, one) for one in (row, *others)] == [True, False, False]
+
+
+@pytest.mark.browser
+async def test_a_street_hands_in_a_book_from_its_first_page_and_the_district_sees_it_and_prints_its_scorecard(visitor):
+    """By what stands on the pages alone. All books at once take a button above them, and each the time of this one."""
+    street = await (await visitor("street-110106008.officer.1", size=PHONE, has_touch=True)).open("/tasks")
+    for step in (".rest > summary", ".rest a[href='/books']", "main a[href='/books/due']"):
+        await street.page.click(step)
+    assert await street.page.get_by_text("本单位已上报 0 / 8 种").is_visible()
+    await street.page.click("#case_service button[value=case_service]")
+    fetch = street.page.locator("#case_service a[href$='/workbook']")
+    await fetch.wait_for(timeout=60_000)  # the page opens itself anew once the book is made
+    async with street.page.expect_download() as download:
+        await fetch.click()
+    assert "六里桥街道办事处_个案服务档案" in (await download.value).suggested_filename
+    await street.open("/books/due")
+    assert await street.page.get_by_text("本单位已上报 1 / 8 种").is_visible()
+    district = await (await visitor("civil.supervisor.1")).open("/tasks")
+    await district.page.click("nav.side a[href='/books']")
+    row = district.page.locator("#offices tr", has_text="六里桥街道办事处")
+    assert "1 / 8" in await row.inner_text()
+    await district.page.click("nav.side a[href='/statistics']")
+    scores = district.page.locator(".pinned tr", has_text="六里桥街道")
+    await district.page.emulate_media(media="print")
+    assert await scores.first.is_visible()
+    assert (await district.page.pdf()).startswith(b"%PDF")
+    for one in (street, district):
+        one.is_quiet()
