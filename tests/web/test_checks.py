@@ -139,3 +139,19 @@ async def test_of_two_changes_of_one_field_the_page_shows_both_and_passes_one(as
     assert (await civil.post(page, data=returned)).status_code == 303
     stands = (await people.get(COMMITTEE, f"/v1/children/{child}"))["fields"]["health"]
     assert (stands["value"], stands.get("waiting")) == ("听力良好", None)
+
+
+async def test_whom_a_signal_may_be_about_is_read_in_the_file_and_the_signal_decided_by_page(as_person, people):
+    child = await registered(people, "华小讯（化名）")
+    heard = {"name": "华小迅（化名）", "birth_date": "2017-08-09", "residence_division": DIVISION}
+    said = {"id": "kq-checks", "count": 4, "text": "连续四日无故缺勤", "child": heard}
+    await people.post("school.reporter.1", "/v1/signals", {"signals": [said]})
+    (held,) = (await people.get(STREET, "/v1/signals/held"))["items"]
+    street, path = await as_person(STREET), f"/signals/{held['id']}"
+    page = (await street.get(path)).text
+    assert f'<a href="/children/{child}" target="_blank"' in page, "a score alone says of nobody who it is"
+    unsaid = await street.post(path, data={"outcome": "child"})
+    assert (unsaid.status_code in (409, 422), f'value="{child}"' in unsaid.text) == (True, True)
+    done = await street.post(path, data={"outcome": "child", "child_id": child, "note": "电话核实"})
+    assert done.status_code == 303, done.text
+    assert (await people.get(STREET, "/v1/signals/held"))["items"] == []
