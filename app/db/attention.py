@@ -1,5 +1,6 @@
 """What a fact of a watch, or of a benefit, makes the desk that watches owe outside of the watch, and what an arrangement ends."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,8 +17,8 @@ from app.domain.child_terms import FileField
 from app.domain.owed import DEPARTURES, NEEDS, Matter, Settled, SettleOwed, opening, owed_id
 from app.domain.refusals import Refused
 from app.domain.terms import GONE
-from app.domain.visit import Finding, RaiseWarning, VisitForm, answers
-from app.domain.watch import EndReason, Watch
+from app.domain.visit import Finding, Outcome, RaiseWarning, VisitForm, answers
+from app.domain.watch import EndReason, Watch, watch_event_adapter
 
 if TYPE_CHECKING:
     from app.db.ledger import Ledger
@@ -58,6 +59,31 @@ async def joined(ledger: "Ledger", conn: AsyncConnection, child: str, now: datet
         await _settle(ledger, conn, name, Settled.HANDED_OVER, now)
     if any(names[name] is Matter.HELP for name in rests):
         await needs_help(ledger, conn, watch, now)
+
+
+async def parted(ledger: "Ledger", conn: AsyncConnection, children: Iterable[str], now: datetime) -> None:
+    """They are two children's again: help that went along as they were joined is owed to the one for whom it was found, also where somebody
+    has helped meanwhile, for whom nobody can say; and to the other only where it was found there too."""
+    over = [await watch_of(conn, await watched_as(conn, child)) for child in children]
+    watches = {owed_id(Matter.HELP, NEEDS, one.child_id): one for one in over if one and one.is_open}
+    owed = tables.owed.c
+    query = select(owed.id, owed.is_open, owed.opened_at, owed.settled_at, owed.progress["how"].astext.label("how"))
+    rows = (await conn.execute(query.where(owed.id.in_(watches)))).all()
+    went = {row.settled_at: row.id for row in rows if not row.is_open and row.how == Settled.HANDED_OVER}
+    for row in rows:
+        if row.is_open and row.opened_at in went and not await _found_after(conn, watches[row.id], row.opened_at):
+            await _settle(ledger, conn, row.id, Settled.HANDED_OVER, now)
+    for name in went.values():
+        await needs_help(ledger, conn, watches[name], now)
+
+
+async def _found_after(conn: AsyncConnection, watch: Watch, at: datetime) -> bool:
+    """Whether it was found in this watch too that the child needs help."""
+    event = tables.events.c
+    query = select(event.body).where(event.stream_id == watch.watch_id, event.at > at)
+    found = (await conn.execute(query.where(event.kind.in_(("visit_recorded", "warning_verified"))))).scalars()
+    events = [watch_event_adapter.validate_python(body) for body in found]
+    return any(getattr(one, "asks_for_help", False) or getattr(one, "outcome", None) is Outcome.HELP for one in events)
 
 
 async def arranged(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now: datetime) -> None:

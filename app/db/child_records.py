@@ -71,13 +71,13 @@ async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: Co
     for child in sorted(rows):
         if (kept := rows[child]["merged_into"]) in rows:
             joined[kept].append(child)
-    single = await _singly(conn, rows, seen)
-    records = [
+    read = await with_endings(conn, [*(await _singly(conn, rows, seen)).values()])
+    single = {one.child_id: one for one in read}
+    return [
         together(single[child], tuple(single[other] for other in joined[child]))
         for child in child_ids
         if child in single
     ]
-    return await with_endings(conn, records)
 
 
 async def stamps_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> dict[str, str]:

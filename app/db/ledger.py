@@ -11,7 +11,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import projections, tables
-from app.db.attention import arranged, benefit_stopped, goes_along, gone, joined, means_changed, needs_help
+from app.db.attention import arranged, benefit_stopped, goes_along, gone, joined, means_changed, needs_help, parted
 from app.db.audit import row_of
 from app.db.changes import Changes
 from app.db.files import bring
@@ -351,17 +351,21 @@ class Ledger(Rules):
                     await placed(self, conn, after.child_id, now)
                 case ChangePassed(parts=str() as other):
                     await part(self, conn, after.child_id, other, now)
-                    for parted in (after.child_id, other):
-                        await placed(self, conn, parted, now)
+                    await self._apart(conn, (after.child_id, other), now)
                 case ChangeRejected(parts=others) if others:
                     for other in others:
                         await part(self, conn, after.child_id, other, now)
-                    for parted in (after.child_id, *others):
-                        await placed(self, conn, parted, now)
+                    await self._apart(conn, (after.child_id, *others), now)
                 case ChangePassed(watch_begins=Grade() as grade):
                     await registered(self, conn, after, grade, now)
                 case _:
                     pass
+
+    async def _apart(self, conn: AsyncConnection, children: Sequence[str], now: datetime) -> None:
+        """What else is each child's own once files are parted."""
+        await parted(self, conn, children, now)
+        for child in children:
+            await placed(self, conn, child, now)
 
     async def _follow(self, conn: AsyncConnection, follower: str, primary: Progress, now: datetime) -> None:
         """One reporter's answer reaches the other; that one waived theirs takes nothing from the other. Whoever one of the cases is about

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -55,6 +55,10 @@ async def _left(
     of = tuple(map(watch_id, others))
     for watch in [watch for one in family if (watch := await watch_of(conn, one))]:
         await ledger.record(conn, watch.watch_id, LeaveCarried(by=ENGINE, of=of), now=now)
+        came = select(event.version).where(event.stream_id == watch.watch_id, event.kind == "care_carried")
+        said = tables.contents.c
+        copies = said.stream_id == watch.watch_id, said.version.in_(came.where(event.body["of"].astext.in_(of)))
+        await conn.execute(delete(tables.contents).where(*copies))  # whom the others' parents entrusted stands there
 
 
 async def _resumed(ledger: "Ledger", conn: AsyncConnection, family: Sequence[str], now: datetime) -> None:

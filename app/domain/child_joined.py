@@ -1,10 +1,13 @@
 """One child out of several files: each stands as it is, and is read with the others."""
 
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
 from app.domain.child_record import ChildRecord, Said
 from app.domain.facts import ChildSeen, ReportFacts
+
+FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecord:
@@ -20,15 +23,16 @@ def together(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> ChildRecor
             "joined": joined,
             **_said_of(record, joined),
             "cases": tuple(sorted(cases.values(), key=lambda case: case[0])),
-            "watch": going_on.watch, "entrusted": going_on.entrusted,
+            "watch": going_on.watch, "entrusted": going_on.entrusted, "ended": going_on.ended, "ended_as": going_on.ended_as,
             "visits": tuple(sorted((seen for one in whole for seen in one.visits), key=lambda seen: seen.order)),
         }
     )  # fmt: skip
 
 
-def _goes_on(one: ChildRecord) -> tuple[bool, bool]:
-    """Of several watches the open one, or that which went on until it ended; the others rest."""
-    return bool(one.watch and one.watch.is_open), bool(one.watch and one.watch.has_ended)
+def _goes_on(one: ChildRecord) -> tuple[bool, bool, datetime]:
+    """Of several watches the open one, or that which went on until it ended, the last of such; the others rest."""
+    is_open, is_over = bool(one.watch and one.watch.is_open), bool(one.watch and one.watch.has_ended)
+    return is_open, is_over, one.ended.at if one.ended else FIRST
 
 
 def _said_of(record: ChildRecord, joined: tuple[ChildRecord, ...]) -> dict[str, Any]:

@@ -239,7 +239,7 @@ async def owed_help(api):
 @pytest.mark.requirement("R033", "R055")
 async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_back_once_they_are_parted(api, twice):
     """An urgent warning that nobody had verified and the parents' weekly word were asked of nobody any more."""
-    strict, loose = twice
+    (strict, loose), content = twice, tables.contents.c
     path = f"/v1/watches/{watch_id(loose)}"
     found = {"finding": "needs_help", "form": {"guardianship": "nobody"}, "another": True}
     assert (await api.post(COMMITTEE, f"{path}/visits", found)).status_code == 200
@@ -265,6 +265,10 @@ async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_bac
     async with api.service.engine.connect() as conn:
         assert await look(conn, [watch_id(strict), watch_id(loose)]) == []
     await decided_by_two(api, strict, loose, "apart")
+    assert await owed_help(api) & {strict, loose} == {loose}, "it was found of that child"
+    async with api.service.engine.connect() as conn:
+        kept = select(content.version).where(content.stream_id == watch_id(strict))
+        assert (await conn.execute(kept)).all() == [], "no copy of the delegate outlives the other's file"
     parted = await watch_of(api, strict)
     assert parted == before.model_copy(update={"version": parted.version}), (
         "the other's delegate and warning are not its own"
@@ -275,7 +279,10 @@ async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_bac
     (warning,) = (await watch_of(api, strict)).warnings
     verified = f"/v1/watches/{watch_id(strict)}/warnings/{warning.number}/verify"
     assert (await api.post(COMMITTEE, verified, {"outcome": "no_risk"})).status_code == 200
+    again = {"finding": "needs_help", "another": True}
+    assert (await api.post(COMMITTEE, f"/v1/watches/{watch_id(strict)}/visits", again)).status_code == 200
     await decided_by_two(api, strict, loose, "apart")
+    assert await owed_help(api) & {strict, loose} == {strict, loose}, "it was found in this watch as well"
     async with api.service.engine.connect() as conn:
         figures = await watches_then(conn, api.service.ledger.clock())
     assert figures[strict].entrusted, "what was arranged there itself, and later, had counted all the time"

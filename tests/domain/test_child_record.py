@@ -159,6 +159,15 @@ def test_of_files_that_are_one_the_watch_is_the_open_one_or_that_which_went_on_u
         assert together(kept, tuple(others)).watch is counts
 
 
+def test_of_several_watches_that_have_ended_the_last_says_how():
+    over = Watch.model_construct(is_open=False, suspended_for=None)
+    first, last = (
+        record().model_copy(update={"watch": over, "ended": WatchEnded.model_construct(at=days(day), reason=reason)})
+        for day, reason in ((2, RISK), (5, DIED))
+    )
+    assert [together(one, (other,)).gone for one, other in ((first, last), (last, first))] == [(days(5), DIED)] * 2
+
+
 def test_what_was_decided_in_a_joined_file_was_said_of_the_child():
     other = record().model_copy(update=file_of((6, {"low_income": "yes"}, True)))
     whole = together(record(), (other,))
