@@ -28,6 +28,7 @@ from app.db.ledger import Ledger
 from app.db.marks import marks_of
 from app.db.receipts import Receipts
 from app.db.rules import Pack
+from app.db.suspects import with_suspects
 from app.db.vault import Vault, opened, vault_of
 from app.domain.access import Actor
 from app.domain.child_file import Registration
@@ -240,7 +241,7 @@ class Reader:
         if ids:
             stream, why = f"ledger-{self._sheet.book.id}", self._sheet.job.why
             await before_reading(self._conn, who, "import_ledger", stream, list(self.heads), children=ids, why=why)
-        records = await records_of(self._conn, ids, visible(who))
+        records = await with_suspects(self._conn, who, await records_of(self._conn, ids, visible(who)))
         codes, ledger = [column.code for column in self.columns.values()], self._sheet.book.ledger()
         records = await with_given(self._conn, who, self._sheet.rules, ledger, codes, records)
         found = {record.child_id: record for record in records}

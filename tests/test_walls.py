@@ -2,10 +2,11 @@
 
 import asyncio
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.db import tables, walls
@@ -13,7 +14,7 @@ from app.db.migrate import migrate
 from app.db.people import actor_by_token, deputy
 from app.db.session import engine_of
 from app.db.sheet_jobs import sheet_jobs
-from app.db.walls import APP, ROLES, WALLED, WIDE, NotWalled, require_walled
+from app.db.walls import APP, ROLES, WALLED, WIDE, NotWalled, as_service, require_walled
 from app.district import PEOPLE
 from app.domain.terms import Role
 from tests.conftest import TOKENS, VAULT
@@ -340,3 +341,16 @@ async def test_an_owner_who_is_no_superuser_migrates_and_the_wall_stands_before_
             await conn.execution_options(isolation_level="AUTOCOMMIT")
             await conn.execute(text("drop database plain with (force)"))
             await conn.execute(text("drop role plain"))
+
+
+async def test_what_the_service_asks_for_itself_leaves_the_sight_as_it_was(walled, forty, tokens):
+    """Also where what it asks goes wrong."""
+    count = select(func.count()).select_from(tables.cases)
+    async with walled.begin() as conn:
+        assert await actor_by_token(conn, tokens["sw.officer.1"])
+        before = await conn.scalar(count)
+        with suppress(ValueError):
+            async with as_service(conn):
+                assert await conn.scalar(count) > before
+                raise ValueError
+        assert await conn.scalar(count) == before

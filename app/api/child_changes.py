@@ -34,6 +34,7 @@ from app.db.ledger import StaleVersion
 from app.db.need import open_on
 from app.db.people import of_streets
 from app.db.streams import followed
+from app.db.suspects import with_suspects
 from app.domain import child_file as cf
 from app.domain import compartment
 from app.domain import file_work as fw
@@ -243,7 +244,7 @@ async def _entered_already(
 ) -> FileAnswer | None:
     """What the caller's office entered and still waits: the same again is not entered twice."""
     await audit_read(conn, who, "read_child", cf.file_id(child), [SECTION_OF[field].value], children=[child])
-    (record,) = await records_of(conn, [child], visible(who))
+    (record,) = await with_suspects(conn, who, await records_of(conn, [child], visible(who)))
     waits = (record := read_by(record, who)).stands_against(field)
     if record.file is None or waits is None or record.contents[waits.number].get("value") != value:
         return None

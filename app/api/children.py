@@ -17,6 +17,7 @@ from app.db import tables
 from app.db.child_records import own_id, records_of
 from app.db.people import of_streets
 from app.db.rules import Pack
+from app.db.suspects import with_suspects
 from app.db.vault import with_notes
 from app.db.walls import child_concerns, through_the_door
 from app.domain import child_file as cf
@@ -172,7 +173,8 @@ async def record_of(conn: Conn, who: Actor, child_id: str, fields: list[str]) ->
     """The child with all that the caller's body is told, once it is on record that the caller reads it, and how the caller sees it."""
     own = await in_sight(conn, who, child_id)
     lens = await look(conn, who, "read_child", cf.file_id(own), fields, children=[own])
-    return read_by((await records_of(conn, [own], visible(who)))[0], who), lens
+    (record,) = await with_suspects(conn, who, await records_of(conn, [own], visible(who)))
+    return read_by(record, who), lens
 
 
 @router.post("/children/{child_id}/full-view", status_code=201, operation_id="open_child_in_full")

@@ -22,6 +22,7 @@ from app.db.approvals import spend
 from app.db.child_records import each_once, one_of, records_of, stamps_of
 from app.db.given import lines_with_given
 from app.db.rules import Pack
+from app.db.suspects import with_suspects
 from app.db.walls import child_concerns, reaching
 from app.domain.access import STAFF, Actor
 from app.domain.approvals import Act
@@ -382,7 +383,7 @@ async def lines_of(
     conn: AsyncConnection, who: Actor, findings: Findings, ids: Collection[str], today: date
 ) -> list[Line]:
     """These children as a book asks of them, with what the body is not told."""
-    records = await records_of(conn, ids, visible(who))
+    records = await with_suspects(conn, who, await records_of(conn, ids, visible(who)))
     return [findings.line(record, today) for record in records]
 
 

@@ -97,7 +97,7 @@ async def stamps_of(conn: AsyncConnection, child_ids: Collection[str], seen: Col
     )
     rows: dict[str, Rows] = {row["id"]: {**row} for row in (await conn.execute(query)).mappings()}
     stamps = {one: [f"{one} {row['stamp']}"] for one, row in rows.items()}
-    for one, case in await _cases_of(conn, rows, seen, tables.cases.c.id, literal_column("cases.xmin::text")):
+    for one, case in await cases_of(conn, rows, seen, tables.cases.c.id, literal_column("cases.xmin::text")):
         stamps[one].append(" ".join(case))
     return {
         one: "|".join(part for own in (one, *joined[one]) if own in stamps for part in stamps[own])
@@ -205,7 +205,7 @@ async def _later(
     """What assessments, further reports and judgments have said of each child, the oldest first."""
     further = {child: _further(child, row, cases[child]) for child, row in reported.items()}
     names = {case.case_id for some in further.values() for case, _ in some}
-    reports = await _reports(conn, names, keys)
+    reports = await reports_of(conn, names, keys)
     assessed = await assessed_of(conn, names | {row["case_id"] for row in reported.values() if row["case_id"]}, keys)
     return {
         child: _said(child, row, cases[child], further[child], reports, assessed) for child, row in reported.items()
@@ -238,7 +238,7 @@ def _said(
     return tuple(sorted(said, key=itemgetter(0)))
 
 
-async def _reports(conn: AsyncConnection, case_ids: Collection[str], keys: Keys) -> dict[str, ReportFacts]:
+async def reports_of(conn: AsyncConnection, case_ids: Collection[str], keys: Keys) -> dict[str, ReportFacts]:
     """The facts of these reports, as they were filed."""
     if not case_ids:
         return {}
@@ -353,7 +353,7 @@ async def _cases(
     """By child, each case with its number."""
     case, found = tables.cases.c, defaultdict[str, list[tuple[int, CaseSeen]]](list)
     known = dict[str, CaseSeen]()
-    for child, (number, case_id, stored) in await _cases_of(
+    for child, (number, case_id, stored) in await cases_of(
         conn, reported, seen, case.number, case.id, cast(case.progress, Text)
     ):
         progress = known.get(case_id) or known.setdefault(case_id, CaseSeen.model_validate_json(stored))
@@ -361,7 +361,7 @@ async def _cases(
     return found
 
 
-async def _cases_of(
+async def cases_of(
     conn: AsyncConnection, reported: Mapping[str, Rows], seen: ColumnElement[bool], *columns: ColumnElement[Any]
 ) -> list[tuple[str, tuple[Any, ...]]]:
     """These columns of the case that reported each child, those that it was linked with, and those that visits of its watch have made;

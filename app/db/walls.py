@@ -4,13 +4,15 @@ A request enters with its token, and the database works out from its own rows wh
 Commands pass a door: once a person was found to see the case or the child, or to file a report, the ledger writes for the service.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, TextualSelect, any_, cast, column, func, select, text
+from sqlalchemy import ColumnElement, Row, TextualSelect, any_, case, cast, column, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Boolean, String
 
@@ -97,6 +99,21 @@ def through_the_door() -> ColumnElement[str]:
     A plan of what a person sees fits that person; from here on plans are the same for all, and are kept.
     """
     return func.concat(func.set_config("role", DOOR, True), func.set_config("plan_cache_mode", PLANS, True))
+
+
+@asynccontextmanager
+async def as_service(conn: AsyncConnection) -> AsyncIterator[None]:
+    """The service asks something for itself, and afterwards the sight is what it was; of what it finds no more leaves than it may tell."""
+    as_service = case(
+        (literal_column("current_user").in_((APP, WIDE)), DOOR), else_=literal_column("current_user::text")
+    )
+    asked = select(literal_column("current_user::text"), func.set_config("role", as_service, True))
+    before = (await conn.execute(asked)).scalar_one()
+    try:
+        yield
+    finally:
+        with suppress(DBAPIError):  # the transaction is over, and its sight with it
+            await conn.execute(select(func.set_config("role", before, True)))
 
 
 def of_one_thing() -> ColumnElement[str]:

@@ -133,6 +133,8 @@ class ChildRecord(Frozen):
     """What registers say was given to it, as far as the reader sees them, in words; asked for by books alone (app/db/given.py)."""
     entrusted: dict[str, JsonValue] = Field(default_factory=dict)
     """What was entered of the delegate whom the parents have entrusted."""
+    suspected: bool = False
+    """Whether a guardian is a suspect by a case of the child that is not read here."""
     joined: tuple["ChildRecord", ...] = ()
     """Other files about this child, which stand as they are and are read where this one is silent."""
     kept_back: tuple[FileField, ...] = ()

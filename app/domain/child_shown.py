@@ -50,7 +50,7 @@ def told(record: ChildRecord, agency: Agency) -> ChildRecord:
 def _placed(record: ChildRecord, agency: Agency) -> ChildRecord:
     whole = (record, *record.joined) if agency not in compartment.TOLD_PLACE else ()
     known = (facts for one in whole for facts in (one.facts, one.folded(one.later), one.facts_with()) if facts)
-    fields = kept_back(agency, known)
+    fields = kept_back(agency, known, suspected=record.suspected)
     if not fields:
         return record
     visits = record.visits

@@ -89,10 +89,16 @@ def asked_of(agency: Agency) -> tuple[FileField, ...]:
     return (*place, *((FileField.HEALTH,) if agency not in TOLD_HEALTH else ()))
 
 
-def kept_back(agency: Agency, facts: Iterable[ReportFacts]) -> tuple[FileField, ...]:
-    """Fields of the child's file that are not told to this body, by all that is known of its guardians; the health of every child alike."""
-    suspect = any(one.suspected_of_harm is Known.YES for said in facts for one in said.guardians)
+def kept_back(agency: Agency, facts: Iterable[ReportFacts], *, suspected: bool = False) -> tuple[FileField, ...]:
+    """Fields of the child's file that are not told to this body, by all that is known of its guardians; the health of every child alike.
+    `suspected`: one is by a case that is not read."""
+    suspect = suspected or is_suspected(facts)
     return tuple(field for field in asked_of(agency) if suspect or field not in PLACE)
+
+
+def is_suspected(facts: Iterable[ReportFacts]) -> bool:
+    """Whether a guardian is a suspect by any of these."""
+    return any(one.suspected_of_harm is Known.YES for said in facts for one in said.guardians)
 
 
 def desk_told(agency: Agency, desk: str) -> str:

@@ -8,7 +8,8 @@ from sqlalchemy import func, select, update
 from app.db import tables
 from app.domain import access, compartment
 from app.domain.access import ENGINE, Action
-from app.domain.terms import Agency, Grade
+from app.domain.commands import EnterStage
+from app.domain.terms import Agency, Grade, Stage
 from app.domain.watch import watch_id
 from app.domain.watch_work import BeginWatch
 from tests.api.test_need import everything
@@ -176,3 +177,47 @@ async def test_a_case_about_them_is_hidden_by_both_walls_and_the_second_holds_wi
         ]
         await conn.execute(update(tables.cases).where(tables.cases.c.id == case).values(about=[]))
     assert (await api.get("edu.officer.1", f"/v1/cases/{case}")).status_code == 200
+
+
+async def assessed(api, case, child, family):
+    """What the social workers have found of the family, in a case that came to them."""
+    safe = {"child_id": child, "safety": "safe"}
+    assert (await api.post("police.officer.1", f"/v1/cases/{case}/safety", safe)).status_code == 200
+    async with api.service.engine.begin() as conn:
+        await api.service.ledger.record(conn, case, EnterStage(by=ENGINE, stage=Stage.ASSESS))
+    leg = next(one["id"] for one in (await api.progress(case))["referrals"] if one["agency"] == "SW")
+    path = f"/v1/cases/{case}/referrals/{leg}"
+    assert (await api.post(SW, f"{path}/accept")).status_code == 200
+    found = {"grade": "high", "note": "入户评估", "seen": [{"child_id": child, "guardians": family}]}
+    done = await api.post(SW, f"{path}/assess", found)
+    assert done.status_code == 200, done.text
+
+
+@pytest.mark.parametrize("way", ["linked", "siblings", "assessed"])
+async def test_who_sees_no_case_that_names_a_suspect_is_told_no_more_of_the_place_than_who_does(api, way):
+    """By every case of the child, whoever sees it, and by those of several children: a report that was linked, or what an assessment has
+    found in the case that a visit made."""
+    case, child = await child_of(api, "SW", "WF")
+    if way == "assessed":
+        visit = {"finding": "at_risk", "situations": ["living_alone"], "note": "父亲打孩子"}
+        done = await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", visit)
+        later = done.json()["report"]
+        await assessed(api, later, (await api.progress(later))["children"][0]["id"], [FAMILY[0]["facts"]])
+    else:
+        children = [{"residence_division": STREET}] * (2 if way == "siblings" else 1)
+        filed = await api.report("police.officer.1", reporter={"class": "police"}, children=children, family=FAMILY)
+        later, row = filed["case_id"], tables.cases
+        linked = await api.post("police.officer.1", f"/v1/cases/{later}/link", {"primary": case, "note": "同一儿童"})
+        assert linked.status_code == 200, linked.text
+        async with api.service.engine.begin() as conn:  # a link writes the row anew
+            more = {name: func.array_cat(row.c[name], ["SW", "WF"]) for name in ("desks", "agencies")}
+            await conn.execute(update(row).where(row.c.id == case).values(**more))
+    await entered(api, child, "residence", PLACE)
+    sees = {person: (await api.get(person, f"/v1/cases/{later}")).status_code == 200 for person in (SW, WF)}
+    assert sees == {SW: way == "assessed", WF: way != "assessed"}
+    for person in sees:
+        assert not await told(api, person, child, PLACE), person
+        file = (await api.get(person, f"/v1/children/{child}")).text
+        assert HOME in file
+        assert sees[person] or later not in file
+    assert "/v1/children/{child}" in await told(api, CIVIL, child, PLACE)

@@ -68,6 +68,8 @@ def of_compartment(rules: Any) -> Iterator[tuple[str, str]]:
     for (name, facts), agency in product(FACTS.items(), Agency):
         yield f"kept back · {name} · {agency}", " ".join(rules.kept_back(agency, (ReportFacts(), facts)))
     for agency in Agency:
+        kept_back = rules.kept_back(agency, (ReportFacts(),), suspected=True)
+        yield f"kept back · suspect, elsewhere · {agency}", " ".join(kept_back)
         yield f"may be kept back · {agency}", " ".join(rules.asked_of(agency))
         yield f"which desk · {agency}", rules.desk_told(agency, STREET)
         yield f"which street · {agency}", json.dumps(rules.unplaced(PLACED, agency, {"street.1"}))

@@ -191,4 +191,4 @@ def test_a_place_is_told_to_whom_protects_places_visits_and_judges_while_a_guard
     health = () if agency in TREATS else (FileField.HEALTH,)
     assert kept_back(agency, known) == (health if agency in PROTECTS else (*PLACE, *health))
     assert kept_back(agency, known[:1]) == health
-    assert kept_back(agency, known) == asked_of(agency)
+    assert kept_back(agency, known) == asked_of(agency) == kept_back(agency, known[:1], suspected=True)
