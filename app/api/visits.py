@@ -1,25 +1,27 @@
 """The visits that a desk owes: the children whom it watches, the next visit first, with who they are and where they live."""
 
+from collections.abc import Callable
 from datetime import date
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.communities import Community, placed_in
-from app.api.context import Conn, Who, at_desk_of, unconcerned_by_watch, visible
+from app.api.context import Conn, Who, at_desk_of, commit_meanwhile, unconcerned_by_watch, visible
 from app.api.need import Lens, look
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
-from app.api.watches import Stored, WatchRow, row_of
+from app.api.watches import SHOWN as OF_WATCH
+from app.api.watches import WatchRow
 from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import own_id, records_of
 from app.db.need import open_on
 from app.db.signals import behind
-from app.db.walls import open_door, reaching
-from app.domain.access import DESK_STAFF
+from app.db.walls import open_door, reaching, through_the_door
+from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_file import file_id
 from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
@@ -61,7 +63,7 @@ class OneVisit(DueVisit):
     )
 
 
-class Owed(Stored):
+class Owed(WatchRow):
     """With the one id of its child."""
 
     own: str
@@ -69,28 +71,42 @@ class Owed(Stored):
 
 @router.get("/visits", operation_id="due_visits")
 async def due_visits(
-    conn: Conn, who: Who, warned: bool = False, community: Community = None, cursor: Cursor = None, limit: Limit = 20
+    request: Request, conn: Conn, who: Who, warned: bool = False, community: Community = None, cursor: Cursor = None, limit: Limit = 20,
 ) -> Page[DueVisit]:  # fmt: skip
     """The next visit of each child under watch by the caller's desk, the earliest first; where asked, only of those with a warning that
     waits to be verified, or of one community. On record before it leaves."""
+    shown = await _owed(conn, who, warned, community, cursor, limit)
+    await commit_meanwhile(request, conn)
+    return shown()
+
+
+async def due_page(
+    conn: AsyncConnection, who: Actor, *, warned: bool = False, community: str | None = None, cursor: str | None = None, limit: int = 20
+) -> Page[DueVisit]:  # fmt: skip
+    """The same for a page, which goes on behind the wall."""
+    shown = await _owed(conn, who, warned, community, cursor, limit)
+    await reaching(conn)
+    return shown()
+
+
+async def _owed(
+    conn: AsyncConnection, who: Actor, warned: bool, community: str | None, cursor: str | None, limit: int
+) -> Callable[[], Page[DueVisit]]:
+    """What makes the page of what was read."""
     watch = tables.watches.c
-    stored = [name for name in WatchRow.model_fields if name in watch]
-    own = func.shouhu_own_child(watch.child_id).label("own")
-    query = select(*(watch[name] for name in stored), watch.progress, own)
+    query = select(*OF_WATCH, func.shouhu_own_child(watch.child_id).label("own"))
     query = query.where(watch.is_open, at_desk_of(who, watch.desk), unconcerned_by_watch(who))
     query = query.where(func.jsonb_array_length(watch.progress["warnings"]) > 0) if warned else query
     query = query.where(await placed_in(conn, who, watch.community, community))
     page = await page_of(conn, who, query, Owed, (watch.visit_due_at, watch.id), cursor=cursor, limit=limit)
     if not page.items:
-        return Page(items=[], next=None)
+        return lambda: Page(items=[], next=None)
     children = [row.child_id for row in page.items]
-    await before_reading(conn, who, "due_visits", None, [field.value for field in SHOWN], children=children)
-    full = await open_on(conn, who, [file_id(row.own) for row in page.items])
     # The wall has said which children; with each question about them it would look for all of the desk's once more.
-    await open_door(conn)
+    full = await open_on(conn, who, [file_id(row.own) for row in page.items], through_the_door())
+    await before_reading(conn, who, "due_visits", None, [field.value for field in SHOWN], children=children)
     known = {one.child_id: one for one in await records_of(conn, [*{row.own for row in page.items}], visible(who))}
-    await reaching(conn)
-    return Page(
+    return lambda: Page(
         items=[_named(row, known[row.own], Lens(file_id(row.own) in full)) for row in page.items], next=page.next
     )
 
@@ -100,17 +116,21 @@ async def due_visit(watch_id: str, conn: Conn, who: Who) -> OneVisit:
     """The same of one child, with what signals said where a warning of theirs waits; to whoever does not watch it there is none."""
     watch = tables.watches.c
     mine = at_desk_of(who, watch.desk), unconcerned_by_watch(who), watch.is_open
-    row = (await conn.execute(select(tables.watches).where(watch.id == watch_id, *mine))).mappings().one_or_none()
+    row = (
+        (await conn.execute(select(*OF_WATCH, watch.progress).where(watch.id == watch_id, *mine)))
+        .mappings()
+        .one_or_none()
+    )
     if row is None:
         raise Refused(RefusalCode.CASE_NOT_FOUND)
     own = await own_id(conn, child_of(watch_id))
-    stored = Stored.model_validate(dict(row))
-    verifies = bool(stored.progress.warnings) and stored.desk == who.desk and who.has(*DESK_STAFF)
+    shown = WatchRow.model_validate(dict(row))
+    verifies = bool(shown.warnings) and shown.desk == who.desk and who.has(*DESK_STAFF)
     fields = [field.value for field in SHOWN] + (["said"] if verifies else [])
     lens = await look(conn, who, "read_child", file_id(own), fields, children=[own])
     record = await _record(conn, own)
-    heard = await _heard(conn, stored.progress, record, lens) if verifies else []
-    return OneVisit(**_named(stored, record, lens).model_dump(), heard=heard)
+    heard = await _heard(conn, Watch.model_validate(row["progress"]), record, lens) if verifies else []
+    return OneVisit(**dict(_named(shown, record, lens)), heard=heard)
 
 
 async def _heard(conn: AsyncConnection, watch: Watch, record: ChildRecord, lens: Lens) -> list[Heard]:
@@ -131,8 +151,7 @@ async def _record(conn: AsyncConnection, own: str) -> ChildRecord:
     return (await records_of(conn, [own], true()))[0]
 
 
-def _named(row: Stored, record: ChildRecord, lens: Lens) -> DueVisit:
+def _named(row: WatchRow, record: ChildRecord, lens: Lens) -> DueVisit:
+    """Each of these fields is masked whole, so whom the file names besides need not be known."""
     said = {field.value: entry.value if (entry := record.entry(field)) else "" for field in SHOWN}
-    return DueVisit.model_validate(
-        {**row_of(row).model_dump(), **lens(said, record.named), "is_full": lens.full, "several": record.several}
-    )
+    return DueVisit.model_validate({**dict(row), **lens(said), "is_full": lens.full, "several": record.several})

@@ -6,11 +6,24 @@ from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, String, Text, any_, cast, exists, func, literal_column, or_, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    String,
+    Text,
+    any_,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.child_queries import CONTENTS, STORED, VISITS
 from app.db.endings import with_endings
 from app.db.past import Assessed, assessed_of
 from app.db.streams import kind_of
@@ -116,18 +129,7 @@ async def _joined(conn: AsyncConnection, child_ids: Collection[str]) -> defaultd
 
 async def _stored(conn: AsyncConnection, ids: Collection[str]) -> dict[str, Rows]:
     """These children and those whose files were joined to theirs, as they are stored, with their report and their folds."""
-    child, report, file, watch = tables.children, tables.reports, tables.child_files.c, tables.watches.c
-    asked = select(func.unnest(cast(list(ids), ARRAY(String))))
-    joined = select(file.child_id).where(one_of(file.merged_into, ids))
-    of_file = [
-        select(part).where(file.child_id == child.c.id).scalar_subquery().label(name)
-        for name, part in (("file", cast(file.progress, Text)), ("merged_into", file.merged_into))
-    ]
-    watched = select(cast(watch.progress, Text)).where(watch.child_id == child.c.id).scalar_subquery().label("watch")
-    query = select(child, report.c.family, report.c.facts, report.c.reporter, *of_file, watched)
-    query = query.outerjoin(report, report.c.case_id == child.c.case_id)
-    query = query.where(child.c.id == any_(func.array(asked.union_all(joined).scalar_subquery())))
-    return {row["id"]: {**row} for row in (await conn.execute(query)).mappings()}
+    return {row["id"]: {**row} for row in (await conn.execute(STORED, {"asked": [*ids]})).mappings()}
 
 
 async def apart(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> dict[str, ChildRecord]:
@@ -291,9 +293,9 @@ def unreported(row: Rows) -> Rows:
 async def _contents(
     conn: AsyncConnection, streams: list[str], keys: Keys | None = None
 ) -> defaultdict[str, dict[int, Any]]:
-    table, found = tables.contents.c, defaultdict[str, dict[int, Any]](dict)
-    query = select(table.stream_id, table.version, table.body).where(one_of(table.stream_id, streams))
-    for row in await opened(conn, (await conn.execute(query)).mappings(), tables.contents, keys=keys):
+    found = defaultdict[str, dict[int, Any]](dict)
+    rows = (await conn.execute(CONTENTS, {"asked": streams})).mappings()
+    for row in await opened(conn, rows, tables.contents, keys=keys):
         found[row["stream_id"]][row["version"]] = row["body"] or {}
     return found
 
@@ -327,18 +329,9 @@ async def _visits(
     conn: AsyncConnection, streams: list[str], day: date | None = None, keys: Keys | None = None
 ) -> defaultdict[str, list[Seen]]:
     """By watch; where a day is given, those that are said to have been made on it."""
-    ledger, note, person = tables.events.c, tables.notes.c, tables.people.c
-    body = cast(ledger.body, Text).label("body")
-    query = (
-        select(ledger.stream_id, ledger.version, body, note.body.label("note"), person.name.label("visitor"))
-        .outerjoin(tables.notes, (note.stream_id == ledger.stream_id) & (note.version == ledger.version))
-        .outerjoin(tables.people, person.id == ledger.body["by"].astext)
-        .where(one_of(ledger.stream_id, streams), ledger.kind == "visit_recorded")
-    )
-    if day:
-        query = query.where(ledger.body["visited_on"].astext == day.isoformat())
+    query = VISITS.where(tables.events.c.body["visited_on"].astext == day.isoformat()) if day else VISITS
     found = defaultdict[str, list[Seen]](list)
-    for row in await with_notes(conn, query.order_by(ledger.stream_id, ledger.version), keys):
+    for row in await with_notes(conn, query, keys, {"asked": streams}):
         event = VisitRecorded.model_validate_json(row["body"])
         seen = Seen(version=row["version"], event=event, note=row["note"] or "", visitor=row["visitor"] or "")
         found[row["stream_id"]].append(seen)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -28,10 +29,10 @@ async def opened(conn: AsyncConnection, who: Actor, stream_id: str) -> str | Non
     return (await conn.execute(query)).scalar_one_or_none()
 
 
-async def open_on(conn: AsyncConnection, who: Actor, streams: Sequence[str]) -> set[str]:
-    """Of these streams those on which this person has a full view open."""
+async def open_on(conn: AsyncConnection, who: Actor, streams: Sequence[str], *also: ColumnElement[Any]) -> set[str]:
+    """Of these streams those on which this person has a full view open; `also` is selected on the same way, as a door that it opens."""
     query = select(view.stream_id).where(_open_to(who), view.stream_id.in_(streams))
-    return {*(await conn.execute(query)).scalars()}
+    return {*(await conn.execute(select(func.array(query.scalar_subquery()), *also))).scalar_one()}
 
 
 def _open_to(who: Actor) -> ColumnElement[bool]:

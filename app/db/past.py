@@ -56,16 +56,15 @@ async def assessed_of(
     conn: AsyncConnection, case_ids: Collection[str], keys: Keys | None = None
 ) -> dict[str, tuple[Assessed, ...]]:
     """What assessments of these cases found of the children, the oldest first."""
-    content = tables.contents.c
-    event = tables.events.c
+    found: defaultdict[str, tuple[Assessed, ...]] = defaultdict(tuple)
+    if not case_ids:
+        return found
+    content, event = tables.contents.c, tables.events.c
     query = (
         select(content.stream_id, content.version, content.body, event.at)
         .join(tables.events, (event.stream_id == content.stream_id) & (event.version == content.version))
         .where(content.stream_id.in_(case_ids), event.kind == "assessment_filed")
     )
-    found: defaultdict[str, tuple[Assessed, ...]] = defaultdict(tuple)
-    if not case_ids:
-        return found
     rows = (await conn.execute(query.order_by(content.stream_id, content.version))).mappings()
     for row in await opened(conn, rows, tables.contents, keys=keys):
         seen = tuple(ChildSeen.model_validate(one) for one in (row["body"] or {}).get("seen", ()))

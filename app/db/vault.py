@@ -398,8 +398,8 @@ async def opened_one(
 
 
 async def with_notes(
-    conn: AsyncConnection, query: Select[*tuple[Any, ...]], keys: Keys | None = None
+    conn: AsyncConnection, query: Select[*tuple[Any, ...]], keys: Keys | None = None, asked: Row | None = None
 ) -> list[dict[str, Any]]:
-    """Rows of events with the note of each, which the query calls `note`."""
-    rows = (await conn.execute(query)).mappings()
+    """Rows of events with the note of each, which the query calls `note`; `asked` is what it leaves open."""
+    rows = (await conn.execute(query, asked)).mappings()
     return await opened(conn, rows, metadata.tables["notes"], names={"note": "body"}, keys=keys)

@@ -111,10 +111,10 @@ async def due(
 ) -> Response:  # fmt: skip
     """Whom the desk visits next, each with the form of the visit: for a child director the own community first. Warnings of all stay."""
     where = await communities.chosen(conn, who, community)
-    page = await visits.due_visits(conn, who, community=where.asked, cursor=cursor, limit=A_ROUND)
+    page = await visits.due_page(conn, who, community=where.asked, cursor=cursor, limit=A_ROUND)
     rows = [(row, Form(version=row.version), f"v{n}-") for n, row in enumerate(page.items, 1)]
     offered = (await watches.offered_watches(conn, who, limit=A_ROUND)).items
-    warned = (await visits.due_visits(conn, who, warned=True, limit=A_ROUND)).items if cursor is None else []
+    warned = (await visits.due_page(conn, who, warned=True, limit=A_ROUND)).items if cursor is None else []
     more = {
         "rows": rows,
         "next": page.next,

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, text
 
 from app.db import owed as db_owed
 from app.db import tables
@@ -323,3 +323,17 @@ async def test_a_visit_that_was_written_offline_counts_on_its_day_and_only_what_
     over = await api.post(COMMITTEE, path, {"finding": "well"}, now)
     is_problem(over, 409, "stale_version")
     assert over.json()["since"][-1]["kind"] == "watch_ended"
+
+
+async def test_the_list_of_a_committee_is_read_in_a_few_statements_however_long_it_is(api, walled, poor):
+    """Those whose own file is asked of each row are planned once, not anew for every row."""
+    asked = []
+    event.listen(walled.sync_engine, "before_cursor_execute", note := lambda *said: asked.append(said[2]))
+    rows = (await api.get(COMMITTEE, "/v1/visits?limit=200")).json()["items"]
+    event.remove(walled.sync_engine, "before_cursor_execute", note)
+    row = next(row for row in rows if row["child_id"] == poor)
+    assert (row["name"][0], row["is_full"], row["warnings"], row["returns_on"]) == ("方", False, [], None)
+    assert len(asked) <= 11, "nine, one for what assessments found, one for further reports"
+    plans = text("select proconfig from pg_proc where proname = 'shouhu_own_child'")
+    async with api.service.engine.connect() as conn:
+        assert "plan_cache_mode=force_generic_plan" in await conn.scalar(plans)
