@@ -65,6 +65,10 @@ async def test_a_book_lies_across_the_paper_under_a_line_to_sign(visitor, seeded
     )
     made = await there.page.pdf(prefer_css_page_size=True)
     assert b"/MediaBox [0 0 841" in made, "A4, the long side down"
+    first = there.page.locator("#rows tbody td:first-child").first
+    assert await first.evaluate("one => getComputedStyle(one).position") == "static", (
+        "a pinned cell would lose its lines"
+    )
     assert await days.count() > 4
     broken = await days.evaluate_all("all => all.filter(one => getComputedStyle(one).whiteSpace != 'nowrap').length")
     assert broken == 0, "no day runs over two lines"
