@@ -10,7 +10,7 @@ SUPERVISOR, POLICE = "civil.supervisor.1", "police.officer.1"
 DRAWN = os.environ.get("SHOUHU_SCREENSHOTS")
 A4 = {"width": 688, "height": 1000}
 """A sheet without its margins, in the pixels of a browser; a telephone's rules would hold at this width."""
-GONE = "nav, .btn, input:not([type=hidden]), select, textarea, summary.btn, .exit, .search, .me"
+GONE = "nav, [id$=-invite], .btn, input:not([type=hidden]), select, textarea, summary.btn, .exit, .search, .me"
 LISTS = (
     ("tasks", POLICE, "/tasks?view=desk"), ("case", SUPERVISOR, "/cases/{late}"), ("flow", SUPERVISOR, "/cases/{late}/flow?window=week"),
     ("history", POLICE, "/cases/{answered}/history"), ("board", SUPERVISOR, "/oversight"), ("matrix", SUPERVISOR, "/oversight/agencies"),
