@@ -322,8 +322,10 @@ async def _sheet(
 async def _facts(conn: AsyncConnection, who: Actor, shouhu: Service, sheet_id: str, form: Form) -> dict[str, object]:
     job = await sheets.read_sheet(sheet_id, conn, who)
     books = {one.id: one.ledger().rows_of for one in (await rules_of(conn, shouhu)).file.ledgers}
-    imports = IMPORTS.get(books.get(job.book, RowsOf.CHILDREN)) if job.step is not Step.EXPORT else None
-    facts = {"job": job, "form": form, "path": BOOKS, "columns": NAMES, "imports": imports}
+    rows_of = books.get(job.book, RowsOf.CHILDREN)
+    imports = IMPORTS.get(rows_of) if job.step is not Step.EXPORT else None
+    what = ("与系统比对", "Comparison") if imports and is_compared(rows_of) else STEPS[job.step]
+    facts = {"job": job, "what": what, "form": form, "path": BOOKS, "columns": NAMES, "imports": imports}
     return {**facts, **await jobs_of(conn, who, shouhu)}
 
 
