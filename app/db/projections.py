@@ -312,6 +312,11 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
         case e.ReferralReassigned(referral_id=rid) | e.ReferralWithdrawn(referral_id=rid):
             left = after.referral(rid)
             return (f"person:{left.holder}",) if left.holder else (f"desk:{left.desk}",)
+        case e.AssessmentFiled(
+            referral_id=rid
+        ):  # R130: what social work knows goes to those who complete the file with it
+            mine = after.referral(rid)
+            return tuple(f"desk:{desk}" for desk in after.desks if mine is None or desk != mine.desk)
         case e.ReporterInformed() | e.ReporterAnswered() if after.answer is not Answer.WAIVED:
             return (f"{FILER}:{after.case_id}",)
         case _:

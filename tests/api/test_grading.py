@@ -12,6 +12,7 @@ TWO = {"children": [{"residence_division": "110106101", "lives_alone": "yes", "a
 
 @pytest.mark.requirement("R050")
 @pytest.mark.requirement("R128")
+@pytest.mark.requirement("R130")
 async def test_a_grade_other_than_the_scales_needs_a_reason_that_stands_beside_it(api):
     case = (await api.report("village.reporter.1", **TWO))["case_id"]
     path = f"/v1/cases/{case}"
@@ -33,6 +34,11 @@ async def test_a_grade_other_than_the_scales_needs_a_reason_that_stands_beside_i
     first = await api.post("sw.officer.1", f"{leg}/assess", body, headers=key)
     again = await api.post("sw.officer.1", f"{leg}/assess", body, headers=key)
     assert (first.status_code, again.json()["replayed"]) == (200, True)
+    told = {}
+    for person in ("police.officer.1", "street-110106101.officer.1", "sw.officer.1", "health.officer.1"):
+        page = (await api.get(person, "/v1/notices?limit=200")).json()["items"]
+        told[person] = sum(row["case_id"] == case and row["kind"] == "assessment_filed" for row in page)
+    assert [*told.values()] == [1, 1, 0, 0], "what social work found goes to the others who have a part (R130)"
     returned = await api.post(
         "committee.officer.1", f"{path}/assessment-return", {"present": 5, "note": "请补充走访祖父母"}
     )
