@@ -18,12 +18,13 @@ from app.db.migrate import head, revision
 from app.db.rotation import require_keys, standing
 from app.db.session import DURABLE, FORGETFUL, engine_of
 from app.db.vault import KeyMissing, NoVault, Vault
-from app.db.versions import version
+from app.db.versions import IN_FORCE, version
 from app.db.walls import APP, DOOR, ROLES, WALLED, WIDE, WORKER
 from app.domain.health import CONFIRMED_AHEAD, TOLD_WITHIN
 from app.domain.working_time import BEIJING
 from app.master_keys import vault_for
 from app.policy.loader import RELEASE, BadPack, load
+from app.policy.pack import Pack
 from app.settings import Settings
 from app.temporal import connect, pollers, version_of
 
@@ -111,16 +112,21 @@ async def _inside(conn: AsyncConnection, settings: Settings) -> list[Check]:
 
 async def _published(conn: AsyncConnection) -> Check:
     """Cases stay on the version under which they began, so every one has to be readable by this release."""
-    what, silent = "the published rules can be read", dict[str, tuple[str, ...]]()
+    what, packs = "the published rules can be read", dict[str, Pack]()
     rows = await conn.execute(select(version.version, version.files).where(version.approved_by.is_not(None)))
     for name, files in rows:
         try:
-            silent[name] = load(name, files).silent_about
+            packs[name] = load(name, files)
         except BadPack as bad:
             return Check(what, False, f"{name}: {bad.faults[0]}")
-    older = [f"{name} is silent about {', '.join(said)}" for name, said in silent.items() if said]
-    how = f"{'; '.join(older)}: read from {RELEASE} until a version is published that has them"
-    return Check(what, True, how if older else f"{len(silent)} versions", soon=bool(older))
+    older = [f"{name} is silent about {', '.join(one.silent_about)}" for name, one in packs.items() if one.silent_about]
+    how = [f"{'; '.join(older)}: read from {RELEASE} until a version is published that has them"] if older else []
+    live = (await conn.execute(IN_FORCE, {"today": datetime.now(BEIJING).date()})).one().version
+    if live in packs and packs[live].left_out:
+        how.append(
+            f"{live} lacks {', '.join(packs[live].left_out)}, so nobody is asked for these until a version is published that has them"
+        )
+    return Check(what, True, "; ".join(how) or f"{len(packs)} versions", soon=bool(how))
 
 
 def calendar_check(until: date | None, today: date) -> Check:

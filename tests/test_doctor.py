@@ -17,7 +17,7 @@ from app.seed import seed
 from app.settings import Settings
 from tests.actors import at_desk
 from tests.conftest import KEYS, VAULT
-from tests.test_older import FILES
+from tests.test_older import FILES, left_out
 from tests.world import World
 
 
@@ -173,6 +173,7 @@ async def test_a_version_that_is_older_than_a_table_is_told_and_one_that_cannot_
     await migrate(ours)
     for name, files, ok, said in (
         ("fengtai-2025.9", FILES, True, "fengtai-2025.9 is silent about"),
+        ("fengtai-2025.13", left_out(), True, "fengtai-2025.13 lacks registers.schools, registers.departures.review, "),
         ("fengtai-2025.8", FILES | {"times.yaml": "times: 3"}, False, "fengtai-2025.8: times.yaml: "),
     ):
         async with ours.begin() as conn:

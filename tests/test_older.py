@@ -51,6 +51,31 @@ def test_it_answers_all_the_worked_cases_and_its_cases_owe_what_it_says(case):
         assert decide(fold(accepted, progress), done, rules, MORNING)[0].kind == "referral_completed"
 
 
+def left_out():
+    """The release without the list of schools, and without what departures and stopped benefits ask for."""
+    written = texts(HERE / RELEASE)
+    lines = written["ledgers.yaml"].splitlines(keepends=True)
+    registers = written["registers.yaml"].replace(
+        "    review: {every: 3 days, having: {arranged: missing}, passed: leaves_on, time: departure, basis: [default]}\n",
+        "",
+    )
+    before, schools = registers.split("  - code: schools\n")
+    registers = before + schools[schools.index("  - code: staff\n") :]
+    return written | {
+        "registers.yaml": registers, "rounds.yaml": written["rounds.yaml"].replace("    listed: schools\n", ""),
+        "ledgers.yaml": "".join(line for line in lines if "id: a-benefit-stopped" not in line),
+    }  # fmt: skip
+
+
+def test_what_the_release_looks_for_by_itself_and_a_version_does_not_is_named_and_stays_out_of_it():
+    pack = load("fengtai-2025.13", left_out())
+    assert pack.left_out == (
+        "registers.schools", "registers.departures.review", "rounds.school_screening.listed", "warnings.a-benefit-stopped",
+    )  # fmt: skip
+    assert "a-benefit-stopped" not in [rule.id for rule in pack.file.warnings]
+    assert (OLD.left_out, load(RELEASE, texts(HERE / RELEASE)).left_out) == ((), ())
+
+
 def test_a_field_of_the_file_that_came_later_is_changed_as_the_release_has_it():
     written = texts(HERE / RELEASE)
     row = next(line for line in written["ledgers.yaml"].splitlines() if "fields: [registration]" in line)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.domain.clock import Budget, Unit
 from app.domain.terms import Rung
-from app.policy.older import completed
+from app.policy.older import completed, lacking
 from app.policy.pack import Pack
 from app.policy.pack_file import PackFile, RungRow, TimeRow
 from app.policy.waits import circles
@@ -98,7 +98,7 @@ def _published(version: str, written: tuple[tuple[str, str], ...]) -> Pack:
     own, release = tables_of(dict(written)), tables_of(texts(HERE / RELEASE))
     whole, silent = completed(own.whole, release.whole)
     file = _checked(Files(whole, release.origin | own.origin)) if silent else _parsed(written)
-    return replace(_pack(version, file), silent_about=silent)
+    return replace(_pack(version, file), silent_about=silent, left_out=lacking(own.whole, release.whole))
 
 
 def _pack(version: str, file: PackFile) -> Pack:

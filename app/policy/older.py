@@ -33,6 +33,22 @@ def completed(own: Table, release: Table) -> tuple[dict[str, Any], tuple[str, ..
     return whole, (*silent, *rows)
 
 
+LOOKS = ("registers", "rounds", "warnings")
+
+
+def lacking(own: Table, release: Table) -> tuple[str, ...]:
+    """What the release looks for by itself on words of the notice, and a version does not: `table.row`, or `table.row.part`. It stays so until
+    the district publishes it: a row may have been left out on purpose, and what a version says is its own."""
+    found = list[str]()
+    for table in LOOKS:
+        known = {_name(row): row for row in own[table]} if isinstance(own.get(table), list) else {}
+        for row in (row for row in release[table] if known and any(one.startswith("R") for one in row["basis"])):
+            name = f"{table}.{_name(row)}"
+            mine = known.get(_name(row))
+            found += [name] if mine is None else [f"{name}.{part}" for part in row if part not in mine]
+    return tuple(found)
+
+
 def _rows(own: Table, release: Table) -> Iterator[tuple[str, Any]]:
     """By table, the rows that a version lacks and cannot do without; they come first, where the first that holds decides."""
     if isinstance(times := own.get("times"), dict):

@@ -46,6 +46,8 @@ class Pack(Shelf, Cabinet):
     calendar: Calendar | None = None
     silent_about: tuple[str, ...] = ()
     """Tables and rows that it was published without, and that are read from the version of the release."""
+    left_out: tuple[str, ...] = ()
+    """Rows that it was published without, and that stay out of it: what the release looks for by itself on words of the notice."""
     _made: dict[tuple[str, str, bool], Any] = field(default_factory=dict, compare=False, repr=False)
     """Times, routes and duties already put together; they follow from the file alone."""
 
