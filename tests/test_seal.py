@@ -62,7 +62,7 @@ PLAIN = {
     "owed": "id policy progress division matter code subject agency desk rung",
     "people": "id name agency desk roles division unit token_hash staff_no also also_at",
     "policy_versions": "version title effective_from files proposed_by approved_by proposed_behalf approved_behalf",
-    "register_entries": "id book desk division kind reason fields marks by behalf",
+    "register_entries": "id book desk division kind reason fields marks cases by behalf",
     "reports": "case_id receipt_hash filed_by office reporter_unit happened_on findings",
     "round_units": "round_id unit desk joined",
     "rounds": "id policy progress division code organiser",

@@ -15,6 +15,7 @@ from app.api.children import sighted
 from app.api.context import Conn, Shouhu, Who, audit_read, is_kept, unconcerned, visible
 from app.api.need import Asked, Lens, Opened, look, open_view
 from app.api.pages import Cursor, Limit, Page, page_of
+from app.api.register_lines import EntryRow, Stored, children_of, open_books, telling
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
 from app.db import entries as kept
@@ -22,7 +23,6 @@ from app.db import tables
 from app.db.owed import filled
 from app.db.walls import open_door, reaching
 from app.domain.access import Actor
-from app.domain.masking import Mask
 from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.registers import (
@@ -57,22 +57,6 @@ class RegisterKind(BaseModel):
     fields: list[FieldSpec]
     review: Review | None
     keeps: bool = Field(description="Whether the caller's desk writes in it.")
-
-
-class EntryRow(BaseModel):
-    """An entry as it stands; private fields only for the keeping desk and those who oversee it."""
-
-    id: str
-    version: int
-    desk: str
-    division: str
-    kind: Kind
-    reason: EndOfEntry | None
-    fields: dict[str, Any]
-    review_at: datetime | None
-    at: datetime
-    by: str
-    masked: bool = Field(False, description="Whether families in it are hidden from the caller for now.")
 
 
 class Given(BaseModel):
@@ -138,57 +122,52 @@ async def entries(
 ) -> Page[EntryRow]:  # fmt: skip
     """The entries that stand, or those that have ended; the newest first."""
     register = await _register(conn, shouhu, who, code)
-    seen = sight(who, register)
-    if register.private:
-        await audit_read(conn, who, "read_register", f"register-{code}", list(register.private))
-    query = kept.newest(line.book == code, kept.seen(seen), (line.kind == Kind.ENDED.value) == ended)
+    seen = await kept.seen(conn, who, register)
+    query = kept.newest(line.book == code, seen, (line.kind == Kind.ENDED.value) == ended)
     query = query.where(line.division == division) if division else query
     page = await page_of(
         conn,
         who,
         query,
-        _Line,
+        Stored,
         (line.at, line.id),
         cursor=cursor,
         limit=limit,
         newest_first=True,
         of=kept.register_entries,
     )
-    return Page(items=[row.shown(seen.shows_private(row.desk), register) for row in page.items], next=page.next)
-
-
-class _Line(EntryRow):
-    private: dict[str, Any] | None
-
-    def shown(self, whole: bool, register: Register) -> EntryRow:
-        private = (self.private or {}) if whole else {}
-        known = {name: value for name, value in self.fields.items() if whole or name not in register.private}
-        fields = {**known, **(Mask([private])(private) if register.names_families else private)}
-        return EntryRow.model_validate({**self.model_dump(exclude={"private"}), "fields": fields})
+    private = [row.private or {} for row in page.items]
+    told = await telling(conn, who, register, private)
+    if register.private:
+        shown = [told.of(row.desk, fields) for row, fields in zip(page.items, private, strict=True)]
+        children = await children_of(conn, who, register, shown)
+        await audit_read(conn, who, "read_register", f"register-{code}", list(register.private), children=children)
+    return Page(items=[told.masked(row) for row in page.items], next=page.next)
 
 
 @router.get("/{code}/entries/{entry_id}", operation_id="entry_history")
 async def history(code: str, entry_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> list[EntryRow]:
     """Every line of an entry, from the first; nothing is ever overwritten."""
     register = await _register(conn, shouhu, who, code)
-    seen = sight(who, register)
-    lens = Lens(True)
-    if register.private:
-        asked = await look(conn, who, "read_register", f"register-{code}", list(register.private), view_of=entry_id)
-        lens = asked if register.names_families else lens
     lines = await _lines(conn, who, register, entry_id)
-    hidden = () if seen.shows_private(lines[-1].desk) else register.private
+    told = await telling(conn, who, register, [one.fields for one in lines])
+    shown, lens = [told.of(one.desk, one.fields) for one in lines], Lens(True)
+    if register.private:
+        children = await children_of(conn, who, register, shown)
+        asked = await look(
+            conn, who, "read_register", f"register-{code}", list(register.private), children=children, view_of=entry_id
+        )
+        lens = asked if register.names_families else lens
     hides = any(
         spec.private and spec.type not in (FieldType.CHILD, FieldType.CASE) and spec.code in lines[-1].fields
         for spec in register.fields
     )
-    masked = hides and register.names_families and not lens.full and sight(who, register).shows_private(lines[-1].desk)
+    masked = hides and register.names_families and not lens.full and told.shows_private(lines[-1].desk)
     return [
         EntryRow.model_validate({
-            **one.model_dump(exclude={"book", "behalf", "fields"}), "masked": masked,
-            "fields": lens({name: value for name, value in one.fields.items() if name not in hidden}),
+            **one.model_dump(exclude={"book", "behalf", "fields"}), "masked": masked, "fields": lens(fields),
         })
-        for one in lines
+        for one, fields in zip(lines, shown, strict=True)
     ]  # fmt: skip
 
 
@@ -199,8 +178,8 @@ async def open_entry(code: str, entry_id: str, asked: Asked, conn: Conn, who: Wh
     lines = await _lines(conn, who, register, entry_id)
     if not sight(who, register).shows_private(lines[-1].desk):
         raise Refused(RefusalCode.NOT_ALLOWED)
-    fields = list(register.private)
-    made = await open_view(conn, who, entry_id, None, asked.need, asked.note, fields, "", children=[])
+    fields, children = list(register.private), await children_of(conn, who, register, [one.fields for one in lines])
+    made = await open_view(conn, who, entry_id, None, asked.need, asked.note, fields, "", children=children)
     return Opened(id=made.id, until=made.until, fields=fields)
 
 
@@ -254,7 +233,7 @@ async def totals(
     summed = [spec.code for spec in register.fields if spec.type in SUMMED and not spec.private]
     sums = [func.coalesce(func.sum(cast(line.fields[name].astext, Numeric)), 0).label(name) for name in summed]
     query = select(line.division, func.count().label("_entries"), *sums).where(
-        kept.standing(as_of or shouhu.ledger.clock()), line.book == code, kept.seen(sight(who, register)),
+        kept.standing(as_of or shouhu.ledger.clock()), line.book == code, await kept.seen(conn, who, register),
         line.kind != Kind.ENDED.value,
     )  # fmt: skip
     if field is not None:
@@ -271,18 +250,13 @@ async def _register(conn: Conn, shouhu: Shouhu, who: Actor, code: str) -> Regist
     register = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).registers.get(code)
     if register is None or sight(who, register).nothing:
         raise Refused(RefusalCode.REGISTER_NOT_FOUND)
-    await _open_books(conn, who, register)
+    await open_books(conn, who, register)
     return register
 
 
-async def _open_books(conn: Conn, who: Actor, register: Register) -> None:
-    """What the wall shows of entries of other desks: those of a register that the caller reads whole, and nothing of others."""
-    await reaching(conn, books=[register.code] if sight(who, register).everything else [])
-
-
 async def _lines(conn: Conn, who: Actor, register: Register, entry_id: str) -> list[Entry]:
-    lines, seen = await kept.lines_of(conn, entry_id), sight(who, register)
-    if not lines or lines[0].book != register.code or not (seen.everything or lines[0].desk in seen.desks):
+    lines = await kept.lines_of(conn, entry_id, line.book == register.code, await kept.seen(conn, who, register))
+    if not lines:
         raise Refused(RefusalCode.ENTRY_NOT_FOUND)
     return lines
 
@@ -346,7 +320,7 @@ async def _is_known(conn: Conn, who: Actor, rules: Policy, spec: FieldSpec, name
             query = select(child.id).where(child.id == named, sighted(who))
         case FieldType.ENTRY:
             query = kept.newest(line.id == named, line.book == spec.book, line.kind != Kind.ENDED.value)
-            query = query.where(kept.seen(sight(who, rules.registers[spec.book])))
+            query = query.where(await kept.seen(conn, who, rules.registers[spec.book]))
         case FieldType.SERVICE:
             return named in rules.catalogue
         case FieldType.PERSON:

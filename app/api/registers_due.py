@@ -10,6 +10,7 @@ from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.strict import StrictRoute
 from app.db import entries as kept
 from app.db.walls import reaching
+from app.domain.access import Actor
 from app.domain.registers import Register, sight
 from app.domain.typed import Instant
 
@@ -47,16 +48,17 @@ async def due(
         if register.expects and register.private:
             await audit_read(conn, who, "read_register", f"register-{register.code}", list(register.private))
         rows += [
-            row for row in [*await _reviews(conn, register, at), *await _empty(conn, register)]
+            row for row in [*await _reviews(conn, who, register, at), *await _empty(conn, register)]
             if seen.shows_private(row.desk)
         ]  # fmt: skip
     return rows
 
 
-async def _reviews(conn: Conn, register: Register, at: datetime) -> list[DueRow]:
+async def _reviews(conn: Conn, who: Actor, register: Register, at: datetime) -> list[DueRow]:
     if register.review is None:
         return []
-    query = kept.newest(line.book == register.code, line.review_at <= at).order_by(line.review_at)
+    seen = await kept.unconcerned(conn, who, register)
+    query = kept.newest(line.book == register.code, seen, line.review_at <= at).order_by(line.review_at)
     return [
         DueRow(
             what="review", book=register.code, zh=register.zh, en=register.en, desk=row.desk, division=row.division,

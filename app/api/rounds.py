@@ -29,7 +29,7 @@ from app.db.walls import open_door
 from app.domain.access import Actor
 from app.domain.policy import RoundSpec
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.registers import FieldType, Kind, sight
+from app.domain.registers import FieldType, Kind
 from app.domain.rounds import follows, organises
 from app.domain.terms import Agency
 from app.domain.typed import Instant
@@ -279,9 +279,8 @@ async def _called(conn: Conn, shouhu: Shouhu, who: Actor, spec: RoundSpec, units
     if register is None:
         return {}
     code, name = (line.fields[field].astext for field in (FieldType.UNIT, "name"))
-    query = select(code, name).where(
-        standing(), line.book == register.code, one_of(code, units), seen(sight(who, register))
-    )
+    mine = await seen(conn, who, register)
+    query = select(code, name).where(standing(), line.book == register.code, one_of(code, units), mine)
     rows = await conn.execute(query.order_by(line.kind != Kind.ENDED.value, line.at))
     return dict(map(tuple, rows))
 

@@ -43,9 +43,9 @@ def sealed(name: str, holds: Holds = "text", *, nullable: bool = False) -> Colum
     return Column(name, LargeBinary if holds == "bytes" else Text, nullable=nullable, info={"sealed": holds})
 
 
-def marks() -> Column[list[str]]:
+def marks(name: str = "marks") -> Column[list[str]]:
     """Blind marks by which a row is found without being read: keyed hashes of what stands sealed in it."""
-    return Column("marks", ARRAY(String(16)), nullable=False, server_default="{}")
+    return Column(name, ARRAY(String(16)), nullable=False, server_default="{}")
 
 
 def keyed_by(stream: str | Callable[[Mapping[Any, Any]], str]) -> dict[str, Any]:

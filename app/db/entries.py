@@ -16,13 +16,14 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    cast,
     func,
     insert,
     or_,
     select,
     true,
 )  # fmt: skip
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -31,6 +32,7 @@ from app.db.columns import keyed_by, marks, sealed
 from app.db.ledger import KeyReused, StaleVersion
 from app.db.tables import Id, Instant, metadata
 from app.db.vault import opened, sealed_row, vault_of
+from app.db.walls import concerning
 from app.domain.access import Actor
 from app.domain.opening import desk_of
 from app.domain.registers import (
@@ -42,8 +44,8 @@ from app.domain.registers import (
     Kind,
     Post,
     Register,
-    Sight,
     Vacancy,
+    sight,
     vacancies,
 )
 from app.domain.terms import Agency
@@ -61,6 +63,7 @@ register_entries = Table(
     Column("fields", JSONB, nullable=False),
     sealed("private", "json"),
     marks(),
+    marks("cases"),
     Column("review_at", Instant),
     Column("at", Instant, nullable=False),
     Column("by", Id, nullable=False),
@@ -73,7 +76,8 @@ register_entries = Table(
     comment="Append-only; each line of an entry with its author and time. `private` holds persons, addresses and numbers.",
 )
 line = register_entries.c
-SHOWN = [column.name for column in line if column.name not in ("private", "marks")]
+MARKS = ARRAY(String(16))
+SHOWN = [column.name for column in line if column.name not in ("private", "marks", "cases")]
 
 
 def standing(as_of: datetime | None = None) -> ColumnElement[bool]:
@@ -85,9 +89,23 @@ def standing(as_of: datetime | None = None) -> ColumnElement[bool]:
     return and_(up_to, ~select(later.c.id).where(newer).correlate(register_entries).exists())
 
 
-def seen(seen_by: Sight) -> ColumnElement[bool]:
+async def seen(conn: AsyncConnection, who: Actor, register: Register) -> ColumnElement[bool]:
     """The access rule as a condition on lines."""
-    return true() if seen_by.everything else line.desk.in_(seen_by.desks)
+    by = sight(who, register)
+    return and_(true() if by.everything else line.desk.in_(by.desks), await unconcerned(conn, who, register))
+
+
+async def unconcerned(conn: AsyncConnection, who: Actor, register: Register) -> ColumnElement[bool]:
+    """Entries that name no child or case about the actor, nor ever did."""
+    if not register.of_type(FieldType.CHILD, FieldType.CASE):
+        return true()
+    cases, children = await concerning(conn, who)
+    if not cases:
+        return true()
+    vault, named = vault_of(conn), register_entries.alias("named").c
+    by_child = named.marks.overlap(cast([vault.mark("child", one) for one in children], MARKS))
+    by_case = named.cases.overlap(cast([vault.mark("case", one) for one in cases], MARKS))
+    return line.id.not_in(select(named.id).where(named.book == register.code, or_(by_child, by_case)))
 
 
 async def entries_of(conn: AsyncConnection, query: Select[*tuple[Any, ...]]) -> list[Entry]:
@@ -111,9 +129,10 @@ def newest(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     return select(register_entries).where(standing(), *conditions)
 
 
-async def lines_of(conn: AsyncConnection, entry_id: str) -> list[Entry]:
+async def lines_of(conn: AsyncConnection, entry_id: str, *conditions: ColumnElement[bool]) -> list[Entry]:
     """The history of an entry from its first line."""
-    return await entries_of(conn, select(register_entries).where(line.id == entry_id).order_by(line.version))
+    lines = select(register_entries).where(line.id == entry_id, *conditions)
+    return await entries_of(conn, lines.order_by(line.version))
 
 
 async def holding(conn: AsyncConnection, entry_id: str) -> None:
@@ -134,8 +153,9 @@ async def append(
     public = {name: value for name, value in entry.fields.items() if name not in register.private}
     row = {**entry.model_dump(exclude={"fields"}), "fields": public}
     row |= {"private": {name: value for name, value in entry.fields.items() if name in register.private}}
-    children = [spec.code for spec in register.fields if spec.type is FieldType.CHILD]
-    row |= {"marks": [of_child(conn, entry.fields[code]) for code in children if entry.fields.get(code)]}
+    children, cases = (register.named([entry.fields], kind) for kind in (FieldType.CHILD, FieldType.CASE))
+    row |= {"marks": [of_child(conn, one) for one in children]}
+    row |= {"cases": [vault_of(conn).mark("case", one) for one in cases]}
     await conn.execute(insert(register_entries), await sealed_row(conn, register_entries, row))
     if key:
         used = {"stream_id": entry.id, "person_id": who.person_id, "key": key, "digest": _digest(conn, asked)}

@@ -176,3 +176,10 @@ def concerns(who: Actor, case_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a case is about the actor, also one that is not in the actor's sight; which are is worked out once a query."""
     theirs = select(func.shouhu_concerning(_marks(who))).scalar_subquery()
     return func.coalesce(case_id, "") == any_(cast(theirs, ARRAY(String)))
+
+
+async def concerning(conn: AsyncConnection, who: Actor) -> tuple[list[str], list[str]]:
+    """The cases that are about the actor, and the children of them by every id, for what names them sealed and is found by marks alone."""
+    of = func.shouhu_concerning(_marks(who)), func.shouhu_children_concerning(_marks(who))
+    cases, children = (await conn.execute(select(*of))).one()
+    return cases, children

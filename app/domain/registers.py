@@ -171,7 +171,16 @@ class Register(Value):
     @property
     def names_families(self) -> bool:
         """Whether the persons in it are those of children, and not of offices."""
-        return any(spec.private and spec.type is FieldType.CHILD for spec in self.fields)
+        return any(spec.private for spec in self.of_type(FieldType.CHILD))
+
+    def of_type(self, *types: FieldType) -> list[FieldSpec]:
+        """The fields that hold one of these."""
+        return [spec for spec in self.fields if spec.type in types]
+
+    def named(self, lines: Iterable[Mapping[str, Any]], kind: FieldType) -> list[str]:
+        """What the fields of this kind hold in these lines, each once."""
+        codes = [spec.code for spec in self.of_type(kind)]
+        return list(dict.fromkeys(str(line[code]) for line in lines for code in codes if line.get(code)))
 
     def said(self, fields: Mapping[str, Any], services: Mapping[str, str]) -> str:
         """An entry in one line, without what is private and numbers of ours; `services` are the words of the catalogue."""

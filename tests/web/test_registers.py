@@ -103,7 +103,7 @@ async def test_a_case_is_named_by_its_number_and_one_out_of_sight_is_told_like_n
     assert (await keeper.post(entry, data=again)).status_code == 303
     ours = update(tables.cases).where(tables.cases.c.id == filed)
     async with owner.begin() as conn:
-        await conn.execute(ours.values(about=[STREET]))
+        await conn.execute(ours.values(desks=[], agencies=[]))
     page = (await keeper.get(entry)).text
     assert (shown in page, f'value="{filed}"' in page) == (False, True)
     for typed, status in ((case["case_no"], 422), (filed[:-1] + "x", 422), (filed, 303)):
@@ -112,6 +112,9 @@ async def test_a_case_is_named_by_its_number_and_one_out_of_sight_is_told_like_n
         assert (await keeper.post(entry, data=again)).status_code == status, (
             "what stood there and was left is looked at again"
         )
+    async with owner.begin() as conn:
+        await conn.execute(ours.values(about=[STREET]))
+    assert (await keeper.get(entry)).status_code == 404, "it would tell its own desk of a case about them"
 
 
 async def test_an_inspection_names_the_case_that_its_own_agency_has_reported_and_may_not_see(as_person, people):
