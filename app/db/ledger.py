@@ -43,6 +43,7 @@ from app.domain.supervision import require_no_wider
 from app.domain.terms import Grade
 from app.domain.visit import Outcome, VisitRecorded, WarningVerified
 from app.domain.watch import WatchBegan, WatchEnded
+from app.domain.working_time import BEIJING
 
 CHANNEL = "ledger"
 MOST_SINCE = 500
@@ -55,7 +56,8 @@ LATER = (
 )
 BEGINNING = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 """Two who begin a stream at once go one after the other."""
-REPORTER, REPORTING = "reporter", ("report_filed", "unit_returned")
+REPORTER, ANSWERED = "reporter", "unit_returned"
+REPORTING = ("report_filed", ANSWERED)
 """Instead of the account of whoever filed the report, or answered a round, which may file some."""
 
 
@@ -196,12 +198,14 @@ class Ledger(Rules):
         self, conn: AsyncConnection, stream_id: str, version: int, shown: Part | None = None
     ) -> list[dict[str, Any]]:
         """Kinds, authors and times of the events after that version, the first fifty; never who reported or answered a
-        round, or an old version would tell. Of a case, those alone that are shown."""
+        round, nor more than the day of an answer, or an old version would tell. Of a case, those alone that are shown."""
         ledger = tables.events.c
         by = sql_case((ledger.kind.in_(REPORTING), REPORTER), else_=ledger.by).label("by")
+        day = func.date_trunc("day", ledger.at, str(BEIJING))
+        at = sql_case((ledger.kind == ANSWERED, day), else_=ledger.at).label("at")
         field = ledger.body["field"].astext.label("field")
         about = [ledger.body[name].astext.label(name) for name in ("referral_id", "subject", "code", "office")]
-        query = select(ledger.version, ledger.kind, ledger.at, by, field, *about).where(
+        query = select(ledger.version, ledger.kind, at, by, field, *about).where(
             ledger.stream_id == stream_id, ledger.version > version
         )
         rows = (await conn.execute(query.order_by(ledger.version).limit(MOST_SINCE))).mappings()

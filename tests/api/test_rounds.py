@@ -151,7 +151,10 @@ async def test_nobody_answers_for_another_and_what_they_listed_is_not_reported(a
     stale = await answer(
         api, COMM, survey["id"], "COMM-110106007", {"screened": 1, "reports": [CHILD]}, {"If-Match": '"1"'}
     )
-    assert all(row.get("by") != COMM for row in is_problem(stale, 409, "stale_version")["since"])
+    since = is_problem(stale, 409, "stale_version")["since"]
+    assert all(row.get("by") != COMM for row in since)
+    answers = [datetime.fromisoformat(row["at"]).astimezone(BEIJING) for row in since if row["kind"] == "unit_returned"]
+    assert {at.time() for at in answers} == {time()}, "at its instant a report was filed"
     assert await cases(api) == before
 
 
