@@ -106,16 +106,19 @@ async def duplicates(
     conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[FilesAlike]:
     """疑似重复档案: pairs of which the caller sees both children, the likeliest first, with those whose registration waits to be verified;
-    what somebody found different is not among them. For bodies that are told of families."""
+    what somebody found different is not among them. For bodies that are told of families; on record, for a pair says how alike they are."""
     _require_may(who)
     if not {Section.FAMILY, Section.RESIDENCE} <= {*await _sections(conn, who, shouhu)}:
         return Page(items=[], next=None)
     pair, child = alike_files.c, tables.children.c
     mine = select(child.id).where(sighted(who), on_file(), unsealed())
     query = select(alike_files).where(pair.one.in_(mine), pair.other.in_(mine))
-    return await page_of(
+    page = await page_of(
         conn, who, query, FilesAlike, (pair.score, pair.one, pair.other), cursor=cursor, limit=limit, newest_first=True
     )
+    if children := {child for row in page.items for child in (row.one, row.other)}:
+        await audit_read(conn, who, "duplicates", None, ["score"], children=sorted(children))
+    return page
 
 
 @router.get("/children/{child_id}/duplicates", operation_id="files_like")

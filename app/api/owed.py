@@ -1,5 +1,6 @@
 """What a desk owes outside of cases: empty posts, books that differ and signals that wait, each on its clock until it is settled."""
 
+from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, not_, select, true
 
 from app.api.answers import ETAG
-from app.api.context import Conn, Shouhu, Who, at_desk_of
+from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
 from app.api.work import IfMatch, Key, version_of
@@ -27,6 +28,7 @@ from app.domain.working_time import day_of, local_instant
 
 router = APIRouter(prefix="/v1/owed", tags=["owed"], route_class=StrictRoute)
 owed = tables.owed.c
+OF_CHILDREN = (Matter.BOOKS, Matter.HELP, Matter.DEPARTURE, Matter.DOUBLE)
 
 
 class OwedRow(BaseModel):
@@ -89,6 +91,12 @@ class _Stored(BaseModel):
     is_open: bool
     settled_at: datetime | None
 
+    @property
+    def children(self) -> tuple[str, ...]:
+        """Of whom it is; of parents who left it may be an entry that names none."""
+        of = (self.subject, self.code) if self.matter is Matter.DOUBLE else (self.subject,)
+        return tuple(one for one in of if not one.startswith("entry-")) if self.matter in OF_CHILDREN else ()
+
     def named(self, rules: Policy) -> OwedRow:
         zh, en, basis = self._said(rules)
         return OwedRow(**self.model_dump(), zh=zh, en=en, basis=list(basis))
@@ -131,8 +139,15 @@ async def all_owed(
     query = select(tables.owed).where(seen_by(who), not_(owed.is_open) if settled else owed.is_open)
     query = query.where(owed.matter == matter.value) if matter else query
     page = await page_of(conn, who, query, _Stored, (owed.due_at, owed.id), cursor=cursor, limit=limit)
+    await _on_record(conn, who, "owed", None, page.items)
     rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
     return Page(items=[_told(who, row).named(rules) for row in page.items], next=page.next)
+
+
+async def _on_record(conn: Conn, who: Actor, action: str, owed_id: str | None, rows: Sequence[_Stored]) -> None:
+    """What is owed for a child says something of it, though nobody is named."""
+    if children := {child for row in rows for child in row.children}:
+        await audit_read(conn, who, action, owed_id, ["matter"], children=sorted(children))
 
 
 def _told(who: Actor, row: _Stored) -> _Stored:
@@ -156,8 +171,10 @@ async def read_owed(owed_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> OwedR
     row = (await conn.execute(select(tables.owed).where(owed.id == owed_id, seen_by(who)))).mappings().one_or_none()
     if row is None:
         raise Refused(RefusalCode.OWED_NOT_FOUND)
+    found = _Stored.model_validate(dict(row))
+    await _on_record(conn, who, "read_owed", owed_id, [found])
     rules = await shouhu.ledger.current(conn, shouhu.ledger.clock())
-    return _told(who, _Stored.model_validate(dict(row))).named(rules)
+    return _told(who, found).named(rules)
 
 
 @router.post("/{owed_id}/settle", operation_id="settle_owed", responses={200: {"headers": ETAG}})

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import and_, func, select, true
 
 from app.api.children import in_sight, rules_of, sighted
-from app.api.context import Conn, Shouhu, Who, at_desk_of
+from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read
 from app.api.need import Asked, Opened, look, open_view
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.strict import StrictRoute
@@ -237,6 +237,9 @@ async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSign
         )
         for one in await alike(conn, said.known(), among=sighted(who), sections=sections)
     ]  # fmt: skip
+    if likely:
+        fields = ["name", "birth_date", "id_no", "family"]
+        await audit_read(conn, who, "compare_children", signal_id, fields, children=[one.child_id for one in likely])
     shown = lens(said.model_dump(mode="json", exclude_defaults=True, exclude={"id"}))
     return HeldSignal(
         **_Stored.model_validate(signal).model_dump(), **await _named(conn, shouhu, signal["rule"]), said=shown, likely=likely,

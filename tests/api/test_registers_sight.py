@@ -27,17 +27,22 @@ async def reported(api, person, about, **more):
     return (await api.report(person, **form))["case_id"]
 
 
-async def entered(api, name="assistance"):
-    """A registered child with an entry about it, which the street has made."""
+async def registered(api, **more):
+    """A child that its committee has registered, verified."""
     said = {
         "name": f"单小{uuid.uuid4().hex[:3]}（化名）",
         "sex": "male",
         "birth_date": "2017-03-04",
         "residence": "看丹示例路5号",
     }
-    registered = (await register(api, child=said)).json()
-    assert (await verify(api, STREET, registered)).status_code == 200
-    child = registered["child_id"]
+    done = (await register(api, child={**said, **more})).json()
+    assert (await verify(api, STREET, done)).status_code == 200
+    return done["child_id"]
+
+
+async def entered(api, name="assistance"):
+    """Such a child with an entry about it, which the street has made."""
+    child = await registered(api)
     return child, await made(api, STREET, name, {"child": child, "what": "困境儿童生活保障", "helped_on": DAY})
 
 

@@ -60,10 +60,11 @@ UNSEALS = {"ground": "case_handling", "request": "（2026）京0106刑初90号"}
 TWO = ("proc.head.1", "proc.procurator.1")
 LISTS = (
     "ledgers_due", "approvals", "full_views", "emergency_reads", "legal_holds", "touched_benefits", "waiting_changes", "round_registered",
+    "owed", "read_owed", "duplicates",
 )  # fmt: skip
 WITH = {
     "read_case": {"read_reporter"}, "read_paper": {"read_content"}, "registers_due": {"read_register"}, "outcomes": {"outcomes"},
-    "anonymised": {"outcomes"}, "figures_workbook": {"outcomes"}, **{name: {name} for name in LISTS},
+    "read_signal": {"compare_children"}, "anonymised": {"outcomes"}, "figures_workbook": {"outcomes"}, **{name: {name} for name in LISTS},
 }  # fmt: skip
 """What may stand beside it, for it is read as well; and what stands for a list or a figure as often as files were opened for it."""
 
@@ -178,7 +179,7 @@ def must_be_on_record(name, answer):
     return int(bool(answer.json()["items"])) if ROW[name] == "due_visits" else 2 if name == "compare_cases" else 1
 
 
-def faults_of(person, name, answer, rows):
+def faults_of(person, name, answer, rows, children=()):
     """What is wrong with the rows of one read."""
     most = must_be_on_record(name, answer)
     actions = Counter(one.action for one in rows)
@@ -189,6 +190,9 @@ def faults_of(person, name, answer, rows):
         yield f"also {set(actions)}"
     if SHOWS.search(answer.text) and not rows:
         yield "shown, and not on record"
+    named = {child for one in rows for child in one.children}
+    if name != "search_audit" and (untold := {one for one in children if one in answer.text} - named):
+        yield f"told of {untold}, whom no row names"
     for one in rows:
         if one.person_id != person or not one.why or not (one.fields or name == "search_audit"):
             yield f"{one.person_id} for {one.why} saw {one.fields}"
@@ -200,7 +204,8 @@ async def test_as_many_rows_as_reads_each_with_its_person_its_trace_and_its_fiel
     rows, wrong = await recorded(everybody, since), []
     for person, name, answer in found:
         mine = rows.pop(answer.headers["X-Trace-Id"], [])
-        wrong += [(person, name, said) for said in faults_of(person, name, answer, mine)]
+        children = (ids["child_id"], ids["other"])
+        wrong += [(person, name, said) for said in faults_of(person, name, answer, mine, children)]
     assert wrong == []
     assert dict(rows) == {}, "a row is on record of something that nobody was answered"
     assert len({name for _, name, _ in found} & set(ROW)) > len(ROW) / times(3, 1) - 1
