@@ -36,13 +36,14 @@ async def needs_help(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now:
 
 
 async def goes_along(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now: datetime) -> None:
-    """The watch is another desk's: so is the help that is owed."""
+    """The watch is another desk's: so is what is owed for the child. Departures are looked for anew each day."""
     owed = tables.owed.c
-    name = owed_id(Matter.HELP, NEEDS, watch.child_id)
-    desk = (await conn.execute(select(owed.desk).where(owed.id == name, owed.is_open))).scalar()
-    if desk is not None and desk != watch.desk:
-        await _settle(ledger, conn, name, Settled.HANDED_OVER, now)
-        await needs_help(ledger, conn, watch, now)
+    names = [owed_id(matter, code, watch.child_id) for matter, code in BY_CHILD]
+    elsewhere = select(owed.id, owed.matter).where(owed.id.in_(names), owed.is_open, owed.desk != watch.desk)
+    for row in (await conn.execute(elsewhere)).all():
+        await _settle(ledger, conn, row.id, Settled.HANDED_OVER, now)
+        if Matter(row.matter) is Matter.HELP:
+            await needs_help(ledger, conn, watch, now)
 
 
 async def joined(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:

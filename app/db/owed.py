@@ -81,8 +81,8 @@ async def keep_departures(engine: AsyncEngine, ledger: Ledger, now: datetime) ->
 
 
 async def _without_care(conn: AsyncConnection, overdue: Iterable[Entry], time: str) -> tuple[list[OpenOwed], set[str]]:
-    """What is owed by these entries: no arrangement stands at the watch over the child, nor was one made there since, though the parents
-    may be back by now. And by name what is not, for the child is gone."""
+    """What is owed by these entries, of a watched child by the desk that watches it: no arrangement stands at the watch, nor was one made
+    there since, though the parents may be back by now. And by name what is not, for the child is gone."""
     over = await watches_over(conn, [entry.fields["child"] for entry in overdue if "child" in entry.fields])
     watches = [watch for _, _, every in over.values() for watch in every]
     arranged = await _arranged_last(conn, [watch.watch_id for watch in watches])
@@ -90,7 +90,8 @@ async def _without_care(conn: AsyncConnection, overdue: Iterable[Entry], time: s
     owing, gone = list[OpenOwed](), set[str]()
     for entry in overdue:
         subject, watch, every = over.get(entry.fields.get("child", ""), (entry.id, None, ()))
-        made = opening(Matter.DEPARTURE, DEPARTURES, subject, entry.desk, entry.division, time)
+        at = watch if watch and watch.is_open else entry
+        made = opening(Matter.DEPARTURE, DEPARTURES, subject, at.desk, at.division, time)
         how = [ended[one.watch_id][1].reason for one in every if one.watch_id in ended]
         if not any(one.is_open for one in every) and any(one in GONE for one in how):
             gone.add(made.owed_id)

@@ -1,9 +1,13 @@
-"""Whoever is told of a child without its name stands in its record of access as well."""
+"""Whoever is told of a child without its name stands in its record of access as well; who is told of what is owed for it."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 from app.db.alike import suggest
+from app.db.owed import keep_departures
 from app.domain.watch import watch_id
+from app.domain.working_time import day_of
+from tests.api.test_registers import DAY
 from tests.api.test_registers_sight import CIVIL, recorded, registered
 from tests.api.test_registration import COMMITTEE, DIVISION, STREET
 
@@ -49,3 +53,34 @@ async def test_whom_a_signal_may_be_about_stands_in_the_row_of_its_reader(api, g
     likely = [one["child_id"] for one in signal["likely"]]
     assert child in likely
     assert rows == [("read_signal", []), ("compare_children", likely)]
+
+
+async def test_a_departure_is_owed_by_the_desk_that_watches_once_the_watch_has_moved(api):
+    """Else the one of before would be told when another made its arrangement, and whoever watches of nothing."""
+    child, to, today = await registered(api), "110106024", day_of(api.service.ledger.clock())
+    new, ledger = f"comm-{to}.officer.1", api.service.ledger
+    left = {"child": child, "family": "某家（化名）", "urged_on": DAY, "arranged": "missing"}
+    left |= {"leaves_on": (today - timedelta(days=1)).isoformat()}
+    assert (await api.post(COMMITTEE, "/v1/registers/departures/entries", {"fields": left})).status_code == 201
+
+    async def owing(settled="false"):
+        async for _ in keep_departures(api.service.engine, ledger, ledger.clock()):
+            pass
+        pages = [
+            await read(api, one, f"/v1/owed?matter=departure&settled={settled}&limit=200") for one in (COMMITTEE, new)
+        ]
+        return [
+            [(row["desk"], row["division"]) for row in page["items"] if row["subject"] == child] for page, _ in pages
+        ]
+
+    assert await owing() == [[(f"COMM-{DIVISION}", DIVISION)], []]
+    moves = {"field": "residence_division", "value": to, "evidence": "居住证"}
+    entered = (await api.post(COMMITTEE, f"/v1/children/{child}/changes", moves)).json()["change"]
+    passed = await api.post(STREET, f"/v1/children/{child}/changes/{entered}/pass", {"note": "核实"})
+    took = await api.post(new, f"/v1/watches/{watch_id(child)}/take", {"note": "接收"})
+    assert (passed.status_code, took.status_code) == (200, 200)
+    assert await owing() == [[], [(f"COMM-{to}", to)]]
+    care = {"delegate": {"name": "方祖母（化名）"}, "relation": "grandparent", "is_adult": True, "is_able": True}
+    path = f"/v1/watches/{watch_id(child)}/arrangement"
+    assert (await api.post(new, path, {**care, "leaves_on": today.isoformat()})).status_code == 200
+    assert (await owing(), (await owing("true"))[0]) == ([[], []], [])
