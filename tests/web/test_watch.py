@@ -60,7 +60,7 @@ async def test_a_warning_is_verified_parents_are_asked_after_and_the_watch_ends(
     listed = (await http.get("/visits")).text
     assert listed.count("预警待核实") >= 2
     page = (await http.get(f"{path}?community=none")).text
-    assert all(said in page for said in ("无人监护", "拒绝确认监护责任"))
+    assert all(said in page for said in ("无人监护", "拒绝确认监护责任", "有 2 项预警待核实：先在上面核实，再结束监测"))
     assert page.count('name="community" value="none"') == page.count(f'<form method="post" action="{path}"') > 4
     first, second = (one["number"] for one in await warnings(people))
     place = f"w{first}-"
