@@ -85,7 +85,8 @@ async def silences(api, twins):
         asked = (await ledger.open_round(conn, opened, at)).stream_id
         await ledger.record(conn, asked, answer, now=at + timedelta(days=1))
         await ledger.record(conn, asked, CloseRound(by=ENGINE), now=at + timedelta(days=100))
-        of_schools = {"code": "school_screening", "round_id": round_id("school_screening", f"{at:%Y-%m-%d}")}
+        # by the code of no round of schools, whose rates other tests of this room count
+        of_schools = {"round_id": round_id("community_survey", f"{at - timedelta(days=1):%Y-%m-%d}")}
         schools = tuple(Asked(unit=f"unit-school-{n}", desk="EDU") for n in (1, 2))
         asked = (
             await ledger.open_round(conn, opened.model_copy(update={**of_schools, "units": schools}), at)
