@@ -256,6 +256,19 @@ async def test_pages_name_every_child_once(api, poor, left_behind):
     assert len({row["child_id"] for row in rows}) == len(rows) >= 2
 
 
+async def test_whoever_audits_finds_by_book_and_person_whose_rows_were_read_page_by_page(api, poor, left_behind):
+    before = (await api.get("auditor.1", "/v1/audit?limit=1")).json()["items"][0]["id"]
+    first = await book(api, COMMITTEE, "work", "?limit=1")
+    second = await book(api, COMMITTEE, "work", f"?limit=1&cursor={first['next']}")
+    sought = f"/v1/audit?person_id={COMMITTEE}&stream_id=ledger-work&action=read_ledger&limit=200"
+    rows = [one for one in (await api.get("auditor.1", sought)).json()["items"] if one["id"] > before]
+    assert {row["child_id"] for page in (first, second) for row in page["rows"]} <= {
+        child for row in rows for child in row["children"]
+    }
+    assert all(row["fields"][0] == "work" and len(row["children"]) <= 1 for row in rows)
+    assert len({child for row in rows for child in row["children"]}) > 1, "each page what it showed"
+
+
 async def test_the_books_of_a_month_say_what_to_mend_and_name_nobody(api, poor, left_behind):
     answer = await api.get(COMMITTEE, "/v1/ledgers/due?month=2020-01")
     due = {row["code"]: row for row in answer.json()}
