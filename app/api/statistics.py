@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, func, select
 
 from app.api.cases import owed_shown, whole_shown
 from app.api.context import Conn, Shouhu, Who, at_desk_of, require, unconcerned_by_watch, visible
@@ -20,7 +20,7 @@ from app.db.outcome_facts import Then, then
 from app.db.outcomes import cases_then, registered_then, watches_then
 from app.db.scorecard import EVERY
 from app.db.scorecard import scorecard as counted
-from app.db.walls import reaching
+from app.db.walls import child_concerns_at_once, reaching
 from app.domain.access import Action, Actor
 from app.domain.outcomes import CaseThen, ChildOutcome, Figures, figures, grade_of, living
 from app.domain.refusals import RefusalCode, Refused
@@ -241,7 +241,8 @@ def _kept(who: Actor) -> ColumnElement[bool]:
     """Of watches that no case began, those in sight; a street is also asked where they were that day, so of those that are not about it."""
     if who.agency.is_territorial:
         return unconcerned_by_watch(who)
-    return true() if who.oversees_district else at_desk_of(who, tables.watches.c.desk)
+    watch = tables.watches.c
+    return ~child_concerns_at_once(who, watch.child_id) if who.oversees_district else at_desk_of(who, watch.desk)
 
 
 def _table(

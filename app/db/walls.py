@@ -178,6 +178,12 @@ def concerns(who: Actor, case_id: ColumnElement[str]) -> ColumnElement[bool]:
     return func.coalesce(case_id, "") == any_(cast(theirs, ARRAY(String)))
 
 
+def child_concerns_at_once(who: Actor, child_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """The same of a child; for figures over many, of whom else each would be asked."""
+    theirs = select(func.shouhu_children_concerning(_marks(who))).scalar_subquery()
+    return child_id == any_(cast(theirs, ARRAY(String)))
+
+
 async def concerning(conn: AsyncConnection, who: Actor) -> tuple[list[str], list[str]]:
     """The cases that are about the actor, and the children of them by every id, for what names them sealed and is found by marks alone."""
     of = func.shouhu_concerning(_marks(who)), func.shouhu_children_concerning(_marks(who))

@@ -99,6 +99,8 @@ async def test_an_entry_about_a_child_of_a_case_about_the_reader_is_none_for_the
         entry = await made(api, COMMITTEE, "assistance", {name: said for name, said in help_given.items() if said})
     after = [await told(api, one, "assistance", entry) for one in (concerned, other)]
     if way == "joined":
+        figures = [await api.get(one, "/v1/statistics/outcomes") for one in (concerned, other)]
+        assert [one.status_code for one in figures] == [200, 200], "and figures are not made of it"
         async with api.service.engine.begin() as conn:  # as if they were parted
             await conn.execute(delete(tables.child_files).where(tables.child_files.c.child_id == joined))
     nothing = {"listed": False, "read": 404, "opened": 404, "due": False, "stand": before[0]["stand"] - 1}
