@@ -161,7 +161,7 @@ def examples() -> dict[str, Any]:
         "WatchRow": watch_row,
         "DueVisit": (due_visit := {**watch_row, "name": "示*", "residence": "北京市丰台区卢沟桥街道***", "community": "示例一***",
                                    "is_full": False}),
-        "OneVisit": {**due_visit, "heard": [{"warning": 7, "text": "连续三日无故缺勤", "count": 3, "happened_on": "2026-04-09"}]},
+        "OneVisit": {**due_visit, "heard": [{"warning": 7, "count": 3, "happened_on": "2026-04-09"}]},
         "CommunityRow": {"id": "entry-91aa", "name": "示例一社区", "mine": True},
         "Watched": {"version": 2, "visit_due_at": FILED + timedelta(days=60), "is_open": True, "grade": "low",
                     "replayed": False},

@@ -47,10 +47,10 @@ class DueVisit(WatchRow):
 
 
 class Heard(BaseModel):
-    """What a signal said that opened a warning, or the same signal once more."""
+    """How often and when, of a signal that opened a warning, or of the same once more. Its words may name a caller, an illness or whoever
+    verifies; they are for who decides a signal that is held."""
 
     warning: int
-    text: str
     count: int
     happened_on: date | None = None
 
@@ -58,9 +58,7 @@ class Heard(BaseModel):
 class OneVisit(DueVisit):
     """The same with what its warnings were opened for by systems of others, to whoever verifies them."""
 
-    heard: list[Heard] = Field(
-        default=[], description="To the staff of the desk that watches alone; masked like the child."
-    )
+    heard: list[Heard] = Field(default=[], description="To the staff of the desk that watches alone.")
 
 
 class Owed(WatchRow):
@@ -113,7 +111,7 @@ async def _owed(
 
 @router.get("/visits/{watch_id}", operation_id="due_visit")
 async def due_visit(watch_id: str, conn: Conn, who: Who) -> OneVisit:
-    """The same of one child, with what signals said where a warning of theirs waits; to whoever does not watch it there is none."""
+    """The same of one child, with how often signals came where a warning of theirs waits; to whoever does not watch it there is none."""
     watch = tables.watches.c
     mine = at_desk_of(who, watch.desk), unconcerned_by_watch(who), watch.is_open
     row = (
@@ -128,23 +126,20 @@ async def due_visit(watch_id: str, conn: Conn, who: Who) -> OneVisit:
     verifies = bool(shown.warnings) and shown.desk == who.desk and who.has(*DESK_STAFF)
     fields = [field.value for field in SHOWN] + (["said"] if verifies else [])
     lens = await look(conn, who, "read_child", file_id(own), fields, children=[own])
-    record = await _record(conn, own)
-    heard = await _heard(conn, Watch.model_validate(row["progress"]), record, lens) if verifies else []
-    return OneVisit(**dict(_named(shown, record, lens)), heard=heard)
+    heard = await _heard(conn, Watch.model_validate(row["progress"])) if verifies else []
+    return OneVisit(**dict(_named(shown, await _record(conn, own), lens)), heard=heard)
 
 
-async def _heard(conn: AsyncConnection, watch: Watch, record: ChildRecord, lens: Lens) -> list[Heard]:
+async def _heard(conn: AsyncConnection, watch: Watch) -> list[Heard]:
     """By whatever name and number the other system knows the child; the wall has said whose watch it is."""
     await open_door(conn)
     found = await behind(conn, watch)
     await reaching(conn)
-    known = (*record.named, *(signal.model_dump(mode="json") for _, signal in found))
-    said = [
-        {"warning": number, **one.model_dump(include={"text", "count", "happened_on"})}
+    return [
+        Heard(warning=number, count=one.count, happened_on=one.happened_on)
         for number, signal in found
         for one in (signal, *signal.again)
     ]
-    return [Heard.model_validate(one) for one in lens(said, known)]
 
 
 async def _record(conn: AsyncConnection, own: str) -> ChildRecord:
