@@ -47,7 +47,7 @@ async def by_hand(api, at):
             streams.setdefault(row.stream_id, []).append(row.body)
         report = tables.reports.c
         facts = {
-            row["case_id"]: ReportFacts.model_validate(row["facts"])
+            row["case_id"]: row["facts"] and ReportFacts.model_validate(row["facts"])
             for row in await opened(
                 conn, (await conn.execute(select(report.case_id, report.facts))).mappings(), tables.reports
             )
