@@ -16,7 +16,7 @@ from app.api.reading import NOT_NAMED
 from app.api.strict import StrictRoute
 from app.db import tables
 from app.db.audit import SESSIONS, about, access_to, comes_to_report, erased, hidden, shown
-from app.db.walls import stream_concerns
+from app.db.walls import child_concerns, stream_concerns
 from app.domain.access import Action, Actor
 from app.domain.child_file import file_id
 from app.domain.owed import SettleOwed
@@ -182,7 +182,8 @@ async def _of_visible_child(conn: Conn, who: Who, child_id: str) -> None:
     child, case = tables.children.c, tables.cases.c
     seen = or_(visible(who), and_(child.case_id.is_(None), unconcerned(who, child.case_id)))
     query = select(child.id, child.case_id).outerjoin(tables.cases, child.case_id == case.id)
-    found = (await conn.execute(query.where(child.id == child_id, seen))).one_or_none()
+    query = query.where(child.id == child_id, seen, ~child_concerns(who, child.id))
+    found = (await conn.execute(query)).one_or_none()
     if found is None:
         raise Refused(RefusalCode.CHILD_NOT_FOUND)
     stream = found.case_id or file_id(child_id)

@@ -18,6 +18,7 @@ from app.db.audit import FULL_VIEW, before_reading
 from app.db.need import open_view
 from app.db.people import of_streets
 from app.db.vault import Keys, keys_in
+from app.db.walls import stream_concerns
 from app.domain.access import STAFF, Action, Actor
 from app.domain.compartment import TOLD_PLACE, unplaced
 from app.domain.masking import Mask, Need
@@ -126,7 +127,7 @@ async def full_views(conn: Conn, who: Who, cursor: Cursor = None, limit: Limit =
     of_us = true() if who.oversees_district else leads
     query = select(*(view[name] for name in FullViewRow.model_fields)).outerjoin(tables.cases, case.id == view.case_id)
     of_no_case = and_(view.case_id.is_(None), or_(mine, true() if who.oversees_district else false()))
-    query = query.where(or_(of_no_case, and_(visible(who), or_(mine, of_us))))
+    query = query.where(or_(of_no_case, and_(visible(who), or_(mine, of_us))), ~stream_concerns(who, view.stream_id))
     page = await page_of(
         conn, who, query, FullViewRow, (view.opened_at, view.id), cursor=cursor, limit=limit, newest_first=True
     )

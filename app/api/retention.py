@@ -16,7 +16,7 @@ from app.db.audit import on_record
 from app.db.erasure import erase, owed
 from app.db.retention import hold, in_state, lift_hold, listed, require_due, set_hold
 from app.db.vault import opened
-from app.db.walls import through_the_door
+from app.db.walls import child_concerns, through_the_door
 from app.domain.access import Actor
 from app.domain.approvals import Act
 from app.domain.refusals import RefusalCode, Refused
@@ -121,6 +121,7 @@ async def due(
     """销毁清册, as the schedule last found it; for supervisors."""
     _require(may_dispose(who))
     query = select(*(listed[name] for name in DisposalRow.model_fields if name != "case_no")).where(in_state(state))
+    query = query.where(~child_concerns(who, listed.subject_id))
     page = await page_of(conn, who, query, DisposalRow, (listed.due_on, listed.subject_id), cursor=cursor, limit=limit)
     return await numbered(conn, who, page, "subject_id")
 
@@ -130,6 +131,7 @@ async def holds(conn: Conn, who: Who, in_force: bool = True, cursor: Cursor = No
     """Newest first; supervisors see all, others those that they have set."""
     _require(may_hold(who))
     query = select(*(hold[name] for name in HoldRow.model_fields if name != "case_no"))
+    query = query.where(~child_concerns(who, hold.subject_id))
     query = query.where(hold.lifted_at.is_(None)) if in_force else query
     page = await page_of(
         conn, who, query, HoldRow, (hold.set_at, hold.id), cursor=cursor, limit=limit, newest_first=True
@@ -151,7 +153,7 @@ async def keep(subject_id: Subject, asked: ToHold, conn: Conn, who: Who, shouhu:
 async def lift(hold_id: str, asked: ToLift, conn: Conn, who: Who, shouhu: Shouhu) -> HoldRow:
     """By two persons: `hold` with the id of the hold."""
     _require(may_dispose(who))
-    seen = select(hold.subject_id).where(hold.id == hold_id)
+    seen = select(hold.subject_id).where(hold.id == hold_id, ~child_concerns(who, hold.subject_id))
     subject_id = (await conn.execute(seen)).scalar_one_or_none()
     if subject_id is None:
         raise Refused(RefusalCode.HOLD_NOT_FOUND)
@@ -197,6 +199,7 @@ async def _sighted(conn: Conn, who: Actor, subject_id: str) -> Dossier:
     child = tables.children.c
     if subject_id.startswith("ch-"):
         found = select(child.id, through_the_door()).where(child.id == subject_id, child.case_id.is_(None))
+        found = found.where(~child_concerns(who, child.id))
         if not who.oversees_district or (await conn.execute(found)).first() is None:
             raise Refused(RefusalCode.CHILD_NOT_FOUND)
         return Dossier.CHILD

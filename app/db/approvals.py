@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.audit import on_record
 from app.db.vault import sealed_row
-from app.db.walls import open_door
+from app.db.walls import child_concerns, open_door
 from app.domain.access import Actor
 from app.domain.approvals import HOLDS, WAITS, Act, Proposal, Reason, digest_of, may_propose, require_second
 from app.domain.compartment import may_open, own_marks
@@ -32,12 +32,13 @@ approval = tables.approvals.c
 
 def told_to(who: Actor) -> ColumnElement[bool]:
     """Which proposals a person is told at all: one to open a sealed record names its case, so those alone who may open one are, unless
-    it is about them."""
+    it is about them; one that is about a child, nobody whom a case of the child is about."""
+    clear = not_(child_concerns(who, func.shouhu_child_named(approval.parameters)))
     is_other = or_(approval.act != Act.UNSEAL.value, approval.person_id == who.person_id)
     if not may_open(who):
-        return is_other
+        return clear & is_other
     own = cast(list(own_marks(who)), ARRAY(String))
-    return or_(is_other, not_(func.shouhu_concerned(approval.parameters["case"].astext, own, type_=Boolean)))
+    return clear & or_(is_other, not_(func.shouhu_concerned(approval.parameters["case"].astext, own, type_=Boolean)))
 
 
 async def propose(

@@ -7,6 +7,7 @@ from sqlalchemy import text, update
 
 from app.db import tables
 from app.db.colleagues import give_to_others
+from app.db.joining import belong
 from app.db.people import actor_by_token
 from app.domain.watch import watch_id
 from tests.api.test_conflict_children import enter
@@ -129,3 +130,45 @@ async def test_from_a_child_and_from_its_cases_the_same_are_each_others(api):
             assert about == {f"mark-{number}" for number, some in enumerate(ends) if one in some}, one
         await conn.rollback()
     assert (ends[0] & ends[1], ends[0] & ends[2]) == ({child, other}, set())
+
+
+@pytest.mark.parametrize("way", ["visit", "joined"])
+@pytest.mark.parametrize("concerned", [CIVIL, CONF])
+async def test_what_is_kept_of_a_child_without_a_case_is_kept_from_whom_a_case_of_the_child_is_about(
+    api, way, concerned
+):
+    """Holds, full views, proposals and the access record: of a child that a visit reported, or that was joined with one of a case."""
+    child, other = await a_child(api), CONF if concerned == CIVIL else CIVIL
+    hold, view = {"reason": "litigation", "note": "诉讼未结"}, {"need": "verify", "note": "核对"}
+    held = (await api.post(other, f"/v1/retention/{child}/holds", hold)).json()["id"]
+    lift = {"act": "hold", "parameters": {"hold": held}, "reason": "verify", "note": "诉讼已结"}
+    asked = {"act": "delete", "parameters": {"child": child}, "reason": "retention_over", "note": "期满"}
+    made = [await api.post(other, "/v1/approvals", one) for one in (lift, asked)]
+    made.append(await api.post(COMMITTEE, f"/v1/children/{child}/full-view", view))
+    assert [one.status_code for one in made] == [201] * 3, [one.text for one in made]
+    ids = {held, *(one.json()["id"] for one in made)}
+    lists = ("retention/holds", "approvals", "full-views")
+
+    async def told(person):
+        pages = [(await api.get(person, f"/v1/{name}?limit=200")).json()["items"] for name in lists]
+        return ids & {one["id"] for page in pages for one in page}
+
+    assert await told(concerned) == ids, "the control"
+    if way == "visit":
+        await concerning(api, await visited(api, child), concerned)
+    else:
+        case = (await api.report(children=[{"residence_division": DIVISION}], about=[concerned]))["case_id"]
+        joined, now = (await api.progress(case, other))["children"][0]["id"], api.service.ledger.clock()
+        async with api.service.engine.begin() as conn:
+            await belong(api.service.ledger, conn, joined, child, now)
+    assert (await told(concerned), await told(other)) == (set(), ids)
+    is_problem(await api.post(concerned, f"/v1/retention/{child}/holds", hold), 404, "child_not_found")
+    is_problem(
+        await api.post(concerned, f"/v1/retention/holds/{held}/lift", {"reason": "ended"}), 404, "hold_not_found"
+    )
+    is_problem(await api.post(concerned, f"/v1/approvals/{made[1].json()['id']}/approve"), 404, "approval_not_found")
+    for path in ("access-record", "access-record.csv"):
+        is_problem(await api.get(concerned, f"/v1/children/{child}/{path}"), 404, "child_not_found")
+    assert (await api.get(concerned, f"/v1/audit?child_id={child}&limit=200")).json()["items"] == []
+    figures = await api.get(concerned, "/v1/statistics/outcomes")
+    assert figures.status_code == 200, "the row of a child is not there without its key"
