@@ -67,7 +67,7 @@ PLAIN = {
     "round_units": "round_id unit desk joined",
     "rounds": "id policy progress division code organiser",
     "saved_views": "id person_id query",
-    "signals": "id unit agency sent_id rule policy division desk state outcome child_id case_id happened_on marks decided_by",
+    "signals": "about id unit agency sent_id rule policy division desk state outcome child_id case_id happened_on marks decided_by",
     "seals": "root head key_id signature",
     "sessions": "token_hash person_id",
     "sheet_jobs": "id step book person_id actor why month state problem counts faults unread",

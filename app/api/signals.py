@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import and_, func, select, true
+from sqlalchemy import and_, func, not_, select, true
 
 from app.api.children import in_sight, rules_of, sighted
 from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read
@@ -20,6 +20,7 @@ from app.db.intake import file
 from app.db.signals import Said, Signal, Taken
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
+from app.domain.commands import Concerned
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.signals import SignalEnd, SignalState, sends
@@ -88,6 +89,7 @@ class HeldSignal(HeldRow):
     """The same with what was said of the child, masked until somebody says why, and who it may be."""
 
     said: dict[str, Any]
+    about: list[str] = Field(description="Codes of whom it is about, as they were named; they do not see it.")
     likely: list[Likely]
     full: bool
 
@@ -104,10 +106,16 @@ class Found(BaseModel):
     child_id: str | None = Field(default=None, max_length=80)
     situations: tuple[Trigger, ...] = ()
     note: LongText = ""
+    about: tuple[Concerned, ...] = Field(
+        default=(),
+        max_length=signals.MOST_NAMED,
+        description="Codes of whom it is about. Where that is the caller, or the caller's office (`own_office` says so without a code), it "
+        "goes to another office undecided, and nothing of it is forgotten.",
+    )
 
 
 class FoundAnswer(BaseModel):
-    """What a decision made: a warning over the watched child, or a report."""
+    """What a decision made: a warning over the watched child, or a report; `own_office` where another office decides."""
 
     id: str
     outcome: SignalEnd
@@ -173,8 +181,10 @@ class _Stored(BaseModel):
 
 
 def seen_by(who: Actor) -> Any:
-    """The desk that holds a signal and those who oversee the district."""
-    return true() if who.oversees_district else at_desk_of(who, row.desk)
+    """The desk that holds a signal and those who oversee the district, but nobody whom it is about."""
+    return and_(
+        true() if who.oversees_district else at_desk_of(who, row.desk), not_(row.about.overlap(list(who.marks)))
+    )
 
 
 async def _named(conn: Conn, shouhu: Shouhu, rule: str) -> dict[str, Any]:
@@ -195,7 +205,7 @@ async def rules(conn: Conn, who: Who, shouhu: Shouhu) -> list[RuleRow]:
         raise Refused(RefusalCode.NOT_ALLOWED)
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).signals
     verified = signals.how_verified().label("verified")
-    every = select(row.rule, row.state, row.outcome, row.times, verified).subquery()
+    every = select(row.rule, row.state, row.outcome, row.times, verified).where(seen_by(who)).subquery()
     one = every.c
     no_risk = one.verified == Outcome.NO_RISK.value
     counted = select(
@@ -240,10 +250,10 @@ async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSign
     if likely:
         fields = ["name", "birth_date", "id_no", "family"]
         await audit_read(conn, who, "compare_children", signal_id, fields, children=[one.child_id for one in likely])
-    shown = lens(said.model_dump(mode="json", exclude_defaults=True, exclude={"id"}))
+    shown = lens(said.model_dump(mode="json", exclude_defaults=True, exclude={"id", "about"}))
     return HeldSignal(
         **_Stored.model_validate(signal).model_dump(), **await _named(conn, shouhu, signal["rule"]), said=shown, likely=likely,
-        full=lens.full,
+        about=list(said.about), full=lens.full,
     )  # fmt: skip
 
 
@@ -259,7 +269,8 @@ async def open_signal(signal_id: str, asked: Asked, conn: Conn, who: Who) -> Ope
 async def decide(
     signal_id: str, found: Found, conn: Conn, who: Who, shouhu: Shouhu, idempotency_key: Key = None
 ) -> FoundAnswer:
-    """核对: it is about a watched child, it is a risk and becomes a report at once, it is a false alarm, or there is no such child."""
+    """核对: it is about a watched child, it is a risk and becomes a report at once, it is a false alarm, or there is no such child. Or it is
+    about the caller's own office, and another decides."""
     await _held(conn, who, signal_id)
     if not who.has(*DESK_STAFF, Role.AGENCY_HEAD):
         raise Refused(RefusalCode.NOT_ALLOWED)
@@ -268,11 +279,19 @@ async def decide(
     now, signal = shouhu.ledger.clock(), await signals.waiting(conn, signal_id, to_decide=True)
     made: dict[str, Any] = {}
     answer = FoundAnswer(id=signal_id, outcome=found.outcome)
+    own = (who.unit or who.desk,) if found.outcome is SignalEnd.OWN_OFFICE else ()
+    if named := (*found.about, *own):
+        signal = await signals.concern(conn, shouhu.ledger, signal, named, who, now)
+        await on_record(conn, who, "decide_signal", signal_id, ["about"], children=[])
+        if own or not set(who.marks).isdisjoint(signal["about"]):
+            return FoundAnswer(id=signal_id, outcome=SignalEnd.OWN_OFFICE)
     if child:
         rule = (await shouhu.ledger.current(conn, now)).signals.get(signal["rule"])
         watch = await signals.watch_over(conn, child)
         if watch is None or rule is None:
             raise Refused(RefusalCode.CHILD_NOT_WATCHED)
+        if await signals.is_concerned(conn, watch, signal["about"]):
+            raise Refused(RefusalCode.WATCH_CONCERNED)
         made = {"child_id": watch.child_id, "warning": await signals.warn(conn, shouhu.ledger, rule, watch, now)}
         answer = answer.model_copy(update={"watch_id": watch.watch_id, "warning": made["warning"]})
     elif found.outcome is SignalEnd.REPORT:
@@ -289,5 +308,5 @@ def _report(said: Said, agency: Agency, unit: str, found: Found) -> Submission:
     known = {"class": REPORTS_AS.get(agency, ReporterClass.STATE_ORGAN), "org": unit}
     return Submission(
         reporter=Reporter.model_validate(known), children=[said.reported()], situations=found.situations,
-        narrative=said.told(found.note), happened_on=said.happened_on,
+        narrative=said.told(found.note), happened_on=said.happened_on, about=said.about,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Signals of other systems: taken once, matched to a watched child or held for a person, and counted by rule."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from zlib import crc32
@@ -27,6 +27,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -36,13 +37,15 @@ from app.db.joining import watched_as
 from app.db.ledger import Ledger
 from app.db.marks import Marks
 from app.db.owed import DISTRICT, open_all, opening, settle
+from app.db.people import kept_out
 from app.db.sounds import sound_keys
 from app.db.vault import Row, forget_keys, opened, opened_one, sealed_row
 from app.domain.access import ENGINE, Actor
+from app.domain.commands import Concerned
 from app.domain.duplicates import SAME_ID, Known
 from app.domain.facts import Sex
 from app.domain.identity import clean_name, normal_id, normal_phones
-from app.domain.opening import desk_of
+from app.domain.opening import desk_of, desk_unless, is_about
 from app.domain.owed import Matter, Settled, owed_id
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.signals import SignalEnd, SignalSpec, SignalState, met
@@ -59,6 +62,8 @@ MOST_REPEATED = 10
 """Product default: of so many repetitions what they say is kept, the newest; a system that sends on and on fills no row without end."""
 MOST_TOLD = 20_000
 """What a report may say at most (app/domain/typed.py)."""
+MOST_NAMED = 20
+"""As in a report; what a person says last stands first."""
 SHELVES = 64
 """Locks over all children of whom signals are compared; one a child would be thousands for a few large batches."""
 
@@ -83,6 +88,7 @@ signals = Table(
     Column("received_at", Instant, nullable=False),
     Column("decided_by", Id),
     Column("decided_at", Instant),
+    Column("about", ARRAY(Id), nullable=False, server_default="{}"),
     sealed("said", "json", nullable=True),
     marks(),
     UniqueConstraint("unit", "sent_id"),
@@ -121,6 +127,8 @@ class Signal(Form):
     count: int = Field(default=0, ge=0, le=10_000)
     """Such as days of absence or contacts, where the rule counts."""
     happened_on: date | None = None
+    about: tuple[Concerned, ...] = Field(default=(), max_length=MOST_NAMED)
+    """Codes of units, desks, agencies or persons whom it is about, as in a report: another office looks at it, and they do not see it."""
 
     def known(self) -> Known:
         """As children's files are compared."""
@@ -208,21 +216,24 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, of: Marks,
     rule = met(rules.signals.values(), who.agency, given.text, given.count)
     if rule is None:
         return Taken(id=given.id, state="no_rule")
-    if same := await _same(conn, rule, _sure(of), now):
+    about = await kept_out(conn, given.about) if given.about else ()
+    if same := await _same(conn, rule, _sure(of), now, waits_only=bool(about)):
         said = Said.model_validate(same["said"]).with_one_more(given, now)
         kept = await sealed_row(conn, signals, {"id": same["id"], "said": _as_kept(said)})
         await conn.execute(update(signals).where(row.id == same["id"]).values(times=row.times + 1, said=kept["said"]))
+        if about:
+            await concern(conn, ledger, {**same, "said": _as_kept(said)}, given.about, ENGINE, now)
         return Taken(id=given.id, state="taken")
     kept = {
         "id": f"signal-{uuid.uuid4().hex}", "unit": unit, "agency": who.agency.value, "sent_id": given.id, "rule": rule.code,
         "policy": rules.version, "happened_on": given.happened_on, "received_at": now, "marks": of.all,
-        "said": _as_kept(given),
+        "said": _as_kept(given), "about": list(about),
     }  # fmt: skip
     watch = await _certainly(conn, given.known())
-    if watch is not None:
+    if watch is not None and not about:  # whoever verifies a warning reads nothing of whom it is about
         kept |= await _warned(conn, ledger, rule, watch, now)
     else:
-        kept |= await _held(conn, ledger, rule, given, kept["id"], now)
+        kept |= await _held(conn, ledger, rule, given, kept["id"], about, now)
     await conn.execute(insert(signals), await sealed_row(conn, signals, kept))
     return Taken(id=given.id, state="taken")
 
@@ -231,9 +242,12 @@ def _as_kept(said: Signal) -> dict[str, Any]:
     return said.model_dump(mode="json", exclude_none=True)
 
 
-async def _same(conn: AsyncConnection, rule: SignalSpec, sure: list[str], now: datetime) -> Row | None:
+async def _same(
+    conn: AsyncConnection, rule: SignalSpec, sure: list[str], now: datetime, *, waits_only: bool = False
+) -> Row | None:
     """The last signal of this rule about a child of the same number, or of the same name and birthday, that still waits: for a person,
-    or as a warning that nobody has verified. What was dealt with is none any more. Nobody decides it until this ends."""
+    or as a warning that nobody has verified. What was dealt with is none any more. Nobody decides it until this ends. `waits_only` for a
+    person: whoever verifies a warning reads nothing of what a signal says."""
     if not sure:
         return None
     watch, own = tables.watches.c, func.concat("watch-", row.child_id)
@@ -244,7 +258,8 @@ async def _same(conn: AsyncConnection, rule: SignalSpec, sure: list[str], now: d
     family = watch.child_id == any_(func.shouhu_family(row.child_id))
     unverified = select(watch.id).where(watch.is_open, family, or_(and_(watch.id == own, here), came))
     query = select(signals).where(row.rule == rule.code, row.received_at > now - rule.again, row.marks.overlap(sure))
-    query = query.where(or_(row.state == SignalState.HELD.value, unverified.exists()))
+    held = row.state == SignalState.HELD.value
+    query = query.where(held if waits_only else or_(held, unverified.exists()))
     found = (await conn.execute(query.order_by(row.received_at.desc()).limit(1).with_for_update(of=signals))).mappings()
     return await opened_one(conn, found.one_or_none(), signals)
 
@@ -298,12 +313,44 @@ async def _warned(conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, watch
     }  # fmt: skip
 
 
-async def _held(
-    conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, given: Signal, name: str, now: datetime
+async def is_concerned(conn: AsyncConnection, watch: Watch, about: Collection[str]) -> bool:
+    """Whether a signal is about the desk that watches, the street office over a committee, or somebody who works there."""
+    over = desk_of(Agency.STREET, watch.division)
+    desks = (watch.desk, over) if is_about(watch.desk, (Agency.COMM.value,)) else (watch.desk,)
+    people = tables.people.c
+    staff = select(exists().where(people.desk.in_(desks), people.id.in_(about)))
+    return any(is_about(desk, about) for desk in desks) or bool(await conn.scalar(staff))
+
+
+def _desk(division: str, about: Collection[str]) -> str:
+    """The street where the child is said to live, civil affairs where nobody says; where it is about them, the next office."""
+    return desk_unless(Agency.STREET if len(division) == STREET_CODE else Agency.CIVIL, division, about)
+
+
+async def concern(
+    conn: AsyncConnection, ledger: Ledger, signal: Row, named: Collection[str], by: Actor, now: datetime
 ) -> Row:
+    """One that is held is about these too: nothing of it is forgotten, and from a desk that is concerned it goes to another, undecided."""
+    said = Said.model_validate(signal["said"])
+    said = said.model_copy(update={"about": tuple(dict.fromkeys((*named, *said.about)))[:MOST_NAMED]})
+    about = await kept_out(conn, (*signal["about"], *named))
+    told = {"desk": _desk(signal["division"], about), "about": list(about)}
+    sealed_again = await sealed_row(conn, signals, {"id": signal["id"], "said": _as_kept(said)})
+    await conn.execute(update(signals).where(row.id == signal["id"]).values(**told, said=sealed_again["said"]))
+    if told["desk"] != signal["desk"]:
+        rule = (await ledger.current(conn, now)).signals.get(signal["rule"])
+        await settle(conn, ledger, owed_id(Matter.SIGNAL, signal["rule"], signal["id"]), Settled.HANDED_OVER, by, now)
+        of, urgent = (signal["rule"], signal["id"], told["desk"], signal["division"]), bool(rule and rule.urgent)
+        await open_all(conn, ledger, [opening(Matter.SIGNAL, *of, "signal_check", urgent=urgent)], now)
+    return {**signal, **told, "said": _as_kept(said)}
+
+
+async def _held(
+    conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, given: Signal, name: str, about: Collection[str], now: datetime
+) -> Row:  # fmt: skip
     """At the street where the child is said to live; at civil affairs where nobody says."""
     division = given.child.residence_division or DISTRICT
-    desk = desk_of(Agency.STREET, division) if len(division) == STREET_CODE else Agency.CIVIL.value
+    desk = _desk(division, about)
     asked = opening(Matter.SIGNAL, rule.code, name, desk, division, "signal_check", urgent=rule.urgent)
     await open_all(conn, ledger, [asked], now)
     return {"state": SignalState.HELD.value, "child_id": None, "warning": None, "division": division, "desk": desk}

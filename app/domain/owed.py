@@ -42,7 +42,7 @@ class Settled(Term):
     DECIDED = "decided", "已处理", "somebody decided"
     DESIGNATED = "designated", "已报请上级机关指定办理", "a superior organ was asked to designate"
     HELPED = "helped", "已帮扶", "it is said what was done"
-    HANDED_OVER = "handed_over", "已随监测移交", "it has gone with the watch to another desk"
+    HANDED_OVER = "handed_over", "已移交其他单位", "it has gone to another desk"
     ARRANGED = "arranged", "已作安排", "care is arranged, or nobody has left"
     GONE = "gone", "儿童已死亡、成年或迁出", "the child has died, come of age or moved out"
 

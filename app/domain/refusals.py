@@ -178,6 +178,11 @@ class RefusalCode(Term):
         "该儿童不在监测中；如有风险请转为报告",
         "The child is not watched; where there is a risk, make it a report.",
     )
+    WATCH_CONCERNED = (
+        "watch_concerned",
+        "该信号涉及监测该儿童的单位；如有风险请转为报告",
+        "The signal is about whoever watches the child; where there is a risk, make it a report.",
+    )
     OWED_NOT_FOUND = "owed_not_found", "没有此事项", "There is nothing owed of this id."
     ROUND_NOT_FOUND = "round_not_found", "没有此轮排查", "There is no such round."
     ROUND_CLOSED = "round_closed", "本轮排查已结束", "The round is over."

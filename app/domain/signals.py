@@ -45,6 +45,11 @@ class SignalEnd(Term):
     REPORT = "report", "存在风险，转为报告", "a risk: it becomes a report"
     FALSE_ALARM = "false_alarm", "误报", "a false alarm"
     UNKNOWN = "unknown", "查无此儿童", "no such child was found"
+    OWN_OFFICE = (
+        "own_office",
+        "涉及本单位或本单位人员，转其他单位核对",
+        "about our own office: it goes to another, undecided",
+    )
 
 
 def met(rules: Iterable[SignalSpec], agency: Agency, text: str, count: int) -> SignalSpec | None:

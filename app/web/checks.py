@@ -56,7 +56,9 @@ async def decide(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, sign
     asked = form.valid(signals.Found, said)
     if asked and asked.outcome is SignalEnd.CHILD and not asked.child_id:
         form.wrong("child_id", "请选择儿童", "Choose the child.")
-    beside = {RefusalCode.CHILD_NOT_WATCHED: "child_id", RefusalCode.CHILD_NOT_FOUND: "child_id"}
+    beside = {
+        RefusalCode.CHILD_NOT_WATCHED: "child_id", RefusalCode.CHILD_NOT_FOUND: "child_id", RefusalCode.WATCH_CONCERNED: "child_id",
+    }  # fmt: skip
     if asked is None or not await form.attempt(
         conn, lambda: signals.decide(signal_id, asked, conn, who, shouhu, idempotency_key=form.key), beside
     ):

@@ -1,0 +1,133 @@
+"""Whom a signal is about neither reads nor decides it: another office does, and the report made of it is about them too."""
+
+import uuid
+
+import pytest
+from sqlalchemy import delete, select, text
+
+from app.db import signals, tables
+from app.db.people import actor_by_token
+from app.db.walls import APP
+from app.domain.watch import watch_id
+from tests.api.test_registration import CHILD, register, verify
+from tests.api.test_reports import is_problem
+
+DIVISION = "110106016"
+COMMITTEE, STREET, HEAD = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1", f"street-{DIVISION}.head.1"
+OFFICE, CIVIL = f"STREET-{DIVISION}", "civil.officer.1"
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def _nothing_is_left(engine):
+    yield
+    async with engine.begin() as conn:
+        await conn.execute(delete(signals.signals))
+        await conn.execute(delete(tables.owed))
+
+
+@pytest.fixture
+async def hotline(give):
+    return await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
+
+
+async def sent(machine, **said):
+    child = {"name": f"任小{uuid.uuid4().hex[:4]}（化名）", "birth_date": "2016-02-03", "residence_division": DIVISION}
+    said = {"id": uuid.uuid4().hex, "text": "街道干部打孩子", "child": child, **said}
+    answer = await machine.post("/v1/signals", {"signals": [said]})
+    assert answer.status_code == 200, answer.text
+    return said
+
+
+async def kept(engine, said):
+    async with engine.connect() as conn:
+        return (await conn.execute(select(signals.signals).where(signals.row.sent_id == said["id"]))).one()
+
+
+async def told(api, person, signal):
+    """By whatever way somebody may hear of a signal: itself, the list, what is owed for it."""
+    paths = "/v1/signals/held?limit=200", "/v1/owed?matter=signal&limit=200"
+    found = [signal in (await api.get(person, path)).text for path in paths]
+    one = f"/v1/signals/{signal}"
+    return [(await api.get(person, one)).status_code == 200, *found]
+
+
+async def seen_in_database(api, engine, person, signal):
+    async with engine.connect() as conn:
+        await conn.execute(text(f"set local role {APP}"))
+        assert await actor_by_token(conn, api.tokens[person])
+        owed = select(tables.owed.c.id).where(tables.owed.c.subject == signal)
+        return [bool((await conn.execute(one)).all()) for one in (select(1).where(signals.row.id == signal), owed)]
+
+
+@pytest.mark.parametrize("whom", [OFFICE, STREET, "STREET"])
+async def test_whom_a_signal_is_about_does_not_see_it_and_another_office_decides(api, hotline, engine, whom):
+    row = await kept(engine, await sent(hotline, about=[whom]))
+    assert (row.desk, row.state) == ("CIVIL", "held")
+    for person in (STREET, HEAD):
+        assert await told(api, person, row.id) == [False] * 3
+        assert await seen_in_database(api, engine, person, row.id) == [False] * 2
+        decided = await api.post(person, f"/v1/signals/{row.id}/decision", {"outcome": "false_alarm"})
+        is_problem(decided, 404, "signal_not_found")
+    assert await told(api, CIVIL, row.id) == [True] * 3
+    assert await seen_in_database(api, engine, CIVIL, row.id) == [True] * 2
+    assert (await api.get(CIVIL, f"/v1/signals/{row.id}")).json()["about"] == [whom]
+    found = {"outcome": "report", "situations": ["unguarded"]}
+    case = (await api.post(CIVIL, f"/v1/signals/{row.id}/decision", found)).json()["case_id"]
+    assert whom in (await api.progress(case, "police.officer.1"))["about"]
+    is_problem(await api.get(STREET, f"/v1/cases/{case}"), 404, "case_not_found")
+
+
+async def test_somebody_of_the_office_that_decides_in_place_of_the_street_is_kept_out_alone(api, hotline, engine):
+    row = await kept(engine, await sent(hotline, about=[OFFICE, CIVIL]))
+    assert row.desk == "CIVIL"
+    assert await told(api, CIVIL, row.id) == [False] * 3
+    assert await seen_in_database(api, engine, CIVIL, row.id) == [False] * 2
+    assert await told(api, "civil.supervisor.1", row.id) == [True] * 3
+
+
+@pytest.mark.parametrize("said", [{"outcome": "own_office"}, {"outcome": "false_alarm", "about": [STREET]}])
+async def test_who_decides_says_that_it_is_about_its_office_and_nothing_is_wiped(api, hotline, engine, said):
+    given = await sent(hotline)
+    before = await kept(engine, given)
+    assert before.desk == OFFICE
+    path = f"/v1/signals/{before.id}/decision"
+    done = await api.post(STREET, path, said)
+    assert (done.status_code, done.json()["outcome"]) == (200, "own_office"), done.text
+    after = await kept(engine, given)
+    assert (after.desk, after.state, after.outcome, after.marks) == ("CIVIL", "held", None, before.marks)
+    assert await told(api, STREET, after.id) == [False] * 3
+    assert (await api.get(CIVIL, f"/v1/signals/{after.id}")).json()["said"]["text"] == given["text"]
+    assert await told(api, CIVIL, after.id) == [True] * 3
+    line = tables.audit.c
+    async with engine.connect() as conn:
+        rows = (await conn.execute(select(line.action, line.person_id).where(line.person_id == STREET))).all()
+    assert {"decide_signal", "SettleOwed"} <= {one.action for one in rows}
+    assert (await api.post(CIVIL, path, {"outcome": "unknown"})).status_code == 200
+
+
+async def test_a_repetition_that_says_whom_it_is_about_takes_the_signal_from_them(api, hotline, engine):
+    first = await sent(hotline)
+    await sent(hotline, child=first["child"], text="又打孩子", about=[STREET])
+    row = await kept(engine, first)
+    assert (row.times, row.desk) == (2, "CIVIL")
+    assert await told(api, STREET, row.id) == [False] * 3
+    assert "又打孩子" in (await api.get(CIVIL, f"/v1/signals/{row.id}")).text
+
+
+async def test_a_signal_about_whoever_watches_the_child_opens_no_warning_there(api, hotline, engine):
+    pupil = {"name": "任小看（化名）", "birth_date": "2017-03-04", "id_no": "110106201703045245"}
+    made = (await register(api, COMMITTEE, child={**CHILD, **pupil, "residence_division": None})).json()
+    assert (await verify(api, STREET, made)).status_code == 200
+    watch, child = watch_id(made["child_id"]), {**pupil, "residence_division": DIVISION}
+    plain = await sent(hotline, child=child, text="没人管")
+    assert (await kept(engine, plain)).state == "warned"
+    for whom, desk in ((COMMITTEE, OFFICE), (OFFICE, "CIVIL")):
+        said = await sent(hotline, child=child, text=f"{whom}打孩子", about=[whom])
+        row = await kept(engine, said)
+        assert (row.state, row.child_id, row.desk) == ("held", None, desk)
+        assert "打孩子" not in (await api.get(COMMITTEE, f"/v1/visits/{watch}")).text
+        decides, path = STREET if desk == OFFICE else CIVIL, f"/v1/signals/{row.id}/decision"
+        if decides == STREET:
+            found = {"outcome": "child", "child_id": made["child_id"]}
+            is_problem(await api.post(STREET, path, found), 409, "watch_concerned")
+        assert (await api.post(decides, path, {"outcome": "unknown"})).status_code == 200
