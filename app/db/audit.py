@@ -14,7 +14,6 @@ from sqlalchemy import (
     TextualSelect,
     and_,
     bindparam,
-    cast,
     column,
     func,
     or_,
@@ -28,6 +27,7 @@ from sqlalchemy.types import String
 
 from app.db import tables
 from app.db.session import is_away
+from app.db.walls import row_concerns
 from app.domain.access import Actor, scope
 from app.domain.child_file import file_id
 from app.domain.commands import Command, FileReport
@@ -219,5 +219,4 @@ def erased() -> ColumnElement[bool]:
 
 def about(who: Actor) -> ColumnElement[bool]:
     """Rows of a case that is about the actor, or of a child of it."""
-    marks = cast(list(who.marks), ARRAY(String))
-    return func.shouhu_row_concerned(line.stream_id, line.children, marks, type_=Boolean)
+    return row_concerns(who, line.stream_id, line.children)

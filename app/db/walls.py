@@ -10,7 +10,20 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, TextualSelect, any_, case, cast, column, func, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    TextualSelect,
+    any_,
+    case,
+    cast,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -182,6 +195,13 @@ def child_concerns_at_once(who: Actor, child_id: ColumnElement[str]) -> ColumnEl
     """The same of a child; for figures over many, of whom else each would be asked."""
     theirs = select(func.shouhu_children_concerning(_marks(who))).scalar_subquery()
     return child_id == any_(cast(theirs, ARRAY(String)))
+
+
+def row_concerns(who: Actor, stream_id: ColumnElement[str], children: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The same of a row that names a stream or none, and children."""
+    theirs = cast(select(func.shouhu_children_concerning(_marks(who))).scalar_subquery(), ARRAY(String))
+    own = func.coalesce(func.substr(stream_id, func.strpos(stream_id, "-") + 1), "")
+    return or_(concerns(who, stream_id), own == any_(theirs), children.op("&&", is_comparison=True)(theirs))
 
 
 async def concerning(conn: AsyncConnection, who: Actor) -> tuple[list[str], list[str]]:

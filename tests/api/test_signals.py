@@ -327,7 +327,7 @@ async def _is_told_whoever_verifies(api, engine, child, number, text):
     assert await heard(head) == [], "it sees the visit, and has no such task"
     is_problem(await api.get(OTHER.replace("street", "comm"), path), 404, "case_not_found")
     async with engine.connect() as conn:
-        read = (await conn.execute(select(line.person_id, line.fields).where(line.id > since))).all()
+        read = (await conn.execute(select(line.person_id, line.fields).where(line.id > since).order_by(line.id))).all()
     assert [(one.person_id, "said" in one.fields) for one in read] == [(COMMITTEE, True), (head, False)]
     why = {"need": "visit", "note": "入户核实"}
     assert (await api.post(COMMITTEE, f"/v1/children/{child}/full-view", why)).status_code == 201
