@@ -79,10 +79,10 @@ async def test_whom_a_case_that_a_visit_made_is_about_finds_nothing_of_the_child
 
 
 async def test_a_case_that_a_verified_warning_made_hides_the_child_as_well(api, give):
-    number = "110106201703049987"
-    child = await a_child(api, id_no=number, name="华小信（化名）")
+    number = "110106201708271165"
+    child = await a_child(api, id_no=number, name="仲孙小雨（化名）", birth_date="2017-08-27")
     machine = await give(scopes=("signal:send",))
-    known = {"name": "华小信（化名）", "birth_date": "2017-03-04", "id_no": number, "residence_division": DIVISION}
+    known = {"name": "仲孙小雨（化名）", "birth_date": "2017-08-27", "id_no": number, "residence_division": DIVISION}
     said = {"id": uuid.uuid4().hex, "count": 4, "text": "连续四日无故缺勤", "child": known}
     await machine.post("/v1/signals", {"signals": [said]})
     (warning,) = (await watched(api))[child]["warnings"]
