@@ -311,7 +311,7 @@ def _again(since: datetime, until: datetime, seen: ColumnElement[bool]) -> Selec
         .where(
             event.kind.in_(("report_filed", "case_closed")), event.at >= since - AGAIN_WITHIN, event.at <= until, seen
         )
-        .where(~exists().where(later.stream_id == event.stream_id, opened))
+        .where(~exists().where(event.kind == "case_closed", later.stream_id == event.stream_id, opened))
         .cte("told")
     )
     report, over = told.alias("report").c, told.alias("over").c
