@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -48,9 +48,9 @@ case_outcomes = Table(
     PrimaryKeyConstraint("case_id", "policy", "since"),
     comment="What a version of the rules finds in a report, in codes: made from the report once, and again by anybody.",
 )
-EACH = 4
-"""Rows that are kept of a case, the newest: today's and that of a day to compare with, for two sights. Each visit makes another, and what is
-asked for again is made again."""
+EACH, KEPT_FOR = 12, timedelta(days=90)
+"""Of a case the newest rows are kept, and all that were made within the time: whoever compares days loses none, and visits pile up none.
+What is asked for again is made again."""
 MOST = 1000
 """Reports that one reading goes through anew, some seconds at most; each is kept, and the answer says how many are left."""
 DECIDES = ("change_passed", "change_rejected")
@@ -246,8 +246,9 @@ async def _trim(conn: AsyncConnection, cases: Collection[str]) -> None:
     """What somebody else is trimming is theirs to trim."""
     row, own = case_outcomes.c, (case_outcomes.c.case_id, case_outcomes.c.policy, case_outcomes.c.since)
     newest = func.row_number().over(partition_by=row.case_id, order_by=row.made_at.desc()).label("newest")
-    each = select(*own, newest).where(one_of(row.case_id, cases)).subquery()
-    older = select(each.c.case_id, each.c.policy, each.c.since).where(each.c.newest > EACH)
+    each = select(*own, row.made_at, newest).where(one_of(row.case_id, cases)).subquery()
+    older = select(each.c.case_id, each.c.policy, each.c.since)
+    older = older.where(each.c.newest > EACH, each.c.made_at < func.now() - KEPT_FOR)
     held = select(*own).where(tuple_(*own).in_(older)).with_for_update(skip_locked=True)
     await conn.execute(delete(case_outcomes).where(tuple_(*own).in_(held)))
 
