@@ -110,8 +110,10 @@ async def then(
 
 
 def _read_as(one: Wanted, found: Iterable[Mapping[str, Any]]) -> tuple[ChildOutcome, ...]:
+    """Each once, by whatever names the report has it."""
     files = {named.name: named.file for named in one.children}
-    return tuple(ChildOutcome.model_validate({**child, "child_id": files[child["child_id"]]}) for child in found)
+    by_file = {files[child["child_id"]]: child for child in found}
+    return tuple(ChildOutcome.model_validate({**child, "child_id": file}) for file, child in by_file.items())
 
 
 def _going_on(wanted: Iterable[Wanted], watches: Mapping[str, WatchThen]) -> dict[str, WatchThen]:

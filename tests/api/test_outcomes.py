@@ -257,7 +257,7 @@ async def test_figures_are_made_of_what_visits_find_of_means_that_are_recognised
 
 @pytest.mark.requirement("R137")
 async def test_a_child_in_two_files_counts_once_with_what_both_say_for_as_long_as_they_are_joined(api):
-    """Also once the case of the one is closed, and as of any day."""
+    """Also once the case of the one is closed, where one report names it twice, and as of any day."""
     division = "110106017"
     committee, head = f"comm-{division}.officer.1", f"street-{division}.head.1"
     child = {"name": "禾小穗（化名）", "birth_date": "2016-05-06", "residence_division": division}
@@ -266,8 +266,9 @@ async def test_a_child_in_two_files_counts_once_with_what_both_say_for_as_long_a
     made = (await api.post(committee, "/v1/children", entered)).json()
     assert (await verify(api, head.replace("head", "officer"), made)).is_success
     away = [{"facts": {"relation": one, "whereabouts": "away_for_work"}} for one in ("father", "mother")]
-    case = (await api.report(children=[child], family=away))["case_id"]
-    (other,) = (await api.progress(case))["children"]
+    named_twice = [child, {**child, "name": "小穗（化名）"}]
+    case = (await api.report(children=named_twice, family=away))["case_id"]
+    others = (await api.progress(case))["children"]
 
     async def now(at=None):
         path = f"/v1/statistics/outcomes?division={division}&as_of={stamp(at or api.service.ledger.clock())}"
@@ -275,13 +276,14 @@ async def test_a_child_in_two_files_counts_once_with_what_both_say_for_as_long_a
         return shown["children"], {code: n for code, n in shown["categories"].items() if n}, shown["unread"]
 
     async def decided(decision):
-        asked = {"other": other["id"], "decision": decision}
-        change = (await api.post(committee, f"/v1/children/{made['child_id']}/duplicates", asked)).json()
-        path = f"/v1/children/{change['child_id']}/changes/{change['change']}/pass"
-        assert (await api.post(head.replace("head", "officer"), path)).is_success
+        for other in others:
+            asked = {"other": other["id"], "decision": decision}
+            change = (await api.post(committee, f"/v1/children/{made['child_id']}/duplicates", asked)).json()
+            path = f"/v1/children/{change['child_id']}/changes/{change['change']}/pass"
+            assert (await api.post(head.replace("head", "officer"), path)).is_success
 
-    before, two = api.service.ledger.clock(), await now()
-    assert two == (2, {"D1": 1, "LB": 1}, 0)
+    before, three = api.service.ledger.clock(), await now()
+    assert three == (3, {"D1": 1, "LB": 2}, 0)
     await decided("same")
     joined = api.service.ledger.clock()
     (row,) = of(await book(api, committee, "work"), made["child_id"])
@@ -291,7 +293,7 @@ async def test_a_child_in_two_files_counts_once_with_what_both_say_for_as_long_a
     assert await now() == (1, {"D1": 1, "LB": 1}, 0), "what the report said is known of the child still"
     await decided("apart")
     assert await now() == (1, {"D1": 1}, 0)
-    assert [await now(at) for at in (before, joined)] == [two, (1, {"D1": 1, "LB": 1}, 0)]
+    assert [await now(at) for at in (before, joined)] == [three, (1, {"D1": 1, "LB": 1}, 0)]
     wanted = await by_hand(api, at := api.service.ledger.clock())
     shown = (await api.get(CIVIL, f"/v1/statistics/outcomes?as_of={stamp(at)}")).json()
     assert {name: shown[name] for name in wanted} == wanted
