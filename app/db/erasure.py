@@ -16,6 +16,7 @@ from app.db import tables
 from app.db.alike import alike_files
 from app.db.desk_tables import form_drafts
 from app.db.entries import line
+from app.db.outcome_facts import case_outcomes
 from app.db.retention_tables import disposals, legal_holds
 from app.db.rotation import destroy
 from app.db.signals import signals
@@ -120,6 +121,7 @@ async def _rows(conn: AsyncConnection, subject_id: str, streams: Sequence[str], 
         (form_drafts, "case_id"),
     ):  # fmt: skip
         await conn.execute(delete(table).where(table.c[column].in_(streams)))
+    await conn.execute(delete(case_outcomes).where(case_outcomes.c.case_id == subject_id))
     await conn.execute(delete(tables.suggestions).where(or_(near.case_id == subject_id, near.other_id == subject_id)))
     await conn.execute(
         delete(alike_files).where(or_(alike_files.c.one.in_(children), alike_files.c.other.in_(children)))

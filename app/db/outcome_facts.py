@@ -94,7 +94,7 @@ async def then(
     through, as many as one reading may, on record first with their children."""
     every_one = await _wanted(conn, at, every, watches)
     wanted = [one for one in every_one if division in (None, one.case.division)]
-    known = await _kept(conn, [one.key for one in wanted])
+    known = await _kept(conn, [one.key for one in wanted if not one.case.erased])
     unread = [one for one in wanted if one.key not in known and not one.case.erased]
     unread = sorted(unread, key=lambda one: one.key)[:most]
     if unread:

@@ -7,6 +7,7 @@ from sqlalchemy import func, insert, select, text, update
 
 from app.db import tables
 from app.db.entries import entries_of, line, register_entries
+from app.db.outcome_facts import case_outcomes
 from app.db.vault import opened, sealed_row, vault_of
 from tests.api.conftest import upload
 from tests.api.due import LIST, ONE, OTHER, TELEPHONE, TWO, WORDS, in_the_past, lines, listed, told
@@ -25,6 +26,7 @@ async def old(api):
     assert (await api.post("police.officer.1", f"/v1/cases/{case}/notes", noted)).status_code == 200
     await api.post("civil.officer.1", f"/v1/cases/{case}/full-view", {"need": "verify", "note": WORDS[5]})
     await close(api, case, "no_risk_found")
+    assert (await api.get(ONE, "/v1/statistics/outcomes")).status_code == 200  # keeps what the rules find of its child
     watch = await begin(api, case)
     visited = {"finding": "well", "note": WORDS[4]}
     assert (await api.post("comm-110106007.officer.1", f"/v1/watches/{watch}/visits", visited)).status_code == 200
@@ -153,7 +155,7 @@ async def test_two_persons_destroy_it_and_nothing_says_any_more_who_it_was(api, 
         assert await in_dump(conn, WORDS) == {}
         for table, column in (
             (tables.notes, "stream_id"), (tables.contents, "stream_id"), (tables.files, "stream_id"), (tables.children, "case_id"),
-            (tables.tasks, "case_id"), (tables.notices, "case_id"),
+            (tables.tasks, "case_id"), (tables.notices, "case_id"), (case_outcomes, "case_id"),
         ):  # fmt: skip
             found = select(func.count()).where(table.c[column].in_([case, f"watch-{child}", f"file-{child}"]))
             assert (await conn.execute(found)).scalar_one() == 0, table.name
