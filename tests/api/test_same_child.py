@@ -1,9 +1,10 @@
 """Two files about one child: joined by two persons, read as one, and parted again as if nothing had been."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, text
 
 from app.db import tables
 from app.db.joining import watched_as
@@ -264,11 +265,21 @@ async def test_what_is_open_in_the_watch_that_rests_goes_on_in_the_other_and_bac
     assert "warning_carried" in {one["kind"] for one in told}
     async with api.service.engine.connect() as conn:
         assert await look(conn, [watch_id(strict), watch_id(loose)]) == []
+    kept = select(content.version).where(content.stream_id == watch_id(strict))
+    async with api.service.engine.begin() as conn:
+        copies = (
+            (await conn.execute(select(tables.contents).where(content.stream_id == watch_id(strict)))).mappings().all()
+        )
+        left = text(import_module("app.db.migrations.versions.0095_copies_left").LEFT)
+        await conn.execute(left)
+        assert len((await conn.execute(kept)).all()) == len(copies) == 1, "it counts while they are one"
     await decided_by_two(api, strict, loose, "apart")
     assert await owed_help(api) & {strict, loose} == {loose}, "it was found of that child"
-    async with api.service.engine.connect() as conn:
-        kept = select(content.version).where(content.stream_id == watch_id(strict))
+    async with api.service.engine.begin() as conn:
         assert (await conn.execute(kept)).all() == [], "no copy of the delegate outlives the other's file"
+        await conn.execute(insert(tables.contents), copies)
+        await conn.execute(left)
+        assert (await conn.execute(kept)).all() == [], "nor one of files that were parted before"
     parted = await watch_of(api, strict)
     assert parted == before.model_copy(update={"version": parted.version}), (
         "the other's delegate and warning are not its own"
