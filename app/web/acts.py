@@ -132,7 +132,7 @@ FURTHER: dict[str, Pair] = {
         "合并后转入待核实预警、委托照护、走访与移交",
         "took over what was open in the watch of a joined file",
     ),
-    "LeaveCarried": ("拆分后转回预警与委托照护", "gave back what had come along from a joined file"),
+    "LeaveCarried": ("拆分后转回预警、委托照护与移交", "gave back what had come along from a joined file"),
     "SuspendWatch": ("暂停监测", "suspended a watch"),
     "ResumeWatch": ("恢复监测", "resumed a watch"),
     "RaiseDueVisit": ("走访逾期升级", "raised a late visit"),

@@ -106,6 +106,9 @@ def test_whatever_is_on_record_has_words():
     operations = {one["operationId"] for path in described().values() for one in path.values()}
     kinds = {kind.__name__ for kind in _below(Command) if not kind.__subclasses__()}
     assert [code for code in sorted(operations | kinds) if act(code)[0] == code] == []
+    assert [one for one in ("预警", "委托照护", "移交") if one not in act("LeaveCarried")[0]] == [], (
+        "what went along, goes back"
+    )
 
 
 def _below(kind):
