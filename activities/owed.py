@@ -10,7 +10,7 @@ from activities.messages import CheckOrder
 from app.db.alike import look_for_doubles
 from app.db.doubles import tell_of_waiting
 from app.db.ledger import Ledger
-from app.db.owed import compare_books, keep_departures, keep_posts
+from app.db.owed import compare_books, keep_departures, keep_help, keep_posts
 
 
 @dataclass
@@ -27,8 +27,9 @@ class OwedActivities:
         if order.what == "posts":
             async with self.engine.begin() as conn:
                 await keep_posts(conn, self.ledger, now)
-            async for looked in keep_departures(self.engine, self.ledger, now):
-                activity.heartbeat(looked)
+            for look in keep_departures, keep_help:
+                async for looked in look(self.engine, self.ledger, now):
+                    activity.heartbeat(looked)
         elif order.what == "books":
             async for looked in compare_books(self.engine, self.ledger, now):
                 activity.heartbeat(looked)

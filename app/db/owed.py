@@ -22,6 +22,7 @@ from app.domain.owed import DEPARTURES, Matter, OpenOwed, Settled, SettleOwed, o
 from app.domain.refusals import Refused
 from app.domain.registers import Entry, Register, post_of
 from app.domain.terms import GONE, Agency
+from app.domain.watch import Watch
 from app.domain.working_time import day_of
 
 PAGE, DISTRICT = 500, "110106"
@@ -84,20 +85,45 @@ async def _without_care(conn: AsyncConnection, overdue: Iterable[Entry], time: s
     """What is owed by these entries, of a watched child by the desk that watches it: no arrangement stands at the watch, nor was one made
     there since, though the parents may be back by now. And by name what is not, for the child is gone."""
     over = await watches_over(conn, [entry.fields["child"] for entry in overdue if "child" in entry.fields])
-    watches = [watch for _, _, every in over.values() for watch in every]
-    arranged = await _arranged_last(conn, [watch.watch_id for watch in watches])
-    ended = await endings(conn, [watch.watch_id for watch in watches if watch.has_ended])
+    arranged = await _arranged_last(conn, [watch.watch_id for _, _, every in over.values() for watch in every])
+    ended = await _gone(conn, over)
     owing, gone = list[OpenOwed](), set[str]()
     for entry in overdue:
-        subject, watch, every = over.get(entry.fields.get("child", ""), (entry.id, None, ()))
+        child = entry.fields.get("child", "")
+        subject, watch, _ = over.get(child, (entry.id, None, ()))
         at = watch if watch and watch.is_open else entry
         made = opening(Matter.DEPARTURE, DEPARTURES, subject, at.desk, at.division, time)
-        how = [ended[one.watch_id][1].reason for one in every if one.watch_id in ended]
-        if not any(one.is_open for one in every) and any(one in GONE for one in how):
+        if child in ended:
             gone.add(made.owed_id)
         elif watch is None or not (watch.arrangement or arranged.get(watch.watch_id, FIRST) >= entry.at):
             owing.append(made)
     return owing, gone
+
+
+async def _gone(conn: AsyncConnection, over: Mapping[str, tuple[str, Watch | None, tuple[Watch, ...]]]) -> set[str]:
+    """Those who have died, come of age or moved out: a watch over them has ended so, and none goes on."""
+    ended = await endings(conn, [watch.watch_id for _, _, every in over.values() for watch in every if watch.has_ended])
+    so = {name for name, (_, end) in ended.items() if end.reason in GONE}
+    return {
+        child
+        for child, (_, _, every) in over.items()
+        if not any(one.is_open for one in every) and any(one.watch_id in so for one in every)
+    }
+
+
+async def keep_help(engine: AsyncEngine, ledger: Ledger, now: datetime) -> AsyncIterator[int]:
+    """Of who is gone no help is owed, also where the watch had ended before its end settled that; how many were looked at, page by page."""
+    async with engine.connect() as conn:
+        standing = select(owed.id, owed.subject).where(owed.matter == Matter.HELP.value, owed.is_open).order_by(owed.id)
+        rows = (await conn.execute(standing)).all()
+    for done in range(0, len(rows), PAGE):
+        page = rows[done : done + PAGE]
+        async with engine.begin() as conn:
+            gone = await _gone(conn, await watches_over(conn, [row.subject for row in page]))
+            for row in page:
+                if row.subject in gone:
+                    await settle(conn, ledger, row.id, Settled.GONE, ENGINE, now)
+        yield done + len(page)
 
 
 async def _arranged_last(conn: AsyncConnection, watches: list[str]) -> dict[str, datetime]:

@@ -11,6 +11,7 @@ from app.db import tables
 from app.db.ledger import events_since
 from app.domain.access import ENGINE
 from app.domain.handover import OfferWatch
+from app.domain.owed import NEEDS, Matter, opening
 from app.domain.visit import RaiseWarning
 from app.domain.watch import watch_id
 from app.domain.watch_work import RaiseDueVisit
@@ -165,6 +166,12 @@ async def test_a_child_that_needs_help_is_owed_it_until_somebody_says_what_was_d
     async with api.service.engine.connect() as conn:
         last = (await events_since(conn, name, 0))[-1]
     assert (await owed(taker), last["how"], last["by"]) == ([], "gone", taker)
+    async with api.service.engine.begin() as conn:  # as before the end of a watch ended it
+        await api.service.ledger.begin(conn, name, opening(Matter.HELP, NEEDS, poor, f"COMM-{other}", other, "help"))
+    assert await owed(taker) == [(name, f"COMM-{other}")]
+    async for _ in db_owed.keep_help(api.service.engine, api.service.ledger, api.service.ledger.clock()):
+        pass
+    assert await owed(taker) == []
 
 
 @pytest.mark.requirement("R014")

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text, update
 from activities.delivery import view_of
 from app.db import tables
 from app.db.ledger import Ledger, events_since
+from app.db.owed import keep_help
 from app.db.receipts import Receipts
 from app.db.refold import look, mend
 from app.db.service import Service
@@ -250,6 +251,8 @@ async def test_of_several_children_of_a_case_that_ends_with_one_all_go_back_unti
     path = f"/v1/watches/{watch_id(other)}"
     for step, said in (("visits", {"finding": "needs_help"}), ("end", {"reason": "risk_ended", "note": "母亲已返家"})):
         assert (await api.post(COMMITTEE, f"{path}/{step}", said)).status_code == 200
+    async for _ in keep_help(api.service.engine, api.service.ledger, api.service.ledger.clock()):
+        pass
     owed = (await api.get(COMMITTEE, "/v1/owed?matter=help&limit=200")).json()["items"]
     assert other in {row["subject"] for row in owed}, "a child whose risk has ended is still there to be helped"
 
