@@ -71,7 +71,8 @@ async def keep_departures(engine: AsyncEngine, ledger: Ledger, now: datetime) ->
             if not entered:
                 break
             overdue = [entry for entry in entered if register.is_overdue(entry, day_of(now))]
-            owing, left = await _without_care(conn, overdue, register.review.time if register.review else "")
+            owing, left, at = await _without_care(conn, overdue, register.review.time if register.review else "")
+            await _hand_over(conn, ledger, at, now)
             await open_all(conn, ledger, owing, now)
         wanted |= {one.owed_id for one in owing}
         gone |= left
@@ -81,13 +82,15 @@ async def keep_departures(engine: AsyncEngine, ledger: Ledger, now: datetime) ->
         yield looked + settled
 
 
-async def _without_care(conn: AsyncConnection, overdue: Iterable[Entry], time: str) -> tuple[list[OpenOwed], set[str]]:
+async def _without_care(
+    conn: AsyncConnection, overdue: Iterable[Entry], time: str
+) -> tuple[list[OpenOwed], set[str], dict[str, str]]:
     """What is owed by these entries, of a watched child by the desk that watches it: no arrangement stands at the watch, nor was one made
-    there since, though the parents may be back by now. And by name what is not, for the child is gone."""
+    there since, though the parents may be back by now. By name what is not, for the child is gone, and at which desk what is watched is."""
     over = await watches_over(conn, [entry.fields["child"] for entry in overdue if "child" in entry.fields])
     arranged = await _arranged_last(conn, [watch.watch_id for _, _, every in over.values() for watch in every])
     ended = await _gone(conn, over)
-    owing, gone = list[OpenOwed](), set[str]()
+    owing, gone, desks = list[OpenOwed](), set[str](), dict[str, str]()
     for entry in overdue:
         child = entry.fields.get("child", "")
         subject, watch, _ = over.get(child, (entry.id, None, ()))
@@ -97,7 +100,8 @@ async def _without_care(conn: AsyncConnection, overdue: Iterable[Entry], time: s
             gone.add(made.owed_id)
         elif watch is None or not (watch.arrangement or arranged.get(watch.watch_id, FIRST) >= entry.at):
             owing.append(made)
-    return owing, gone
+            desks |= {made.owed_id: at.desk} if at is watch else {}
+    return owing, gone, desks
 
 
 async def _gone(conn: AsyncConnection, over: Mapping[str, tuple[str, Watch | None, tuple[Watch, ...]]]) -> set[str]:
@@ -109,6 +113,14 @@ async def _gone(conn: AsyncConnection, over: Mapping[str, tuple[str, Watch | Non
         for child, (_, _, every) in over.items()
         if not any(one.is_open for one in every) and any(one.watch_id in so for one in every)
     }
+
+
+async def _hand_over(conn: AsyncConnection, ledger: Ledger, desks: Mapping[str, str], now: datetime) -> None:
+    """What was opened elsewhere before the watch was at that desk is owed there no longer."""
+    standing = select(owed.id, owed.desk).where(owed.id.in_(desks), owed.is_open)
+    for row in (await conn.execute(standing)).all() if desks else ():
+        if row.desk != desks[row.id]:
+            await settle(conn, ledger, row.id, Settled.HANDED_OVER, ENGINE, now)
 
 
 async def keep_help(engine: AsyncEngine, ledger: Ledger, now: datetime) -> AsyncIterator[int]:

@@ -4,7 +4,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 from app.db.alike import suggest
-from app.db.owed import keep_departures
+from app.db.owed import keep_departures, settle
+from app.domain.access import ENGINE
+from app.domain.owed import DEPARTURES, Matter, Settled, opening
 from app.domain.watch import watch_id
 from app.domain.working_time import day_of
 from tests.api.test_registers import DAY
@@ -79,6 +81,12 @@ async def test_a_departure_is_owed_by_the_desk_that_watches_once_the_watch_has_m
     passed = await api.post(STREET, f"/v1/children/{child}/changes/{entered}/pass", {"note": "核实"})
     took = await api.post(new, f"/v1/watches/{watch_id(child)}/take", {"note": "接收"})
     assert (passed.status_code, took.status_code) == (200, 200)
+    assert await owing() == [[], [(f"COMM-{to}", to)]]
+    async with api.service.engine.begin() as conn:  # as before it went along with the watch
+        review = (await ledger.current(conn, ledger.clock())).registers[DEPARTURES].review
+        opened = opening(Matter.DEPARTURE, DEPARTURES, child, f"COMM-{DIVISION}", DIVISION, review.time)
+        await settle(conn, ledger, opened.owed_id, Settled.HANDED_OVER, ENGINE, ledger.clock())
+        await ledger.begin(conn, opened.owed_id, opened)
     assert await owing() == [[], [(f"COMM-{to}", to)]]
     care = {"delegate": {"name": "方祖母（化名）"}, "relation": "grandparent", "is_adult": True, "is_able": True}
     path = f"/v1/watches/{watch_id(child)}/arrangement"
