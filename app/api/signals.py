@@ -17,6 +17,7 @@ from app.db import signals
 from app.db.alike import alike
 from app.db.audit import on_record
 from app.db.intake import file
+from app.db.signal_warnings import how_verified
 from app.db.signals import Said, Signal, Taken
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
@@ -204,7 +205,7 @@ async def rules(conn: Conn, who: Who, shouhu: Shouhu) -> list[RuleRow]:
     if not who.oversees_district:
         raise Refused(RefusalCode.NOT_ALLOWED)
     specs = (await shouhu.ledger.current(conn, shouhu.ledger.clock())).signals
-    verified = signals.how_verified().label("verified")
+    verified = how_verified().label("verified")
     every = select(row.rule, row.state, row.outcome, row.times, verified).where(seen_by(who)).subquery()
     one = every.c
     no_risk = one.verified == Outcome.NO_RISK.value

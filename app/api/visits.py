@@ -19,7 +19,7 @@ from app.db import tables
 from app.db.audit import before_reading
 from app.db.child_records import own_id, records_of
 from app.db.need import open_on
-from app.db.signals import behind
+from app.db.signal_warnings import behind
 from app.db.walls import open_door, reaching, through_the_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.child_file import file_id

@@ -18,16 +18,17 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     any_,
+    cast,
+    column,
     exists,
     func,
     insert,
     or_,
     select,
     text,
-    tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -39,7 +40,7 @@ from app.db.marks import Marks
 from app.db.owed import DISTRICT, open_all, opening, settle
 from app.db.people import kept_out
 from app.db.sounds import sound_keys
-from app.db.vault import Row, forget_keys, opened, opened_one, sealed_row
+from app.db.vault import Row, forget_keys, opened_one, sealed_row
 from app.domain.access import ENGINE, Actor
 from app.domain.commands import Concerned
 from app.domain.duplicates import SAME_ID, Known
@@ -53,7 +54,7 @@ from app.domain.submission import ReportedChild
 from app.domain.terms import Agency
 from app.domain.typed import Form, LongText, Text
 from app.domain.visit import RaiseWarning
-from app.domain.watch import Watch, child_of, watch_id
+from app.domain.watch import Watch, watch_id
 
 CERTAIN = 0.98
 """So probable the only match has to be, by its number, before a warning is opened without a person, and ten times surer without one; default."""
@@ -256,7 +257,10 @@ async def _same(
         for said in (("number", row.warning), ("number_there", row.warning, "of", own))
     )
     family = watch.child_id == any_(func.shouhu_family(row.child_id))
-    unverified = select(watch.id).where(watch.is_open, family, or_(and_(watch.id == own, here), came))
+    one = func.jsonb_array_elements(watch.progress["warnings"]).table_valued(column("value", JSONB), name="one").c.value
+    old = one["of"].astext == own, one["number_there"].astext.is_(None), opened_at(one["opened_at"].astext)
+    of_old = exists().where(*old).correlate(tables.watches, signals)
+    unverified = select(watch.id).where(watch.is_open, family, or_(and_(watch.id == own, here), came, of_old))
     query = select(signals).where(row.rule == rule.code, row.received_at > now - rule.again, row.marks.overlap(sure))
     held = row.state == SignalState.HELD.value
     query = query.where(held if waits_only else or_(held, unverified.exists()))
@@ -264,18 +268,13 @@ async def _same(
     return await opened_one(conn, found.one_or_none(), signals)
 
 
-def how_verified() -> ColumnElement[str | None]:
-    """Of the warning that a signal opened: in the watch over its child, or in that where it went on since two files were joined."""
-    event, came = tables.events.c, tables.events.alias("came").c
-    own, number = func.concat("watch-", row.child_id), event.body["warning"].as_integer()
-    family = select(func.concat("watch-", func.unnest(func.shouhu_family(row.child_id)))).correlate(signals)
-    there = exists().where(
-        came.stream_id == event.stream_id, came.version == number, came.kind == "warning_carried",
-        came.body["of"].astext == own, came.body["number"].as_integer() == row.warning,
-    ).correlate(signals, tables.events)  # fmt: skip
-    ways = and_(event.stream_id == own, number == row.warning), and_(event.stream_id.in_(family), there)
-    query = select(event.body["outcome"].astext).where(event.kind == "warning_verified").limit(1)
-    return func.coalesce(*(query.where(way).scalar_subquery() for way in ways))
+def opened_at(instant: ColumnElement[str]) -> ColumnElement[bool]:
+    """Of a warning that went along in former days its number there is not said: of its rule one was opened at that instant."""
+    events = tables.events.alias("first")
+    first, own = events.c, func.concat("watch-", row.child_id)
+    there = first.stream_id == own, first.version == row.warning, first.at == cast(instant, Instant)
+    by_rule = first.kind == "warning_opened", first.body["rule"].astext == row.rule
+    return exists().where(*there, *by_rule).correlate_except(events)
 
 
 async def _certainly(conn: AsyncConnection, known: Known) -> Watch | None:
@@ -354,22 +353,6 @@ async def _held(
     asked = opening(Matter.SIGNAL, rule.code, name, desk, division, "signal_check", urgent=rule.urgent)
     await open_all(conn, ledger, [asked], now)
     return {"state": SignalState.HELD.value, "child_id": None, "warning": None, "division": division, "desk": desk}
-
-
-async def behind(conn: AsyncConnection, watch: Watch) -> list[tuple[int, Said]]:
-    """What the signals said that opened the warnings which wait in this watch, the oldest first, each with the number of its warning."""
-    asked = {
-        (child_of(one.of or watch.watch_id), one.number_there if one.of else one.number): one.number
-        for one in watch.warnings
-    }
-    query = select(signals).where(row.child_id.in_([child for child, _ in asked]), row.said.is_not(None))
-    found = (
-        await conn.execute(query.where(tuple_(row.child_id, row.warning).in_(asked)).order_by(row.received_at))
-    ).mappings()
-    return [
-        (asked[signal["child_id"], signal["warning"]], Said.model_validate(signal["said"]))
-        for signal in await opened(conn, found, signals)
-    ]
 
 
 async def waiting(conn: AsyncConnection, signal_id: str, *, to_decide: bool = False) -> Row:

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import delete, func, select, text
 
 from app.db import signals, tables
+from app.domain import watch_work
 from app.domain.access import ENGINE, Actor
+from app.domain.carrying import WarningCarried, carried
 from app.domain.signals import SignalEnd
 from app.domain.terms import Agency, Role
 from app.domain.watch import watch_id
@@ -336,10 +338,27 @@ async def _is_told_whoever_verifies(api, engine, child, number, text):
 
 
 @pytest.mark.requirement("R051", "R055")
-async def test_a_warning_of_a_signal_is_known_by_it_where_it_goes_on_since_two_files_were_joined(api, give, engine):
-    pupil = {**PUPIL, "name": "钮小合（化名）", "id_no": "110106201603049984", "birth_date": "2016-03-04"}
+@pytest.mark.parametrize(
+    ("name", "id_no", "other", "old"),
+    [
+        ("钮小合（化名）", "110106201603049984", "端木青（化名）", False),
+        ("巫小旧（化名）", "110106201506149988", "司徒蓝（化名）", True),
+    ],
+)
+async def test_a_warning_of_a_signal_is_known_by_it_where_it_goes_on_since_two_files_were_joined(
+    api, give, engine, monkeypatch, name, id_no, other, old
+):
+    """Also of former days, when none was carried with its number there."""
+
+    def without_number(*said):
+        came = carried(*said)
+        return [one.model_copy(update={"number": None}) if isinstance(one, WarningCarried) else one for one in came]
+
+    if old:
+        monkeypatch.setattr(watch_work, "carried", without_number)
+    pupil = {**PUPIL, "name": name, "id_no": id_no, "birth_date": f"{id_no[6:10]}-{id_no[10:12]}-{id_no[12:14]}"}
     ids = []
-    for named, grade in ((pupil, "low"), ({**pupil, "name": "端木青（化名）", "id_no": None}, "high")):
+    for named, grade in ((pupil, "low"), ({**pupil, "name": other, "id_no": None}, "high")):
         child = {**CHILD, **named, "residence_division": None}
         made = (await register(api, COMMITTEE, child=child, grade=grade)).json()
         assert (await verify(api, STREET, made)).status_code == 200
