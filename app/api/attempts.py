@@ -1,6 +1,6 @@
 """Refused attempts on record: who was refused what, after the answer has left, so that nobody can tell from its time what there is.
 
-So many an hour of one person, or the audit could be filled by asking.
+So many an hour of one person and kind, or the audit could be filled by asking.
 """
 
 from typing import NamedTuple
@@ -20,11 +20,13 @@ from app.db.service import Service
 from app.db.session import DATABASE_ERRORS
 from app.db.walls import open_door
 from app.domain.access import Actor
+from app.domain.child_file import file_id
 from app.domain.sign_in import token_hash
 from app.domain.terms import Agency
+from app.domain.watch import child_of
 
 ON_RECORD, TOLD = RateLimitItemPerHour(20), RateLimitItemPerHour(1)  # default
-"""Of one person in one process; the log has a line of every request."""
+"""Of one person in one process, of what is hidden and of all else, so that harmless refusals use up no room of the others."""
 SHUT_OUT = text("select * from shouhu_shut_out(:digest, :at)")
 log = structlog.get_logger()
 
@@ -35,9 +37,9 @@ class Attempts:
     def __init__(self) -> None:
         self._counted = FixedWindowRateLimiter(MemoryStorage())
 
-    def may_be_noted(self, person: str) -> bool:
+    def may_be_noted(self, person: str, *, hidden: bool) -> bool:
         """Whether this one still goes on record."""
-        if self._counted.hit(ON_RECORD, person):
+        if self._counted.hit(ON_RECORD, person, str(hidden)):
             return True
         if self._counted.hit(TOLD, "told", person):
             log.warning("attempts_not_recorded", more_than=ON_RECORD.amount)
@@ -45,11 +47,12 @@ class Attempts:
 
 
 class About(NamedTuple):
-    """What was asked for: a case by its id, or by a child of it."""
+    """What was asked for, by the id of a case, of a child or of the watch over one."""
 
-    case_id: str | None
-    hidden: bool
-    """It exists, and the answer was that it does not."""
+    stream_id: str | None
+    child_id: str | None
+    """Of whom there is no case; else those of the case are meant."""
+    exists: bool
 
 
 def noted(request: Request, answer: Response, code: str) -> Response:
@@ -70,10 +73,14 @@ async def _note(request: Request, status: int, code: str) -> None:
                 return
             await open_door(conn)
             about = await _about(conn, request.path_params)
-            if (status == 404 and not about.hidden) or not request.app.state.attempts.may_be_noted(who.person_id):
+            hidden = status == 404
+            if hidden and not about.exists:
+                return
+            if not request.app.state.attempts.may_be_noted(who.person_id, hidden=hidden):
                 return
             action = getattr(request.scope.get("route"), "operation_id", None) or "page"
-            await on_record(conn, who, action, about.case_id, [], why=why, outcome=REFUSED)
+            alone = [about.child_id] if about.child_id else None
+            await on_record(conn, who, action, about.stream_id, [], children=alone, why=why, outcome=REFUSED)
     except (*DATABASE_ERRORS, AuditUnavailable) as failure:
         log.warning("attempt_not_recorded", cause=type(failure).__name__)
 
@@ -89,12 +96,13 @@ async def _shut_out(conn: AsyncConnection, request: Request, shouhu: Service) ->
 
 
 async def _about(conn: AsyncConnection, ids: dict[str, str]) -> About:
-    case_id, child_id = ids.get("case_id"), ids.get("child_id")
-    if case_id is not None:
-        query = select(tables.cases.c.id).where(tables.cases.c.id == case_id)
-    elif child_id is not None:
-        query = select(tables.children.c.case_id).where(tables.children.c.id == child_id)
-    else:
-        return About(None, hidden=False)
-    found = (await conn.execute(query)).scalar_one_or_none()
-    return About(found, hidden=found is not None)
+    case, child, named = tables.cases.c, tables.children.c, ids.get("child_id") or child_of(ids.get("watch_id", ""))
+    if "case_id" in ids:
+        found = (await conn.execute(select(case.id).where(case.id == ids["case_id"]))).scalar_one_or_none()
+        return About(found, None, exists=found is not None)
+    row = (
+        (await conn.execute(select(child.id, child.case_id).where(child.id == named))).one_or_none() if named else None
+    )
+    if row is None:
+        return About(None, None, exists=False)
+    return About(row.case_id, None, exists=True) if row.case_id else About(file_id(row.id), row.id, exists=True)

@@ -11,10 +11,12 @@ from app.api.context import SESSION
 from app.db import tables
 from app.db.account_tables import api_keys
 from app.db.audit import REFUSED
+from app.domain.watch import watch_id
 from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import TOKENS
 from tests.api.test_keys import UNIT
+from tests.api.test_registration import register
 
 STRANGER, POLICE = "housing.officer.1", "police.officer.1"
 
@@ -47,6 +49,23 @@ async def test_a_hidden_case_and_one_that_there_is_not_are_answered_alike_and_on
     assert [row["person_id"] for row in record if row["outcome"] == REFUSED] == [STRANGER], (
         "the child's record shows who tried"
     )
+
+
+async def test_the_file_the_history_and_the_visit_of_a_child_without_a_case_are_on_record_as_hidden_with_the_child(api):
+    child = (await register(api)).json()["child_id"]
+    file, record = f"/v1/children/{child}", f"/v1/children/{child}/access-record"
+    ways = (
+        (file, "read_child"),
+        (f"{file}/history", "read_child_history"),
+        (f"/v1/visits/{watch_id(child)}", "due_visit"),
+    )
+    for path, action in ways:
+        tried, none = await api.get(STRANGER, path), await api.get(STRANGER, path.replace(child, "ch-none"))
+        assert (tried.status_code, none.status_code) == (404, 404)
+        assert await rows_of(api, tried) == [(STRANGER, "HOUSING", action, f"file-{child}", tried.json()["code"])]
+        assert await rows_of(api, none) == []
+    shown = (await api.get("civil.supervisor.1", record)).json()["items"]
+    assert [row["person_id"] for row in shown if row["outcome"] == REFUSED] == [STRANGER] * len(ways)
 
 
 async def test_what_somebody_may_not_do_is_on_record_with_the_case(api):
@@ -124,6 +143,8 @@ async def test_nobody_fills_the_audit_by_asking(api):
     for _ in range(2 * attempts.ON_RECORD.amount):
         noted += len(await rows_of(api, await api.get(STRANGER, f"/v1/cases/{case}")))
     assert noted == attempts.ON_RECORD.amount
+    plain = await api.get(STRANGER, "/v1/statistics/outcomes")
+    assert len(await rows_of(api, plain)) == 1, "what is forbidden has room of its own"
     other = await api.get("kindergarten.reporter.1", f"/v1/cases/{case}")
     assert len(await rows_of(api, other)) == 1, "another's attempts go on record still"
 
