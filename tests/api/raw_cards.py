@@ -139,12 +139,17 @@ class Raw:
             row.stream_id for row in rows
             if row.stream_id.startswith("case-") and hidden_from & {*row.body.get("about", ())}
         }  # fmt: skip
-        hidden |= {
-            f"watch-{child}"
+        kept = {}
+        for row in rows:
+            if row.kind == "file_belongs":
+                kept[row.body["child_id"]] = row.body.get("primary") or row.body["child_id"]
+        theirs = {
+            kept.get(child, child)
             for row in rows
             if row.kind == "report_filed" and row.stream_id in hidden
-            for child in row.body["children"]
+            for child in [*row.body["children"], *filter(None, [(row.body.get("watch") or "")[6:]])]
         }
+        hidden |= {f"watch-{child}" for child in theirs | {one for one, primary in kept.items() if primary in theirs}}
         for row in rows:
             if row.stream_id.startswith("round-"):
                 self._round(row)
