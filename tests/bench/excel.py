@@ -53,6 +53,8 @@ OFFICER = f"comm-{DIVISION}.officer.1"
 BOOK, REGISTER, FILLED = "work", "information", 500
 """The book that is written out and sent back, and the one with whose sheet new children are registered: it has their birthdays."""
 CHANGED = 0.03
+CALM = 60.0
+"""Per cent of a processor that a worker with all these watches takes at most once it conducts them; it looks at each for some minutes more."""
 SECONDS, MEBIBYTES, LOOKS_EVERY = 30.0, 300.0, 0.2
 REGISTERED: dict[str, Any] = {
     "field": FileField.REGISTRATION, "content": {"evidence": "走访"},
