@@ -232,9 +232,8 @@ async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS)
     async with engine.begin() as conn:
         await conn.exec_driver_sql("analyze")
     conn = await asyncpg.connect(dsn_of(stack))
-    await rest(
-        stack, conn, BEHIND, say
-    )  # a book is written beside the engine's day, not beside the beginning of all its watches
+    # a book is written beside the engine's day, not beside the beginning of all its watches
+    await rest(stack, conn, BEHIND, say, CALM)
     await conn.close()
     cursor = await middle_of(engine, stack.tokens[OFFICER], rows)
     await engine.dispose()
