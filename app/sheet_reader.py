@@ -161,7 +161,7 @@ class Reader:
         self.heads: list[str] = []
         self.total = 0
         findings = Findings(sheet.rules)
-        self._unread = Unread(sheet.who, sheet.book.ledger(), findings, names, sheet.today)
+        self._unread = Unread(sheet.book.ledger(), findings, names, sheet.today)
         self.findings = findings
 
     @property

@@ -6,9 +6,7 @@ from typing import Any
 
 from xlsxwriter.utility import xl_col_to_name
 
-from app.domain.access import Actor
 from app.domain.child_record import ChildRecord
-from app.domain.child_shown import told
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, RowsOf, lines, row
 from app.domain.sheet_columns import REGISTERING, VISITOR, WATCHED, WHY, SheetColumn
@@ -53,11 +51,8 @@ def reason(column: SheetColumn) -> str:
 class Unread:
     """Compares what is typed in columns that are not entered with what the book shows there, masked or in full."""
 
-    def __init__(
-        self, who: Actor, ledger: Ledger, findings: Findings, divisions: Mapping[str, str], today: date
-    ) -> None:
-        self._who, self._ledger, self._findings = who, ledger, findings
-        self._divisions, self._today = divisions, today
+    def __init__(self, ledger: Ledger, findings: Findings, divisions: Mapping[str, str], today: date) -> None:
+        self._ledger, self._findings, self._divisions, self._today = ledger, findings, divisions, today
 
     def of(
         self, typed: Mapping[SheetColumn, Any], record: ChildRecord | None, *, is_new: bool, cares: bool
@@ -72,10 +67,12 @@ class Unread:
             return left
         line = self._line(record)
         ones = (line,) if rows_of is RowsOf.CHILDREN else (line, *lines(rows_of, line))
-        shown = self._shown(left, ones)
-        for column, said in zip((WHY, WATCHED), _registered(line), strict=True):
-            shown[column.code] = {said}
-        return [column for column in left if as_typed(typed[column]) not in shown.get(column.code, ())]
+        registered = dict(zip((WHY.code, WATCHED.code), _registered(line), strict=True))
+        left = [one for one in left if as_typed(typed[one]) != registered.get(one.code)]
+        for masked in (False, True):  # few columns are masked, and a mask costs more than all the rest
+            shown = self._shown(left, ones, masked=masked) if left else {}
+            left = [one for one in left if as_typed(typed[one]) not in shown.get(one.code, ())]
+        return left
 
     def differing(
         self, typed: Mapping[SheetColumn, Any], record: ChildRecord, is_one: Callable[[Line], bool] | None = None
@@ -88,22 +85,24 @@ class Unread:
             return None
         by = NAMED_BY.get(self._ledger.rows_of, ())  # it is about this one however its number was written
         said = [one for one, cell in typed.items() if one.column and one.column not in by and as_typed(cell)]
-        shown, masked = self._shown(said, ones), self._as_shown(said, ones[0], masked=True)
-        return {
-            column: masked[column.code] for column in said
-            if not shown[column.code] & {text := as_typed(typed[column]), text.upper(), as_day(text)}
-        }  # fmt: skip
+        for masked in (False, True):
+            shown = self._shown(said, ones, masked=masked) if said else {}
+            said = [
+                column for column in said
+                if not shown[column.code] & {text := as_typed(typed[column]), text.upper(), as_day(text)}
+            ]  # fmt: skip
+        hidden = self._as_shown(said, ones[0], masked=True) if said else {}
+        return {column: hidden[column.code] for column in said}
 
     def _line(self, record: ChildRecord) -> Line:
-        return self._findings.line(told(record, self._who.agency), self._today)
+        return self._findings.line(record, self._today)
 
-    def _shown(self, some: Sequence[SheetColumn], ones: Sequence[Line]) -> dict[str, set[str]]:
-        """Every text that the book has there, masked or in full, by column."""
+    def _shown(self, some: Sequence[SheetColumn], ones: Sequence[Line], *, masked: bool) -> dict[str, set[str]]:
+        """Every text that the book has there, by column."""
         found = {column.code: set[str]() for column in some}
         for one in ones:
-            for masked in (True, False):
-                for code, text in self._as_shown(some, one, masked=masked).items():
-                    found[code].add(text)
+            for code, text in self._as_shown(some, one, masked=masked).items():
+                found[code].add(text)
         return found
 
     def _as_shown(self, some: Sequence[SheetColumn], one: Line, *, masked: bool) -> dict[str, str]:

@@ -162,6 +162,8 @@ class ChildRecord(Frozen):
         Of what is kept back, what the reader's own office entered, else what was first said of where the child lives.
         """
         if field not in self.kept_back:
+            if not self.joined:
+                return self.passed(field) or self.first(field)
             return self._of_whole(ChildRecord.passed, field) or self._of_whole(ChildRecord.first, field)
         return self.own_value(field) or (self._of_whole(ChildRecord.first, field) if field in PLACE else None)
 
@@ -174,7 +176,8 @@ class ChildRecord(Frozen):
         return self._counts(counts) if counts else None
 
     def _counts(self, value: Value) -> Entry:
-        return Entry(value=self.contents[value.version].get("value"), **value.model_dump())
+        said = self.contents[value.version].get("value")
+        return Entry(value=said, version=value.version, by=value.by, office=value.office, at=value.at)
 
     def first(self, field: FileField) -> Entry | None:
         """What the report or the registration said."""

@@ -14,8 +14,8 @@ from app.domain.terms import Agency, Safety
 
 def read_by(record: ChildRecord, who: Actor) -> ChildRecord:
     """As this person may read it."""
-    joined = tuple(_with_own(one, who) for one in record.joined)
-    record = _with_own(told(record, who.agency), who).model_copy(update={"joined": joined})
+    joined = tuple(one.model_copy(update=_own(one, who)) for one in record.joined)
+    record = told(record, who.agency).model_copy(update={**_own(record, who), "joined": joined})
     files = [one.file for one in reversed((record, *record.joined)) if one.file]
     counts = {field: value for file in files for field, value in file.counts.items()}
     own = tuple(
@@ -28,16 +28,16 @@ def read_by(record: ChildRecord, who: Actor) -> ChildRecord:
     return record.model_copy(update={"own": own, "own_changes": changes, "at_desk": at_desk})
 
 
-def _with_own(record: ChildRecord, who: Actor) -> ChildRecord:
-    """With the newest value of each field that this person or their office entered and that came to count in this very file."""
+def _own(record: ChildRecord, who: Actor) -> dict[str, Any]:
+    """The newest value of each field that this person or their office entered and that came to count in this very file."""
     if record.file is None:
-        return record
+        return {}
     found = dict[FileField, Value]()
     for field, value in record.file.counts.items():
         every = (value, *record.file.before.get(field, ()))
         own = next((one for one in every if by_own_hand(who, one.by, one.office)), None)
         found |= {field: own} if own else {}
-    return record.model_copy(update={"own_values": found})
+    return {"own_values": found}
 
 
 def told(record: ChildRecord, agency: Agency) -> ChildRecord:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from app.domain.arrangement import Arrangement
@@ -125,10 +126,12 @@ def row(columns: Iterable[str], line: Line, *, masked: bool) -> dict[str, Any]:
     made = {code: COLUMNS[code].of(line) for code in columns}
     if not masked:
         return made
-    mask = Mask(line.record.named)
-    typed = Mask([made]) if line.record.own else mask
-    masks = {code: COLUMNS[code].mask or (typed if code in line.record.own else mask) for code in made}
-    return {code: value if value in (None, "", []) else masks[code](value) for code, value in made.items()}
+    own = {*line.record.own}
+    mask = cache(lambda is_own: Mask([made] if is_own else line.record.named))  # made once it is wanted
+    return {
+        code: value if value in (None, "", []) else (COLUMNS[code].mask or mask(code in own))(value)
+        for code, value in made.items()
+    }
 
 
 def _field(field: FileField) -> Callable[[Line], Any]:
