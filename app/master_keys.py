@@ -92,8 +92,8 @@ class FileKeys:
         return self._now().unwrap(key_id, wrapped, place)
 
     def mac(self, message: bytes) -> bytes:
-        """With the key of the marks."""
-        return self._now().mac(message)
+        """With the key of the marks, which is never renewed, so that the file is not asked for each mark."""
+        return (self._given or self._now()).mac(message)
 
     def renew(self) -> str:
         """A new master key in front of the others; its id."""

@@ -111,7 +111,7 @@ class Stack:
         with (self.data / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
-                cwd=ROOT, env=self._environment_of(module), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                cwd=ROOT, env=self.environment_of(module), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
                 preexec_fn=die_with_parent(signal.SIGTERM, self.behind if module == "app.worker" else 0),
             )  # fmt: skip
         self._processes[name] = process
@@ -147,7 +147,7 @@ class Stack:
         """The keys of this installation."""
         return Vault(FileKeys(self.data / KEY_FILE))
 
-    def _environment_of(self, module: str) -> dict[str, str]:
+    def environment_of(self, module: str) -> dict[str, str]:
         """The API and the worker sign in to the database as roles that own nothing."""
         found, role = self.environment(), ROLES.get(module)
         if role and self.postgres:

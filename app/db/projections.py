@@ -269,7 +269,8 @@ async def _notices(conn: AsyncConnection, after: Any, events: Sequence[Any], fir
     instead = [f"desk:{Agency.PROC}" if sealed else f"{Role.SUPERVISOR}:{Agency.CIVIL}"]
     instead = [*after.instead, *instead] if isinstance(after, Round) else instead
     for n, event in enumerate(events):
-        told = _told(after, event)
+        if not (told := _told(after, event)):
+            continue
         rung = getattr(event, "rung", None)
         subject = getattr(event, "subject", None) or getattr(event, "referral_id", None) or _whole(after)
         rows += [

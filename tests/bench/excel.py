@@ -6,13 +6,13 @@ Every child is written through the vault, each with a key of its own, as the ser
 import asyncio
 import contextlib
 import io
+import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import date, timedelta
 from typing import Any
 
-import asyncpg
 import httpx2
 import psutil
 import xlsxwriter
@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.ledgers import Listed
 from app.api.pages import cursor_after
+from app.bookkeeper import Bookkeeper
 from app.db import tables
 from app.db.alike import alike_files
 from app.db.intake import child_row, marked_as
@@ -43,8 +44,7 @@ from app.stack import Stack
 from app.workbook import MEDIA_TYPE
 from tests.bench.case import at_desk
 from tests.bench.figures import Figure, percentile
-from tests.bench.many import rest
-from tests.bench.receipt import GIVEN, SURNAMES, dsn_of
+from tests.bench.receipt import GIVEN, SURNAMES
 
 ROWS = 50_000
 BEHIND = "select count(*) from watches where version > conducted_version"
@@ -53,8 +53,6 @@ OFFICER = f"comm-{DIVISION}.officer.1"
 BOOK, REGISTER, FILLED = "work", "information", 500
 """The book that is written out and sent back, and the one with whose sheet new children are registered: it has their birthdays."""
 CHANGED = 0.03
-CALM = 60.0
-"""Per cent of a processor that a worker with all these watches takes at most once it conducts them; it looks at each for some minutes more."""
 SECONDS, MEBIBYTES, LOOKS_EVERY = 30.0, 300.0, 0.2
 REGISTERED: dict[str, Any] = {
     "field": FileField.REGISTRATION, "content": {"evidence": "走访"},
@@ -213,6 +211,27 @@ class Job:
             await asyncio.sleep(LOOKS_EVERY)
 
 
+@contextlib.asynccontextmanager
+async def bookkeeper_of(stack: Stack) -> AsyncIterator[None]:
+    """Works on the jobs as the worker does, each in a process of its own, and in the worker's place: that one would conduct the beginning of
+    all these watches and files for half an hour, where a district's engine rests."""
+    stack.process("worker").terminate()
+    await asyncio.to_thread(stack.process("worker").wait)
+    given, before = stack.environment_of("app.worker"), {**os.environ}
+    os.environ.update(given)
+    engine = engine_of(given["SHOUHU_DATABASE_URL"], vault=stack.vault)
+    works = asyncio.create_task(Bookkeeper(engine, Ledger(load, "fengtai-2026.1")).run())
+    try:
+        yield
+    finally:
+        works.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await works
+        os.environ.clear()
+        os.environ.update(before)
+        await engine.dispose()
+
+
 def _taken() -> tuple[float, float]:
     """MiB, and seconds of processor time, of the process that works on a sheet, where there is one."""
     for process in psutil.Process().children(recursive=True):
@@ -231,15 +250,11 @@ async def measure(stack: Stack, say: Callable[[str], None], *, rows: int = ROWS)
     await pair_up(engine, rows)
     async with engine.begin() as conn:
         await conn.exec_driver_sql("analyze")
-    conn = await asyncpg.connect(dsn_of(stack))
-    # a book is written beside the engine's day, not beside the beginning of all its watches
-    await rest(stack, conn, BEHIND, say, CALM)
-    await conn.close()
     cursor = await middle_of(engine, stack.tokens[OFFICER], rows)
     await engine.dispose()
     headers = {"Authorization": f"Bearer {stack.tokens[OFFICER]}"}
     figures: list[Figure] = []
-    async with httpx2.AsyncClient(base_url=stack.url, headers=headers, timeout=60) as http:
+    async with bookkeeper_of(stack), httpx2.AsyncClient(base_url=stack.url, headers=headers, timeout=60) as http:
 
         async def waited(name: str, answer: httpx2.Response, *ends: str) -> str:
             answer.raise_for_status()

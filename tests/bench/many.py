@@ -53,17 +53,15 @@ class Weight:
     database_disk: int
 
 
-async def rest(
-    stack: Stack, conn: asyncpg.Connection, behind: str, say: Callable[[str], None], calm: float = 15
-) -> None:
-    """Until the engine has heard everything, which `behind` counts, and its worker takes less than `calm` per cent of a processor."""
+async def rest(stack: Stack, conn: asyncpg.Connection, behind: str, say: Callable[[str], None]) -> None:
+    """Until the engine has heard everything, which `behind` counts, and its worker takes less than 15 per cent of a processor."""
     worker, quiet = psutil.Process(stack.process("worker").pid), 0
     worker.cpu_percent()
     while quiet < 3:
         await asyncio.sleep(1)
         left, busy = await conn.fetchval(behind), worker.cpu_percent()
         say(f"{left} not conducted yet, worker at {busy:.0f} %")
-        quiet = quiet + 1 if left == 0 and busy < calm else 0
+        quiet = quiet + 1 if left == 0 and busy < 15 else 0
 
 
 @dataclass

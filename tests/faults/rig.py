@@ -77,9 +77,9 @@ class Rig(Stack):
             found["SHOUHU_TEMPORAL_ADDRESS"] = f"127.0.0.1:{temporal}"
         return {**found, "FAULTS": json.dumps(self.inside)}
 
-    def _environment_of(self, module: str) -> dict[str, str]:
+    def environment_of(self, module: str) -> dict[str, str]:
         """The careless API signs in to the database as the one that serves does."""
-        return super()._environment_of("app.main" if module == CARELESS else module)
+        return super().environment_of("app.main" if module == CARELESS else module)
 
     def spawn(self, name, module, *arguments):
         """The worker and the API with faults inside are the tests' own; without, they are those that serve."""
