@@ -12,7 +12,7 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField, Section
 from app.domain.determination import Category
 from app.domain.policy import RECOGNISED, REFUSED, Courses, Frozen
-from app.domain.procedure import Kind, Outcome, Places, happening, step_of
+from app.domain.procedure import Kind, Outcome, Places, happening, step_of, whom_of
 from app.domain.terms import Agency, CloseReason, Grade, Safety
 from app.domain.visit import VisitRecorded
 from app.domain.watch import WatchBegan, WatchEvent, WatchParted
@@ -198,7 +198,7 @@ def _placement(record: ChildRecord, one: Happening, rules: Courses) -> _Placing 
             return _Placing(_turn(Section.PLACEMENT, one, reason.value, reason.zh, reason.en), PLACED_BY[reason], day)
         case e.OutcomeRecorded(subject=subject, step=step, outcome=code):
             ended = _outcome(rules, step, code)
-            whom = subject.partition(":")[2]
+            whom = whom_of(subject)
             if ended is None or ended.places is Places.NOTHING or (whom and whom not in _called(record, one)):
                 return None
             dates = [event.record.get(name) for name, field in ended.record.items() if field.kind is Kind.DATE]

@@ -1,7 +1,8 @@
 """A procedure of the notice: steps that a recorded outcome ends, and what each outcome opens; a step is a duty, or the leg of a route.
 
 A step is called `procedure.step`. Where a procedure is about a child, an agency or a bill, the name goes on with a colon and whom it
-is about, as in `home_lessons.lesson:ch-1`: so every step is a duty of its own, with its clock, its desk and its ladder.
+is about, as in `home_lessons.lesson:ch-1`: so every step is a duty of its own, with its clock, its desk and its ladder. Where one about a
+case came with a linked case and runs here as well, it has a number there, as in `protection_order.in_force:2`.
 """
 
 import re
@@ -191,6 +192,12 @@ class Ended(Value):
 def step_of(subject: str) -> str:
     """The name of a step without whom it is about."""
     return subject.partition(":")[0]
+
+
+def whom_of(subject: str) -> str:
+    """Whom a step is about, if anybody: the number of a second course, of an order that came with a linked case, is nobody."""
+    about = subject.partition(":")[2]
+    return "" if about.isdecimal() else about
 
 
 def is_step(subject: str) -> bool:

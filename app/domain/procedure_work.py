@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from app.domain import commands as c
@@ -55,15 +56,32 @@ def taken_over(
     progress: Progress, policy: Policy, now: datetime, steps: Mapping[str, Clock | None]
 ) -> tuple[e.DutyOpened, ...]:
     """The same steps in the case that the other was linked to, unless its procedure runs here as well. Time to act begins anew; by its clock
-    runs what somebody has set a term to, for an order is in force no longer by a link."""
-    return tuple(
-        open_duty(
-            progress, policy, now, step_of(step), name=step, holder=_named_agency(policy, step),
-            clock=clock if policy.step(step_of(step)).runs_on else None,
-        )
-        for step, clock in steps.items()
-        if not _is_running(progress, *_course(step)) and not _has_leg(progress, policy, _first(policy, step))
-    )  # fmt: skip
+    runs what somebody has set a term to, for an order is in force no longer by a link, and no shorter: where the procedure runs here, what
+    runs on goes along as a course of its own."""
+    opened, courses = list[e.DutyOpened](), dict[tuple[str, str], str]()
+    for step, clock in steps.items():
+        (code, about), spec = _course(step), policy.step(step_of(step))
+        runs_on = clock if spec.runs_on else None
+        if _is_running(progress, code, about) or _has_leg(progress, policy, _first(policy, step)):
+            if runs_on is None or _about(policy, step) is not About.CASE or _stands(progress, step, runs_on):
+                continue
+            about = courses.setdefault((code, about), _free(progress, code, (*steps, *(one.code for one in opened))))
+        name = f"{step_of(step)}:{about}" if about else step_of(step)
+        holder = _named_agency(policy, step)
+        opened.append(open_duty(progress, policy, now, step_of(step), name=name, holder=holder, clock=runs_on))
+    return tuple(opened)
+
+
+def _stands(progress: Progress, step: str, clock: Clock) -> bool:
+    """This order is here already, such as by a link that was taken back."""
+    here = (d.clock for d in progress.duties if d.is_open and step_of(d.code) == step_of(step))
+    return any((one.started_at, one.due_at) == (clock.started_at, clock.due_at) for one in here)
+
+
+def _free(progress: Progress, code: str, taken: Iterable[str]) -> str:
+    """A number for one more course of this procedure."""
+    courses = {_course(one) for one in (*(duty.code for duty in progress.duties), *taken) if is_step(one)}
+    return next(number for number in map(str, count(2)) if (code, number) not in courses)
 
 
 def _first(policy: Courses, step: str) -> str:
@@ -139,10 +157,10 @@ def _whom(
 ) -> tuple[str, ...]:
     """Whom the next step is about: the same as this one, or those who were named with the outcome."""
     here, kind = (_about(policy, name) for name in (step.name, target))
-    if kind is About.CASE:
-        return ("",)
     if here is kind:
         return (subject.partition(":")[2],)
+    if kind is About.CASE:
+        return ("",)
     _require(progress, kind, about)
     return tuple(dict.fromkeys(about))
 

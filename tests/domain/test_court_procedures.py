@@ -137,6 +137,36 @@ def test_an_order_runs_out_on_its_day_also_in_the_case_that_its_own_was_linked_t
     assert codes[0] not in primary.owed, "it has run out"
 
 
+@pytest.mark.requirement("R093")
+def test_an_order_goes_on_by_its_own_dates_in_a_case_that_has_or_awaits_one_itself():
+    case, awaits, has = Run(ALONE), Run(ALONE), Run(ALONE)
+    for each in (case, awaits, has):
+        each.events.append(begin(each.progress, POLICY, each.now, "protection_order"))
+    case.end("protection_order.rule", "issued", months=5, ruled_on=DAY, file="（2026）京0106民保令5号")
+    case.wait(days=20)
+    has.now = awaits.now = case.now
+    has.end("protection_order.rule", "issued", months=1, ruled_on=DAY, file="（2026）京0106民保令6号")
+    own = has.progress.open_duty("protection_order.in_force").clock
+    codes = ("protection_order.in_force", "protection_order.renew")
+    clocks = {one.code: one.clock for one in case.progress.duties}
+    for primary in (awaits, has):
+        primary.do(c.AddFollower(by=ENGINE, case_id="case-1", procedures=codes, clocks=clocks))
+        there = [primary.progress.open_duty(f"{code}:2").clock.due_at for code in codes]
+        assert there == [clocks[code].due_at for code in codes], "the court said until when"
+    has.do(c.RemoveFollower(by=ENGINE, case_id="case-1"))
+    has.do(c.AddFollower(by=ENGINE, case_id="case-1", procedures=codes, clocks=clocks))
+    both = {*codes, *(f"{code}:2" for code in codes)}
+    assert set(has.owed) == both, "a link that is made again brings no order a second time"
+    awaits.end("protection_order.rule", "issued", months=1, ruled_on=DAY, file="（2026）京0106民保令7号")
+    assert set(awaits.owed) == both, "and a ruling here ends none of another case"
+    has.end("protection_order.renew:2", "applied", applied_on=DAY)
+    has.now = own.due_at
+    has.do(c.RaiseDue(by=ENGINE))
+    assert "protection_order.in_force" not in has.owed
+    has.end("protection_order.rule:2", "issued", months=3, ruled_on=DAY, file="（2026）京0106民保令8号")
+    assert {"protection_order.in_force:2", "protection_order.renew:2"} <= set(has.owed), "each is renewed by itself"
+
+
 @pytest.mark.requirement("R057")
 @pytest.mark.requirement("R010")
 def test_the_joint_conference_has_an_agenda_a_resolution_minutes_and_a_task_for_each_agency_that_it_names():
