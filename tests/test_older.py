@@ -96,6 +96,18 @@ def test_which_outcomes_place_a_child_is_that_of_the_release_where_a_version_say
     )
 
 
+def test_from_which_day_months_count_is_that_of_the_release_where_a_version_says_it_of_none():
+    written = texts(HERE / RELEASE)
+    silent = re.sub(r"since: [a-z_]+, ", "", written["procedures.yaml"])
+    pack = load("fengtai-2025.13", written | {"procedures.yaml": silent})
+    assert pack.file.procedures == load(RELEASE).file.procedures
+    assert pack.silent_about == ("procedures.protection_order", "procedures.juvenile_diversion")
+    undated = silent.replace("{ruled_on: date, file: reference, months: 1..6}", "{file: reference, months: 1..6}")
+    assert load("fengtai-2025.14", written | {"procedures.yaml": undated}).silent_about == (
+        "procedures.juvenile_diversion",
+    )
+
+
 def test_a_proposal_is_never_completed_and_names_that_are_gone_are_refused_with_their_row():
     with pytest.raises(BadPack) as refusal:
         parse(FILES)

@@ -116,10 +116,10 @@ def reopen_leg(
 
 def open_duty(
     state: Progress, policy: Policy, now: datetime, code: str, *, holder: Agency | None = None, name: str | None = None,
-    budget: Budget | None = None, clock: Clock | None = None,
+    budget: Budget | None = None, clock: Clock | None = None, since: datetime | None = None,
 ) -> e.DutyOpened:  # fmt: skip
     """The event that starts a duty of the holder given, else of its rule's, else of the lead agency; `name` tells several of a kind apart,
-    `clock` is that of the same duty where it was dropped."""
+    `clock` is that of the same duty where it was dropped, and `since` when its time began, if not now."""
     spec = policy.obligation(code, urgent=state.urgency.around_the_clock)
     owes = inside(state.sealed_for, holder or spec.holder or state.lead, state.lead)
     time = spec.time.model_copy(update={"budget": budget}) if budget else spec.time
@@ -129,7 +129,7 @@ def open_duty(
         holder=owes,
         desk=desk_of(owes, state.division),
         basis=spec.basis,
-        clock=clock.again(now, policy.calendar) if clock else Clock.start(time, now, policy.calendar),
+        clock=clock.again(now, policy.calendar) if clock else Clock.start(time, since or now, policy.calendar, now),
     )
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
-from app.domain.working_time import Value
+from app.domain.working_time import Value, months_on
 
 ELAPSED = "elapsed"
 """How a step ends that only lets time pass."""
@@ -47,12 +47,14 @@ class Kind(StrEnum):
 
 
 class RecordField(Value):
-    """One field that an outcome needs; `low` and `high` bound a count, and `below` names another count that is greater."""
+    """One field that an outcome needs; `low` and `high` bound a count, and `below` names another count that is greater. A day from which
+    at most `within` months count is no earlier than these: what was ruled then would be over."""
 
     kind: Kind
     low: int = 0
     high: int = 100_000
     below: str = ""
+    within: int = 0
 
     def fits(self, value: object, today: date) -> bool:
         """Whether this may be written in it."""
@@ -65,7 +67,8 @@ class RecordField(Value):
                 return isinstance(value, str) and REFERENCE.fullmatch(value) is not None
             case Kind.DATE | Kind.DAY:
                 day = _day(value)
-                return day is not None and (self.kind is Kind.DAY or day <= today)
+                old = day is not None and self.within and months_on(day, self.within) < today
+                return day is not None and not old and (self.kind is Kind.DAY or day <= today)
 
     def example(self, today: date) -> bool | int | str:
         """Something that fits."""
@@ -142,6 +145,8 @@ class Step(Value):
     """Time only passes; the step ends by itself when it is over."""
     months: str = ""
     """The field of the outcome before it that says for how many months it lasts."""
+    since: str = ""
+    """The field of that outcome with the day from which they count; without one it is that on which the outcome is recorded."""
     by_act: bool = False
     """Another command records how it ended, such as a payer's answer."""
     outcomes: tuple[Outcome, ...]

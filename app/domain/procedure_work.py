@@ -1,7 +1,7 @@
 """Running procedures: a person starts one, an outcome ends a step and opens what the rules name, time ends a step that waits."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime, time
 from itertools import count
 from typing import Any
 
@@ -17,7 +17,7 @@ from app.domain.progress import Progress, Referral
 from app.domain.referral import Events, in_work, signed
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
-from app.domain.working_time import day_of
+from app.domain.working_time import Unit, day_of, local_instant
 
 
 def begin(progress: Progress, policy: Policy, now: datetime, code: str, about: str = "") -> e.DutyOpened:
@@ -140,10 +140,14 @@ def _open(
     progress: Progress, policy: Policy, now: datetime, target: str, about: str, record: Recorded | None = None
 ) -> e.DutyOpened:
     """The duty by which a step is owed, on the desk of the agency that it is about unless it names a holder."""
-    months = policy.step(target).months
-    budget = policy.months(int((record or {})[months])) if months else None
+    spec, record = policy.step(target), record or {}
+    budget = policy.months(int(record[spec.months])) if spec.months else None
+    ruled = budget is not None and budget.unit is Unit.MONTHS and record.get(spec.since)
+    since = local_instant(date.fromisoformat(str(ruled)), time.min) if ruled else None
     name = f"{target}:{about}" if about else target
-    return open_duty(progress, policy, now, target, holder=_named_agency(policy, name), name=name, budget=budget)
+    return open_duty(
+        progress, policy, now, target, holder=_named_agency(policy, name), name=name, budget=budget, since=since
+    )
 
 
 def _runs(progress: Progress, over: set[str], target: str, about: str) -> bool:

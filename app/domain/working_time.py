@@ -139,7 +139,7 @@ class Remaining(Value):
             return start + self.amount * step
         day = day_of(start)
         if self.unit is Unit.MONTHS:
-            day = _months_on(day, self.amount)
+            day = months_on(day, self.amount)
         elif self.unit is Unit.DAYS:
             day += self.amount * DAY
         else:
@@ -159,7 +159,7 @@ class Remaining(Value):
             return end - self.amount * step
         day = day_of(end)
         if self.unit is Unit.MONTHS:
-            day = _months_on(day, -self.amount)
+            day = months_on(day, -self.amount)
         elif self.unit is Unit.DAYS:
             day -= self.amount * DAY
         else:
@@ -178,7 +178,7 @@ class Remaining(Value):
             return Remaining(amount=max(0, seconds), unit=Unit.SECONDS)
         day, today = day_of(start), day_of(now)
         if self.unit is Unit.MONTHS:
-            return Remaining(amount=max(0, (_months_on(day, self.amount) - max(day, today)).days), unit=Unit.DAYS)
+            return Remaining(amount=max(0, (months_on(day, self.amount) - max(day, today)).days), unit=Unit.DAYS)
         if self.unit is Unit.DAYS:
             return Remaining(amount=max(0, self.amount - max(0, (today - day).days)), unit=self.unit)
         left = self.amount
@@ -214,7 +214,7 @@ class Budget(Remaining):
         return cls(amount=int(match[1]), unit=Unit(match[2].replace(" ", "_") + "s"))
 
 
-def _months_on(day: date, months: int) -> date:
+def months_on(day: date, months: int) -> date:
     """The day of the same number so many months later, or the last of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

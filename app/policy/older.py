@@ -4,7 +4,7 @@ What a version says is its own: which legs and duties a report opens, by whom an
 numbers that it lacks and somebody asks for by name, are read from the version of this release, until the district publishes one that has
 them. So is the compartment of a child after an offence, for a release that knows of it must not file such a report as an open case.
 And what agencies are told, which stood in the code of the service then; its lists for tasks that the version has no leg for fall away.
-And which outcomes of its steps place a child or bring it home, where it says that of none.
+And which outcomes of its steps place a child or bring it home, and from which day the months of its steps count, where it says that of none.
 
 A proposal is never completed: it is whole, or it is refused. A name that a condition may ask is never taken away; a version that asks for
 one that is gone cannot be read, and is refused with the row that asks.
@@ -26,6 +26,9 @@ def completed(own: Table, release: Table) -> tuple[dict[str, Any], tuple[str, ..
         whole["disclosures"] = list(_told(release["disclosures"], whole["routes"]))
     placing, rows = _placing(own, release)
     whole |= placing
+    counting, counted = _counting(whole, release)
+    whole |= counting
+    rows = list(dict.fromkeys((*rows, *counted)))
     for table, more in _rows(own, release):
         known = whole[table]
         whole[table] = {**known, **more} if isinstance(known, dict) else [*more, *known]
@@ -84,6 +87,31 @@ def _placed(row: Table, known: Mapping[tuple[str, str, str], Table]) -> Table:
         return [{**one, **known.get((row["code"], step["id"], one["code"]), {})} for one in step["outcomes"]]
 
     return {**row, "steps": [{**step, "outcomes": ends(step)} for step in row["steps"]]}
+
+
+def _counting(own: Table, release: Table) -> tuple[dict[str, Any], list[str]]:
+    """The procedures of a version of which no step says from which day its months count, where the release says so and that day is recorded."""
+    rows = own["procedures"]
+    if not isinstance(rows, list) or any("since" in step for row in rows for step in row["steps"]):
+        return {}, []
+    days = {
+        (row["code"], step["id"]): step["since"]
+        for row in release["procedures"]
+        for step in row["steps"]
+        if "since" in step
+    }
+    names = list[str]()
+
+    def counted(row: Table, step: Table) -> Table:
+        day = days.get((row["code"], step["id"]))
+        opening = [one for _, one in _outcomes([row]) if step["id"] in one.get("opens", ())]
+        if not day or not step.get("months") or any(one.get("record", {}).get(day) != "date" for one in opening):
+            return step
+        names.append(f"procedures.{row['code']}")
+        return {**step, "since": day}
+
+    whole = [{**row, "steps": [counted(row, step) for step in row["steps"]]} for row in rows]
+    return ({"procedures": whole}, names) if names else ({}, [])
 
 
 def _told(lists: Iterable[Mapping[str, Any]], routes: Any) -> Iterator[Mapping[str, Any]]:

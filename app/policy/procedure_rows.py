@@ -44,8 +44,8 @@ class OutcomeRow(PackModel):
 class StepRow(PackModel):
     """Who owes what in which time; without a holder the agency that it is about owes it, or the lead agency.
 
-    A step that `waits` ends by itself when its time is over; `months` names the field of the outcome before it that says how long.
-    Of a long one, `remind` says how long before its end its holder is reminded.
+    A step that `waits` ends by itself when its time is over; `months` names the field of the outcome before it that says how long,
+    and `since` that with the day from which it counts. Of a long one, `remind` says how long before its end its holder is reminded.
     """
 
     id: str
@@ -56,6 +56,7 @@ class StepRow(PackModel):
     basis: Basis
     waits: bool = False
     months: str = ""
+    since: str = ""
     remind: Span | None = None
     by_act: bool = False
     interpretation: str = ""
@@ -112,10 +113,10 @@ class ProcedureTables(PackModel):
         """By full name, as the domain knows them; what an outcome opens stands with its full name as well."""
         return {
             f"{row.code}.{step.id}": Step(
-                name=f"{row.code}.{step.id}", waits=step.waits, months=step.months, by_act=step.by_act,
+                name=f"{row.code}.{step.id}", waits=step.waits, months=step.months, since=step.since, by_act=step.by_act,
                 outcomes=tuple(
                     Outcome(
-                        code=one.code, title_zh=one.zh, title_en=one.en, record=one.record, reasons=one.reasons, ends=one.ends,
+                        code=one.code, title_zh=one.zh, title_en=one.en, record=self._bounded(row, one), reasons=one.reasons, ends=one.ends,
                         of_children=one.of_children, places=one.places,
                         opens=tuple(self._first(row.named(target)) for target in one.opens),
                     )
@@ -124,6 +125,15 @@ class ProcedureTables(PackModel):
             )
             for row in self.procedures for step in row.steps
         }  # fmt: skip
+
+    def _bounded(self, row: ProcedureRow, one: OutcomeRow) -> dict[str, RecordField]:
+        """A day from which months count is no earlier than the most that they may be."""
+        opened = (self.step_rows.get(self._first(row.named(target))) for target in one.opens)
+        days = {
+            step.since: one.record[step.since].model_copy(update={"within": one.record[step.months].high})
+            for step in opened if step and step.since in one.record and step.months in one.record
+        }  # fmt: skip
+        return one.record | days
 
     def _first(self, target: str) -> str:
         course = self.courses.get(target)
@@ -181,7 +191,9 @@ class ProcedureTables(PackModel):
             if full not in self.step_rows:
                 yield f"outcome {one.code} opens {target}, which does not exist"
                 continue
-            months = self.step_rows[full].months
+            months, since = self.step_rows[full].months, self.step_rows[full].since
+            if since and (not months or one.record.get(since, RecordField(kind=Kind.DAY)).kind is not Kind.DATE):
+                yield f"outcome {one.code} opens {target}, whose months count from a day that it does not record: {since}"
             if months and one.record.get(months, RecordField(kind=Kind.DAY)).kind is not Kind.COUNT:
                 yield f"outcome {one.code} opens {target}, which lasts as many months as it does not record: {months}"
 

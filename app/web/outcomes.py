@@ -157,6 +157,11 @@ def _hint(field: RecordField) -> Pair:
             "至少含四位数字，不含空格，如 丰公立字〔2026〕0012号；不写证件号。",
             "At least four digits, no space, such as 丰公立字〔2026〕0012号; no identity number.",
         )
+    if field.within:
+        return (
+            f"期限自这一天起算：不能晚于今天，也不能早于{field.within}个月前。",
+            f"The term counts from this day: not after today, and not more than {field.within} months ago.",
+        )
     if field.kind is Kind.COUNT and field.below:
         zh, en = called(field.below)
         return f"{field.low} 或以上，少于{zh}", f"{field.low} or more, and less than: {en.lower()}"
@@ -220,6 +225,9 @@ def _wrong(field: RecordField, typed: bool) -> Pair:
         return "这一结果须先做到此项；做到后请勾选", "This outcome needs it to be so; tick it once it is."
     if not typed:
         return "请填写此项", "Please fill this in."
+    if field.within:
+        zh, en = _hint(field)
+        return f"请核对日期。{zh}", f"Please look at the day again. {en}"
     if field.kind is Kind.DATE:
         return "请填写日期，不能晚于今天", "Please enter a day that is not after today."
     if field.kind is Kind.DAY:

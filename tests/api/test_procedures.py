@@ -1,9 +1,13 @@
 """Procedures over the API: an officer reads which steps are owed and how they may end, and records how they did."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from app.domain.working_time import day_of
 from tests.api.test_reports import is_problem
 
+TODAY = day_of(datetime.now(UTC)).isoformat()
 ALONE = {"children": [{"residence_division": "110106101"}]}
 
 
@@ -69,7 +73,7 @@ async def test_an_order_that_is_in_force_ends_on_its_day_in_the_case_that_its_ow
     assert (await api.post("police.officer.1", f"{case}/procedure", {"procedure": "protection_order"})).is_success
     ruled = {
         "outcome": "issued",
-        "record": {"ruled_on": "2026-03-02", "file": "（2026）京0106民保令5号", "months": 1},
+        "record": {"ruled_on": TODAY, "file": "（2026）京0106民保令5号", "months": 1},
     }
     done = await api.post("court.officer.1", f"{case}/duties/protection_order.rule/outcome", ruled)
     assert done.status_code == 200, done.text

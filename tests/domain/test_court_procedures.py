@@ -1,6 +1,6 @@
 """Procedures before courts and bodies: legal aid, prosecution, protection order, joint conference, supervision."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from app.domain.determination import Category
 from app.domain.facts import ReportFacts
 from app.domain.procedure_work import begin
 from app.domain.terms import Agency, Role, Rung
+from app.domain.working_time import day_of
 from app.policy.loader import load
 from tests.actors import at_desk
 from tests.domain.in_memory import POLICY
@@ -84,6 +85,27 @@ def test_a_protection_order_is_in_force_for_its_months_at_most_six_and_then_look
 
 
 @pytest.mark.requirement("R093")
+def test_an_order_counts_from_the_day_of_its_ruling_however_late_somebody_records_it():
+    case = Run(ALONE)
+    case.events.append(begin(case.progress, POLICY, case.now, "protection_order"))
+    case.now = datetime(2026, 4, 20, 2, tzinfo=UTC)
+    file = "（2026）京0106民保令5号"
+    for day in ("2026-04-21", "2025-10-19", "2016-03-02"):
+        assert (
+            case.refused(case.outcome("protection_order.rule", "issued", months=2, ruled_on=day, file=file))
+            == "record_unfit"
+        )
+    case.end("protection_order.rule", "issued", months=2, ruled_on="2026-03-02", file=file)
+    order, renew = (case.progress.open_duty(f"protection_order.{step}").clock for step in ("in_force", "renew"))
+    assert day_of(order.due_at) == day_of(renew.due_at) == date(2026, 5, 2)
+    assert all(one.at > case.now for one in renew.rungs), "nobody is reminded before it was known"
+    case.end("protection_order.renew", "applied", applied_on="2026-04-20")
+    case.end("protection_order.rule", "issued", months=1, ruled_on="2026-03-02", file=file)
+    case.do(c.RaiseDue(by=ENGINE))
+    assert "protection_order.in_force" not in case.owed, "what was over when it was recorded is over"
+
+
+@pytest.mark.requirement("R093")
 def test_an_order_runs_out_on_its_day_also_where_another_desk_looks_after_it_and_only_time_to_act_begins_anew():
     case = Run(ALONE)
     case.events.append(begin(case.progress, POLICY, case.now, "protection_order"))
@@ -116,7 +138,7 @@ def test_an_order_runs_out_on_its_day_also_in_the_case_that_its_own_was_linked_t
     case.start("legal_aid", "SW", "ch-1")
     codes = ("protection_order.in_force", "protection_order.renew", "legal_aid.examine:ch-1")
     ruled = {code: case.progress.open_duty(code).clock for code in codes}
-    case.wait(days=20)
+    case.wait(days=9)
     case.do(c.LinkReport(by=at_desk("POLICE"), primary="case-2"))
     primary.now = case.now
     clocks = {one.code: one.clock for one in case.progress.duties}
