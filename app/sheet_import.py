@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.attention import needs_help
+from app.db.attention import need_help
 from app.db.intake import child_row, marked_as
 from app.db.joining import about_each
 from app.db.ledger import BEGINNING, Content
@@ -210,9 +210,11 @@ async def _visit(sheet: Sheet, conn: AsyncConnection, reader: Reader, some: Sequ
             asked[one.record.watch.watch_id].append(command)
             watches[one.record.watch.watch_id] = one.record.watch
     made = await sheet.ledger.begin_all(conn, asked, now=sheet.now, pinned=True) if asked else {}
-    for stream, events in made.items():
-        if any(isinstance(event, VisitRecorded) and event.asks_for_help for event in events):
-            await needs_help(sheet.ledger, conn, watches[stream], sheet.now)
+    asking = (
+        watches[stream] for stream, events in made.items()
+        if any(isinstance(event, VisitRecorded) and event.asks_for_help for event in events)
+    )  # fmt: skip
+    await need_help(sheet.ledger, conn, asking, sheet.now)
 
 
 def _arrangement(sheet: Sheet, record: ChildRecord, said: dict[str, Any]) -> ArrangeCare:

@@ -35,6 +35,17 @@ async def needs_help(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now:
         await ledger.begin(conn, asked.owed_id, asked, now=now)
 
 
+async def need_help(ledger: "Ledger", conn: AsyncConnection, watches: Iterable[Watch], now: datetime) -> None:
+    """The same of many children at once."""
+    every = (opening(Matter.HELP, NEEDS, one.child_id, one.desk, one.division, "help") for one in watches)
+    asked, owed = {one.owed_id: [one] for one in every}, tables.owed.c
+    standing = select(owed.id).where(owed.id.in_(asked), owed.is_open).order_by(owed.id).with_for_update()
+    for name in (await conn.execute(standing)).scalars().all() if asked else ():
+        del asked[name]
+    if asked:
+        await ledger.begin_all(conn, asked, now=now)
+
+
 async def goes_along(ledger: "Ledger", conn: AsyncConnection, watch: Watch, now: datetime) -> None:
     """The watch is another desk's: so is what is owed for the child. Departures are looked for anew each day."""
     owed = tables.owed.c

@@ -4,7 +4,7 @@ import io
 from datetime import timedelta
 
 from python_calamine import CalamineWorkbook
-from sqlalchemy import select, true
+from sqlalchemy import event, select, true
 
 from app.db import tables
 from app.db.child_records import records_of
@@ -180,15 +180,29 @@ async def test_a_visit_that_was_entered_on_the_page_is_not_entered_again_by_the_
     assert (await state(api, COMMITTEE, job))["state"] == "done"
 
 
-async def test_help_that_one_visit_of_a_sheet_asks_for_is_owed_whatever_a_later_row_says(api, run):
-    child = await watched(api, **POOR, child={"name": "申同学（化名）"}, division=DIVISION, ago=timedelta(days=10))
+async def test_help_that_one_visit_of_a_sheet_asks_for_is_owed_whatever_a_later_row_says(api, run, worker_engine):
+    child, other = [
+        await watched(api, **POOR, child={"name": name}, division=DIVISION, ago=timedelta(days=10))
+        for name in ("申同学（化名）", "未同学（化名）")
+    ]
     today = day_of(api.service.ledger.clock())
     days = [(today - timedelta(days=back)).isoformat() for back in (5, 2)]
     rows = [
         [child, "", day, "前任（化名）", "是", said] for day, said in zip(days, ("需要帮扶", "情况良好"), strict=True)
     ]
+    rows.append([other, "", *rows[0][2:]])
+    job = await run(await upload(api, COMMITTEE, "guardianship_supervision", sheet(VISITS[:6], *rows)))
+    asked, engine = list[str](), worker_engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note := lambda *said: asked.append(said[2].lower()))
+    await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
+    event.remove(engine, "before_cursor_execute", note)
+    assert (await state(api, COMMITTEE, job))["counts"]["visit"] == 3
+    owed = (await api.get(COMMITTEE, "/v1/owed?matter=help&limit=200")).json()["items"]
+    assert {child, other} <= {one["subject"] for one in owed}
+    assert sum("insert into owed" in one for one in asked) == 1, "for all children of the sheet at once"
+    rows = [
+        [one, "", (today - timedelta(days=1)).isoformat(), "前任（化名）", "是", "需要帮扶"] for one in (child, other)
+    ]
     job = await run(await upload(api, COMMITTEE, "guardianship_supervision", sheet(VISITS[:6], *rows)))
     await run(await api.post(COMMITTEE, f"/v1/sheets/{job}/confirm"))
-    assert (await state(api, COMMITTEE, job))["counts"]["visit"] == 2
-    owed = (await api.get(COMMITTEE, "/v1/owed?matter=help&limit=200")).json()["items"]
-    assert child in [one["subject"] for one in owed]
+    assert (await state(api, COMMITTEE, job))["state"] == "done", "who is owed help already is owed it once"
