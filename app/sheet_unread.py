@@ -10,11 +10,11 @@ from app.domain.child_record import ChildRecord
 from app.domain.child_terms import FileField
 from app.domain.ledgers import COLUMNS, Findings, Ledger, Line, RowsOf, lines, row
 from app.domain.sheet_columns import REGISTERING, VISITOR, WATCHED, WHY, SheetColumn
-from app.domain.sheet_compared import NAMED_BY, as_day
+from app.domain.sheet_compared import NAMED_BY, as_day, called
 from app.domain.sheets import as_typed, cells
 from app.domain.unread import ALREADY, NOT_READ, OF_CHILD, OURS, OWN_COLUMN, SAME_VISIT, STANDS, WHY_NOT
 
-OWN = "own."
+OWN, OPEN_CASES = "own.", "open_cases"
 MOST_OTHERWISE = 20
 """Rows of a sheet that may say otherwise of one child than the record; default. Who is in doubt asks for the names in full."""
 
@@ -72,7 +72,7 @@ class Unread:
         for masked in (False, True):  # few columns are masked, and a mask costs more than all the rest
             shown = self._shown(left, ones, masked=masked) if left else {}
             left = [one for one in left if as_typed(typed[one]) not in shown.get(one.code, ())]
-        return left
+        return [one for one in left if one.code != OPEN_CASES or not called(line, as_typed(typed[one]))]
 
     def differing(
         self, typed: Mapping[SheetColumn, Any], record: ChildRecord, is_one: Callable[[Line], bool] | None = None

@@ -5,7 +5,7 @@ from datetime import date
 
 from app.domain.case_no import means
 from app.domain.ledgers import COLUMNS, Line, RowsOf
-from app.domain.sheets import Fault, Wrong, as_typed, read_day
+from app.domain.sheets import SPLIT, Fault, Wrong, as_typed, read_day
 
 NAMED_BY: Mapping[RowsOf, tuple[str, ...]] = {
     RowsOf.CASES: ("case_number", "filed_on"),
@@ -38,6 +38,13 @@ def named(rows_of: RowsOf, said: Mapping[str, str]) -> Callable[[Line], bool] | 
     if not names or (rows_of is RowsOf.BENEFITS and "benefit" not in names):
         return Fault(NAMED_BY[rows_of][0], Wrong.REQUIRED)
     return lambda line: all(_is(line, code, text) for code, text in names.items())
+
+
+def called(line: Line, text: str) -> bool:
+    """Whether cases of the child alone are named there, however: a book of former days has their running numbers, and one that was open as
+    it left may be closed by now."""
+    said = [part for part in SPLIT.split(text) if part.strip()]
+    return bool(said) and all(any(means(part, no, case.filed_at) for no, case in line.record.cases) for part in said)
 
 
 def _is(line: Line, code: str, text: str) -> bool:

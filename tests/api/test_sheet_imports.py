@@ -119,7 +119,18 @@ async def test_what_is_typed_and_not_entered_is_said_by_column_and_in_its_row(ap
     job = await run(await upload(api, COMMITTEE, WORK, again))
     shown = await state(api, COMMITTEE, job)
     assert (shown["state"], shown["unread"], shown["counts"]["same"]) == ("ready", [], len(lines)), "as it was exported"
-    mine = next(n for n, line in enumerate(lines) if line[0] == child)
+    of_case, older, at = tables.children.c, [[*line] for line in lines], names.index("在办个案")
+    number = select(tables.cases.c.number).join(tables.children, tables.cases.c.id == of_case.case_id)
+    mine = next(n for n, line in enumerate(older) if line[0] == child)
+    async with api.service.engine.connect() as conn:
+        older[mine][at] = str(await conn.scalar(number.where(of_case.id == child)))
+    job = await run(await upload(api, COMMITTEE, WORK, sheet([*heads, "备注"], *older)))
+    shown = await state(api, COMMITTEE, job)
+    assert shown["unread"] == [], "a book of former days had running numbers alone"
+    older[mine][at] = "99999999"
+    job = await run(await upload(api, COMMITTEE, WORK, sheet([*heads, "备注"], *older)))
+    shown = (await state(api, COMMITTEE, job))["unread"]
+    assert [(one["column"], one["cells"]) for one in shown] == [("open_cases", 1)], "a case of nobody's is said"
     lines[mine][names.index("最近走访")], lines[mine][-1] = "2026-10-01", "低保已停"
     new = ["", *[""] * (len(names) - 1), ""]
     new[names.index("姓名")], new[names.index("走访次数")] = "壬同学（化名）", "3"
