@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select
 
@@ -24,8 +24,9 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheets import harmless
 from app.domain.terms import Agency, Role
 from app.domain.typed import Instant
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["audit"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["audit"], route_class=StrictRoute)
 MOST = 100_000
 SEARCH = "search_audit"
 line = tables.audit.c

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, func, or_, select
 
@@ -19,8 +18,9 @@ from app.domain.access import Actor
 from app.domain.approvals import Act, Reason
 from app.domain.terms import Agency
 from app.domain.typed import LongText
+from app.router import Router
 
-router = APIRouter(prefix="/v1/approvals", tags=["two persons"], route_class=StrictRoute)
+router = Router(prefix="/v1/approvals", tags=["two persons"], route_class=StrictRoute)
 Code = Annotated[str, Field(max_length=120)]
 NAMES = {Act.HOLD: "hold", Act.DELETE: "child"}
 """The parameter by which an act is about a child without a case."""

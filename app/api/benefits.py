@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
@@ -17,8 +16,9 @@ from app.domain.benefits import Benefit, Yuan
 from app.domain.entitlement import BenefitRules, Comparison, Move, look_again
 from app.domain.progress import Progress
 from app.domain.working_time import day_of
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["benefits"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["benefits"], route_class=StrictRoute)
 
 
 class Received(BaseModel):

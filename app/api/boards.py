@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal, get_args
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, not_, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,8 +28,9 @@ from app.domain.working_time import BEIJING, day_of
 from app.policy.pack import Pack
 from app.policy.task_names import task_names
 from app.policy.words import Words
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["boards"], route_class=StrictRoute)
 DUE_SOON = timedelta(hours=4)
 MOST_COUNTED = 100
 MOST_LOOKED = 500

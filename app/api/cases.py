@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from sqlalchemy import case as sql_case
 
@@ -30,8 +30,9 @@ from app.domain.disclosure_lists import Lists
 from app.domain.own_part import owing
 from app.domain.terms import Agency, Stage, Urgency
 from app.policy.explanation import Explained
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 Named = Annotated[
     list[str] | None, Query(alias="id", max_length=200, description="These cases alone, as far as they are visible.")
 ]

@@ -2,7 +2,6 @@
 
 from datetime import date
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
@@ -18,8 +17,9 @@ from app.domain.catalogue import Born, Due, due_of
 from app.domain.registers import Kind
 from app.domain.working_time import day_of
 from app.policy.checklist import checklist
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["services"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["services"], route_class=StrictRoute)
 SERVICES = "services"
 """The register in which the agencies enter what they gave."""
 

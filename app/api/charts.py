@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import boards, statistics
@@ -22,9 +22,10 @@ from app.domain.small_numbers import each_alone, shown_of_agencies, suppressed
 from app.domain.terms import Grade, Rung
 from app.domain.working_time import BEIJING
 from app.policy.said import STREETS
+from app.router import Router
 from app.workbook import MEDIA_TYPE, Book
 
-router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
+router = Router(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
 AS_BOOK: dict[int | str, dict[str, Any]] = {
     200: {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}, "description": "A workbook."}
 }

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, false, select
@@ -49,8 +49,9 @@ from app.domain.sight import keeps
 from app.domain.submission import FamilyMember
 from app.domain.terms import Agency
 from app.domain.typed import Form, LongText, Text
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["children"], route_class=StrictRoute)
 
 
 class Means(Form):

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field, JsonValue
 from sqlalchemy import select
 
@@ -28,8 +27,9 @@ from app.domain.ledgers import categories
 from app.domain.sight import by_own_hand
 from app.domain.titles import TITLES
 from app.domain.working_time import BEIJING
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["children"], route_class=StrictRoute)
 IN_A_CASE = "found_in_a_case"
 """Of what was done in a case, before a body that is not told of its cases."""
 STEPS = ("change_entered", "change_passed", "change_rejected")

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
@@ -35,8 +35,9 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Grade, Role
 from app.domain.watch import EndReason
 from app.domain.working_time import day_of
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["children"], route_class=StrictRoute)
 
 
 class ChildWatch(BaseModel):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, or_, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,8 +12,9 @@ from app.api.strict import StrictRoute
 from app.db.communities import directed, listed
 from app.domain.access import ADMINS, STAFF, Actor
 from app.domain.refusals import RefusalCode, Refused
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["children"], route_class=StrictRoute)
 UNPLACED = "none"
 """Asked for in place of a community: the children of whom nobody has entered one."""
 Street = Annotated[str | None, Query(pattern=r"^\d{9}$", description="Another street than the caller's own.")]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import or_, select
 
@@ -25,8 +24,9 @@ from app.domain.matching import Reason
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, ReporterClass, Stage
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 
 
 class Side(BaseModel):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,8 +36,9 @@ from app.policy.disclosure_words import told_in_words, whose
 from app.policy.pack import Pack
 from app.policy.pack_file import PackFile
 from app.policy.retention import retention_rules
+from app.router import Router
 
-router = APIRouter(prefix="/v1/compliance", tags=["compliance"], route_class=StrictRoute)
+router = Router(prefix="/v1/compliance", tags=["compliance"], route_class=StrictRoute)
 PDF = "application/pdf"
 TEMPLATE = "compliance"
 KEPT_YEARS = 3

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import and_, insert, or_, select, update
 from starlette.exceptions import HTTPException
@@ -22,8 +22,9 @@ from app.domain.deputies import may_appoint, may_know_names
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Role
 from app.domain.typed import Instant
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["deputies"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["deputies"], route_class=StrictRoute)
 
 
 class Absence(BaseModel):

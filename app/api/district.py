@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from sqlalchemy import delete, func, insert, select, text
@@ -31,8 +31,9 @@ from app.domain.clock import DayKind
 from app.domain.progress import LEFT, Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, DeclineReason, FailReason, ReturnReason
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["district"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["district"], route_class=StrictRoute)
 
 
 @router.get("/agencies", operation_id="agencies")

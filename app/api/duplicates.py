@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select, true
 
@@ -41,8 +41,9 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade
 from app.domain.typed import LongText
 from app.domain.watch import Watch
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["children"], route_class=StrictRoute)
 
 
 class Decision(StrEnum):

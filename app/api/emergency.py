@@ -4,7 +4,6 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import String, and_, cast, func, insert, or_, select, update
 
@@ -33,8 +32,9 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import reads_with
 from app.domain.terms import Agency, Role, Stage
 from app.domain.typed import LongText
+from app.router import Router
 
-router = APIRouter(prefix="/v1/emergency-reads", tags=["need to know"], route_class=StrictRoute)
+router = Router(prefix="/v1/emergency-reads", tags=["need to know"], route_class=StrictRoute)
 SUPERVISORS = (f"{Role.SUPERVISOR}:{Agency.CIVIL}", f"{Role.SUPERVISOR}:{Agency.CONF}")
 glass = tables.emergency_reads.c
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from sqlalchemy import select
@@ -18,8 +17,9 @@ from app.domain.access import Action
 from app.domain.commands import Concerned
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, ReporterClass
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["entry links"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["entry links"], route_class=StrictRoute)
 EXAMPLE: JsonDict = {
     "unit": "unit-school-1",
     "agency": "SCHOOL",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
-from fastapi import APIRouter, Depends, Header, Request, Response, Security
+from fastapi import Depends, Header, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, select
@@ -29,8 +29,9 @@ from app.domain.own_part import Part
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.files.examine import Taken, examine
+from app.router import Router
 
-router = APIRouter(tags=["files"], route_class=StrictRoute)
+router = Router(tags=["files"], route_class=StrictRoute)
 UPLOAD = "/v1/files"
 AS_ATTACHMENT = {
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of
@@ -15,8 +14,9 @@ from app.domain.flow import Kind, Lane, StageSpan, lanes, never_begun, stage_spa
 from app.domain.policy import Policy
 from app.domain.progress import Progress
 from app.domain.terms import Agency, Stage
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 
 
 class NamedLane(Lane):

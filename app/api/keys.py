@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.context import Conn, Shouhu, Who
@@ -17,8 +16,9 @@ from app.domain.access import Actor
 from app.domain.keys import LASTS, LONGEST_OVERLAP, OVERLAP, governs, may_issue, may_look_after, oversees_keys
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import KeyScope
+from app.router import Router
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=StrictRoute)
+router = Router(prefix="/v1/keys", tags=["keys"], route_class=StrictRoute)
 EXAMPLE = {"unit": "unit-school-1", "scopes": ["report:create", "report:read-own"], "label": "学籍管理系统"}
 HOURS = timedelta(hours=1)
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, any_, exists, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,8 +35,9 @@ from app.domain.sheets import is_compared
 from app.domain.sight import divisions, keeps, offices_of
 from app.domain.terms import Agency
 from app.domain.working_time import day_of
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["ledgers"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["ledgers"], route_class=StrictRoute)
 PAGE = 200
 LOOKED_AT = 500
 """Children that are looked at, page after page, before one without rows is shown: half a second of a book in which few stand."""

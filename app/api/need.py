@@ -5,7 +5,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,8 +25,9 @@ from app.domain.opening import desk_of
 from app.domain.progress import Progress
 from app.domain.terms import Agency, Role
 from app.domain.typed import LongText
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["need to know"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["need to know"], route_class=StrictRoute)
 
 
 class Lens(NamedTuple):

@@ -5,7 +5,6 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,8 +18,9 @@ from app.db.service import Service
 from app.domain.access import Action, Actor, scope
 from app.domain.own_part import owing
 from app.domain.terms import Agency, Stage
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["boards"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["boards"], route_class=StrictRoute)
 BACK = timedelta(days=30)  # default
 """How far back the tasks lie whose times are told."""
 FRESH = 60.0

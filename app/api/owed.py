@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, not_, select, true
 
@@ -25,8 +25,9 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Role, Rung
 from app.domain.typed import LongText
 from app.domain.working_time import day_of, local_instant
+from app.router import Router
 
-router = APIRouter(prefix="/v1/owed", tags=["owed"], route_class=StrictRoute)
+router = Router(prefix="/v1/owed", tags=["owed"], route_class=StrictRoute)
 owed = tables.owed.c
 OF_CHILDREN = (Matter.BOOKS, Matter.HELP, Matter.DEPARTURE, Matter.DOUBLE)
 

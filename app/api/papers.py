@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import segno
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,8 +36,9 @@ from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency, Safety
 from app.domain.working_time import BEIJING
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["papers"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["papers"], route_class=StrictRoute)
 PDF = "application/pdf"
 AS_FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}, "description": "A PDF."}

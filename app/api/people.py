@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import or_
 
@@ -19,8 +18,9 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.registers import UnitId
 from app.domain.seats import may_see_seats, require_another, require_fit, sees_every_seat
 from app.domain.terms import Agency, Role
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["people"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["people"], route_class=StrictRoute)
 WHO: dict[str, JsonValue] = {"id": "civil.officer.3", "name": "示例丙（化名）", "desk": "CIVIL"}
 DeskId = Annotated[str, Field(min_length=1, max_length=40)]
 SYSTEM = ".machine"

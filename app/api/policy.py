@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,8 +33,9 @@ from app.policy.rehearsal import Course, NoSuchOutcome, rehearse
 from app.policy.simulation import simulate
 from app.policy.words import Words
 from app.publishing import Neighbours, approve, compared, files_of, neighbours, propose
+from app.router import Router
 
-router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=StrictRoute)
+router = Router(prefix="/v1/policy", tags=["policy"], route_class=StrictRoute)
 OTHER = Query(description="The version to compare with.", max_length=60)
 Against = Annotated[str, OTHER]
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.api.context import Conn, Shouhu, Who, audit_read, part, progress_of, require, subject_of
@@ -16,8 +15,9 @@ from app.domain.procedure_work import usual
 from app.domain.progress import Progress, State
 from app.domain.terms import Agency
 from app.policy.pack import Pack
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["procedures"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["procedures"], route_class=StrictRoute)
 
 
 class OpenStep(BaseModel):

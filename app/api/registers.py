@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import ColumnElement, Numeric, Row, Select, and_, cast, func, or_, select
@@ -41,8 +41,9 @@ from app.domain.registers import (
 )  # fmt: skip
 from app.domain.terms import Agency
 from app.domain.typed import Instant
+from app.router import Router
 
-router = APIRouter(prefix="/v1/registers", tags=["registers"], route_class=StrictRoute)
+router = Router(prefix="/v1/registers", tags=["registers"], route_class=StrictRoute)
 line = kept.line
 
 

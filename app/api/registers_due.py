@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from app.api.context import Conn, Shouhu, Who, audit_read
@@ -13,8 +13,9 @@ from app.db.walls import reaching
 from app.domain.access import Actor
 from app.domain.registers import Register, sight
 from app.domain.typed import Instant
+from app.router import Router
 
-router = APIRouter(prefix="/v1/registers", tags=["registers"], route_class=StrictRoute)
+router = Router(prefix="/v1/registers", tags=["registers"], route_class=StrictRoute)
 line = kept.line
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import ConfigDict, Field
 from sqlalchemy import false, insert, select
 
@@ -42,8 +42,9 @@ from app.domain.submission import FamilyMember, ReportedChild, Reporter, Submiss
 from app.domain.terms import Agency, Grade, ReporterClass
 from app.domain.typed import Form, LongText, Text
 from app.domain.working_time import day_of
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["children"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["children"], route_class=StrictRoute)
 EXAMPLE = {
     "child": {"name": "示例乙（化名）", "sex": "male", "birth_date": "2018-09-01", "residence": "示例村12号"},
     "family": [{"name": "示例父（化名）", "relation": "父", "facts": {"relation": "father", "whereabouts": "away_for_work"}}],

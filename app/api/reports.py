@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import case as sql_case
 from sqlalchemy import false, func, not_, select
@@ -22,10 +22,11 @@ from app.domain.access import Action, scope
 from app.domain.disclosure import ForReporter
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.submission import Submission
+from app.router import Router
 
 ANSWER = "answer_outcome"
 """The duty to answer the reporter, as a task."""
-router = APIRouter(prefix="/v1", tags=["reports"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["reports"], route_class=StrictRoute)
 Key = Annotated[str | None, Header(max_length=200, description="The same key again gives the same receipt.")]
 
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
@@ -24,8 +24,9 @@ from app.domain.retention import Dossier, HoldReason, LiftReason, may_dispose, m
 from app.domain.typed import LongText
 from app.policy.basis import Citation, cite
 from app.policy.retention import retention_rules
+from app.router import Router
 
-router = APIRouter(prefix="/v1/retention", tags=["retention"], route_class=StrictRoute)
+router = Router(prefix="/v1/retention", tags=["retention"], route_class=StrictRoute)
 Subject = Annotated[str, Path(max_length=80, description="A case, or a child that was registered without a report.")]
 PARAMETER = {Dossier.CASE: "case", Dossier.CHILD: "child"}
 """Under which name the approval of two persons says what is destroyed."""

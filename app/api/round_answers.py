@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import (
     ColumnElement,
@@ -45,8 +45,9 @@ from app.domain.rounds import Asked, ReturnRound
 from app.domain.sight import divisions, registers_pupils
 from app.domain.submission import Submission
 from app.domain.terms import Agency
+from app.router import Router
 
-router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
+router = Router(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
 one, unit, child = tables.rounds.c, tables.round_units.c, tables.children.c
 
 

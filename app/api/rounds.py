@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import (
     ColumnElement,
@@ -33,8 +33,9 @@ from app.domain.registers import FieldType, Kind
 from app.domain.rounds import follows, organises
 from app.domain.terms import Agency
 from app.domain.typed import Instant
+from app.router import Router
 
-router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
+router = Router(prefix="/v1/rounds", tags=["rounds"], route_class=StrictRoute)
 one, unit = tables.rounds.c, tables.round_units.c
 AsOf = Annotated[Instant | None, Query(description="Any instant; the past as it stood then, answers by days.")]
 Name = Annotated[

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import func, not_, select
 
@@ -17,8 +16,9 @@ from app.domain.procedure import REFERENCE, Ended
 from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import CloseReason
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["sealed"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["sealed"], route_class=StrictRoute)
 
 
 class OnGround(BaseModel):

@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import func, select
 
@@ -26,8 +25,9 @@ from app.domain.progress import Progress
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Stage
 from app.domain.typed import Text
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["cases"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["cases"], route_class=StrictRoute)
 MOST = 50
 
 

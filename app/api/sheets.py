@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import select
@@ -34,10 +34,11 @@ from app.domain.sheet_care import arranges
 from app.domain.sheets import JobState, Step
 from app.domain.sight import divisions
 from app.domain.working_time import BEIJING, day_of
+from app.router import Router
 from app.sheet_book import called, streets, template
 from app.workbook import MEDIA_TYPE, Unreadable, check
 
-router = APIRouter(prefix="/v1", tags=["sheets"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["sheets"], route_class=StrictRoute)
 UPLOAD = "/v1/sheets"
 """Where a workbook is sent."""
 Book = Annotated[str, Query(max_length=40, description="The code of the book.", examples=["information"])]

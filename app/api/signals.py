@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import and_, func, not_, select, true
 
@@ -29,8 +28,9 @@ from app.domain.submission import Reporter, Submission
 from app.domain.terms import Agency, ReporterClass, Role, Trigger
 from app.domain.typed import LongText
 from app.domain.visit import Outcome
+from app.router import Router
 
-router = APIRouter(prefix="/v1/signals", tags=["signals"], route_class=StrictRoute)
+router = Router(prefix="/v1/signals", tags=["signals"], route_class=StrictRoute)
 row = signals.row
 MOST = 500
 EXAMPLE: dict[str, Any] = {

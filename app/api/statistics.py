@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, func, select
 
@@ -28,8 +28,9 @@ from app.domain.small_numbers import suppressed
 from app.domain.terms import Agency
 from app.domain.typed import Instant
 from app.domain.working_time import BEIJING
+from app.router import Router
 
-router = APIRouter(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
+router = Router(prefix="/v1/statistics", tags=["statistics"], route_class=StrictRoute)
 PDF = "application/pdf"
 AsOf = Annotated[Instant | None, Query(description="Any instant; the past as it stood then.")]
 

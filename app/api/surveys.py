@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import date
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -22,8 +22,9 @@ from app.domain.policy import Policy
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.surveys import Result, SurveySpec, results_of
 from app.domain.working_time import day_of
+from app.router import Router
 
-router = APIRouter(prefix="/v1/surveys", tags=["surveys"], route_class=StrictRoute)
+router = Router(prefix="/v1/surveys", tags=["surveys"], route_class=StrictRoute)
 
 
 class Wanted(BaseModel):

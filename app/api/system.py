@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.api.context import Conn, Shouhu, Who
@@ -12,8 +11,9 @@ from app.db.walls import open_door
 from app.domain.health import Light, Vital, judge
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.seats import sees_every_seat
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["system"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["system"], route_class=StrictRoute)
 
 
 class SignShown(BaseModel):

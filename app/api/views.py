@@ -2,7 +2,6 @@
 
 import uuid
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, func, select, update
 
@@ -14,8 +13,9 @@ from app.db import tables
 from app.db.vault import opened, sealed_row
 from app.db.walls import open_door
 from app.domain.terms import Stage, Urgency
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["tasks"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["tasks"], route_class=StrictRoute)
 MOST = 20
 """Views of one person; default."""
 kept = tables.saved_views.c

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,8 +28,9 @@ from app.domain.child_terms import FileField
 from app.domain.facts import Relation
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.watch import Watch, child_of
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["watches"], route_class=StrictRoute)
 SHOWN = (FileField.NAME, FileField.RESIDENCE, FileField.COMMUNITY)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
@@ -38,8 +38,9 @@ from app.domain.visit import Finding, Outcome, VisitForm, VisitRecorded, counted
 from app.domain.watch import EndReason, Watch, child_of
 from app.domain.watch_work import EndWatch, RecordVisit, VerifyWarning
 from app.domain.working_time import day_of
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["watches"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["watches"], route_class=StrictRoute)
 
 
 class Visit(BaseModel):

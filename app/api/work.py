@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from sqlalchemy import literal, select
 
@@ -25,8 +25,9 @@ from app.domain.own_part import Part
 from app.domain.progress import ClockName, Progress, running_clocks
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Grade
+from app.router import Router
 
-router = APIRouter(prefix="/v1", tags=["work"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["work"], route_class=StrictRoute)
 SET_BY_SERVICE = ("by", "proposed", "staff_of")
 LONGEST_VERSION = 9
 Key = Annotated[

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import access_record, cases
@@ -13,12 +13,13 @@ from app.domain.access import Action, Actor, may
 from app.domain.case_no import number_in
 from app.domain.ledgers import COLUMNS
 from app.domain.working_time import BEIJING
+from app.router import Router
 from app.web.accesses import OUTCOMES, act, ground, seen, whole
 from app.web.acts import ACTS
 from app.web.forms import Form
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 AUDIT = "/audit"
 DAY_BEGINS, DAY_ENDS = 7, 20
 """Hours of Beijing outside of which a look is marked; default. Nobody is accused by it: who has the night desk works at night."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import UploadFile
@@ -28,6 +28,7 @@ from app.domain.sheet_columns import REGISTERING, SEEN, layout
 from app.domain.sheets import JobState, RowState, Step, as_typed, cells, is_compared
 from app.domain.sight import HEADS
 from app.domain.terms import Agency
+from app.router import Router
 from app.sheet_book import IMPORTS, streets
 from app.web.forms import Form
 from app.web.frame import STRICT, page
@@ -35,7 +36,7 @@ from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, person, s
 from app.web.words import BETWEEN, Pair
 from app.workbook import SIGNED
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 BOOKS, SHEETS = "/books", "/sheets"
 DUE = f"{BOOKS}/due"
 KEEPERS = (Agency.COMM, Agency.STREET, Agency.SW, Agency.WF, Agency.EDU, Agency.SCHOOL)

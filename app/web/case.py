@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +27,7 @@ from app.domain.terms import Agency, Role, Rung, Stage
 from app.policy.explanation import Explained
 from app.policy.pack import Pack
 from app.policy.procedure_rows import ProcedureRow
+from app.router import Router
 from app.web import asks, asks_case, outcomes
 from app.web.accesses import act, ground, part
 from app.web.forms import Form
@@ -36,7 +37,7 @@ from app.web.said import STATES, code_of, coded, fact_name, fact_value, moment, 
 from app.web.staff import Signed, Unattended, show
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 LIGHTS = {
     State.SENT: "a", State.RETURNED: "a", State.COMPLETED: "g", State.FAILED: "r", State.SILENT: "r",
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import UploadFile
@@ -15,12 +15,13 @@ from app.db.service import Service
 from app.domain.access import Action, Actor
 from app.files.examine import Taken, examine
 from app.files.kinds import ACCEPT, AGAIN_SOON, MOST_FILES, BadFile
+from app.router import Router
 from app.web.case import Opened, facts_of, opened
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT
 from app.web.staff import Signed, person, show
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 def is_upload(path: str) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,13 +18,14 @@ from app.domain.child_terms import WHOLE, FileField, Found, NotTaken
 from app.domain.masking import Need
 from app.domain.refusals import RefusalCode
 from app.domain.terms import Agency, Grade
+from app.router import Router
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT
 from app.web.owed import STREETS
 from app.web.said import fact_value, moment
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 CHANGES = "/changes"
 VERIFY = (Agency.STREET, Agency.CIVIL, Agency.CONF)
 """Whose step a change waits for by the rules of the release, or where a case of the child is about these."""

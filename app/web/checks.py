@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +17,7 @@ from app.domain.masking import Need
 from app.domain.refusals import RefusalCode
 from app.domain.signals import SignalEnd
 from app.domain.terms import Trigger
+from app.router import Router
 from app.web.enrolment import CHILDREN
 from app.web.forms import Form
 from app.web.frame import STRICT
@@ -24,7 +25,7 @@ from app.web.owed import STREETS
 from app.web.said import fact_name, fact_value, moment
 from app.web.staff import Signed, show
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 SIGNALS, PAIRS = "/signals", "/duplicates"
 COMPARED = tuple(
     field for field in FileField if field not in (FileField.REGISTRATION, FileField.SAME_AS, FileField.PARTED)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
@@ -28,6 +28,7 @@ from app.domain.terms import Agency, CloseReason, Grade, Safety, Stage
 from app.domain.titles import TITLES
 from app.domain.visit import Finding
 from app.domain.watch import EndReason
+from app.router import Router
 from app.web import kin
 from app.web.enrolment import CHILDREN, MEANS, hukous
 from app.web.forms import Form, Unfit, in_words
@@ -36,7 +37,7 @@ from app.web.said import STREETS, fact_name, fact_value, moment
 from app.web.staff import Signed, show
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 DESK_NAMES = {agency.value: agency.zh for agency in Agency} | {desk.id: desk.name for desk in DESKS}
 AGENCIES: Mapping[str, Pair] = {
     "STREET": ("街道（乡镇）核实", "verified by the street"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
@@ -14,11 +14,12 @@ from app.db.service import Service
 from app.domain.access import Actor
 from app.domain.approvals import Act
 from app.domain.retention import HoldReason, LiftReason, may_dispose
+from app.router import Router
 from app.web.forms import OVERALL, Form
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show, works
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 PLACE = "/retention"
 STATES: Mapping[str, Pair] = {"due": ("已到期", "Due"), "held": ("已保全", "Held"), "erased": ("已销毁", "Destroyed")}
 DONE: Mapping[str, Pair] = {

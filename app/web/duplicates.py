@@ -1,15 +1,16 @@
 """疑似重复: reports that may be about the same child, and two of them side by side; the decisions are forms of the case."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.api import cases, comparison
 from app.api.context import Conn, Shouhu
 from app.domain.comparison import Verdict
+from app.router import Router
 from app.web.case import facts_of, opened
 from app.web.staff import Signed, show
 from app.web.tasks import STREETS
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 LIGHTS = {Verdict.SAME: "g", Verdict.NEAR: "a", Verdict.DIFFERENT: "r", Verdict.ONE_SIDED: "x"}
 FAMILY = {
     "family_name": ("家庭成员姓名", "Names in the family"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +19,7 @@ from app.domain.identity import id_findings
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sight import may_register, registers_pupils
 from app.domain.terms import Grade
+from app.router import Router
 from app.web import kin
 from app.web.forms import Form, Unfit, in_words
 from app.web.frame import STRICT
@@ -26,7 +27,7 @@ from app.web.said import STREETS
 from app.web.staff import Signed, show
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 CHILDREN, NEW, ROUNDS = "/children", "/children/new", "/rounds"
 WHO_IS_AWAY = (
     "留守儿童请填写外出务工的父亲或母亲，以及另一方现在何处；否则不列入留守儿童台账",

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import date
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import statistics, surveys
@@ -19,12 +19,13 @@ from app.domain.charts import Chart, ChartTable
 from app.domain.refusals import Refused
 from app.domain.surveys import MARKS
 from app.domain.working_time import day_of
+from app.router import Router
 from app.web.forms import Form
 from app.web.oversight import oversees
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 FIGURES = "/statistics"
 ENTRIES.append(Entry(FIGURES, "统计", "Statistics", OVERSIGHT, oversees))
 WIDE = 300.0

@@ -9,16 +9,17 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from app.api.limits import path_of
 from app.domain.working_time import BEIJING
+from app.router import Router
 from app.web.said import by, cited, quoted, short
 from app.web.words import left, lights, speech
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 ROOM = Path(__file__).parent
 templates = Jinja2Templates(ROOM / "templates")
 LANGUAGE, TEXT = "__Host-lang", "__Host-text"

@@ -5,18 +5,19 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Annotated, Literal, NamedTuple
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from app.api.context import Conn, Shouhu
 from app.api.flow import Flow, NamedLane, case_flow
 from app.domain.flow import Lane
 from app.domain.terms import Rung, Stage
 from app.domain.working_time import BEIJING
+from app.router import Router
 from app.web.case import facts_of, opened
 from app.web.staff import Signed, show
 from app.web.words import Pair, span
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Window = Literal["day", "week", "month", "all"]
 WINDOWS: dict[Window, tuple[Pair, timedelta | None]] = {
     "day": (("首日", "First day"), timedelta(days=1)), "week": (("首周", "First week"), timedelta(days=7)),

@@ -1,15 +1,16 @@
 """系统健康: what of the service is well, what is not, and in plain words what to do."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.api import system
 from app.api.context import Conn, Shouhu
 from app.domain.health import Light
 from app.domain.seats import sees_every_seat
+from app.router import Router
 from app.web.frame import page
 from app.web.staff import ENTRIES, SYSTEM, Entry, Signed, Unattended, show
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 HEALTH, PART = "/system", "/system/signs"
 LIGHTS = {
     Light.GOOD: ("g", ("正常", "well")),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
@@ -19,12 +19,13 @@ from app.domain.ledgers import RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheets import Step
 from app.domain.terms import Agency
+from app.router import Router
 from app.web.books import BOOKS, DESK_NAMES, DUE, asked_of, is_own, jobs_of, months
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import Signed, show
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get(DUE)

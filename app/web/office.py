@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,12 +23,13 @@ from app.domain.terms import Agency
 from app.domain.working_time import BEIJING
 from app.policy.task_names import task_names
 from app.policy.words import Words
+from app.router import Router
 from app.web.forms import Form
 from app.web.frame import KEPT, STRICT
 from app.web.staff import ENTRIES, MY_WORK, SEAT, Entry, Signed, show, works
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 NOTICES, ABSENCES, SEAT_PATH, SEARCH = "/notices", "/absences", "/absences/seat", "/search"
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
@@ -13,12 +13,13 @@ from app.db.identities import enter_staff_no, vouched_for
 from app.db.session import DATABASE_ERRORS, is_away
 from app.db.walls import open_door
 from app.oidc import WITHIN, NotVouched, Pending, Provider, ProviderAway
+from app.router import Router
 from app.web.frame import STRICT, page
 from app.web.sign_in import COOKIE, form
 from app.web.staff import START
 
 log = structlog.get_logger()
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 LEAVE, BACK = "/sign-in/provider", "/sign-in/back"
 PENDING = "__Host-sign-in"
 KEPT: Any = {**COOKIE, "samesite": "lax", "max_age": int(WITHIN.total_seconds())}

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import boards, cases
@@ -17,13 +17,14 @@ from app.domain import commands as c
 from app.domain.access import Action, Actor, Deny, may
 from app.domain.case_no import case_no
 from app.domain.terms import Agency, Cause, ExtendReason, Role, Stage
+from app.router import Router
 from app.web.asks import ON_LEG
 from app.web.case import opened
 from app.web.forms import OVERALL, Form
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show, works
 from app.web.words import span
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 BOARD, MATRIX = "/oversight", "/oversight/agencies"
 MANY = {
     "urge": ("催办", "Urge"), "supervise": ("督办", "Supervise"), "reassign": ("改派", "Reassign"), "extend": ("延期", "Extend"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,11 +16,12 @@ from app.db.service import Service
 from app.district import DIVISIONS
 from app.domain.access import Actor
 from app.domain.owed import Matter
+from app.router import Router
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 OWED = "/owed"
 STREETS: Mapping[str, str] = {one.code: one.name for one in DIVISIONS}
 

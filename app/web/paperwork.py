@@ -1,15 +1,16 @@
 """文书: what of a case can be printed and sealed, for whom, and whether people stand in it by name; each made when it is asked for."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.api import papers
 from app.api.context import Conn, Shouhu
 from app.db.need import opened as full_view_of
 from app.domain.papers import Paper
+from app.router import Router
 from app.web.case import facts_of, opened
 from app.web.staff import Signed, show
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get("/cases/{case_id}/papers")

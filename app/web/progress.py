@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,10 +20,11 @@ from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.disclosure import ForReporter
 from app.domain.papers import ReporterPaper
 from app.domain.terms import Stage
+from app.router import Router
 from app.web.frame import keep_choices, language, page, speaking, waiting
 
 log = structlog.get_logger()
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 STEPS = tuple(Stage)
 NEXT = {
     Stage.REPORT: (

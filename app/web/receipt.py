@@ -1,7 +1,7 @@
 """What a reporter takes along: the receipt on a page and as a square to scan, and the way out in a hurry."""
 
 import segno
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,10 +12,11 @@ from app.db.service import PROGRESS_PATH, REPORT_PATH, Service
 from app.db.streams import progress_of
 from app.domain.disclosure import ForReporter, for_reporter
 from app.domain.papers import ReporterPaper
+from app.router import Router
 from app.web.frame import STRICT, language, page
 from app.web.report import COOKIE, KEPT, LEAVE, RECEIPT, here_of
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get(RECEIPT)

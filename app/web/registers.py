@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,13 +23,14 @@ from app.domain.masking import VIEW_LASTS, Need
 from app.domain.refusals import Refused
 from app.domain.registers import EndOfEntry, FieldSpec, FieldType, Kind
 from app.domain.working_time import BEIJING
+from app.router import Router
 from app.web.forms import OVERALL, Form, in_words
 from app.web.frame import STRICT
 from app.web.said import STREETS, short
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 REGISTERS = "/registers"
 DESK_NAMES = {desk.id: desk.name for desk in DESKS}
 NAMED_BY = ("name", "title", "line")

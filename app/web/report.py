@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,6 +28,7 @@ from app.domain.access import Action, Actor, may
 from app.files.examine import Taken
 from app.files.examine import examine as examined
 from app.files.kinds import ACCEPT, AGAIN_SOON, MOST_FILES, BadFile
+from app.router import Router
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT, language, page
 from app.web.questions import (
@@ -45,7 +46,7 @@ from app.web.questions import (
 from app.web.words import Pair, say
 
 log = structlog.get_logger()
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 COOKIE = "__Host-draft"
 KEPT: Any = {"path": "/", "secure": True, "httponly": True, "samesite": "strict"}
 LEAVE, RECEIPT = "/leave", f"{REPORT_PATH}/receipt"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,11 +14,12 @@ from app.db.service import Service
 from app.domain.access import Actor
 from app.domain.emergency import Verdict, may_review
 from app.domain.refusals import RefusalCode
+from app.router import Router
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, OVERSIGHT, Entry, Signed, show
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 REVIEW = "/oversight/emergency"
 BESIDE = {RefusalCode.SECOND_PERSON_NEEDED: "verdict", RefusalCode.ALREADY_DONE: "verdict"}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +18,7 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.rounds import organises
 from app.domain.sight import may_register, registers_pupils
 from app.domain.terms import Agency, ReporterClass, Role, Trigger
+from app.router import Router
 from app.web import screened
 from app.web.forms import Form
 from app.web.frame import STRICT
@@ -25,7 +26,7 @@ from app.web.owed import STREETS
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 ROUNDS = "/rounds"
 CLASSES = {
     Agency.SCHOOL: ReporterClass.SCHOOL, Agency.COMM: ReporterClass.COMMITTEE, Agency.STREET: ReporterClass.STATE_ORGAN,

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
@@ -12,11 +12,12 @@ from app.api.context import Conn, Shouhu
 from app.domain.access import Action, Deny, may
 from app.domain.working_time import BEIJING
 from app.policy.explanation import LISTS, TABLES
+from app.router import Router
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, SYSTEM, Entry, Signed, show, works
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 RULES = "/rules"
 TRIED = 1000
 """Past cases that a trial on a page goes through; the command line takes more."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import segno
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,12 +21,13 @@ from app.domain.keys import oversees_keys
 from app.domain.refusals import RefusalCode
 from app.domain.seats import GIVEN, may_see_seats, sees_every_seat
 from app.domain.terms import Agency
+from app.router import Router
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, SYSTEM, Entry, Signed, show
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 PEOPLE = "/people"
 BESIDE = {
     RefusalCode.PERSON_EXISTS: "id", RefusalCode.SYSTEMS_NAME: "id", RefusalCode.DESK_NOT_FOUND: "desk", RefusalCode.ROLES_UNFIT: "roles",

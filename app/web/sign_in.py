@@ -5,7 +5,7 @@ from math import ceil
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,12 +19,13 @@ from app.db.audit import on_record
 from app.db.guesses import TooManyGuesses, count_wrong, key_of, require_patience
 from app.db.session import DATABASE_ERRORS, is_away
 from app.domain.guessing import PASSWORDS
+from app.router import Router
 from app.web.frame import STRICT, page, waiting
 from app.web.staff import SEAT, START, Signed, show
 from app.web.wrong import SIGN_IN, inside
 
 log = structlog.get_logger()
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 SIGN_OUT, ACCOUNT = "/sign-out", "/account"
 FORMS = (SIGN_IN, SIGN_OUT)
 COOKIE: Any = {"path": "/", "secure": True, "httponly": True, "samesite": "strict"}

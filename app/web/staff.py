@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import ColumnElement, Select, func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,11 +17,12 @@ from app.db.people import deputy
 from app.db.service import PROGRESS_PATH, Service
 from app.domain.access import STAFF, Actor
 from app.domain.sight import ADMINS, may_register
+from app.router import Router
 from app.web.frame import STRICT, keep_choices, page
 from app.web.names import speaker
 from app.web.wrong import inside
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 START, SEAT = "/", "__Host-seat"
 """A cookie: the absent person in whose seat the deputy works."""
 Counted = Callable[[Actor], Select[Any] | None]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
@@ -25,6 +25,7 @@ from app.domain.terms import Agency
 from app.domain.terms import Service as Help
 from app.domain.titles import TITLES
 from app.domain.working_time import day_of
+from app.router import Router
 from app.web import choices, facts_seen, outcomes
 from app.web.asks import ON_DUTY as DUTY_ASKS
 from app.web.asks import ON_LEG as LEG_ASKS
@@ -37,7 +38,7 @@ from app.web.frame import STRICT
 from app.web.staff import Signed, show
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 BESIDE = {
     RefusalCode.REASONS_NEEDED: "note", RefusalCode.OVERRIDE_NEEDS_REASON: "override", RefusalCode.PERSON_NOT_AT_DESK: "to",
     RefusalCode.EXTENSION_TOO_LONG: "days", RefusalCode.EXTENSION_CAP: "days", RefusalCode.OUTCOME_NEEDED: "outcome",

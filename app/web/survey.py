@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import surveys
@@ -11,10 +11,11 @@ from app.db.guesses import TooManyGuesses
 from app.db.service import SURVEY_PATH, Service
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.surveys import MARKS, SurveySpec
+from app.router import Router
 from app.web.forms import Form
 from app.web.frame import page
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get(SURVEY_PATH + "/{survey}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,12 +17,13 @@ from app.db import tables
 from app.db.service import Service
 from app.domain.access import Actor
 from app.domain.terms import Stage, Urgency
+from app.router import Router
 from app.web.forms import OVERALL, Form
 from app.web.frame import STRICT, page
 from app.web.said import STATES, STREETS
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, Unattended, show, works
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 TASKS, PART, KEPT = "/tasks", "/tasks/list", "/tasks/views"
 DUE = {
     "overdue": ("已超期", "Overdue"), "soon": ("4 小时内", "Within 4 hours"), "today": ("今日到期", "Due today"),

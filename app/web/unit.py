@@ -1,6 +1,6 @@
 """What a reporting unit has of its own: its reports with the answers owed to it, its systems' keys, and files as attachments."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.api import files, keys, reports
@@ -10,11 +10,12 @@ from app.domain.access import Actor
 from app.domain.case_no import case_no
 from app.domain.keys import REPORTING, governs, may_look_after
 from app.domain.terms import KeyScope
+from app.router import Router
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, MY_WORK, SYSTEM, Entry, Signed, show
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 REPORTS, SYSTEMS = "/reports", "/systems"
 
 

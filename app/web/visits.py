@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,6 +31,7 @@ from app.domain.visit import Acknowledgement, Finding, Guardianship, Outcome, Pa
 from app.domain.watch import EndReason
 from app.domain.watch_work import RecordVisit
 from app.domain.working_time import day_of
+from app.router import Router
 from app.web.forms import Form
 from app.web.frame import STRICT
 from app.web.staff import ENTRIES, MY_WORK, Entry, Signed, show, works
@@ -39,7 +40,7 @@ from app.web.watch import BESIDE as OF_WATCH
 from app.web.watch import STEPS
 from app.web.words import Pair
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 VISITS, TAKE = "/visits", "/visits/take"
 SOON = timedelta(days=1)
 A_ROUND = 20
