@@ -27,7 +27,7 @@ from activities.referral import ReferralActivities
 from activities.retention import RetentionActivities
 from app.api.compliance import make_yearly
 from app.bookkeeper import Bookkeeper
-from app.db import form_drafts
+from app.db import dismissed, form_drafts
 from app.db.beats import beat
 from app.db.colleagues import give_to_others, keep_colleagues_out
 from app.db.drafts import forget
@@ -172,12 +172,15 @@ async def _beat(client: Client, engine: AsyncEngine, settings: Settings, reconci
 
 
 async def _forget(engine: AsyncEngine, ledger: Ledger) -> None:
-    """Drafts and files that nobody went on with leave the database."""
+    """Drafts and files that nobody went on with leave the database, and what signals said behind which nothing was found."""
     while True:
         with contextlib.suppress(*DATABASE_ERRORS):
             async with engine.begin() as conn:
-                if gone := await forget(conn, ledger.clock()) + await form_drafts.forget(conn, ledger.clock()):
+                now = ledger.clock()
+                if gone := await forget(conn, now) + await form_drafts.forget(conn, now):
                     log.info("forgotten", drafts_and_files=gone)
+                if words := await dismissed.forget(conn, now):
+                    log.info("forgotten", signals=words)
         await asyncio.sleep(FORGET_EVERY.total_seconds())
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import and_, func, not_, select, true
+from sqlalchemy import ColumnElement, and_, func, not_, select, true
 
 from app.api.children import in_sight, rules_of, sighted
 from app.api.context import Conn, Shouhu, Who, at_desk_of, audit_read
@@ -15,6 +15,7 @@ from app.api.work import Key
 from app.db import signals
 from app.db.alike import alike
 from app.db.audit import on_record
+from app.db.dismissed import dismissed_at, still_told, told
 from app.db.intake import file
 from app.db.signal_warnings import how_verified
 from app.db.signals import Said, Signal, Taken
@@ -75,6 +76,10 @@ class HeldRow(BaseModel):
     times: int
     happened_on: date | None
     received_at: datetime
+    dismissed_at: datetime | None = Field(
+        default=None,
+        description="When a person found nothing behind it; its words are forgotten 30 days after, a product default.",
+    )
 
 
 class Likely(BaseModel):
@@ -157,9 +162,19 @@ async def send(batch: Batch, conn: Conn, who: Who, shouhu: Shouhu) -> AllTaken:
 
 
 @router.get("/held", operation_id="held_signals")
-async def held(conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50) -> Page[HeldRow]:
-    """Those that wait at the caller's desk, the oldest first; nothing of whom they name."""
-    query = select(signals.signals).where(seen_by(who), row.state == SignalState.HELD.value)
+async def held(
+    conn: Conn, who: Who, shouhu: Shouhu, cursor: Cursor = None, limit: Limit = 50, dismissed: bool = False
+) -> Page[HeldRow]:
+    """Those that wait at the caller's desk, the oldest first; nothing of whom they name. `dismissed`, for those who oversee the district:
+    behind which a person found nothing, as long as their words are kept, so that nobody wipes a complaint alone."""
+    if dismissed and not who.oversees_district:
+        raise Refused(RefusalCode.NOT_ALLOWED)
+    query = select(signals.signals).where(seen_by(who))
+    if dismissed:
+        now = shouhu.ledger.clock()
+        query = query.add_columns(dismissed_at().label("dismissed_at")).where(still_told(now))
+    else:
+        query = query.where(row.state == SignalState.HELD.value)
     page = await page_of(conn, who, query, _Stored, (row.received_at, row.id), cursor=cursor, limit=limit)
     return Page(
         items=[HeldRow(**one.model_dump(), **await _named(conn, shouhu, one.rule)) for one in page.items],
@@ -179,6 +194,7 @@ class _Stored(BaseModel):
     times: int
     happened_on: date | None
     received_at: datetime
+    dismissed_at: datetime | None = None
 
 
 def seen_by(who: Actor) -> Any:
@@ -194,9 +210,20 @@ async def _named(conn: Conn, shouhu: Shouhu, rule: str) -> dict[str, Any]:
 
 
 async def _held(conn: Conn, who: Actor, signal_id: str) -> None:
-    query = select(row.id).where(row.id == signal_id, seen_by(who), row.state == SignalState.HELD.value)
-    if await conn.scalar(query) is None:
+    if not await _is(conn, who, signal_id, row.state == SignalState.HELD.value):
         raise Refused(RefusalCode.SIGNAL_NOT_FOUND)
+
+
+async def _is(conn: Conn, who: Actor, signal_id: str, so: ColumnElement[bool]) -> bool:
+    return await conn.scalar(select(row.id).where(row.id == signal_id, seen_by(who), so)) is not None
+
+
+async def _is_dismissed(conn: Conn, who: Actor, signal_id: str, now: datetime) -> bool:
+    """Whether it is one whose words those who oversee still read; one that is neither that nor held is not there."""
+    if who.oversees_district and await _is(conn, who, signal_id, still_told(now)):
+        return True
+    await _held(conn, who, signal_id)
+    return False
 
 
 @router.get("/rules", operation_id="signal_rules")
@@ -235,10 +262,11 @@ def _fares(spec: Any, counted: dict[str, Any]) -> RuleRow:
 @router.get("/{signal_id}", operation_id="read_signal")
 async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSignal:
     """What was said, on record, and the children in the caller's sight whom it may be about."""
-    await _held(conn, who, signal_id)
+    now = shouhu.ledger.clock()
+    dismissed = await _is_dismissed(conn, who, signal_id, now)
     lens = await look(conn, who, "read_signal", signal_id, ["said"])
     await open_door(conn)
-    signal = await signals.waiting(conn, signal_id)
+    signal = await told(conn, signal_id, now) if dismissed else await signals.waiting(conn, signal_id)
     said = Said.model_validate(signal["said"])
     sections = (await rules_of(conn, shouhu)).file.seen_by(who.agency)
     likely = [
@@ -259,9 +287,9 @@ async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSign
 
 
 @router.post("/{signal_id}/full-view", status_code=201, operation_id="open_signal_in_full")
-async def open_signal(signal_id: str, asked: Asked, conn: Conn, who: Who) -> Opened:
+async def open_signal(signal_id: str, asked: Asked, conn: Conn, who: Who, shouhu: Shouhu) -> Opened:
     """The child that a signal names, for some minutes."""
-    await _held(conn, who, signal_id)
+    await _is_dismissed(conn, who, signal_id, shouhu.ledger.clock())
     made = await open_view(conn, who, signal_id, None, asked.need, asked.note, ["said"], "", children=[])
     return Opened(id=made.id, until=made.until, fields=["said"])
 

@@ -1,5 +1,7 @@
 """Which warning a signal opened, wherever that waits: how it was verified, and what is heard of the signal there."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -9,8 +11,9 @@ from app.db.vault import opened
 from app.domain.watch import Watch, child_of
 
 
-def how_verified() -> ColumnElement[str | None]:
-    """Of the warning that a signal opened: in the watch over its child, or in that where it went on since two files were joined."""
+def how_verified(what: ColumnElement[Any] = tables.events.c.body["outcome"].astext) -> ColumnElement[Any]:
+    """Of the warning that a signal opened, or `what` else that event says: in the watch over its child, or in that where it went on since two
+    files were joined."""
     event, came = tables.events.c, tables.events.alias("came").c
     own, number = func.concat("watch-", row.child_id), event.body["warning"].as_integer()
     family = select(func.concat("watch-", func.unnest(func.shouhu_family(row.child_id)))).correlate(signals)
@@ -21,7 +24,7 @@ def how_verified() -> ColumnElement[str | None]:
         or_(known == row.warning, and_(known.is_(None), opened_at(came.body["opened_at"].astext))),
     ).correlate(signals, tables.events)  # fmt: skip
     ways = and_(event.stream_id == own, number == row.warning), and_(event.stream_id.in_(family), there)
-    query = select(event.body["outcome"].astext).where(event.kind == "warning_verified").limit(1)
+    query = select(what).where(event.kind == "warning_verified").limit(1)
     return func.coalesce(*(query.where(way).scalar_subquery() for way in ways))
 
 

@@ -40,7 +40,7 @@ from app.db.marks import Marks
 from app.db.owed import DISTRICT, open_all, opening, settle
 from app.db.people import kept_out
 from app.db.sounds import sound_keys
-from app.db.vault import Row, forget_keys, opened_one, sealed_row
+from app.db.vault import Row, opened_one, sealed_row
 from app.domain.access import ENGINE, Actor
 from app.domain.commands import Concerned
 from app.domain.duplicates import SAME_ID, Known
@@ -369,11 +369,7 @@ async def waiting(conn: AsyncConnection, signal_id: str, *, to_decide: bool = Fa
 async def end(
     conn: AsyncConnection, ledger: Ledger, signal: Row, outcome: SignalEnd, by: Actor, now: datetime, **more: Any
 ) -> None:
-    """A person has decided; of a child of whom nothing is known here nothing is kept either."""
-    kept = outcome in (SignalEnd.CHILD, SignalEnd.REPORT)
-    forgotten = {} if kept else {"said": None, "marks": []}
+    """A person has decided. Where nothing was found, what it said is forgotten later (app/db/dismissed.py): nobody wipes it alone."""
     ended = {"state": SignalState.ENDED.value, "outcome": outcome.value, "decided_by": by.person_id, "decided_at": now}
-    await conn.execute(update(signals).where(row.id == signal["id"]).values(**ended, **forgotten, **more))
-    if not kept:
-        await forget_keys(conn, [signal["id"]])
+    await conn.execute(update(signals).where(row.id == signal["id"]).values(**ended, **more))
     await settle(conn, ledger, owed_id(Matter.SIGNAL, signal["rule"], signal["id"]), Settled.DECIDED, by, now)

@@ -33,11 +33,20 @@ COMPARED = tuple(
 
 
 @router.get(SIGNALS)
-async def held(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None) -> Response:
-    """Those that wait, the oldest first; for those who oversee the district how each rule fares."""
-    page = await signals.held(conn, who, shouhu, cursor=cursor, limit=50)
+async def held(
+    request: Request, conn: Conn, who: Signed, shouhu: Shouhu, cursor: str | None = None, dismissed: bool = False
+) -> Response:
+    """Those that wait, the oldest first; for those who oversee the district how each rule fares, and what was found to be nothing."""
+    page = await signals.held(conn, who, shouhu, cursor=cursor, limit=50, dismissed=dismissed)
     fares = await signals.rules(conn, who, shouhu) if who.oversees_district else []
-    facts = {"path": SIGNALS, "rows": page.items, "next": page.next, "fares": fares, "streets": STREETS}
+    facts = {
+        "path": SIGNALS,
+        "rows": page.items,
+        "next": page.next,
+        "fares": fares,
+        "streets": STREETS,
+        "dismissed": dismissed,
+    }
     return await show(request, conn, who, "signals.html", facts)
 
 
@@ -71,7 +80,7 @@ async def _in_full(
     request: Request, conn: AsyncConnection, who: Actor, shouhu: Service, signal_id: str, form: Form
 ) -> Response:
     asked = form.valid(Asked, {"need": form.one("need"), "note": form.one("why")})
-    if asked is None or not await form.attempt(conn, lambda: signals.open_signal(signal_id, asked, conn, who)):
+    if asked is None or not await form.attempt(conn, lambda: signals.open_signal(signal_id, asked, conn, who, shouhu)):
         return await _signal(request, conn, who, shouhu, signal_id, form.moved("note", "why"))
     return RedirectResponse(f"{SIGNALS}/{signal_id}", 303, headers=STRICT)
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import uuid
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from sqlalchemy import delete, func, select, text
 
-from app.db import signals, tables
+from app.db import dismissed, signals, tables
 from app.domain import watch_work
 from app.domain.access import ENGINE, Actor
 from app.domain.carrying import WarningCarried, carried
@@ -24,6 +24,7 @@ DIVISION = "110106018"
 COMMITTEE, STREET, OTHER = (
     f"{who}.officer.1" for who in (f"comm-{DIVISION}", f"street-{DIVISION}", "street-110106017")
 )
+SUPERVISOR = "civil.supervisor.1"
 PUPIL = {
     "name": "华小信（化名）",
     "birth_date": "2017-03-04",
@@ -198,7 +199,9 @@ async def _is_told_as_by_nobody(api, case, signal):
     assert datetime.fromisoformat(settled[STREET.replace("officer", "head")]["settled_at"]).microsecond
 
 
-async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothing_is_kept(api, give, watched, engine):
+async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nobody_keeps_or_wipes_words_alone(
+    api, give, watched, engine
+):
     hotline = await give("unit-hotline-1", ["signal:send"], "hotline.reporter.1")
     stranger = {"name": "某某（化名）", "residence_division": DIVISION}
     assert (
@@ -214,6 +217,18 @@ async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothin
     nameless = next(one for one in await held(api, "civil.officer.1") if one["desk"] == "CIVIL")
     ended = await api.post("civil.officer.1", f"/v1/signals/{nameless['id']}/decision", {"outcome": "false_alarm"})
     assert ended.status_code == 200, ended.text
+    path, listed = f"/v1/signals/{nameless['id']}", "/v1/signals/held?dismissed=true&limit=200"
+    assert (await api.get(SUPERVISOR, path)).json()["said"]["text"] == "有人打孩子", "one person wipes nothing alone"
+    assert nameless["id"] in [one["id"] for one in (await api.get(SUPERVISOR, listed)).json()["items"]]
+    assert (await api.get(SUPERVISOR, f"/v1/signals/{row['id']}")).status_code == 404, "it became a report"
+    is_problem(await api.get("civil.officer.1", path), 404, "signal_not_found")
+    is_problem(await api.get("civil.officer.1", listed), 403, "not_allowed")
+    is_problem(await api.post(SUPERVISOR, f"{path}/decision", {"outcome": "unknown"}), 404, "signal_not_found")
+    now = datetime.now(UTC)
+    async with engine.begin() as conn:
+        assert await dismissed.forget(conn, now + dismissed.KEPT - timedelta(minutes=1)) == 0
+        assert await dismissed.forget(conn, now + dismissed.KEPT) >= 1
+    is_problem(await api.get(SUPERVISOR, path), 404, "signal_not_found")
     async with engine.begin() as conn:
         kept = {one.id: one for one in await conn.execute(select(signals.signals))}
         keys = select(tables.data_keys.c.wrapped).where(tables.data_keys.c.stream_id == nameless["id"])
@@ -222,7 +237,7 @@ async def test_a_signal_becomes_a_report_in_one_step_and_of_a_false_alarm_nothin
             [],
             None,
         )
-    assert kept[row["id"]].case_id == done["case_id"]
+    assert (kept[row["id"]].case_id, kept[row["id"]].said is not None) == (done["case_id"], True)
 
 
 async def test_of_two_officers_at_the_same_moment_one_decides_and_of_two_batches_one_is_taken(api, give, engine):
@@ -293,7 +308,7 @@ async def test_a_signal_that_is_decided_while_somebody_opens_it_is_there_no_more
     is_problem(await opened, 404, "signal_not_found")
 
 
-async def test_a_false_alarm_is_counted_also_where_the_watch_goes_on_under_a_joined_file(api, give, watched):
+async def test_a_false_alarm_is_counted_also_where_the_watch_goes_on_under_a_joined_file(api, give, watched, engine):
     ids = []
     for _ in range(2):
         case = (await api.report(children=[{"residence_division": DIVISION, "name": "华小并（化名）"}]))["case_id"]
@@ -311,8 +326,17 @@ async def test_a_false_alarm_is_counted_also_where_the_watch_goes_on_under_a_joi
     done = (await api.post(STREET, path, found)).json()
     assert done["watch_id"] == watch_id(joined)
     verified = f"/v1/watches/{watch_id(joined)}/warnings/{done['warning']}/verify"
+    path = f"/v1/signals/{row['id']}"
+    is_problem(await api.get(SUPERVISOR, path), 404, "signal_not_found")
     assert (await api.post(COMMITTEE, verified, {"outcome": "no_risk", "note": "邻里误会"})).status_code == 200
     assert (await fares(api, "s-hotline"))["false_alarms"] - before["false_alarms"] == 1
+    assert (await api.get(SUPERVISOR, path)).json()["said"]["text"] == "没人管", (
+        "whoever verified it wipes nothing alone"
+    )
+    async with engine.begin() as conn:
+        assert await dismissed.forget(conn, datetime.now(UTC) + dismissed.KEPT) >= 1
+        words = await conn.scalar(select(signals.row.said).where(signals.row.id == row["id"]))
+    assert words is None, "and nobody keeps them"
 
 
 async def _is_told_whoever_verifies(api, engine, child, number, text):

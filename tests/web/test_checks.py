@@ -155,3 +155,15 @@ async def test_whom_a_signal_may_be_about_is_read_in_the_file_and_the_signal_dec
     done = await street.post(path, data={"outcome": "child", "child_id": child, "note": "电话核实"})
     assert done.status_code == 303, done.text
     assert (await people.get(STREET, "/v1/signals/held"))["items"] == []
+    await people.post(
+        "school.reporter.1",
+        "/v1/signals",
+        {"signals": [{**said, "id": "kq-nothing", "child": {"residence_division": DIVISION}}]},
+    )
+    (ended,) = (await people.get(STREET, "/v1/signals/held"))["items"]
+    assert (await street.post(f"/signals/{ended['id']}", data={"outcome": "false_alarm"})).status_code == 303
+    oversees = await as_person("civil.supervisor.1")
+    assert "/signals?dismissed=true" in (await oversees.get("/signals")).text
+    assert f'href="/signals/{ended["id"]}"' in (await oversees.get("/signals?dismissed=true")).text
+    one = (await oversees.get(f"/signals/{ended['id']}")).text
+    assert ("连续四日无故缺勤" in one, 'name="outcome"' in one) == (True, False), "it is read, and decided no more"
