@@ -1,8 +1,12 @@
 """How a Chinese name may sound to somebody who writes it down: keys in which near sounds are one."""
 
 import itertools
+import os
 import re
 from functools import cache, lru_cache
+
+# Read as it is imported: the dictionary of phrases, which nobody asks here, takes 46 MiB.
+os.environ["PYPINYIN_NO_PHRASES"] = "1"
 
 from pypinyin import lazy_pinyin
 
