@@ -17,6 +17,7 @@ from app.db.alike import alike
 from app.db.audit import on_record
 from app.db.dismissed import dismissed_at, still_told, told
 from app.db.intake import file
+from app.db.signal_desks import is_concerned
 from app.db.signal_warnings import how_verified
 from app.db.signals import Said, Signal, Taken
 from app.db.walls import open_door
@@ -319,7 +320,7 @@ async def decide(
         watch = await signals.watch_over(conn, child)
         if watch is None or rule is None:
             raise Refused(RefusalCode.CHILD_NOT_WATCHED)
-        if await signals.is_concerned(conn, watch, signal["about"]):
+        if await is_concerned(conn, watch, signal["about"]):
             raise Refused(RefusalCode.WATCH_CONCERNED)
         made = {"child_id": watch.child_id, "warning": await signals.warn(conn, shouhu.ledger, rule, watch, now)}
         answer = answer.model_copy(update={"watch_id": watch.watch_id, "warning": made["warning"]})

@@ -39,6 +39,7 @@ from app.db.ledger import Ledger
 from app.db.marks import Marks
 from app.db.owed import DISTRICT, open_all, opening, settle
 from app.db.people import kept_out
+from app.db.signal_desks import desk_for, names, watching
 from app.db.sounds import sound_keys
 from app.db.vault import Row, opened_one, sealed_row
 from app.domain.access import ENGINE, Actor
@@ -46,19 +47,16 @@ from app.domain.commands import Concerned
 from app.domain.duplicates import SAME_ID, Known
 from app.domain.facts import Sex
 from app.domain.identity import clean_name, normal_id, normal_phones
-from app.domain.opening import desk_of, desk_unless, is_about
 from app.domain.owed import Matter, Settled, owed_id
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.signals import SignalEnd, SignalSpec, SignalState, met
 from app.domain.submission import ReportedChild
-from app.domain.terms import Agency
 from app.domain.typed import Form, LongText, Text
 from app.domain.visit import RaiseWarning
 from app.domain.watch import Watch, watch_id
 
 CERTAIN = 0.98
 """So probable the only match has to be, by its number, before a warning is opened without a person, and ten times surer without one; default."""
-STREET_CODE = 9
 MOST_REPEATED = 10
 """Product default: of so many repetitions what they say is kept, the newest; a system that sends on and on fills no row without end."""
 MOST_TOLD = 20_000
@@ -218,11 +216,15 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, of: Marks,
     if rule is None:
         return Taken(id=given.id, state="no_rule")
     about = await kept_out(conn, given.about) if given.about else ()
-    if same := await _same(conn, rule, _sure(of), now, waits_only=bool(about)):
+    watch, division = await _certainly(conn, given.known()), given.child.residence_division or DISTRICT
+    desk = await desk_for(conn, rules, division, about, given.text)
+    named = bool(about) or desk != await desk_for(conn, rules, division, (), "")
+    named = named or (watch is not None and await names(conn, rules, watching(watch), given.text))
+    if same := await _same(conn, rule, _sure(of), now, waits_only=named):
         said = Said.model_validate(same["said"]).with_one_more(given, now)
         kept = await sealed_row(conn, signals, {"id": same["id"], "said": _as_kept(said)})
         await conn.execute(update(signals).where(row.id == same["id"]).values(times=row.times + 1, said=kept["said"]))
-        if about:
+        if named:
             await concern(conn, ledger, {**same, "said": _as_kept(said)}, given.about, ENGINE, now)
         return Taken(id=given.id, state="taken")
     kept = {
@@ -230,11 +232,10 @@ async def _take(conn: AsyncConnection, ledger: Ledger, given: Signal, of: Marks,
         "policy": rules.version, "happened_on": given.happened_on, "received_at": now, "marks": of.all,
         "said": _as_kept(given), "about": list(about),
     }  # fmt: skip
-    watch = await _certainly(conn, given.known())
-    if watch is not None and not about:  # whoever verifies a warning reads nothing of whom it is about
+    if watch is not None and not named:  # whoever verifies a warning reads nothing of whom it is about
         kept |= await _warned(conn, ledger, rule, watch, now)
     else:
-        kept |= await _held(conn, ledger, rule, given, kept["id"], about, now)
+        kept |= await _held(conn, ledger, rule, kept["id"], division, desk, now)
     await conn.execute(insert(signals), await sealed_row(conn, signals, kept))
     return Taken(id=given.id, state="taken")
 
@@ -312,32 +313,19 @@ async def _warned(conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, watch
     }  # fmt: skip
 
 
-async def is_concerned(conn: AsyncConnection, watch: Watch, about: Collection[str]) -> bool:
-    """Whether a signal is about the desk that watches, the street office over a committee, or somebody who works there."""
-    over = desk_of(Agency.STREET, watch.division)
-    desks = (watch.desk, over) if is_about(watch.desk, (Agency.COMM.value,)) else (watch.desk,)
-    people = tables.people.c
-    staff = select(exists().where(people.desk.in_(desks), people.id.in_(about)))
-    return any(is_about(desk, about) for desk in desks) or bool(await conn.scalar(staff))
-
-
-def _desk(division: str, about: Collection[str]) -> str:
-    """The street where the child is said to live, civil affairs where nobody says; where it is about them, the next office."""
-    return desk_unless(Agency.STREET if len(division) == STREET_CODE else Agency.CIVIL, division, about)
-
-
 async def concern(
     conn: AsyncConnection, ledger: Ledger, signal: Row, named: Collection[str], by: Actor, now: datetime
 ) -> Row:
     """One that is held is about these too: nothing of it is forgotten, and from a desk that is concerned it goes to another, undecided."""
     said = Said.model_validate(signal["said"])
     said = said.model_copy(update={"about": tuple(dict.fromkeys((*named, *said.about)))[:MOST_NAMED]})
-    about = await kept_out(conn, (*signal["about"], *named))
-    told = {"desk": _desk(signal["division"], about), "about": list(about)}
+    about, rules = await kept_out(conn, (*signal["about"], *named)), await ledger.current(conn, now)
+    desk = await desk_for(conn, rules, signal["division"], about, said.told(""))
+    told = {"desk": desk, "about": list(about)}
     sealed_again = await sealed_row(conn, signals, {"id": signal["id"], "said": _as_kept(said)})
     await conn.execute(update(signals).where(row.id == signal["id"]).values(**told, said=sealed_again["said"]))
     if told["desk"] != signal["desk"]:
-        rule = (await ledger.current(conn, now)).signals.get(signal["rule"])
+        rule = rules.signals.get(signal["rule"])
         await settle(conn, ledger, owed_id(Matter.SIGNAL, signal["rule"], signal["id"]), Settled.HANDED_OVER, by, now)
         of, urgent = (signal["rule"], signal["id"], told["desk"], signal["division"]), bool(rule and rule.urgent)
         await open_all(conn, ledger, [opening(Matter.SIGNAL, *of, "signal_check", urgent=urgent)], now)
@@ -345,11 +333,8 @@ async def concern(
 
 
 async def _held(
-    conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, given: Signal, name: str, about: Collection[str], now: datetime
-) -> Row:  # fmt: skip
-    """At the street where the child is said to live; at civil affairs where nobody says."""
-    division = given.child.residence_division or DISTRICT
-    desk = _desk(division, about)
+    conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, name: str, division: str, desk: str, now: datetime
+) -> Row:
     asked = opening(Matter.SIGNAL, rule.code, name, desk, division, "signal_check", urgent=rule.urgent)
     await open_all(conn, ledger, [asked], now)
     return {"state": SignalState.HELD.value, "child_id": None, "warning": None, "division": division, "desk": desk}

@@ -257,6 +257,11 @@ class Policy(Courses, Protocol):
         ...
 
     @property
+    def office_holders(self) -> Mapping[Agency, tuple[str, ...]]:
+        """How people call those who hold office at an agency's desks: a signal that says so is not read there first."""
+        ...
+
+    @property
     def surveys(self) -> Mapping[str, SurveySpec]:
         """The questionnaires, by code."""
         ...

@@ -30,6 +30,14 @@ class SignalSpec(Value):
         )
 
 
+class OfficeHolders(Value):
+    """How people call those who hold office at an agency's desks."""
+
+    agency: Agency
+    words: tuple[str, ...]
+    basis: tuple[str, ...]
+
+
 class SignalState(Term):
     """Where a signal stands."""
 

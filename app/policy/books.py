@@ -9,11 +9,12 @@ from pydantic import AfterValidator, Field
 
 from app.domain.policy import FigureRules, RoundSpec
 from app.domain.registers import DESK, DIVISION, Expected, FieldType, Register
-from app.domain.signals import SignalSpec
+from app.domain.signals import OfficeHolders, SignalSpec
 from app.domain.surveys import SurveySpec
+from app.domain.terms import Agency
 from app.policy.rows import PackModel, known_sources
 
-T = TypeVar("T", RoundSpec, SurveySpec, SignalSpec)
+T = TypeVar("T", RoundSpec, SurveySpec, SignalSpec, OfficeHolders)
 
 
 def _sourced(register: Register) -> Register:
@@ -40,6 +41,7 @@ class Books(PackModel):
 
     surveys: tuple[Annotated[SurveySpec, AfterValidator(_spec_sourced)], ...] = ()
     signals: tuple[Annotated[SignalSpec, AfterValidator(_spec_sourced)], ...] = ()
+    office_holders: tuple[Annotated[OfficeHolders, AfterValidator(_spec_sourced)], ...] = ()
 
     def faults_of_signals(self, warnings: Collection[str]) -> Iterator[tuple[str, str, str]]:
         """The same of signals; a warning over a child is called by one name, whoever noticed it."""
@@ -49,6 +51,10 @@ class Books(PackModel):
                 yield "signals", spec.code, "this code stands twice"
             if not spec.sources or not (spec.words or spec.at_least):
                 yield "signals", spec.code, "it hears nobody, or everything"
+        named = [row.agency for row in self.office_holders]
+        for row in self.office_holders:
+            if named.count(row.agency) > 1 or not row.words or not all(word.strip() for word in row.words):
+                yield "office_holders", row.agency.value, "it stands twice, or says no words"
 
     def faults_of_surveys(self) -> Iterator[tuple[str, str, str]]:
         """The same of questionnaires."""
@@ -157,6 +163,10 @@ class Shelf:
     @cached_property
     def signals(self) -> Mapping[str, SignalSpec]:
         return {spec.code: spec for spec in self.file.signals}
+
+    @cached_property
+    def office_holders(self) -> Mapping[Agency, tuple[str, ...]]:
+        return {row.agency: row.words for row in self.file.office_holders}
 
     @cached_property
     def surveys(self) -> Mapping[str, SurveySpec]:

@@ -1,5 +1,6 @@
 """What a person has to tell: signals of other systems that no watched child was found for, and two files that may be of one child."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from app.web.staff import Signed, show
 
 router = Router(include_in_schema=False)
 SIGNALS, PAIRS = "/signals", "/duplicates"
+BETWEEN = re.compile(r"[\s,;，；、]+")
 COMPARED = tuple(
     field for field in FileField if field not in (FileField.REGISTRATION, FileField.SAME_AS, FileField.PARTED)
 )
@@ -63,7 +65,7 @@ async def decide(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, sign
     if form.one("need"):
         return await _in_full(request, conn, who, shouhu, signal_id, form)
     said = {name: form.one(name) for name in ("outcome", "child_id", "note")} | {"situations": form.many("situations")}
-    asked = form.valid(signals.Found, said)
+    asked = form.valid(signals.Found, {**said, "about": BETWEEN.split(form.one("about")) if form.one("about") else []})
     if asked and asked.outcome is SignalEnd.CHILD and not asked.child_id:
         form.wrong("child_id", "请选择儿童", "Choose the child.")
     beside = {

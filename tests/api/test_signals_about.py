@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, text
 from app.db import signals, tables
 from app.db.people import actor_by_token
 from app.db.walls import APP
+from app.domain.identity import clean_name
 from app.domain.watch import watch_id
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
@@ -32,7 +33,7 @@ async def hotline(give):
 
 async def sent(machine, **said):
     child = {"name": f"任小{uuid.uuid4().hex[:4]}（化名）", "birth_date": "2016-02-03", "residence_division": DIVISION}
-    said = {"id": uuid.uuid4().hex, "text": "街道干部打孩子", "child": child, **said}
+    said = {"id": uuid.uuid4().hex, "text": "邻居打孩子", "child": child, **said}
     answer = await machine.post("/v1/signals", {"signals": [said]})
     assert answer.status_code == 200, answer.text
     return said
@@ -103,6 +104,37 @@ async def test_who_decides_says_that_it_is_about_its_office_and_nothing_is_wiped
         rows = (await conn.execute(select(line.action, line.person_id).where(line.person_id == STREET))).all()
     assert {"decide_signal", "SettleOwed"} <= {one.action for one in rows}
     assert (await api.post(CIVIL, path, {"outcome": "unknown"})).status_code == 200
+
+
+@pytest.mark.parametrize("words", [f"{STREET}打孩子", "居委会主任 打孩子", "{name}打孩子"])
+async def test_whom_the_words_alone_name_does_not_read_them_first_and_a_person_says_whom_it_is_about(
+    api, hotline, engine, words
+):
+    async with engine.connect() as conn:
+        name = await conn.scalar(select(tables.people.c.name).where(tables.people.c.id == STREET))
+    row = await kept(engine, await sent(hotline, text=words.format(name=clean_name(name))))
+    assert (row.desk, row.state, row.about) == ("CIVIL", "held", [])
+    assert await told(api, STREET, row.id) == [False] * 3
+    assert await told(api, CIVIL, row.id) == [True] * 3
+    found = {"outcome": "report", "situations": ["unguarded"], "about": [STREET]}
+    done = (await api.post(CIVIL, f"/v1/signals/{row.id}/decision", found)).json()
+    is_problem(await api.get(STREET, f"/v1/cases/{done['case_id']}"), 404, "case_not_found")
+
+
+async def test_a_repetition_and_a_signal_of_a_watched_child_whose_words_name_an_office_wait_there_for_nobody(
+    api, hotline, engine
+):
+    first = await sent(hotline)
+    assert (await kept(engine, first)).desk == OFFICE
+    await sent(hotline, child=first["child"], text="民政局干部和街道干部打孩子")
+    assert ((row := await kept(engine, first)).desk, row.times) == ("CONF", 2), "nor at the office over it"
+    pupil = {"name": "任小言（化名）", "birth_date": "2017-03-05", "id_no": "110106201703056112"}
+    made = (await register(api, COMMITTEE, child={**CHILD, **pupil, "residence_division": None})).json()
+    assert (await verify(api, STREET, made)).status_code == 200
+    row = await kept(
+        engine, await sent(hotline, child={**pupil, "residence_division": DIVISION}, text="居委会主任打孩子")
+    )
+    assert (row.state, row.desk, row.about) == ("held", "CIVIL", [])
 
 
 async def test_a_repetition_that_says_whom_it_is_about_takes_the_signal_from_them(api, hotline, engine):
