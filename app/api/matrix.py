@@ -281,7 +281,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "approvals": ("the own office's proposals", signed_in),
     **dict.fromkeys(("approve_act", "reject_act"), ("another person than the proposer, with the right", _nothing)),
     **dict.fromkeys(("read_signal", "open_signal_in_full", "decide_signal"), ("the desk that holds it", _nothing)),
-    **dict.fromkeys(("read_sheet", "confirm_sheet", "fetch_sheet"), ("the own exports and imports", _nothing)),
+    **dict.fromkeys(("read_sheet", "confirm_sheet", "fetch_sheet", "fetch_month"), ("the own exports and imports", _nothing)),
     "held_signals": ("the desk that holds it, oversight", signed_in),
     "send_signals": ("units and systems of the agencies that a rule listens to (app/domain/signals.py)", _speaks),
     "search_children": ("staff; the cases that they may read", _staff),

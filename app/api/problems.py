@@ -167,7 +167,7 @@ EXAMPLES = {
 
 OWN_CODES = {
     400: ("malformed_json", "two_lengths"), 401: ("unauthenticated", "bad_signature"), 403: (),
-    404: ("not_found", "ledger_not_found", "sheet_not_found", "circular_not_found", "no_such_view", "paper_not_found"),
+    404: ("not_found", "ledger_not_found", "sheet_not_found", "sheets_under_way", "circular_not_found", "no_such_view", "paper_not_found"),
     409: ("stale_version", "request_in_flight", "sheet_has_errors", "sheet_only_compared", "sheet_not_ready", "content_destroyed",
           "too_many_views"),
     413: ("body_too_large",), 415: ("unsupported_media_type",),

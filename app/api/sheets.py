@@ -2,11 +2,12 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from app.api.children import rules_of
 from app.api.context import Conn, Shouhu, Who, audit_read
 from app.api.files import Sending
-from app.api.ledgers import book_of, chosen_by_columns, held, those_within
+from app.api.ledgers import Month, book_of, chosen_by_columns, held, those_within
 from app.api.pages import Cursor, Limit, Page, page_of
 from app.api.problems import Problem
 from app.api.strict import StrictRoute
@@ -27,11 +28,11 @@ from app.db.communities import listed
 from app.db.walls import open_door, reaching
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.approvals import MOST_CHILDREN, Act
-from app.domain.handing_in import MONTH, has_rows
+from app.domain.handing_in import MONTH, has_rows, month_of
 from app.domain.ledgers import Findings, Use
 from app.domain.refusals import RefusalCode, Refused
 from app.domain.sheet_care import arranges
-from app.domain.sheets import JobState, Step
+from app.domain.sheets import UNDER_WAY, JobState, Step
 from app.domain.sight import divisions
 from app.domain.working_time import BEIJING, day_of
 from app.router import Router
@@ -46,6 +47,13 @@ LOOKED_AT = 500
 """Children that are looked at before an export in full is asked for; the job itself counts all of them."""
 BINARY = {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 WORKBOOK: dict[int | str, dict[str, Any]] = {200: {"content": BINARY, "description": "A workbook of Excel."}}
+ZIP = "application/zip"
+ARCHIVE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
+        "description": "Workbooks of Excel in a ZIP.",
+    }
+}
 UNREADABLE = {
     "not_a_workbook": "不是有效的xlsx文件，或已加密 · This is no xlsx workbook, or it is encrypted.",
     "workbook_is_active": "文件含宏、外部链接或嵌入对象，不予接收 · Workbooks with macros, links or embedded objects are not taken.",
@@ -266,8 +274,77 @@ async def fetch_sheet(sheet_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> St
 
     books = {one.id: one.zh for one in (await rules_of(conn, shouhu)).file.ledgers}
     office = (await called(conn, who)).desk  # the district gets the same book of fifty offices
-    name = f"{office}_{books.get(job.book, job.book)}{f'_{job.month}' if job.month else ''}_{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
-    return StreamingResponse(body(), media_type=MEDIA_TYPE, headers=_named(name))
+    return StreamingResponse(body(), media_type=MEDIA_TYPE, headers=_named(_called(office, books, job)))
+
+
+@router.get("/ledgers/due/workbooks", operation_id="fetch_month", response_class=StreamingResponse, responses=ARCHIVE)
+async def fetch_month(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None) -> StreamingResponse:
+    """Every workbook that the caller has made to hand in a month's books, this one where none is named, as one ZIP: of each book the newest,
+    as it leaves by itself, for a day and in the seat in which it was asked; each on record before the first byte leaves. None while one of
+    them is being made."""
+    now, books = shouhu.ledger.clock(), {one.id: one.zh for one in (await rules_of(conn, shouhu)).file.ledgers}
+    month, found = month or month_of(now), dict[str, SheetJob]()
+    asked = select(*jobs.SHOWN, jobs.job.actor).where(
+        jobs.job.person_id == who.person_id, jobs.job.at > now - jobs.KEPT, jobs.job.step == Step.EXPORT.value,
+        jobs.job.why == Use.HAND_IN.value, jobs.job.month == month,
+    )  # fmt: skip
+    for row in (await conn.execute(asked.order_by(jobs.job.at.desc()))).mappings():
+        if Actor.model_validate(row["actor"]).is_in_seat_of(who):
+            found.setdefault(row["book"], SheetJob.model_validate(dict(row)))
+    if any(one.state in UNDER_WAY for one in found.values()):
+        raise Problem(
+            404, "sheets_under_way", "台账正在生成，请稍后下载 · Workbooks are being made; fetch them in a moment."
+        )
+    made = [found[book] for book in books if book in found and found[book].state is JobState.DONE]
+    if not made:
+        raise Problem(404, "sheet_not_found", NOT_FOUND)
+    for one in made:
+        await audit_read(conn, who, "fetch_sheet", one.id, [one.book], children=[], why=one.why)
+    office = (await called(conn, who)).desk
+    named = {f"{_called(office, books, one)}.xlsx": one for one in made}
+    headers = _named(f"{office}_台账上报_{month}_{now.astimezone(BEIJING):%Y%m%d-%H%M}", "zip")
+    return StreamingResponse(_zipped(shouhu, named), media_type=ZIP, headers=headers)
+
+
+async def _zipped(shouhu: Shouhu, named: Mapping[str, SheetJob]) -> AsyncIterator[bytes]:
+    """Piece by piece, so that no workbook is held as a whole."""
+    out = _Out()
+    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
+        for name, job in named.items():
+            entry = ZipInfo(name, job.at.astimezone(BEIJING).timetuple()[:6])
+            entry.compress_type = ZIP_DEFLATED
+            async with shouhu.engine.begin() as conn:
+                await open_door(conn)
+                with archive.open(entry, "w") as book:
+                    async for piece in jobs.pieces(conn, job.id, jobs.MADE):
+                        book.write(piece)
+                        yield out.taken()
+    yield out.taken()
+
+
+class _Out(bytearray):
+    """What was written and not yet sent."""
+
+    def write(self, some: bytes) -> int:
+        self += some
+        return len(some)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def taken(self) -> bytes:
+        """All of it, once."""
+        some = bytes(self)
+        self.clear()
+        return some
+
+
+def _called(office: str, books: Mapping[str, str], job: SheetJob) -> str:
+    of = f"_{job.month}" if job.month else ""
+    return f"{office}_{books.get(job.book, job.book)}{of}_{job.at.astimezone(BEIJING):%Y%m%d-%H%M}"
 
 
 NOT_FOUND = "没有此表，或已过一天 · There is no such sheet, or it is older than a day."
@@ -282,5 +359,5 @@ async def _job(conn: Conn, job_id: str, who: Actor | None = None) -> SheetJob:
     return SheetJob.model_validate(dict(row))
 
 
-def _named(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.xlsx"}
+def _named(name: str, ending: str = "xlsx") -> dict[str, str]:
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.{ending}"}

@@ -46,6 +46,9 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
+UNDER_WAY = (JobState.WAITING, JobState.RUNNING)
+
+
 class RowState(Term):
     """What a row would do."""
 

@@ -25,7 +25,7 @@ from app.domain.handing_in import MONTH, month_of, sees_every_office
 from app.domain.ledgers import COLUMNS, RowsOf, Use
 from app.domain.refusals import RefusalCode
 from app.domain.sheet_columns import REGISTERING, SEEN, layout
-from app.domain.sheets import JobState, RowState, Step, as_typed, cells, is_compared
+from app.domain.sheets import UNDER_WAY, JobState, RowState, Step, as_typed, cells, is_compared
 from app.domain.sight import HEADS
 from app.domain.terms import Agency
 from app.router import Router
@@ -42,7 +42,6 @@ DUE = f"{BOOKS}/due"
 KEEPERS = (Agency.COMM, Agency.STREET, Agency.SW, Agency.WF, Agency.EDU, Agency.SCHOOL)
 """Who keeps a book by the rules of the release; by others the page says so."""
 DESK_NAMES = {desk.id: desk.name for desk in DESKS}
-UNDER_WAY = (JobState.WAITING, JobState.RUNNING)
 STEPS: Mapping[Step, Pair] = {
     Step.EXPORT: ("导出", "Export"),
     Step.PREVIEW: ("导入预检", "Import, preview"),

@@ -34,6 +34,12 @@ async def due(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, month: 
     return await _due(request, conn, who, shouhu, month if re.fullmatch(MONTH, month) else None, Form())
 
 
+@router.get(f"{DUE}/workbooks")
+async def workbooks(conn: Conn, who: Signed, shouhu: Shouhu, month: str = "") -> Response:
+    """For people: all that were made, as the API hands them out, each on record."""
+    return await sheets.fetch_month(conn, who, shouhu, month=month if re.fullmatch(MONTH, month) else None)
+
+
 @router.post(DUE)
 async def hand_in(request: Request, conn: Conn, who: Signed, shouhu: Shouhu) -> Response:
     """导出上报 of one book or of all of them: a workbook in full each, for that purpose, on record; or its proposal to a second person, where

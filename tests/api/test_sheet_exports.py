@@ -81,6 +81,39 @@ def _margins(page):
     return re.search("<oddHeader>(.*?)</oddHeader><oddFooter>(.*?)</oddFooter>", page, re.DOTALL).groups()
 
 
+async def test_the_books_of_a_month_leave_as_one_download_each_on_record(api, run, engine):
+    await child_here(api, "一并（化名）", number=None)
+    at, wanted = "/v1/ledgers/due/workbooks?month=2021-03", {"use": "hand_in", "month": "2021-03"}
+    is_problem(await api.get(COMMITTEE, at), 404, "sheet_not_found")
+    asked = [f"/v1/ledgers/{book}/exports" for book in ("family", "information", "information")]
+    await run(await api.post(COMMITTEE, "/v1/ledgers/work/exports", wanted | {"use": "visit"}))
+    jobs = [await run(await api.post(COMMITTEE, path, wanted)) for path in asked[:2]]
+    newest = await api.post(COMMITTEE, asked[2], wanted)
+    is_problem(await api.get(COMMITTEE, at), 404, "sheets_under_way")
+    jobs = [await run(newest), jobs[0]]
+    earlier = len(await audited(api, "fetch_sheet", COMMITTEE))
+    answer = await api.get(COMMITTEE, at)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert archive.testzip() is None
+    alone = [(await api.get(COMMITTEE, f"/v1/sheets/{job}/workbook")).content for job in jobs]
+    assert [archive.read(name) for name in archive.namelist()] == alone, "of each book the newest, in their order"
+    assert [name.split("_")[1:3] for name in archive.namelist()] == [
+        ["信息台账", "2021-03"],
+        ["家庭信息档案", "2021-03"],
+    ]
+    rows = (await audited(api, "fetch_sheet", COMMITTEE))[earlier:][:2]
+    assert [(row.why, row.fields) for row in rows] == [("hand_in", [book]) for book in ("information", "family")]
+    is_problem(await api.get(STREET, at), 404, "sheet_not_found")
+    async with engine.begin() as conn:
+        await conn.execute(text("revoke insert on audit from shouhu_app"))
+    try:
+        is_problem(await api.get(COMMITTEE, at), 503, "audit_unavailable")
+    finally:
+        async with engine.begin() as conn:
+            await conn.execute(text("grant insert on audit to shouhu_app"))
+
+
 async def test_without_an_audit_row_nothing_is_written_and_nothing_leaves(api, run, engine):
     await child_here(api, "无痕（化名）", number=None)
     async with engine.begin() as conn:

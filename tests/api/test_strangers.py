@@ -80,6 +80,7 @@ QUERIES = {
 OF_NO_CASE = {
     "/v1/statistics/circulars", "/v1/statistics/circulars/{month}",
     "/v1/ledgers", "/v1/ledgers/{code}/template", "/v1/sheets", "/v1/sheets/{sheet_id}", "/v1/sheets/{sheet_id}/workbook",
+    "/v1/ledgers/due/workbooks",
     "/v1/rounds", "/v1/rounds/asked", "/v1/rounds/rates", "/v1/rounds/{round_id}/units",
     "/v1/entry-links", "/static/{name}", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect",
     "/v1/statistics/anonymised", "/v1/surveys", "/v1/surveys/{survey}/results",

@@ -53,7 +53,7 @@ ROW = {
     "entries": "read_register", "entry_history": "read_register", "read_signal": "read_signal",
     "compare_children": "compare_children", "files_like": "compare_children",
     "open_case_in_full": "open_full_view", "open_child_in_full": "open_full_view", "compare_cases": "compare_cases",
-    "fetch_sheet": "fetch_sheet", "break_glass": "emergency_read", "open_sealed": "open_sealed",
+    "fetch_sheet": "fetch_sheet", "fetch_month": "fetch_sheet", "break_glass": "emergency_read", "open_sealed": "open_sealed",
 }  # fmt: skip
 """The reading routes, and the action under which a read of each stands on record: once, or once for each of two cases."""
 UNSEALS = {"ground": "case_handling", "request": "（2026）京0106刑初90号"}

@@ -238,6 +238,7 @@ NO_PAGE = (
     "/statistics/workbook",
     "/statistics/circulars/{month}",
     "/books/{code}/template",
+    "/books/due/workbooks",
     "/sheets",
     "/sheets/{sheet_id}/fresh",
     "/sheets/{sheet_id}/workbook",

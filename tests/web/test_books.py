@@ -3,6 +3,7 @@
 import asyncio
 import io
 import re
+import zipfile
 from datetime import timedelta
 
 import pytest
@@ -178,9 +179,14 @@ async def test_the_books_of_the_month_are_handed_in_from_one_page(as_person, peo
     assert len(sheets.get_sheet_by_name("贫困家庭监护监督服务档案").to_python()) == 2, (
         "the heads, and the one visit of the month"
     )
-    old = await street.post("/books/due", data={"one": "guardianship_supervision", "month": "2020-01"})
+    old = await street.post("/books/due", data={"one": "guardianship_supervision family", "month": "2020-01"})
     await ended(street, "/sheets")
-    assert " · 0 行" in (await street.get(old.headers["location"])).text, "nobody was visited then"
+    due = (await street.get(old.headers["location"])).text
+    assert " · 0 行" in due, "nobody was visited then"
+    every = re.search(r'href="(/books/due/workbooks\?month=2020-01)">下载全部 2 种', due)[1]
+    archive = zipfile.ZipFile(io.BytesIO((await street.get(every)).content))
+    assert [name.split("_")[1] for name in archive.namelist()] == ["家庭信息档案", "贫困家庭监护监督服务档案"]
+    assert "本单位已上报 2 / 8 种" in (await street.get(old.headers["location"])).text
     assert (await street.post("/books/due", data={"one": "school", "month": this})).status_code == 404
     assert (await street.post("/books/due", data={"one": "work", "month": "x"})).status_code == 422
     said = {"one": "work family", "month": this, "verb": "propose"}
