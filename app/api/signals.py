@@ -23,9 +23,10 @@ from app.db.signals import Said, Signal, Taken
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.commands import Concerned
+from app.domain.compartment import TOLD_HEALTH
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.signals import SignalEnd, SignalState, sends
+from app.domain.signals import TELL_ILLNESS, SignalEnd, SignalState, sends
 from app.domain.submission import Reporter, Submission
 from app.domain.terms import Agency, ReporterClass, Role, Trigger
 from app.domain.typed import LongText
@@ -97,6 +98,10 @@ class HeldSignal(HeldRow):
 
     said: dict[str, Any]
     about: list[str] = Field(description="Codes of whom it is about, as they were named; they do not see it.")
+    kept_back: bool = Field(
+        description="Whether words of a hospital, the health commission or the police were left out, for they may name an "
+        "illness, and the caller's agency is told of none; rule, count, day and child stay."
+    )
     likely: list[Likely]
     full: bool
 
@@ -280,10 +285,12 @@ async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSign
     if likely:
         fields = ["name", "birth_date", "id_no", "family"]
         await audit_read(conn, who, "compare_children", signal_id, fields, children=[one.child_id for one in likely])
-    shown = lens(said.model_dump(mode="json", exclude_defaults=True, exclude={"id", "about"}))
+    kept_back = signal["agency"] in TELL_ILLNESS and who.agency not in TOLD_HEALTH
+    told_of = said.without_words() if kept_back else said
+    shown = lens(told_of.model_dump(mode="json", exclude_defaults=True, exclude={"id", "about"}))
     return HeldSignal(
         **_Stored.model_validate(signal).model_dump(), **await _named(conn, shouhu, signal["rule"]), said=shown, likely=likely,
-        about=list(said.about), full=lens.full,
+        about=list(said.about), full=lens.full, kept_back=kept_back,
     )  # fmt: skip
 
 

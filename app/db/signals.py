@@ -168,6 +168,11 @@ class Said(Signal):
         more = Repeated(at=now, text=given.text, count=given.count, happened_on=given.happened_on)
         return self.model_copy(update={"again": (*self.again, more)[-MOST_REPEATED:]})
 
+    def without_words(self) -> "Said":
+        """How often and when, of the child that it names."""
+        again = tuple(one.model_copy(update={"text": ""}) for one in self.again)
+        return self.model_copy(update={"text": "", "again": again})
+
     def told(self, note: str) -> str:
         """All of it in one text, with what a person found; of very long ones the end of what came again is left."""
         texts = dict.fromkeys((self.text, note, *(one.text for one in self.again)))

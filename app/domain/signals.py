@@ -30,6 +30,10 @@ class SignalSpec(Value):
         )
 
 
+TELL_ILLNESS = (Agency.HOSPITAL, Agency.HEALTH, Agency.POLICE)
+"""Whose words may name an illness: they are read by who is told of one (TOLD_HEALTH in compartment.py), and by no street."""
+
+
 class OfficeHolders(Value):
     """How people call those who hold office at an agency's desks."""
 

@@ -139,7 +139,7 @@ def test_of_what_comes_on_and_on_the_newest_words_are_kept():
 async def test_a_signal_that_nobody_is_certain_of_waits_at_the_street_for_a_person(api, give, watched):
     hospital = await give("unit-hospital-1", ["signal:send"], "hospital.reporter.1")
     heard = {"name": "华晓信（化名）", "birth_date": "2017-03-05", "residence_division": DIVISION}
-    assert await sent(hospital, absent(child=heard, family_phones=["13900005678"], text="手臂烫伤，家属说不清")) == [
+    assert await sent(hospital, absent(child=heard, family_phones=["13900005678"], text="手臂烫伤，母亲有癫痫")) == [
         "taken"
     ]
     assert await held(api, OTHER) == []
@@ -153,6 +153,7 @@ async def test_a_signal_that_nobody_is_certain_of_waits_at_the_street_for_a_pers
     shown = (await api.get(STREET, path)).json()
     assert (shown["full"], shown["said"]["child"]["name"]) == (False, "华*")
     assert (await api.opened(STREET, path)).json()["said"]["child"]["name"] == "华晓信（化名）"
+    await _is_told_of_no_illness(api, give, path, heard)
     (likely,) = shown["likely"]
     assert (likely["child_id"], likely["watched"]) == (watched, True)
     assert {reason["code"] for reason in likely["reasons"]} >= {"name_sounds_alike", "birth_date_near"}
@@ -161,6 +162,19 @@ async def test_a_signal_that_nobody_is_certain_of_waits_at_the_street_for_a_pers
     assert (done.status_code, done.json()["watch_id"]) == (200, watch_id(watched)), done.text
     assert [one["rule"] for one in await warnings(api, watched)] == ["s-injury"]
     assert await held(api) == (await api.get(STREET, "/v1/owed?matter=signal")).json()["items"] == []
+
+
+async def _is_told_of_no_illness(api, give, path, child):
+    """The street reads of what a hospital says how often, when and of whom, also in full; whoever is told of illnesses all of it."""
+    hospital = await give("unit-hospital-1", ["signal:send"], "hospital.reporter.1")
+    again = absent(child=child, text="又烫伤，癫痫发作", happened_on="2026-03-11")
+    assert await sent(hospital, again) == ["taken"]
+    for answer in (await api.get(STREET, path), await api.opened(STREET, path)):
+        assert ("烫伤" in answer.text, "癫痫" in answer.text, answer.json()["kept_back"]) == (False, False, True)
+        said = answer.json()["said"]
+        assert (said["count"], said["again"][0]["happened_on"]) == (3, "2026-03-11")
+    answer = (await api.get(SUPERVISOR, path)).json()
+    assert (answer["said"]["text"], answer["kept_back"]) == ("手臂烫伤，母亲有癫痫", False)
 
 
 @pytest.mark.requirement("R055", "R105")
