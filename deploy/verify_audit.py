@@ -189,16 +189,20 @@ def stamps_of(said: list[dict[str, Any]], roots: bytes, seals: dict[int, datetim
 
 
 def _unseen(stamped: dict[int, datetime], seals: dict[int, datetime]) -> tuple[list[str], list[str]]:
-    """Seals that no stamp stands for within a day: odd before the first stamp, when there was no authority perhaps; else wrong."""
+    """Seals that no stamp stands for in time: wrong after a day, odd after an hour, for then they may have been drawn anew meanwhile, and
+    odd before the first stamp, when there was no authority perhaps."""
     numbers, last = sorted(stamped), max(seals.values(), default=datetime.now(UTC))
-    unseen: dict[int, list[int]] = {}
+    unseen: dict[tuple[int, bool], list[int]] = {}
     for number, drawn in seals.items():
         place = bisect_left(numbers, number)
-        seen_at = stamped[numbers[place]] if place < len(numbers) else last
-        if seen_at - drawn > UNSTAMPED:
-            unseen.setdefault(place, []).append(number)
-    told = {place: f"seals {of[0]} to {of[-1]}: no time stamp within a day of them" for place, of in unseen.items()}
-    return [one for place, one in told.items() if place], [one for place, one in told.items() if not place]
+        waited = (stamped[numbers[place]] if place < len(numbers) else last) - drawn
+        if waited.total_seconds() > STAMPED_WITHIN:
+            unseen.setdefault((place, waited > UNSTAMPED), []).append(number)
+    wrong, odd = list[str](), list[str]()
+    for (place, long), of in unseen.items():
+        said = f"seals {of[0]} to {of[-1]}: no time stamp within {'a day' if long else 'an hour'} of them"
+        (wrong if place and long else odd).append(said)
+    return wrong, odd
 
 
 def anchored(path: Path) -> tuple[list[dict[str, Any]], list[str]]:

@@ -102,6 +102,12 @@ async def test_what_was_sealed_or_stamped_long_after_it_was_is_told(own, place, 
         0,
     )
 
+    # the last day drawn anew with its old instants, under one honest stamp of now
+    seals = {number: now - timedelta(hours=5 * (5 - number)) for number in range(1, 6)}
+    assert await stamped(5) == ([], ["seals 1 to 4: no time stamp within an hour of them"], 1)
+    seals = {number: now - timedelta(minutes=10 * (5 - number)) for number in range(1, 6)}
+    assert await stamped(5) == ([], [], 1)
+
 
 async def test_an_authority_that_lies_is_another_or_is_away_leaves_the_head_anchored_without_a_stamp(
     own, place, authority
