@@ -189,7 +189,9 @@ async def waiting_changes(conn: Conn, who: Who, cursor: Cursor = None, limit: Li
     ids = [row.child_id for row in page.items]
     if ids:
         await audit_read(conn, who, "waiting_changes", None, [FileField.NAME.value], children=ids)
-    known = {record.child_id: record for record in await records_of(conn, ids, visible(who))} if ids else {}
+    known = (
+        {record.child_id: record for record in await records_of(conn, ids, visible(who), whole=False)} if ids else {}
+    )
     full = await open_on(conn, who, [row.id for row in page.items])
     return Page(
         items=[_named(row, who, known.get(row.child_id), Lens(row.id in full)) for row in page.items], next=page.next

@@ -168,7 +168,10 @@ async def _alike_to(conn: Conn, who: Who, given: NewChild, key: str | None) -> S
 
 async def masked_of(conn: Conn, found: Sequence[Alike]) -> list[AlikeFile]:
     """As they are told to whoever compares."""
-    records = {record.child_id: record for record in await records_of(conn, [one.child_id for one in found], false())}
+    records = {
+        record.child_id: record
+        for record in await records_of(conn, [one.child_id for one in found], false(), whole=False)
+    }
     return [
         AlikeFile(
             child_id=one.child_id, score=one.told.score, reasons=list(one.told.reasons),

@@ -143,7 +143,7 @@ async def registered(
     if not ids:
         return Page(items=[], next=None)
     await audit_read(conn, who, "round_registered", None, ["name", "birth_date"], children=ids)
-    known = {record.child_id: record for record in await records_of(conn, ids, false())}
+    known = {record.child_id: record for record in await records_of(conn, ids, false(), whole=False)}
     return Page(items=[_masked(row, known[row.id]) for row in page.items if row.id in known], next=page.next)
 
 

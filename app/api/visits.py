@@ -104,7 +104,10 @@ async def _owed(
     # The wall has said which children; with each question about them it would look for all of the desk's once more.
     full = await open_on(conn, who, [file_id(row.own) for row in page.items], through_the_door())
     await before_reading(conn, who, "due_visits", None, [field.value for field in SHOWN], children=children)
-    known = {one.child_id: one for one in await records_of(conn, [*{row.own for row in page.items}], visible(who))}
+    known = {
+        one.child_id: one
+        for one in await records_of(conn, [*{row.own for row in page.items}], visible(who), whole=False)
+    }
     return lambda: Page(
         items=[_named(row, known[row.own], Lens(file_id(row.own) in full)) for row in page.items], next=page.next
     )

@@ -156,7 +156,7 @@ async def alike(
     query = query.where(among) if among is not None else query
     ids = list((await conn.execute(query.order_by(shared.desc()).limit(MOST))).scalars())
     own = as_told(known.model_copy(update={"rarity": await seldom(conn, marks.sounds)}), sections)
-    others = [as_told(known_of(one), sections) for one in await records_of(conn, ids, true())]
+    others = [as_told(known_of(one), sections) for one in await records_of(conn, ids, true(), whole=False)]
     found = [Alike(one.child_id, compare(own, one), told(own, one)) for one in others]
     return sorted((one for one in found if one.match.suggest), key=lambda one: -one.match.score)
 
@@ -179,7 +179,7 @@ async def suggest(conn: AsyncConnection, children: Collection[str], now: datetim
     stored = {
         row.id: row.marks for row in await conn.execute(select(child.id, child.marks).where(child.id.in_(children)))
     }
-    for record in await records_of(conn, list(stored), true()):
+    for record in await records_of(conn, list(stored), true(), whole=False):
         different = record.file.different if record.file else ()
         for found in await alike(conn, known_of(record), stored=stored[record.child_id], unverified=True):
             if found.child_id not in different:

@@ -1,7 +1,7 @@
 """What is asked of children, many at once, in statements that are made once: to make one for each page took as long as to run it."""
 
-from sqlalchemy import String, Text, any_, bindparam, cast, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import String, Text, any_, bindparam, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.db import tables
 
@@ -33,3 +33,9 @@ VISITS = (
     .order_by(event.stream_id, event.version)
 )  # fmt: skip
 """The visits of these watches, with who made each and what was noted."""
+_facts = event.body["form"]["facts"]
+FAMILY_SEEN = select(event.stream_id, event.version, cast(event.body, Text).label("body")).where(
+    event.stream_id == asked, event.kind == "visit_recorded",
+    or_(_facts["guardians"].astext.is_not(None), _facts["family"] != cast({}, JSONB)),
+)  # fmt: skip
+"""Of these watches the visits that have found something of the family, without what was noted; nothing of it is sealed."""

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
-from app.db.child_queries import CONTENTS, STORED, VISITS
+from app.db.child_queries import CONTENTS, FAMILY_SEEN, STORED, VISITS
 from app.db.endings import with_endings
 from app.db.past import Assessed, assessed_of
 from app.db.streams import kind_of
@@ -78,13 +78,16 @@ async def division_of(conn: AsyncConnection, child_id: str) -> str:
     return (await conn.execute(select(tables.children.c.division).where(tables.children.c.id == child_id))).scalar_one()
 
 
-async def records_of(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool]) -> list[ChildRecord]:
-    """In the order of the ids; those that there are not are left out, and so are the cases that are not `seen`."""
+async def records_of(
+    conn: AsyncConnection, child_ids: Collection[str], seen: ColumnElement[bool], *, whole: bool = True
+) -> list[ChildRecord]:
+    """In the order of the ids; those that there are not are left out, and so are the cases that are not `seen`. A list that shows who the
+    children are wants them not `whole`: of visits what was found of the family alone, and nobody who was entrusted."""
     rows, joined = await _stored(conn, child_ids), defaultdict[str, list[str]](list)
     for child in sorted(rows):
         if (kept := rows[child]["merged_into"]) in rows:
             joined[kept].append(child)
-    read = await with_endings(conn, [*(await _singly(conn, rows, seen)).values()])
+    read = await with_endings(conn, [*(await _singly(conn, rows, seen, whole=whole)).values()])
     single = {one.child_id: one for one in read}
     return [
         together(single[child], tuple(single[other] for other in joined[child]))
@@ -137,7 +140,9 @@ async def apart(conn: AsyncConnection, child_ids: Collection[str], seen: ColumnE
     return await _singly(conn, await _stored(conn, child_ids), seen)
 
 
-async def _singly(conn: AsyncConnection, rows: Mapping[str, Rows], seen: ColumnElement[bool]) -> dict[str, ChildRecord]:
+async def _singly(
+    conn: AsyncConnection, rows: Mapping[str, Rows], seen: ColumnElement[bool], *, whole: bool = True
+) -> dict[str, ChildRecord]:
     """Each file by itself; the keys of all that is sealed are asked for once."""
     cases = await _cases(conn, rows, seen)
     watched = [watch_id(child) for child, row in rows.items() if row["watch"]]
@@ -145,10 +150,11 @@ async def _singly(conn: AsyncConnection, rows: Mapping[str, Rows], seen: ColumnE
     named = {case.case_id for some in cases.values() for _, case in some} | {
         row["case_id"] for row in rows.values() if row["case_id"]
     }
-    keys = await vault_of(conn).keys(conn, [*named, *filed, *watched])
+    said = [*filed, *(watched if whole else ())]
+    keys = await vault_of(conn).keys(conn, [*named, *said])
     reported = await _reported_by(conn, rows, keys)
-    contents = await _contents(conn, [*filed, *watched], keys)
-    visits = await _visits(conn, watched, keys=keys)
+    contents = await _contents(conn, said, keys)
+    visits = await _visits(conn, watched, keys=keys) if whole else await _family_seen(conn, watched)
     later = await _later(conn, reported, cases, keys)
     return {
         child: ChildRecord(
@@ -335,6 +341,15 @@ async def _visits(
         event = VisitRecorded.model_validate_json(row["body"])
         seen = Seen(version=row["version"], event=event, note=row["note"] or "", visitor=row["visitor"] or "")
         found[row["stream_id"]].append(seen)
+    for visits in found.values():
+        visits.sort(key=lambda seen: seen.order)
+    return found
+
+
+async def _family_seen(conn: AsyncConnection, streams: list[str]) -> defaultdict[str, list[Seen]]:
+    found = defaultdict[str, list[Seen]](list)
+    for row in await conn.execute(FAMILY_SEEN, {"asked": streams}):
+        found[row.stream_id].append(Seen(version=row.version, event=VisitRecorded.model_validate_json(row.body)))
     for visits in found.values():
         visits.sort(key=lambda seen: seen.order)
     return found

@@ -105,6 +105,10 @@ async def test_what_is_said_of_a_father_of_whom_there_are_two_is_refused_and_onc
     assert (await api.post(COMMITTEE, path, home, once)).json()["replayed"]
     assert (await api.post(COMMITTEE, path, seen(0, family={"mother": {"whereabouts": "home"}}))).status_code == 200
     assert (await api.get(COMMITTEE, f"/v1/visits/{watch_id(child)}")).json()["several"] == ["father"]
+    rows = (await api.get(COMMITTEE, "/v1/visits?limit=200")).json()["items"]
+    assert [one["several"] for one in rows if one["child_id"] == child] == [["father"]], (
+        "of a visit the list reads that"
+    )
     both = {"father": {"whereabouts": "home"}, "mother": {"whereabouts": "away_for_work"}}
     risk = seen(0, family=both) | {"finding": "at_risk", "situations": ["unguarded"], "note": "独自在家"}
     for again in (False, True):
@@ -341,6 +345,7 @@ async def test_the_list_of_a_committee_is_read_in_a_few_statements_however_long_
     row = next(row for row in rows if row["child_id"] == poor)
     assert (row["name"][0], row["is_full"], row["warnings"], row["returns_on"]) == ("方", False, [], None)
     assert len(asked) <= 11, "nine, one for what assessments found, one for further reports"
+    assert not any("FROM notes" in one or "JOIN notes" in one for one in asked), "no visit is opened for a name"
     plans = text("select proconfig from pg_proc where proname = 'shouhu_own_child'")
     async with api.service.engine.connect() as conn:
         assert "plan_cache_mode=force_generic_plan" in await conn.scalar(plans)
