@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     FromClause,
     Select,
-    Subquery,
     and_,
     cast,
     exists,
@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     text,
     true,
+    tuple_,
 )
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,10 +66,10 @@ async def scorecard(
     for query in _queries(within, since, until, seen, kept, own, owed or (lambda *_of: seen)):
         for row in (await conn.execute(query)).mappings():
             street = found.setdefault(row["division"], {"rungs": {}})
-            if "agency" in row:
+            if row.get("agency"):
                 _add_agency(street, row)
             else:
-                street |= {name: value for name, value in row.items() if name != "division"}
+                street |= {name: value for name, value in row.items() if name not in ("division", "agency")}
     return found
 
 
@@ -100,9 +101,7 @@ def _queries(
     within: ColumnElement[bool], since: datetime, until: datetime, seen: ColumnElement[bool], kept: ColumnElement[bool], own: str | None,
     owed: Owed,
 ) -> Iterator[Select[*tuple[Any, ...]]]:  # fmt: skip
-    filed = _filed(within, until, seen)
-    yield _reports(filed)
-    yield _reports(filed, filed.c.agency)
+    yield _reports(_filed(within, until, seen))
     yield _fired(within, owed)
     counted = _watches(seen, kept, own)
     yield _visits(within, until, counted)
@@ -130,8 +129,9 @@ def desk_then(
     )
 
 
-def _filed(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> Subquery:
-    """The reports of the period: who leads the case from the first, how soon the first child was found safe, when the reporter was answered."""
+def _filed(within: ColumnElement[bool], until: datetime, seen: ColumnElement[bool]) -> CTE:
+    """The reports of the period: who leads the case from the first, how soon the first child was found safe, when the reporter was answered.
+    Each is asked once a report, however often it is counted."""
     later = tables.events.alias("later").c
 
     def first(*kinds: str) -> ColumnElement[Any]:
@@ -146,21 +146,25 @@ def _filed(within: ColumnElement[bool], until: datetime, seen: ColumnElement[boo
         )
         .join(tables.events, event.stream_id == case.id)
         .where(event.kind == "report_filed", within, seen)
-        .subquery()
+        .cte("filed")
+        .prefix_with("MATERIALIZED")
     )  # fmt: skip
 
 
-def _reports(filed: Subquery, *by: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
-    """How many, how soon the first child was found safe, how many reporters have their answer: by street, and on wish by what else."""
+def _reports(filed: CTE) -> Select[*tuple[Any, ...]]:
+    """How many, how soon the first child was found safe, how many reporters have their answer: by street, without an agency, and by the
+    agency in it that leads."""
+    division, agency = filed.c.division, filed.c.agency
     return select(
-        filed.c.division, *by, func.count().label("reports"), func.count(filed.c.answered).label("answered"),
+        division, agency, func.count().label("reports"), func.count(filed.c.answered).label("answered"),
         func.count(filed.c.hours).label("found_safe"),
         func.percentile_cont(0.5).within_group(filed.c.hours).label("hours_to_safety"),
-    ).group_by(filed.c.division, *by)  # fmt: skip
+    ).group_by(func.grouping_sets(tuple_(division), tuple_(division, agency)))  # fmt: skip
 
 
 def _fired(within: ColumnElement[bool], owed: Owed) -> Select[*tuple[Any, ...]]:
-    """How often a silence reached each rung, by the agency that was silent then; what is owed in material the lead agency owes."""
+    """How often a silence reached each rung, by the agency that was silent then; what is owed in material the lead agency owes. Who that was
+    is asked once a rung, however often it is compared."""
     said, earlier = event.body, tables.events.alias("earlier").c
     opened = or_(
         and_(earlier.kind == "referral_opened", earlier.body["referral_id"].astext == said["subject"].astext),
@@ -176,14 +180,22 @@ def _fired(within: ColumnElement[bool], owed: Owed) -> Select[*tuple[Any, ...]]:
         .correlate(tables.events)
         .scalar_subquery()
     )
-    fired = (
-        select(case.division, silent.label("agency"), said["rung"].astext.label("rung"))
-        .join(tables.events, event.stream_id == case.id)
+    rungs = (
+        select(
+            event.stream_id, event.at, said["subject"].astext.label("subject"), said["rung"].astext.label("rung"),
+            silent.label("agency"),
+        )
         .where(event.kind == "rung_fired", within)
-        .where(owed(silent, event.stream_id, said["subject"].astext, event.at))
-        .subquery()
+        .cte("rungs")
+        .prefix_with("MATERIALIZED")
+    )  # fmt: skip
+    fired = rungs.c
+    return (
+        select(case.division, fired.agency, fired.rung, func.count().label("fired"))
+        .join(tables.cases, case.id == fired.stream_id)
+        .where(owed(fired.agency, fired.stream_id, fired.subject, fired.at))
+        .group_by(case.division, fired.agency, fired.rung)
     )
-    return select(fired, func.count().label("fired")).group_by(*fired.c)
 
 
 def _visits(within: ColumnElement[bool], until: datetime, counted: Counted) -> Select[*tuple[Any, ...]]:

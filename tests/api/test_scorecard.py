@@ -9,11 +9,12 @@ from statistics import median
 
 import pytest
 from sqlalchemy import delete, func, insert, select, true
+from sqlalchemy.dialects import postgresql
 
 from app.db import tables
 from app.db.circulars import STREETS, facts_of, span
 from app.db.ledger import Ledger
-from app.db.scorecard import EVERY, OF_AGENCY, scorecard
+from app.db.scorecard import EVERY, OF_AGENCY, _queries, scorecard
 from app.district import DIVISIONS
 from app.domain.access import ENGINE, Actor
 from app.domain.commands import AdoptPlan, EnterStage, FileAssessment, RaiseDue, RecomputeDeadlines, ReviewGrade
@@ -421,3 +422,14 @@ async def test_each_column_of_the_circular_is_that_of_the_raw_events(api, lives,
                 column.append(cell)
     found = dict(zip(STREETS[1:], map(tuple, columns), strict=True))
     assert not [(one, other) for one, other in combinations(found, 2) if found[one] == found[other]]
+
+
+def test_what_is_found_of_a_report_or_a_rung_is_asked_once_however_often_it_is_counted():
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    asked = [
+        str(one.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+        for one in _queries(true(), at, at, true(), true(), EVERY, lambda agency, *_: agency != "none")
+    ]
+    assert sum(one.count("safety_confirmed") for one in asked) == 1, "by street and by agency in one go"
+    (fired,) = [one for one in asked if "'plan_adopted'" in one]
+    assert (fired.count("'plan_adopted'"), "MATERIALIZED" in fired) == (1, True)
