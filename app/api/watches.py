@@ -24,6 +24,7 @@ from app.db.streams import followed
 from app.db.visits import Seen, report_of_visit
 from app.db.walls import through_the_door
 from app.domain.access import DESK_STAFF, ENGINE, Actor
+from app.domain.agreement import MAJORITY
 from app.domain.arrangement import ArrangeCare, Ground, RecordContact, RecordReturn
 from app.domain.child_record import ChildRecord
 from app.domain.commands import Command
@@ -357,9 +358,14 @@ async def end_watch(
     idempotency_key: Key = None, if_match: IfMatch = None,
 ) -> Watched:  # fmt: skip
     """The watch is over, and the heads of its desk and of the street are told. A warning that waits is verified first, but of a child who
-    has died; that a risk has ended nobody says of a child whose visit is overdue, nor without saying why."""
+    has died; nobody comes of age before the birthday on file; that a risk has ended nobody says of a child whose visit is overdue, nor
+    without saying why."""
     await _at_its_desk(conn, who, watch_id)
     command = EndWatch(by=who, reason=end.reason, note=end.note)
+    if end.reason is EndReason.ADULTHOOD:
+        (record,) = await records_of(conn, [await own_id(conn, child_of(watch_id))], true())
+        age = record.age_on(day_of(shouhu.ledger.clock()))
+        command = command.model_copy(update={"of_age": None if age is None else age >= MAJORITY})
     return await _perform(conn, shouhu, command, watch_id, response, idempotency_key, if_match)
 
 

@@ -445,6 +445,7 @@ def _digest(command: c.Command) -> str:
         "unfit",
         "staff_of",
         "concerned",
+        "of_age",
         *(name for name in SILENT if not getattr(command, name, None)),
     }
     asked = f"{type(command).__name__} {command.by.acting_for} {command.model_dump_json(exclude=left_out)}"

@@ -275,6 +275,11 @@ class RefusalCode(Term):
         "走访已逾期，须先见到儿童本人，才能以“风险消除”结束监测",
         "The visit is overdue: the child is seen in person before anybody says that the risk has ended.",
     )
+    NOT_OF_AGE = (
+        "not_of_age",
+        "按档案中的出生日期尚未满十八周岁；出生日期有误的，请先更正",
+        "By the birth date on file the child is not yet eighteen; where that is wrong, correct it first.",
+    )
     VISIT_IN_BOOK = (
         "visit_in_book",
         "当日的走访已由台账导入，走访人或走访结果相同：是同一次的不必再登记；确为另一次的，请勾选“这是另一次走访”后提交",

@@ -125,6 +125,8 @@ class EndWatch(Command):
     """The watch is over."""
 
     reason: EndReason
+    of_age: bool | None = None
+    """By the birth date that counts, where it is known to the day."""
 
 
 class SuspendWatch(Command):
@@ -307,10 +309,13 @@ def _verified(watch: Watch, command: VerifyWarning, head: dict[str, Any]) -> War
 
 
 def _ended(watch: Watch, command: EndWatch, now: datetime, head: dict[str, Any]) -> WatchEnded:
-    """A person ends nothing that is still asked for: a warning is verified first, but of a child who has died, and nobody can say
-    that a risk has ended of a child whose visit is overdue, nor without saying why. What a case ends, two persons have closed."""
+    """A person ends nothing that is still asked for: a warning is verified first, but of a child who has died, nobody comes of age before
+    their birthday, and nobody can say that a risk has ended of a child whose visit is overdue, nor without saying why. What a case ends,
+    two persons have closed."""
     if command.by.person_id != ENGINE.person_id:
         over = command.reason is EndReason.RISK_ENDED
+        if command.reason is EndReason.ADULTHOOD and command.of_age is False:
+            raise Refused(RefusalCode.NOT_OF_AGE)
         if watch.warnings and command.reason is not EndReason.DIED:
             raise Refused(RefusalCode.WARNING_WAITS)
         if over and watch.visit.is_overdue(now):

@@ -16,7 +16,7 @@ from app.web.forms import Form
 
 BESIDE = {
     RefusalCode.RISK_NOT_REPORTED: "outcome", RefusalCode.DELEGATE_UNFIT: "grounds", RefusalCode.RETURN_BEFORE_LEAVING: "returns_on",
-    RefusalCode.WARNING_WAITS: "reason", RefusalCode.VISIT_OWED: "reason", RefusalCode.REASONS_NEEDED: "note",
+    RefusalCode.WARNING_WAITS: "reason", RefusalCode.VISIT_OWED: "reason", RefusalCode.NOT_OF_AGE: "reason", RefusalCode.REASONS_NEEDED: "note",
 }  # fmt: skip
 Step = Callable[[], Any] | None
 

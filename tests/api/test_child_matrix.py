@@ -38,7 +38,7 @@ NOT_DONE = ("register_child", "export_ledger", "import_ledger")
 VIEW = {"need": "verify", "note": "核对"}
 BODIES = {
     "open_child_in_full": VIEW, "enter_change": {"field": "school", "value": "示例二小（化名）"}, "reject_change": {"reason": "not_confirmed"},
-    "record_visit": {"finding": "well"}, "end_watch": {"reason": "adulthood"}, "verify_warning": {"outcome": "no_risk"},
+    "record_visit": {"finding": "well"}, "end_watch": {"reason": "moved_and_handed_over"}, "verify_warning": {"outcome": "no_risk"},
     "arrange_care": {"delegate": {"name": "x"}, "relation": "grandparent", "is_adult": True, "is_able": True, "leaves_on": "2099-01-01"},
     **dict.fromkeys(("register_child", "alike_children"), FOUND), "settle_owed": {"note": "核对"},
 }  # fmt: skip

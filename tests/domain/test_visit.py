@@ -320,6 +320,10 @@ def test_a_person_ends_no_watch_over_a_warning_or_says_without_a_visit_that_the_
     for command in (end("died", note=""), end("moved_and_handed_over", by=ENGINE)):
         (ended,) = work.decide_watch(watched.state, command, POLICY, watched.now)
         assert ended.reason == command.reason, "of who has died nothing is asked; two persons have closed a case"
+    young = Watched()
+    assert young.refused(lambda: young.do(end("adulthood").model_copy(update={"of_age": False}))).code == "not_of_age"
+    for known in (True, None):  # where nobody knows the birthday, a person says so
+        assert work.decide_watch(young.state, end("adulthood").model_copy(update={"of_age": known}), POLICY, young.now)
     late = Watched(Grade.HIGH)
     assert late.refused(lambda: late.do(end("risk_ended", " "))).code == "reasons_needed"
     late.now += timedelta(days=9)
