@@ -52,7 +52,10 @@ _QUERIES: dict[Fault, str] = {
             {_NOBODY_AT.format(desk="t.desk")}
             or t.holder is not null and not exists (select 1 from people p where p.id = t.holder and p.is_active))
         union select w.id from watches w where w.is_open and {_NOBODY_AT.format(desk="w.desk")}
-        union select f.id from child_files f, unnest(f.desks) d where f.is_open and {_NOBODY_AT.format(desk="d")}""",
+        union select f.id from child_files f, unnest(f.desks) d where f.is_open and {_NOBODY_AT.format(desk="d")}
+        union select s.id from signals s where s.state = 'held' and not exists (
+            select 1 from people p where p.desk = s.desk and p.is_active and p.roles && :staff
+            and not s.about && (p.also || p.also_at || array[p.id, p.desk, p.agency, p.unit]::varchar[]))""",
     Fault.TASKS_DIFFER: """
         with owed as (
             select c.id, r->>'id' as subject, r->>'desk' as desk, r->>'holder' as holder

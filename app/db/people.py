@@ -4,13 +4,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, func, or_, select, update
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import ColumnElement, FromClause, Row, String, func, literal, not_, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables, walls
 from app.domain import sight
-from app.domain.access import OVERSIGHT, Actor
+from app.domain.access import DESK_STAFF, OVERSIGHT, Actor
 from app.domain.sign_in import ABSOLUTE, IDLE, token_hash
 from app.domain.terms import Agency, KeyScope, Role
 
@@ -143,6 +143,15 @@ async def is_overseen(conn: AsyncConnection, about: Collection[str], *, sealed: 
     offices = [agency.value for agency in ((Agency.PROC,) if sealed else OVERSIGHT)]
     rows = await conn.execute(select(people).where(people.c.agency.in_(offices), people.c.is_active))
     return sight.is_overseen(about, map(_actor, rows), sealed=sealed)
+
+
+async def decides_at(conn: AsyncConnection, desk: str, about: Collection[str]) -> bool:
+    """Whether somebody who decides at this desk is left to see what is about these; where it is about nobody it is the desk's."""
+    people = tables.people
+    decide = [role.value for role in (*DESK_STAFF, Role.AGENCY_HEAD)]
+    left = select(people.c.id).where(people.c.desk == desk, people.c.is_active, people.c.roles.overlap(decide))
+    named = literal(list(about), ARRAY(String)).overlap(marks_in(people))
+    return not about or bool(await conn.scalar(select(left.where(not_(named)).exists())))
 
 
 async def kept_out(conn: AsyncConnection, named: Collection[str], *, sealed: bool = False) -> tuple[str, ...]:

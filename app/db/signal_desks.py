@@ -6,8 +6,9 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.people import decides_at
 from app.domain.identity import clean_name
-from app.domain.opening import OF_STREET, desk_of, desk_unless, is_about
+from app.domain.opening import OF_STREET, desk_of, desks_from, is_about
 from app.domain.policy import Policy
 from app.domain.terms import Agency
 from app.domain.watch import Watch
@@ -17,14 +18,13 @@ SHORTEST = 2
 
 
 async def desk_for(conn: AsyncConnection, rules: Policy, division: str, about: Collection[str], words: str) -> str:
-    """The street where the child is said to live, civil affairs where nobody says; where it is about them,
-    or its words name them, the next office."""
+    """The street where the child is said to live, civil affairs where nobody says; where it is about them or all who decide there, or its
+    words name them, the next office; last the procuratorate, which no word keeps out where nobody who oversees is left (kept_out)."""
     first = Agency.STREET if len(division) == OF_STREET else Agency.CIVIL
-    desk, passed = desk_unless(first, division, about), list[str]()
-    while desk not in passed and await names(conn, rules, [desk], words):
-        passed.append(desk)
-        desk = desk_unless(first, division, (*about, *passed))
-    return desk
+    for desk in desks_from(first, division):
+        if await decides_at(conn, desk, about) and not await names(conn, rules, [desk], words):
+            return desk
+    return Agency.PROC.value
 
 
 async def names(conn: AsyncConnection, rules: Policy, desks: Sequence[str], words: str) -> bool:

@@ -26,9 +26,14 @@ def desk_of(agency: Agency, division: str) -> str:
 def desk_unless(agency: Agency, division: str, about: Collection[str] = ()) -> str:
     """The desk of the agency; where a case is about a committee or street office, the street office, else civil affairs, else the joint
     conference office. Where all of these are concerned it is the first again, for then the board says so and people decide."""
-    office = (Agency.STREET,) if agency.is_territorial and len(division) == OF_STREET else ()
-    desks = [desk_of(one, division) for one in (agency, *office, Agency.CIVIL, Agency.CONF)]
+    desks = desks_from(agency, division)
     return next((desk for desk in desks if not is_about(desk, about)), desks[0])
+
+
+def desks_from(agency: Agency, division: str) -> list[str]:
+    """The desk of the agency and those that take its place, one after another."""
+    office = (Agency.STREET,) if agency.is_territorial and len(division) == OF_STREET else ()
+    return [desk_of(one, division) for one in (agency, *office, Agency.CIVIL, Agency.CONF)]
 
 
 def is_about(desk: str, about: Collection[str]) -> bool:

@@ -1,14 +1,17 @@
 """Whom a signal is about neither reads nor decides it: another office does, and the report made of it is about them too."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select, text, update
 
 from app.db import signals, tables
+from app.db.findings import find, keep
 from app.db.people import actor_by_token
 from app.db.walls import APP
 from app.domain.identity import clean_name
+from app.domain.terms import Fault
 from app.domain.watch import watch_id
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
@@ -16,6 +19,7 @@ from tests.api.test_reports import is_problem
 DIVISION = "110106016"
 COMMITTEE, STREET, HEAD = f"comm-{DIVISION}.officer.1", f"street-{DIVISION}.officer.1", f"street-{DIVISION}.head.1"
 OFFICE, CIVIL = f"STREET-{DIVISION}", "civil.officer.1"
+PROC, NO_OWNER = "proc.officer.1", Fault.NO_OWNER
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -135,6 +139,49 @@ async def test_a_repetition_and_a_signal_of_a_watched_child_whose_words_name_an_
         engine, await sent(hotline, child={**pupil, "residence_division": DIVISION}, text="居委会主任打孩子")
     )
     assert (row.state, row.desk, row.about) == ("held", "CIVIL", [])
+
+
+@pytest.mark.parametrize("way", ["sender", "one person", "one after another"])
+async def test_one_that_is_about_everybody_who_could_decide_waits_at_the_procuratorate(api, hotline, engine, way):
+    everybody = ["CONF", "CIVIL", "STREET", "PROC"]
+    given = await sent(hotline, about=everybody if way == "sender" else [])
+    row = await kept(engine, given)
+    path = f"/v1/signals/{row.id}/decision"
+    if way == "one person":
+        assert (await api.post(STREET, path, {"outcome": "own_office", "about": everybody})).status_code == 200
+    elif way == "one after another":
+        for person in (STREET, CIVIL, "conf.officer.1", PROC):
+            assert (await api.post(person, path, {"outcome": "own_office"})).status_code == 200
+    row = await kept(engine, given)
+    assert (row.desk, row.state) == ("PROC", "held")
+    for person in (STREET, CIVIL, "civil.supervisor.1", "conf.officer.1", "conf.supervisor.1"):
+        assert await told(api, person, row.id) == [False] * 3
+        assert await seen_in_database(api, engine, person, row.id) == [False] * 2
+    assert await told(api, PROC, row.id) == [True] * 3
+    assert await seen_in_database(api, engine, PROC, row.id) == [True] * 2
+    found = {"outcome": "report", "situations": ["unguarded"]}
+    case = (await api.post(PROC, path, found)).json()["case_id"]
+    is_problem(await api.get("conf.supervisor.1", f"/v1/cases/{case}"), 404, "case_not_found")
+
+
+async def test_a_desk_of_which_everybody_is_named_is_passed_over(api, hotline, engine):
+    async with engine.connect() as conn:
+        people = tables.people.c
+        named = (await conn.execute(select(people.id).where(people.desk == "CIVIL"))).scalars().all()
+    row = await kept(engine, await sent(hotline, about=[OFFICE, *named]))
+    assert (row.desk, await told(api, "conf.officer.1", row.id)) == ("CONF", [True] * 3)
+
+
+async def test_a_held_signal_that_nobody_takes_is_found(api, hotline, engine):
+    row = await kept(engine, await sent(hotline, about=[STREET]))
+    for about, desk, faults in ((row.about, "CIVIL", []), (["CIVIL"], "CIVIL", [NO_OWNER]), ([], "NONE", [NO_OWNER])):
+        async with engine.begin() as conn:
+            await conn.execute(update(signals.signals).where(signals.row.id == row.id).values(about=about, desk=desk))
+            found = await find(conn, datetime.now(UTC))
+            await keep(conn, found, datetime.now(UTC))
+        assert [one.problem for one in found if one.stream_id == row.id] == faults
+        shown = (await api.get("conf.supervisor.1", "/v1/findings?limit=200")).text
+        assert (row.id in shown) == bool(faults)
 
 
 async def test_a_repetition_that_says_whom_it_is_about_takes_the_signal_from_them(api, hotline, engine):
