@@ -333,7 +333,9 @@ async def decide(
         answer = answer.model_copy(update={"watch_id": watch.watch_id, "warning": made["warning"]})
     elif found.outcome is SignalEnd.REPORT:
         submission = _report(Said.model_validate(signal["said"]), Agency(signal["agency"]), signal["unit"], found)
-        filed = await file(conn, shouhu.ledger, shouhu.receipts, submission, who, idempotency_key)
+        filed = await file(
+            conn, shouhu.ledger, shouhu.receipts, submission, who, idempotency_key, concerned=signal["about"]
+        )
         made = {"case_id": filed.case_id}
         answer = answer.model_copy(update=made)
     await signals.end(conn, shouhu.ledger, signal, found.outcome, who, now, **made)
@@ -345,5 +347,5 @@ def _report(said: Said, agency: Agency, unit: str, found: Found) -> Submission:
     known = {"class": REPORTS_AS.get(agency, ReporterClass.STATE_ORGAN), "org": unit}
     return Submission(
         reporter=Reporter.model_validate(known), children=[said.reported()], situations=found.situations,
-        narrative=said.told(found.note), happened_on=said.happened_on, about=said.about,
+        narrative=said.told(found.note), happened_on=said.happened_on, about=said.about[: signals.MOST_NAMED],
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,9 +51,10 @@ class Filed:
 
 async def file(
     conn: AsyncConnection, ledger: Ledger, receipts: Receipts, submission: Submission, actor: Actor, key: str | None,
-    watch: str | None = None, *, earlier: Sequence[Mapping[str, Any]] = (),
+    watch: str | None = None, *, earlier: Sequence[Mapping[str, Any]] = (), concerned: Collection[str] = (),
 ) -> Filed:  # fmt: skip
-    """Raises InFlight, KeyReused, Refused; nothing is half done. `earlier` reported the child before, and are hidden in its texts too."""
+    """Raises InFlight, KeyReused, Refused; nothing is half done. `earlier` reported the child before, and are hidden in its texts too;
+    `concerned` are known already as whom it is about, beside those whom it names."""
     now, unit = ledger.clock(), actor.unit or actor.desk
     vault = vault_of(conn)
     hashed = hashlib.sha256(submission.model_dump_json().encode()).hexdigest() if key else ""
@@ -98,7 +99,8 @@ async def file(
         ],
         tables.submissions: [submitted] if key else [],
     }
-    about = await kept_out(conn, submission.about, sealed=sealed) if submission.about else ()
+    concerned = (*submission.about, *concerned)
+    about = await kept_out(conn, concerned, sealed=sealed) if concerned else ()
     command = c.FileReport(
         by=actor, facts=facts, unit=unit, watch=watch, about=about, named=submission.about, files=submission.files
     )
@@ -106,7 +108,7 @@ async def file(
     for other in sorted(hidden):
         with suppress(Refused):  # closed, or linked, at this moment
             await ledger.record(conn, other, c.SuspectDuplicate(by=ENGINE), now=now)
-    if sealed and not set(submission.about).issubset(about):
+    if sealed and not set(concerned).issubset(about):
         await open_all(conn, ledger, [designation(case_id)], now)
     return Filed(case_id, code, findings + left_out)
 

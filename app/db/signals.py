@@ -38,7 +38,7 @@ from app.db.joining import watched_as
 from app.db.ledger import Ledger
 from app.db.marks import Marks
 from app.db.owed import DISTRICT, open_all, opening, settle
-from app.db.people import kept_out
+from app.db.people import kept_out, unknown_among
 from app.db.signal_desks import desk_for, names, watching
 from app.db.sounds import sound_keys
 from app.db.vault import Row, opened_one, sealed_row
@@ -62,7 +62,7 @@ MOST_REPEATED = 10
 MOST_TOLD = 20_000
 """What a report may say at most (app/domain/typed.py)."""
 MOST_NAMED = 20
-"""As in a report; what a person says last stands first."""
+"""As in a report."""
 SHELVES = 64
 """Locks over all children of whom signals are compared; one a child would be thousands for a few large batches."""
 
@@ -157,6 +157,7 @@ class Said(Signal):
     """A signal as it is kept, with what came again while it waited."""
 
     again: tuple[Repeated, ...] = ()
+    about: tuple[Concerned, ...] = ()
 
     def with_one_more(self, given: Signal, now: datetime) -> "Said":
         """The same twice is kept once."""
@@ -318,13 +319,20 @@ async def _warned(conn: AsyncConnection, ledger: Ledger, rule: SignalSpec, watch
     }  # fmt: skip
 
 
+async def _with(conn: AsyncConnection, before: Collection[str], named: Collection[str]) -> tuple[str, ...]:
+    """Whom it is about with these: nobody is pushed out. Beyond so many only codes that are somebody's, so they have an end."""
+    every = tuple(dict.fromkeys((*before, *named)))
+    beyond = await unknown_among(conn, every[max(MOST_NAMED, len(before)) :]) if len(every) > MOST_NAMED else []
+    return tuple(one for one in every if one not in beyond)
+
+
 async def concern(
     conn: AsyncConnection, ledger: Ledger, signal: Row, named: Collection[str], by: Actor, now: datetime
 ) -> Row:
     """One that is held is about these too: nothing of it is forgotten, and from a desk that is concerned it goes to another, undecided."""
     said = Said.model_validate(signal["said"])
-    said = said.model_copy(update={"about": tuple(dict.fromkeys((*named, *said.about)))[:MOST_NAMED]})
-    about, rules = await kept_out(conn, (*signal["about"], *named)), await ledger.current(conn, now)
+    said = said.model_copy(update={"about": await _with(conn, said.about, named)})
+    about, rules = await kept_out(conn, (*signal["about"], *said.about)), await ledger.current(conn, now)
     desk = await desk_for(conn, rules, signal["division"], about, said.told(""))
     told = {"desk": desk, "about": list(about)}
     sealed_again = await sealed_row(conn, signals, {"id": signal["id"], "said": _as_kept(said)})

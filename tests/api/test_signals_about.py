@@ -193,6 +193,23 @@ async def test_a_repetition_that_says_whom_it_is_about_takes_the_signal_from_the
     assert "又打孩子" in (await api.get(CIVIL, f"/v1/signals/{row.id}")).text
 
 
+@pytest.mark.parametrize("by", ["sender", "decider"])
+async def test_no_names_push_whom_a_signal_is_about_out_of_its_report(api, hotline, engine, by):
+    first, nobody = await sent(hotline, about=[STREET]), [f"nobody-{n}" for n in range(20)]
+    if by == "sender":
+        await sent(hotline, child=first["child"], text="又打孩子", about=nobody)
+        await sent(hotline, child=first["child"], text="还打孩子", about=["CONF"])
+    row = await kept(engine, first)
+    path, found = f"/v1/signals/{row.id}", {"outcome": "report", "situations": ["unguarded"]}
+    shown = (await api.get(CIVIL, path)).json()["about"]
+    assert shown == ([STREET, *nobody[:19], "CONF"] if by == "sender" else [STREET])
+    is_problem(await api.post(CIVIL, f"{path}/decision", found | {"about": [*nobody, "CONF"]}), 422, "invalid_request")
+    found |= {"about": nobody} if by == "decider" else {}
+    case = (await api.post(CIVIL, f"{path}/decision", found)).json()["case_id"]
+    assert {STREET, OFFICE, *shown} <= set((await api.progress(case, "police.officer.1"))["about"])
+    is_problem(await api.get(STREET, f"/v1/cases/{case}"), 404, "case_not_found")
+
+
 async def test_a_signal_about_whoever_watches_the_child_opens_no_warning_there(api, hotline, engine):
     pupil = {"name": "任小看（化名）", "birth_date": "2017-03-04", "id_no": "110106201703045245"}
     made = (await register(api, COMMITTEE, child={**CHILD, **pupil, "residence_division": None})).json()
