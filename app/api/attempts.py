@@ -10,11 +10,11 @@ from fastapi import Request, Response
 from limits import RateLimitItemPerHour
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import select, text
+from sqlalchemy import String, cast, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.background import BackgroundTask
 
-from app.db import tables
+from app.db import signals, tables
 from app.db.audit import REFUSED, AuditUnavailable, on_record
 from app.db.service import Service
 from app.db.session import DATABASE_ERRORS
@@ -47,11 +47,11 @@ class Attempts:
 
 
 class About(NamedTuple):
-    """What was asked for, by the id of a case, of a child or of the watch over one."""
+    """What was asked for, by the id of a case, of a child or of the watch over one, of a signal, or of what is owed."""
 
     stream_id: str | None
-    child_id: str | None
-    """Of whom there is no case; else those of the case are meant."""
+    children: list[str] | None
+    """Where there is no case; else those of the case are meant."""
     exists: bool
 
 
@@ -72,15 +72,14 @@ async def _note(request: Request, status: int, code: str) -> None:
             if who is None:
                 return
             await open_door(conn)
-            about = await _about(conn, request.path_params)
+            about = await _about(conn, request.path_params, getattr(request.state, "tried", ""))
             hidden = status == 404
             if hidden and not about.exists:
                 return
             if not request.app.state.attempts.may_be_noted(who.person_id, hidden=hidden):
                 return
             action = getattr(request.scope.get("route"), "operation_id", None) or "page"
-            alone = [about.child_id] if about.child_id else None
-            await on_record(conn, who, action, about.stream_id, [], children=alone, why=why, outcome=REFUSED)
+            await on_record(conn, who, action, about.stream_id, [], children=about.children, why=why, outcome=REFUSED)
     except (*DATABASE_ERRORS, AuditUnavailable) as failure:
         log.warning("attempt_not_recorded", cause=type(failure).__name__)
 
@@ -95,14 +94,20 @@ async def _shut_out(conn: AsyncConnection, request: Request, shouhu: Service) ->
     return Actor(person_id=row.person, agency=Agency(row.agency), desk=row.desk, roles=()), row.why
 
 
-async def _about(conn: AsyncConnection, ids: dict[str, str]) -> About:
+async def _about(conn: AsyncConnection, ids: dict[str, str], tried: str) -> About:
+    """By the path; `tried` is the id or the number of a case in the body."""
     case, child, named = tables.cases.c, tables.children.c, ids.get("child_id") or child_of(ids.get("watch_id", ""))
-    if "case_id" in ids:
-        found = (await conn.execute(select(case.id).where(case.id == ids["case_id"]))).scalar_one_or_none()
+    if tried or "case_id" in ids:
+        is_it = or_(case.id == tried, cast(case.number, String) == tried) if tried else case.id == ids["case_id"]
+        found = (await conn.execute(select(case.id).where(is_it))).scalar_one_or_none()
         return About(found, None, exists=found is not None)
+    for name, known in (("signal_id", signals.row.id), ("owed_id", tables.owed.c.id)):
+        if name in ids:
+            found = (await conn.execute(select(known).where(known == ids[name]))).scalar_one_or_none()
+            return About(found, [], exists=found is not None)
     row = (
         (await conn.execute(select(child.id, child.case_id).where(child.id == named))).one_or_none() if named else None
     )
     if row is None:
         return About(None, None, exists=False)
-    return About(row.case_id, None, exists=True) if row.case_id else About(file_id(row.id), row.id, exists=True)
+    return About(row.case_id, None, exists=True) if row.case_id else About(file_id(row.id), [row.id], exists=True)

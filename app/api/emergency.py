@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import String, and_, cast, func, insert, or_, select, update
 
@@ -101,10 +102,11 @@ class Judged(BaseModel):
 
 
 @router.post("", status_code=201, operation_id="break_glass")
-async def break_glass(asked: BreakGlass, conn: Conn, who: Who, shouhu: Shouhu) -> InEmergency:
+async def break_glass(asked: BreakGlass, request: Request, conn: Conn, who: Who, shouhu: Shouhu) -> InEmergency:
     """Never into a case about the caller, nor into a sealed one; supervisors and the owner are told in the same step."""
     if not may_break_glass(who):
         raise Refused(RefusalCode.NOT_ALLOWED)
+    request.state.tried = asked.case
     await open_door(conn)
     case = tables.cases.c
     named = or_(case.id == asked.case, cast(case.number, String) == asked.case)

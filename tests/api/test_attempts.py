@@ -51,6 +51,17 @@ async def test_a_hidden_case_and_one_that_there_is_not_are_answered_alike_and_on
     )
 
 
+async def test_a_try_to_break_into_a_hidden_case_is_on_record_by_its_id_and_by_its_number(api):
+    case = (await api.report(about=["HOSPITAL"]))["case_id"]
+    no = (await api.get("civil.supervisor.1", f"/v1/cases/{case}")).json()["case_no"].rpartition("-")[2].lstrip("0")
+    why, who = {"reason": "child_found", "note": "急诊收治，须核对身份"}, "hospital.officer.1"
+    for said in (case, no):
+        tried = await api.post(who, "/v1/emergency-reads", why | {"case": said})
+        assert tried.status_code == 404
+        assert await rows_of(api, tried) == [(who, "HOSPITAL", "break_glass", case, "case_not_found")]
+    assert await rows_of(api, await api.post(who, "/v1/emergency-reads", why | {"case": "case-none"})) == []
+
+
 async def test_the_file_the_history_and_the_visit_of_a_child_without_a_case_are_on_record_as_hidden_with_the_child(api):
     child = (await register(api)).json()["child_id"]
     file, record = f"/v1/children/{child}", f"/v1/children/{child}/access-record"

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import delete, select, text, update
 
+from app.api import attempts
 from app.db import signals, tables
+from app.db.audit import REFUSED
 from app.db.findings import find, keep
 from app.db.people import actor_by_token
 from app.db.walls import APP
@@ -68,11 +70,17 @@ async def seen_in_database(api, engine, person, signal):
 async def test_whom_a_signal_is_about_does_not_see_it_and_another_office_decides(api, hotline, engine, whom):
     row = await kept(engine, await sent(hotline, about=[whom]))
     assert (row.desk, row.state) == ("CIVIL", "held")
+    api.http._transport.app.state.attempts = attempts.Attempts()
     for person in (STREET, HEAD):
         assert await told(api, person, row.id) == [False] * 3
         assert await seen_in_database(api, engine, person, row.id) == [False] * 2
         decided = await api.post(person, f"/v1/signals/{row.id}/decision", {"outcome": "false_alarm"})
         is_problem(decided, 404, "signal_not_found")
+    async with engine.connect() as conn:
+        line = tables.audit.c
+        refused = select(line.person_id, line.action).where(line.stream_id == row.id, line.outcome == REFUSED)
+        refused = {tuple(one) for one in await conn.execute(refused)}
+    assert refused == {(one, act) for one in (STREET, HEAD) for act in ("read_signal", "decide_signal")}
     assert await told(api, CIVIL, row.id) == [True] * 3
     assert await seen_in_database(api, engine, CIVIL, row.id) == [True] * 2
     assert (await api.get(CIVIL, f"/v1/signals/{row.id}")).json()["about"] == [whom]
