@@ -23,10 +23,9 @@ from app.db.signals import Said, Signal, Taken
 from app.db.walls import open_door
 from app.domain.access import DESK_STAFF, Actor
 from app.domain.commands import Concerned
-from app.domain.compartment import TOLD_HEALTH
 from app.domain.matching import Reason
 from app.domain.refusals import RefusalCode, Refused
-from app.domain.signals import TELL_ILLNESS, SignalEnd, SignalState, sends
+from app.domain.signals import SignalEnd, SignalState, sends, tells_words
 from app.domain.submission import Reporter, Submission
 from app.domain.terms import Agency, ReporterClass, Role, Trigger
 from app.domain.typed import LongText
@@ -285,7 +284,7 @@ async def read(signal_id: str, conn: Conn, who: Who, shouhu: Shouhu) -> HeldSign
     if likely:
         fields = ["name", "birth_date", "id_no", "family"]
         await audit_read(conn, who, "compare_children", signal_id, fields, children=[one.child_id for one in likely])
-    kept_back = signal["agency"] in TELL_ILLNESS and who.agency not in TOLD_HEALTH
+    kept_back = not tells_words(Agency(signal["agency"]), who.agency)
     told_of = said.without_words() if kept_back else said
     shown = lens(told_of.model_dump(mode="json", exclude_defaults=True, exclude={"id", "about"}))
     return HeldSignal(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from app.domain.compartment import TOLD_HEALTH
 from app.domain.terms import Agency, Term
 from app.domain.working_time import Value
 
@@ -31,7 +32,12 @@ class SignalSpec(Value):
 
 
 TELL_ILLNESS = (Agency.HOSPITAL, Agency.HEALTH, Agency.POLICE)
-"""Whose words may name an illness: they are read by who is told of one (TOLD_HEALTH in compartment.py), and by no street."""
+"""Whose words may name an illness."""
+
+
+def tells_words(sender: Agency, reader: Agency) -> bool:
+    """Whether the words of a signal are for this agency: those that may name an illness are for who is told of one, and for no street."""
+    return sender not in TELL_ILLNESS or reader in TOLD_HEALTH
 
 
 class OfficeHolders(Value):

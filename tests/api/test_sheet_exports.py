@@ -85,8 +85,8 @@ async def test_the_books_of_a_month_leave_as_one_download_each_on_record(api, ru
     await child_here(api, "一并（化名）", number=None)
     at, wanted = "/v1/ledgers/due/workbooks?month=2021-03", {"use": "hand_in", "month": "2021-03"}
     is_problem(await api.get(COMMITTEE, at), 404, "sheet_not_found")
-    asked = [f"/v1/ledgers/{book}/exports" for book in ("family", "information", "information")]
-    await run(await api.post(COMMITTEE, "/v1/ledgers/work/exports", wanted | {"use": "visit"}))
+    asked = [f"/v1/ledgers/{book}/exports" for book in ("family", "information", "information", "work")]
+    await run(await api.post(COMMITTEE, asked[3], wanted | {"use": "visit"}))
     jobs = [await run(await api.post(COMMITTEE, path, wanted)) for path in asked[:2]]
     newest = await api.post(COMMITTEE, asked[2], wanted)
     is_problem(await api.get(COMMITTEE, at), 404, "sheets_under_way")

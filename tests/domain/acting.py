@@ -120,7 +120,7 @@ def of_seats(rules: Any) -> Iterator[tuple[str, str]]:
 
 
 def of_signals(rules: Any) -> Iterator[tuple[str, str]]:
-    """Which signal of which agency a rule listens to."""
+    """Which signal of which agency a rule listens to, and who is shown its words."""
     made = {"zh": "甲", "en": "a", "again": timedelta(1), "basis": ("default",)}
     rows = [
         rules.SignalSpec(code="words", sources=(Agency.POLICE,), words=("走失", "受伤"), **made),
@@ -133,6 +133,8 @@ def of_signals(rules: Any) -> Iterator[tuple[str, str]]:
             f"listens · {agency}",
             f"{rules.sends(agency, rows)} " + " ".join(one.code if one else "-" for one in found),
         )
+        shown = (reader.value for reader in Agency if rules.tells_words(agency, reader))
+        yield f"words · {agency}", " ".join(shown)
 
 
 ASKED = (("unit-hotline-1", "HOTLINE"), ("POLICE", "POLICE"), ("COMM-110106023", "COMM-110106023"))
