@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.child_records import own_id, records_of, registered
 from app.db.intake import Filed, file
+from app.db.joining import about_of
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.vault import opened
@@ -52,7 +53,8 @@ async def report_of_visit(
 ) -> Filed:
     """Who the child and the family are is known; what is the matter with them is what was seen now, not what was once reported.
 
-    What is known is kept as it was said, so whoever said it is hidden in what is told of this report as well.
+    What is known is kept as it was said, so whoever said it is hidden in what is told of this report as well. From whom another case keeps
+    the child, this one is kept too: it names the child, and its legs would lie at their desk.
     """
     (record,) = await records_of(conn, [await own_id(conn, child_of(seen.watch_id))], true())
     row = await _row(conn, record.child_id)
@@ -73,5 +75,6 @@ async def report_of_visit(
     once = sha256(f"{seen.watch_id}/{key}".encode()).hexdigest() if key else None
     before = row["reporter"] or {}
     return await file(
-        conn, ledger, receipts, submission, actor, once, seen.watch_id, earlier=[before] if names_of(before) else ()
-    )
+        conn, ledger, receipts, submission, actor, once, seen.watch_id, earlier=[before] if names_of(before) else (),
+        concerned=await about_of(conn, child_of(seen.watch_id)),
+    )  # fmt: skip

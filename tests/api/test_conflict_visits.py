@@ -3,7 +3,7 @@
 import uuid
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from app.db import tables
 from app.db.colleagues import give_to_others
@@ -26,9 +26,9 @@ async def a_child(api, **more):
     return made["child_id"]
 
 
-async def visited(api, child):
+async def visited(api, child, by=COMMITTEE):
     """The case that a visit makes."""
-    done = await api.post(COMMITTEE, f"/v1/watches/{watch_id(child)}/visits", {"finding": "at_risk", **RISK})
+    done = await api.post(by, f"/v1/watches/{watch_id(child)}/visits", {"finding": "at_risk", **RISK})
     assert done.status_code == 200, done.text
     return done.json()["report"]
 
@@ -76,6 +76,26 @@ async def test_whom_a_case_that_a_visit_made_is_about_finds_nothing_of_the_child
     others = {CIVIL, CONF} - {reader}
     for one in others:
         assert (await api.get(one, f"/v1/children/{child}")).status_code == 200, one
+
+
+async def test_the_next_case_that_a_visit_makes_is_kept_from_whom_an_earlier_one_is_about(api):
+    """Its legs as well: they go to an office that is not concerned."""
+    child, about = await a_child(api), [f"STREET-{DIVISION}", f"COMM-{DIVISION}"]
+    shown = await visited(api, child)
+    tasks = select(tables.tasks.c.desk).where(tables.tasks.c.case_id == shown, tables.tasks.c.is_open)
+    async with api.service.engine.connect() as conn:
+        assert set(about) & set((await conn.execute(tasks)).scalars()), "the control: what such a case asks of them"
+    await concerning(api, shown, *about)
+    case = await visited(api, child, OFFICER)
+    for person in (STREET, COMMITTEE):
+        is_problem(await api.get(person, f"/v1/cases/{case}"), 404, "case_not_found")
+        assert case not in (await api.get(person, "/v1/tasks?limit=200")).text
+    await give_to_others(api.service.engine, api.service.ledger)
+    progress = await api.progress(case, OFFICER)
+    assert set(about) <= set(progress["about"])
+    at = {one["desk"] for one in progress["referrals"] if one["state"] in ("sent", "accepted")}
+    assert at
+    assert at.isdisjoint(about)
 
 
 async def test_a_case_that_a_verified_warning_made_hides_the_child_as_well(api, give):
