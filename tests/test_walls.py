@@ -1,9 +1,11 @@
 """The second wall: what PostgreSQL itself shows, were the code to forget; who the roles are, and that every table stands behind it."""
 
 import asyncio
+import re
 import secrets
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -40,6 +42,13 @@ NO_WALL = {
     "entry_links": "names of units, that stand on their posters",
 }
 """Tables with such a column that need no wall, and why."""
+
+
+FUNCTIONS = text("select proname, prosrc from pg_proc where proname like 'shouhu%'")
+CALLERS = text("""select coalesce(qual, '') || coalesce(with_check, '') from pg_policies
+  union all select pg_get_triggerdef(oid) from pg_trigger union all select indexdef from pg_indexes
+  union all select definition from pg_views where schemaname = 'public'
+  union all select pg_get_expr(adbin, adrelid) from pg_attrdef""")
 
 
 def case_row(case_id, **sight):
@@ -110,6 +119,21 @@ async def test_every_table_that_says_of_whom_a_row_is_stands_behind_the_wall_or_
     assert unwalled == set(NO_WALL) & set(found)
     assert unwalled <= set(NO_WALL)
     assert set(WALLED) <= every
+
+
+async def test_every_function_in_the_database_has_a_caller(engine):
+    """What answers about children and is asked by nobody is changed by nobody either, when the rule changes."""
+    room = Path(walls.__file__).parents[1]
+    said = "".join(one.read_text("utf-8") for one in room.rglob("*.py") if "migrations" not in one.parts)
+    async with engine.connect() as conn:
+        bodies = {row.proname: row.prosrc for row in await conn.execute(FUNCTIONS)}
+        said += "".join(filter(None, (await conn.execute(CALLERS)).scalars()))
+    assert len(bodies) > 20
+    assert [
+        name
+        for name in bodies
+        if not re.search(rf"\b{name}\b", said + "".join(body for one, body in bodies.items() if one != name))
+    ] == []
 
 
 @pytest.mark.parametrize("table", WALLED)
