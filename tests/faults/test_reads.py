@@ -17,6 +17,7 @@ from app.db.accounts import begin_session
 from app.db.ledger import Ledger
 from app.db.receipts import Receipts
 from app.db.service import Service
+from app.domain.handing_in import month_of
 from app.domain.watch import watch_id
 from app.policy.loader import load
 from tests.api.conftest import Api, upload
@@ -95,7 +96,8 @@ async def ids(everybody):
     sent = await everybody.post("school.reporter.1", "/v1/signals", {"signals": [said]})
     assert (kept.status_code, sent.status_code) == (201, 200), (kept.text, sent.text)
     twin = (await everybody.report("hotline.reporter.1", children=[said["child"]]))["case_id"]
-    sheet = (await everybody.post(COMMITTEE, f"/v1/ledgers/{BOOK}/exports")).json()["id"]
+    month = {"use": "hand_in", "month": month_of(datetime.now(UTC))}
+    sheet = (await everybody.post(COMMITTEE, f"/v1/ledgers/{BOOK}/exports", month)).json()["id"]
     async with asyncio.timeout(60):
         while (await everybody.get(COMMITTEE, f"/v1/sheets/{sheet}")).json()["state"] != "done":
             await asyncio.sleep(0.1)
