@@ -51,6 +51,7 @@ ACTS: dict[str, Pair] = {
     "export_ledger": ("导出台账", "exported a book"),
     "import_ledger": ("导入台账", "imported a book"),
     "fetch_sheet": ("下载表格", "fetched a workbook"),
+    "fetch_month": ("下载本月台账", "fetched the books of a month"),
     "add_file": ("上传附件", "brought a file"),
     "issue_key": ("发放密钥", "issued a key"),
     "rotate_key": ("更换密钥", "rotated a key"),
