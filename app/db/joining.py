@@ -21,7 +21,7 @@ from app.domain.child_file import PREFIX, ChildFile, file_id
 from app.domain.child_record import tells_of
 from app.domain.child_terms import FileField
 from app.domain.commands import Command
-from app.domain.handover import MoveWatch, OfferWatch, PlaceWatch
+from app.domain.handover import MoveWatch, OfferWatch, PlaceWatch, WithdrawOffer
 from app.domain.opening import OF_STREET
 from app.domain.progress import Progress
 from app.domain.refusals import Refused
@@ -151,12 +151,14 @@ async def _watch_by(
 
 
 async def moved(ledger: "Ledger", conn: AsyncConnection, child: str, division: str, now: datetime) -> None:
-    """A new residence counts: the watch is offered to the desk of its street, where that is another one of the district."""
+    """A new residence counts: the watch is offered to the desk of its street, where that is another one of the district; what was offered
+    is taken back where it is the one that watches."""
     watch = await watch_of(conn, await watched_as(conn, child))
-    if watch and watch.is_open and watch.division != division and len(division) == len(watch.division):
+    if watch and watch.is_open and len(division) == len(watch.division):
+        back = WithdrawOffer(by=ENGINE)
+        offer = OfferWatch(by=ENGINE, division=division, about=await about_of(conn, watch.child_id))
         with suppress(Refused):
-            offer = OfferWatch(by=ENGINE, division=division, about=await about_of(conn, watch.child_id))
-            await ledger.record(conn, watch.watch_id, offer, now=now)
+            await ledger.record(conn, watch.watch_id, back if division == watch.division else offer, now=now)
 
 
 async def placed(ledger: "Ledger", conn: AsyncConnection, child: str, now: datetime) -> None:

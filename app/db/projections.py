@@ -17,7 +17,7 @@ from app.domain.carrying import VisitCarried, WarningCarried
 from app.domain.child_file import ChangeRungFired, ChildFile, file_id
 from app.domain.clock import Clock
 from app.domain.deputies import may_stand_in
-from app.domain.handover import WatchTaken
+from app.domain.handover import OfferWithdrawn, WatchTaken
 from app.domain.opening import desk_of
 from app.domain.owed import Matter, Owed, OwedOpened, OwedRungFired
 from app.domain.progress import Answer, ClockName, Duty, Progress, Referral, State, running_clocks
@@ -306,7 +306,7 @@ def _told(after: Any, event: Any) -> tuple[str, ...]:
             return tuple(dict.fromkeys((f"{Role.DESK_HEAD}:{after.desk}", f"{Role.DESK_HEAD}:{street}")))
         case WarningCarried() | VisitCarried():
             return (f"desk:{after.desk}",)
-        case (WatchTaken(by=ENGINE.person_id) | ChangeMoved()) as given:
+        case (WatchTaken(by=ENGINE.person_id) | ChangeMoved() | OfferWithdrawn()) as given:
             return (f"desk:{given.desk}",)
         case WatchBegan(desk=desk, division=division) if desk != desk_of(Agency.COMM, division):
             return (f"desk:{desk}",)

@@ -21,6 +21,10 @@ class OfferWatch(Command):
     about: tuple[str, ...] = ()
 
 
+class WithdrawOffer(Command):
+    """The service takes an offer back: the child lives again where it is watched."""
+
+
 class TakeWatch(Command):
     """接收: the desk of the new residence accepts the child."""
 
@@ -52,6 +56,13 @@ class WatchOffered(WatchFact):
     division: str
     desk: str
     clock: Clock
+
+
+class OfferWithdrawn(WatchFact):
+    """That desk is asked no more; whoever watches goes on."""
+
+    kind: Literal["watch_offer_withdrawn"] = "watch_offer_withdrawn"
+    desk: str
 
 
 class WatchTaken(WatchFact):
@@ -95,6 +106,13 @@ def offered(
         raise Refused(RefusalCode.ALREADY_DONE)
     clock = Clock.start(policy.time("accept", urgent=False), now, policy.calendar)
     return WatchOffered(**head, division=command.division, desk=to, clock=clock)
+
+
+def withdrawn(handover: Handover | None, head: dict[str, Any]) -> OfferWithdrawn:
+    """What was offered."""
+    if handover is None:
+        raise Refused(RefusalCode.ALREADY_DONE)
+    return OfferWithdrawn(**head, desk=handover.desk)
 
 
 def taken(desk: str, handover: Handover | None, command: TakeWatch, head: dict[str, Any]) -> WatchTaken:

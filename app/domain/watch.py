@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 from app.domain.arrangement import Arrangement, CareArranged, ContactRecorded, ParentsReturned
 from app.domain.carrying import CareCarried, CarriedLeft, HandoverCarried, VisitCarried, WarningCarried
 from app.domain.clock import Clock
-from app.domain.handover import Handover, WatchOffered, WatchPlaced, WatchTaken
+from app.domain.handover import Handover, OfferWithdrawn, WatchOffered, WatchPlaced, WatchTaken
 from app.domain.policy import Frozen
 from app.domain.terms import Grade, Rung, Term
 from app.domain.visit import (
@@ -131,7 +131,7 @@ WatchEvent = Annotated[
     WatchBegan | VisitRecorded | VisitAttempted | VisitRecomputed | VisitRungFired | WatchEnded | WarningOpened
     | WarningVerified | WatchRungFired | CareArranged | ContactRecorded | ParentsReturned
     | WatchSuspended | WatchResumed | WatchParted | WatchUndone | WatchOffered | WatchTaken | WatchPlaced
-    | WarningCarried | CareCarried | VisitCarried | HandoverCarried | CarriedLeft,
+    | WarningCarried | CareCarried | VisitCarried | HandoverCarried | CarriedLeft | OfferWithdrawn,
     Field(discriminator="kind"),
 ]  # fmt: skip
 watch_event_adapter: TypeAdapter[WatchEvent] = TypeAdapter(WatchEvent)
@@ -303,6 +303,8 @@ def _changed(watch: Watch, event: WatchEvent) -> dict[str, object]:
             return {"handover": asked.model_copy(update={"of": of})}
         case WatchOffered(division=division, desk=desk, clock=clock):
             return {"handover": Handover(division=division, desk=desk, clock=clock)}
+        case OfferWithdrawn():
+            return {"handover": None}
         case WatchTaken(division=division, desk=desk):
             return {"handover": None, "division": division, "desk": desk, "community": None}
         case WatchPlaced(community=community):

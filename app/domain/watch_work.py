@@ -25,10 +25,12 @@ from app.domain.handover import (
     PlaceWatch,
     TakeWatch,
     WatchPlaced,
+    WithdrawOffer,
     desk_to_watch,
     moved_away,
     offered,
     taken,
+    withdrawn,
 )
 from app.domain.opening import recipients
 from app.domain.policy import Policy
@@ -192,6 +194,8 @@ def decide_watch(watch: Watch | None, command: Command, policy: Policy, now: dat
             )
         case OfferWatch():
             return (offered(watch.desk, watch.handover, command, policy, now, head),)
+        case WithdrawOffer():
+            return (withdrawn(watch.handover, head),)
         case MoveWatch():
             return (moved_away(watch.division, watch.desk, command, head),)
         case TakeWatch():

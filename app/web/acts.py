@@ -123,6 +123,7 @@ FURTHER: dict[str, Pair] = {
     "RaiseWarning": ("登记预警信号", "raised a warning"),
     "RecordContact": ("登记联系", "recorded a contact"),
     "RecordReturn": ("登记返家", "recorded a return"),
+    "WithdrawOffer": ("撤回移交", "took an offer back"),
     "OfferWatch": ("移交监测", "offered a watch"),
     "MoveWatch": ("由须回避的单位移交监测", "gave a watch to a desk that is not concerned"),
     "GoByOwn": ("档案分开后按本人情况监测", "watched a child by what is its own once files were parted"),

@@ -59,6 +59,20 @@ async def test_the_watch_stays_with_the_old_desk_until_the_new_one_accepts_and_e
     is_problem(await api.post(new, f"{path}/take"), 409, "not_offered")
 
 
+@pytest.mark.requirement("R015")
+async def test_who_moves_back_before_the_new_desk_accepts_is_offered_to_nobody(api, moved):
+    old, new = officer("comm", OLD), officer("comm", NEW)
+    entered = {"field": "residence_division", "value": OLD}
+    change = (await api.post(new, f"/v1/children/{moved}/changes", entered)).json()["change"]
+    assert moved in await rows(api, new, "/v1/watches/offered"), "until it counts"
+    assert (await api.post(officer("street", NEW), f"/v1/children/{moved}/changes/{change}/pass")).status_code == 200
+    assert moved not in await rows(api, new, "/v1/watches/offered")
+    assert moved in await rows(api, old)
+    is_problem(await api.post(new, f"/v1/watches/{watch_id(moved)}/take"), 404, "case_not_found")
+    told = (await api.get(new, "/v1/notices?limit=100")).json()["items"]
+    assert [one["kind"] for one in told if one["case_id"] == watch_id(moved)][:1] == ["watch_offer_withdrawn"]
+
+
 @pytest.mark.requirement("R054")
 async def test_an_offer_that_nobody_accepts_climbs_from_the_new_desk_upwards(api, moved):
     stream, ledger = watch_id(moved), api.service.ledger

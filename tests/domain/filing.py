@@ -40,6 +40,8 @@ def of_handover(rules: Any) -> Iterator[tuple[str, str]]:
         for before in (None, offer):
             offers = said(rules.offered, desk, before, ask, policy(), NOW, head)
             yield f"is offered · {desk} · {' '.join(about)} · {bool(before)}", offers
+    for before in (None, offer):
+        yield f"is taken back · {bool(before)}", said(rules.withdrawn, before, head)
     people = [*SEATS.values(), *(at_desk(COMM, f"{role}", role) for role in Role)]
     for before in (None, offer):
         takes = (refusal(rules.taken, "CIVIL", before, rules.TakeWatch(by=who), head) for who in people)
