@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import func, select, update
 
 from app.api import emergency
 from app.db import tables
 from app.db.findings import find
-from app.domain.terms import Fault
+from app.domain.access import Actor
+from app.domain.refusals import Refused
+from app.domain.terms import Agency, Fault, Role
 from tests.api.test_reports import is_problem
 from tests.api.test_sealed import OFFENCE
 from tests.api.test_stalled import later
@@ -108,6 +111,25 @@ async def test_another_desk_judges_it_and_nobody_else(api):
         assert (await api.post("security.1", roles, {"roles": ["officer"]})).status_code == 204
     is_problem(await api.post(OTHER, path, verdict), 409, "already_done")
     assert read not in (await api.get(JUDGE, f"{PATH}?limit=200")).text
+
+
+async def test_a_reviewer_whom_the_case_is_about_neither_sees_nor_judges_it_also_without_the_second_wall(api):
+    reviewer, case = "conf.supervisor.1", (await api.report())["case_id"]
+    read = (await api.post("hospital.officer.1", PATH, WHY | {"case": case})).json()["id"]
+    said = {"about": [reviewer], "note": "涉及其本人"}
+    assert (await api.post("police.officer.1", f"/v1/cases/{case}/conflict", said)).status_code == 200
+    judged = {"verdict": "justified", "note": "已核实"}
+    is_problem(await api.post(reviewer, f"{PATH}/{read}/verdict", judged), 404, "read_not_found")
+    assert read not in (await api.get(reviewer, f"{PATH}?limit=200")).text
+    for person, sees in ((reviewer, False), ("civil.supervisor.1", True)):
+        agency = Agency(person.partition(".")[0].upper())
+        who = Actor(person_id=person, agency=agency, desk=agency.value, roles=(Role.SUPERVISOR,))
+        async with api.service.engine.connect() as conn:
+            shown = await emergency.emergency_reads(conn, who, api.service, limit=200)
+            assert (read in [one.id for one in shown.items]) == sees
+            if not sees:
+                with pytest.raises(Refused):
+                    await emergency.judge(read, emergency.Judged(**judged), conn, who, api.service)
 
 
 async def test_a_read_that_nobody_judges_in_a_day_is_overdue_and_found(api):

@@ -7,13 +7,16 @@ import pytest
 from sqlalchemy import delete, select, text, update
 
 from app.api import attempts
+from app.api.need import full_views
 from app.db import signals, tables
 from app.db.audit import REFUSED
 from app.db.findings import find, keep
 from app.db.people import actor_by_token
+from app.db.signal_desks import is_concerned
 from app.db.walls import APP
+from app.domain.access import Actor
 from app.domain.identity import clean_name
-from app.domain.terms import Fault
+from app.domain.terms import Agency, Fault, Role
 from app.domain.watch import watch_id
 from tests.api.test_registration import CHILD, register, verify
 from tests.api.test_reports import is_problem
@@ -172,6 +175,22 @@ async def test_one_that_is_about_everybody_who_could_decide_waits_at_the_procura
     is_problem(await api.get("conf.supervisor.1", f"/v1/cases/{case}"), 404, "case_not_found")
 
 
+async def test_a_full_view_of_a_signal_is_not_told_to_whom_it_is_about_also_without_the_second_wall(
+    api, hotline, engine
+):
+    given = await sent(hotline, about=[STREET])
+    signal = (await kept(engine, given)).id
+    view = await api.post(CIVIL, f"/v1/signals/{signal}/full-view", {"need": "verify", "note": "核对"})
+    assert view.status_code == 201, view.text
+    for sees in (True, False):
+        assert (view.json()["id"] in (await api.get(CIVIL, "/v1/full-views?limit=200")).text) == sees
+        who = Actor(person_id=CIVIL, agency=Agency.CIVIL, desk="CIVIL", roles=(Role.OFFICER,))
+        async with api.service.engine.connect() as conn:
+            shown = await full_views(conn, who, limit=200)
+        assert (view.json()["id"] in [one.id for one in shown.items]) == sees
+        await sent(hotline, child=given["child"], text="又打孩子", about=[CIVIL])
+
+
 async def test_a_desk_of_which_everybody_is_named_is_passed_over(api, hotline, engine):
     async with engine.connect() as conn:
         people = tables.people.c
@@ -235,3 +254,9 @@ async def test_a_signal_about_whoever_watches_the_child_opens_no_warning_there(a
             found = {"outcome": "child", "child_id": made["child_id"]}
             is_problem(await api.post(STREET, path, found), 409, "watch_concerned")
         assert (await api.post(decides, path, {"outcome": "unknown"})).status_code == 200
+    async with engine.connect() as conn:
+        over = await signals.watch_over(conn, made["child_id"])
+        for desk, about, concerned in (
+            (over.desk, OFFICE, True), (OFFICE, f"COMM-{DIVISION}", False), ("CIVIL", CIVIL, True), ("CIVIL", PROC, False),
+        ):  # fmt: skip
+            assert await is_concerned(conn, over.model_copy(update={"desk": desk}), [about]) is concerned
