@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import BooleanClauseList, Grouping
 
 from app.api import child_matrix as table
 from app.api import ledgers
+from app.api import signals as held
 from app.api.boards import _may_be_told
 from app.api.child_matrix import CONCERNS, LIVED, LIVES, MOVES, REGISTERS, REPORTED, FileRelation
 from app.api.children import sighted
@@ -19,6 +20,7 @@ from app.api.matrix import ROLES
 from app.api.owed import seen_by
 from app.db import tables
 from app.db.owed import open_all, opening
+from app.db.signals import signals
 from app.domain.access import ENGINE
 from app.domain.child_file import file_id
 from app.domain.ledgers import Reach
@@ -223,7 +225,7 @@ async def unnoticed(conn, of, conditions):
 
 
 async def test_each_part_of_what_postgresql_is_asked_opens_or_shuts_something(apart, world):
-    """The conditions of the files in sight, of what is owed and of what a notice may tell, with one part less each."""
+    """The conditions of the files in sight, of what is owed, of what a notice may tell and of held signals, with one part less each."""
     conn, mine, told = apart
     seats = [table.seat(one, role) for one in FileRelation for role in (Role.OFFICER, Role.DESK_HEAD)]
     ours = select(tables.children.c.id).where(tables.children.c.id.in_([child for child, *_ in world.values()]))
@@ -234,6 +236,26 @@ async def test_each_part_of_what_postgresql_is_asked_opens_or_shuts_something(ap
     )
     assert await unnoticed(conn, owed, map(seen_by, seats)) == []
     assert await unnoticed(conn, told, map(_may_be_told, seats)) == ["1.0"], "a case is a stream: likewise"
+    keeper = table.seat(FileRelation.KEEPER, Role.OFFICER)
+    heard = await of_desks(conn, keeper.desk, "HOUSING")
+    assert await unnoticed(conn, heard, map(held.seen_by, seats)) == []
+    overseer = at_desk("CONF")
+    assert overseer.oversees_district
+    both = [set((await conn.execute(heard.where(held.seen_by(who)))).scalars()) for who in (keeper, overseer)]
+    assert both == [{"signal-mine"}, {"signal-mine", "signal-other", "signal-of-mine"}]
+
+
+async def of_desks(conn, mine, other):
+    """A signal that this desk holds, one of another's, one that is about the desk that holds it, and one about who oversees the district."""
+    row = dict.fromkeys(("unit", "rule", "policy"), "x") | {"agency": "EDU", "state": "held", "division": "110106"}
+    made = {"mine": (mine, []), "other": (other, []), "of-mine": (mine, [mine]), "of-conf": (other, ["CONF"])}
+    now = {"received_at": await conn.scalar(select(func.now()))}
+    rows = [
+        row | now | {"id": f"signal-{name}", "sent_id": name, "desk": desk, "about": about}
+        for name, (desk, about) in made.items()
+    ]
+    await conn.execute(insert(signals), rows)
+    return select(signals.c.id).where(signals.c.unit == "x", signals.c.agency == "EDU")
 
 
 REACHES = [SimpleNamespace(reach=reach) for reach in Reach]
