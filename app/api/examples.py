@@ -273,7 +273,7 @@ def examples() -> dict[str, Any]:
         "HeldRow": (held := {"id": "signal-0d0f4b1e6c1d4c0e9d6f0f6b4f0a8a11", "rule": "s-absent", "zh": "连续无故缺勤",
                              "en": "absent from school without a word", "agency": "SCHOOL", "unit": "unit-school-1", "times": 1,
                              "division": "110106007", "desk": "STREET-110106007", "happened_on": FILED.date(), "received_at": FILED}),
-        "HeldSignal": {**held, "said": {"child": {"name": "示*"}, "count": 3}, "about": [], "full": False, "likely": [
+        "HeldSignal": {**held, "said": {"child": {"name": "示*"}, "count": 3}, "about": [], "full": False, "kept_back": False, "likely": [
             {"child_id": CHILD, "score": 0.74, "watched": True, "reasons": [
                 {"code": "same_name", "zh": "姓名相同", "en": "same name", "weight": 8}]}]},
         "FoundAnswer": {"id": held["id"], "outcome": "child", "watch_id": f"watch-{CHILD}", "warning": 4, "case_id": None},
