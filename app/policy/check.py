@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from app.domain.compartment import TOLD_PLACE
@@ -31,6 +31,13 @@ Place = tuple[str, str]
 
 def check(written: Mapping[str, str]) -> tuple[Fault, ...]:
     """Every fault of a pack's files: those that forbid to load it, or else those that trying shows."""
+    return _checked(tuple(sorted(written.items())))
+
+
+@lru_cache(maxsize=4)
+def _checked(files: tuple[tuple[str, str], ...]) -> tuple[Fault, ...]:
+    """Whoever proposes and whoever approves ask the same, each time for more than a second."""
+    written = dict(files)
     try:
         file = parse(written)
     except BadPack as bad:

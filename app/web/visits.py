@@ -210,16 +210,24 @@ async def _act(
 
 
 def _said(form: Form) -> dict[str, Any] | None:
-    """The body of the command; the child who was not met is no finding, and a risk names what it is."""
-    met, finding = form.one("seen_in_person"), form.one("finding")
+    """The body of the command; the child who was not met is no finding, and a risk names what it is. Neither is dropped unsaid: who was not
+    met and is in danger is reported."""
+    met, finding, situations = form.one("seen_in_person"), form.one("finding"), form.many("situations")
     if met not in ("yes", "no"):
         form.wrong("seen_in_person", "请说明是否见到孩子本人", "Please say whether you met the child in person.")
     if "visited_on" in form.typed and not form.one("visited_on"):
         form.wrong("visited_on", *WORDS["day"])
     if met == "yes" and not finding:
         form.wrong("finding", "请选择走访发现", "Please choose what you found.")
-    if met == "yes" and finding == Finding.AT_RISK.value and not form.many("situations"):
+    risk = finding == Finding.AT_RISK.value
+    if met == "yes" and risk and not situations:
         form.wrong("situations", "存在风险的，请选择情形", "Please choose what the risk is.")
+    if met == "no" and (risk or situations):
+        form.wrong("seen_in_person", RefusalCode.CHILD_NOT_SEEN.zh, RefusalCode.CHILD_NOT_SEEN.en)
+    if met == "yes" and finding and situations and not risk:
+        form.wrong(
+            "finding", "已选择情形的，走访发现请选“存在风险”", "A situation is chosen: then what you found is a risk."
+        )
     if form.errors:
         return None
     chosen = {name: form.one(name) for name in ONE_OF if form.one(name)}
@@ -229,10 +237,9 @@ def _said(form: Form) -> dict[str, Any] | None:
         "needs": form.many("needs"),
         "facts": changed(form) if met == "yes" else {},
     }
-    risk = met == "yes" and finding == Finding.AT_RISK.value
     return {
         "finding": finding if met == "yes" else Finding.WELL.value, "grade": form.one("grade") if met == "yes" else None,
-        "note": form.one("note"), "form": {**answers, **chosen}, "situations": form.many("situations") if risk else [],
+        "note": form.one("note"), "form": {**answers, **chosen}, "situations": situations,
         "visited_on": form.one("visited_on"), "another": bool(form.one("another")),
     }  # fmt: skip
 

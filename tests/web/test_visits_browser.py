@@ -218,6 +218,15 @@ async def test_without_scripts_it_is_a_plain_form_that_keeps_what_was_typed(visi
     assert asked == [1, 1]
     await here.page.fill("input[type=date]", str(day_of(datetime.now(UTC))))
     await here.page.check("input[name=situations][value=unguarded]")
+    await here.page.check("input[name=seen_in_person][value=no]")
+    await here.page.click("form[data-visit] .btn.p")
+    assert "发现危险请直接报告" in await here.says(), "a danger is not dropped with the visit that was none"
+    assert await here.page.is_checked("input[name=situations][value=unguarded]")
+    await here.page.check("input[name=seen_in_person][value=yes]")
+    await here.page.check("input[name=finding][value=well]")
+    await here.page.click("form[data-visit] .btn.p")
+    assert await here.page.locator(".sum a[href='#finding']").count() == 1, "nor what it is, beside another finding"
+    await here.page.check("input[name=finding][value=at_risk]")
     await here.page.click("form[data-visit] .btn.p")
     assert "走访已提交" in await here.says()
     (one,) = await visits_of(people, watch)

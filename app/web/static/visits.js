@@ -76,17 +76,17 @@
     return facts;
   };
   const body = (said) => {
-    const met = one(said, "seen_in_person") === "yes", risk = met && one(said, "finding") === "at_risk";
+    const met = one(said, "seen_in_person") === "yes";
     return {
       finding: met ? one(said, "finding") : "well", grade: met ? one(said, "grade") : undefined, note: (one(said, "note") || "").trim(),
-      situations: risk ? many(said, "situations") : [], visited_on: one(said, "visited_on"), another: Boolean(one(said, "another")),
+      situations: many(said, "situations"), visited_on: one(said, "visited_on"), another: Boolean(one(said, "another")),
       form: {seen_in_person: met, guardian_met: Boolean(one(said, "guardian_met")), needs: many(said, "needs"), facts: met ? changed(said) : {},
         ...Object.fromEntries(["parent_contact", "guardianship", "supervision", "acknowledged"].map((name) => [name, one(said, name)]))},
     };
   };
   const complete = (said) => {
-    const asked = body(said);
-    return one(said, "seen_in_person") && asked.visited_on && asked.finding && (asked.finding !== "at_risk" || asked.situations.length);
+    const asked = body(said), risk = one(said, "finding") === "at_risk"; // a risk is sent with what it is, or said to be no visit
+    return one(said, "seen_in_person") && asked.visited_on && asked.finding && risk === (asked.finding === "at_risk") && risk === (asked.situations.length > 0);
   };
   const fill = (form, said) => {
     const p = prefix(form);
