@@ -35,9 +35,9 @@ def check(written: Mapping[str, str]) -> tuple[Fault, ...]:
 
 
 @lru_cache(maxsize=4)
-def _checked(files: tuple[tuple[str, str], ...]) -> tuple[Fault, ...]:
+def _checked(given: tuple[tuple[str, str], ...]) -> tuple[Fault, ...]:
     """Whoever proposes and whoever approves ask the same, each time for more than a second."""
-    written = dict(files)
+    written = dict(given)
     try:
         file = parse(written)
     except BadPack as bad:
