@@ -1,4 +1,4 @@
-# make up: install everything and run the service.   make test: install everything and pass the tests, in four processes.
+# make up: install everything and run the service.   make test: install everything and pass the tests, in three processes.
 # make soak: break everything for half an hour while cases flow, check every acknowledgement, then all other proofs at their promised length,
 # which takes a night; MINUTES=5 is so long and no more.
 PYTHON ?= python3
@@ -11,7 +11,7 @@ up: install
 demo: install
 	@./shouhu demo
 test: install
-	@$(BIN)/python -m pytest $(or $(TEST_ARGS),-n 4 --dist loadscope)
+	@$(BIN)/python -m pytest $(or $(TEST_ARGS),-n 3 --dist loadscope)
 soak: install
 	@$(BIN)/python -m tests.faults.soak
 	@$(if $(MINUTES),,$(MAKE) faults fuzz)

@@ -28,16 +28,16 @@ from tests.faults import LONG
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of a hundred processes would compile the service anew
 os.environ.setdefault("SHOUHU_LIMITS", "1000")  # tests ask more often than people; those of the limits set their own
-PARTS = {"web": "pages", "e2e": "processes", "workflows": "processes", "faults": "faults"} | dict.fromkeys(
+PARTS = {"web": "pages", "e2e": "processes", "workflows": "processes", "faults": "processes"} | dict.fromkeys(
     ("domain", "files", "test_coverage.py", "test_deploy.py", "test_disclosure.py", "test_disclosure_shown.py", "test_entitlements.py",
      "test_explanation.py", "test_older.py", "test_policy.py", "test_policy_check.py", "test_rehearsal.py", "test_simulation.py",
      "test_supply.py"),
     "rules",
 ) | dict.fromkeys(("api/test_matrix.py", "api/test_child_matrix.py", "api/test_fuzz.py"), "asked")  # fmt: skip
-"""Which part of a whole run a room or a file belongs to; what is in none is the rest. The four long parts begin at once, each in a process
-with servers of its own, of which some mostly wait; whoever is done first takes the two walks over all that the API is asked, then the
+"""Which part of a whole run a room or a file belongs to; what is in none is the rest. The three long parts begin at once, each in a process
+with servers of its own, of which one mostly waits; whoever is done first takes the two walks over all that the API is asked, then the
 rules, which need no server."""
-ORDER = ("rest", "processes", "pages", "faults", "asked", "rules")
+ORDER = ("rest", "processes", "pages", "asked", "rules")
 KEYS = {"test": base64.b64decode("c2hvdWh1LXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=")}
 assert len(KEYS["test"]) == 32
 TOKENS = {person.id: f"wall-{person.id}" for person in PEOPLE}
@@ -69,7 +69,7 @@ class Parts(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config, log):
-    """A whole run goes over four processes by parts."""
+    """A whole run goes over three processes by parts."""
     return Parts(config, log)
 
 

@@ -286,7 +286,7 @@ async def fetch_month(conn: Conn, who: Who, shouhu: Shouhu, month: Month = None)
     month, found = month or month_of(now), dict[str, SheetJob]()
     asked = select(*jobs.SHOWN, jobs.job.actor).where(
         jobs.job.person_id == who.person_id, jobs.job.at > now - jobs.KEPT, jobs.job.step == Step.EXPORT.value,
-        jobs.job.why == Use.HAND_IN.value, jobs.job.month == month,
+        jobs.job.why == Use.HAND_IN.value, jobs.job.month == month, jobs.job.state.not_in((JobState.FAILED, JobState.REFUSED)),
     )  # fmt: skip
     for row in (await conn.execute(asked.order_by(jobs.job.at.desc()))).mappings():
         if Actor.model_validate(row["actor"]).is_in_seat_of(who):

@@ -16,6 +16,8 @@ from app.domain.refusals import RefusalCode, Refused
 from app.domain.terms import Agency
 from app.domain.working_time import Value, months_on
 
+CENTURY = 1200
+"""Months; no day that a step asks for lies back further, and to none of these can so many be added that no calendar has the day."""
 ELAPSED = "elapsed"
 """How a step ends that only lets time pass."""
 REFERENCE = re.compile(r"(?=(?:.*\d){4})(?!\d{17}[\dXx]$)[\w()（）〔〕\[\]./-]{4,30}")  # fmt: skip
@@ -67,8 +69,9 @@ class RecordField(Value):
                 return isinstance(value, str) and REFERENCE.fullmatch(value) is not None
             case Kind.DATE | Kind.DAY:
                 day = _day(value)
-                old = day is not None and self.within and months_on(day, self.within) < today
-                return day is not None and not old and (self.kind is Kind.DAY or day <= today)
+                if day is None or day > today:
+                    return day is not None and self.kind is Kind.DAY
+                return not self.within or months_on(day, min(self.within, CENTURY)) >= today
 
     def example(self, today: date) -> bool | int | str:
         """Something that fits."""

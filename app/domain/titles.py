@@ -79,7 +79,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "contact_recorded": ("登记父母联系", "a contact of the parents was recorded"),
     "parents_returned": ("登记父母返家", "the parents are back"),
     "watch_placed": ("监测按社区（村）归类", "the watch is listed under a community"),
-    "watch_offer_withdrawn": ("儿童迁回，待接收的移交撤回", "the child lives here again: the offer is taken back"),
+    "watch_offer_withdrawn": ("儿童迁回，待接收的移交撤回", "the child has moved back: the offer is taken back"),
     "watch_offered": ("迁居后移交监测，待接收", "the watch is offered where the child has moved to"),
     "watch_taken": ("接收监测", "the watch was taken over"),
     "warning_carried": ("档案合并，另一监测的待核实预警转入", "a warning came along from the watch of a joined file"),

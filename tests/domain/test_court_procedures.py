@@ -90,7 +90,7 @@ def test_an_order_counts_from_the_day_of_its_ruling_however_late_somebody_record
     case.events.append(begin(case.progress, POLICY, case.now, "protection_order"))
     case.now = datetime(2026, 4, 20, 2, tzinfo=UTC)
     file = "（2026）京0106民保令5号"
-    for day in ("2026-04-21", "2025-10-19", "2016-03-02"):
+    for day in ("2026-04-21", "2025-10-19", "2016-03-02", "9999-12-31", "0001-01-01"):
         assert (
             case.refused(case.outcome("protection_order.rule", "issued", months=2, ruled_on=day, file=file))
             == "record_unfit"
