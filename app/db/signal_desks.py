@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.people import decides_at
-from app.domain.identity import clean_name
+from app.domain.identity import known_name
 from app.domain.opening import OF_STREET, desk_of, desks_from, is_about
 from app.domain.policy import Policy
 from app.domain.terms import Agency
@@ -38,8 +38,8 @@ async def names(conn: AsyncConnection, rules: Policy, desks: Sequence[str], word
         return True
     people = tables.people.c
     staff = await conn.execute(select(people.id, people.name).where(people.desk.in_(desks)))
-    known = ((one.id.lower(), clean_name(one.name)) for one in staff)
-    return any(code in said.lower() or (len(name) >= SHORTEST and name in said) for code, name in known)
+    known, plain = ((one.id.lower(), known_name(one.name)) for one in staff), known_name(words)
+    return any(code in said.lower() or (len(name) >= SHORTEST and name in plain) for code, name in known)
 
 
 def watching(watch: Watch) -> tuple[str, ...]:

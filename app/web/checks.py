@@ -65,7 +65,7 @@ async def decide(request: Request, conn: Conn, who: Signed, shouhu: Shouhu, sign
     if form.one("need"):
         return await _in_full(request, conn, who, shouhu, signal_id, form)
     said = {name: form.one(name) for name in ("outcome", "child_id", "note")} | {"situations": form.many("situations")}
-    asked = form.valid(signals.Found, {**said, "about": BETWEEN.split(form.one("about")) if form.one("about") else []})
+    asked = form.valid(signals.Found, {**said, "about": [*filter(None, BETWEEN.split(form.one("about")))]})
     if asked and asked.outcome is SignalEnd.CHILD and not asked.child_id:
         form.wrong("child_id", "请选择儿童", "Choose the child.")
     beside = {

@@ -121,13 +121,14 @@ async def test_who_decides_says_that_it_is_about_its_office_and_nothing_is_wiped
     assert (await api.post(CIVIL, path, {"outcome": "unknown"})).status_code == 200
 
 
-@pytest.mark.parametrize("words", [f"{STREET}打孩子", "居委会主任 打孩子", "{name}打孩子"])
+@pytest.mark.parametrize("words", [f"{STREET}打孩子", "居委会主任 打孩子", "{name}打孩子", "{dotted}打孩子"])
 async def test_whom_the_words_alone_name_does_not_read_them_first_and_a_person_says_whom_it_is_about(
     api, hotline, engine, words
 ):
     async with engine.connect() as conn:
         name = await conn.scalar(select(tables.people.c.name).where(tables.people.c.id == STREET))
-    row = await kept(engine, await sent(hotline, text=words.format(name=clean_name(name))))
+    name = clean_name(name)
+    row = await kept(engine, await sent(hotline, text=words.format(name=name, dotted=f"{name[:2]} • {name[2:]}")))
     assert (row.desk, row.state, row.about) == ("CIVIL", "held", [])
     assert await told(api, STREET, row.id) == [False] * 3
     assert await told(api, CIVIL, row.id) == [True] * 3
