@@ -68,9 +68,9 @@ class Unread:
         line = self._line(record)
         ones = (line,) if rows_of is RowsOf.CHILDREN else (line, *lines(rows_of, line))
         registered = dict(zip((WHY.code, WATCHED.code), _registered(line), strict=True))
-        left = [one for one in left if as_typed(typed[one]) != registered.get(one.code)]
+        compared = left = [one for one in left if as_typed(typed[one]) != registered.get(one.code)]
         for masked in (False, True):  # few columns are masked, and a mask costs more than all the rest
-            shown = self._shown(left, ones, masked=masked) if left else {}
+            shown = self._shown(compared, ones, masked=masked) if left else {}
             left = [one for one in left if as_typed(typed[one]) not in shown.get(one.code, ())]
         return [one for one in left if one.code != OPEN_CASES or not called(line, as_typed(typed[one]))]
 
@@ -84,15 +84,15 @@ class Unread:
         if not ones:
             return None
         by = NAMED_BY.get(self._ledger.rows_of, ())  # it is about this one however its number was written
-        said = [one for one, cell in typed.items() if one.column and one.column not in by and as_typed(cell)]
+        said = left = [one for one, cell in typed.items() if one.column and one.column not in by and as_typed(cell)]
         for masked in (False, True):
-            shown = self._shown(said, ones, masked=masked) if said else {}
-            said = [
-                column for column in said
+            shown = self._shown(said, ones, masked=masked) if left else {}
+            left = [
+                column for column in left
                 if not shown[column.code] & {text := as_typed(typed[column]), text.upper(), as_day(text)}
             ]  # fmt: skip
-        hidden = self._as_shown(said, ones[0], masked=True) if said else {}
-        return {column: hidden[column.code] for column in said}
+        hidden = self._as_shown(said, ones[0], masked=True) if left else {}
+        return {column: hidden[column.code] for column in left}
 
     def _line(self, record: ChildRecord) -> Line:
         return self._findings.line(record, self._today)
